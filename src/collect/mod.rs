@@ -1,0 +1,1 @@
+//! Reads the kernel through `sys` and `wire` into a `Snapshot`.

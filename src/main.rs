@@ -1,0 +1,7 @@
+//! The `tcpctl` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tcpctl::ui::cli::main()
+}

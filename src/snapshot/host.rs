@@ -1,0 +1,70 @@
+//! The kernel, the network namespace and the rights of the reader.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Hz, KernelVersion};
+
+/// The running kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kernel {
+    /// The release as `uname -r` prints it; nothing when it could not be read.
+    pub release: Option<String>,
+    /// The version read from the release; nothing when it is not three numbers.
+    pub version: Option<KernelVersion>,
+    /// The tick rate and where it was found.
+    pub hz: Option<HzReading>,
+}
+
+/// A tick rate with its source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HzReading {
+    /// The rate.
+    pub hz: Hz,
+    /// Where it was found.
+    pub source: HzSource,
+}
+
+/// Where a tick rate was found, from the surest to the least sure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "detail")]
+pub enum HzSource {
+    /// `CONFIG_HZ` in a kernel configuration; the path is given.
+    Config(String),
+    /// Worked out from a value whose default is a number of ticks; says which.
+    Inferred(String),
+}
+
+/// The network namespace that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Netns {
+    /// Inode of the namespace; nothing when it could not be read.
+    pub inode: Option<u64>,
+    /// The name or path it was asked for by, if any.
+    pub name: Option<String>,
+    /// Whether keys that only the initial namespace has are here. Nothing when that could not be told.
+    pub initial: Option<bool>,
+}
+
+/// What the reading process may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// Effective user id.
+    pub euid: u32,
+    /// Effective capability set as in `/proc/self/status`; nothing when it could not be read.
+    pub effective: Option<u64>,
+}
+
+impl Capabilities {
+    /// `CAP_NET_ADMIN` of `include/uapi/linux/capability.h`: may change network sysctls.
+    pub const NET_ADMIN: u32 = 12;
+    /// `CAP_SYS_PTRACE`: may read other users' descriptors.
+    pub const SYS_PTRACE: u32 = 19;
+    /// `CAP_SYS_ADMIN`: may enter network namespaces.
+    pub const SYS_ADMIN: u32 = 21;
+
+    /// Whether the capability with this number is held; an unreadable set counts as not held.
+    #[must_use]
+    pub fn has(&self, number: u32) -> bool {
+        self.effective.is_some_and(|set| set >> number & 1 == 1)
+    }
+}

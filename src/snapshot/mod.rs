@@ -1,0 +1,20 @@
+//! What was seen on a host, and what could not be seen.
+//!
+//! For: one plain value that every reading command, rule and screen works from, live or replayed.
+//! Must not: read anything itself, judge, or turn a missing reading into a zero.
+//! Mirrors: sock_diag, `/proc/net/{snmp,netstat,sockstat,sockstat6,softnet_stat}`, `/proc/sys`.
+
+mod counters;
+mod gap;
+mod host;
+mod sockets;
+mod sysctls;
+
+pub use counters::{Counters, SoftnetCpu};
+pub use gap::{Gap, GapKind};
+pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
+pub use sockets::{Drops, Listener, PortUse, Process, SocketSource, Sockets};
+pub use sysctls::{SysctlReading, Sysctls};
+
+mod whole;
+pub use whole::{SCHEMA_VERSION, Snapshot};

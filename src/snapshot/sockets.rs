@@ -1,0 +1,110 @@
+//! Sockets: counts, listeners and the use of ephemeral ports.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::TcpState;
+
+/// The sockets of one network namespace at one moment (sock_diag dumps are not atomic).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sockets {
+    /// Where they were read.
+    pub source: SocketSource,
+    /// How many there are in each state; every state is present, with 0 where there are none.
+    pub states: BTreeMap<TcpState, u64>,
+    /// Listening sockets, ordered by address and port.
+    pub listeners: Vec<Listener>,
+    /// Ephemeral ports in use per destination, the fullest first, at most [`Sockets::PORT_USE_KEPT`] rows.
+    pub ports: Vec<PortUse>,
+}
+
+impl Sockets {
+    /// How many destinations [`Sockets::ports`] keeps.
+    pub const PORT_USE_KEPT: usize = 100;
+
+    /// The count of one state.
+    #[must_use]
+    pub fn count(&self, state: TcpState) -> u64 {
+        self.states.get(&state).copied().unwrap_or(0)
+    }
+}
+
+/// Where sockets were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SocketSource {
+    /// sock_diag over netlink.
+    SockDiag,
+    /// `/proc/net/tcp` and `tcp6`: no backlog limits of listeners, no drops.
+    ProcNetTcp,
+}
+
+/// One listening socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Local address; unspecified means every address.
+    pub address: IpAddr,
+    /// Local port.
+    pub port: u16,
+    /// Whether an IPv6 socket refuses IPv4; nothing when unknown or for IPv4.
+    pub v6_only: Option<bool>,
+    /// Interface index it is bound to, 0 for none.
+    pub interface: u32,
+    /// Completed connections waiting for accept(): `sk_ack_backlog`, ss's Recv-Q. Can be `backlog + 1`.
+    /// Nothing where the source cannot tell.
+    pub accept_queue: Option<u32>,
+    /// `min(listen() argument, somaxconn at that time)`: `sk_max_ack_backlog`, ss's Send-Q.
+    pub backlog: Option<u32>,
+    /// SYN_RECV entries whose local port (and address, if bound) is this listener's. With several listeners
+    /// on one address and port (`SO_REUSEPORT`) the kernel does not say whose they are, and each row has the
+    /// sum of all, with [`Listener::shares_port`] set.
+    pub half_open: u64,
+    /// How many listeners there are on this very address and port, itself included.
+    pub shares_port: u32,
+    /// Connections this listener refused (`sk_drops`), or why that is unknown.
+    pub drops: Drops,
+    /// Inode of the socket, 0 when the kernel does not tell.
+    pub inode: u64,
+    /// Owner's user id.
+    pub uid: u32,
+    /// Kernel cookie, stable for the life of the socket; 0 when the source has none.
+    pub cookie: u64,
+    /// Processes that hold it; empty when none could be found (see the snapshot's gaps).
+    pub processes: Vec<Process>,
+}
+
+/// A listener's own drop count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drops {
+    /// Since the socket was made (`SK_MEMINFO_DROPS`).
+    Total(u32),
+    /// The source does not tell.
+    Unknown,
+}
+
+/// A process that holds a socket.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Process {
+    /// Process id.
+    pub pid: i32,
+    /// Its `comm`, at most 15 bytes.
+    pub name: String,
+}
+
+/// Local ephemeral ports in use towards one destination from one local address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortUse {
+    /// Local address.
+    pub source: IpAddr,
+    /// Remote address.
+    pub destination: IpAddr,
+    /// Remote port.
+    pub destination_port: u16,
+    /// Sockets whose local port lies in the ephemeral range, TIME_WAIT included.
+    pub used: u64,
+    /// Of these, those in TIME_WAIT or in a FIN_WAIT_2 minisock.
+    pub time_wait: u64,
+}

@@ -1,0 +1,37 @@
+//! The snapshot itself.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Capabilities, Counters, Gap, Kernel, Netns, Sockets, Sysctls};
+
+/// Version of the stored form; a reader refuses a newer one.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything that was read from one network namespace at one time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Version of this form, [`SCHEMA_VERSION`].
+    pub schema: u32,
+    /// When it was taken, milliseconds since 1970-01-01 UTC.
+    pub taken_unix_ms: u64,
+    /// Monotonic clock at that time in milliseconds, for rates between two snapshots of one boot.
+    pub monotonic_ms: u64,
+    /// Host name; nothing when it could not be read.
+    pub hostname: Option<String>,
+    /// The kernel.
+    pub kernel: Kernel,
+    /// The network namespace.
+    pub netns: Netns,
+    /// What the reader was allowed to do.
+    pub capabilities: Capabilities,
+    /// `MemTotal` in KiB; nothing when it could not be read.
+    pub memory_kib: Option<u64>,
+    /// Sysctls.
+    pub sysctls: Sysctls,
+    /// Counters.
+    pub counters: Counters,
+    /// Sockets; nothing when neither sock_diag nor `/proc/net/tcp` could be read.
+    pub sockets: Option<Sockets>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}

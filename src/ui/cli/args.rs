@@ -1,0 +1,310 @@
+//! The arguments as typed. Help texts, the manual page and the completions are made from these.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// See, understand, change and prove what the kernel's TCP does
+///
+/// Without a command: the terminal interface, or `status` when standard output is not a terminal.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "tcpctl", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 ok, 1 findings or drift, 2 usage, 3 failure, 4 not permitted.")]
+pub struct Cli {
+    /// Options of every command
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Print JSON instead of text
+    #[arg(long, short = 'j', global = true)]
+    pub json: bool,
+    /// Network namespace to read and change: a name as in `ip netns`, a process id, or a path
+    #[arg(long, short = 'N', global = true, value_name = "NAME|PID|PATH")]
+    pub netns: Option<String>,
+    /// Colour in the output
+    #[arg(long, global = true, value_enum, default_value_t = ColorWhen::Auto)]
+    pub color: ColorWhen,
+    /// Draw with ASCII characters only
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Root of the proc file system
+    #[arg(long, global = true, value_name = "DIR", default_value = "/proc")]
+    pub proc: PathBuf,
+    /// Where the journal of changes is kept
+    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/tcpctl")]
+    pub state_dir: PathBuf,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The verbs.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Show socket states, queues against limits, rates, and the settings in seconds
+    Status(StatusArgs),
+    /// Show each listener's accept queue and SYN queue against the limits that bind, its drops and process
+    #[command(visible_alias = "l")]
+    Listeners(ListenersArgs),
+    /// Explain what TCP does in a situation, and when, on this host or any other
+    Explain(ExplainArgs),
+    /// Play a scenario on this host's own kernel in private network namespaces, beside the prediction
+    Lab(LabArgs),
+    /// Say what is wrong on this host, how it is known, and what to do
+    Diagnose(DiagnoseArgs),
+    /// List tuning profiles, or show one
+    Profiles(ProfilesArgs),
+    /// Show what a profile would change, and what that does in seconds; nothing is written
+    Plan(PlanArgs),
+    /// Apply a profile: shows the plan, asks, journals, writes, reads back
+    Apply(ApplyArgs),
+    /// Check whether the running values meet a profile
+    Verify(VerifyArgs),
+    /// Restore the values from before an apply
+    Rollback(RollbackArgs),
+    /// List what was applied and rolled back
+    History(HistoryArgs),
+    /// Export metrics
+    Serve(ServeArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    #[command(hide = true)]
+    Man(ManArgs),
+}
+
+/// Show socket states, queues against limits, rates, and the settings in seconds
+#[derive(Clone, Debug, Args)]
+pub struct StatusArgs {
+    /// Print again after each interval, with rates over it, until interrupted
+    #[arg(long, short = 'w', value_name = "INTERVAL", value_parser = parse_interval_ms)]
+    pub watch: Option<u64>,
+    /// Stop after this many readings
+    #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+}
+
+/// Show each listener's accept queue and SYN queue against the limits that bind, its drops and process
+#[derive(Clone, Debug, Args)]
+pub struct ListenersArgs {
+    /// Only listeners on this port
+    #[arg(long, short = 'p', value_name = "PORT")]
+    pub port: Option<u16>,
+}
+
+/// Explain what TCP does in a situation, and when, on this host or any other
+#[derive(Clone, Debug, Args)]
+pub struct ExplainArgs {
+    /// The topic; without one, all topics are listed
+    pub topic: Option<String>,
+    /// What if: a sysctl with another value
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// What if: another kernel version
+    #[arg(long, value_name = "VERSION")]
+    pub kernel: Option<String>,
+    /// What if: another tick rate
+    #[arg(long, value_name = "TICKS")]
+    pub hz: Option<String>,
+    /// Start from the kernel's defaults instead of this host's values
+    #[arg(long)]
+    pub defaults: bool,
+    /// What if: the backlog that the application gives to listen()
+    #[arg(long, value_name = "N")]
+    pub backlog: Option<u32>,
+    /// What if: round-trip time, such as 30us, 50ms or 1s
+    #[arg(long, value_name = "TIME")]
+    pub rtt: Option<String>,
+}
+
+/// Play a scenario on this host's own kernel in private network namespaces, beside the prediction
+#[derive(Clone, Debug, Args)]
+pub struct LabArgs {
+    /// The scenario: a topic of `explain` that the kernel can play
+    pub scenario: Option<String>,
+    /// A sysctl to set in the private namespaces
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Say what is wrong on this host, how it is known, and what to do
+#[derive(Clone, Debug, Args)]
+pub struct DiagnoseArgs {
+    /// Only these rules
+    pub rules: Vec<String>,
+    /// How long to watch counters before judging
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_interval_ms)]
+    pub window: u64,
+    /// Show the evidence of each finding
+    #[arg(long, short = 'v')]
+    pub verbose: bool,
+}
+
+/// List tuning profiles, or show one
+#[derive(Clone, Debug, Args)]
+pub struct ProfilesArgs {
+    /// Show this profile with the reason for each value
+    pub name: Option<String>,
+    /// Read further profiles from this directory; they win by name
+    #[arg(long, value_name = "DIR", default_value = "/etc/tcpctl/profiles.d")]
+    pub profile_dir: PathBuf,
+}
+
+/// Which profile to work from.
+#[derive(Clone, Debug, Args)]
+pub struct ProfileChoice {
+    /// The profile: a name, or the path of a file
+    pub profile: String,
+    /// Read further profiles from this directory; they win by name
+    #[arg(long, value_name = "DIR", default_value = "/etc/tcpctl/profiles.d")]
+    pub profile_dir: PathBuf,
+}
+
+/// Show what a profile would change, and what that does in seconds; nothing is written
+#[derive(Clone, Debug, Args)]
+pub struct PlanArgs {
+    /// The profile
+    #[command(flatten)]
+    pub choice: ProfileChoice,
+}
+
+/// Apply a profile: shows the plan, asks, journals, writes, reads back
+#[derive(Clone, Debug, Args)]
+pub struct ApplyArgs {
+    /// The profile
+    #[command(flatten)]
+    pub choice: ProfileChoice,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// Show the plan and stop, as `plan` does
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Check whether the running values meet a profile
+#[derive(Clone, Debug, Args)]
+pub struct VerifyArgs {
+    /// The profile
+    #[command(flatten)]
+    pub choice: ProfileChoice,
+}
+
+/// Restore the values from before an apply
+#[derive(Clone, Debug, Args)]
+pub struct RollbackArgs {
+    /// Which apply, as `history` numbers it; the newest one that still stands if not given
+    pub id: Option<String>,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// Also restore keys that somebody else has changed since
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// List what was applied and rolled back
+#[derive(Clone, Debug, Args)]
+pub struct HistoryArgs {
+    /// Show this entry whole
+    pub id: Option<String>,
+}
+
+/// Export metrics
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// Write the metrics once to this file, as node_exporter's textfile collector reads them; `-` for standard output
+    #[arg(long, value_name = "FILE", required = true)]
+    pub textfile: String,
+}
+
+/// Print a completion script for a shell
+#[derive(Clone, Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Write the manual pages
+#[derive(Clone, Debug, Args)]
+pub struct ManArgs {
+    /// The directory to write to
+    pub dir: PathBuf,
+}
+
+/// Reads an interval such as `1s`, `500ms` or `2` (seconds) as milliseconds.
+fn parse_interval_ms(text: &str) -> Result<u64, String> {
+    let us = parse_duration_us(text)?;
+    match us / 1000 {
+        ms @ 10..=86_400_000 => Ok(ms),
+        _ => Err(format!("`{text}` is outside 10ms to 24h")),
+    }
+}
+
+/// Reads a duration with a unit (`us`, `ms`, `s`, `m`, `h`; seconds without one) as microseconds.
+///
+/// # Errors
+/// Says what was expected when the text is no such duration.
+pub fn parse_duration_us(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(split).unwrap_or((text, ""));
+    let factor: u64 = match unit.trim() {
+        "us" | "µs" => 1,
+        "ms" => 1_000,
+        "" | "s" => 1_000_000,
+        "m" | "min" => 60_000_000,
+        "h" => 3_600_000_000,
+        _ => return Err(format!("`{text}` is not a duration; expected one such as 30us, 50ms, 1.5s or 2m")),
+    };
+    let error = || format!("`{text}` is not a duration; expected one such as 30us, 50ms, 1.5s or 2m");
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if fraction.len() > 6 || (number.contains('.') && fraction.is_empty()) {
+        return Err(error());
+    }
+    let whole: u64 = whole.parse().map_err(|_| error())?;
+    let mut us = whole.checked_mul(factor).ok_or_else(error)?;
+    if !fraction.is_empty() {
+        let digits: u64 = fraction.parse().map_err(|_| error())?;
+        let scale = 10_u64.pow(u32::try_from(fraction.len()).unwrap_or(6));
+        us = us.saturating_add(digits.saturating_mul(factor) / scale);
+    }
+    Ok(us)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_argument_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_with_their_unit() {
+        assert_eq!(parse_duration_us("30us"), Ok(30));
+        assert_eq!(parse_duration_us("50ms"), Ok(50_000));
+        assert_eq!(parse_duration_us("1.5s"), Ok(1_500_000));
+        assert_eq!(parse_duration_us("2"), Ok(2_000_000));
+        assert_eq!(parse_duration_us("2m"), Ok(120_000_000));
+        for bad in ["", "s", "1x", "-1s", "1.s", "99999999999999h", "1.2.3s"] {
+            assert!(parse_duration_us(bad).is_err(), "{bad} was taken");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Exit codes and the errors that lead to them.
+
+use std::process::ExitCode;
+
+/// How a command that worked ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, nothing to report: 0.
+    Ok,
+    /// Done, and there are findings or drift: 1.
+    Findings,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Ok => Self::SUCCESS,
+            Exit::Findings => Self::from(1),
+        }
+    }
+}
+
+/// Why a command did not do what was asked. The text says what was tried, on what, what the answer was and
+/// what can be done.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The request cannot be right: 2.
+    #[error("{0}")]
+    Usage(String),
+    /// The request is right and failed: 3.
+    #[error("{0:#}")]
+    Failure(anyhow::Error),
+    /// The request is right and this process may not do it: 4.
+    #[error("{0}")]
+    NotPermitted(String),
+    /// Writing the output failed; a closed pipe counts as success.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl CliError {
+    /// A failure from any error.
+    pub fn failure(error: impl Into<anyhow::Error>) -> Self {
+        Self::Failure(error.into())
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Failure(_) => 3,
+            Self::NotPermitted(_) => 4,
+            Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => 0,
+            Self::Output(_) => 3,
+        }
+    }
+}

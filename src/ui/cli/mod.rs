@@ -1,0 +1,15 @@
+//! The command line.
+//!
+//! For: parsing arguments, running one verb, and mapping its result to an exit code.
+//! Must not: read the kernel or format values itself; that is `collect` and `report`.
+//! Mirrors: ss's and sysctl's options where they mean the same; exit codes 0 ok, 1 findings or drift,
+//! 2 usage, 3 failure, 4 not permitted.
+
+pub mod args;
+mod commands;
+mod context;
+mod exit;
+mod run;
+
+pub use exit::{CliError, Exit};
+pub use run::main;

@@ -1,0 +1,91 @@
+//! From the process's arguments to its exit code.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::args::{Cli, ColorWhen, Command, StatusArgs};
+use super::commands;
+use super::context::Context;
+use super::{CliError, Exit};
+
+/// Parses the arguments, runs the verb, and maps the result to an exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap prints help and version on standard output with code 0, mistakes on standard error with 2.
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            let printed = error.print();
+            return if printed.is_ok() { ExitCode::from(code) } else { ExitCode::SUCCESS };
+        }
+    };
+    match dispatch(&cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            let code = error.code();
+            if code != 0 {
+                // Nothing can be done when standard error is gone as well.
+                let _ = writeln!(anstream::stderr(), "tcpctl: {error}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Runs the verb with standard output locked and adapted to the wish for colour.
+fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
+    let stdout = std::io::stdout();
+    let terminal = stdout.is_terminal();
+    let choice = match cli.global.color {
+        ColorWhen::Auto => anstream::AutoStream::choice(&stdout),
+        ColorWhen::Always => anstream::ColorChoice::Always,
+        ColorWhen::Never => anstream::ColorChoice::Never,
+    };
+    if cli.command.is_none() && terminal {
+        return crate::ui::tui::main(&cli.global.proc, cli.global.netns.as_deref(), &cli.global.state_dir)
+            .map(|()| Exit::Ok)
+            .map_err(CliError::Failure);
+    }
+    let mut out = std::io::BufWriter::new(anstream::AutoStream::new(stdout.lock(), choice));
+    let mut context = Context {
+        out: &mut out,
+        json: cli.global.json,
+        width: columns(terminal),
+        ascii: cli.global.ascii,
+        proc_root: cli.global.proc.clone(),
+        netns: cli.global.netns.clone(),
+        state_dir: cli.global.state_dir.clone(),
+    };
+    let result = run_command(cli, &mut context);
+    out.flush()?;
+    result
+}
+
+/// Columns of the terminal; 80 when there is none, so that piped text never depends on a window.
+fn columns(terminal: bool) -> usize {
+    let size = if terminal { crossterm::terminal::size().ok() } else { None };
+    size.map_or(80, |(columns, _)| usize::from(columns).clamp(40, 200))
+}
+
+fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let status = Command::Status(StatusArgs { watch: None, count: None });
+    match cli.command.as_ref().unwrap_or(&status) {
+        Command::Status(args) => commands::status::run(args, context),
+        Command::Listeners(args) => commands::listeners::run(args, context),
+        Command::Explain(args) => commands::explain::run(args, context),
+        Command::Lab(args) => commands::lab::run(args, context),
+        Command::Diagnose(args) => commands::diagnose::run(args, context),
+        Command::Profiles(args) => commands::profiles::run(args, context),
+        Command::Plan(args) => commands::plan::run(args, context),
+        Command::Apply(args) => commands::apply::run(args, context),
+        Command::Verify(args) => commands::verify::run(args, context),
+        Command::Rollback(args) => commands::rollback::run(args, context),
+        Command::History(args) => commands::history::run(args, context),
+        Command::Serve(args) => commands::serve::run(args, context),
+        Command::Completions(args) => commands::completions::run(args, context),
+        Command::Man(args) => commands::man::run(args, context),
+    }
+}
