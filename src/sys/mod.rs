@@ -17,7 +17,7 @@ mod sysctl;
 pub use clock::{monotonic_ms, unix_ms};
 pub use loopback::raise_loopback;
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
-pub use privilege::effective_uid;
+pub use privilege::{effective_capabilities, effective_uid};
 pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text};
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use sock_diag::{DumpError, DumpStep, SockDiag};

@@ -1,6 +1,7 @@
 //! Reading below a proc file system that may be mounted (or copied) anywhere.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Largest file that is read whole, in bytes. The largest text that is read so is a kernel configuration,
@@ -114,17 +115,24 @@ impl ProcRoot {
         read_text(&self.net_path(file))
     }
 
-    /// Hands every line of a file of the calling thread's network namespace to `line`, without keeping them.
+    /// Hands every line of a file of the calling thread's network namespace to `line`, without keeping them,
+    /// until there are no more or it breaks off.
     ///
     /// # Errors
     /// Absent, denied or failed, with the path and the kernel's answer.
-    pub fn for_each_net_line(&self, file: &str, mut line: impl FnMut(&str)) -> Result<(), ReadError> {
+    pub fn for_each_net_line(
+        &self,
+        file: &str,
+        mut line: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
         let path = self.net_path(file);
         let mut each = || -> io::Result<()> {
             let mut reader = BufReader::with_capacity(64 << 10, std::fs::File::open(&path)?);
             let mut buffer = Vec::new();
             while (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut buffer)? > 0 {
-                line(String::from_utf8_lossy(&buffer).trim_end_matches('\n'));
+                if line(String::from_utf8_lossy(&buffer).trim_end_matches('\n')).is_break() {
+                    break;
+                }
                 buffer.clear();
             }
             Ok(())

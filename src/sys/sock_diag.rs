@@ -33,6 +33,8 @@ pub enum DumpStep {
     Done,
     /// The kernel answered with this error number.
     Error(i32),
+    /// The kernel said that it lost a part of the dump.
+    Lost,
 }
 
 /// Why sockets could not be dumped.
@@ -89,6 +91,7 @@ impl SockDiag {
             match step(&self.buffer) {
                 DumpStep::More => {}
                 DumpStep::Done => return Ok(()),
+                DumpStep::Lost => return Err(error_of(&io::Error::from_raw_os_error(libc::ENOBUFS))),
                 DumpStep::Error(number) => return Err(error_of(&io::Error::from_raw_os_error(number))),
             }
         }
