@@ -11,8 +11,11 @@ mod netns;
 mod privilege;
 mod proc;
 mod processes;
+mod route;
 mod sock_diag;
 mod sysctl;
+mod tap;
+mod tun;
 
 pub use clock::{monotonic_ms, unix_ms};
 pub use loopback::raise_loopback;
@@ -20,5 +23,8 @@ pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_i
 pub use privilege::{effective_capabilities, effective_uid};
 pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text};
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
+pub use route::RouteSocket;
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
 pub use sysctl::{SysctlError, SysctlFiles};
+pub use tap::{Tap, Tapped};
+pub use tun::Tun;
