@@ -17,7 +17,7 @@ mod sysctl;
 mod tap;
 mod tun;
 
-pub use clock::{monotonic_ms, unix_ms};
+pub use clock::{monotonic_ms, unix_ms, unix_ns};
 pub use loopback::raise_loopback;
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use privilege::{effective_capabilities, effective_uid};
