@@ -11,8 +11,8 @@ mod inet_diag;
 mod netlink;
 mod proc_tcp;
 mod request;
-mod status;
 mod tcp_info;
+mod text;
 
 pub use config::parse_config_hz;
 pub use counters::{Figures, Lenient, SoftnetRow, parse_paired_lines, parse_sockstat, parse_softnet_stat};
@@ -20,5 +20,5 @@ pub use inet_diag::{Attribute, Attributes, InetDiag, ListenerFacts, SocketTimer}
 pub use netlink::{Message, MessageKind, Messages};
 pub use proc_tcp::{ProcTcpRow, parse_proc_tcp_line};
 pub use request::{DumpFamily, Extensions, StateMask, build_tcp_dump};
-pub use status::{normalise_sysctl, parse_effective_capabilities, parse_mem_total_kib};
 pub use tcp_info::TcpInfo;
+pub use text::{normalise_sysctl, parse_mem_total_kib};

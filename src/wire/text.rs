@@ -1,4 +1,4 @@
-//! Small texts: sysctl values, a process's capabilities, the host's memory.
+//! Small texts: sysctl values, the host's memory.
 
 /// A sysctl value with its runs of blanks and tabs turned into single blanks and none at either end, so that
 /// `4096\t131072\t6291456` equals what a person types.
@@ -12,13 +12,6 @@ pub fn normalise_sysctl(raw: &str) -> String {
         value.push_str(word);
     }
     value
-}
-
-/// The effective capability set of `/proc/self/status` (`CapEff`, hexadecimal).
-#[must_use]
-pub fn parse_effective_capabilities(text: &str) -> Option<u64> {
-    let value = text.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(value.trim(), 16).ok()
 }
 
 /// `MemTotal` of `/proc/meminfo` in KiB.
@@ -37,14 +30,6 @@ mod tests {
         assert_eq!(normalise_sysctl("4096\t131072\t6291456\n"), "4096 131072 6291456");
         assert_eq!(normalise_sysctl("  bbr "), "bbr");
         assert_eq!(normalise_sysctl("\n"), "");
-    }
-
-    #[test]
-    fn capabilities_are_hexadecimal() {
-        let text = "Name:\tsshd\nCapPrm:\t0000000000000000\nCapEff:\t000001ffffffffff\n";
-        assert_eq!(parse_effective_capabilities(text), Some(0x1ff_ffff_ffff));
-        assert_eq!(parse_effective_capabilities("CapEff:\tzzz\n"), None);
-        assert_eq!(parse_effective_capabilities(""), None);
     }
 
     #[test]
