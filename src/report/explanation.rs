@@ -157,7 +157,11 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
     if !topic.folklore.is_empty() {
         text.push_str("\nWhat people say, and what the kernel does\n");
         for folklore in topic.folklore {
-            text.push_str(&hanging(if style.ascii { "  \"" } else { "  “" }, &closing_quote(folklore.said, style.ascii), width));
+            text.push_str(&hanging(
+                if style.ascii { "  \"" } else { "  “" },
+                &closing_quote(folklore.said, style.ascii),
+                width,
+            ));
             text.push_str(&hanging("    ", folklore.kernel, width));
         }
     }

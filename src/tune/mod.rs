@@ -17,7 +17,7 @@ mod store;
 mod vendor;
 
 pub use apply::{ApplyError, ApplyFrom, Outcome, Receipt, Undone, Written, apply_plan, check_permission};
-pub use effect::{Effect, plan_effects};
+pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
 pub use journal::{Action, JournalEntry, JournalKey, JournalOutcome, JournalStep, StepKind};
 pub use plan::{Already, Change, Plan, PlanKind, Skip, SkipReason, plan_profile};
 pub use profile::{Operator, Profile, Rule};

@@ -1,6 +1,6 @@
 //! What a profile would change here: the very object that `apply` consumes.
 
-use super::effect::{Effect, plan_effects};
+use super::effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
 use super::{Operator, Profile, Rule};
 use crate::catalog::{self, Scope, TakesEffect, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
@@ -27,6 +27,8 @@ pub struct Plan {
     pub skipped: Vec<Skip>,
     /// What the changes do, in seconds, rates and counts.
     pub effects: Vec<Effect>,
+    /// What they do to the queues of the listeners there are.
+    pub listeners: Vec<ListenerEffect>,
     /// Advice that no sysctl can carry out.
     pub notes: Vec<String>,
 }
@@ -150,6 +152,7 @@ pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
         already: Vec::new(),
         skipped: Vec::new(),
         effects: Vec::new(),
+        listeners: Vec::new(),
         notes: profile.notes.clone(),
     };
     for (key, rule) in &profile.rules {
@@ -160,6 +163,7 @@ pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
         }
     }
     plan.effects = plan_effects(&plan.changes, snapshot);
+    plan.listeners = plan_listener_effects(&plan.changes, snapshot);
     plan
 }
 

@@ -106,6 +106,9 @@ impl Reader<'_> {
     fn toml_error(&self, error: &toml::de::Error) -> ProfileError {
         let span = error.span().unwrap_or(0..0);
         let mut message = error.message().trim().replace('\n', "; ");
+        if let Some(missing) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+            message = format!("`{missing}` is missing; expected a line {missing} = \"…\"");
+        }
         let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
         if let Some(unknown) = unknown.map(str::to_owned) {
             let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
@@ -126,7 +129,10 @@ impl Reader<'_> {
     }
 
     fn rule(&self, key: &Spanned<String>, raw: &Spanned<RawRule>) -> Result<(SysctlKey, Rule), ProfileError> {
-        let parsed: SysctlKey = key.get_ref().parse().map_err(|error| self.error(key.span(), format!("{error}")))?;
+        let parsed: SysctlKey = key.get_ref().parse().map_err(|error| {
+            let meant = catalog::find_by_name(key.get_ref()).map(|row| format!("; did you mean {}?", row.key));
+            self.error(key.span(), format!("{error}{}", meant.unwrap_or_default()))
+        })?;
         let raw_rule = raw.get_ref();
         let (operator, value) = self.operator(key, raw_rule)?;
         let since = self.version(raw_rule.since.as_ref())?;
