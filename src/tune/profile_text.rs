@@ -16,7 +16,7 @@ pub struct ProfileText {
     /// One line: what it is for.
     pub summary: String,
     /// The profile it builds on, and where in the text that is said.
-    pub parent: Option<(String, Place)>,
+    pub parent: Option<(String, TextPlace)>,
     /// Its own rules.
     pub rules: BTreeMap<SysctlKey, Rule>,
     /// Advice that no sysctl can carry out.
@@ -25,7 +25,7 @@ pub struct ProfileText {
 
 /// A place in a text, both numbers from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct TextPlace {
     /// Line.
     pub line: usize,
     /// Column in characters.
@@ -39,7 +39,7 @@ pub struct ProfileError {
     /// The file, or `profile NAME` for a built-in one.
     pub file: String,
     /// Where in it.
-    pub place: Place,
+    pub place: TextPlace,
     /// What is wrong and what was expected.
     pub message: String,
 }
@@ -243,9 +243,9 @@ fn operator_words() -> String {
 }
 
 /// Line and column of a byte offset.
-fn place_of(text: &str, offset: usize) -> Place {
+fn place_of(text: &str, offset: usize) -> TextPlace {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    Place { line, column }
+    TextPlace { line, column }
 }
