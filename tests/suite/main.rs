@@ -1,1 +1,4 @@
 //! Everything that needs no privilege: one module per area.
+
+mod findings;
+mod metrics;

@@ -10,9 +10,9 @@ use crate::units::TcpState;
 /// less than a millisecond, so even at thousands of closes a second only a handful is seen.
 const MANY: u64 = 100;
 
-/// Share of all open connections, in percent, from which [`MANY`] counts: a proxy with 100000 connections may well
+/// Share of all open connections, in percent, below which it is not said: a proxy with 100000 connections may well
 /// have 100 in passing.
-const MANY_PERCENT: u64 = 5;
+const SHARE_PERCENT: u64 = 5;
 
 /// From here on growth within one window is worth a word.
 const GROWING_MIN: u64 = 50;
@@ -35,11 +35,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let waiting = sockets.count(TcpState::CloseWait);
     let open = sockets.count(TcpState::Estab).saturating_add(waiting);
     let before = case.sockets_before().ok().map(|sockets| sockets.count(TcpState::CloseWait));
-    let many = waiting >= MANY && waiting.saturating_mul(100) >= open.saturating_mul(MANY_PERCENT);
+    let a_share = waiting.saturating_mul(100) >= open.saturating_mul(SHARE_PERCENT);
     let growing = before.is_some_and(|before| {
         before >= GROWING_MIN && waiting.saturating_mul(100) >= before.saturating_mul(100 + GROWTH_PERCENT)
     });
-    if !many && !growing {
+    if !a_share || (waiting < MANY && !growing) {
         return Ok(Verdict::quiet());
     }
     let grown = before.map(|before| waiting.saturating_sub(before)).filter(|&grown| grown > 0);

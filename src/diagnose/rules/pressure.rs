@@ -24,7 +24,7 @@ pub(super) enum Pressure {
     CookiesOff(u64),
     /// So many were dropped while the accept queue was low.
     Burst(u64),
-    /// So many were dropped while the accept queue was neither.
+    /// So many were dropped while the accept queue was neither, or by something else than the queues.
     Unclear(u64),
 }
 
@@ -40,12 +40,17 @@ pub(super) fn pressure(case: &Case<'_>, listener: &Listener) -> Result<Pressure,
     let before = case.listener_before(listener).and_then(|old| old.accept_queue).unwrap_or(0);
     let fullest = u64::from(queue.max(before));
     let percent_of_backlog = |percent: u64| u64::from(backlog) * percent;
+    let cookies_off = case.tcp_ext_rise("TCPReqQFullDrop").unwrap_or(0) > 0;
+    // Every drop by a full accept queue is a ListenOverflow too; where that counter rests, the queue is innocent.
+    let overflowed = case.tcp_ext_rise("ListenOverflows") != Ok(0);
     Ok(match case.drops_rise(listener).unwrap_or(0) {
         // `sk_acceptq_is_full`: more than the backlog wait.
         0 if queue > backlog => Pressure::Full,
         0 => Pressure::None,
+        drops if !overflowed && cookies_off => Pressure::CookiesOff(drops),
+        drops if !overflowed => Pressure::Unclear(drops),
         drops if fullest > 0 && fullest * 100 >= percent_of_backlog(NEARLY_FULL_PERCENT) => Pressure::AcceptSide(drops),
-        drops if case.tcp_ext_rise("TCPReqQFullDrop").unwrap_or(0) > 0 => Pressure::CookiesOff(drops),
+        drops if cookies_off => Pressure::CookiesOff(drops),
         drops if fullest * 100 <= percent_of_backlog(LOW_PERCENT) => Pressure::Burst(drops),
         drops => Pressure::Unclear(drops),
     })
