@@ -3,3 +3,15 @@
 //! For: one table of names, units, ranges, defaults by kernel version, scopes and effects.
 //! Must not: read values, or decide what they should be.
 //! Mirrors: `net/ipv4/sysctl_net_ipv4.c`, `net/core/sysctl_net_core.c`, `net/netfilter/nf_conntrack_standalone.c`.
+
+mod check;
+mod defaults;
+mod lookup;
+mod parameter;
+mod table;
+
+pub use check::{ValueError, check_value, normalize_value};
+pub use defaults::{default_value, defaults, ehash_buckets};
+pub use lookup::{exists, find, find_by_name, nearest};
+pub use parameter::{Bound, Default, DefaultSince, Form, Parameter, Range, RangeSince, Scope, TakesEffect};
+pub use table::parameters;

@@ -1,0 +1,220 @@
+//! Whether the kernel would take a value.
+
+use super::{Bound, Form, find, nearest};
+use crate::units::{Hz, KernelVersion};
+
+/// Why the kernel would not take a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// The table does not have the key.
+    #[error("{key} is not a sysctl that this program knows{}", did_you_mean(.nearest))]
+    UnknownKey {
+        /// What was given.
+        key: String,
+        /// The keys most like it.
+        nearest: Vec<&'static str>,
+    },
+    /// That kernel does not have the key.
+    #[error("Linux {version} has no {key}: it {since_until}")]
+    NotInThisKernel {
+        /// The key.
+        key: &'static str,
+        /// The kernel.
+        version: KernelVersion,
+        /// Which kernels have it.
+        since_until: String,
+    },
+    /// The text is not built as it must be.
+    #[error("`{text}` is not a value of {key}; expected {expected}")]
+    Malformed {
+        /// The key.
+        key: &'static str,
+        /// What was given.
+        text: String,
+        /// What was expected.
+        expected: String,
+    },
+    /// A number is outside what the kernel accepts.
+    #[error(
+        "{number} is out of range for {key}: the kernel takes {range} and refuses the rest with EINVAL (Invalid argument)"
+    )]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
+        /// The number.
+        number: i128,
+        /// What is accepted, in words.
+        range: String,
+    },
+    /// It cannot be written at all.
+    #[error("{key} is read-only")]
+    ReadOnly {
+        /// The key.
+        key: &'static str,
+    },
+}
+
+/// `; did you mean A, B or C?`, or nothing.
+fn did_you_mean(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("; did you mean {one}?"),
+        [first @ .., last] => format!("; did you mean {} or {last}?", first.join(", ")),
+    }
+}
+
+/// A value as it is compared and shown: blanks and tabs between numbers or words turned into single blanks,
+/// none at the ends.
+#[must_use]
+pub fn normalize_value(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a kernel would take `text` as the value of `key`.
+///
+/// Bounds that depend on the tick rate are taken at 100 Hz, the most generous common rate; a kernel that ticks
+/// faster may still refuse a value that this lets through, and says so on the write.
+///
+/// # Errors
+/// Says which rule of the kernel it breaks.
+pub fn check_value(key: &str, text: &str, version: KernelVersion) -> Result<(), ValueError> {
+    let Some(parameter) = find(key) else {
+        return Err(ValueError::UnknownKey { key: key.to_owned(), nearest: nearest(key) });
+    };
+    if !parameter.exists(version) {
+        let since_until = match parameter.removed {
+            Some(removed) if version >= removed => format!("was removed in {removed}"),
+            _ => format!("came with {}", parameter.since),
+        };
+        return Err(ValueError::NotInThisKernel { key: parameter.key, version, since_until });
+    }
+    if parameter.takes_effect == super::TakesEffect::ReadOnly {
+        return Err(ValueError::ReadOnly { key: parameter.key });
+    }
+    let malformed = |expected: String| ValueError::Malformed { key: parameter.key, text: text.to_owned(), expected };
+    match parameter.form {
+        Form::Numbers(count) => {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            let expected = || match count {
+                1 => "one whole number".to_owned(),
+                many => format!("{many} whole numbers separated by blanks"),
+            };
+            if words.len() != count {
+                return Err(malformed(expected()));
+            }
+            let range = parameter.range(version);
+            let (min, max) = range.map_or((i128::from(i32::MIN), i128::from(i32::MAX)), |range| {
+                (range.min.as_number(), range.max.as_number())
+            });
+            for word in words {
+                let number: i128 = word.parse().map_err(|_| malformed(expected()))?;
+                if number < min || number > max {
+                    let range = format!("{min} to {max}");
+                    return Err(ValueError::OutOfRange { key: parameter.key, number, range });
+                }
+            }
+            Ok(())
+        }
+        Form::Name if text.split_whitespace().count() != 1 => Err(malformed("one word".to_owned())),
+        Form::Words if text.trim().is_empty() => Err(malformed("words separated by blanks".to_owned())),
+        Form::Ports => check_ports(text).map_err(malformed),
+        Form::Hex if !text.chars().all(|c| c.is_ascii_hexdigit() || ",- ".contains(c)) => {
+            Err(malformed("hexadecimal digits".to_owned()))
+        }
+        Form::Name | Form::Words | Form::Hex => Ok(()),
+    }
+}
+
+/// Ports as `proc_do_large_bitmap` reads them: `8080,9000-9100`.
+fn check_ports(text: &str) -> Result<(), String> {
+    let expected = || "ports and ranges separated by commas, such as 8080,9000-9100".to_owned();
+    for part in text.trim().split(',').filter(|part| !part.is_empty()) {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        let low: u16 = low.trim().parse().map_err(|_| expected())?;
+        let high: u16 = high.trim().parse().map_err(|_| expected())?;
+        if low > high {
+            return Err(expected());
+        }
+    }
+    Ok(())
+}
+
+impl Bound {
+    /// The bound as a number; those that depend on the tick rate at 100 Hz.
+    #[must_use]
+    pub fn as_number(self) -> i128 {
+        let generous = Hz::COMMON.first().map_or(100, |hz| i128::from(hz.get()));
+        match self {
+            Self::Number(number) => i128::from(number),
+            Self::IntMaxPerHz => i128::from(i32::MAX) / generous,
+            Self::UintMaxPerHz => i128::from(u32::MAX) / generous,
+            Self::UlongMax => i128::from(u64::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(key: &str, text: &str) -> Result<(), String> {
+        check_value(key, text, KernelVersion::new(6, 18)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn values_are_refused_with_the_kernels_own_range() {
+        assert_eq!(check("net.ipv4.tcp_syn_retries", "6"), Ok(()));
+        assert_eq!(
+            check("net.ipv4.tcp_syn_retries", "0"),
+            Err("0 is out of range for net.ipv4.tcp_syn_retries: the kernel takes 1 to 127 and refuses the rest \
+                 with EINVAL (Invalid argument)"
+                .into())
+        );
+        assert!(check("net.ipv4.tcp_syn_retries", "128").is_err());
+        assert!(check("net.core.somaxconn", "4294967296").is_err());
+        assert!(check("net.core.somaxconn", "99999999999999999999999999").is_err());
+        // The kernel takes these and so do we; whether they are wise is for a profile to say.
+        assert_eq!(check("net.ipv4.tcp_max_syn_backlog", "-1"), Ok(()));
+        assert_eq!(check("net.ipv4.tcp_fin_timeout", "0"), Ok(()));
+    }
+
+    #[test]
+    fn the_retry_counts_were_plain_integers_before_5_13() {
+        let check = |version| check_value("net.ipv4.tcp_retries2", "1000", version);
+        assert_eq!(check(KernelVersion::new(5, 12)), Ok(()));
+        assert!(check(KernelVersion::new(5, 13)).is_err());
+    }
+
+    #[test]
+    fn the_form_of_a_value_is_checked() {
+        assert_eq!(
+            check("net.ipv4.tcp_rmem", "4096 131072"),
+            Err("`4096 131072` is not a value of net.ipv4.tcp_rmem; expected 3 whole numbers separated by blanks"
+                .into())
+        );
+        assert_eq!(check("net.ipv4.tcp_rmem", "4096\t131072\t6291456"), Ok(()));
+        assert!(check("net.ipv4.tcp_syncookies", "on").is_err());
+        assert!(check("net.ipv4.tcp_syncookies", "").is_err());
+        assert_eq!(check("net.ipv4.ip_local_reserved_ports", ""), Ok(()));
+        assert_eq!(check("net.ipv4.ip_local_reserved_ports", "8080,9000-9100"), Ok(()));
+        assert!(check("net.ipv4.ip_local_reserved_ports", "9100-9000").is_err());
+        assert!(check("net.ipv4.ip_local_reserved_ports", "70000").is_err());
+        assert!(check("net.ipv4.tcp_congestion_control", "two words").is_err());
+        assert!(check("net.ipv4.tcp_available_congestion_control", "cubic").is_err());
+    }
+
+    #[test]
+    fn an_unknown_or_absent_key_says_what_would_be_right() {
+        assert_eq!(
+            check("net.ipv4.tcp_synack_retrys", "2"),
+            Err("net.ipv4.tcp_synack_retrys is not a sysctl that this program knows; \
+                 did you mean net.ipv4.tcp_synack_retries, net.ipv4.tcp_syn_retries or net.ipv4.tcp_retries2?"
+                .into())
+        );
+        let old = check_value("net.ipv4.tcp_syn_linear_timeouts", "4", KernelVersion::new(6, 1));
+        assert_eq!(
+            old.map_err(|error| error.to_string()),
+            Err("Linux 6.1 has no net.ipv4.tcp_syn_linear_timeouts: it came with 6.5".into())
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! Keepalive, closing, FIN_WAIT_2, TIME_WAIT, orphans, resets.
+
+use super::{INT_MAX, INT_MIN, always, constant, ehash, from, number, since};
+use crate::catalog::{Bound, Default, Parameter, Scope, TakesEffect};
+
+/// The rows.
+pub(super) const ROWS: &[Parameter] = &[
+    Parameter::number("net.ipv4.tcp_orphan_retries", "count")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("0")])
+        .affects("when an unanswered socket dies that no process holds any more; 0 means 8: 102 s")
+        .note("1..7 are shorter than 0"),
+    Parameter::number("net.ipv4.tcp_keepalive_time", "s")
+        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .defaults(&[constant("7200")])
+        .affects("idle time before the first probe (SO_KEEPALIVE only)")
+        .note("accepts 0 and negatives; TCP_KEEPIDLE overrides; up to 131 s late at HZ=250, 874 s at HZ=300"),
+    Parameter::number("net.ipv4.tcp_keepalive_intvl", "s")
+        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .defaults(&[constant("75")])
+        .affects("interval between probes")
+        .note("accepts 0 and negatives; TCP_KEEPINTVL"),
+    Parameter::number("net.ipv4.tcp_keepalive_probes", "count")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("9")])
+        .affects("unanswered probes before RST/ETIMEDOUT")
+        .note("TCP_KEEPCNT; replaced by TCP_USER_TIMEOUT when set"),
+    Parameter::number("net.ipv4.tcp_fin_timeout", "s")
+        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .defaults(&[constant("60")])
+        .takes_effect(TakesEffect::NextFinWait2)
+        .affects("orphan FIN_WAIT2 life: F for F<=60 but 2*(F-60) for F>60")
+        .note("61 means 2 s; floor 3.5*RTO; 0/negative accepted; TCP_LINGER2 overrides"),
+    Parameter::number("net.ipv4.tcp_max_orphans", "sockets")
+        .defaults(&[ehash(0, 0, 2, 0)])
+        .shared(Scope::Host)
+        .affects("orphans above this are reset (TCPAbortOnMemory)")
+        .note("compared after shift 0..2 penalties"),
+    Parameter::number("net.ipv4.tcp_max_tw_buckets", "sockets")
+        .defaults(&[ehash(0, 0, 2, 0)])
+        .takes_effect(TakesEffect::NextTimeWait)
+        .affects("above it sockets skip TIME_WAIT (TCPTimeWaitOverflow)")
+        .note("0 or -1 disables TIME_WAIT; also counts FIN_WAIT2 minisocks"),
+    Parameter::number("net.ipv4.tcp_tw_reuse", "enum")
+        .ranges(&[since(4, 19, number(0), number(2))])
+        .defaults(&[constant("0"), from(4, 19, Default::Constant("2"))])
+        .affects("let connect() with automatic port reuse a TIME_WAIT 4-tuple: 1 all 2 loopback")
+        .note("default 0 and any int before 4.19; needs timestamps; does not matter for explicitly bound ports"),
+    Parameter::number("net.ipv4.tcp_tw_reuse_delay", "ms")
+        .ranges(&[always(number(1), number(60_000))])
+        .defaults(&[constant("1000")])
+        .since(6, 14)
+        .affects("minimum age of a TIME_WAIT for reuse")
+        .note("1 s granularity before"),
+    Parameter::number("net.ipv4.tcp_tw_recycle", "bool")
+        .defaults(&[constant("0")])
+        .removed(4, 12)
+        .shared(Scope::Host)
+        .takes_effect(TakesEffect::Never)
+        .affects("removed; broke NAT clients")
+        .note("never present in 4.14+"),
+    Parameter::number("net.ipv4.tcp_rfc1337", "bool")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("0")])
+        .per_namespace_since(4, 15)
+        .affects("ignore RST in TIME_WAIT"),
+    Parameter::number("net.ipv4.tcp_challenge_ack_limit", "per second")
+        .defaults(&[constant("1000"), from(6, 1, Default::Constant("2147483647"))])
+        .per_namespace_since(4, 15)
+        .affects("challenge ACKs per second per netns; INT_MAX = unlimited")
+        .note("100 (<=4.6), 1000 (4.7-6.0), INT_MAX since 6.1; counter global before 6.1"),
+    Parameter::number("net.ipv4.tcp_invalid_ratelimit", "ms")
+        .ranges(&[always(number(0), INT_MAX)])
+        .defaults(&[constant("500")])
+        .per_namespace_since(4, 15)
+        .affects("per-socket minimum gap between ACKs to invalid/duplicate segments")
+        .note("0 = no limit"),
+    Parameter::number("net.ipv4.tcp_stdurg", "bool")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("0")])
+        .per_namespace_since(4, 15)
+        .affects("urgent pointer interpretation"),
+];

@@ -1,0 +1,113 @@
+//! Congestion control, ECN, pacing, load balancing.
+
+use super::{always, constant, described, number, since};
+use crate::catalog::{Form, Parameter, Scope, TakesEffect};
+
+/// The rows.
+pub(super) const ROWS: &[Parameter] = &[
+    Parameter::number("net.ipv4.tcp_min_rtt_wlen", "s")
+        .ranges(&[always(number(0), number(86_400))])
+        .defaults(&[constant("300")])
+        .per_namespace_since(4, 15)
+        .affects("window of the min RTT filter"),
+    Parameter::number("net.ipv4.tcp_no_metrics_save", "bool")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("0")])
+        .per_namespace_since(4, 15)
+        .affects("do not cache per-destination metrics on close"),
+    Parameter::number("net.ipv4.tcp_no_ssthresh_metrics_save", "bool")
+        .ranges(&[always(number(0), number(1))])
+        .defaults(&[constant("1")])
+        .since(5, 6)
+        .affects("do not cache ssthresh"),
+    Parameter::number("net.ipv4.tcp_congestion_control", "name")
+        .form(Form::Name)
+        .defaults(&[described("the kernel configuration says; cubic on most")])
+        .per_namespace_since(4, 15)
+        .takes_effect(TakesEffect::NewSockets)
+        .affects("default congestion control")
+        .note("kernel config may differ (measured host: bbr)"),
+    Parameter::number("net.ipv4.tcp_available_congestion_control", "list")
+        .form(Form::Words)
+        .takes_effect(TakesEffect::ReadOnly)
+        .affects("loaded algorithms"),
+    Parameter::number("net.ipv4.tcp_allowed_congestion_control", "list")
+        .form(Form::Words)
+        .affects("algorithms unprivileged users may pick")
+        .note("list is global"),
+    Parameter::number("net.ipv4.tcp_available_ulp", "list")
+        .form(Form::Words)
+        .shared(Scope::Host)
+        .takes_effect(TakesEffect::ReadOnly)
+        .affects("upper layer protocols"),
+    Parameter::number("net.ipv4.tcp_ecn", "enum")
+        .ranges(&[since(5, 13, number(0), number(2)), since(6, 19, number(0), number(5))])
+        .defaults(&[constant("2")])
+        .takes_effect(TakesEffect::NewConnections)
+        .affects("0 off 1 request and accept 2 accept only; 3-5 AccECN")
+        .note("AccECN values depend on version"),
+    Parameter::number("net.ipv4.tcp_ecn_fallback", "bool")
+        .ranges(&[always(number(0), number(1))])
+        .defaults(&[constant("1")])
+        .affects("drop ECN when SYN is lost"),
+    Parameter::number("net.ipv4.tcp_ecn_option", "enum")
+        .ranges(&[always(number(0), number(3))])
+        .defaults(&[constant("2")])
+        .since(6, 18)
+        .affects("AccECN option sending"),
+    Parameter::number("net.ipv4.tcp_ecn_option_beacon", "per RTT")
+        .ranges(&[always(number(0), number(3))])
+        .defaults(&[constant("3")])
+        .since(6, 18)
+        .affects("AccECN option frequency"),
+    Parameter::number("net.ipv4.tcp_slow_start_after_idle", "bool")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("1")])
+        .per_namespace_since(4, 15)
+        .affects("reset cwnd after an idle RTO"),
+    Parameter::number("net.ipv4.tcp_pacing_ss_ratio", "percent")
+        .ranges(&[always(number(0), number(1000))])
+        .defaults(&[constant("200")])
+        .per_namespace_since(4, 15)
+        .affects("pacing rate in slow start"),
+    Parameter::number("net.ipv4.tcp_pacing_ca_ratio", "percent")
+        .ranges(&[always(number(0), number(1000))])
+        .defaults(&[constant("120")])
+        .per_namespace_since(4, 15)
+        .affects("pacing rate in congestion avoidance"),
+    Parameter::number("net.ipv4.tcp_min_tso_segs", "segments")
+        .ranges(&[always(number(1), number(255))])
+        .defaults(&[constant("2")])
+        .per_namespace_since(4, 15)
+        .affects("minimum TSO size"),
+    Parameter::number("net.ipv4.tcp_tso_win_divisor", "divisor")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("3")])
+        .per_namespace_since(4, 15)
+        .affects("part of cwnd one TSO may use"),
+    Parameter::number("net.ipv4.tcp_tso_rtt_log", "log2 us")
+        .ranges(&[always(number(0), number(255))])
+        .defaults(&[constant("9")])
+        .since(5, 18)
+        .affects("bigger TSO for close peers"),
+    Parameter::number("net.ipv4.tcp_autocorking", "bool")
+        .ranges(&[always(number(0), number(1))])
+        .defaults(&[constant("1")])
+        .per_namespace_since(4, 15)
+        .affects("coalesce small writes"),
+    Parameter::number("net.ipv4.tcp_plb_enabled", "bool")
+        .ranges(&[always(number(0), number(1))])
+        .defaults(&[constant("0")])
+        .since(6, 2)
+        .affects("protective load balancing"),
+    Parameter::number("net.ipv4.tcp_plb_suspend_rto_sec", "s")
+        .ranges(&[always(number(0), number(255))])
+        .defaults(&[constant("60")])
+        .since(6, 2)
+        .affects("PLB pause after RTO"),
+    Parameter::number("net.ipv4.tcp_plb_cong_thresh", "1/256")
+        .ranges(&[always(number(0), number(256))])
+        .defaults(&[constant("128")])
+        .since(6, 2)
+        .affects("PLB"),
+];

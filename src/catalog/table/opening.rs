@@ -1,0 +1,89 @@
+//! Opening connections: SYN, SYN-ACK, cookies, queues, Fast Open.
+
+use super::{INT_MAX, always, constant, described, ehash, from, number, since};
+use crate::catalog::{Default, Form, Parameter, TakesEffect};
+
+/// The rows.
+pub(super) const ROWS: &[Parameter] = &[
+    Parameter::number("net.ipv4.tcp_syn_retries", "count")
+        .ranges(&[always(number(1), number(127))])
+        .defaults(&[constant("6")])
+        .affects("SYN retransmissions of connect() before ETIMEDOUT")
+        .note("the default gives up after 127 s, 131 s from 6.5 on; TCP_SYNCNT overrides it per socket"),
+    Parameter::number("net.ipv4.tcp_syn_linear_timeouts", "count")
+        .ranges(&[always(number(0), number(127))])
+        .defaults(&[constant("4")])
+        .since(6, 5)
+        .affects("number of equal 1 s SYN timeouts before doubling starts")
+        .note("SYN_SENT only; adds to the count rule, not to the time rule; no effect on SYN-ACK"),
+    Parameter::number("net.ipv4.tcp_synack_retries", "count")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("5")])
+        .affects("SYN-ACK retransmissions before a half-open entry is dropped")
+        .note("a SYN queue more than half full lowers it by itself, down to 2"),
+    Parameter::number("net.ipv4.tcp_syncookies", "enum")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("1")])
+        .affects("SYN queue full: 0 drops, 1 answers with cookies; 2 always answers with cookies")
+        .note("other non-zero acts as 1; needs CONFIG_SYN_COOKIES"),
+    Parameter::number("net.ipv4.tcp_max_syn_backlog", "requests")
+        .defaults(&[ehash(0, 0, 256, 128), ehash(5, 5, 128, 128)])
+        .affects("keeps the last quarter of it for known peers, only while tcp_syncookies is 0")
+        .note("not the size of the SYN queue: that is the backlog of listen(); negative values are taken"),
+    Parameter::number("net.core.somaxconn", "connections")
+        .ranges(&[always(number(0), INT_MAX)])
+        .defaults(&[constant("128"), from(5, 4, Default::Constant("4096"))])
+        .takes_effect(TakesEffect::NextListen)
+        .affects("ceiling of the listen() backlog, which bounds the accept queue and the SYN queue")
+        .note("a backlog above 65535 wrapped around before about 5.0"),
+    Parameter::number("net.ipv4.tcp_abort_on_overflow", "bool")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("0")])
+        .per_namespace_since(4, 15)
+        .affects("RST instead of silent drop when the accept queue is full at the third ACK")
+        .note("does not act when the SYN itself is dropped"),
+    Parameter::number("net.ipv4.tcp_migrate_req", "bool")
+        .ranges(&[always(number(0), number(1))])
+        .defaults(&[constant("0")])
+        .since(5, 14)
+        .affects("move requests/children to another reuseport listener on close"),
+    Parameter::number("net.ipv4.tcp_fastopen", "bitmask")
+        .defaults(&[constant("1")])
+        .per_namespace_since(4, 15)
+        .affects("1 client 2 server 4 no-cookie client 0x200 no-cookie server 0x400 all listeners")
+        .note("accepts any int"),
+    Parameter::number("net.ipv4.tcp_fastopen_key", "hex")
+        .form(Form::Hex)
+        .defaults(&[described("random, made when first needed")])
+        .per_namespace_since(4, 15)
+        .affects("TFO cookie keys")
+        .note("0600; two keys since 5.3"),
+    Parameter::number("net.ipv4.tcp_fastopen_blackhole_timeout_sec", "s")
+        .ranges(&[always(number(0), INT_MAX)])
+        .defaults(&[constant("3600"), from(5, 14, Default::Constant("0"))])
+        .per_namespace_since(4, 15)
+        .affects("pause of client TFO after suspected blackhole")
+        .note("default 3600 before ~5.14; write resets the counter"),
+    Parameter::number("net.ipv4.tcp_early_demux", "bool")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("1")])
+        .affects("early socket lookup on receive")
+        .note("performance only"),
+    Parameter::number("net.ipv4.tcp_fwmark_accept", "bool")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("0")])
+        .takes_effect(TakesEffect::NewAccepted)
+        .affects("accepted socket inherits packet mark"),
+    Parameter::number("net.ipv4.tcp_l3mdev_accept", "bool")
+        .ranges(&[always(number(0), number(1))])
+        .defaults(&[constant("0")])
+        .takes_effect(TakesEffect::NewAccepted)
+        .affects("listener in default VRF accepts from all VRFs")
+        .note("CONFIG_NET_L3_MASTER_DEV"),
+    Parameter::number("net.ipv4.tcp_reflect_tos", "bool")
+        .ranges(&[always(number(0), number(1))])
+        .defaults(&[constant("0")])
+        .since(5, 10)
+        .takes_effect(TakesEffect::NewSockets)
+        .affects("SYN-ACK/child use the TOS of the SYN"),
+];

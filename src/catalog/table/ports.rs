@@ -1,0 +1,44 @@
+//! Ports and addresses.
+
+use super::{always, constant, number, since};
+use crate::catalog::{Form, Parameter, TakesEffect};
+
+/// The rows.
+pub(super) const ROWS: &[Parameter] = &[
+    Parameter::number("net.ipv4.ip_local_port_range", "ports")
+        .form(Form::Numbers(2))
+        .ranges(&[always(number(1), number(65_535))])
+        .defaults(&[constant("32768 60999")])
+        .affects("ephemeral ports (TCP UDP SCTP, v4 and v6)")
+        .note("low >= ip_unprivileged_port_start; prefer different parity; IP_LOCAL_PORT_RANGE (6.3) per socket"),
+    Parameter::number("net.ipv4.ip_local_reserved_ports", "port list")
+        .form(Form::Ports)
+        .defaults(&[constant("")])
+        .affects("ports never chosen automatically")
+        .note("explicit bind still allowed"),
+    Parameter::number("net.ipv4.ip_local_port_step_width", "ports")
+        .ranges(&[always(number(0), number(4_294_967_295))])
+        .defaults(&[constant("0")])
+        .since(6, 19)
+        .affects("randomised scan step"),
+    Parameter::number("net.ipv4.ip_unprivileged_port_start", "port")
+        .ranges(&[always(number(0), number(65_535))])
+        .defaults(&[constant("1024")])
+        .affects("first port bindable without CAP_NET_BIND_SERVICE")
+        .note("must be <= low of the local range"),
+    Parameter::number("net.ipv4.ip_autobind_reuse", "bool")
+        .ranges(&[always(number(0), number(1))])
+        .defaults(&[constant("0")])
+        .since(5, 7)
+        .affects("bind(0) with SO_REUSEADDR may share ports"),
+    Parameter::number("net.ipv4.ip_nonlocal_bind", "bool")
+        .ranges(&[since(5, 13, number(0), number(255))])
+        .defaults(&[constant("0")])
+        .affects("bind to foreign addresses"),
+    Parameter::number("net.ipv4.ip_no_pmtu_disc", "enum")
+        .ranges(&[always(number(0), number(3))])
+        .defaults(&[constant("0")])
+        .takes_effect(TakesEffect::NewSockets)
+        .affects("path MTU discovery policy")
+        .note("upper bound 255 in table; 0-3 meaningful"),
+];

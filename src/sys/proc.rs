@@ -1,0 +1,221 @@
+//! Reading below a proc file system that may be mounted (or copied) anywhere.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// Largest file that is read whole, in bytes. The largest text that is read so is a kernel configuration,
+/// about 300 KiB; the socket tables are read as streams.
+const READ_LIMIT: u64 = 16 << 20;
+
+/// Longest line that is read as one, in bytes; rows of the socket tables have about 180.
+const LINE_LIMIT: u64 = 64 << 10;
+
+/// A proc file system: `/proc`, another mount of it, or a copy of its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcRoot {
+    root: PathBuf,
+}
+
+/// Why a file could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read {path}: {reason}")]
+pub struct ReadError {
+    /// The file.
+    pub path: String,
+    /// What kind of refusal it was.
+    pub kind: ReadErrorKind,
+    /// What the kernel answered, in words.
+    pub reason: String,
+}
+
+/// Kinds of refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadErrorKind {
+    /// There is no such file.
+    Absent,
+    /// This process may not read it.
+    Denied,
+    /// Any other failure.
+    Failed,
+}
+
+impl ReadError {
+    pub(super) fn new(path: &Path, error: &io::Error) -> Self {
+        Self { path: path.display().to_string(), kind: ReadErrorKind::of(error), reason: describe(error) }
+    }
+}
+
+impl ReadErrorKind {
+    /// Sorts an error: `ENOENT`, `ENOTDIR` and `ESRCH` (a process that ended) mean absent, `EACCES` and `EPERM` denied.
+    pub(super) fn of(error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR | libc::ESRCH) => Self::Absent,
+            Some(libc::EACCES | libc::EPERM) => Self::Denied,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// The error in words, without the `(os error 13)` that means nothing to most readers.
+pub(super) fn describe(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(at) => text.get(..at).unwrap_or(&text).to_owned(),
+        None => text,
+    }
+}
+
+impl ProcRoot {
+    /// A proc file system at `root`, normally `/proc`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// The path of a file below it.
+    #[must_use]
+    pub fn join(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// The path of a file of the network namespace of the calling thread, such as `netstat`.
+    ///
+    /// `net` and `self/net` belong to the namespace of the thread group's leader, so a thread that entered
+    /// another one must look below `thread-self` (since Linux 3.17). Copies have only `net`.
+    #[must_use]
+    pub fn net_path(&self, file: &str) -> PathBuf {
+        for base in ["thread-self/net", "self/net"] {
+            let directory = self.root.join(base);
+            if directory.exists() {
+                return directory.join(file);
+            }
+        }
+        self.root.join("net").join(file)
+    }
+
+    /// Reads a file below the root as text; bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    /// Absent, denied or failed, with the path and the kernel's answer.
+    pub fn read(&self, relative: &str) -> Result<String, ReadError> {
+        read_text(&self.join(relative))
+    }
+
+    /// Reads a file of the calling thread's network namespace, as [`ProcRoot::net_path`] finds it.
+    ///
+    /// # Errors
+    /// Absent, denied or failed, with the path and the kernel's answer.
+    pub fn read_net(&self, file: &str) -> Result<String, ReadError> {
+        read_text(&self.net_path(file))
+    }
+
+    /// Hands every line of a file of the calling thread's network namespace to `line`, without keeping them,
+    /// until there are no more or it breaks off.
+    ///
+    /// # Errors
+    /// Absent, denied or failed, with the path and the kernel's answer.
+    pub fn for_each_net_line(
+        &self,
+        file: &str,
+        mut line: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let path = self.net_path(file);
+        let mut each = || -> io::Result<()> {
+            let mut reader = BufReader::with_capacity(64 << 10, std::fs::File::open(&path)?);
+            let mut buffer = Vec::new();
+            while (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut buffer)? > 0 {
+                if line(String::from_utf8_lossy(&buffer).trim_end_matches('\n')).is_break() {
+                    break;
+                }
+                buffer.clear();
+            }
+            Ok(())
+        };
+        each().map_err(|error| ReadError::new(&path, &error))
+    }
+
+    /// Inode of the calling thread's network namespace as seen through this root.
+    ///
+    /// # Errors
+    /// Absent for a copy of `/proc`, denied, or failed.
+    pub fn netns_inode(&self) -> Result<u64, ReadError> {
+        let thread = self.root.join("thread-self/ns/net");
+        let path = if thread.exists() { thread } else { self.root.join("self/ns/net") };
+        super::netns::inode_of(&path).map_err(|error| ReadError::new(&path, &error))
+    }
+}
+
+/// Reads a text file anywhere, for the kernel configurations outside `/proc`.
+///
+/// # Errors
+/// Absent, denied or failed, with the path and the kernel's answer.
+pub fn read_text(path: &Path) -> Result<String, ReadError> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(READ_LIMIT).read_to_end(&mut bytes))
+        .map_err(|error| ReadError::new(path, &error))?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+/// Reads and unpacks a gzip file such as `/proc/config.gz`.
+///
+/// # Errors
+/// Absent, denied or failed (also when it is not gzip), with the path and the answer.
+pub fn read_gzip_text(path: &Path) -> Result<String, ReadError> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| flate2::read::GzDecoder::new(file).take(READ_LIMIT).read_to_end(&mut bytes))
+        .map_err(|error| ReadError::new(path, &error))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The host's name as the kernel has it (`uname`), which follows the UTS namespace.
+#[must_use]
+pub fn node_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The kernel release as `uname -r` prints it.
+#[must_use]
+pub fn kernel_release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_proc_is_read_below_net() {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::create_dir(copy.path().join("net")).unwrap();
+        std::fs::write(copy.path().join("net/snmp"), "Tcp: A\nTcp: 1\n").unwrap();
+        let root = ProcRoot::new(copy.path());
+        assert_eq!(root.read_net("snmp").as_deref(), Ok("Tcp: A\nTcp: 1\n"));
+        assert_eq!(root.read_net("netstat").unwrap_err().kind, ReadErrorKind::Absent);
+        assert_eq!(root.netns_inode().unwrap_err().kind, ReadErrorKind::Absent);
+    }
+
+    #[test]
+    fn the_live_proc_is_read_as_the_calling_thread_sees_it() {
+        let path = ProcRoot::new("/proc").net_path("snmp");
+        assert_eq!(path, Path::new("/proc/thread-self/net/snmp"));
+    }
+
+    #[test]
+    fn errors_say_the_path_and_the_answer_without_numbers() {
+        let error = read_text(Path::new("/proc/no-such-file")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read /proc/no-such-file: No such file or directory");
+    }
+
+    #[test]
+    fn a_file_that_is_not_gzip_is_a_failure_and_not_a_panic() {
+        assert_eq!(read_gzip_text(Path::new("/proc/version")).unwrap_err().kind, ReadErrorKind::Failed);
+    }
+}

@@ -1,0 +1,169 @@
+//! Sysctl files below `/proc/sys`.
+//!
+//! Files below `sys/net` belong to the network namespace of the thread that *opens* them
+//! (`proc_sys_lookup`, `net_ctl_set_ownership`), so the caller must be in the right one.
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::proc::describe;
+use crate::units::SysctlKey;
+
+/// Sysctl files below one proc file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SysctlFiles {
+    root: PathBuf,
+}
+
+/// Why a sysctl could not be read or written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SysctlError {
+    /// There is no such file: the kernel has no such key, or not in this network namespace.
+    #[error("{path}: the kernel has no such key in this network namespace")]
+    Absent {
+        /// The file.
+        path: String,
+    },
+    /// This process may not do it: `EACCES`, `EPERM`, or `EROFS` (containers mount `/proc/sys` read-only).
+    #[error("{path}: {reason}")]
+    Denied {
+        /// The file.
+        path: String,
+        /// The kernel's answer in words.
+        reason: String,
+    },
+    /// The kernel judged the value and refused it, mostly `EINVAL` or `ERANGE`.
+    #[error("{path}: the kernel refused the value `{value}`: {reason}")]
+    Refused {
+        /// The file.
+        path: String,
+        /// What was to be written.
+        value: String,
+        /// The error number.
+        errno: i32,
+        /// The error number in words.
+        reason: String,
+    },
+    /// Anything else.
+    #[error("{path}: {reason}")]
+    Failed {
+        /// The file.
+        path: String,
+        /// What happened, in words.
+        reason: String,
+    },
+}
+
+impl SysctlFiles {
+    /// The sysctl files of the proc file system at `root`, normally `/proc`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The file of a key.
+    #[must_use]
+    pub fn path(&self, key: &SysctlKey) -> PathBuf {
+        self.root.join("sys").join(key.relative_path())
+    }
+
+    /// Reads a value as the kernel writes it, without the final line feed.
+    ///
+    /// # Errors
+    /// Absent, denied or failed.
+    pub fn read(&self, key: &SysctlKey) -> Result<String, SysctlError> {
+        let path = self.path(key);
+        let mut bytes = Vec::new();
+        std::fs::File::open(&path)
+            .and_then(|mut file| file.read_to_end(&mut bytes))
+            .map_err(|error| error_of(&path, &error, None))?;
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+    }
+
+    /// Writes a value in one `write(2)`.
+    ///
+    /// A line feed is added, since an empty value (which clears `ip_local_reserved_ports`) would otherwise be
+    /// a write of nothing, which the kernel ignores. A write that the kernel takes only a part of is a failure:
+    /// integer handlers stop at what they cannot read, having stored what came before it.
+    ///
+    /// # Errors
+    /// Absent, denied, refused with the error number, or failed.
+    pub fn write(&self, key: &SysctlKey, value: &str) -> Result<(), SysctlError> {
+        let path = self.path(key);
+        let failed = |error: &io::Error| error_of(&path, error, Some(value));
+        let line = format!("{value}\n");
+        // Truncating means nothing to the kernel's files; it keeps plain files (a copy of /proc) whole.
+        let mut file =
+            std::fs::OpenOptions::new().write(true).truncate(true).open(&path).map_err(|error| failed(&error))?;
+        let written = loop {
+            match file.write(line.as_bytes()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other.map_err(|error| failed(&error))?,
+            }
+        };
+        if written == line.len() {
+            Ok(())
+        } else {
+            let reason = format!("the kernel took only the first {written} bytes of `{value}`");
+            Err(SysctlError::Failed { path: path.display().to_string(), reason })
+        }
+    }
+}
+
+/// Sorts an error; `value` is given for a write.
+fn error_of(path: &Path, error: &io::Error, value: Option<&str>) -> SysctlError {
+    let path = path.display().to_string();
+    let reason = describe(error);
+    match (error.raw_os_error(), value) {
+        (Some(libc::ENOENT | libc::ENOTDIR), _) => SysctlError::Absent { path },
+        (Some(libc::EACCES | libc::EPERM | libc::EROFS), _) => SysctlError::Denied { path, reason },
+        (Some(errno), Some(value)) => SysctlError::Refused { path, value: value.to_owned(), errno, reason },
+        _ => SysctlError::Failed { path, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> SysctlKey {
+        text.parse().unwrap()
+    }
+
+    fn copy_with(relative: &str, content: &str) -> (tempfile::TempDir, SysctlFiles) {
+        let copy = tempfile::tempdir().unwrap();
+        let file = copy.path().join("sys").join(relative);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
+        let files = SysctlFiles::new(copy.path());
+        (copy, files)
+    }
+
+    #[test]
+    fn a_shorter_value_replaces_a_longer_one() {
+        let (_copy, files) = copy_with("net/core/somaxconn", "4096\n");
+        files.write(&key("net.core.somaxconn"), "128").unwrap();
+        assert_eq!(files.read(&key("net.core.somaxconn")).as_deref(), Ok("128"));
+    }
+
+    #[test]
+    fn a_missing_key_is_absent_and_is_not_created() {
+        let (copy, files) = copy_with("net/core/somaxconn", "4096\n");
+        let absent = |result| matches!(result, Err(SysctlError::Absent { .. }));
+        assert!(absent(files.read(&key("net.core.no_such_key")).map(drop)));
+        assert!(absent(files.write(&key("net.core.no_such_key"), "1")));
+        assert!(!copy.path().join("sys/net/core/no_such_key").exists());
+    }
+
+    #[test]
+    fn the_running_kernel_is_read() {
+        let value = SysctlFiles::new("/proc").read(&key("kernel.osrelease")).unwrap();
+        assert_eq!(value, super::super::proc::kernel_release());
+    }
+
+    #[test]
+    fn a_key_that_nobody_may_write_is_denied() {
+        let result = SysctlFiles::new("/proc").write(&key("kernel.osrelease"), "0");
+        assert!(matches!(result, Err(SysctlError::Denied { .. })), "{result:?}");
+    }
+}
