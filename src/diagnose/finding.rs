@@ -44,8 +44,8 @@ pub struct Finding {
     pub wrong_remedy: &'static str,
     /// What would show that this finding is mistaken.
     pub disproved_by: &'static str,
-    /// The topic of `explain` that has more.
-    pub topic: &'static str,
+    /// The topic of `explain` that has more, if there is one.
+    pub topic: Option<&'static str>,
 }
 
 impl Finding {

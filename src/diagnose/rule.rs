@@ -9,8 +9,10 @@ pub struct Rule {
     pub id: &'static str,
     /// What it looks for, as half a sentence: "a listener whose accept queue is full".
     pub looks_for: &'static str,
-    /// The topic of `explain` that has more.
-    pub topic: &'static str,
+    /// The topic of `explain` that has more, if there is one.
+    pub topic: Option<&'static str>,
+    /// The sysctls it reads.
+    pub keys: &'static [&'static str],
     /// What is often done about it and does not help.
     pub wrong_remedy: &'static str,
     /// What would show that a finding of this rule is mistaken.

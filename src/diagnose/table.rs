@@ -26,6 +26,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
+    fn every_sysctl_that_a_rule_reads_is_in_the_catalog() {
+        for key in RULES.iter().flat_map(|rule| rule.keys) {
+            assert!(crate::catalog::find(key).is_some(), "{key}");
+        }
+    }
+
+    #[test]
     fn ids_are_unique_and_kebab_case() {
         let ids: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).collect();
         assert_eq!(ids.len(), RULES.len());
@@ -37,7 +44,7 @@ mod tests {
     #[test]
     fn every_rule_says_what_would_disprove_it_and_what_not_to_do() {
         for rule in RULES {
-            for text in [rule.looks_for, rule.topic, rule.wrong_remedy, rule.disproved_by] {
+            for text in [rule.looks_for, rule.wrong_remedy, rule.disproved_by] {
                 assert!(!text.is_empty() && !text.ends_with('.'), "{}: `{text}`", rule.id);
             }
         }

@@ -6,9 +6,13 @@
 
 mod diagram;
 mod explanation;
+mod findings;
+mod openmetrics;
 mod prose;
 mod timeline;
 
 pub use diagram::{DiagramStyle, render_diagram};
 pub use explanation::{ExplanationView, TopicView, render_explanation, render_topics};
+pub use findings::{FindingsStyle, FindingsView, render_findings};
+pub use openmetrics::render_openmetrics;
 pub use timeline::{EndView, EventView, TimelineView, render_timeline};

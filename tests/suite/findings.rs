@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use serde::Deserialize;
-use tcpctl::diagnose::{RULES, diagnose, headlines};
+use tcpctl::diagnose::{RULES, diagnose, headlines, keys};
+use tcpctl::explain::find_topic;
 use tcpctl::snapshot::{
     Capabilities, Counters, Drops, Kernel, Listener, Netns, PortUse, Process, SCHEMA_VERSION, Snapshot, SocketSource,
     Sockets, SoftnetCpu, SysctlReading, Sysctls,
@@ -207,10 +208,21 @@ fn every_rule_has_a_scenario_that_fires_it_and_one_that_does_not() {
         assert!(fires, "no scenario fires {}", rule.id);
         assert!(silent, "no scenario leaves {} silent", rule.id);
     }
+    let keys = keys(&RULES.iter().collect::<Vec<_>>());
     for (name, scenario) in &scenarios {
+        for key in scenario.now.sysctls.keys() {
+            assert!(keys.contains(&key.as_str()), "{name} gives {key}, which no rule says that it reads");
+        }
         for id in scenario.fires.keys().chain(&scenario.silent).chain(scenario.undecided.keys()) {
             assert!(RULES.iter().any(|rule| rule.id == id), "{name} names the rule {id}, which does not exist");
         }
+    }
+}
+
+#[test]
+fn every_topic_that_a_finding_points_to_can_be_explained() {
+    for rule in RULES {
+        assert!(rule.topic.is_none_or(|topic| find_topic(topic).is_ok()), "{}: {:?}", rule.id, rule.topic);
     }
 }
 

@@ -12,7 +12,8 @@ use crate::snapshot::Listener;
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "accept-queue-full",
     looks_for: "a listener whose accept queue is full",
-    topic: "queues",
+    topic: Some("queues"),
+    keys: &[],
     wrong_remedy: "net.ipv4.tcp_abort_on_overflow=1: clients get resets instead of a second chance; \
                    nor raise net.core.somaxconn alone: a listener takes it over at listen() only",
     disproved_by: "readings in which the accept queue stays under its limit while ListenOverflows still rises",

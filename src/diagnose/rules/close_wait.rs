@@ -24,7 +24,8 @@ const GROWTH_PERCENT: u64 = 20;
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "close-wait",
     looks_for: "connections that the application forgot to close",
-    topic: "time-wait-many",
+    topic: None,
+    keys: &[],
     wrong_remedy: "any sysctl: there is no timer for CLOSE-WAIT, and net.ipv4.tcp_fin_timeout and keepalive do not end it",
     disproved_by: "a number that goes back to nearly zero by itself within seconds",
     check: |case| judge(case).into(),

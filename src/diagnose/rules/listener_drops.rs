@@ -12,7 +12,8 @@ use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "listener-drops",
     looks_for: "connections dropped by listeners for a reason that no other rule names",
-    topic: "queues",
+    topic: Some("queues"),
+    keys: &[],
     wrong_remedy: "net.core.netdev_max_backlog: it is about packets before TCP sees them, and counts elsewhere",
     disproved_by: "ListenDrops that stays where it is",
     check: |case| judge(case).into(),

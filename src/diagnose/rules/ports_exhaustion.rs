@@ -6,7 +6,9 @@
 
 use crate::diagnose::case::SOCK_DIAG;
 use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::model::{Settings, port_budget};
 use crate::snapshot::PortUse;
+use crate::units::KernelVersion;
 
 /// Share of the usable ports, in percent, from which it is said. From 50 % on the search already walks both
 /// parities; 70 leaves time to act.
@@ -22,7 +24,8 @@ const RESERVED: &str = "net.ipv4.ip_local_reserved_ports";
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "ports-exhaustion",
     looks_for: "a destination towards which the local ports run out",
-    topic: "time-wait-many",
+    topic: Some("time-wait-many"),
+    keys: &[RANGE, RESERVED],
     wrong_remedy: "net.ipv4.tcp_fin_timeout: it does not touch TIME-WAIT; lowering net.ipv4.tcp_max_tw_buckets; \
                    net.ipv4.tcp_tw_recycle, which is gone since 4.12",
     disproved_by: "connects to that destination that work at 100 %: then the application has a port range of its own \
@@ -41,20 +44,12 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
 
 /// How many ports connect() may choose from: the range without what is reserved in it.
 fn usable_ports(case: &Case<'_>) -> Result<u64, String> {
-    let text = case.sysctl(RANGE)?.ok_or_else(|| format!("{RANGE} is not in this network namespace"))?;
-    let range = text.split_once(' ').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
-    let (low, high): (u16, u16) = range.ok_or_else(|| format!("{RANGE} is `{text}`, which is no range"))?;
-    let mut usable = (u64::from(high) + 1).saturating_sub(u64::from(low));
-    // Reserved ranges do not overlap: the kernel prints them from a bitmap.
-    for part in case.sysctl(RESERVED)?.unwrap_or_default().split(',').filter(|part| !part.is_empty()) {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else {
-            return Err(format!("{RESERVED} holds `{part}`, which is no port and no range"));
-        };
-        let (first, last) = (first.max(low), last.min(high));
-        usable = usable.saturating_sub((u64::from(last) + 1).saturating_sub(u64::from(first)));
-    }
-    Ok(usable.max(1))
+    case.sysctl(RANGE)?.ok_or_else(|| format!("{RANGE} is not in this network namespace"))?;
+    // An unreadable list of reserved ports is a gap; a kernel without the key reserves none.
+    case.sysctl(RESERVED)?;
+    let settings = Settings::from_values(&case.now().sysctls.values());
+    // How many there are does not depend on the kernel version; how long each is held does, and is not asked.
+    Ok(port_budget(&settings, KernelVersion::new(6, 18), false).available.max(1))
 }
 
 fn crowded_destination(case: &Case<'_>, row: &PortUse, usable: u64) -> Finding {

@@ -16,7 +16,8 @@ const COOKIES_MIN: u64 = 10;
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "small-backlog",
     looks_for: "a backlog that is smaller than a burst of honest clients",
-    topic: "queues",
+    topic: Some("queues"),
+    keys: &["net.core.somaxconn", "net.ipv4.tcp_syncookies"],
     wrong_remedy: "net.ipv4.tcp_max_syn_backlog alone: it does not limit a listener's queues while cookies are on",
     disproved_by: "an accept queue that is seen full: then the process is too slow, whatever the backlog",
     check,

@@ -10,7 +10,8 @@ use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "softnet-drops",
     looks_for: "packets dropped by a full input queue of a CPU",
-    topic: "queues",
+    topic: None,
+    keys: &["net.core.netdev_max_backlog"],
     wrong_remedy: "a huge net.core.netdev_max_backlog such as 250000: packets then wait instead, for longer than a retry",
     disproved_by: "the second column of /proc/net/softnet_stat that stays where it is",
     check: |case| judge(case).into(),

@@ -11,7 +11,8 @@ use crate::units::TcpState;
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "syn-cookies-off",
     looks_for: "SYNs dropped by a full SYN queue because SYN cookies are off",
-    topic: "queues",
+    topic: Some("queues"),
+    keys: &["net.ipv4.tcp_syncookies"],
     wrong_remedy: "net.ipv4.tcp_syn_retries: that is the client's side; a limit of SYNs per second in the firewall \
                    drops honest clients as well",
     disproved_by: "TCPReqQFullDrop that stays where it is",

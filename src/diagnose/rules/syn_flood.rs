@@ -24,7 +24,8 @@ const SURE_WINDOW_MS: u64 = 10_000;
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "syn-flood",
     looks_for: "SYN cookies whose clients never come back",
-    topic: "queues",
+    topic: Some("queues"),
+    keys: &[],
     wrong_remedy: "turning cookies off to silence the log; only raising net.ipv4.tcp_max_syn_backlog; \
                    net.ipv4.tcp_syn_retries, which is the client's side",
     disproved_by: "PassiveOpens that rise as fast as SyncookiesSent over 10s or more",

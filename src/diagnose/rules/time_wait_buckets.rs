@@ -15,7 +15,8 @@ const LIMIT: &str = "net.ipv4.tcp_max_tw_buckets";
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "time-wait-buckets",
     looks_for: "TIME-WAIT sockets that reach their limit",
-    topic: "time-wait-many",
+    topic: Some("time-wait-many"),
+    keys: &[LIMIT],
     wrong_remedy: "lowering net.ipv4.tcp_max_tw_buckets: it ends TIME-WAIT early, which is what it protects from; \
                    net.ipv4.tcp_fin_timeout does not touch TIME-WAIT",
     disproved_by: "TCPTimeWaitOverflow that stays where it is while the number of TIME-WAIT falls",
