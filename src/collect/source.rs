@@ -62,3 +62,17 @@ pub enum CollectError {
         netns: String,
     },
 }
+
+impl CollectError {
+    /// Whether it was refused for want of a privilege, so that another user may succeed.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Namespace(NamespaceError::Denied { .. }))
+    }
+
+    /// Whether what was asked for cannot be right, whoever asks.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        !matches!(self, Self::Namespace(NamespaceError::Denied { .. } | NamespaceError::Failed { .. }))
+    }
+}

@@ -6,6 +6,7 @@
 
 mod diagram;
 mod explanation;
+mod exposition;
 mod findings;
 mod openmetrics;
 mod prose;

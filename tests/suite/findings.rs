@@ -1,5 +1,7 @@
 //! Plays every scenario of `tests/data/scenarios` through the rules, and walks the table of rules over them.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a scenario that cannot be read fails the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
@@ -8,6 +10,7 @@ use std::path::Path;
 use serde::Deserialize;
 use tcpctl::diagnose::{RULES, diagnose, headlines, keys};
 use tcpctl::explain::find_topic;
+use tcpctl::report::{FindingsStyle, FindingsView, render_findings};
 use tcpctl::snapshot::{
     Capabilities, Counters, Drops, Kernel, Listener, Netns, PortUse, Process, SCHEMA_VERSION, Snapshot, SocketSource,
     Sockets, SoftnetCpu, SysctlReading, Sysctls,
@@ -176,7 +179,7 @@ fn check(name: &str, scenario: &Scenario) {
         let gaps: Vec<&str> = outcome.undecided.iter().filter(|u| u.rule == rule).map(|u| u.gap.as_str()).collect();
         assert!(gaps.iter().any(|gap| gap.contains(piece.as_str())), "{name}: {rule} has no gap `{piece}` in {gaps:?}");
     }
-    assert!(headlines(&outcome).windows(2).all(|two| two[0].severity <= two[1].severity), "{name}: worst first");
+    assert!(headlines(&outcome).is_sorted_by_key(|headline| headline.severity), "{name}: worst first");
 }
 
 fn scenarios() -> Vec<(String, Scenario)> {
@@ -248,4 +251,45 @@ fn readings_of_two_network_namespaces_are_not_compared() {
     let outcome = diagnose(&now, Some(&before));
     assert_eq!(outcome.findings, []);
     assert!(outcome.undecided.iter().any(|undecided| undecided.gap.contains("different network namespaces")));
+}
+
+/// The outcome of a scenario by its file's name.
+fn outcome(name: &str) -> tcpctl::diagnose::Findings {
+    let (_, scenario) = scenarios().into_iter().find(|(file, _)| file == name).unwrap();
+    let before = scenario.before.as_ref().map(|reading| reading.snapshot(5_000));
+    diagnose(&scenario.now.snapshot(5_000 + scenario.window_ms), before.as_ref())
+}
+
+fn text(name: &str, verbose: bool) -> String {
+    render_findings(&outcome(name), FindingsStyle { width: 80, ascii: false, verbose })
+}
+
+#[test]
+fn findings_are_one_line_each_and_tell_how_to_see_more() {
+    insta::assert_snapshot!(anstream::adapter::strip_str(&text("accept-queue-full-never-accepts", false)).to_string());
+}
+
+#[test]
+fn verbose_findings_show_evidence_cause_remedy_and_what_would_disprove_them() {
+    insta::assert_snapshot!(anstream::adapter::strip_str(&text("accept-queue-full-never-accepts", true)).to_string());
+    insta::assert_snapshot!(anstream::adapter::strip_str(&text("syn-flood-among-clients", true)).to_string());
+}
+
+#[test]
+fn what_could_not_be_judged_is_shown_with_its_reason() {
+    insta::assert_snapshot!(anstream::adapter::strip_str(&text("accept-queue-full-one-reading", false)).to_string());
+}
+
+#[test]
+fn no_line_of_findings_is_wider_than_asked() {
+    for (name, _) in scenarios() {
+        for line in anstream::adapter::strip_str(&text(&name, true)).to_string().lines() {
+            assert!(line.chars().count() <= 80, "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn findings_in_json_keep_their_shape() {
+    insta::assert_json_snapshot!(FindingsView::new(&outcome("syn-cookies-off-flood")));
 }

@@ -270,8 +270,7 @@ pub(crate) fn paths(tokens: &[Token], module: &[String]) -> Vec<Path> {
 fn tree(tokens: &[Token], start: usize, stem: &[String], found: &mut Vec<Path>) -> usize {
     let mut parts = stem.to_vec();
     let mut at = start;
-    loop {
-        let Some(token) = tokens.get(at) else { break };
+    while let Some(token) = tokens.get(at) {
         let line = token.line;
         if token.is("{") {
             at += 1;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::collect::{CollectError, SocketReading, Source, live};
+use crate::collect::{SocketReading, Source, live};
 use crate::diagnose::{diagnose_with, keys, select_rules};
 use crate::report::{FindingsStyle, FindingsView, render_findings};
 use crate::ui::cli::args::DiagnoseArgs;
@@ -21,13 +21,12 @@ pub(in crate::ui::cli) fn run(args: &DiagnoseArgs, context: &mut Context<'_>) ->
         sockets: SocketReading::Best,
         processes: true,
     };
-    let before = live(&source).map_err(collect_error)?;
+    let before = live(&source)?;
     std::thread::sleep(Duration::from_millis(args.window));
-    let now = live(&source).map_err(collect_error)?;
+    let now = live(&source)?;
     let findings = diagnose_with(&rules, &now, Some(&before));
     if context.json {
-        serde_json::to_writer_pretty(&mut *context.out, &FindingsView::new(&findings)).map_err(std::io::Error::from)?;
-        writeln!(context.out)?;
+        context.print_json(&FindingsView::new(&findings))?;
     } else {
         let style = FindingsStyle { width: context.width, ascii: context.ascii, verbose: args.verbose };
         write!(context.out, "{}", render_findings(&findings, style))?;
