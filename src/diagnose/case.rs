@@ -1,6 +1,7 @@
 //! What the rules judge: one reading, or two with the time between them.
 
 use crate::snapshot::{Drops, Listener, Snapshot, Sockets, SysctlReading};
+use crate::units::Micros;
 
 /// One or two snapshots, asked for figures by name. Each answer is the figure, or the gap that hides it as text.
 #[derive(Clone, Copy, Debug)]
@@ -162,11 +163,20 @@ impl<'a> Case<'a> {
         value.parse().map_err(|_| format!("{key} is `{value}`, which is no whole number"))
     }
 
-    /// "2060 in 5.0s (412/s)".
+    /// "in 5s", for sentences.
+    #[must_use]
+    pub fn in_window(&self) -> String {
+        match self.window_ms() {
+            Ok(ms) => format!("in {:#}", Micros(ms.saturating_mul(1000))),
+            Err(_) => "lately".to_owned(),
+        }
+    }
+
+    /// "+2060 in 5s (412/s)", for evidence.
     #[must_use]
     pub fn over_window(&self, count: u64) -> String {
         match self.window_ms() {
-            Ok(ms) => format!("+{count} in {}.{}s ({}/s)", ms / 1000, ms % 1000 / 100, per_second(count, ms)),
+            Ok(ms) => format!("+{count} {} ({}/s)", self.in_window(), per_second(count, ms)),
             Err(_) => format!("+{count}"),
         }
     }

@@ -54,10 +54,20 @@ pub fn render_findings(findings: &Findings, style: FindingsStyle) -> String {
         text.push('\n');
     }
     text.push_str(&hanging("", &summary(findings, style.verbose), style.width));
-    for undecided in &findings.undecided {
-        text.push_str(&hanging(&lead("?", undecided.rule), &undecided.gap, style.width));
-    }
+    text.push_str(&gaps(findings, style.width));
     text
+}
+
+/// What could not be judged: each gap once, with the rules that it holds up.
+fn gaps(findings: &Findings, width: usize) -> String {
+    let mut rows: Vec<(&str, Vec<&str>)> = Vec::new();
+    for undecided in &findings.undecided {
+        match rows.iter_mut().find(|(gap, _)| *gap == undecided.gap) {
+            Some((_, rules)) => rules.push(undecided.rule),
+            None => rows.push((&undecided.gap, vec![undecided.rule])),
+        }
+    }
+    rows.iter().map(|(gap, rules)| hanging("? ", &format!("{gap} ({})", rules.join(", ")), width)).collect()
 }
 
 /// A severity's sign, which stands for it without colour.
@@ -87,20 +97,11 @@ fn headline(finding: &Finding, style: FindingsStyle) -> String {
 
 fn details(finding: &Finding, width: usize) -> String {
     let mut text = String::new();
-    let columns = |of: fn(&crate::diagnose::Evidence) -> &str| {
-        finding.evidence.iter().map(|evidence| of(evidence).chars().count()).max().unwrap_or(0)
-    };
-    let (what, seen) = (columns(|evidence| &evidence.what), columns(|evidence| &evidence.seen));
+    let columns = finding.evidence.iter().map(|evidence| evidence.seen.chars().count()).max().unwrap_or(0);
     for (place, evidence) in finding.evidence.iter().enumerate() {
         let label = if place == 0 { "Evidence" } else { "" };
-        let row = format!("  {label:<10} {:<what$}  {:<seen$}  {}", evidence.what, evidence.seen, evidence.source);
-        if row.chars().count() <= width {
-            text.push_str(&row);
-            text.push('\n');
-        } else {
-            let sentence = format!("{}: {} ({})", evidence.what, evidence.seen, evidence.source);
-            text.push_str(&hanging(&format!("  {label:<10} "), &sentence, width));
-        }
+        let lead = format!("  {label:<10} {:<columns$}  ", evidence.seen);
+        text.push_str(&hanging(&lead, &format!("{} ({})", evidence.what, evidence.source), width));
     }
     let more = finding.topic.map(|topic| format!("tcpctl explain {topic}")).unwrap_or_default();
     for (label, sentence) in [

@@ -62,8 +62,11 @@ fn overflowing(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
     } else {
         "the process calls accept() more slowly than clients arrive"
     };
-    let sentence =
-        format!("{name}: accept queue full ({}), {drops} connections dropped in the window", occupancy(listener));
+    let sentence = format!(
+        "{name}: accept queue full ({}), {drops} connections dropped {}",
+        occupancy(listener),
+        case.in_window()
+    );
     let mut finding = Finding::new(&RULE, Severity::Critical, sentence)
         .seen("accept queue", occupancy(listener), SOCK_DIAG)
         .seen("drops of this listener", case.over_window(drops), SOCK_DIAG);

@@ -42,8 +42,10 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         return Ok(Verdict::quiet());
     }
     let neither = drops.saturating_sub(overflows.saturating_add(cookies_off));
-    let sentence =
-        format!("listeners dropped {rest} connections in the window, and no single listener's queue explains it");
+    let sentence = format!(
+        "listeners dropped {rest} connections {}, and no single listener's queue explains it",
+        case.in_window()
+    );
     let mut finding = Finding::new(&RULE, Severity::Critical, sentence)
         .seen("ListenDrops", case.over_window(drops), NETSTAT)
         .seen("of these: accept queue full (ListenOverflows)", case.over_window(overflows), NETSTAT)

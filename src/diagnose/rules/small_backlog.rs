@@ -51,7 +51,10 @@ fn check(case: &Case<'_>) -> Verdict {
 fn dropped(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
     let backlog = listener.backlog.unwrap_or(0);
     let name = listener_name(listener);
-    let sentence = format!("{name}: a backlog of {backlog} is too small for bursts, {drops} connections dropped");
+    let sentence = format!(
+        "{name}: a backlog of {backlog} is too small for bursts, {drops} connections dropped {}",
+        case.in_window()
+    );
     let mut finding = Finding::new(&RULE, Severity::Critical, sentence)
         .seen(
             "accept queue when looked at",

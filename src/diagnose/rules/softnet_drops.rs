@@ -22,7 +22,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     if drops == 0 {
         return Ok(Verdict::quiet());
     }
-    let sentence = format!("{drops} packets dropped by full input queues of this host's CPUs");
+    let sentence = format!("{drops} packets dropped {} by full input queues of this host's CPUs", case.in_window());
     let mut finding =
         Finding::new(&RULE, Severity::Critical, sentence).seen("dropped", case.over_window(drops), SOFTNET);
     let rows = |snapshot: &crate::snapshot::Snapshot| snapshot.counters.softnet.clone().unwrap_or_default();

@@ -24,7 +24,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     if drops == 0 {
         return Ok(Verdict::quiet());
     }
-    let sentence = format!("{drops} SYNs dropped in the window: a SYN queue is full and SYN cookies are off");
+    let sentence = format!("{drops} SYNs dropped {}: a SYN queue is full and SYN cookies are off", case.in_window());
     let mut finding =
         Finding::new(&RULE, Severity::Critical, sentence).seen("TCPReqQFullDrop", case.over_window(drops), NETSTAT);
     if let Ok(rise) = case.tcp_ext_rise("ListenDrops") {

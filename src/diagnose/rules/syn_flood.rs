@@ -5,7 +5,7 @@
 
 use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, per_second};
 use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
-use crate::units::TcpState;
+use crate::units::{Micros, TcpState};
 
 /// Uncompleted handshakes a second below which it is noise: scans and lost clients. A choice, no kernel fact.
 const UNCOMPLETED_PER_S_MIN: u64 = 100;
@@ -58,16 +58,17 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         )
     };
     let sure = if window_ms >= SURE_WINDOW_MS {
-        "long enough"
+        "window: long enough to tell"
     } else {
-        "short: use --window 10s to tell a burst from a flood"
+        "window: a burst looks alike, try --window 10s"
     };
     let mut finding = Finding::new(&RULE, Severity::Warning, sentence)
         .seen("SyncookiesSent", case.over_window(sent), NETSTAT)
         .seen("SyncookiesRecv", case.over_window(recv), NETSTAT)
-        .seen("PassiveOpens", format!("{} ({percent}% of the cookies)", case.over_window(opens)), SNMP)
+        .seen("PassiveOpens", case.over_window(opens), SNMP)
+        .seen("of the cookies led to a connection", format!("{percent}%"), "PassiveOpens / SyncookiesSent")
         .seen("ListenDrops", case.over_window(0), NETSTAT)
-        .seen("window", format!("{}.{}s, {sure}", window_ms / 1000, window_ms % 1000 / 100), "clock");
+        .seen(sure, format!("{:#}", Micros(window_ms.saturating_mul(1000))), "clock");
     if let Ok(sockets) = case.sockets() {
         finding = finding.seen("SYN-RECV", sockets.count(TcpState::SynRecv).to_string(), SOCK_DIAG);
     }

@@ -37,7 +37,7 @@ fn check(case: &Case<'_>) -> Verdict {
     let sentence = match (lost, near) {
         (0, None) => return verdict,
         (0, Some((used, limit))) => format!("{used} of at most {limit} sockets in TIME-WAIT"),
-        (lost, _) => format!("{lost} sockets skipped TIME-WAIT in the window: the limit is reached"),
+        (lost, _) => format!("{lost} sockets skipped TIME-WAIT {}: the limit is reached", case.in_window()),
     };
     let mut finding = Finding::new(&RULE, Severity::Warning, sentence);
     if let Some(used) = used {
