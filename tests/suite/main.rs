@@ -1,8 +1,7 @@
 //! Everything that needs no privilege: one module per area.
 
-#[cfg(test)]
 mod catalog;
-#[cfg(test)]
+mod findings;
+mod metrics;
 mod profiles;
-#[cfg(test)]
 mod tune;
