@@ -98,12 +98,11 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
         Outcome::Nothing => format!("{name}: nothing to change\n"),
         Outcome::Applied => {
             let count = receipt.written.len();
-            let mut text = match receipt.kind {
-                PlanKind::Apply => format!("{name} is applied: {count} written and read back ({entry})\n"),
-                PlanKind::Rollback(of) => {
-                    format!("entry {of} ({name}) is rolled back: {count} written and read back ({entry})\n")
-                }
+            let done = match receipt.kind {
+                PlanKind::Apply => format!("{name} is applied"),
+                PlanKind::Rollback(of) => format!("entry {of} ({name}) is rolled back"),
             };
+            let mut text = hanging("", &format!("{done}: {count} written and read back ({entry})"), width);
             text.push_str(&written_rows(receipt, width, ascii));
             if let (PlanKind::Apply, Some(entry)) = (receipt.kind, receipt.entry) {
                 text.push_str(&hanging("  ", &format!("undo: tcpctl rollback {entry}"), width));
@@ -221,7 +220,7 @@ pub fn render_entry(entry: &JournalEntry, history: &History, width: usize, ascii
     let kernel = entry.kernel.as_deref().unwrap_or("unknown");
     let netns = entry.netns_name.as_ref().map_or_else(String::new, |name| format!("{name} "));
     let mut text = format!(
-        "entry {}: {}, {} UTC, uid {}\n  network namespace {netns}({}), Linux {kernel}, boot {}\n  {}\n\n",
+        "entry {}: {}, {} UTC, by uid {}\n  network namespace {netns}({}), Linux {kernel}\n  boot {}\n  {}\n\n",
         entry.id,
         what(entry),
         time(entry.started_unix_ms),

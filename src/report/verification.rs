@@ -52,7 +52,7 @@ impl<'a> From<&'a Plan> for VerificationView<'a> {
         let skipped = plan.skipped.iter().map(|skip| CheckView {
             verdict: skip.why.verdict().word(),
             key: skip.key.as_str(),
-            value: None,
+            value: skip.present(),
             wanted: Some(&skip.wanted),
             skipped: Some(skip.into()),
         });
@@ -79,7 +79,12 @@ pub fn render_verification(plan: &Plan, width: usize) -> String {
     }
     for skip in &plan.skipped {
         let wanted = format!("{} {}", skip.operator, skip.wanted);
-        rows.push([skip.why.verdict().word().to_owned(), skip.key.to_string(), "?".to_owned(), wanted]);
+        rows.push([
+            skip.why.verdict().word().to_owned(),
+            skip.key.to_string(),
+            skip.present().unwrap_or("?").to_owned(),
+            wanted,
+        ]);
     }
     let met = if plan.has_drift() { "NOT met" } else { "met" };
     let mut text = format!("{}: {met}; {} of {} keys ok\n\n", plan.profile, plan.already.len(), rows.len());

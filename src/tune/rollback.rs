@@ -122,6 +122,7 @@ pub fn plan_rollback(entry: &JournalEntry, snapshot: &Snapshot, force: bool) -> 
         kernel: snapshot.kernel.release.clone(),
         netns: snapshot.netns.inode,
         netns_name: snapshot.netns.name.clone(),
+        netns_initial: snapshot.netns.initial,
         changes: Vec::new(),
         already: Vec::new(),
         skipped: Vec::new(),
