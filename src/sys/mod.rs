@@ -12,6 +12,7 @@ mod privilege;
 mod proc;
 mod processes;
 mod sock_diag;
+mod socket_option;
 mod sysctl;
 
 pub use clock::{monotonic_ms, unix_ms};
@@ -21,4 +22,5 @@ pub use privilege::{effective_capabilities, effective_uid};
 pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text};
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
+pub use socket_option::set_tcp_defer_accept;
 pub use sysctl::{SysctlError, SysctlFiles};
