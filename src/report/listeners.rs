@@ -217,7 +217,7 @@ fn render_table(listeners: &[ListenerView], width: usize, text: &mut String) {
         for (at, cell) in cells.iter().enumerate() {
             let column = columns.get(at).copied().unwrap_or(0);
             // Numbers to the right, words to the left.
-            let _ = if at < 3 { write!(out, " {cell:>column$} ") } else { write!(out, " {cell:<column$}") };
+            let _ = if at < 3 { write!(out, " {cell:>column$} ") } else { write!(out, " {cell:<column$} ") };
         }
         text.push_str(out.trim_end());
         text.push('\n');

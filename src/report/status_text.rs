@@ -119,7 +119,12 @@ fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
         .filter(|(_, _, queue)| queue.now.is_some_and(|now| now > 0))
         .collect();
     if used.is_empty() {
-        let _ = writeln!(text, "  queues of {} listeners{:>24}", listeners.len(), "all empty");
+        let listeners = match listeners.len() {
+            0 => "no listeners".to_owned(),
+            1 => "both queues of 1 listener".to_owned(),
+            count => format!("both queues of {count} listeners"),
+        };
+        let _ = writeln!(text, "  {listeners:<38}{:>11}", 0);
         return;
     }
     used.sort_by_key(|(_, _, queue)| core::cmp::Reverse(queue.use_milli()));
