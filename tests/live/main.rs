@@ -15,6 +15,7 @@
 mod case;
 mod place;
 mod sockets;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     // Before any thread exists, since a user namespace can be entered only then.
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 1] = [sockets::cases];
+    let modules: [fn() -> Vec<Case>; 2] = [sockets::cases, tune::cases];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
