@@ -6,3 +6,5 @@ mod catalog;
 mod profiles;
 #[cfg(test)]
 mod tune;
+#[cfg(test)]
+mod tune_text;

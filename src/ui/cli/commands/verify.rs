@@ -15,7 +15,7 @@ pub(in crate::ui::cli) fn run(args: &VerifyArgs, context: &mut Context<'_>) -> R
     if context.json {
         context.print_json(&VerificationView::from(&plan))?;
     } else {
-        write!(context.out, "{}", render_verification(&plan, context.width))?;
+        write!(context.out, "{}", render_verification(&plan, context.width, context.ascii))?;
     }
     Ok(if plan.has_drift() { Exit::Findings } else { Exit::Ok })
 }
