@@ -1,10 +1,9 @@
 //! Everything that needs no privilege: one module per area.
 
-#[cfg(test)]
 mod catalog;
-#[cfg(test)]
+mod findings;
+mod metrics;
 mod profiles;
-#[cfg(test)]
 mod tune;
 #[cfg(test)]
 mod tune_text;

@@ -13,6 +13,6 @@ pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Re
         return plan::run(&PlanArgs { choice: args.choice.clone() }, context);
     }
     let (profile, _) = choose::profile(&args.choice)?;
-    let snapshot = read_snapshot(context, Depth::Sockets)?;
+    let snapshot = read_snapshot(context, Depth::Sockets, profile.rules.keys().cloned())?;
     change::carry_out(&plan_profile(&profile, &snapshot), args.yes, context)
 }

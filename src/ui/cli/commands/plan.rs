@@ -10,7 +10,7 @@ use crate::ui::cli::{CliError, Exit, choose};
 /// Runs `tcpctl plan`.
 pub(in crate::ui::cli) fn run(args: &PlanArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let (profile, _) = choose::profile(&args.choice)?;
-    let snapshot = read_snapshot(context, Depth::Sockets)?;
+    let snapshot = read_snapshot(context, Depth::Sockets, profile.rules.keys().cloned())?;
     let plan = plan_profile(&profile, &snapshot);
     if context.json {
         context.print_json(&PlanView::from(&plan))?;

@@ -23,7 +23,7 @@ pub(in crate::ui::cli) fn run(args: &RollbackArgs, context: &mut Context<'_>) ->
         }
         Err(error) => return Err(CliError::failure(error)),
     };
-    let snapshot = read_snapshot(context, Depth::Sockets)?;
+    let snapshot = read_snapshot(context, Depth::Sockets, entry.keys.iter().map(|key| key.key.clone()))?;
     change::carry_out(&plan_rollback(entry, &snapshot, args.force), args.yes, context)
 }
 
