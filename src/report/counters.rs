@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::snapshot::Snapshot;
 
 /// A counter worth watching.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct MainCounter {
     /// The kernel's name; `softnet_dropped` for the sum over CPUs of `softnet_stat`'s second column.
     pub name: &'static str,
@@ -86,7 +86,7 @@ pub struct CounterView {
 
 /// Milliseconds between two snapshots of the same namespace in the same boot; nothing when they are not that.
 #[must_use]
-pub fn window_ms(earlier: &Snapshot, now: &Snapshot) -> Option<u64> {
+pub(super) fn window_ms(earlier: &Snapshot, now: &Snapshot) -> Option<u64> {
     let same = earlier.netns.inode == now.netns.inode;
     now.monotonic_ms.checked_sub(earlier.monotonic_ms).filter(|ms| same && *ms > 0)
 }

@@ -34,7 +34,8 @@ pub struct ListenerView {
     pub backlog: Option<u32>,
     /// How many listeners share this address and port.
     pub shares_port: u32,
-    /// Connections that this listener refused since it was made.
+    /// Segments that this listener dropped since it was made: connections it refused, and with
+    /// `TCP_DEFER_ACCEPT` the bare ACKs that it puts off.
     pub drops: Option<u32>,
     /// Processes that hold it.
     pub processes: Vec<Process>,
@@ -68,7 +69,7 @@ impl QueueView {
     /// Thousandths of the capacity that are in use.
     pub(super) fn use_milli(&self) -> u64 {
         let (now, capacity) = (self.now.unwrap_or(0), self.capacity.unwrap_or(0));
-        if capacity == 0 { 0 } else { now.saturating_mul(1_000) / capacity }
+        now.saturating_mul(1_000).checked_div(capacity).unwrap_or(0)
     }
 }
 

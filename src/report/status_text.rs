@@ -90,7 +90,7 @@ fn of_capacity(queue: &QueueView) -> String {
 }
 
 fn render_limits(status: &StatusView, text: &mut String) {
-    let _ = writeln!(text, "\n{:<40}{:>11}{:>13}{:>7}", "Against limits", "now", "limit", "use");
+    let _ = writeln!(text, "\n{:<46}{:>9}{:>12}{:>7}", "Against limits", "now", "limit", "use");
     render_queues(status.listeners.as_deref(), text);
     for limit in &status.limits {
         // A limit that only the initial namespace has, and a figure of the whole host: nothing of this namespace.
@@ -107,7 +107,14 @@ fn limit_use(limit: &LimitView) -> String {
 
 fn limit_line(label: &str, now: Option<u64>, limit: Option<u64>, usage: &str, text: &mut String) {
     let shown = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
-    let _ = writeln!(text, "  {label:<38}{:>11}{:>13}{usage:>7}", shown(now), shown(limit));
+    // A label that is too long has a line of its own, so that the numbers stay below each other.
+    let label = if label.chars().count() > 44 {
+        let _ = writeln!(text, "  {label}");
+        ""
+    } else {
+        label
+    };
+    let _ = writeln!(text, "  {label:<44}{:>9}{:>12}{usage:>7}", shown(now), shown(limit));
 }
 
 /// The queues that hold something, the fullest first.
@@ -124,7 +131,7 @@ fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
             1 => "both queues of 1 listener".to_owned(),
             count => format!("both queues of {count} listeners"),
         };
-        let _ = writeln!(text, "  {listeners:<38}{:>11}", 0);
+        let _ = writeln!(text, "  {listeners:<44}{:>9}", 0);
         return;
     }
     used.sort_by_key(|(_, _, queue)| core::cmp::Reverse(queue.use_milli()));
@@ -157,7 +164,9 @@ fn render_counters(status: &StatusView, width: usize, text: &mut String) {
                 let mark = if counter.loss { '!' } else { ' ' };
                 let _ = writeln!(text, "{mark} {:<51}{shown:>9}  {}", counter.label, counter.name);
             }
-            Some((false, _)) => zero.push(counter.name),
+            // Of what was not lost, only what there was is worth a line.
+            Some((false, _)) if counter.loss => zero.push(counter.name),
+            Some((false, _)) => {}
             None => unknown.push(counter.name),
         }
     }

@@ -8,26 +8,15 @@ use crate::model::Settings;
 use crate::snapshot::Snapshot;
 use crate::units::SysctlKey;
 
-/// How much to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Depth {
-    /// Kernel, sysctls and counters.
-    Settings,
-    /// Sockets as well.
-    Sockets,
-    /// The processes of listeners as well.
-    Processes,
-}
-
-/// Reads a snapshot of the namespace that was asked for.
-pub(super) fn read_snapshot(context: &Context<'_>, depth: Depth) -> Result<Snapshot, CliError> {
-    let source = Source {
-        proc_root: context.proc_root.clone(),
-        netns: context.netns.clone(),
-        keys: keys(),
-        sockets: if depth == Depth::Settings { SocketReading::Skip } else { SocketReading::Best },
-        processes: depth == Depth::Processes,
-    };
+/// Reads a snapshot of the namespace that was asked for: kernel, sysctls and counters always, sockets and the
+/// processes of listeners as wanted.
+pub(super) fn read_snapshot(
+    context: &Context<'_>,
+    sockets: SocketReading,
+    processes: bool,
+) -> Result<Snapshot, CliError> {
+    let source =
+        Source { proc_root: context.proc_root.clone(), netns: context.netns.clone(), keys: keys(), sockets, processes };
     collect::live(&source).map_err(|error| match error.whose() {
         Whose::Request => CliError::Usage(error.to_string()),
         Whose::Permission => CliError::NotPermitted(error.to_string()),

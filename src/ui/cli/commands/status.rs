@@ -3,16 +3,17 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::collect::SocketReading;
 use crate::report::{StatusView, render_status};
 use crate::ui::cli::args::StatusArgs;
 use crate::ui::cli::context::Context;
-use crate::ui::cli::reading::{Depth, read_snapshot};
+use crate::ui::cli::reading::read_snapshot;
 use crate::ui::cli::{CliError, Exit};
 
 /// Runs `tcpctl status`.
 pub(in crate::ui::cli) fn run(args: &StatusArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let Some(interval_ms) = args.watch else {
-        let snapshot = read_snapshot(context, Depth::Processes)?;
+        let snapshot = read_snapshot(context, SocketReading::Best, true)?;
         print(&StatusView::new(&snapshot, None, &[]), context, false)?;
         return Ok(Exit::Ok);
     };
@@ -27,7 +28,7 @@ fn watch(interval: Duration, count: Option<u64>, context: &mut Context<'_>) -> R
     let mut due = Instant::now();
     let mut printed = 0;
     loop {
-        let snapshot = read_snapshot(context, Depth::Processes)?;
+        let snapshot = read_snapshot(context, SocketReading::Best, true)?;
         print(&StatusView::new(&snapshot, earlier.as_ref(), &[]), context, true)?;
         context.out.flush()?;
         earlier = Some(snapshot);
