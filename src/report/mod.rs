@@ -8,6 +8,8 @@ mod counters;
 mod diagram;
 mod explanation;
 mod figure;
+#[cfg(test)]
+mod fixture;
 mod listeners;
 mod prose;
 mod status;
