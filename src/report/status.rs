@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::counters::{CounterView, main_counters, window_ms};
 use super::listeners::{ListenerView, SCHEMA, listener_views};
+use crate::diagnose::Headline;
 use crate::model::{Answer, Host, Settings, consequences};
 use crate::snapshot::{Capabilities, Gap, HzSource, Netns, PortUse, Snapshot, SocketSource};
 use crate::units::{Hz, KernelVersion, TcpState};
@@ -26,7 +27,7 @@ pub struct StatusView {
     /// What the reader was allowed to do.
     pub capabilities: Capabilities,
     /// What is wrong, in sentences, the worst first.
-    pub headlines: Vec<String>,
+    pub headlines: Vec<Headline>,
     /// Where sockets were read; nothing when they could not be.
     pub socket_source: Option<SocketSource>,
     /// How many sockets are in each state, under ss's names; nothing when they could not be read.
@@ -104,10 +105,18 @@ pub struct SecondsView {
     pub(super) answer: Answer,
 }
 
+/// The sysctls that limits are read from, besides those of the model.
+const LIMIT_KEYS: [&str; 3] = ["net.ipv4.tcp_max_orphans", "net.ipv4.tcp_max_tw_buckets", "net.ipv4.tcp_mem"];
+
 impl StatusView {
+    /// The sysctls that a snapshot must have been asked for, so that nothing here is unknown for want of them.
+    pub fn keys() -> impl Iterator<Item = &'static str> {
+        Settings::keys().chain(LIMIT_KEYS)
+    }
+
     /// The status of a snapshot, with rates when an earlier one of the same namespace is given.
     #[must_use]
-    pub fn new(now: &Snapshot, earlier: Option<&Snapshot>, headlines: &[String]) -> Self {
+    pub fn new(now: &Snapshot, earlier: Option<&Snapshot>, headlines: &[Headline]) -> Self {
         let sockets = now.sockets.as_ref();
         let states = sockets.map(|sockets| {
             let counted = |state: TcpState| (state.name(), sockets.count(state));

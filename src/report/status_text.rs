@@ -7,6 +7,7 @@ use super::figure;
 use super::listeners::{ListenerView, QueueView, plain, processes, render_gaps, use_of};
 use super::prose::hanging;
 use super::status::{LimitView, StatusView};
+use crate::diagnose::Severity;
 
 /// How many listeners the screen shows; `tcpctl listeners` shows all.
 const LISTENERS_SHOWN: usize = 3;
@@ -20,7 +21,11 @@ pub fn render_status(status: &StatusView, width: usize, ascii: bool) -> String {
     let mut text = String::new();
     render_header(status, width, &mut text);
     for headline in &status.headlines {
-        text.push_str(&hanging("! ", headline, width));
+        let sign = match headline.severity {
+            Severity::Critical => "✗ ",
+            Severity::Warning => "! ",
+        };
+        text.push_str(&hanging(sign, &headline.sentence, width));
     }
     render_states(status, width, &mut text);
     render_limits(status, &mut text);
@@ -198,6 +203,7 @@ fn render_seconds(status: &StatusView, width: usize, text: &mut String) {
 mod tests {
     use super::super::fixture::snapshot;
     use super::*;
+    use crate::diagnose::{Headline, Severity};
     use crate::snapshot::{Gap, GapKind};
 
     #[test]
@@ -205,7 +211,8 @@ mod tests {
         let mut now = snapshot();
         let consequence = "the owner of 1 listener is unknown; run as root or with CAP_SYS_PTRACE";
         now.gaps.push(Gap::new("/proc/<pid>/fd", GapKind::Denied, "permission denied for 94 processes", consequence));
-        let headline = "clients of *:443 are refused: its accept queue is full".to_owned();
+        let sentence = "clients of *:443 are refused: its accept queue is full".to_owned();
+        let headline = Headline { severity: Severity::Critical, rule: "accept-queue-full", sentence };
         let text = render_status(&StatusView::new(&now, None, &[headline]), 80, false);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         insta::assert_snapshot!("host_in_trouble", text);
