@@ -1,0 +1,244 @@
+//! Numbers as the screens write them.
+
+use crate::model::Window;
+
+/// A cell that may have no number. The four differ in text, since absent is not zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cell {
+    /// A number.
+    Value(u64),
+    /// It could not be read: `?`.
+    Unread,
+    /// It does not apply: `–`.
+    NotApplicable,
+    /// The first interval is not over: `…`.
+    NotYet,
+}
+
+impl Cell {
+    /// A number, or the sign of a gap.
+    pub(super) fn from_reading(reading: Option<u64>) -> Self {
+        reading.map_or(Self::Unread, Self::Value)
+    }
+
+    /// The number, if it has one.
+    pub(super) const fn value(self) -> Option<u64> {
+        match self {
+            Self::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Its text, with the number written by `write`.
+    pub(super) fn text(self, write: fn(u64) -> String) -> String {
+        match self {
+            Self::Value(value) => write(value),
+            Self::Unread => "?".to_owned(),
+            Self::NotApplicable => "–".to_owned(),
+            Self::NotYet => "…".to_owned(),
+        }
+    }
+}
+
+/// A count: whole up to 99999, then with k, M or G.
+pub(super) fn count(value: u64) -> String {
+    match value {
+        0..=99_999 => value.to_string(),
+        100_000..=999_999 => format!("{}k", value / 1000),
+        _ => scaled(value, &[(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M")]),
+    }
+}
+
+/// A rate in thousandths per second: three figures; below 0.1/s per minute or per hour.
+pub(super) fn rate(milli_per_s: u64) -> String {
+    match milli_per_s {
+        0 => "0/s".to_owned(),
+        1..100 => {
+            let per_hour = milli_per_s * 3600 / 1000;
+            if per_hour >= 60 { format!("{}/min", (per_hour + 30) / 60) } else { format!("{}/h", per_hour.max(1)) }
+        }
+        100..=9_949 => {
+            let tenths = (milli_per_s + 50) / 100;
+            let (whole, tenth) = (tenths / 10, tenths % 10);
+            if tenth == 0 { format!("{whole}/s") } else { format!("{whole}.{tenth}/s") }
+        }
+        9_950..=999_499 => format!("{}/s", (milli_per_s + 500) / 1000),
+        _ => format!("{}/s", scaled(milli_per_s / 1000, &[(1_000_000_000, "G"), (1_000_000, "M"), (1000, "k")])),
+    }
+}
+
+/// A share in thousandths of a per cent; `100%` only when it is all.
+pub(super) fn share(milli_percent: u64) -> String {
+    match milli_percent {
+        0 => "0%".to_owned(),
+        1..100 => "<0.1%".to_owned(),
+        100..=9_949 => {
+            let tenths = (milli_percent + 50) / 100;
+            format!("{}.{}%", tenths / 10, tenths % 10)
+        }
+        9_950..=99_999 => format!("{}%", ((milli_percent + 500) / 1000).min(99)),
+        _ => "100%".to_owned(),
+    }
+}
+
+/// Bytes with IEC prefixes, in at most three figures.
+pub(super) fn bytes(value: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut divisor = 1_u64;
+    let mut units = UNITS.iter();
+    let mut unit = units.next().copied().unwrap_or_default();
+    for &next in units {
+        // 1023.5 would round to 1024, which is one of the next unit.
+        if value < divisor.saturating_mul(1024) - divisor / 2 {
+            break;
+        }
+        (divisor, unit) = (divisor.saturating_mul(1024), next);
+    }
+    let tenths = u128::from(value) * 10 / u128::from(divisor);
+    if divisor == 1 || tenths >= 100 {
+        format!("{}{unit}", (u128::from(value) + u128::from(divisor / 2)) / u128::from(divisor))
+    } else {
+        format!("{}.{}{unit}", tenths / 10, tenths % 10)
+    }
+}
+
+/// A duration in milliseconds: two units at most, no blanks.
+pub(super) fn duration_ms(ms: u64) -> String {
+    let s = ms / 1000;
+    match s {
+        0 => format!("{ms}ms"),
+        1..10 if ms % 1000 >= 100 => format!("{s}.{}s", ms % 1000 / 100),
+        1..60 => format!("{s}s"),
+        60..3600 => two_units(s / 60, "m", s % 60, "s"),
+        3600..86_400 => two_units(s / 3600, "h", s % 3600 / 60, "m"),
+        _ => two_units(s / 86_400, "d", s % 86_400 / 3600, "h"),
+    }
+}
+
+fn two_units(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+    if small == 0 { format!("{large}{large_unit}") } else { format!("{large}{large_unit}{small:02}{small_unit}") }
+}
+
+/// A window: as many digits as make its ends differ, one decimal at most; `≈` when they do not.
+///
+/// The earlier end is rounded down and the later one up, so that the window never promises too much.
+pub(super) fn window(window: Window) -> String {
+    let (from_ms, to_ms) = (window.at_us / 1000, window.latest_us.div_ceil(1000).max(window.at_us / 1000));
+    if from_ms == to_ms {
+        return format!("≈{}", duration_ms(from_ms));
+    }
+    if to_ms < 1000 {
+        return format!("{from_ms}–{to_ms}ms");
+    }
+    if to_ms < 180_000 {
+        let (from_s, to_s) = (from_ms / 1000, to_ms.div_ceil(1000));
+        if to_s - from_s >= 2 || (from_ms % 1000 == 0 && to_ms % 1000 == 0) {
+            return format!("{from_s}–{to_s}s");
+        }
+        let (from_tenths, to_tenths) = (from_ms / 100, to_ms.div_ceil(100));
+        return format!("{}.{}–{}.{}s", from_tenths / 10, from_tenths % 10, to_tenths / 10, to_tenths % 10);
+    }
+    // The later end is rounded up to the unit that is shown.
+    let unit_ms = if to_ms < 3_600_000 { 1000 } else { 60_000 };
+    let (from, to) = (duration_ms(from_ms), duration_ms(to_ms.div_ceil(unit_ms) * unit_ms));
+    if from == to { format!("≈{from}") } else { format!("{from}–{to}") }
+}
+
+/// Three figures with the first unit that is not larger than the value.
+fn scaled(value: u64, units: &[(u64, &str)]) -> String {
+    let Some((size, unit)) = units.iter().copied().find(|(size, _)| value >= *size) else {
+        return value.to_string();
+    };
+    let tenths = value / (size / 10).max(1);
+    if tenths >= 100 { format!("{}{unit}", tenths / 10) } else { format!("{}.{}{unit}", tenths / 10, tenths % 10) }
+}
+
+/// The time of day of an instant, `12:01:05`, at an offset from UTC.
+pub(super) fn time_of_day(unix_ms: u64, utc_offset_s: i32) -> String {
+    let s = seconds_of_day(unix_ms, utc_offset_s);
+    format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+}
+
+/// The date of an instant, `2026-11-22`, at an offset from UTC.
+pub(super) fn date(unix_ms: u64, utc_offset_s: i32) -> String {
+    let seconds = i64::try_from(unix_ms / 1000).unwrap_or(0).saturating_add(i64::from(utc_offset_s));
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| "?".to_owned(), |instant| instant.to_zoned(jiff::tz::TimeZone::UTC).date().to_string())
+}
+
+fn seconds_of_day(unix_ms: u64, utc_offset_s: i32) -> i64 {
+    let seconds = i64::try_from(unix_ms / 1000).unwrap_or(0) + i64::from(utc_offset_s);
+    seconds.rem_euclid(86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_a_zero_and_what_does_not_apply_differ_in_text() {
+        let text = |cell: Cell| cell.text(count);
+        assert_eq!(text(Cell::Value(0)), "0");
+        assert_eq!(text(Cell::Unread), "?");
+        assert_eq!(text(Cell::NotApplicable), "–");
+        assert_eq!(text(Cell::NotYet), "…");
+    }
+
+    #[test]
+    fn counts_keep_their_figures_until_they_are_too_long() {
+        assert_eq!(count(21_904), "21904");
+        assert_eq!(count(99_999), "99999");
+        assert_eq!(count(262_144), "262k");
+        assert_eq!(count(999_999), "999k");
+        assert_eq!(count(1_300_000), "1.3M");
+        assert_eq!(count(u64::MAX), "18446744T");
+    }
+
+    #[test]
+    fn rates_below_a_tenth_are_per_minute_or_hour() {
+        assert_eq!(rate(0), "0/s");
+        assert_eq!(rate(1), "3/h");
+        assert_eq!(rate(99), "6/min");
+        assert_eq!(rate(100), "0.1/s");
+        assert_eq!(rate(3000), "3/s");
+        assert_eq!(rate(412_000), "412/s");
+        assert_eq!(rate(1_240_000), "1.2k/s");
+        assert_eq!(rate(41_000_000), "41k/s");
+    }
+
+    #[test]
+    fn a_share_is_only_whole_when_it_is_all() {
+        assert_eq!(share(0), "0%");
+        assert_eq!(share(20), "<0.1%");
+        assert_eq!(share(800), "0.8%");
+        assert_eq!(share(99_900), "99%");
+        assert_eq!(share(100_000), "100%");
+    }
+
+    #[test]
+    fn bytes_have_iec_prefixes() {
+        assert_eq!(bytes(0), "0B");
+        assert_eq!(bytes(8300), "8.1KiB");
+        assert_eq!(bytes(412 << 20), "412MiB");
+        assert_eq!(bytes(1_048_575), "1.0MiB");
+        assert_eq!(bytes(u64::MAX), "16EiB");
+    }
+
+    #[test]
+    fn windows_show_the_digits_that_make_their_ends_differ() {
+        let text = |at_ms: u64, latest_ms: u64| window(Window { at_us: at_ms * 1000, latest_us: latest_ms * 1000 });
+        assert_eq!(text(131_000, 135_900), "131–136s");
+        assert_eq!(text(19_000, 19_700), "19.0–19.7s");
+        assert_eq!(text(60_000, 60_000), "≈1m");
+        assert_eq!(text(929_000, 948_000), "15m29s–15m48s");
+        assert_eq!(text(7_860_000, 8_040_000), "2h11m–2h14m");
+        assert_eq!(text(200, 204), "200–204ms");
+    }
+
+    #[test]
+    fn the_clock_follows_the_offset() {
+        assert_eq!(time_of_day(0, 0), "00:00:00");
+        assert_eq!(time_of_day(3_600_000, -7200), "23:00:00");
+        assert_eq!(date(3_600_000, -7200), "1969-12-31");
+    }
+}
