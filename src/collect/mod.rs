@@ -1,1 +1,17 @@
-//! Reads the kernel through `sys` and `wire` into a `Snapshot`.
+//! Reads one network namespace of the kernel into a `Snapshot`.
+//!
+//! For: asking every source once, cheapest first, and writing down what each gave or why it gave nothing.
+//! Must not: judge, keep rows of sockets, or let one source that fails take another with it.
+//! Mirrors: what `ss`, `nstat` and `sysctl` read.
+
+mod counters;
+mod host;
+mod live;
+mod owners;
+mod sockets;
+mod source;
+mod sysctls;
+mod tally;
+
+pub use live::live;
+pub use source::{CollectError, SocketReading, Source};

@@ -1,1 +1,16 @@
-//! Topics.
+//! Questions about TCP, answered for one host.
+//!
+//! For: one table of topics; each has a question, a scenario or arithmetic run through the model, the settings
+//! that matter, and what people say against what this kernel does.
+//! Must not: read the host (values come as arguments), format tables or diagrams, or know rules of its own
+//! about times: those are the model's.
+//! Mirrors: the questions of tcp(7) and of every post-mortem about connections.
+
+mod ask;
+mod explanation;
+mod topic;
+mod topics;
+
+pub use ask::{Ask, AskError, Origin, Overrides, Sourced};
+pub use explanation::{Explanation, Figures, QueueFigures, SettingRow, explain};
+pub use topic::{Folklore, Group, Topic, UnknownTopic, find_topic, topics};

@@ -1,15 +1,16 @@
-//! What the settings mean in seconds: one table, from which `status`, the effects of a plan and the screens are made.
+//! What the settings mean in seconds: one table, from which `status`, the effects of a plan and the screens are
+//! made.
 
-use super::{Host, Settings, Window};
+use super::{Host, Outcome, Scenario, Segment, Settings, Side, Window, forecast, port_budget};
 
 /// A question about the settings with an answer in seconds, per second, or a count.
 #[derive(Debug)]
 pub struct Consequence {
     /// Stable id, kebab-case.
     pub id: &'static str,
-    /// What it says, as the subject of a sentence: "a connect that nobody answers fails after".
+    /// The sentence that the answer ends: "a connect that nobody answers fails after".
     pub label: &'static str,
-    /// Two or three words for a table column: "connect gives up".
+    /// Two or three words for a table column.
     pub short: &'static str,
     /// The topic of `explain` that has more.
     pub topic: &'static str,
@@ -20,7 +21,7 @@ pub struct Consequence {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It happens then.
     After(Window),
@@ -33,10 +34,121 @@ pub enum Answer {
 }
 
 /// Every consequence, in the order in which they are shown.
-pub const CONSEQUENCES: &[Consequence] = &[];
+pub const CONSEQUENCES: &[Consequence] = &[
+    Consequence {
+        id: "connect-gives-up",
+        label: "a connect that nobody answers fails after",
+        short: "connect gives up",
+        topic: "syn-lost",
+        keys: &["net.ipv4.tcp_syn_retries", "net.ipv4.tcp_syn_linear_timeouts", "net.ipv4.tcp_rto_max_ms"],
+        answer: |settings, host| ends(&Scenario::connect(*host, settings).losing(Side::Client, Segment::Syn)),
+    },
+    Consequence {
+        id: "half-open-life",
+        label: "a half-open entry that nobody completes is dropped after",
+        short: "half-open entry",
+        topic: "synack-lost",
+        keys: &["net.ipv4.tcp_synack_retries"],
+        answer: |settings, host| ends(&Scenario::half_open(*host, settings)),
+    },
+    Consequence {
+        id: "fin-wait-2-life",
+        label: "a closed socket whose peer never closes leaves FIN-WAIT-2 after",
+        short: "FIN-WAIT-2, orphan",
+        topic: "fin-wait-2",
+        keys: &["net.ipv4.tcp_fin_timeout"],
+        answer: |settings, host| ends(&Scenario::closed_alone(*host, settings)),
+    },
+    Consequence {
+        id: "time-wait-life",
+        label: "TIME-WAIT, which no setting changes, lasts",
+        short: "TIME-WAIT",
+        topic: "time-wait-many",
+        keys: &[],
+        answer: |settings, host| ends(&Scenario::close(*host, settings)),
+    },
+    Consequence {
+        id: "ports-per-destination",
+        label: "connections that this host can have to one address and port:",
+        short: "ports per peer",
+        topic: "time-wait-many",
+        keys: &["net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports"],
+        answer: |settings, host| Answer::Count(port_budget(settings, host.version, false).available),
+    },
+    Consequence {
+        id: "connects-per-second",
+        label: "new connections to one address and port, closed by this host, can go on at",
+        short: "connects per peer",
+        topic: "time-wait-many",
+        keys: &[
+            "net.ipv4.ip_local_port_range",
+            "net.ipv4.ip_local_reserved_ports",
+            "net.ipv4.tcp_tw_reuse",
+            "net.ipv4.tcp_tw_reuse_delay",
+            "net.ipv4.tcp_timestamps",
+        ],
+        answer: |settings, host| Answer::PerSecond(port_budget(settings, host.version, false).sustained_per_s),
+    },
+];
 
 /// The answers of all of them.
 #[must_use]
 pub fn consequences(settings: &Settings, host: &Host) -> Vec<(&'static Consequence, Answer)> {
     CONSEQUENCES.iter().map(|consequence| (consequence, (consequence.answer)(settings, host))).collect()
+}
+
+/// When the side that the scenario is about ends, in every course it can take.
+fn ends(scenario: &Scenario) -> Answer {
+    let timeline = forecast(scenario);
+    let windows = core::iter::once(&timeline).chain(&timeline.alternatives).filter_map(|course| course.end());
+    let mut hull: Option<Window> = None;
+    for end in windows {
+        if end.outcome == Outcome::Never {
+            return Answer::Never;
+        }
+        hull = Some(hull.map_or(end.window, |hull| hull.including(end.window.at_us).including(end.window.latest_us)));
+    }
+    hull.map_or(Answer::Never, Answer::After)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{Hz, KernelVersion};
+
+    #[test]
+    fn ids_are_unique_and_every_key_is_one_that_the_model_reads() {
+        let mut ids: Vec<_> = CONSEQUENCES.iter().map(|consequence| consequence.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), CONSEQUENCES.len());
+        let known: Vec<_> = Settings::keys().collect();
+        for key in CONSEQUENCES.iter().flat_map(|consequence| consequence.keys) {
+            assert!(known.contains(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_nominal_answers_for_a_stock_kernel() {
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let nominal: Vec<_> = consequences(&Settings::default(), &host)
+            .into_iter()
+            .map(|(consequence, answer)| match answer {
+                Answer::After(window) => (consequence.id, window.at_us / 1_000_000),
+                Answer::PerSecond(number) | Answer::Count(number) => (consequence.id, number),
+                Answer::Never => (consequence.id, u64::MAX),
+            })
+            .collect();
+        assert_eq!(
+            nominal,
+            [
+                ("connect-gives-up", 131),
+                ("half-open-life", 63),
+                ("fin-wait-2-life", 60),
+                ("time-wait-life", 60),
+                ("ports-per-destination", 28_232),
+                ("connects-per-second", 470),
+            ]
+        );
+    }
 }

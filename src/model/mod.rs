@@ -5,12 +5,30 @@
 //! Mirrors: `net/ipv4/tcp_timer.c`, `inet_connection_sock.c`, `tcp_minisocks.c`, `inet_hashtables.c` and
 //! `kernel/time/timer.c`; each file cites the functions it follows.
 
+mod clock;
 mod consequence;
+mod constants;
+mod forecast;
 mod host;
+mod options;
+mod play;
+mod port;
+mod queue;
+mod scenario;
 mod settings;
 mod timeline;
+mod timeout;
+mod wheel;
 
+pub use clock::{
+    FinWait2Life, QueueFill, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
+};
 pub use consequence::{Answer, CONSEQUENCES, Consequence, consequences};
+pub use forecast::forecast;
 pub use host::Host;
-pub use settings::{SETTING_KEYS, Settings};
-pub use timeline::Window;
+pub use options::SocketOptions;
+pub use port::{PortBudget, port_budget};
+pub use queue::{LimitedBy, QueueLimits, queue_limits};
+pub use scenario::{Action, Call, Endpoint, Loss, Scenario};
+pub use settings::Settings;
+pub use timeline::{End, Errno, Event, Outcome, Segment, Side, Timeline, What, Window};

@@ -1,13 +1,204 @@
-//! Windows.
+//! What happens, when, on which side, and how it ends.
+
+use crate::units::TcpState;
 
 /// When something happens: not before `at_us`, not after `latest_us`.
 ///
 /// `at_us` is the nominal time (every kernel timer fires exactly when asked), which is also the earliest,
-/// since the timer wheel is never early. `latest_us` is the worst that the wheel can do.
+/// since the timer wheel is never early. `latest_us` is the worst that the wheel can do, each handler up to one
+/// tick late included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Window {
     /// Nominal time in microseconds.
     pub at_us: u64,
     /// Latest time in microseconds.
     pub latest_us: u64,
+}
+
+impl Window {
+    /// A time that nothing makes late.
+    #[must_use]
+    pub const fn exactly(at_us: u64) -> Self {
+        Self { at_us, latest_us: at_us }
+    }
+
+    /// The smallest window that holds this one and `us`.
+    #[must_use]
+    pub fn including(self, us: u64) -> Self {
+        Self { at_us: self.at_us.min(us), latest_us: self.latest_us.max(us) }
+    }
+}
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The one that called connect().
+    Client,
+    /// The one that listens.
+    Server,
+}
+
+impl Side {
+    /// Its name in every output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+
+    /// The other end.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// Kinds of TCP segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Segment {
+    /// Opens.
+    Syn,
+    /// Opens and acknowledges.
+    SynAck,
+    /// Acknowledges.
+    Ack,
+    /// Closes (the ACK flag is set as well).
+    Fin,
+    /// Refuses or aborts.
+    Rst,
+}
+
+impl Segment {
+    /// Its name in every output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Syn => "SYN",
+            Self::SynAck => "SYN-ACK",
+            Self::Ack => "ACK",
+            Self::Fin => "FIN",
+            Self::Rst => "RST",
+        }
+    }
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub window: Window,
+    /// Where.
+    pub side: Side,
+    /// What.
+    pub what: What,
+}
+
+/// Kinds of events.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// The application calls this.
+    Call(&'static str),
+    /// The call that was waiting returns, with an error name or nothing for success.
+    Return(&'static str, Option<Errno>),
+    /// A segment leaves.
+    Send {
+        /// Which.
+        segment: Segment,
+        /// How often it was sent before: 0 for the first copy.
+        copy: u32,
+        /// Whether the wire loses it.
+        lost: bool,
+    },
+    /// A segment arrives.
+    Arrive(Segment),
+    /// The socket (or request) enters a state; [`TcpState::Close`] is its end.
+    State(TcpState),
+}
+
+/// Errors that a socket call returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Errno {
+    /// Nobody answered.
+    TimedOut,
+    /// A RST came back.
+    ConnectionRefused,
+}
+
+impl Errno {
+    /// The name of errno(3).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TimedOut => "ETIMEDOUT",
+            Self::ConnectionRefused => "ECONNREFUSED",
+        }
+    }
+}
+
+/// How one side ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// When.
+    pub window: Window,
+    /// Which side.
+    pub side: Side,
+    /// How.
+    pub outcome: Outcome,
+}
+
+/// Kinds of endings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// A call fails.
+    Failed(Errno),
+    /// The connection is established and stays.
+    Established,
+    /// The kernel forgets the socket or entry.
+    Gone,
+    /// Nothing ends it by itself.
+    Never,
+}
+
+impl Outcome {
+    /// Its name in every output: the errno's, or a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failed(errno) => errno.name(),
+            Self::Established => "established",
+            Self::Gone => "gone",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// A scenario's course.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    /// What happens, by nominal time.
+    pub events: Vec<Event>,
+    /// How each side ends; the side that the scenario is about first.
+    pub ends: Vec<End>,
+    /// Other courses that are as possible, where the lateness of timers decides what happens: a tie.
+    pub alternatives: Vec<Timeline>,
+}
+
+impl Timeline {
+    /// The end of the side that the scenario is about.
+    #[must_use]
+    pub fn end(&self) -> Option<&End> {
+        self.ends.first()
+    }
+
+    /// How often a side sends a segment.
+    #[must_use]
+    pub fn sent(&self, side: Side, segment: Segment) -> usize {
+        let is_it = |what: &What| matches!(what, What::Send { segment: sent, .. } if *sent == segment);
+        self.events.iter().filter(|event| event.side == side && is_it(&event.what)).count()
+    }
 }

@@ -5,9 +5,20 @@
 //! Must not: interpret what it reads (that is `wire`), print, or keep state between calls.
 //! Mirrors: procfs, `net/netlink/af_netlink.c`, `kernel/nsproxy.c`, `fs/proc/proc_sysctl.c`.
 
+mod clock;
+mod loopback;
 mod netns;
+mod privilege;
 mod proc;
+mod processes;
+mod sock_diag;
 mod sysctl;
 
-pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, names_in, node_name, read_gzip_text, read_text};
+pub use clock::{monotonic_ms, unix_ms};
+pub use loopback::raise_loopback;
+pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
+pub use privilege::{effective_capabilities, effective_uid};
+pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text};
+pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
+pub use sock_diag::{DumpError, DumpStep, SockDiag};
 pub use sysctl::{SysctlError, SysctlFiles};

@@ -1,12 +1,15 @@
 //! Reading below a proc file system that may be mounted (or copied) anywhere.
 
-use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Largest file that is read whole, in bytes. The largest text that is read so is a kernel configuration,
 /// about 300 KiB; the socket tables are read as streams.
 const READ_LIMIT: u64 = 16 << 20;
+
+/// Longest line that is read as one, in bytes; rows of the socket tables have about 180.
+const LINE_LIMIT: u64 = 64 << 10;
 
 /// A proc file system: `/proc`, another mount of it, or a copy of its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +115,31 @@ impl ProcRoot {
         read_text(&self.net_path(file))
     }
 
+    /// Hands every line of a file of the calling thread's network namespace to `line`, without keeping them,
+    /// until there are no more or it breaks off.
+    ///
+    /// # Errors
+    /// Absent, denied or failed, with the path and the kernel's answer.
+    pub fn for_each_net_line(
+        &self,
+        file: &str,
+        mut line: impl FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let path = self.net_path(file);
+        let mut each = || -> io::Result<()> {
+            let mut reader = BufReader::with_capacity(64 << 10, std::fs::File::open(&path)?);
+            let mut buffer = Vec::new();
+            while (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut buffer)? > 0 {
+                if line(String::from_utf8_lossy(&buffer).trim_end_matches('\n')).is_break() {
+                    break;
+                }
+                buffer.clear();
+            }
+            Ok(())
+        };
+        each().map_err(|error| ReadError::new(&path, &error))
+    }
+
     /// Inode of the calling thread's network namespace as seen through this root.
     ///
     /// # Errors
@@ -157,12 +185,6 @@ pub fn node_name() -> String {
 #[must_use]
 pub fn kernel_release() -> String {
     rustix::system::uname().release().to_string_lossy().into_owned()
-}
-
-/// Names in a directory; nothing when it cannot be read.
-#[must_use]
-pub fn names_in(directory: &Path) -> Vec<OsString> {
-    std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect()
 }
 
 #[cfg(test)]

@@ -1,1 +1,24 @@
-//! Decoders.
+//! Decoders: bytes and text of the kernel to records.
+//!
+//! For: reading netlink messages, `inet_diag` records, `tcp_info` and the text files below `/proc` without
+//! trusting a byte of them: a short, strange or newer input loses what cannot be read and nothing else.
+//! Must not: read anything itself, fail as a whole for one bad part, or allocate per socket on the counting path.
+//! Mirrors: `include/uapi/linux/{netlink,inet_diag,tcp}.h`, `net/ipv4/proc.c`, `net/core/net-procfs.c`.
+
+mod config;
+mod counters;
+mod inet_diag;
+mod netlink;
+mod proc_tcp;
+mod request;
+mod tcp_info;
+mod text;
+
+pub use config::parse_config_hz;
+pub use counters::{Figures, Lenient, SoftnetRow, parse_paired_lines, parse_sockstat, parse_softnet_stat};
+pub use inet_diag::{Attribute, Attributes, InetDiag, ListenerFacts, SocketTimer};
+pub use netlink::{Message, MessageKind, Messages};
+pub use proc_tcp::{ProcTcpRow, parse_proc_tcp_line};
+pub use request::{DumpFamily, Extensions, StateMask, build_tcp_dump};
+pub use tcp_info::TcpInfo;
+pub use text::{normalise_sysctl, parse_mem_total_kib};

@@ -1,1 +1,8 @@
 //! Everything that needs no privilege: one module per area.
+
+#[cfg(test)]
+mod catalog;
+#[cfg(test)]
+mod profiles;
+#[cfg(test)]
+mod tune;

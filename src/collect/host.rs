@@ -1,0 +1,182 @@
+//! The kernel, its tick rate, and what else is one per host.
+
+use std::path::{Path, PathBuf};
+
+use crate::snapshot::{Gap, GapKind, HzReading, HzSource, Kernel};
+use crate::sys::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text};
+use crate::units::Hz;
+use crate::wire::{parse_config_hz, parse_mem_total_kib};
+
+/// A key of `net_core_table` (net/core/sysctl_net_core.c), which only the initial namespace has.
+const INITIAL_ONLY: &str = "sys/net/core/netdev_max_backlog";
+/// One that every namespace has, to tell a namespace without the other from a proc without sysctls.
+const EVERYWHERE: &str = "sys/net/core/somaxconn";
+/// Its default is two ticks (`netdev_budget_usecs`, net/core/dev.c). Initial namespace only.
+const TWO_TICKS: &str = "sys/net/core/netdev_budget_usecs";
+
+/// A gap for a file that could not be read.
+pub(super) fn gap_of(error: &ReadError, consequence: &str) -> Gap {
+    Gap::new(&error.path, gap_kind(error.kind), &error.reason, consequence)
+}
+
+pub(super) fn gap_kind(kind: ReadErrorKind) -> GapKind {
+    match kind {
+        ReadErrorKind::Absent => GapKind::Absent,
+        ReadErrorKind::Denied => GapKind::Denied,
+        ReadErrorKind::Failed => GapKind::Failed,
+    }
+}
+
+/// Reads release, version and tick rate.
+pub(super) fn read_kernel(root: &ProcRoot, root_is_live: bool, gaps: &mut Vec<Gap>) -> Kernel {
+    let release = match root.read("sys/kernel/osrelease") {
+        Ok(text) => Some(text.trim().to_owned()),
+        Err(_) if root_is_live => Some(kernel_release()),
+        Err(error) => {
+            gaps.push(gap_of(&error, "the kernel version is unknown, and with it the rules that hold"));
+            None
+        }
+    };
+    let version = release.as_deref().and_then(|release| release.parse().ok());
+    if let (Some(release), None) = (&release, version) {
+        let reason = format!("`{release}` does not begin with version numbers");
+        gaps.push(Gap::new("kernel release", GapKind::Malformed, reason, "the rules that hold are unknown"));
+    }
+    let hz = read_hz(root, release.as_deref().filter(|_| root_is_live), gaps);
+    Kernel { release, version, hz }
+}
+
+/// Finds the tick rate: in a kernel configuration, else by a value whose default is two ticks.
+///
+/// `getconf CLK_TCK` is always 100 and says nothing. The configurations outside the proc root belong to this
+/// host's kernel, so they count only when the root does too (`release` is given).
+fn read_hz(root: &ProcRoot, release: Option<&str>, gaps: &mut Vec<Gap>) -> Option<HzReading> {
+    let in_proc = root.join("config.gz");
+    if let Some(hz) = read_gzip_text(&in_proc).ok().and_then(|text| parse_config_hz(&text)) {
+        return Some(HzReading { hz, source: HzSource::Config(in_proc.display().to_string()) });
+    }
+    for path in release.map(config_paths).unwrap_or_default() {
+        if let Some(hz) = read_text(&path).ok().and_then(|text| parse_config_hz(&text)) {
+            return Some(HzReading { hz, source: HzSource::Config(path.display().to_string()) });
+        }
+    }
+    if let Some(hz) = root.read(TWO_TICKS).ok().and_then(|text| hz_from_two_ticks_us(text.trim().parse().ok()?)) {
+        return Some(HzReading { hz, source: HzSource::Inferred("net.core.netdev_budget_usecs".to_owned()) });
+    }
+    gaps.push(Gap::new(
+        "CONFIG_HZ",
+        GapKind::Absent,
+        "no kernel configuration can be read: neither config.gz nor one in /boot or /lib/modules",
+        "times are given for every common tick rate; make /boot/config-$(uname -r) readable or give --hz",
+    ));
+    None
+}
+
+fn config_paths(release: &str) -> Vec<PathBuf> {
+    let modules = Path::new("/lib/modules").join(release);
+    vec![Path::new("/boot").join(format!("config-{release}")), modules.join("config"), modules.join("build/.config")]
+}
+
+/// The tick rate of which this is two ticks, if it is one that kernels are built with.
+fn hz_from_two_ticks_us(two_ticks_us: u32) -> Option<Hz> {
+    Hz::COMMON.into_iter().find(|hz| 2_000_000 / hz.get() == two_ticks_us)
+}
+
+/// Reads the host's name.
+pub(super) fn read_hostname(root: &ProcRoot, root_is_live: bool) -> Option<String> {
+    let name = root.read("sys/kernel/hostname").ok().map(|text| text.trim().to_owned());
+    name.or_else(|| root_is_live.then(node_name)).filter(|name| !name.is_empty())
+}
+
+/// Whether the keys of the initial namespace are here.
+pub(super) fn is_initial_netns(root: &ProcRoot) -> Option<bool> {
+    root.join(EVERYWHERE).exists().then(|| root.join(INITIAL_ONLY).exists())
+}
+
+/// Reads `MemTotal`.
+pub(super) fn read_memory(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<u64> {
+    let consequence = "the host's memory is unknown";
+    match root.read("meminfo") {
+        Ok(text) => {
+            let kib = parse_mem_total_kib(&text);
+            if kib.is_none() {
+                gaps.push(Gap::new("meminfo", GapKind::Malformed, "it has no MemTotal in kB", consequence));
+            }
+            kib
+        }
+        Err(error) => {
+            gaps.push(gap_of(&error, consequence));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn copy(files: &[(&str, &[u8])]) -> (tempfile::TempDir, ProcRoot) {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = directory.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        let root = ProcRoot::new(directory.path());
+        (directory, root)
+    }
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn two_ticks_tell_the_rate_only_when_they_are_exact() {
+        let hz = |us| hz_from_two_ticks_us(us).map(Hz::get);
+        assert_eq!([hz(20_000), hz(8_000), hz(6_666), hz(2_000)], [Some(100), Some(250), Some(300), Some(1000)]);
+        assert_eq!([hz(5_000), hz(8_001), hz(0)], [None, None, None]);
+    }
+
+    #[test]
+    fn a_configuration_wins_over_what_can_be_inferred() {
+        let config = gzip("CONFIG_HZ=1000\n");
+        let (_copy, root) = copy(&[
+            ("config.gz", &config),
+            ("sys/net/core/netdev_budget_usecs", b"8000\n"),
+            ("sys/kernel/osrelease", b"5.15.0-1051-azure\n"),
+        ]);
+        let mut gaps = Vec::new();
+        let kernel = read_kernel(&root, false, &mut gaps);
+        let hz = kernel.hz.unwrap();
+        assert_eq!((hz.hz.get(), kernel.version.unwrap().to_string()), (1000, "5.15".to_owned()));
+        assert!(matches!(hz.source, HzSource::Config(path) if path.ends_with("config.gz")));
+        assert_eq!(gaps, []);
+    }
+
+    #[test]
+    fn without_a_configuration_the_rate_is_inferred_or_a_gap() {
+        let (_copy, root) = copy(&[("sys/net/core/netdev_budget_usecs", b"6666\n")]);
+        let mut gaps = Vec::new();
+        let reading = read_hz(&root, None, &mut gaps).unwrap();
+        assert_eq!((reading.hz.get(), gaps.len()), (300, 0));
+        assert!(matches!(reading.source, HzSource::Inferred(_)));
+
+        let (_copy, root) = copy(&[("config.gz", b"not gzip"), ("sys/net/core/netdev_budget_usecs", b"12345\n")]);
+        assert_eq!(read_hz(&root, None, &mut gaps), None);
+        assert_eq!((gaps.len(), gaps[0].kind), (1, GapKind::Absent));
+    }
+
+    #[test]
+    fn a_namespace_is_initial_when_it_has_the_keys_of_the_initial_one() {
+        let both: &[(&str, &[u8])] = &[(INITIAL_ONLY, b"1000\n"), (EVERYWHERE, b"4096\n")];
+        let (_copy, root) = copy(&[]);
+        assert_eq!(is_initial_netns(&root), None);
+        let (_copy, root) = copy(both);
+        assert_eq!(is_initial_netns(&root), Some(true));
+        let (_copy, root) = copy(&both[1..]);
+        assert_eq!(is_initial_netns(&root), Some(false));
+    }
+}

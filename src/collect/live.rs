@@ -1,0 +1,69 @@
+//! The order in which sources are asked.
+
+use super::{CollectError, SocketReading, Source, counters, host, owners, sockets, sysctls};
+use crate::snapshot::{Capabilities, Gap, Netns, SCHEMA_VERSION, Snapshot, Sockets};
+use crate::sys::{Namespace, ProcRoot, effective_capabilities, effective_uid, monotonic_ms, own_netns_inode, unix_ms};
+
+/// Reads a namespace. Whatever cannot be read is a gap in the snapshot.
+///
+/// # Errors
+/// Only when the proc root or the namespace that was asked for cannot be had.
+pub fn live(source: &Source) -> Result<Snapshot, CollectError> {
+    let path = || source.proc_root.display().to_string();
+    if !source.proc_root.is_dir() {
+        return Err(CollectError::NoProc { path: path() });
+    }
+    let root = ProcRoot::new(&source.proc_root);
+    let Some(asked) = &source.netns else { return Ok(read(source, &root)) };
+    let namespace = Namespace::open(asked, &root)?;
+    let inode = namespace.inode()?;
+    namespace.run(|| {
+        if root.netns_inode().ok() == Some(inode) {
+            Ok(read(source, &root))
+        } else {
+            Err(CollectError::OtherProc { path: path(), netns: asked.clone() })
+        }
+    })?
+}
+
+/// Reads the calling thread's namespace.
+fn read(source: &Source, root: &ProcRoot) -> Snapshot {
+    let mut gaps = Vec::new();
+    let taken_unix_ms = unix_ms();
+    let monotonic_ms = monotonic_ms();
+    let inode = root.netns_inode();
+    // Netlink answers for the calling thread's own namespace; it may stand for the root only if that shows the same.
+    let root_is_live = inode.as_ref().ok().is_some_and(|inode| Some(*inode) == own_netns_inode());
+    if let Err(error) = &inode {
+        gaps.push(host::gap_of(error, "which network namespace this is is unknown"));
+    }
+    let sysctls = sysctls::read_sysctls(&source.keys, root, &mut gaps);
+    let kernel = host::read_kernel(root, root_is_live, &mut gaps);
+    let counters = counters::read_counters(root, &mut gaps);
+    Snapshot {
+        schema: SCHEMA_VERSION,
+        taken_unix_ms,
+        monotonic_ms,
+        hostname: host::read_hostname(root, root_is_live),
+        kernel,
+        netns: Netns { inode: inode.ok(), name: source.netns.clone(), initial: host::is_initial_netns(root) },
+        capabilities: Capabilities { euid: effective_uid(), effective: effective_capabilities() },
+        memory_kib: host::read_memory(root, &mut gaps),
+        sysctls,
+        counters,
+        sockets: read_sockets(source, root, root_is_live, &mut gaps),
+        gaps,
+    }
+}
+
+fn read_sockets(source: &Source, root: &ProcRoot, root_is_live: bool, gaps: &mut Vec<Gap>) -> Option<Sockets> {
+    let mut found = match source.sockets {
+        SocketReading::Skip => return None,
+        SocketReading::Best if root_is_live => sockets::read_best(root, gaps),
+        SocketReading::Best | SocketReading::ProcNetTcp => sockets::read_proc_net_tcp(root, gaps),
+    }?;
+    if source.processes {
+        owners::find_owners(&mut found, root, gaps);
+    }
+    Some(found)
+}

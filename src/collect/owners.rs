@@ -1,0 +1,50 @@
+//! The processes that hold the listeners.
+
+use std::collections::BTreeSet;
+
+use super::host::gap_of;
+use crate::snapshot::{Gap, GapKind, Process, Sockets};
+use crate::sys::{ProcRoot, find_socket_holders};
+
+/// Fills in the processes of every listener. Those that could not be found make one gap.
+pub(super) fn find_owners(sockets: &mut Sockets, root: &ProcRoot, gaps: &mut Vec<Gap>) {
+    let inodes: BTreeSet<u64> = sockets.listeners.iter().map(|one| one.inode).filter(|inode| *inode != 0).collect();
+    if inodes.is_empty() {
+        return;
+    }
+    let found = match find_socket_holders(root, &inodes) {
+        Ok(found) => found,
+        Err(error) => {
+            gaps.push(gap_of(&error, "the processes of all listeners are unknown"));
+            return;
+        }
+    };
+    let mut unknown = 0_usize;
+    for listener in &mut sockets.listeners {
+        match found.by_inode.get(&listener.inode) {
+            Some(holders) => {
+                let process =
+                    |holder: &crate::sys::SocketHolder| Process { pid: holder.pid, name: holder.name.clone() };
+                listener.processes = holders.iter().map(process).collect();
+            }
+            None => unknown += 1,
+        }
+    }
+    if unknown == 0 {
+        return;
+    }
+    let owners = if unknown == 1 {
+        "the owner of 1 listener is".to_owned()
+    } else {
+        format!("owners of {unknown} listeners are")
+    };
+    let source = root.join("<pid>/fd").display().to_string();
+    gaps.push(if found.denied > 0 {
+        let reason = format!("permission denied for {} processes", found.denied);
+        Gap::new(source, GapKind::Denied, reason, format!("{owners} unknown; run as root or with CAP_SYS_PTRACE"))
+    } else {
+        let reason = "no process that can be seen here holds them";
+        let hint = "they may belong to the kernel or to another PID namespace";
+        Gap::new(source, GapKind::Absent, reason, format!("{owners} unknown; {hint}"))
+    });
+}

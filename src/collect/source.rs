@@ -1,0 +1,64 @@
+//! What to read, and why it could not be begun.
+
+use std::path::PathBuf;
+
+use crate::sys::NamespaceError;
+use crate::units::SysctlKey;
+
+/// What to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The proc file system: `/proc`, another mount, or a copy of its files.
+    pub proc_root: PathBuf,
+    /// The network namespace by name, process id or path; the caller's own if not given.
+    pub netns: Option<String>,
+    /// The sysctls to read.
+    pub keys: Vec<SysctlKey>,
+    /// How to read sockets.
+    pub sockets: SocketReading,
+    /// Whether to look for the processes that hold the listeners, which walks `/proc/*/fd`.
+    pub processes: bool,
+}
+
+/// How to read sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketReading {
+    /// By sock_diag, and by `/proc/net/tcp{,6}` where that is refused or absent.
+    Best,
+    /// By `/proc/net/tcp{,6}` even where sock_diag would work.
+    ProcNetTcp,
+    /// Not at all, for callers that want only settings.
+    Skip,
+}
+
+impl Source {
+    /// Everything of the caller's own namespace, by the live `/proc`.
+    #[must_use]
+    pub fn own(keys: Vec<SysctlKey>) -> Self {
+        Self { proc_root: PathBuf::from("/proc"), netns: None, keys, sockets: SocketReading::Best, processes: true }
+    }
+}
+
+/// Why reading could not be begun. What fails later is a gap in the snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CollectError {
+    /// The network namespace that was asked for could not be entered.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    /// There is no such directory as the proc root.
+    #[error("there is no directory {path} to read; give the root of a proc file system, normally /proc")]
+    NoProc {
+        /// The path that was given.
+        path: String,
+    },
+    /// A namespace was asked for, but the proc root does not show the one that was entered.
+    #[error(
+        "{path} does not show the network namespace `{netns}`: it is a copy or another host's; leave out one of the two"
+    )]
+    OtherProc {
+        /// The proc root.
+        path: String,
+        /// The namespace that was asked for.
+        netns: String,
+    },
+}

@@ -1,0 +1,93 @@
+//! The answer to a question.
+
+use super::ask::{Ask, Origin, Sourced};
+use super::topic::Topic;
+use crate::catalog;
+use crate::model::{Host, LimitedBy, PortBudget, Timeline};
+
+/// What a topic's rule works out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The answer in a few sentences, with this host's numbers.
+    pub answer: Vec<String>,
+    /// The scenario's course, where there is one.
+    pub timeline: Option<Timeline>,
+    /// Queue capacities, where they are asked for.
+    pub queues: Option<QueueFigures>,
+    /// Ports per destination, where they are asked for.
+    pub ports: Option<PortBudget>,
+}
+
+/// Capacities of a listener's queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueFigures {
+    /// The number given to listen().
+    pub asked: u32,
+    /// What the kernel keeps of it.
+    pub backlog: u32,
+    /// Completed connections that can wait for accept().
+    pub accept_capacity: u64,
+    /// Half-open entries that can be kept.
+    pub half_open_capacity: u64,
+    /// What sets the half-open capacity.
+    pub limited_by: LimitedBy,
+}
+
+/// A setting that the answer depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingRow {
+    /// Its key.
+    pub key: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Its value and where that came from; nothing when this kernel does not have the key.
+    pub value: Option<Sourced>,
+    /// The kernel's default; nothing when it is not known.
+    pub default: Option<String>,
+    /// What it does.
+    pub affects: &'static str,
+}
+
+/// A topic, answered.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The topic.
+    pub topic: &'static Topic,
+    /// The kernel it is answered for.
+    pub host: Host,
+    /// Round-trip time it is answered for, in microseconds.
+    pub rtt_us: u64,
+    /// What was worked out.
+    pub figures: Figures,
+    /// The settings that matter, and every what-if.
+    pub settings: Vec<SettingRow>,
+    /// What-ifs that do not change this answer.
+    pub idle_what_ifs: Vec<String>,
+}
+
+/// Answers a topic.
+#[must_use]
+pub fn explain(topic: &'static Topic, ask: &Ask) -> Explanation {
+    let settings = topic.keys.iter().filter_map(|key| setting_row(key, ask)).collect();
+    let what_ifs = ask.values.iter().filter(|(_, sourced)| sourced.origin == Origin::WhatIf);
+    let idle = what_ifs.map(|(key, _)| key.as_str()).filter(|key| !topic.keys.contains(key));
+    Explanation {
+        topic,
+        host: ask.host,
+        rtt_us: ask.rtt_us,
+        figures: (topic.answer)(ask),
+        settings,
+        idle_what_ifs: idle.map(str::to_owned).collect(),
+    }
+}
+
+fn setting_row(key: &'static str, ask: &Ask) -> Option<SettingRow> {
+    let parameter = catalog::find(key)?;
+    Some(SettingRow {
+        key,
+        unit: parameter.unit,
+        value: ask.values.get(key).cloned(),
+        default: ask.defaults.get(key).cloned(),
+        affects: parameter.affects,
+    })
+}

@@ -1,0 +1,124 @@
+//! The record of one topic, and the table of all.
+
+use super::ask::Ask;
+use super::explanation::Figures;
+use super::topics::TOPICS;
+
+/// A question and how it is answered.
+#[derive(Debug)]
+pub struct Topic {
+    /// Stable id, kebab-case; what `tcpctl explain` takes.
+    pub id: &'static str,
+    /// Under which heading it is listed.
+    pub group: Group,
+    /// The question.
+    pub question: &'static str,
+    /// The sysctls that the answer depends on.
+    pub keys: &'static [&'static str],
+    /// What people say, and what the kernel does.
+    pub folklore: &'static [Folklore],
+    /// Kernel functions and documents that the answer follows.
+    pub sources: &'static [&'static str],
+    /// The answer.
+    pub answer: fn(&Ask) -> Figures,
+}
+
+/// Headings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// How connections begin.
+    Opening,
+    /// The two queues of a listener, and floods.
+    Queues,
+    /// How connections end.
+    Closing,
+}
+
+impl Group {
+    /// The heading.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Opening => "Opening",
+            Self::Queues => "Queues and floods",
+            Self::Closing => "Closing",
+        }
+    }
+}
+
+/// What is commonly taught, against what the kernel does.
+#[derive(Debug)]
+pub struct Folklore {
+    /// What people say.
+    pub said: &'static str,
+    /// What the kernel does.
+    pub kernel: &'static str,
+}
+
+/// A topic that is not in the table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no topic `{id}`{}; `tcpctl explain` lists them", did_you_mean(.nearest))]
+pub struct UnknownTopic {
+    /// What was given.
+    pub id: String,
+    /// The ids most like it.
+    pub nearest: Vec<&'static str>,
+}
+
+fn did_you_mean(names: &[&str]) -> String {
+    if names.is_empty() { String::new() } else { format!("; did you mean {}?", names.join(" or ")) }
+}
+
+/// Every topic, by group and in the order in which they build on each other.
+pub fn topics() -> impl Iterator<Item = &'static Topic> {
+    TOPICS.iter().copied()
+}
+
+/// The topic with this id.
+///
+/// # Errors
+/// When there is none; names the nearest.
+pub fn find_topic(id: &str) -> Result<&'static Topic, UnknownTopic> {
+    if let Some(topic) = topics().find(|topic| topic.id == id) {
+        return Ok(topic);
+    }
+    let ids: Vec<&'static str> = topics().map(|topic| topic.id).collect();
+    let nearest = similar::get_close_matches(id, &ids, 2, 0.6);
+    Err(UnknownTopic { id: id.to_owned(), nearest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_keys_are_in_the_catalogue() {
+        let mut ids: Vec<_> = topics().map(|topic| topic.id).collect();
+        let listed = ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), listed.len());
+        for topic in topics() {
+            assert!(topic.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+            assert!(topic.question.ends_with('?'), "{}", topic.id);
+            assert!(!topic.sources.is_empty(), "{}", topic.id);
+            for key in topic.keys {
+                assert!(crate::catalog::find(key).is_some(), "{}: {key}", topic.id);
+            }
+        }
+    }
+
+    #[test]
+    fn every_consequence_names_a_topic_that_exists_or_will() {
+        // The topic of FIN-WAIT-2 is not written yet; every other one must be here.
+        for consequence in crate::model::CONSEQUENCES.iter().filter(|it| it.topic != "fin-wait-2") {
+            assert!(find_topic(consequence.topic).is_ok(), "{}", consequence.topic);
+        }
+    }
+
+    #[test]
+    fn a_mistyped_topic_gets_the_nearest_names() {
+        let error = find_topic("syn-lsot").expect_err("no such topic");
+        assert!(error.to_string().contains("syn-lost"), "{error}");
+    }
+}

@@ -1,0 +1,77 @@
+//! Many sockets in TIME_WAIT.
+
+use crate::explain::{Ask, Figures, Folklore, Group, Topic};
+use crate::model::{PortBudget, Scenario, Settings, forecast, port_budget};
+use crate::units::Micros;
+
+/// The topic.
+pub(super) const TOPIC: Topic = Topic {
+    id: "time-wait-many",
+    group: Group::Closing,
+    question: "What harm do many TIME-WAIT sockets do?",
+    keys: &[
+        "net.ipv4.ip_local_port_range",
+        "net.ipv4.ip_local_reserved_ports",
+        "net.ipv4.tcp_tw_reuse",
+        "net.ipv4.tcp_tw_reuse_delay",
+        "net.ipv4.tcp_timestamps",
+        "net.ipv4.tcp_max_tw_buckets",
+    ],
+    folklore: &[
+        Folklore {
+            said: "Lower tcp_fin_timeout to shorten TIME-WAIT.",
+            kernel: "tcp_fin_timeout is for FIN-WAIT-2. TIME-WAIT lasts 60 s, and no setting changes that.",
+        },
+        Folklore { said: "Turn on tcp_tw_recycle.", kernel: "It broke clients behind NAT and was removed in 4.12." },
+        Folklore {
+            said: "65535 connections are all that a host can have.",
+            kernel: "Ports are counted per destination address and port; a server needs none of its own.",
+        },
+        Folklore {
+            said: "Lower tcp_max_tw_buckets.",
+            kernel: "Above it sockets skip TIME-WAIT (TCPTimeWaitOverflow) and lose its protection; nothing is gained.",
+        },
+    ],
+    sources: &["tcp_time_wait()", "__inet_hash_connect()", "tcp_twsk_unique()", "inet_twsk_alloc()"],
+    answer,
+};
+
+fn answer(ask: &Ask) -> Figures {
+    let settings = ask.settings();
+    let budget = port_budget(&settings, ask.host.version, false);
+    let mut scenario = Scenario::close(ask.host, &settings);
+    scenario.rtt_us = ask.rtt_us;
+    let timeline = forecast(&scenario);
+    let mut sentences = vec![
+        "On the side that does not open connections: memory, about 0.3 KiB each, and nothing else.".to_owned(),
+        format!(
+            "On the side that opens and closes them: ports. Towards one address and port {} can be in use, and each \
+             stays taken for {} after a close, so {} new connections a second can be sustained.",
+            budget.available,
+            Micros(budget.held_ms.saturating_mul(1000)),
+            budget.sustained_per_s,
+        ),
+        reuse_sentence(&settings, &budget),
+        "When they run out, connect() fails with EADDRNOTAVAIL; no packet is sent and no counter moves.".to_owned(),
+    ];
+    sentences.push(if settings.max_tw_buckets <= 0 {
+        format!("tcp_max_tw_buckets is {}: no socket enters TIME-WAIT at all.", settings.max_tw_buckets)
+    } else {
+        format!("At most {} are kept (tcp_max_tw_buckets); further closes skip TIME-WAIT.", settings.max_tw_buckets)
+    });
+    Figures { answer: sentences, timeline: Some(timeline), queues: None, ports: Some(budget) }
+}
+
+fn reuse_sentence(settings: &Settings, budget: &PortBudget) -> String {
+    let reused = budget.held_ms < 60_000;
+    match (settings.tw_reuse, settings.timestamps) {
+        (_, true) if reused => format!(
+            "tcp_tw_reuse={} lets connect() take a port back after {}, where both ends use timestamps.",
+            settings.tw_reuse,
+            Micros(budget.held_ms.saturating_mul(1000))
+        ),
+        (0, _) => "tcp_tw_reuse=0: a port is never taken back early.".to_owned(),
+        (_, false) => "tcp_tw_reuse has no effect without tcp_timestamps.".to_owned(),
+        _ => "tcp_tw_reuse=2 takes ports back early on loopback only; 1 would do so everywhere.".to_owned(),
+    }
+}

@@ -1,0 +1,41 @@
+//! Sentences set to a width.
+
+/// The text in lines of at most `width` columns, each ended.
+#[must_use]
+pub fn wrapped(text: &str, width: usize) -> String {
+    hanging("", text, width)
+}
+
+/// The text after a lead; further lines are indented as deep as the lead is long.
+#[must_use]
+pub fn hanging(lead: &str, text: &str, width: usize) -> String {
+    let indent = lead.chars().count();
+    let mut lines = String::from(lead);
+    let mut column = indent;
+    for (place, word) in text.split_whitespace().enumerate() {
+        let length = word.chars().count();
+        if place > 0 && column + 1 + length > width {
+            lines.push('\n');
+            lines.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if place > 0 {
+            lines.push(' ');
+            column += 1;
+        }
+        lines.push_str(word);
+        column += length;
+    }
+    lines.push('\n');
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words_and_hang_below_the_lead() {
+        assert_eq!(hanging("- ", "one two three", 9), "- one two\n  three\n");
+        assert_eq!(wrapped("averylongword b", 5), "averylongword\nb\n");
+    }
+}

@@ -1,0 +1,34 @@
+//! Clocks.
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// Milliseconds since 1970-01-01 UTC.
+#[must_use]
+pub fn unix_ms() -> u64 {
+    milliseconds(clock_gettime(ClockId::Realtime))
+}
+
+/// Milliseconds of the monotonic clock, which starts at boot and is never set.
+#[must_use]
+pub fn monotonic_ms() -> u64 {
+    milliseconds(clock_gettime(ClockId::Monotonic))
+}
+
+fn milliseconds(time: Timespec) -> u64 {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or(0);
+    seconds.saturating_mul(1000).saturating_add(nanoseconds / 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clocks_tell_milliseconds() {
+        let system = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+        assert!(u128::from(unix_ms()).abs_diff(system) < 60_000);
+        let earlier = monotonic_ms();
+        assert!(monotonic_ms() >= earlier);
+    }
+}

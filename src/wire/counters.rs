@@ -1,0 +1,233 @@
+//! `/proc/net/{snmp,netstat,sockstat,sockstat6,softnet_stat}`, by name.
+
+use std::collections::BTreeMap;
+
+/// Values by group and name, such as `TcpExt` → `ListenDrops` → 7.
+pub type Figures = BTreeMap<String, BTreeMap<String, i64>>;
+
+/// A value with the number of pieces of its input that could not be understood and were left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lenient<T> {
+    /// What could be read.
+    pub value: T,
+    /// How many pieces could not.
+    pub skipped: usize,
+}
+
+/// One CPU's row of `/proc/net/softnet_stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoftnetRow {
+    /// CPU number (column 13, since Linux 5.10).
+    pub cpu: Option<u32>,
+    /// Packets processed (column 1).
+    pub processed: u64,
+    /// Packets dropped because the input queue was full (column 2).
+    pub dropped: u64,
+    /// Times the softirq ran out of budget (column 3).
+    pub time_squeeze: u64,
+}
+
+/// Reads pairs of lines, the first with names and the second with values: `snmp` (`snmp_seq_show`) and
+/// `netstat` (`netstat_seq_show`, net/ipv4/proc.c).
+///
+/// Columns differ from version to version, so values are found by name. A line without its pair, a name
+/// without a value and a value that is no number are skipped and counted.
+#[must_use]
+pub fn parse_paired_lines(text: &str) -> Lenient<Figures> {
+    let mut parsed = Lenient::<Figures>::default();
+    let mut names: Option<(&str, &str)> = None;
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let Some((group, rest)) = line.split_once(':') else {
+            parsed.skipped += 1;
+            continue;
+        };
+        match names.take() {
+            Some((named, columns)) if named == group => parsed.skipped += pair(&mut parsed.value, group, columns, rest),
+            earlier => {
+                parsed.skipped += usize::from(earlier.is_some());
+                names = Some((group, rest));
+            }
+        }
+    }
+    parsed.skipped += usize::from(names.is_some());
+    parsed
+}
+
+/// Adds the values of one pair of lines; returns how many did not fit together.
+fn pair(figures: &mut Figures, group: &str, columns: &str, values: &str) -> usize {
+    let mut columns = columns.split_ascii_whitespace();
+    let mut values = values.split_ascii_whitespace();
+    let into = figures.entry(group.to_owned()).or_default();
+    let mut skipped = 0;
+    loop {
+        match (columns.next(), values.next()) {
+            (Some(name), Some(value)) => match parse_figure(value) {
+                Some(number) => {
+                    into.insert(name.to_owned(), number);
+                }
+                None => skipped += 1,
+            },
+            (None, None) => return skipped,
+            _ => skipped += 1,
+        }
+    }
+}
+
+/// Reads a counter. Most are unsigned longs, a few signed; one beyond `i64` would need centuries of counting
+/// and is taken for garbage.
+fn parse_figure(text: &str) -> Option<i64> {
+    text.parse().ok()
+}
+
+/// Reads lines of a group followed by names and values in turn: `sockstat` and `sockstat6`
+/// (`sockstat_seq_show`, net/ipv4/proc.c and net/ipv6/proc.c).
+#[must_use]
+pub fn parse_sockstat(text: &str) -> Lenient<Figures> {
+    let mut parsed = Lenient::<Figures>::default();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let Some((group, rest)) = line.split_once(':') else {
+            parsed.skipped += 1;
+            continue;
+        };
+        let into = parsed.value.entry(group.trim().to_owned()).or_default();
+        let mut words = rest.split_ascii_whitespace();
+        while let Some(name) = words.next() {
+            match words.next().and_then(parse_figure) {
+                Some(number) => {
+                    into.insert(name.to_owned(), number);
+                }
+                None => parsed.skipped += 1,
+            }
+        }
+    }
+    parsed
+}
+
+/// Reads `softnet_stat`: rows of hexadecimal columns (`softnet_seq_show`, net/core/net-procfs.c): 9 in old
+/// kernels, 11 with RPS and flow limits, 13 with queue length and CPU number since 5.10, 15 since 6.10.
+///
+/// A row with fewer than three columns or with one of the four that are used unreadable is skipped and counted.
+#[must_use]
+pub fn parse_softnet_stat(text: &str) -> Lenient<Vec<SoftnetRow>> {
+    let mut parsed = Lenient::<Vec<SoftnetRow>>::default();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        match softnet_row(line) {
+            Some(row) => parsed.value.push(row),
+            None => parsed.skipped += 1,
+        }
+    }
+    parsed
+}
+
+fn softnet_row(line: &str) -> Option<SoftnetRow> {
+    const CPU_COLUMN: usize = 12;
+    let mut columns = line.split_ascii_whitespace();
+    let mut hexadecimal = || columns.next().and_then(|column| u64::from_str_radix(column, 16).ok());
+    let (processed, dropped, time_squeeze) = (hexadecimal()?, hexadecimal()?, hexadecimal()?);
+    let cpu = match columns.nth(CPU_COLUMN - 3) {
+        Some(column) => Some(u32::from_str_radix(column, 16).ok()?),
+        None => None,
+    };
+    Some(SoftnetRow { cpu, processed, dropped, time_squeeze })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// `/proc/net/snmp` of Linux 6.18, its first lines.
+    const SNMP_6_18: &str = "\
+Ip: Forwarding DefaultTTL InReceives InHdrErrors
+Ip: 2 64 2246 0
+IcmpMsg: InType3
+IcmpMsg: 1
+Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs \
+RetransSegs InErrs OutRsts InCsumErrors
+Tcp: 1 200 120000 -1 65 2 0 55 0 2120 1676 0 0 56 0
+";
+
+    /// `/proc/net/sockstat` and `sockstat6` of Linux 6.18.
+    const SOCKSTAT_6_18: &str = "\
+sockets: used 12
+TCP: inuse 1 orphan 0 tw 3 alloc 1 mem 0
+UDP: inuse 0 mem 0
+FRAG: inuse 0 memory 0
+";
+
+    fn figure(figures: &Figures, group: &str, name: &str) -> Option<i64> {
+        figures.get(group)?.get(name).copied()
+    }
+
+    #[test]
+    fn counters_are_found_by_name() {
+        let parsed = parse_paired_lines(SNMP_6_18);
+        assert_eq!(parsed.skipped, 0);
+        assert_eq!(figure(&parsed.value, "Tcp", "ActiveOpens"), Some(65));
+        assert_eq!(figure(&parsed.value, "Tcp", "MaxConn"), Some(-1));
+        assert_eq!(figure(&parsed.value, "IcmpMsg", "InType3"), Some(1));
+        assert_eq!(figure(&parsed.value, "Tcp", "NoSuchCounter"), None);
+    }
+
+    #[test]
+    fn columns_that_a_kernel_added_or_lacks_do_not_shift_the_others() {
+        let old = parse_paired_lines("TcpExt: TW ListenDrops\nTcpExt: 5 7\n").value;
+        let new = parse_paired_lines("TcpExt: Brand TW New ListenDrops\nTcpExt: 1 5 2 7\n").value;
+        assert_eq!(figure(&old, "TcpExt", "ListenDrops"), figure(&new, "TcpExt", "ListenDrops"));
+        assert_eq!(figure(&old, "TcpExt", "New"), None);
+    }
+
+    #[test]
+    fn what_does_not_pair_is_counted_and_the_rest_is_kept() {
+        let parsed = parse_paired_lines("A: x y\nB: z\nB: 4\nno colon\nC: p q\nC: 1 two 3\n");
+        assert_eq!(figure(&parsed.value, "B", "z"), Some(4));
+        assert_eq!(figure(&parsed.value, "C", "p"), Some(1));
+        // The A line, the line without a colon, `two`, and the 3 that has no name.
+        assert_eq!(parsed.skipped, 4);
+    }
+
+    #[test]
+    fn sockstat_groups_hold_names_and_values_in_turn() {
+        let parsed = parse_sockstat(SOCKSTAT_6_18);
+        assert_eq!(parsed.skipped, 0);
+        assert_eq!(figure(&parsed.value, "TCP", "tw"), Some(3));
+        assert_eq!(figure(&parsed.value, "sockets", "used"), Some(12));
+        assert_eq!(figure(&parsed.value, "FRAG", "memory"), Some(0));
+    }
+
+    #[test]
+    fn softnet_rows_of_every_kernel_are_read() {
+        let row = |text| parse_softnet_stat(text).value[0];
+        // 3.10: eleven columns, no CPU number.
+        let old =
+            row("000008b4 0000000a 00000002 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000");
+        assert_eq!(old, SoftnetRow { cpu: None, processed: 0x8b4, dropped: 10, time_squeeze: 2 });
+        // 6.18: fifteen columns.
+        let new = row("000008b4 0000000a 00000002 00000000 00000000 00000000 00000000 00000000 00000000 00000000 \
+00000000 00000000 0000001f 00000000 00000000");
+        assert_eq!(new.cpu, Some(31));
+    }
+
+    #[test]
+    fn a_softnet_row_that_is_cut_is_counted() {
+        assert_eq!(parse_softnet_stat("00000001 00000002\n1 2 3\nx y z\n").skipped, 2);
+    }
+
+    #[test]
+    fn a_text_cut_anywhere_is_read_as_far_as_it_goes() {
+        for length in 0..=SNMP_6_18.len() {
+            let value = parse_paired_lines(&SNMP_6_18[..length]).value;
+            assert!(figure(&value, "Tcp", "InCsumErrors").is_none() || length >= SNMP_6_18.len() - 1);
+        }
+        for length in 0..=SOCKSTAT_6_18.len() {
+            assert!(parse_sockstat(&SOCKSTAT_6_18[..length]).skipped <= 1);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parsers_panic(text in "([A-Za-z0-9]{0,3}[: \n-]){0,40}") {
+            let _ = (parse_paired_lines(&text), parse_sockstat(&text), parse_softnet_stat(&text));
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! `struct inet_diag_msg` and its attributes, read in place.
+//!
+//! The fields are those of `include/uapi/linux/inet_diag.h`, filled by `inet_sk_diag_fill`,
+//! `inet_twsk_diag_fill` and `inet_req_diag_fill` (net/ipv4/inet_diag.c).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::units::TcpState;
+
+/// Bytes of `struct inet_diag_msg`.
+const LENGTH: usize = 72;
+/// Bytes of `struct nlattr`.
+const ATTRIBUTE_HEADER: usize = 4;
+/// Upper bits of an attribute's type are flags (`NLA_TYPE_MASK`).
+const ATTRIBUTE_TYPE_MASK: u16 = 0x3fff;
+
+/// `AF_INET` and `AF_INET6` of Linux.
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+
+/// Attribute numbers of `enum` `INET_DIAG_*`.
+const SKMEMINFO: u16 = 7;
+const SHUTDOWN: u16 = 8;
+const SKV6ONLY: u16 = 11;
+/// Index of `SK_MEMINFO_DROPS` in the array of `INET_DIAG_SKMEMINFO`.
+const MEMINFO_DROPS: usize = 8;
+
+/// One socket of a dump, in the receive buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct InetDiag<'a> {
+    head: &'a [u8; LENGTH],
+    attributes: &'a [u8],
+}
+
+/// Which timer of a socket is running (`idiag_timer`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketTimer {
+    /// None.
+    Off,
+    /// Retransmission, tail loss probe or reordering.
+    Retransmit,
+    /// Keepalive, or the wait of an orphan in FIN_WAIT_2.
+    Keepalive,
+    /// TIME_WAIT, or FIN_WAIT_2 kept as a minisock.
+    TimeWait,
+    /// Zero-window probe.
+    Probe,
+    /// A number that kernels up to 6.18 do not use (newer ones have 5 for a delayed ACK).
+    Other(u8),
+}
+
+impl<'a> InetDiag<'a> {
+    /// Takes the payload of a message; nothing when it is shorter than the record.
+    #[must_use]
+    pub fn decode(payload: &'a [u8]) -> Option<Self> {
+        let (head, attributes) = payload.split_first_chunk::<LENGTH>()?;
+        Some(Self { head, attributes })
+    }
+
+    /// Whether the socket is an IPv4 one; nothing for a family that is neither IPv4 nor IPv6.
+    #[must_use]
+    pub const fn is_ipv4(&self) -> Option<bool> {
+        match self.head[0] {
+            AF_INET => Some(true),
+            AF_INET6 => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The state; nothing for a number that is not known.
+    #[must_use]
+    pub const fn state(&self) -> Option<TcpState> {
+        TcpState::from_kernel(self.head[1])
+    }
+
+    /// The timer that is running.
+    #[must_use]
+    pub const fn timer(&self) -> SocketTimer {
+        match self.head[2] {
+            0 => SocketTimer::Off,
+            1 => SocketTimer::Retransmit,
+            2 => SocketTimer::Keepalive,
+            3 => SocketTimer::TimeWait,
+            4 => SocketTimer::Probe,
+            other => SocketTimer::Other(other),
+        }
+    }
+
+    /// Retransmissions or probes so far, whichever the timer counts.
+    #[must_use]
+    pub const fn retransmits(&self) -> u8 {
+        self.head[3]
+    }
+
+    /// Local port.
+    #[must_use]
+    pub const fn source_port(&self) -> u16 {
+        u16::from_be_bytes([self.head[4], self.head[5]])
+    }
+
+    /// Remote port, 0 for a listener.
+    #[must_use]
+    pub const fn destination_port(&self) -> u16 {
+        u16::from_be_bytes([self.head[6], self.head[7]])
+    }
+
+    /// Local address; IPv4-mapped IPv6 addresses stay as they are. Unspecified for an unknown family.
+    #[must_use]
+    pub fn source(&self) -> IpAddr {
+        self.address(8)
+    }
+
+    /// Remote address, likewise.
+    #[must_use]
+    pub fn destination(&self) -> IpAddr {
+        self.address(24)
+    }
+
+    /// Index of the interface it is bound to, 0 for none.
+    #[must_use]
+    pub const fn interface(&self) -> u32 {
+        self.word(40)
+    }
+
+    /// The kernel's id for this socket, stable for its life.
+    #[must_use]
+    pub fn cookie(&self) -> u64 {
+        u64::from(self.word(44)) | u64::from(self.word(48)) << 32
+    }
+
+    /// Milliseconds until the timer nominally expires.
+    #[must_use]
+    pub const fn expires_ms(&self) -> u32 {
+        self.word(52)
+    }
+
+    /// Unread bytes; for a listener the connections that wait for accept().
+    #[must_use]
+    pub const fn receive_queue(&self) -> u32 {
+        self.word(56)
+    }
+
+    /// Unsent and unacknowledged bytes; for a listener its backlog after `min` with somaxconn.
+    #[must_use]
+    pub const fn send_queue(&self) -> u32 {
+        self.word(60)
+    }
+
+    /// User id of the owner; 0 for TIME_WAIT and SYN_RECV.
+    #[must_use]
+    pub const fn uid(&self) -> u32 {
+        self.word(64)
+    }
+
+    /// Inode; 0 for TIME_WAIT, SYN_RECV and orphans.
+    #[must_use]
+    pub const fn inode(&self) -> u32 {
+        self.word(68)
+    }
+
+    /// The attributes behind the record.
+    #[must_use]
+    pub const fn attributes(&self) -> Attributes<'a> {
+        Attributes { rest: self.attributes }
+    }
+
+    /// What the attributes tell of a listener.
+    #[must_use]
+    pub fn listener_facts(&self) -> ListenerFacts {
+        let mut facts = ListenerFacts::default();
+        for attribute in self.attributes() {
+            match attribute.number {
+                SKMEMINFO => facts.drops = word_of(attribute.value, MEMINFO_DROPS),
+                SHUTDOWN => facts.shutdown = attribute.value.first().copied(),
+                SKV6ONLY => facts.v6_only = attribute.value.first().map(|value| *value != 0),
+                _ => {}
+            }
+        }
+        facts
+    }
+
+    const fn word(&self, at: usize) -> u32 {
+        let Some((_, tail)) = self.head.split_at_checked(at) else { return 0 };
+        match tail.first_chunk::<4>() {
+            Some(bytes) => u32::from_ne_bytes(*bytes),
+            None => 0,
+        }
+    }
+
+    fn address(&self, at: usize) -> IpAddr {
+        let tail = self.head.get(at..).unwrap_or_default();
+        match (self.head[0], tail.first_chunk::<16>()) {
+            (AF_INET6, Some(bytes)) => IpAddr::V6(Ipv6Addr::from(*bytes)),
+            (_, Some([a, b, c, d, ..])) => IpAddr::V4(Ipv4Addr::new(*a, *b, *c, *d)),
+            (_, None) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        }
+    }
+}
+
+/// What the attributes of a listener tell; nothing where the kernel sent none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListenerFacts {
+    /// `sk_drops`: connections this listener refused.
+    pub drops: Option<u32>,
+    /// `sk_shutdown`.
+    pub shutdown: Option<u8>,
+    /// Whether an IPv6 listener refuses IPv4 (sent since Linux 4.2, IPv6 only).
+    pub v6_only: Option<bool>,
+}
+
+/// One netlink attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attribute<'a> {
+    /// Its number, without flag bits.
+    pub number: u16,
+    /// Its value.
+    pub value: &'a [u8],
+}
+
+/// Walks attributes; ends at the end or at a length that cannot be right.
+#[derive(Clone, Debug)]
+pub struct Attributes<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Attribute<'a>;
+
+    fn next(&mut self) -> Option<Attribute<'a>> {
+        let buffer = core::mem::take(&mut self.rest);
+        let (header, _) = buffer.split_first_chunk::<ATTRIBUTE_HEADER>()?;
+        let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
+        let value = buffer.get(ATTRIBUTE_HEADER..length)?;
+        self.rest = buffer.get(length.next_multiple_of(4)..).unwrap_or_default();
+        let number = u16::from_ne_bytes([header[2], header[3]]) & ATTRIBUTE_TYPE_MASK;
+        Some(Attribute { number, value })
+    }
+}
+
+/// The native 32-bit word with this index.
+fn word_of(bytes: &[u8], index: usize) -> Option<u32> {
+    bytes.get(index * 4..)?.first_chunk::<4>().map(|word| u32::from_ne_bytes(*word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A listener on [::]:443 with backlog 511 and 3 drops, as Linux 6.18 sends it (little-endian words are
+    /// written in native order so that the test holds on every machine).
+    fn listener() -> Vec<u8> {
+        let mut bytes = vec![AF_INET6, 10, 0, 0]; // family, LISTEN, no timer, no retransmissions
+        bytes.extend(443_u16.to_be_bytes()); // source port
+        bytes.extend(0_u16.to_be_bytes()); // destination port
+        bytes.extend([0; 32]); // both addresses
+        bytes.extend(4_u32.to_ne_bytes()); // interface
+        bytes.extend(0x1002_u32.to_ne_bytes()); // cookie, low word
+        bytes.extend(1_u32.to_ne_bytes()); // cookie, high word
+        bytes.extend(0_u32.to_ne_bytes()); // expires
+        bytes.extend(12_u32.to_ne_bytes()); // accept queue
+        bytes.extend(511_u32.to_ne_bytes()); // backlog
+        bytes.extend(33_u32.to_ne_bytes()); // uid
+        bytes.extend(987_654_u32.to_ne_bytes()); // inode
+        bytes.extend(attribute(SHUTDOWN, &[0]));
+        bytes.extend(attribute(SKV6ONLY, &[1]));
+        bytes.extend(attribute(999, &[5; 7])); // one that nobody knows
+        let meminfo: Vec<u8> = (0..9_u32).flat_map(|at| if at == 8 { 3 } else { at + 100 }.to_ne_bytes()).collect();
+        bytes.extend(attribute(SKMEMINFO, &meminfo));
+        bytes
+    }
+
+    fn attribute(number: u16, value: &[u8]) -> Vec<u8> {
+        let mut bytes = u16::try_from(ATTRIBUTE_HEADER + value.len()).unwrap().to_ne_bytes().to_vec();
+        bytes.extend(number.to_ne_bytes());
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    #[test]
+    fn a_listener_is_read_field_by_field() {
+        let bytes = listener();
+        let socket = InetDiag::decode(&bytes).unwrap();
+        assert_eq!(socket.is_ipv4(), Some(false));
+        assert_eq!(socket.state(), Some(TcpState::Listen));
+        assert_eq!(socket.timer(), SocketTimer::Off);
+        assert_eq!((socket.source_port(), socket.destination_port()), (443, 0));
+        assert_eq!(socket.source(), IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        assert_eq!(socket.interface(), 4);
+        assert_eq!(socket.cookie(), 0x1_0000_1002);
+        assert_eq!((socket.receive_queue(), socket.send_queue()), (12, 511));
+        assert_eq!((socket.uid(), socket.inode(), socket.expires_ms()), (33, 987_654, 0));
+        let facts = ListenerFacts { drops: Some(3), shutdown: Some(0), v6_only: Some(true) };
+        assert_eq!(socket.listener_facts(), facts);
+    }
+
+    #[test]
+    fn a_time_wait_minisock_keeps_its_remaining_time_and_its_ipv4_addresses() {
+        let mut bytes = vec![AF_INET, 6, 3, 0];
+        bytes.extend(40_000_u16.to_be_bytes());
+        bytes.extend(5432_u16.to_be_bytes());
+        bytes.extend([10, 0, 0, 7]);
+        bytes.extend([0; 12]);
+        bytes.extend([10, 0, 3, 9]);
+        bytes.extend([0; 12]);
+        bytes.extend([0; 12]);
+        bytes.extend(59_000_u32.to_ne_bytes());
+        bytes.extend([0; 16]);
+        let socket = InetDiag::decode(&bytes).unwrap();
+        assert_eq!(socket.source().to_string(), "10.0.0.7");
+        assert_eq!(socket.destination().to_string(), "10.0.3.9");
+        assert_eq!((socket.timer(), socket.expires_ms()), (SocketTimer::TimeWait, 59_000));
+        assert_eq!(socket.listener_facts(), ListenerFacts::default());
+    }
+
+    #[test]
+    fn a_record_cut_anywhere_loses_only_what_was_cut() {
+        let bytes = listener();
+        for length in 0..bytes.len() {
+            let decoded = InetDiag::decode(&bytes[..length]);
+            assert_eq!(decoded.is_some(), length >= LENGTH, "cut at {length}");
+            if let Some(socket) = decoded {
+                assert_eq!(socket.inode(), 987_654);
+                assert_eq!(socket.listener_facts().drops, None, "cut at {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_shorter_memory_array_of_an_older_kernel_has_no_drops() {
+        let mut bytes = listener()[..LENGTH].to_vec();
+        bytes.extend(attribute(SKMEMINFO, &[0; 32]));
+        assert_eq!(InetDiag::decode(&bytes).unwrap().listener_facts().drops, None);
+    }
+
+    #[test]
+    fn an_unknown_state_or_family_is_nothing_and_not_a_guess() {
+        let mut bytes = listener();
+        bytes[0] = 1;
+        bytes[1] = 77;
+        let socket = InetDiag::decode(&bytes).unwrap();
+        assert_eq!((socket.is_ipv4(), socket.state()), (None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_decoder_panic_or_run_for_ever(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            if let Some(socket) = InetDiag::decode(&bytes) {
+                let _ = (socket.source(), socket.destination(), socket.cookie(), socket.listener_facts());
+                prop_assert!(socket.attributes().count() <= bytes.len() / ATTRIBUTE_HEADER);
+            }
+        }
+    }
+}
