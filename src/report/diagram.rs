@@ -188,9 +188,8 @@ fn draw(row: &Row, span: usize, glyphs: &Glyphs) -> String {
 }
 
 fn line(left: &str, left_time: &str, middle: &str, right_time: &str, right: &str) -> String {
-    let text = format!(
-        " {left:<STATE_COLUMNS$} {left_time:>TIME_COLUMNS$} {middle} {right_time:>TIME_COLUMNS$} {right}"
-    );
+    let text =
+        format!(" {left:<STATE_COLUMNS$} {left_time:>TIME_COLUMNS$} {middle} {right_time:>TIME_COLUMNS$} {right}");
     format!("{}\n", text.trim_end())
 }
 

@@ -157,7 +157,11 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
     if !topic.folklore.is_empty() {
         text.push_str("\nWhat people say, and what the kernel does\n");
         for folklore in topic.folklore {
-            text.push_str(&hanging(if style.ascii { "  \"" } else { "  “" }, &closing_quote(folklore.said, style.ascii), width));
+            text.push_str(&hanging(
+                if style.ascii { "  \"" } else { "  “" },
+                &closing_quote(folklore.said, style.ascii),
+                width,
+            ));
             text.push_str(&hanging("    ", folklore.kernel, width));
         }
     }
@@ -175,7 +179,7 @@ fn render_settings(settings: &[SettingRow]) -> String {
     for row in settings {
         let (value, source) = match &row.value {
             Some(sourced) => (shown(&sourced.value), sourced.origin.name()),
-            None => ("–".to_owned(), "not in this kernel"),
+            None => ("-".to_owned(), "not in this kernel"),
         };
         let default = match (&row.default, &row.value) {
             (Some(default), Some(sourced)) if *default == sourced.value => "the default".to_owned(),

@@ -2,13 +2,13 @@
 
 /// The text in lines of at most `width` columns, each ended.
 #[must_use]
-pub fn wrapped(text: &str, width: usize) -> String {
+pub(super) fn wrapped(text: &str, width: usize) -> String {
     hanging("", text, width)
 }
 
 /// The text after a lead; further lines are indented as deep as the lead is long.
 #[must_use]
-pub fn hanging(lead: &str, text: &str, width: usize) -> String {
+pub(super) fn hanging(lead: &str, text: &str, width: usize) -> String {
     let indent = lead.chars().count();
     let mut lines = String::from(lead);
     let mut column = indent;

@@ -122,8 +122,7 @@ pub fn render_timeline(timeline: &Timeline) -> String {
     let mut text = format!("{:>10} {:>10}  {:<6}  {}\n", "at (s)", "latest", "side", "what happens");
     let mut rest = timeline.events.as_slice();
     while let Some((first, _)) = rest.split_first() {
-        let together =
-            rest.iter().take_while(|event| event.side == first.side && event.window == first.window).count();
+        let together = rest.iter().take_while(|event| event.side == first.side && event.window == first.window).count();
         let (group, after) = rest.split_at(together);
         let words: Vec<String> = group.iter().map(|event| words(&event.what)).collect();
         text.push_str(&format!(

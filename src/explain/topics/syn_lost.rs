@@ -19,7 +19,7 @@ pub(super) const TOPIC: Topic = Topic {
         Folklore {
             said: "tcp_syn_retries=N means N retries.",
             kernel: "Since 6.5 up to N + tcp_syn_linear_timeouts go out, and the attempt also ends when N doublings \
-                     of 1 s have passed. With N of 1 or 2 the time ends it first.",
+                     of 1 s have passed: with the default 4 linear ones and N of 1 or 2 the time ends it first.",
         },
     ],
     sources: &["tcp_connect()", "tcp_retransmit_timer()", "tcp_write_timeout()", "tcp_model_timeout()"],

@@ -20,3 +20,11 @@ pub(super) struct Context<'a> {
     /// Where the journal of changes is kept.
     pub(super) state_dir: PathBuf,
 }
+
+impl Context<'_> {
+    /// Prints a value as indented JSON with a newline at the end.
+    pub(super) fn print_json(&mut self, value: &impl serde::Serialize) -> std::io::Result<()> {
+        serde_json::to_writer_pretty(&mut *self.out, value)?;
+        writeln!(self.out)
+    }
+}
