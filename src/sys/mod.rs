@@ -13,6 +13,7 @@ mod proc;
 mod processes;
 mod sock_diag;
 mod sysctl;
+mod terminal;
 
 pub use clock::{monotonic_ms, unix_ms};
 pub use loopback::raise_loopback;
@@ -22,3 +23,4 @@ pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, re
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
 pub use sysctl::{SysctlError, SysctlFiles};
+pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};

@@ -34,7 +34,7 @@ pub fn plan_effects(changes: &[Change], snapshot: &Snapshot) -> Vec<Effect> {
     for change in changes {
         after.insert(change.key.clone(), change.after.clone());
     }
-    let answers = |values: &SysctlValues| consequences(&Settings::from_values(version, values), &host);
+    let answers = |values: &SysctlValues| consequences(&Settings::from_values(values), &host);
     answers(&before)
         .into_iter()
         .zip(answers(&after))

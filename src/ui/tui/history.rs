@@ -9,7 +9,7 @@ use crate::snapshot::{Drops, Listener, Snapshot};
 
 /// Who a listener is, for as long as it lives: the kernel's cookie, or address and inode without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ListenerId {
+pub(super) struct ListenerId {
     address: IpAddr,
     port: u16,
     interface: u32,
@@ -233,8 +233,7 @@ fn per_second(before: i64, after: i64, elapsed_ms: u64) -> Option<u64> {
 }
 
 fn share_between(before: &Sample, after: &Sample, part: SeriesId, whole: SeriesId) -> Option<u64> {
-    let grown =
-        |id| after.reading(id)?.checked_sub(before.reading(id)?).and_then(|value| u128::try_from(value).ok());
+    let grown = |id| after.reading(id)?.checked_sub(before.reading(id)?).and_then(|value| u128::try_from(value).ok());
     let (part, whole) = (grown(part)?, grown(whole)?);
     if whole == 0 {
         return Some(if part == 0 { 0 } else { 100_000 });

@@ -6,6 +6,7 @@
 //! Mirrors: one table of keys (`action`), one of screens (`screen`), one of figures (`facts`).
 
 mod action;
+mod collector;
 mod event;
 mod facts;
 mod graph;
@@ -14,18 +15,23 @@ mod key;
 mod layout;
 mod number;
 mod profiles;
+mod run;
 mod screen;
 mod state;
+mod terminal;
 mod text;
 mod theme;
+mod tuner;
 mod tuning;
 mod update;
 mod view;
+mod watch;
 
 pub use action::{Action, Binding, Context, KEYS, Motion, Place, valid_bindings};
 pub use event::{Effect, Event};
 pub use key::Key;
 pub use profiles::{ProfileEntry, TuneReply, TuneRequest};
+pub use run::{Ending, Options, main};
 pub use screen::Screen;
 pub use state::{DEFAULT_INTERVAL_MS, Headline, Now, State};
 pub use theme::{Severity, Theme};

@@ -1,6 +1,7 @@
 //! Numbers as the screens write them.
 
 use crate::model::Window;
+use crate::units::Micros;
 
 /// A cell that may have no number. The four differ in text, since absent is not zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,42 +82,9 @@ pub(super) fn share(milli_percent: u64) -> String {
     }
 }
 
-/// Bytes with IEC prefixes, in at most three figures.
-pub(super) fn bytes(value: u64) -> String {
-    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let mut divisor = 1_u64;
-    let mut units = UNITS.iter();
-    let mut unit = units.next().copied().unwrap_or_default();
-    for &next in units {
-        // 1023.5 would round to 1024, which is one of the next unit.
-        if value < divisor.saturating_mul(1024) - divisor / 2 {
-            break;
-        }
-        (divisor, unit) = (divisor.saturating_mul(1024), next);
-    }
-    let tenths = u128::from(value) * 10 / u128::from(divisor);
-    if divisor == 1 || tenths >= 100 {
-        format!("{}{unit}", (u128::from(value) + u128::from(divisor / 2)) / u128::from(divisor))
-    } else {
-        format!("{}.{}{unit}", tenths / 10, tenths % 10)
-    }
-}
-
 /// A duration in milliseconds: two units at most, no blanks.
 pub(super) fn duration_ms(ms: u64) -> String {
-    let s = ms / 1000;
-    match s {
-        0 => format!("{ms}ms"),
-        1..10 if ms % 1000 >= 100 => format!("{s}.{}s", ms % 1000 / 100),
-        1..60 => format!("{s}s"),
-        60..3600 => two_units(s / 60, "m", s % 60, "s"),
-        3600..86_400 => two_units(s / 3600, "h", s % 3600 / 60, "m"),
-        _ => two_units(s / 86_400, "d", s % 86_400 / 3600, "h"),
-    }
-}
-
-fn two_units(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
-    if small == 0 { format!("{large}{large_unit}") } else { format!("{large}{large_unit}{small:02}{small_unit}") }
+    format!("{:#}", Micros(ms.saturating_mul(1000)))
 }
 
 /// A window: as many digits as make its ends differ, one decimal at most; `≈` when they do not.
@@ -216,20 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn bytes_have_iec_prefixes() {
-        assert_eq!(bytes(0), "0B");
-        assert_eq!(bytes(8300), "8.1KiB");
-        assert_eq!(bytes(412 << 20), "412MiB");
-        assert_eq!(bytes(1_048_575), "1.0MiB");
-        assert_eq!(bytes(u64::MAX), "16EiB");
-    }
-
-    #[test]
     fn windows_show_the_digits_that_make_their_ends_differ() {
         let text = |at_ms: u64, latest_ms: u64| window(Window { at_us: at_ms * 1000, latest_us: latest_ms * 1000 });
         assert_eq!(text(131_000, 135_900), "131–136s");
         assert_eq!(text(19_000, 19_700), "19.0–19.7s");
-        assert_eq!(text(60_000, 60_000), "≈1m");
+        assert_eq!(text(60_000, 60_000), "≈1m00s");
         assert_eq!(text(929_000, 948_000), "15m29s–15m48s");
         assert_eq!(text(7_860_000, 8_040_000), "2h11m–2h14m");
         assert_eq!(text(200, 204), "200–204ms");

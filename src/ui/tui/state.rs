@@ -143,6 +143,17 @@ impl State {
         core::mem::take(&mut self.dirty)
     }
 
+    /// Columns and rows that the state takes the terminal to have.
+    #[must_use]
+    pub const fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// Whether nothing has been read so far.
+    pub(super) const fn never_read(&self) -> bool {
+        self.latest.is_none()
+    }
+
     /// Where the keyboard is.
     #[must_use]
     pub fn context(&self) -> Context {

@@ -163,4 +163,3 @@ fn receipt_text(state: &State, receipt: &Receipt) -> (Severity, String) {
         }
     }
 }
-

@@ -56,9 +56,8 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.history.push(&snapshot);
     state.read_error = None;
     state.now.unix_ms = state.now.unix_ms.max(snapshot.taken_unix_ms);
-    let same = |picture: &&Picture| {
-        picture.snapshot.sysctls == snapshot.sysctls && picture.snapshot.kernel == snapshot.kernel
-    };
+    let same =
+        |picture: &&Picture| picture.snapshot.sysctls == snapshot.sysctls && picture.snapshot.kernel == snapshot.kernel;
     let consequences = match state.latest.as_ref().filter(same) {
         Some(picture) => picture.consequences.clone(),
         None => snapshot.kernel.version.map(|version| {

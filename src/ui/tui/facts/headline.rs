@@ -8,7 +8,10 @@ use crate::ui::tui::theme::Severity;
 /// What to say first, the worst before the rest; never empty once there is a snapshot.
 pub(in crate::ui::tui) fn headlines(state: &State, span: Span) -> Vec<Headline> {
     let Some(snapshot) = state.shown() else {
-        return vec![Headline { severity: Severity::Quiet, text: "reading the kernel for the first time …".to_owned() }];
+        return vec![Headline {
+            severity: Severity::Quiet,
+            text: "reading the kernel for the first time …".to_owned(),
+        }];
     };
     if let Some(findings) = &state.findings {
         return findings.clone();

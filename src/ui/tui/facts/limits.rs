@@ -1,7 +1,7 @@
 //! Each limited resource as now, limit and history.
 
-use super::listeners::{ListenerRow, SortBy, listener_rows};
 use super::SeriesId;
+use super::listeners::{ListenerRow, SortBy, listener_rows};
 use crate::model::{Settings, port_budget};
 use crate::snapshot::{Listener, Snapshot};
 use crate::ui::tui::graph::{self, Point};
@@ -177,7 +177,8 @@ fn orphans(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
 fn memory(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
     // The third number of tcp_mem is where allocation fails. Pages are 4 KiB only on some machines, so both
     // stay in pages.
-    let limit = snapshot.sysctls.value("net.ipv4.tcp_mem").and_then(|value| value.split_whitespace().nth(2)?.parse().ok());
+    let limit =
+        snapshot.sysctls.value("net.ipv4.tcp_mem").and_then(|value| value.split_whitespace().nth(2)?.parse().ok());
     let pair = (reading(snapshot, SeriesId::MemoryPages), Cell::from_reading(limit));
     series_row(state, span, ("memory", "TCP memory, pages".to_owned()), SeriesId::MemoryPages, pair, "tcp_mem, third")
 }
@@ -193,7 +194,18 @@ fn series_row(
     let points = state.history.gauge(series, span);
     let peak = graph::peak(&points).map_or(now, Cell::Value);
     let severity = severity(now, limit, Severity::Critical);
-    LimitRow { id, label, now, limit, write: number::count, points, peak, binds: binds.to_owned(), severity, listener: None }
+    LimitRow {
+        id,
+        label,
+        now,
+        limit,
+        write: number::count,
+        points,
+        peak,
+        binds: binds.to_owned(),
+        severity,
+        listener: None,
+    }
 }
 
 fn reading(snapshot: &Snapshot, series: SeriesId) -> Cell {

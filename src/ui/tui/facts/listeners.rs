@@ -12,7 +12,7 @@ use crate::units::KernelVersion;
 
 /// What the table is sorted by; the worst comes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SortBy {
+pub(in crate::ui::tui) enum SortBy {
     /// Drops per second.
     #[default]
     Drops,
@@ -95,7 +95,11 @@ pub(in crate::ui::tui) fn address(listener: &Listener) -> String {
 }
 
 /// The listeners of a snapshot, sorted.
-pub(in crate::ui::tui) fn listener_rows<'a>(state: &State, snapshot: &'a Snapshot, sort: SortBy) -> Vec<ListenerRow<'a>> {
+pub(in crate::ui::tui) fn listener_rows<'a>(
+    state: &State,
+    snapshot: &'a Snapshot,
+    sort: SortBy,
+) -> Vec<ListenerRow<'a>> {
     let listeners = snapshot.sockets.iter().flat_map(|sockets| &sockets.listeners);
     let model = Model::of(snapshot);
     let mut rows: Vec<ListenerRow<'a>> = listeners.map(|listener| row(state, model.as_ref(), listener)).collect();
@@ -141,7 +145,8 @@ fn row<'a>(state: &State, model: Option<&Model>, listener: &'a Listener) -> List
     let until = state.shown_until();
     let accept = Cell::from_reading(listener.accept_queue.map(u64::from));
     let accept_capacity = Cell::from_reading(listener.backlog.map(|backlog| u64::from(backlog) + 1));
-    let syn_capacity = Cell::from_reading(model.zip(listener.backlog).map(|(model, backlog)| model.half_open_capacity(backlog)));
+    let syn_capacity =
+        Cell::from_reading(model.zip(listener.backlog).map(|(model, backlog)| model.half_open_capacity(backlog)));
     let drops = match (listener.drops, state.history.listener_drops_now(&id, until)) {
         (crate::snapshot::Drops::Unknown, _) => Cell::Unread,
         (_, Some(rate)) => Cell::Value(rate),

@@ -49,11 +49,7 @@ const RATES: &[Rate] = &[
     },
     tcp("resets sent", "OutRsts"),
     tcp("resets of ESTAB", "EstabResets"),
-    Rate {
-        label: "input queue drops",
-        kind: Kind::PerSecond(SeriesId::SoftnetDropped),
-        nonzero: Severity::Warning,
-    },
+    Rate { label: "input queue drops", kind: Kind::PerSecond(SeriesId::SoftnetDropped), nonzero: Severity::Warning },
     tcp("connects failed", "AttemptFails"),
     tcp_ext("cookies accepted", "SyncookiesRecv", Severity::Quiet),
     tcp("new, passive", "PassiveOpens"),
@@ -100,7 +96,12 @@ fn rate_row(rate: &Rate, state: &State, span: Span) -> RateRow {
         }
         Kind::Share(part, whole) => {
             let readable = state.shown().is_some_and(|s| part.read(s).is_some() && whole.read(s).is_some());
-            (state.history.share_now(part, whole, until), state.history.share(part, whole, span), readable, number::share)
+            (
+                state.history.share_now(part, whole, until),
+                state.history.share(part, whole, span),
+                readable,
+                number::share,
+            )
         }
     };
     let now = match now {

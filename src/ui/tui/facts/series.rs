@@ -62,9 +62,9 @@ impl SeriesId {
         let counters = &snapshot.counters;
         match self {
             Self::State(state) => signed(snapshot.sockets.as_ref()?.count(state)),
-            Self::TimeWaitBuckets => counters
-                .sockstat("TCP", "tw")
-                .or_else(|| signed(snapshot.sockets.as_ref()?.count(TcpState::TimeWait))),
+            Self::TimeWaitBuckets => {
+                counters.sockstat("TCP", "tw").or_else(|| signed(snapshot.sockets.as_ref()?.count(TcpState::TimeWait)))
+            }
             Self::FullestDestination => {
                 signed(snapshot.sockets.as_ref()?.ports.iter().map(|port| port.used).max().unwrap_or(0))
             }

@@ -65,7 +65,7 @@ pub(in crate::ui::tui) fn picture_words(state: &State) -> String {
             let frozen = state.frozen.as_ref();
             let since = frozen.map_or(0, |frozen| frozen.since_unix_ms);
             let minutes = state.now.unix_ms.saturating_sub(since) / 60_000;
-            let age = if minutes == 0 { "<1m".to_owned() } else { duration_ms(minutes * 60_000) };
+            let age = if minutes == 0 { "<1m".to_owned() } else { format!("{minutes}m") };
             format!("FROZEN {} {age}", time_of_day(state.shown_until(), state.now.utc_offset_s))
         }
     }

@@ -226,8 +226,13 @@ fn facts(state: &State, snapshot: &Snapshot, row: &ListenerRow<'_>, width: usize
         "ss says",
         format!("Recv-Q {}  Send-Q {}  (the queue holds Send-Q + 1)", ss(listener.accept_queue), ss(listener.backlog)),
     ));
-    let holders: Vec<String> = listener.processes.iter().map(|process| format!("{}({})", process.name, process.pid)).collect();
-    let holders = if holders.is_empty() { "? not readable: needs CAP_SYS_PTRACE, or nobody holds it".to_owned() } else { holders.join(" ") };
+    let holders: Vec<String> =
+        listener.processes.iter().map(|process| format!("{}({})", process.name, process.pid)).collect();
+    let holders = if holders.is_empty() {
+        "? not readable: needs CAP_SYS_PTRACE, or nobody holds it".to_owned()
+    } else {
+        holders.join(" ")
+    };
     facts.push(("Held by", format!("{holders}  uid {}", listener.uid)));
     facts
 }

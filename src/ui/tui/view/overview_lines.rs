@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::text::Line;
 
-use super::tables::{STATE_ORDER, SPAN_MS, consequence_lines, headline_lines, state_cell};
+use super::tables::{SPAN_MS, STATE_ORDER, consequence_lines, headline_lines, state_cell};
 use crate::ui::tui::facts::{limits, rates};
 use crate::ui::tui::graph::bar;
 use crate::ui::tui::layout::{Frame, Kind};

@@ -37,7 +37,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, body: Rect) {
     lines.extend(consequence_lines(state, width, true));
     let area = take_rows(&mut right_area, lines.len());
     draw_lines(buffer, area, lines);
-    let area = take_rows(&mut right_area, 18.min(usize::from(right_area.height)));
+    let area = take_rows(&mut right_area, 18);
     draw_rates(state, buffer, area);
     draw_listeners_and_peers(state, buffer, right_area);
 }
@@ -69,7 +69,10 @@ fn draw_charts(state: &State, buffer: &mut Buffer, area: &mut Rect) {
         }
     }
     let axis_width = columns.saturating_sub("-10min".len() + "now".len() + 2);
-    lines.push(Line::styled(format!("{}└-10min {} now", " ".repeat(8), "─".repeat(axis_width)), state.theme.style(Role::Dim)));
+    lines.push(Line::styled(
+        format!("{}└-10min {} now", " ".repeat(8), "─".repeat(axis_width)),
+        state.theme.style(Role::Dim),
+    ));
     let taken = take_rows(area, lines.len());
     draw_lines(buffer, taken, lines);
 }
@@ -139,7 +142,12 @@ fn draw_listeners_and_peers(state: &State, buffer: &mut Buffer, area: Rect) {
         lines.push(Line::styled(text, state.theme.style(row.severity.role())));
     }
     let title = "Peers with most local ports";
-    lines.push(headed_rule(state.theme, title, &[("ports", width.saturating_sub(14)), ("TIME-WAIT", width.saturating_sub(2))], width));
+    lines.push(headed_rule(
+        state.theme,
+        title,
+        &[("ports", width.saturating_sub(14)), ("TIME-WAIT", width.saturating_sub(2))],
+        width,
+    ));
     for port in ports.iter().take(usize::from(area.height).saturating_sub(lines.len())) {
         let peer = match port.destination {
             std::net::IpAddr::V4(address) => format!("{address}:{}", port.destination_port),
@@ -149,7 +157,11 @@ fn draw_listeners_and_peers(state: &State, buffer: &mut Buffer, area: Rect) {
         lines.push(Line::raw(format!("  {peer}{}{}", right(&count(port.used), 10), right(&count(port.time_wait), 12))));
     }
     if ports.is_empty() {
-        let words = if snapshot.sockets.is_none() { "  ? sockets could not be read" } else { "  none: no connection with a port of its own" };
+        let words = if snapshot.sockets.is_none() {
+            "  ? sockets could not be read"
+        } else {
+            "  none: no connection with a port of its own"
+        };
         lines.push(Line::styled(words, state.theme.style(Role::Dim)));
     }
     draw_lines(buffer, area, lines);

@@ -72,7 +72,8 @@ fn gap_lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let count = snapshot.gaps.len().to_string();
     let mut lines = vec![rule(state.theme, "Not readable", &[&count], width)];
     let capabilities = snapshot.capabilities;
-    let rights = state.read_only_reason().unwrap_or_else(|| format!("uid {} may read and write here", capabilities.euid));
+    let rights =
+        state.read_only_reason().unwrap_or_else(|| format!("uid {} may read and write here", capabilities.euid));
     lines.extend(wrap(&rights, width.saturating_sub(2)).into_iter().map(|part| Line::raw(format!(" {part}"))));
     if snapshot.gaps.is_empty() {
         lines.push(Line::raw(" ✓ everything that was tried could be read"));

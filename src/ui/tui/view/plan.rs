@@ -40,7 +40,13 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, body: Rect) {
     if hidden > 0 {
         let text = format!(" ↓ {hidden} more ");
         let width = u16::try_from(columns(&text)).unwrap_or(0).min(body.width);
-        buffer.set_stringn(body.right() - width, body.bottom() - 1, text, usize::from(width), state.theme.style(Role::Bold));
+        buffer.set_stringn(
+            body.right() - width,
+            body.bottom() - 1,
+            text,
+            usize::from(width),
+            state.theme.style(Role::Bold),
+        );
     }
 }
 
@@ -51,9 +57,10 @@ pub(super) fn draw_question(state: &State, buffer: &mut Buffer, body: Rect) {
     let area = Rect { y: body.bottom() - height, height, ..body };
     let width = usize::from(area.width);
     let inside = width.saturating_sub(4);
-    let place = state.shown().map_or_else(|| "this host".to_owned(), |snapshot| {
-        format!("{}, {}", snapshot.hostname.as_deref().unwrap_or("this host"), netns_words(snapshot))
-    });
+    let place = state.shown().map_or_else(
+        || "this host".to_owned(),
+        |snapshot| format!("{}, {}", snapshot.hostname.as_deref().unwrap_or("this host"), netns_words(snapshot)),
+    );
     let changes = plan.changes.len();
     let noun = if changes == 1 { "change" } else { "changes" };
     let (title, undo) = match plan.kind {
@@ -120,7 +127,11 @@ fn key_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {
         // Values that do not fit go below each other, so that none is ever cut in a plan.
         if columns(now) > value_width || columns(wanted) > value_width || columns(key_text(key)) > key_width {
             let mut lines = vec![Line::styled(format!(" {sign} {}{rest}", key_text(key)), theme.style(role))];
-            lines.extend(wrap(&format!("{now} {arrow} {wanted}"), width.saturating_sub(6)).into_iter().map(|part| Line::styled(format!("     {part}"), theme.style(role))));
+            lines.extend(
+                wrap(&format!("{now} {arrow} {wanted}"), width.saturating_sub(6))
+                    .into_iter()
+                    .map(|part| Line::styled(format!("     {part}"), theme.style(role))),
+            );
             return lines;
         }
         vec![Line::styled(text, theme.style(role))]
@@ -133,7 +144,9 @@ fn key_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {
         if width >= 80 { "rule      takes effect" } else { "" }
     );
     let mut lines = vec![Line::styled(heading, theme.style(Role::Dim))];
-    let tail = |rule: &str, when: &str| if width >= 80 { format!("{} {}", left(rule, 9), left(when, 14)) } else { String::new() };
+    let tail = |rule: &str, when: &str| {
+        if width >= 80 { format!("{} {}", left(rule, 9), left(when, 14)) } else { String::new() }
+    };
     for change in &plan.changes {
         let when = change.takes_effect.map_or("?", |takes_effect| takes_effect.text());
         let rest = tail(change.operator.word(), when);
@@ -147,7 +160,11 @@ fn key_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {
         let (sign, now, why) = skip_words(skip);
         let rest = tail(skip.operator.word(), if skip.required { "REQUIRED" } else { "left out" });
         lines.extend(row(sign, &skip.key, now, "·", &skip.wanted, rest, Role::Dim));
-        lines.extend(wrap(&why, width.saturating_sub(6)).into_iter().map(|part| Line::styled(format!("     {part}"), theme.style(Role::Dim))));
+        lines.extend(
+            wrap(&why, width.saturating_sub(6))
+                .into_iter()
+                .map(|part| Line::styled(format!("     {part}"), theme.style(Role::Dim))),
+        );
     }
     lines
 }

@@ -74,7 +74,11 @@ fn draw_list(state: &State, buffer: &mut Buffer, area: Rect) {
     };
     let count = format!("{}", entries.len());
     let title = take_rows(&mut rest, 1);
-    draw_lines(buffer, title, [rule(state.theme, "Profiles", &[&count, "Enter shows the plan, which writes nothing"], width)]);
+    draw_lines(
+        buffer,
+        title,
+        [rule(state.theme, "Profiles", &[&count, "Enter shows the plan, which writes nothing"], width)],
+    );
     let selected = state.profiles.selected_index();
     let height = usize::from(rest.height);
     let focused = state.profiles.region == Region::List;
