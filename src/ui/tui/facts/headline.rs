@@ -1,6 +1,6 @@
 //! The first rows of the overview when no rules have judged: what the limits and the drop counters say.
 
-use super::{limits, rates};
+use super::{RateRow, limits, rates};
 use crate::ui::tui::history::Span;
 use crate::ui::tui::state::{Headline, State};
 use crate::ui::tui::theme::Severity;
@@ -25,7 +25,7 @@ pub(in crate::ui::tui) fn headlines(state: &State, span: Span) -> Vec<Headline> 
             Headline { severity: row.severity, text: format!("{} {full}: {now} of {limit} ({})", row.label, row.binds) }
         })
         .collect();
-    found.extend(rates(state, span).into_iter().filter(|row| row.severity > Severity::Quiet).map(|row| Headline {
+    found.extend(rates(state, span).into_iter().filter(RateRow::is_headline).map(|row| Headline {
         severity: row.severity,
         text: format!("{}: {} now, peak {}", row.label, row.now.text(row.write), row.peak.text(row.write)),
     }));

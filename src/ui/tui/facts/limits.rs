@@ -3,7 +3,7 @@
 use super::SeriesId;
 use super::listeners::{ListenerRow, SortBy, listener_rows};
 use crate::model::{Settings, port_budget};
-use crate::snapshot::{Listener, Snapshot};
+use crate::snapshot::{Listener, Snapshot, SysctlReading};
 use crate::ui::tui::graph::{self, Point};
 use crate::ui::tui::history::{ListenerId, Span};
 use crate::ui::tui::number::{self, Cell};
@@ -177,9 +177,8 @@ fn orphans(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
 fn memory(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
     // The third number of tcp_mem is where allocation fails. Pages are 4 KiB only on some machines, so both
     // stay in pages.
-    let limit =
-        snapshot.sysctls.value("net.ipv4.tcp_mem").and_then(|value| value.split_whitespace().nth(2)?.parse().ok());
-    let pair = (reading(snapshot, SeriesId::MemoryPages), Cell::from_reading(limit));
+    let limit = sysctl_cell(snapshot, "net.ipv4.tcp_mem", |value| value.split_whitespace().nth(2)?.parse().ok());
+    let pair = (reading(snapshot, SeriesId::MemoryPages), limit);
     series_row(state, span, ("memory", "TCP memory, pages".to_owned()), SeriesId::MemoryPages, pair, "tcp_mem, third")
 }
 
@@ -213,10 +212,14 @@ fn reading(snapshot: &Snapshot, series: SeriesId) -> Cell {
 }
 
 fn sysctl(snapshot: &Snapshot, key: &str) -> Cell {
-    use crate::snapshot::SysctlReading;
+    sysctl_cell(snapshot, key, |value| value.parse().ok())
+}
+
+fn sysctl_cell(snapshot: &Snapshot, key: &str, number: fn(&str) -> Option<u64>) -> Cell {
     match snapshot.sysctls.readings.get(key) {
         // Some keys exist only in the initial namespace.
         Some(SysctlReading::Absent) => Cell::NotApplicable,
-        _ => Cell::from_reading(snapshot.sysctls.number(key).and_then(|value| u64::try_from(value).ok())),
+        Some(SysctlReading::Value(value)) => Cell::from_reading(number(value)),
+        Some(SysctlReading::Unreadable(_)) | None => Cell::Unread,
     }
 }

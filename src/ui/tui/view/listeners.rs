@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::tables::{SPAN_MS, headed_rule};
+use super::tables::{SPAN_MS, heading_line};
 use crate::snapshot::{Drops, Snapshot, SocketSource};
 use crate::ui::tui::facts::{ListenerRow, listener_rows, what_binds};
 use crate::ui::tui::graph::{Point, bar, peak, sparkline};
@@ -41,7 +41,9 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
         return;
     }
     let detail_rows = if frame.kind.has_detail() { DETAIL_ROWS + usize::from(frame.kind == Kind::Wide) * 4 } else { 0 };
+    // The heading, the rows and a blank one; the detail follows where the list is short.
     let list_rows = usize::from(rest.height).saturating_sub(detail_rows);
+    let list_rows = if detail_rows > 0 { list_rows.min(rows.len() + 2) } else { list_rows };
     let area = take_rows(&mut rest, list_rows);
     draw_list(state, buffer, area, &rows, selected, frame.kind);
     if let (true, Some(row)) = (detail_rows > 0, rows.get(selected)) {
@@ -119,7 +121,7 @@ fn draw_list(state: &State, buffer: &mut Buffer, area: Rect, rows: &[ListenerRow
     }
     let columns = Columns::of(width, kind);
     let place = take_rows(&mut rest, 1);
-    draw_lines(buffer, place, [headed_rule(state.theme, "  address:port", &columns.headings(), width)]);
+    draw_lines(buffer, place, [heading_line(state.theme, "   address:port", &columns.headings())]);
     let height = usize::from(rest.height);
     for (at, row) in rows.iter().enumerate().skip(first_shown(selected, height)).take(height) {
         let place = take_rows(&mut rest, 1);
@@ -228,11 +230,7 @@ fn facts(state: &State, snapshot: &Snapshot, row: &ListenerRow<'_>, width: usize
     ));
     let holders: Vec<String> =
         listener.processes.iter().map(|process| format!("{}({})", process.name, process.pid)).collect();
-    let holders = if holders.is_empty() {
-        "? not readable: needs CAP_SYS_PTRACE, or nobody holds it".to_owned()
-    } else {
-        holders.join(" ")
-    };
+    let holders = if holders.is_empty() { "? not known; i says why".to_owned() } else { holders.join(" ") };
     facts.push(("Held by", format!("{holders}  uid {}", listener.uid)));
     facts
 }

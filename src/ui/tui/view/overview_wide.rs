@@ -17,8 +17,8 @@ use crate::units::TcpState;
 
 /// Length of the history of the charts.
 const CHART_MS: u64 = 600_000;
-/// Rows of one chart without its title.
-const CHART_ROWS: usize = 3;
+/// Rows of one chart without its title, at least and at most.
+const CHART_ROWS: (usize, usize) = (2, 8);
 
 /// Draws the overview.
 pub(super) fn draw(state: &State, buffer: &mut Buffer, body: Rect) {
@@ -46,6 +46,9 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, body: Rect) {
 fn draw_charts(state: &State, buffer: &mut Buffer, area: &mut Rect) {
     let width = usize::from(area.width);
     let columns = width.saturating_sub(9);
+    // What the table of states below, the title and the axis leave.
+    let left_over = usize::from(area.height).saturating_sub(STATE_ORDER.len() + 1 + 2);
+    let chart_rows = (left_over / 3).saturating_sub(1).clamp(CHART_ROWS.0, CHART_ROWS.1);
     let span = state.span(CHART_MS, columns);
     let charts: [(&str, Vec<Point>, fn(u64) -> String); 3] = [
         ("SYN-RECV", state.history.gauge(SeriesId::State(TcpState::SynRecv), span), count),
@@ -58,10 +61,10 @@ fn draw_charts(state: &State, buffer: &mut Buffer, area: &mut Rect) {
         let peak_text = highest.map_or_else(|| "…".to_owned(), write);
         lines.push(Line::raw(format!("  {} peak {peak_text}", left(name, 14))));
         let scale = highest.unwrap_or(0);
-        for (at, row) in chart(&points, scale, CHART_ROWS).into_iter().enumerate() {
+        for (at, row) in chart(&points, scale, chart_rows).into_iter().enumerate() {
             let axis = match at {
                 0 if scale > 0 => write(scale),
-                last if last + 1 == CHART_ROWS => "0".to_owned(),
+                last if last + 1 == chart_rows => "0".to_owned(),
                 _ => String::new(),
             };
             let tick = if axis.is_empty() { "│" } else { "┤" };

@@ -29,6 +29,19 @@ pub(super) const STATE_ORDER: [TcpState; 11] = [
 /// Length of the history that tables show.
 pub(super) const SPAN_MS: u64 = 120_000;
 
+/// Column headings that end at given columns, for a table inside a region.
+pub(super) fn heading_line(theme: Theme, first: &str, headings: &[(&str, usize)]) -> Line<'static> {
+    let mut text = first.to_owned();
+    for (heading, end) in headings {
+        let from = end.saturating_sub(columns(heading));
+        if from > columns(&text) {
+            text.push_str(&" ".repeat(from - columns(&text)));
+            text.push_str(heading);
+        }
+    }
+    Line::styled(text, theme.style(Role::Dim))
+}
+
 /// A title rule with column headings that end at given columns.
 pub(super) fn headed_rule(theme: Theme, title: &str, headings: &[(&str, usize)], width: usize) -> Line<'static> {
     let mut text = String::new();
@@ -66,8 +79,11 @@ impl LimitColumns {
     pub(super) fn of(width: usize, binds: usize) -> Self {
         let fixed = 3 + 8 + 8 + 2 + 10 + 1 + 1 + 7 + if binds > 0 { 2 + binds } else { 0 };
         let free = width.saturating_sub(fixed);
-        let spark = (free * 2 / 5).min(40);
-        Self { label: free - spark, bar: 10, spark, binds }
+        // Names first, since a row without its name says nothing; a history of a few columns is none.
+        let label = free.min(24 + free.saturating_sub(40) / 2).min(44);
+        let spark = (free - label).min(40);
+        let (label, spark) = if spark < 6 { (free, 0) } else { (label, spark) };
+        Self { label, bar: 10, spark, binds }
     }
 
     /// The headings with the columns at which they end.
@@ -76,7 +92,10 @@ impl LimitColumns {
         let limit = now + 8;
         let bar_end = limit + 2 + self.bar;
         let spark_end = bar_end + 1 + self.spark;
-        let mut headings = vec![("now", now), ("limit", limit), ("use", bar_end), ("last 2 min", spark_end)];
+        let mut headings = vec![("now", now), ("limit", limit), ("use", bar_end)];
+        if self.spark > 0 {
+            headings.push(("last 2 min", spark_end));
+        }
         headings.push(("peak", spark_end + 1 + 7));
         if self.binds > 0 {
             headings.push(("set by", spark_end + 1 + 7 + 2 + 6));
