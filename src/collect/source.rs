@@ -62,3 +62,28 @@ pub enum CollectError {
         netns: String,
     },
 }
+
+/// Where the fault lies, since each calls for another exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// In what was asked for: there is no such thing.
+    Request,
+    /// In the rights of this process.
+    Permission,
+    /// In the kernel's answer to a request that was right.
+    Kernel,
+}
+
+impl CollectError {
+    /// Where the fault lies.
+    #[must_use]
+    pub const fn whose(&self) -> Whose {
+        match self {
+            Self::Namespace(NamespaceError::Denied { .. }) => Whose::Permission,
+            Self::Namespace(NamespaceError::Failed { .. }) => Whose::Kernel,
+            Self::Namespace(NamespaceError::Unknown { .. } | NamespaceError::NotANamespace { .. })
+            | Self::NoProc { .. }
+            | Self::OtherProc { .. } => Whose::Request,
+        }
+    }
+}

@@ -11,16 +11,28 @@ mod netns;
 mod privilege;
 mod proc;
 mod processes;
+mod route;
 mod sock_diag;
 mod sysctl;
+<<<<<<< HEAD
 mod terminal;
+=======
+mod tap;
+mod tun;
+>>>>>>> wt-b
 
-pub use clock::{monotonic_ms, unix_ms};
+pub use clock::{monotonic_ms, unix_ms, unix_ns};
 pub use loopback::raise_loopback;
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use privilege::{effective_capabilities, effective_uid};
 pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text};
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
+pub use route::RouteSocket;
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
 pub use sysctl::{SysctlError, SysctlFiles};
+<<<<<<< HEAD
 pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};
+=======
+pub use tap::{Tap, Tapped};
+pub use tun::Tun;
+>>>>>>> wt-b

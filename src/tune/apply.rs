@@ -4,7 +4,7 @@ use super::journal::{Action, JournalEntry, JournalKey, JournalOutcome, JournalSt
 use super::state_dir::{JournalError, JournalWriter, StateDir};
 use super::{Plan, PlanKind, SysctlStore};
 use crate::catalog::normalize_value;
-use crate::sys::SysctlError;
+use crate::sys::{NamespaceError, SysctlError};
 use crate::units::SysctlKey;
 
 /// Who applies, where and when.
@@ -117,6 +117,17 @@ pub enum ApplyError {
         /// The kernel's answer.
         error: SysctlError,
     },
+    /// Which boot or which namespace this is cannot be told, so that a journal could not be trusted later.
+    #[error("cannot tell {what}: {reason}; nothing was written")]
+    Unidentified {
+        /// What cannot be told.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The network namespace cannot be entered.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
     /// The journal could not be written; without it nothing is.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -129,6 +140,7 @@ impl ApplyError {
         match self {
             Self::Sysctl { error, .. } => matches!(error, SysctlError::Denied { .. }),
             Self::Journal(error) => error.is_denied(),
+            Self::Namespace(error) => matches!(error, NamespaceError::Denied { .. }),
             _ => false,
         }
     }

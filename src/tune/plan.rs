@@ -1,6 +1,6 @@
 //! What a profile would change here: the very object that `apply` consumes.
 
-use super::effect::{Effect, plan_effects};
+use super::effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
 use super::{Operator, Profile, Rule};
 use crate::catalog::{self, Scope, TakesEffect, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
@@ -19,6 +19,8 @@ pub struct Plan {
     pub netns: Option<u64>,
     /// The name or path by which the namespace was asked for.
     pub netns_name: Option<String>,
+    /// Whether it is the initial network namespace, the host's own; nothing when that could not be told.
+    pub netns_initial: Option<bool>,
     /// What would be written, in this order.
     pub changes: Vec<Change>,
     /// What is already so.
@@ -27,6 +29,8 @@ pub struct Plan {
     pub skipped: Vec<Skip>,
     /// What the changes do, in seconds, rates and counts.
     pub effects: Vec<Effect>,
+    /// What they do to the queues of the listeners there are.
+    pub listeners: Vec<ListenerEffect>,
     /// Advice that no sysctl can carry out.
     pub notes: Vec<String>,
 }
@@ -128,6 +132,17 @@ impl Plan {
     }
 }
 
+impl Skip {
+    /// The value now, where it is known.
+    #[must_use]
+    pub fn present(&self) -> Option<&str> {
+        match &self.why {
+            SkipReason::ReadOnlyHere(value) | SkipReason::ChangedSince(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
 /// What became of one rule.
 enum Planned {
     Change(Change),
@@ -146,10 +161,12 @@ pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
         kernel: snapshot.kernel.release.clone(),
         netns: snapshot.netns.inode,
         netns_name: snapshot.netns.name.clone(),
+        netns_initial: snapshot.netns.initial,
         changes: Vec::new(),
         already: Vec::new(),
         skipped: Vec::new(),
         effects: Vec::new(),
+        listeners: Vec::new(),
         notes: profile.notes.clone(),
     };
     for (key, rule) in &profile.rules {
@@ -160,6 +177,7 @@ pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
         }
     }
     plan.effects = plan_effects(&plan.changes, snapshot);
+    plan.listeners = plan_listener_effects(&plan.changes, snapshot);
     plan
 }
 

@@ -16,7 +16,7 @@ pub struct ProfileText {
     /// One line: what it is for.
     pub summary: String,
     /// The profile it builds on, and where in the text that is said.
-    pub parent: Option<(String, Place)>,
+    pub parent: Option<(String, TextPlace)>,
     /// Its own rules.
     pub rules: BTreeMap<SysctlKey, Rule>,
     /// Advice that no sysctl can carry out.
@@ -25,7 +25,7 @@ pub struct ProfileText {
 
 /// A place in a text, both numbers from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct TextPlace {
     /// Line.
     pub line: usize,
     /// Column in characters.
@@ -39,7 +39,7 @@ pub struct ProfileError {
     /// The file, or `profile NAME` for a built-in one.
     pub file: String,
     /// Where in it.
-    pub place: Place,
+    pub place: TextPlace,
     /// What is wrong and what was expected.
     pub message: String,
 }
@@ -106,6 +106,9 @@ impl Reader<'_> {
     fn toml_error(&self, error: &toml::de::Error) -> ProfileError {
         let span = error.span().unwrap_or(0..0);
         let mut message = error.message().trim().replace('\n', "; ");
+        if let Some(missing) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+            message = format!("`{missing}` is missing; expected a line {missing} = \"…\"");
+        }
         let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
         if let Some(unknown) = unknown.map(str::to_owned) {
             let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
@@ -126,7 +129,10 @@ impl Reader<'_> {
     }
 
     fn rule(&self, key: &Spanned<String>, raw: &Spanned<RawRule>) -> Result<(SysctlKey, Rule), ProfileError> {
-        let parsed: SysctlKey = key.get_ref().parse().map_err(|error| self.error(key.span(), format!("{error}")))?;
+        let parsed: SysctlKey = key.get_ref().parse().map_err(|error| {
+            let meant = catalog::find_by_name(key.get_ref()).map(|row| format!("; did you mean {}?", row.key));
+            self.error(key.span(), format!("{error}{}", meant.unwrap_or_default()))
+        })?;
         let raw_rule = raw.get_ref();
         let (operator, value) = self.operator(key, raw_rule)?;
         let since = self.version(raw_rule.since.as_ref())?;
@@ -237,9 +243,9 @@ fn operator_words() -> String {
 }
 
 /// Line and column of a byte offset.
-fn place_of(text: &str, offset: usize) -> Place {
+fn place_of(text: &str, offset: usize) -> TextPlace {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    Place { line, column }
+    TextPlace { line, column }
 }

@@ -1,6 +1,6 @@
 //! Restoring what was there before an apply: a plan made from the journal.
 
-use super::effect::plan_effects;
+use super::effect::{plan_effects, plan_listener_effects};
 use super::journal::{Action, JournalEntry, JournalKey, JournalOutcome};
 use super::{Already, Change, Operator, Plan, PlanKind, Skip, SkipReason};
 use crate::catalog::{self, normalize_value};
@@ -122,10 +122,12 @@ pub fn plan_rollback(entry: &JournalEntry, snapshot: &Snapshot, force: bool) -> 
         kernel: snapshot.kernel.release.clone(),
         netns: snapshot.netns.inode,
         netns_name: snapshot.netns.name.clone(),
+        netns_initial: snapshot.netns.initial,
         changes: Vec::new(),
         already: Vec::new(),
         skipped: Vec::new(),
         effects: Vec::new(),
+        listeners: Vec::new(),
         notes: Vec::new(),
     };
     for key in entry.keys.iter().rev() {
@@ -156,6 +158,7 @@ pub fn plan_rollback(entry: &JournalEntry, snapshot: &Snapshot, force: bool) -> 
         }
     }
     plan.effects = plan_effects(&plan.changes, snapshot);
+    plan.listeners = plan_listener_effects(&plan.changes, snapshot);
     plan
 }
 

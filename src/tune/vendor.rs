@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::profile_text::Place;
+use super::profile_text::TextPlace;
 use super::{Profile, ProfileError, ProfileText, parse_profile};
 
 /// The profiles that are built in: name and text.
@@ -73,7 +73,7 @@ impl Profiles {
         // Nearest first. A profile of the administrator may build on the built-in one of its own name.
         let mut chain: Vec<(String, ProfileText)> = Vec::new();
         let mut next = name.to_owned();
-        let mut from: Option<(String, Place)> = None;
+        let mut from: Option<(String, TextPlace)> = None;
         loop {
             let times = chain.iter().filter(|(seen, _)| *seen == next).count();
             let candidates = [self.admin.get(&next), self.vendor.get(&next)];
@@ -94,8 +94,8 @@ impl Profiles {
         }
     }
 
-    fn missing_parent(&self, parent: &str, circle: bool, from: Option<(String, Place)>) -> ProfileError {
-        let (file, place) = from.unwrap_or_else(|| (parent.to_owned(), Place { line: 1, column: 1 }));
+    fn missing_parent(&self, parent: &str, circle: bool, from: Option<(String, TextPlace)>) -> ProfileError {
+        let (file, place) = from.unwrap_or_else(|| (parent.to_owned(), TextPlace { line: 1, column: 1 }));
         let message = if circle {
             format!("the parent `{parent}` leads back to itself; expected a profile that does not build on this one")
         } else {

@@ -79,7 +79,7 @@ fn the_defaults_of_a_kernel_leave_out_what_it_does_not_have() {
 
 #[test]
 fn every_setting_of_the_model_is_in_the_table() {
-    for key in tcpctl::model::SETTING_KEYS {
+    for key in tcpctl::model::Settings::keys() {
         assert!(catalog::find(key).is_some(), "{key} is not in the table");
     }
 }
