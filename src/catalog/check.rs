@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(
             check("net.ipv4.tcp_synack_retrys", "2"),
             Err("net.ipv4.tcp_synack_retrys is not a sysctl that this program knows; \
-                 did you mean net.ipv4.tcp_synack_retries, net.ipv4.tcp_syn_retries or net.ipv4.tcp_retries2?"
+                 did you mean net.ipv4.tcp_synack_retries, net.ipv4.tcp_syn_retries or net.ipv4.tcp_syncookies?"
                 .into())
         );
         let old = check_value("net.ipv4.tcp_syn_linear_timeouts", "4", KernelVersion::new(6, 1));

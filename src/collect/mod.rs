@@ -14,4 +14,4 @@ mod sysctls;
 mod tally;
 
 pub use live::live;
-pub use source::{CollectError, SocketReading, Source};
+pub use source::{CollectError, SocketReading, Source, Whose};

@@ -63,16 +63,27 @@ pub enum CollectError {
     },
 }
 
-impl CollectError {
-    /// Whether it was refused for want of a privilege, so that another user may succeed.
-    #[must_use]
-    pub fn is_denied(&self) -> bool {
-        matches!(self, Self::Namespace(NamespaceError::Denied { .. }))
-    }
+/// Where the fault lies, since each calls for another exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// In what was asked for: there is no such thing.
+    Request,
+    /// In the rights of this process.
+    Permission,
+    /// In the kernel's answer to a request that was right.
+    Kernel,
+}
 
-    /// Whether what was asked for cannot be right, whoever asks.
+impl CollectError {
+    /// Where the fault lies.
     #[must_use]
-    pub fn is_usage(&self) -> bool {
-        !matches!(self, Self::Namespace(NamespaceError::Denied { .. } | NamespaceError::Failed { .. }))
+    pub const fn whose(&self) -> Whose {
+        match self {
+            Self::Namespace(NamespaceError::Denied { .. }) => Whose::Permission,
+            Self::Namespace(NamespaceError::Failed { .. }) => Whose::Kernel,
+            Self::Namespace(NamespaceError::Unknown { .. } | NamespaceError::NotANamespace { .. })
+            | Self::NoProc { .. }
+            | Self::OtherProc { .. } => Whose::Request,
+        }
     }
 }

@@ -3,15 +3,13 @@
 use super::ask::{Ask, Origin, Sourced};
 use super::topic::Topic;
 use crate::catalog;
-use crate::model::{Host, LimitedBy, PortBudget, Timeline};
+use crate::model::{Host, LimitedBy, PortBudget, Timeline, forecast};
 
 /// What a topic's rule works out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// The answer in a few sentences, with this host's numbers.
     pub answer: Vec<String>,
-    /// The scenario's course, where there is one.
-    pub timeline: Option<Timeline>,
     /// Queue capacities, where they are asked for.
     pub queues: Option<QueueFigures>,
     /// Ports per destination, where they are asked for.
@@ -57,6 +55,8 @@ pub struct Explanation {
     pub host: Host,
     /// Round-trip time it is answered for, in microseconds.
     pub rtt_us: u64,
+    /// The scenario's course, where there is a scenario.
+    pub timeline: Option<Timeline>,
     /// What was worked out.
     pub figures: Figures,
     /// The settings that matter, and every what-if.
@@ -71,11 +71,13 @@ pub fn explain(topic: &'static Topic, ask: &Ask) -> Explanation {
     let settings = topic.keys.iter().filter_map(|key| setting_row(key, ask)).collect();
     let what_ifs = ask.values.iter().filter(|(_, sourced)| sourced.origin == Origin::WhatIf);
     let idle = what_ifs.map(|(key, _)| key.as_str()).filter(|key| !topic.keys.contains(key));
+    let timeline = topic.scenario.map(|scenario| forecast(&scenario(ask)));
     Explanation {
         topic,
         host: ask.host,
         rtt_us: ask.rtt_us,
-        figures: (topic.answer)(ask),
+        figures: (topic.answer)(ask, timeline.as_ref()),
+        timeline,
         settings,
         idle_what_ifs: idle.map(str::to_owned).collect(),
     }

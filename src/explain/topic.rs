@@ -3,6 +3,7 @@
 use super::ask::Ask;
 use super::explanation::Figures;
 use super::topics::TOPICS;
+use crate::model::{Scenario, Timeline};
 
 /// A question and how it is answered.
 #[derive(Debug)]
@@ -19,8 +20,10 @@ pub struct Topic {
     pub folklore: &'static [Folklore],
     /// Kernel functions and documents that the answer follows.
     pub sources: &'static [&'static str],
-    /// The answer.
-    pub answer: fn(&Ask) -> Figures,
+    /// What is played; nothing for a topic of arithmetic alone.
+    pub scenario: Option<fn(&Ask) -> Scenario>,
+    /// The answer, from the course of the scenario.
+    pub answer: fn(&Ask, Option<&Timeline>) -> Figures,
 }
 
 /// Headings.

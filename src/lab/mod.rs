@@ -1,1 +1,17 @@
-//! The real kernel.
+//! The laboratory: a scenario on the real kernel of the host, in private network namespaces.
+//!
+//! For: playing the very scenarios that the model plays, and comparing the two event by event.
+//! Must not: touch the namespace it is started in, let a packet leave its own wire, run without a limit of
+//! time, or widen a window.
+//! Mirrors: packetdrill's idea that the kernel is the oracle.
+
+mod compare;
+mod error;
+mod network;
+mod pins;
+mod play;
+mod record;
+
+pub use compare::{Comparison, Row, Verdict, compare};
+pub use error::LabError;
+pub use play::{Played, play};

@@ -63,30 +63,69 @@ impl Default for Settings {
     }
 }
 
-/// One sysctl that the model reads, and where its value goes.
+/// One sysctl that the model reads, where its value goes, and how it is written.
 struct Field {
     key: &'static str,
     /// Stores the value; a text that the kernel would never show is left alone.
     store: fn(&mut Settings, &str),
+    /// The value as the kernel takes it.
+    show: fn(&Settings) -> String,
+}
+
+/// A field that is one number.
+macro_rules! number {
+    ($key:literal, $field:ident) => {
+        Field {
+            key: $key,
+            store: |settings, text| store_number(text, &mut settings.$field),
+            show: |settings| settings.$field.to_string(),
+        }
+    };
+}
+
+/// A field that is on or off.
+macro_rules! flag {
+    ($key:literal, $field:ident) => {
+        Field {
+            key: $key,
+            store: |settings, text| {
+                if let Ok(value) = text.trim().parse::<i64>() {
+                    settings.$field = value != 0;
+                }
+            },
+            show: |settings| u8::from(settings.$field).to_string(),
+        }
+    };
 }
 
 /// The table of them.
 const FIELDS: &[Field] = &[
-    Field { key: "net.ipv4.tcp_syn_retries", store: |s, text| number(text, &mut s.syn_retries) },
-    Field { key: "net.ipv4.tcp_syn_linear_timeouts", store: |s, text| number(text, &mut s.syn_linear_timeouts) },
-    Field { key: "net.ipv4.tcp_synack_retries", store: |s, text| number(text, &mut s.synack_retries) },
-    Field { key: "net.ipv4.tcp_syncookies", store: |s, text| number(text, &mut s.syncookies) },
-    Field { key: "net.ipv4.tcp_max_syn_backlog", store: |s, text| number(text, &mut s.max_syn_backlog) },
-    Field { key: "net.core.somaxconn", store: |s, text| number(text, &mut s.somaxconn) },
-    Field { key: "net.ipv4.tcp_abort_on_overflow", store: |s, text| flag(text, &mut s.abort_on_overflow) },
-    Field { key: "net.ipv4.tcp_rto_max_ms", store: |s, text| number(text, &mut s.rto_max_ms) },
-    Field { key: "net.ipv4.tcp_fin_timeout", store: |s, text| number(text, &mut s.fin_timeout_s) },
-    Field { key: "net.ipv4.tcp_max_tw_buckets", store: |s, text| number(text, &mut s.max_tw_buckets) },
-    Field { key: "net.ipv4.tcp_tw_reuse", store: |s, text| number(text, &mut s.tw_reuse) },
-    Field { key: "net.ipv4.tcp_tw_reuse_delay", store: |s, text| number(text, &mut s.tw_reuse_delay_ms) },
-    Field { key: "net.ipv4.tcp_timestamps", store: |s, text| flag(text, &mut s.timestamps) },
-    Field { key: "net.ipv4.ip_local_port_range", store: |s, text| port_pair(text, &mut s.local_ports) },
-    Field { key: "net.ipv4.ip_local_reserved_ports", store: |s, text| s.reserved_ports = parse_port_list(text) },
+    number!("net.ipv4.tcp_syn_retries", syn_retries),
+    number!("net.ipv4.tcp_syn_linear_timeouts", syn_linear_timeouts),
+    number!("net.ipv4.tcp_synack_retries", synack_retries),
+    number!("net.ipv4.tcp_syncookies", syncookies),
+    number!("net.ipv4.tcp_max_syn_backlog", max_syn_backlog),
+    number!("net.core.somaxconn", somaxconn),
+    flag!("net.ipv4.tcp_abort_on_overflow", abort_on_overflow),
+    number!("net.ipv4.tcp_rto_max_ms", rto_max_ms),
+    number!("net.ipv4.tcp_fin_timeout", fin_timeout_s),
+    number!("net.ipv4.tcp_max_tw_buckets", max_tw_buckets),
+    number!("net.ipv4.tcp_tw_reuse", tw_reuse),
+    number!("net.ipv4.tcp_tw_reuse_delay", tw_reuse_delay_ms),
+    flag!("net.ipv4.tcp_timestamps", timestamps),
+    Field {
+        key: "net.ipv4.ip_local_port_range",
+        store: |settings, text| store_port_pair(text, &mut settings.local_ports),
+        show: |settings| format!("{} {}", settings.local_ports.0, settings.local_ports.1),
+    },
+    Field {
+        key: "net.ipv4.ip_local_reserved_ports",
+        store: |settings, text| settings.reserved_ports = parse_port_list(text),
+        show: |settings| {
+            let ranges = settings.reserved_ports.iter().map(|(low, high)| format!("{low}-{high}"));
+            ranges.collect::<Vec<_>>().join(",")
+        },
+    },
 ];
 
 impl Settings {
@@ -108,25 +147,25 @@ impl Settings {
         FIELDS.iter().map(|field| field.key)
     }
 
+    /// The values as the kernel takes them, by key, in an order in which they can be written.
+    #[must_use]
+    pub fn values(&self) -> Vec<(&'static str, String)> {
+        FIELDS.iter().map(|field| (field.key, (field.show)(self))).collect()
+    }
+
     /// `tcp_rto_max_ms` in microseconds.
     pub(super) fn rto_max_us(&self) -> u64 {
         u64::from(self.rto_max_ms) * 1000
     }
 }
 
-fn number<T: core::str::FromStr>(text: &str, target: &mut T) {
+fn store_number<T: core::str::FromStr>(text: &str, target: &mut T) {
     if let Ok(value) = text.trim().parse() {
         *target = value;
     }
 }
 
-fn flag(text: &str, target: &mut bool) {
-    if let Ok(value) = text.trim().parse::<i64>() {
-        *target = value != 0;
-    }
-}
-
-fn port_pair(text: &str, target: &mut (u16, u16)) {
+fn store_port_pair(text: &str, target: &mut (u16, u16)) {
     let mut parts = text.split_whitespace().map(str::parse);
     if let (Some(Ok(low)), Some(Ok(high))) = (parts.next(), parts.next()) {
         *target = (low, high);
@@ -168,5 +207,19 @@ mod tests {
         assert_eq!(settings.local_ports, (1024, 65_535));
         assert_eq!(settings.reserved_ports, [(8080, 8080), (9000, 9010)]);
         assert_eq!(settings.fin_timeout_s, -1);
+    }
+    #[test]
+    fn what_is_written_is_read_back_as_the_same_settings() {
+        let settings = Settings {
+            syn_retries: 2,
+            abort_on_overflow: true,
+            timestamps: false,
+            local_ports: (2000, 3000),
+            reserved_ports: vec![(2100, 2100), (2200, 2210)],
+            fin_timeout_s: -5,
+            ..Settings::default()
+        };
+        let values = settings.values().into_iter().map(|(key, value)| (key.parse().expect("a key"), value)).collect();
+        assert_eq!(Settings::from_values(&values), settings);
     }
 }

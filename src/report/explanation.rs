@@ -85,7 +85,7 @@ impl From<&Explanation> for ExplanationView {
             },
             rtt_us: explanation.rtt_us,
             answer: figures.answer.clone(),
-            timeline: figures.timeline.as_ref().map(TimelineView::from),
+            timeline: explanation.timeline.as_ref().map(TimelineView::from),
             queues: figures.queues.map(|queues| QueuesView {
                 asked: queues.asked,
                 backlog: queues.backlog,
@@ -135,7 +135,7 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
     for sentence in &explanation.figures.answer {
         text.push_str(&wrapped(sentence, width));
     }
-    if let Some(timeline) = &explanation.figures.timeline {
+    if let Some(timeline) = &explanation.timeline {
         text.push('\n');
         text.push_str(&render_diagram(timeline, style));
         text.push_str("\nTimeline (a timer may be late, never early: from the first to the second time)\n");

@@ -4,16 +4,39 @@
 //! Must not: read anything, judge, or hold rules about TCP; JSON shapes here are contracts that only grow.
 //! Mirrors: the look of ss and sysctl where it is good, RFC-style sequence diagrams.
 
+mod answer;
+mod comparison;
+mod counters;
 mod diagram;
 mod explanation;
 mod exposition;
+mod figure;
 mod findings;
+mod listeners;
 mod openmetrics;
+mod plan;
+mod profiles;
 mod prose;
+mod receipt;
+mod status;
+mod status_text;
+mod table;
 mod timeline;
+mod verification;
 
+pub use answer::{AnswerView, render_answer, render_window};
+pub use comparison::{ComparisonView, render_comparison};
+pub use counters::{CounterView, MAIN_COUNTERS, MainCounter, main_counters};
 pub use diagram::{DiagramStyle, render_diagram};
 pub use explanation::{ExplanationView, TopicView, render_explanation, render_topics};
 pub use findings::{FindingsStyle, FindingsView, render_findings};
+pub use listeners::{ListenerView, ListenersView, QueueView, listener_views, render_listeners};
 pub use openmetrics::render_openmetrics;
+pub use plan::{PlanView, render_plan};
+pub use profiles::{ProfileRow, ProfileView, ProfilesView, render_profile, render_profiles};
+pub use receipt::{EntryView, HistoryView, ReceiptView, render_entry, render_history, render_receipt};
+pub use status::{KernelView, LimitView, SecondsView, StatusView};
+pub use status_text::render_status;
+pub use table::{Align, render_table};
 pub use timeline::{EndView, EventView, TimelineView, render_timeline};
+pub use verification::{VerificationView, render_verification};

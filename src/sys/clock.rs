@@ -8,6 +8,14 @@ pub fn unix_ms() -> u64 {
     milliseconds(clock_gettime(ClockId::Realtime))
 }
 
+/// Nanoseconds since 1970-01-01 UTC, by the clock that stamps packets.
+#[must_use]
+pub fn unix_ns() -> u64 {
+    let time = clock_gettime(ClockId::Realtime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
 /// Milliseconds of the monotonic clock, which starts at boot and is never set.
 #[must_use]
 pub fn monotonic_ms() -> u64 {

@@ -80,6 +80,18 @@ impl SysctlFiles {
         Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
     }
 
+    /// Whether this process may write the key; opens its file for writing and writes nothing.
+    ///
+    /// `sysctl_perm` (fs/proc/proc_sysctl.c) decides on opening as it does on writing.
+    ///
+    /// # Errors
+    /// Absent, denied or failed.
+    pub fn check_writable(&self, key: &SysctlKey) -> Result<(), SysctlError> {
+        let path = self.path(key);
+        let opened = std::fs::OpenOptions::new().write(true).open(&path);
+        opened.map(drop).map_err(|error| error_of(&path, &error, None))
+    }
+
     /// Writes a value in one `write(2)`.
     ///
     /// A line feed is added, since an empty value (which clears `ip_local_reserved_ports`) would otherwise be

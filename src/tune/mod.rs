@@ -1,1 +1,34 @@
-//! Changes.
+//! Changing sysctls as a transaction.
+//!
+//! For: profiles, the plan of what a profile would change and what that does in seconds, applying it with a
+//! journal, and restoring from the journal.
+//! Must not: write anything that is not in a plan; `apply` and `journal` alone write, the rest is pure.
+//! Mirrors: write-ahead journals; tuned's modifiers; `proc_sys_call_handler`, fs/proc/proc_sysctl.c.
+
+mod apply;
+mod effect;
+mod journal;
+mod plan;
+mod profile;
+mod profile_dir;
+mod profile_text;
+mod rollback;
+mod state_dir;
+mod store;
+mod target;
+mod vendor;
+mod verify;
+
+pub use apply::{ApplyError, ApplyFrom, Outcome, Receipt, Undone, Written, apply_plan, check_permission};
+pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
+pub use journal::{Action, JournalEntry, JournalKey, JournalOutcome, JournalStep, StepKind};
+pub use plan::{Already, Change, Plan, PlanKind, Skip, SkipReason, plan_profile};
+pub use profile::{Operator, Profile, Rule};
+pub use profile_dir::{ProfileFiles, read_profiles};
+pub use profile_text::{ProfileError, ProfileText, TextPlace, parse_profile};
+pub use rollback::{RollbackError, choose_entry, plan_rollback};
+pub use state_dir::{History, JournalError, StateDir};
+pub use store::SysctlStore;
+pub use target::{Place, Target};
+pub use vendor::{ProfileSource, Profiles, VENDOR_PROFILES};
+pub use verify::Verdict;

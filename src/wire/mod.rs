@@ -11,6 +11,7 @@ mod inet_diag;
 mod netlink;
 mod proc_tcp;
 mod request;
+mod segment;
 mod tcp_info;
 mod text;
 
@@ -20,5 +21,6 @@ pub use inet_diag::{Attribute, Attributes, InetDiag, ListenerFacts, SocketTimer}
 pub use netlink::{Message, MessageKind, Messages};
 pub use proc_tcp::{ProcTcpRow, parse_proc_tcp_line};
 pub use request::{DumpFamily, Extensions, StateMask, build_tcp_dump};
+pub use segment::{SegmentHeader, build_syn, decode_segment};
 pub use tcp_info::TcpInfo;
 pub use text::{normalise_sysctl, parse_mem_total_kib};

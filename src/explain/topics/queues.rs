@@ -1,7 +1,7 @@
 //! The SYN queue and the accept queue.
 
 use crate::explain::{Ask, Figures, Folklore, Group, QueueFigures, Topic};
-use crate::model::{LimitedBy, QueueLimits, Scenario, forecast, queue_limits};
+use crate::model::{LimitedBy, QueueLimits, Scenario, Timeline, queue_limits};
 
 /// The backlog that is shown when none is asked about: what many servers give to listen() (nginx, Apache and
 /// redis use 511, Go and Rust somaxconn or 128 to 4096, Java 50).
@@ -38,16 +38,21 @@ pub(super) const TOPIC: Topic = Topic {
         "sk_acceptq_is_full()",
         "tcp_v4_syn_recv_sock()",
     ],
+    scenario: Some(scenario),
     answer,
 };
 
-fn answer(ask: &Ask) -> Figures {
+fn scenario(ask: &Ask) -> Scenario {
+    let mut scenario = Scenario::connect(ask.host, &ask.settings());
+    scenario.rtt_us = ask.rtt_us;
+    scenario
+}
+
+fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
     let settings = ask.settings();
     let asked = ask.backlog.unwrap_or(TYPICAL_BACKLOG);
     let limits = queue_limits(asked, &settings, ask.host.version);
     let backlog = asked.min(settings.somaxconn);
-    let mut scenario = Scenario::connect(ask.host, &settings);
-    scenario.rtt_us = ask.rtt_us;
     let mut sentences = vec![
         format!(
             "An entry waits in the SYN queue from the SYN to the third segment, then in the accept queue until the \
@@ -72,7 +77,6 @@ fn answer(ask: &Ask) -> Figures {
     sentences.push(accept_queue_full_sentence(settings.abort_on_overflow).to_owned());
     Figures {
         answer: sentences,
-        timeline: Some(forecast(&scenario)),
         queues: Some(QueueFigures {
             asked,
             backlog,

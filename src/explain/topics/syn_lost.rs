@@ -1,7 +1,7 @@
 //! The first handshake segment is lost.
 
 use crate::explain::{Ask, Figures, Folklore, Group, Topic};
-use crate::model::{Scenario, Segment, Side, forecast};
+use crate::model::{Scenario, Segment, Side, Timeline};
 use crate::units::Micros;
 
 /// The topic.
@@ -23,15 +23,19 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_connect()", "tcp_retransmit_timer()", "tcp_write_timeout()", "tcp_model_timeout()"],
+    scenario: Some(scenario),
     answer,
 };
 
-fn answer(ask: &Ask) -> Figures {
+fn scenario(ask: &Ask) -> Scenario {
     let mut scenario = Scenario::connect(ask.host, &ask.settings()).losing(Side::Client, Segment::Syn);
     scenario.rtt_us = ask.rtt_us;
-    let timeline = forecast(&scenario);
+    scenario
+}
+
+fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
     let mut sentences = Vec::new();
-    if let Some(end) = timeline.end() {
+    if let Some((timeline, end)) = timeline.and_then(|timeline| Some((timeline, timeline.end()?))) {
         sentences.push(format!(
             "connect() fails with {} after {} (up to {}): the client sends {} SYNs and hears nothing.",
             end.outcome.name(),
@@ -46,5 +50,5 @@ fn answer(ask: &Ask) -> Figures {
     );
     sentences
         .push("An application can end it sooner with a timeout of its own, TCP_SYNCNT or TCP_USER_TIMEOUT.".to_owned());
-    Figures { answer: sentences, timeline: Some(timeline), ..Figures::default() }
+    Figures { answer: sentences, ..Figures::default() }
 }

@@ -1,7 +1,7 @@
 //! The second handshake segment is lost.
 
 use crate::explain::{Ask, Figures, Folklore, Group, Topic};
-use crate::model::{End, Scenario, Segment, Side, Timeline, forecast};
+use crate::model::{End, Scenario, Segment, Side, Timeline};
 use crate::units::Micros;
 
 /// The topic.
@@ -28,13 +28,18 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["reqsk_timer_handler()", "tcp_check_req()", "tcp_retransmit_timer()", "tcp_write_timeout()"],
+    scenario: Some(scenario),
     answer,
 };
 
-fn answer(ask: &Ask) -> Figures {
+fn scenario(ask: &Ask) -> Scenario {
     let mut scenario = Scenario::connect(ask.host, &ask.settings()).losing(Side::Server, Segment::SynAck);
     scenario.rtt_us = ask.rtt_us;
-    let timeline = forecast(&scenario);
+    scenario
+}
+
+fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
+    let Some(timeline) = timeline else { return Figures::default() };
     let mut sentences = Vec::new();
     if let Some(client) = timeline.ends.iter().find(|end| end.side == Side::Client) {
         sentences.push(format!(
@@ -44,10 +49,10 @@ fn answer(ask: &Ask) -> Figures {
             Micros(client.window.latest_us),
         ));
     }
-    sentences.push(server_sentence(&timeline));
+    sentences.push(server_sentence(timeline));
     sentences
         .push("Nobody is told when the server drops the entry: no RST, and no counter but TCPTimeouts.".to_owned());
-    Figures { answer: sentences, timeline: Some(timeline), ..Figures::default() }
+    Figures { answer: sentences, ..Figures::default() }
 }
 
 /// When the server forgets, in every course that is possible.

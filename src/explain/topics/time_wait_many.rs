@@ -1,7 +1,7 @@
 //! Many sockets in TIME_WAIT.
 
 use crate::explain::{Ask, Figures, Folklore, Group, Topic};
-use crate::model::{PortBudget, Scenario, Settings, forecast, port_budget};
+use crate::model::{PortBudget, Scenario, Settings, Timeline, port_budget};
 use crate::units::Micros;
 
 /// The topic.
@@ -33,15 +33,19 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_time_wait()", "__inet_hash_connect()", "tcp_twsk_unique()", "inet_twsk_alloc()"],
+    scenario: Some(scenario),
     answer,
 };
 
-fn answer(ask: &Ask) -> Figures {
+fn scenario(ask: &Ask) -> Scenario {
+    let mut scenario = Scenario::close(ask.host, &ask.settings());
+    scenario.rtt_us = ask.rtt_us;
+    scenario
+}
+
+fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
     let settings = ask.settings();
     let budget = port_budget(&settings, ask.host.version, false);
-    let mut scenario = Scenario::close(ask.host, &settings);
-    scenario.rtt_us = ask.rtt_us;
-    let timeline = forecast(&scenario);
     let mut sentences = vec![
         "On the side that does not open connections: memory, about 0.3 KiB each, and nothing else.".to_owned(),
         format!(
@@ -59,7 +63,7 @@ fn answer(ask: &Ask) -> Figures {
     } else {
         format!("At most {} are kept (tcp_max_tw_buckets); further closes skip TIME-WAIT.", settings.max_tw_buckets)
     });
-    Figures { answer: sentences, timeline: Some(timeline), queues: None, ports: Some(budget) }
+    Figures { answer: sentences, queues: None, ports: Some(budget) }
 }
 
 fn reuse_sentence(settings: &Settings, budget: &PortBudget) -> String {

@@ -3,6 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::CliError;
+use crate::collect::{self, SocketReading, Source};
+use crate::explain::{Ask, Overrides};
+use crate::model::Settings;
+use crate::units::SysctlValues;
+
 /// Where to read from, and how and where to print.
 pub(super) struct Context<'a> {
     /// Standard output; colour codes are stripped on the way when it is not a terminal.
@@ -26,5 +32,21 @@ impl Context<'_> {
     pub(super) fn print_json(&mut self, value: &impl serde::Serialize) -> std::io::Result<()> {
         serde_json::to_writer_pretty(&mut *self.out, value)?;
         writeln!(self.out)
+    }
+
+    /// The premises of a question: this host's settings (or the kernel's defaults) with the what-ifs over them.
+    pub(super) fn ask(&self, overrides: &Overrides, defaults: bool) -> Result<Ask, CliError> {
+        let source = Source {
+            proc_root: self.proc_root.clone(),
+            netns: self.netns.clone(),
+            keys: Settings::keys().filter_map(|key| key.parse().ok()).collect(),
+            sockets: SocketReading::Skip,
+            processes: false,
+        };
+        let host = collect::live(&source).map_err(|error| CliError::Usage(error.to_string()))?;
+        let values = if defaults { SysctlValues::new() } else { host.sysctls.values() };
+        let hz = host.kernel.hz.map(|reading| reading.hz);
+        Ask::new(host.kernel.version, hz, host.memory_kib, &values, overrides)
+            .map_err(|error| CliError::Usage(error.to_string()))
     }
 }

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use crate::collect::CollectError;
-
 /// How a command that worked ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -38,17 +36,6 @@ pub enum CliError {
     /// Writing the output failed; a closed pipe counts as success.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
-}
-
-/// A namespace or proc root that is not there is a mistake of the caller, one that is closed needs another caller.
-impl From<CollectError> for CliError {
-    fn from(error: CollectError) -> Self {
-        match error {
-            denied if denied.is_denied() => Self::NotPermitted(denied.to_string()),
-            wrong if wrong.is_usage() => Self::Usage(wrong.to_string()),
-            failed => Self::failure(failed),
-        }
-    }
 }
 
 impl CliError {

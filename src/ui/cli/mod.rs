@@ -9,6 +9,7 @@ pub mod args;
 mod commands;
 mod context;
 mod exit;
+mod reading;
 mod run;
 
 pub use exit::{CliError, Exit};

@@ -1,10 +1,17 @@
 //! `tcpctl apply`.
 
-use crate::ui::cli::args::ApplyArgs;
+use super::{change, choose, plan};
+use crate::tune::plan_profile;
+use crate::ui::cli::args::{ApplyArgs, PlanArgs};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 
 /// Runs `tcpctl apply`.
-pub(in crate::ui::cli) fn run(_args: &ApplyArgs, _context: &mut Context<'_>) -> Result<Exit, CliError> {
-    Err(CliError::failure(anyhow::anyhow!("not built yet")))
+pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    if args.dry_run {
+        return plan::run(&PlanArgs { choice: args.choice.clone() }, context);
+    }
+    let (profile, _) = choose::profile(&args.choice)?;
+    let snapshot = choose::snapshot(profile.rules.keys().cloned(), context)?;
+    change::carry_out(&plan_profile(&profile, &snapshot), args.yes, context)
 }

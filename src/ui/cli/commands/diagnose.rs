@@ -2,28 +2,20 @@
 
 use std::time::Duration;
 
-use crate::collect::{SocketReading, Source, live};
-use crate::diagnose::{diagnose_with, keys, select_rules};
+use crate::diagnose::{diagnose_with, select_rules};
 use crate::report::{FindingsStyle, FindingsView, render_findings};
 use crate::ui::cli::args::DiagnoseArgs;
 use crate::ui::cli::context::Context;
+use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
-use crate::units::SysctlKey;
 
 /// Reads twice, a window apart, and judges what moved.
 pub(in crate::ui::cli) fn run(args: &DiagnoseArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let rules = select_rules(&args.rules).map_err(|error| CliError::Usage(error.to_string()))?;
-    let keys: Result<Vec<SysctlKey>, _> = keys(&rules).into_iter().map(str::parse).collect();
-    let source = Source {
-        proc_root: context.proc_root.clone(),
-        netns: context.netns.clone(),
-        keys: keys.map_err(CliError::failure)?,
-        sockets: SocketReading::Best,
-        processes: true,
-    };
-    let before = live(&source)?;
+    let before = read_snapshot(context, Depth::Sockets)?;
     std::thread::sleep(Duration::from_millis(args.window));
-    let now = live(&source)?;
+    // Owners are wanted in the sentences, which speak of the newer reading.
+    let now = read_snapshot(context, Depth::Processes)?;
     let findings = diagnose_with(&rules, &now, Some(&before));
     if context.json {
         context.print_json(&FindingsView::new(&findings))?;

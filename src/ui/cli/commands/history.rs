@@ -1,10 +1,34 @@
 //! `tcpctl history`.
 
+use super::{change, rollback};
+use crate::report::{EntryView, HistoryView, render_entry, render_history};
+use crate::tune::RollbackError;
 use crate::ui::cli::args::HistoryArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 
 /// Runs `tcpctl history`.
-pub(in crate::ui::cli) fn run(_args: &HistoryArgs, _context: &mut Context<'_>) -> Result<Exit, CliError> {
-    Err(CliError::failure(anyhow::anyhow!("not built yet")))
+pub(in crate::ui::cli) fn run(args: &HistoryArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let state_dir = change::target(context).state_dir().clone();
+    let history = state_dir.history().map_err(|error| change::journal_refusal(&error))?;
+    match args.id.as_deref().map(rollback::parse_entry).transpose()? {
+        Some(id) => {
+            let entry = history.entries.iter().find(|entry| entry.id == id);
+            let entry = entry.ok_or_else(|| CliError::Usage(RollbackError::NoSuchEntry { id }.to_string()))?;
+            if context.json {
+                let view = EntryView::new(entry, &history);
+                serde_json::to_writer_pretty(&mut context.out, &view).map_err(std::io::Error::from)?;
+                writeln!(context.out)?;
+            } else {
+                write!(context.out, "{}", render_entry(entry, &history, context.width, context.ascii))?;
+            }
+        }
+        None if context.json => {
+            let view = HistoryView::from(&history);
+            serde_json::to_writer_pretty(&mut context.out, &view).map_err(std::io::Error::from)?;
+            writeln!(context.out)?;
+        }
+        None => write!(context.out, "{}", render_history(&history, context.width))?,
+    }
+    Ok(Exit::Ok)
 }

@@ -1,10 +1,35 @@
 //! `tcpctl rollback`.
 
+use super::{change, choose};
+use crate::tune::{RollbackError, choose_entry, plan_rollback};
 use crate::ui::cli::args::RollbackArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 
 /// Runs `tcpctl rollback`.
-pub(in crate::ui::cli) fn run(_args: &RollbackArgs, _context: &mut Context<'_>) -> Result<Exit, CliError> {
-    Err(CliError::failure(anyhow::anyhow!("not built yet")))
+pub(in crate::ui::cli) fn run(args: &RollbackArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let asked = args.id.as_deref().map(parse_entry).transpose()?;
+    let target = change::target(context);
+    let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
+    let place = target.place().map_err(change::refusal)?;
+    let entry = match choose_entry(&history.entries, asked, &place.boot_id, place.netns) {
+        Ok(entry) => entry,
+        Err(error @ (RollbackError::NoSuchEntry { .. } | RollbackError::IsRollback { .. })) => {
+            return Err(CliError::Usage(error.to_string()));
+        }
+        Err(error @ RollbackError::Nothing) if !context.json => {
+            writeln!(context.out, "{error}")?;
+            return Ok(Exit::Ok);
+        }
+        Err(error) => return Err(CliError::failure(error)),
+    };
+    let snapshot = choose::snapshot(entry.keys.iter().map(|key| key.key.clone()), context)?;
+    change::carry_out(&plan_rollback(entry, &snapshot, args.force), args.yes, context)
+}
+
+/// An entry's number as `history` prints it.
+pub(super) fn parse_entry(text: &str) -> Result<u64, CliError> {
+    text.parse().map_err(|_| {
+        CliError::Usage(format!("`{text}` is not an entry; expected a number that `tcpctl history` lists"))
+    })
 }

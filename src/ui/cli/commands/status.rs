@@ -1,10 +1,67 @@
 //! `tcpctl status`.
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::diagnose::{self, diagnose};
+use crate::report::{StatusView, render_status};
+use crate::snapshot::Snapshot;
 use crate::ui::cli::args::StatusArgs;
 use crate::ui::cli::context::Context;
+use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
 
 /// Runs `tcpctl status`.
-pub(in crate::ui::cli) fn run(_args: &StatusArgs, _context: &mut Context<'_>) -> Result<Exit, CliError> {
-    Err(CliError::failure(anyhow::anyhow!("not built yet")))
+pub(in crate::ui::cli) fn run(args: &StatusArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let Some(interval_ms) = args.watch else {
+        let snapshot = read_snapshot(context, Depth::Processes)?;
+        print(&StatusView::new(&snapshot, None, &headlines(&snapshot, None)), context, false)?;
+        return Ok(Exit::Ok);
+    };
+    watch(Duration::from_millis(interval_ms), args.count, context)
+}
+
+/// What is wrong, one sentence each, the worst first.
+fn headlines(now: &Snapshot, before: Option<&Snapshot>) -> Vec<String> {
+    diagnose::headlines(&diagnose(now, before)).into_iter().map(|headline| headline.sentence).collect()
+}
+
+/// Prints again and again, each time with the rates since the reading before.
+///
+/// The first reading is printed with totals, so that something is seen at once; it counts as one.
+fn watch(interval: Duration, count: Option<u64>, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let mut earlier = None;
+    let mut due = Instant::now();
+    let mut printed = 0;
+    loop {
+        let snapshot = read_snapshot(context, Depth::Processes)?;
+        print(&StatusView::new(&snapshot, earlier.as_ref(), &headlines(&snapshot, earlier.as_ref())), context, true)?;
+        context.out.flush()?;
+        earlier = Some(snapshot);
+        printed += 1;
+        if count.is_some_and(|count| printed >= count) {
+            return Ok(Exit::Ok);
+        }
+        // From the time it was due, so that the time for reading does not add up; a reading that took longer
+        // than the interval is followed at once and not by several.
+        due = (due + interval).max(Instant::now());
+        sleep(due.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// One line of JSON when watching, for readers line by line; indented otherwise.
+fn print(status: &StatusView, context: &mut Context<'_>, watching: bool) -> Result<(), CliError> {
+    match (context.json, watching) {
+        (true, true) => writeln!(context.out, "{}", serde_json::to_string(status).map_err(CliError::failure)?)?,
+        (true, false) => {
+            writeln!(context.out, "{}", serde_json::to_string_pretty(status).map_err(CliError::failure)?)?;
+        }
+        (false, _) => {
+            write!(context.out, "{}", render_status(status, context.width, context.ascii))?;
+            if watching {
+                writeln!(context.out)?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,10 +1,22 @@
 //! `tcpctl verify`.
 
+use super::choose;
+use crate::report::{VerificationView, render_verification};
+use crate::tune::plan_profile;
 use crate::ui::cli::args::VerifyArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 
 /// Runs `tcpctl verify`.
-pub(in crate::ui::cli) fn run(_args: &VerifyArgs, _context: &mut Context<'_>) -> Result<Exit, CliError> {
-    Err(CliError::failure(anyhow::anyhow!("not built yet")))
+pub(in crate::ui::cli) fn run(args: &VerifyArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let (profile, _) = choose::profile(&args.choice)?;
+    let snapshot = choose::snapshot(profile.rules.keys().cloned(), context)?;
+    let plan = plan_profile(&profile, &snapshot);
+    if context.json {
+        serde_json::to_writer_pretty(&mut context.out, &VerificationView::from(&plan)).map_err(std::io::Error::from)?;
+        writeln!(context.out)?;
+    } else {
+        write!(context.out, "{}", render_verification(&plan, context.width))?;
+    }
+    Ok(if plan.has_drift() { Exit::Findings } else { Exit::Ok })
 }

@@ -1,0 +1,201 @@
+//! Measured against predicted, event by event.
+
+use std::collections::BTreeMap;
+
+use crate::model::{End, Outcome, Segment, Side, Timeline, What, Window};
+
+/// Added to the end of a window for what the kernel stamped itself: its softirq may run a tick or two late.
+const KERNEL_ALLOWANCE_US: u64 = 10_000;
+/// Added for what this process had to notice: a call that returned, an entry that vanished.
+const NOTICED_ALLOWANCE_US: u64 = 25_000;
+
+/// How one event fared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Inside its window.
+    Inside,
+    /// Earlier than its window, by so many microseconds.
+    Early(u64),
+    /// Later than its window with the allowance, by so many microseconds.
+    Late(u64),
+    /// Predicted, and did not happen.
+    Missing,
+    /// Happened, and was not predicted.
+    Extra,
+}
+
+/// One event, predicted, measured or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Where.
+    pub side: Side,
+    /// What, in words: `SYN`, `connect() ETIMEDOUT`, `gone`.
+    pub what: String,
+    /// When it was to happen.
+    pub predicted: Option<Window>,
+    /// When it happened, in microseconds.
+    pub measured_us: Option<u64>,
+    /// How it fared.
+    pub verdict: Verdict,
+}
+
+/// A whole comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// Every event by time.
+    pub rows: Vec<Row>,
+    /// Which course it was compared with: 0 for the main one, else the number of the alternative.
+    pub course: usize,
+}
+
+impl Comparison {
+    /// Whether everything that was predicted happened in its window, and nothing else.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.rows.iter().all(|row| row.verdict == Verdict::Inside)
+    }
+}
+
+/// Compares what the kernel did with the prediction; where that is a tie, with the course that fits best.
+#[must_use]
+pub fn compare(predicted: &Timeline, measured: &Timeline) -> Comparison {
+    let courses = core::iter::once(predicted).chain(&predicted.alternatives);
+    let all = courses.enumerate().map(|(course, timeline)| Comparison { rows: rows(timeline, measured), course });
+    let wrong = |comparison: &Comparison| comparison.rows.iter().filter(|row| row.verdict != Verdict::Inside).count();
+    all.min_by_key(wrong).unwrap_or(Comparison { rows: Vec::new(), course: 0 })
+}
+
+/// What is compared: segments that a side sends, calls that return, and ends that nobody's call reports.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Send(Segment),
+    Return(Option<&'static str>),
+    Gone,
+}
+
+impl Kind {
+    fn words(&self) -> String {
+        match self {
+            Self::Send(segment) => segment.name().to_owned(),
+            Self::Return(Some(errno)) => format!("connect() {errno}"),
+            Self::Return(None) => "connect() returns".to_owned(),
+            Self::Gone => "entry gone".to_owned(),
+        }
+    }
+
+    const fn allowance_us(&self) -> u64 {
+        match self {
+            Self::Send(_) => KERNEL_ALLOWANCE_US,
+            Self::Return(_) | Self::Gone => NOTICED_ALLOWANCE_US,
+        }
+    }
+}
+
+/// The windows of each kind of event on each side, in order.
+fn by_kind(timeline: &Timeline) -> BTreeMap<(Side, Kind), Vec<Window>> {
+    let mut kinds: BTreeMap<(Side, Kind), Vec<Window>> = BTreeMap::new();
+    for event in &timeline.events {
+        let kind = match &event.what {
+            What::Send { segment, .. } => Kind::Send(*segment),
+            What::Return(_, errno) => Kind::Return(errno.map(|errno| errno.name())),
+            What::Call(_) | What::Arrive(_) | What::State(_) => continue,
+        };
+        kinds.entry((event.side, kind)).or_default().push(event.window);
+    }
+    for End { window, side, .. } in timeline.ends.iter().filter(|end| end.outcome == Outcome::Gone) {
+        kinds.entry((*side, Kind::Gone)).or_default().push(*window);
+    }
+    kinds
+}
+
+fn rows(predicted: &Timeline, measured: &Timeline) -> Vec<Row> {
+    let (predicted, mut measured) = (by_kind(predicted), by_kind(measured));
+    let mut rows = Vec::new();
+    for ((side, kind), windows) in predicted {
+        let mut seen = measured.remove(&(side, kind.clone())).unwrap_or_default().into_iter();
+        for window in windows {
+            let measured_us = seen.next().map(|seen| seen.at_us);
+            let verdict = measured_us.map_or(Verdict::Missing, |at_us| judge(at_us, window, kind.allowance_us()));
+            rows.push(Row { side, what: kind.words(), predicted: Some(window), measured_us, verdict });
+        }
+        rows.extend(seen.map(|extra| extra_row(side, &kind, extra)));
+    }
+    for ((side, kind), windows) in measured {
+        rows.extend(windows.into_iter().map(|extra| extra_row(side, &kind, extra)));
+    }
+    rows.sort_by_key(|row| (row.measured_us.or(row.predicted.map(|window| window.at_us)), row.side));
+    rows
+}
+
+fn extra_row(side: Side, kind: &Kind, window: Window) -> Row {
+    Row { side, what: kind.words(), predicted: None, measured_us: Some(window.at_us), verdict: Verdict::Extra }
+}
+
+fn judge(at_us: u64, window: Window, allowance_us: u64) -> Verdict {
+    let latest_us = window.latest_us.saturating_add(allowance_us);
+    if at_us < window.at_us {
+        Verdict::Early(window.at_us - at_us)
+    } else if at_us > latest_us {
+        Verdict::Late(at_us - latest_us)
+    } else {
+        Verdict::Inside
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Errno, Event, Host, Scenario, Settings, forecast};
+    use crate::units::{Hz, KernelVersion};
+
+    fn predicted(syn_retries: u32) -> Timeline {
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let settings = Settings { syn_retries, ..Settings::default() };
+        forecast(&Scenario::connect(host, &settings).losing(Side::Client, Segment::Syn))
+    }
+
+    /// A measurement of a connect with one retry, as it was seen on 6.18.
+    fn measured(times_us: &[u64], end_us: u64) -> Timeline {
+        let send = |(copy, at_us): (usize, &u64)| Event {
+            window: Window::exactly(*at_us),
+            side: Side::Client,
+            what: What::Send { segment: Segment::Syn, copy: u32::try_from(copy).expect("few"), lost: true },
+        };
+        let mut events: Vec<Event> = times_us.iter().enumerate().map(send).collect();
+        events.push(Event {
+            window: Window::exactly(end_us),
+            side: Side::Client,
+            what: What::Return("connect", Some(Errno::TimedOut)),
+        });
+        Timeline { events, ends: Vec::new(), alternatives: Vec::new() }
+    }
+
+    fn verdicts(syn_retries: u32, times_us: &[u64], end_us: u64) -> Vec<Verdict> {
+        let comparison = compare(&predicted(syn_retries), &measured(times_us, end_us));
+        comparison.rows.into_iter().map(|row| row.verdict).collect()
+    }
+
+    #[test]
+    fn a_course_inside_its_windows_agrees() {
+        let comparison = compare(&predicted(1), &measured(&[0, 1_024_000, 2_048_000], 3_073_000));
+        assert!(comparison.agrees(), "{comparison:?}");
+        assert_eq!(comparison.rows.len(), 4);
+    }
+
+    #[test]
+    fn early_late_missing_and_extra_events_are_told_apart() {
+        use Verdict::{Early, Extra, Inside, Late, Missing};
+        assert_eq!(verdicts(1, &[0, 999_000, 2_048_000], 3_073_000), [Inside, Early(1000), Inside, Inside]);
+        assert_eq!(verdicts(1, &[0, 1_024_000, 2_170_000], 3_073_000), [Inside, Inside, Late(100_000), Inside]);
+        assert_eq!(verdicts(1, &[0, 1_024_000], 3_073_000), [Inside, Inside, Missing, Inside]);
+        assert_eq!(
+            verdicts(1, &[0, 1_024_000, 2_048_000, 2_500_000], 3_073_000),
+            [Inside, Inside, Inside, Extra, Inside]
+        );
+    }
+
+    #[test]
+    fn a_wrong_model_is_found_out() {
+        assert!(!compare(&predicted(2), &measured(&[0, 1_024_000, 2_048_000], 3_073_000)).agrees());
+    }
+}

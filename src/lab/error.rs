@@ -1,0 +1,43 @@
+//! Why a scenario could not be played.
+
+use crate::sys::NamespaceError;
+
+/// What went wrong in the laboratory. The host is as it was in every case.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// No namespaces.
+    #[error("cannot make private network namespaces: {0}")]
+    Namespace(#[from] NamespaceError),
+    /// No wire between them.
+    #[error("cannot {doing} in a private network namespace: {error}{}", hint(.error))]
+    Setup {
+        /// What was tried.
+        doing: &'static str,
+        /// The kernel's answer.
+        error: std::io::Error,
+    },
+    /// A setting that the scenario needs was refused.
+    #[error("cannot set {key}={value} in a private network namespace: {reason}")]
+    Setting {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// The kernel's answer.
+        reason: String,
+    },
+    /// The wire broke while it was played.
+    #[error("the wire of the laboratory failed: {0}")]
+    Wire(std::io::Error),
+    /// The scenario has something that cannot be played.
+    #[error("the laboratory cannot play this: {0}")]
+    NotPlayable(&'static str),
+}
+
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "; run as root, or where users may open /dev/net/tun",
+        std::io::ErrorKind::NotFound => "; is the tun driver loaded (modprobe tun)?",
+        _ => "",
+    }
+}

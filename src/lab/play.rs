@@ -1,0 +1,277 @@
+//! Plays a scenario on the kernel: carries the packets between the two namespaces and writes down what passes.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use super::LabError;
+use super::network::Network;
+use super::record::{Record, kind_of};
+use crate::model::{Action, Errno, Loss, Outcome, Scenario, Side, Timeline};
+use crate::sys::{DumpStep, SockDiag, unix_ns};
+use crate::units::TcpState;
+use crate::wire::{
+    DumpFamily, Extensions, MessageKind, Messages, StateMask, build_syn, build_tcp_dump, decode_segment,
+};
+
+const PORT: u16 = 80;
+const BACKLOG: i32 = 128;
+/// Where forged SYNs come from: an address of the same documentation network that nobody has.
+const FORGED_SOURCE: &str = "192.0.2.77:5555";
+/// How often the server's half-open entry is looked for; its end is known to this much.
+const LOOK: Duration = Duration::from_millis(5);
+const PACKET_BYTES: usize = 2048;
+
+/// A scenario as the kernel played it.
+#[derive(Debug)]
+pub struct Played {
+    /// What happened, in windows of no width.
+    pub timeline: Timeline,
+    /// How late this process took packets from the wire at worst, in microseconds, by the kernel's stamps.
+    pub lateness_us: u64,
+    /// The sysctls of both namespaces, as read back.
+    pub pins: BTreeMap<Side, Vec<(String, String)>>,
+}
+
+/// Plays a scenario for at most `limit`.
+///
+/// # Errors
+/// When the private namespaces cannot be made (usually for want of rights) or the wire fails.
+pub fn play(scenario: &Scenario, limit: Duration) -> Result<Played, LabError> {
+    let network = Network::build(scenario)?;
+    let mut bench = Bench::prepare(scenario, &network)?;
+    bench.start()?;
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline && !bench.is_over() {
+        bench.turn(deadline)?;
+    }
+    bench.read_taps()?;
+    let pins = [Side::Client, Side::Server].map(|side| (side, network.host(side).pins.clone()));
+    Ok(Played {
+        timeline: bench.record.into_timeline(scenario.about),
+        lateness_us: bench.lateness_ns / 1000,
+        pins: BTreeMap::from(pins),
+    })
+}
+
+/// What is needed while a scenario runs.
+struct Bench<'a> {
+    scenario: &'a Scenario,
+    network: &'a Network,
+    /// Keeps the server listening.
+    _listener: OwnedFd,
+    /// The client's socket while connect() is under way.
+    connecting: Option<OwnedFd>,
+    /// Keeps what is connected.
+    connected: Option<OwnedFd>,
+    /// Looks for the server's half-open entry; made in its namespace.
+    diag: SockDiag,
+    half_open: HalfOpen,
+    next_look: Instant,
+    /// Packets on their way: when they are due, in order; to which side.
+    on_the_way: BTreeMap<(Instant, u64), (Side, Vec<u8>)>,
+    next_packet: u64,
+    record: Record,
+    lateness_ns: u64,
+}
+
+/// Whether the server has a half-open entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HalfOpen {
+    NotYet,
+    There,
+    Gone,
+}
+
+impl<'a> Bench<'a> {
+    fn prepare(scenario: &'a Scenario, network: &'a Network) -> Result<Self, LabError> {
+        let setup = |doing| move |error| LabError::Setup { doing, error };
+        let server = &network.server;
+        let (listener, diag) = server.namespace.run(|| -> Result<_, LabError> {
+            let listener = listen(SocketAddr::new(server.address, PORT)).map_err(setup("listen"))?;
+            let diag = SockDiag::open().map_err(|error| setup("open sock_diag")(io::Error::other(error)))?;
+            Ok((listener, diag))
+        })??;
+        Ok(Self {
+            scenario,
+            network,
+            _listener: listener,
+            connecting: None,
+            connected: None,
+            diag,
+            half_open: HalfOpen::NotYet,
+            next_look: Instant::now(),
+            on_the_way: BTreeMap::new(),
+            next_packet: 0,
+            record: Record::default(),
+            lateness_ns: 0,
+        })
+    }
+
+    /// Does what the applications do at time 0.
+    fn start(&mut self) -> Result<(), LabError> {
+        for call in &self.scenario.calls {
+            match (call.action, call.at_us) {
+                (Action::Connect, 0) => self.connect()?,
+                (Action::ForgeSyn, 0) => self.forge_syn()?,
+                _ => return Err(LabError::NotPlayable("calls after the beginning")),
+            }
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self) -> Result<(), LabError> {
+        let target = SocketAddr::new(self.network.server.address, PORT);
+        let socket = self.network.client.namespace.run(|| -> io::Result<OwnedFd> {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+            match rustix::net::connect(&socket, &target) {
+                Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(socket),
+                Err(error) => Err(error.into()),
+            }
+        })?;
+        self.connecting = Some(socket.map_err(|error| LabError::Setup { doing: "connect", error })?);
+        Ok(())
+    }
+
+    fn forge_syn(&mut self) -> Result<(), LabError> {
+        let target = SocketAddr::new(self.network.server.address, PORT);
+        let source = FORGED_SOURCE.parse().map_err(|_| LabError::NotPlayable("a forged source"))?;
+        let packet = build_syn(source, target, 1).ok_or(LabError::NotPlayable("a forged SYN"))?;
+        self.record.sent(unix_ns(), Side::Client, crate::model::Segment::Syn, &[]);
+        self.network.server.tun.send(&packet).map_err(LabError::Wire)
+    }
+
+    /// Whether nothing more can happen that the scenario is about.
+    fn is_over(&self) -> bool {
+        self.connecting.is_none() && self.half_open != HalfOpen::There && self.on_the_way.is_empty()
+    }
+
+    /// Waits for the next thing and deals with it.
+    fn turn(&mut self, deadline: Instant) -> Result<(), LabError> {
+        let due = self.on_the_way.keys().next().map(|(due, _)| *due);
+        let until = [Some(deadline), Some(self.next_look), due].into_iter().flatten().min().unwrap_or(deadline);
+        let wait = until.saturating_duration_since(Instant::now());
+        let (client, server) = (&self.network.client, &self.network.server);
+        let mut watched = vec![
+            PollFd::new(&client.tun, PollFlags::IN),
+            PollFd::new(&server.tun, PollFlags::IN),
+            PollFd::new(&client.tap, PollFlags::IN),
+            PollFd::new(&server.tap, PollFlags::IN),
+        ];
+        if let Some(socket) = &self.connecting {
+            watched.push(PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::OUT));
+        }
+        let timeout = Timespec::try_from(wait).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        match poll(&mut watched, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(LabError::Wire(error.into())),
+        }
+        let connect_ready = watched.get(4).is_some_and(|socket| !socket.revents().is_empty());
+        drop(watched);
+        if connect_ready {
+            self.finish_connect()?;
+        }
+        self.carry()?;
+        self.read_taps()?;
+        if Instant::now() >= self.next_look {
+            self.look_for_half_open()?;
+            self.next_look = Instant::now() + LOOK;
+        }
+        Ok(())
+    }
+
+    /// The connect() has come to its end: takes its result.
+    fn finish_connect(&mut self) -> Result<(), LabError> {
+        let now_ns = unix_ns();
+        let Some(socket) = self.connecting.take() else { return Ok(()) };
+        let errno = match rustix::net::sockopt::socket_error(&socket).map_err(|error| LabError::Wire(error.into()))? {
+            Ok(()) => None,
+            Err(rustix::io::Errno::TIMEDOUT) => Some(Errno::TimedOut),
+            Err(rustix::io::Errno::CONNREFUSED) => Some(Errno::ConnectionRefused),
+            Err(error) => return Err(LabError::Wire(error.into())),
+        };
+        self.record.returned(now_ns, Side::Client, errno);
+        self.connected = Some(socket);
+        Ok(())
+    }
+
+    /// Takes what the kernels sent, drops what the scenario loses, and delivers what is due.
+    fn carry(&mut self) -> Result<(), LabError> {
+        let mut buffer = [0; PACKET_BYTES];
+        for side in [Side::Client, Side::Server] {
+            while let Some(packet) = self.network.host(side).tun.receive(&mut buffer).map_err(LabError::Wire)? {
+                let Some(header) = decode_segment(packet) else { continue };
+                if !self.scenario.losses.contains(&Loss { from: side, segment: kind_of(&header) }) {
+                    let due = Instant::now() + Duration::from_micros(self.scenario.rtt_us / 2);
+                    self.on_the_way.insert((due, self.next_packet), (side.other(), packet.to_vec()));
+                    self.next_packet += 1;
+                }
+            }
+        }
+        while let Some(entry) = self.on_the_way.first_entry().filter(|entry| entry.key().0 <= Instant::now()) {
+            let (side, packet) = entry.remove();
+            self.network.host(side).tun.send(&packet).map_err(LabError::Wire)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the kernel's stamps of what passed.
+    fn read_taps(&mut self) -> Result<(), LabError> {
+        let mut buffer = [0; PACKET_BYTES];
+        for side in [Side::Client, Side::Server] {
+            while let Some(tapped) = self.network.host(side).tap.receive(&mut buffer).map_err(LabError::Wire)? {
+                let Some(header) = buffer.get(..tapped.length).and_then(decode_segment) else { continue };
+                self.lateness_ns = self.lateness_ns.max(unix_ns().saturating_sub(tapped.unix_ns));
+                let segment = kind_of(&header);
+                if tapped.outgoing {
+                    self.record.sent(tapped.unix_ns, side, segment, &self.scenario.losses);
+                } else {
+                    self.record.arrived(tapped.unix_ns, side, segment);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees whether the server has a half-open entry, and writes down when it vanishes.
+    fn look_for_half_open(&mut self) -> Result<(), LabError> {
+        let request = build_tcp_dump(DumpFamily::Ipv4, StateMask::of(TcpState::SynRecv), Extensions::None, 1);
+        let mut found = 0_u64;
+        let failed = |error| LabError::Wire(io::Error::other(error));
+        let step = |buffer: &[u8]| {
+            for message in Messages::new(buffer) {
+                match message.kind {
+                    MessageKind::Data(..) => found += 1,
+                    MessageKind::Done(0) => return DumpStep::Done,
+                    MessageKind::Done(number) | MessageKind::Error(number) => return DumpStep::Error(number),
+                    MessageKind::Overrun => return DumpStep::Lost,
+                    MessageKind::Noop => {}
+                }
+            }
+            DumpStep::More
+        };
+        self.diag.dump(&request, step).map_err(failed)?;
+        match (self.half_open, found) {
+            (HalfOpen::NotYet | HalfOpen::Gone, 1..) => self.half_open = HalfOpen::There,
+            (HalfOpen::There, 0) => {
+                self.half_open = HalfOpen::Gone;
+                self.record.ended(unix_ns(), Side::Server, Outcome::Gone);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<OwnedFd> {
+    let listener = TcpListener::bind(address)?;
+    // The standard library chooses a backlog of its own; a second listen() replaces it.
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener.into())
+}

@@ -1,0 +1,310 @@
+//! `tcpctl listeners`: the two queues of each listener against what they hold.
+
+use core::fmt::Write;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::figure;
+use super::prose::hanging;
+use crate::model::{LimitedBy, Settings, queue_limits};
+use crate::snapshot::{Drops, Gap, Listener, Netns, Process, Snapshot};
+
+/// Version of the JSON forms of `status` and `listeners`.
+pub(super) const SCHEMA: u32 = 1;
+
+/// A listener in JSON. The shape is a contract: it only grows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ListenerView {
+    /// Local address.
+    pub address: IpAddr,
+    /// Local port.
+    pub port: u16,
+    /// Address and port as ss writes them.
+    pub local: String,
+    /// Whether an IPv6 listener refuses IPv4.
+    pub v6_only: Option<bool>,
+    /// Interface index it is bound to, 0 for none.
+    pub interface: u32,
+    /// Completed connections that wait for accept(), and how many can.
+    pub accept_queue: QueueView,
+    /// Half-open entries, and how many can be kept. With `shares_port` above 1 the sum over those listeners.
+    pub syn_queue: QueueView,
+    /// `min(listen() argument, somaxconn at that time)`, ss's Send-Q.
+    pub backlog: Option<u32>,
+    /// How many listeners share this address and port.
+    pub shares_port: u32,
+    /// Connections that this listener refused since it was made.
+    pub drops: Option<u32>,
+    /// Processes that hold it.
+    pub processes: Vec<Process>,
+    /// Inode of the socket.
+    pub inode: u64,
+    /// Owner's user id.
+    pub uid: u32,
+    /// The kernel's id for the socket.
+    pub cookie: u64,
+}
+
+/// A queue in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueView {
+    /// How many are in it; nothing when unknown.
+    pub now: Option<u64>,
+    /// How many it holds; nothing when unknown.
+    pub capacity: Option<u64>,
+    /// What sets the capacity: `application` (the number given to listen()), `somaxconn`,
+    /// `tcp_max_syn_backlog` or `tcp_syncookies`; nothing when unknown.
+    pub bound_by: Option<&'static str>,
+}
+
+impl QueueView {
+    /// Whether nothing more goes in.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.now.zip(self.capacity).is_some_and(|(now, capacity)| capacity > 0 && now >= capacity)
+    }
+
+    /// Thousandths of the capacity that are in use.
+    pub(super) fn use_milli(&self) -> u64 {
+        let (now, capacity) = (self.now.unwrap_or(0), self.capacity.unwrap_or(0));
+        if capacity == 0 { 0 } else { now.saturating_mul(1_000) / capacity }
+    }
+}
+
+/// `tcpctl listeners --json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ListenersView {
+    /// Version of this form.
+    pub schema: u32,
+    /// When it was read, milliseconds since 1970-01-01 UTC.
+    pub taken_unix_ms: u64,
+    /// The network namespace.
+    pub netns: Netns,
+    /// The listeners by address and port; nothing when sockets could not be read.
+    pub listeners: Option<Vec<ListenerView>>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+impl ListenersView {
+    /// The listeners of a snapshot, or only those on one port.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot, port: Option<u16>) -> Self {
+        let listeners = listener_views(snapshot).map(|mut listeners| {
+            listeners.retain(|listener| port.is_none_or(|port| listener.port == port));
+            listeners
+        });
+        Self {
+            schema: SCHEMA,
+            taken_unix_ms: snapshot.taken_unix_ms,
+            netns: snapshot.netns.clone(),
+            listeners,
+            gaps: snapshot.gaps.clone(),
+        }
+    }
+}
+
+/// The listeners of a snapshot with their limits; nothing when sockets could not be read.
+#[must_use]
+pub fn listener_views(snapshot: &Snapshot) -> Option<Vec<ListenerView>> {
+    Some(snapshot.sockets.as_ref()?.listeners.iter().map(|listener| view(listener, snapshot)).collect())
+}
+
+fn view(listener: &Listener, snapshot: &Snapshot) -> ListenerView {
+    let accept_queue = QueueView {
+        now: listener.accept_queue.map(u64::from),
+        // `sk_acceptq_is_full` compares with `>`, in every version.
+        capacity: listener.backlog.map(|backlog| u64::from(backlog) + 1),
+        bound_by: accept_bound_by(listener, snapshot),
+    };
+    let (capacity, bound_by) = syn_limit(listener, snapshot, accept_queue.bound_by);
+    ListenerView {
+        address: listener.address,
+        port: listener.port,
+        local: local(listener),
+        v6_only: listener.v6_only,
+        interface: listener.interface,
+        accept_queue,
+        syn_queue: QueueView { now: Some(listener.half_open), capacity, bound_by },
+        backlog: listener.backlog,
+        shares_port: listener.shares_port,
+        drops: match listener.drops {
+            Drops::Total(drops) => Some(drops),
+            Drops::Unknown => None,
+        },
+        processes: listener.processes.clone(),
+        inode: listener.inode,
+        uid: listener.uid,
+        cookie: listener.cookie,
+    }
+}
+
+/// A backlog that equals somaxconn was cut to it, or given so; any other is the application's own.
+fn accept_bound_by(listener: &Listener, snapshot: &Snapshot) -> Option<&'static str> {
+    let backlog = i64::from(listener.backlog?);
+    let somaxconn = snapshot.sysctls.number("net.core.somaxconn")?;
+    Some(if backlog == somaxconn { "somaxconn" } else { "application" })
+}
+
+/// What the SYN queue holds, by the model; nothing when the backlog, the version or a setting is unknown.
+fn syn_limit(
+    listener: &Listener,
+    snapshot: &Snapshot,
+    accept_bound_by: Option<&'static str>,
+) -> (Option<u64>, Option<&'static str>) {
+    let known = |key: &str| snapshot.sysctls.value(key).is_some();
+    let (Some(backlog), Some(version)) = (listener.backlog, snapshot.kernel.version) else { return (None, None) };
+    if !known("net.ipv4.tcp_syncookies") || !known("net.ipv4.tcp_max_syn_backlog") {
+        return (None, None);
+    }
+    // The backlog is what is left after somaxconn, whatever that is now.
+    let settings = Settings { somaxconn: u32::MAX, ..Settings::from_values(&snapshot.sysctls.values()) };
+    let limits = queue_limits(backlog, &settings, version);
+    let bound_by = match limits.limited_by {
+        LimitedBy::Backlog | LimitedBy::Somaxconn => accept_bound_by,
+        other => Some(other.name()),
+    };
+    (Some(limits.half_open_capacity), bound_by)
+}
+
+/// Address and port as ss writes them: `*` for an IPv6 wildcard that takes IPv4 too.
+fn local(listener: &Listener) -> String {
+    let interface = if listener.interface == 0 { String::new() } else { format!("%{}", listener.interface) };
+    match listener.address {
+        IpAddr::V6(address) if address.is_unspecified() && listener.v6_only != Some(true) => {
+            format!("*{interface}:{}", listener.port)
+        }
+        IpAddr::V6(address) => format!("[{address}]{interface}:{}", listener.port),
+        IpAddr::V4(address) => format!("{address}{interface}:{}", listener.port),
+    }
+}
+
+/// Renders the table, the fullest queues first.
+#[must_use]
+pub fn render_listeners(view: &ListenersView, width: usize, ascii: bool) -> String {
+    let mut text = String::new();
+    match &view.listeners {
+        None => text.push_str("The listeners are unknown: sockets could not be read.\n"),
+        Some(listeners) if listeners.is_empty() => text.push_str("No listeners.\n"),
+        Some(listeners) => render_table(listeners, width, &mut text),
+    }
+    render_gaps(&view.gaps, width, &mut text);
+    if ascii { plain(&text) } else { text }
+}
+
+/// The text with its few signs outside ASCII spelt out.
+pub(super) fn plain(text: &str) -> String {
+    text.replace('·', "-").replace('→', "->").replace('≤', "<=").replace('–', "-").replace('…', "...")
+}
+
+/// Heading of each column; the last is the address, which alone may be too long for the line.
+const HEADINGS: [&str; 6] = ["accept queue", "SYN queue", "drops", "limit set by", "process", "address:port"];
+
+fn render_table(listeners: &[ListenerView], width: usize, text: &mut String) {
+    let mut order: Vec<&ListenerView> = listeners.iter().collect();
+    order.sort_by_key(|one| (core::cmp::Reverse(pressure(one)), one.port));
+    let rows: Vec<[String; 6]> = order.iter().map(|one| cells(one)).collect();
+    let columns: Vec<usize> = (0..5)
+        .map(|at| {
+            let cells = rows.iter().filter_map(|row| row.get(at)).map(String::as_str);
+            let heading = HEADINGS.get(at).copied();
+            cells.chain(heading).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    let mut line = |cells: &[&str], full: bool| {
+        let mut out = String::from(if full { "!" } else { " " });
+        for (at, cell) in cells.iter().enumerate() {
+            let column = columns.get(at).copied().unwrap_or(0);
+            // Numbers to the right, words to the left.
+            let _ = if at < 3 { write!(out, " {cell:>column$} ") } else { write!(out, " {cell:<column$}") };
+        }
+        text.push_str(out.trim_end());
+        text.push('\n');
+    };
+    line(&HEADINGS, false);
+    for (row, one) in rows.iter().zip(&order) {
+        let cells: Vec<&str> = row.iter().map(String::as_str).collect();
+        line(&cells, one.accept_queue.is_full() || one.syn_queue.is_full());
+    }
+    render_notes(listeners, width, text);
+}
+
+/// Which listeners come first: those nearest to refusing, then those that refused most.
+fn pressure(one: &ListenerView) -> (u64, u32) {
+    (one.accept_queue.use_milli().max(one.syn_queue.use_milli()), one.drops.unwrap_or(0))
+}
+
+fn cells(one: &ListenerView) -> [String; 6] {
+    let unknown = || "?".to_owned();
+    let shown = |number: Option<u64>| number.map_or_else(unknown, |number| number.to_string());
+    let queue = |queue: &QueueView| format!("{}/{}", shown(queue.now), shown(queue.capacity));
+    // Of listeners that share a port each has some of the sum, none has more than it.
+    let at_most = if one.shares_port > 1 && one.syn_queue.now != Some(0) { "≤" } else { "" };
+    [
+        queue(&one.accept_queue),
+        format!("{at_most}{}", queue(&one.syn_queue)),
+        shown(one.drops.map(u64::from)),
+        match one.accept_queue.bound_by {
+            Some("application") => "listen()".to_owned(),
+            Some(other) => other.to_owned(),
+            None => unknown(),
+        },
+        processes(&one.processes),
+        one.local.clone(),
+    ]
+}
+
+/// `nginx(1203)`, with the number of further holders; `?` when nobody was found.
+pub(super) fn processes(processes: &[Process]) -> String {
+    match processes {
+        [] => "?".to_owned(),
+        [only] => format!("{}({})", only.name, only.pid),
+        [first, others @ ..] => format!("{}({}) +{}", first.name, first.pid, others.len()),
+    }
+}
+
+fn render_notes(listeners: &[ListenerView], width: usize, text: &mut String) {
+    let mut notes = Vec::new();
+    if listeners.iter().any(|one| one.accept_queue.is_full() || one.syn_queue.is_full()) {
+        notes.push("! the queue is full: it takes nothing more until an entry leaves".to_owned());
+    }
+    let bound_by = |name| listeners.iter().any(|one| one.syn_queue.bound_by == Some(name));
+    if bound_by("tcp_max_syn_backlog") {
+        notes
+            .push("SYN queues are held below the backlog by tcp_max_syn_backlog, since tcp_syncookies is 0".to_owned());
+    }
+    if bound_by("tcp_syncookies") {
+        notes.push("SYN queues are not used: tcp_syncookies is 2, every SYN gets a cookie".to_owned());
+    }
+    if listeners.iter().any(|one| one.shares_port > 1) {
+        notes.push(
+            "≤ half-open entries of all listeners on that port together; the kernel does not tell whose".to_owned(),
+        );
+    }
+    if listeners.iter().any(|one| one.accept_queue.bound_by == Some("somaxconn")) {
+        notes.push("somaxconn is read at listen(): after raising it, the application must listen again".to_owned());
+    }
+    if !notes.is_empty() {
+        text.push('\n');
+    }
+    for note in notes {
+        text.push_str(&hanging("  ", &note, width));
+    }
+}
+
+/// What could not be read, one entry after the other.
+pub(super) fn render_gaps(gaps: &[Gap], width: usize, text: &mut String) {
+    if !gaps.is_empty() {
+        text.push_str("\nNot read\n");
+    }
+    for gap in gaps {
+        let sentence = format!("{}: {} → {}", gap.source, gap.reason, gap.consequence);
+        text.push_str(&hanging("? ", &sentence, width));
+    }
+}
+
+/// The use of a limit for the status screen.
+pub(super) fn use_of(queue: &QueueView) -> String {
+    queue.now.zip(queue.capacity).map_or_else(|| "?".to_owned(), |(now, capacity)| figure::share(now, capacity))
+}

@@ -1,0 +1,368 @@
+//! A plan as text and as JSON.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::answer::{AnswerView, render_answer};
+use super::prose::hanging;
+use super::table::{Align, render_table};
+use crate::catalog::{Scope, TakesEffect};
+use crate::tune::{Change, Effect, ListenerEffect, Operator, Plan, PlanKind, Skip, SkipReason};
+
+/// Version of the JSON of plans; the shape only grows.
+const SCHEMA: u32 = 1;
+/// How many listeners are listed before the rest is counted.
+const LISTENERS_SHOWN: usize = 6;
+
+/// A plan in JSON.
+#[derive(Debug, Serialize)]
+pub struct PlanView<'a> {
+    schema: u32,
+    kind: &'static str,
+    /// The journal's entry that is rolled back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<u64>,
+    profile: &'a str,
+    kernel: Option<&'a str>,
+    netns: NetnsView<'a>,
+    changes: Vec<ChangeView<'a>>,
+    already: Vec<AlreadyView<'a>>,
+    skipped: Vec<SkipView<'a>>,
+    effects: Vec<EffectView>,
+    listeners: Vec<ListenerView>,
+    notes: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct NetnsView<'a> {
+    inode: Option<u64>,
+    name: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct ChangeView<'a> {
+    key: &'a str,
+    scope: Option<Scope>,
+    before: &'a str,
+    after: &'a str,
+    operator: Operator,
+    reason: &'a str,
+    source: &'a str,
+    risk: Option<&'a str>,
+    takes_effect: Option<TakesEffect>,
+}
+
+#[derive(Debug, Serialize)]
+struct AlreadyView<'a> {
+    key: &'a str,
+    value: &'a str,
+    operator: Operator,
+    wanted: &'a str,
+}
+
+/// A key that is left out, in JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct SkipView<'a> {
+    key: &'a str,
+    operator: Operator,
+    wanted: &'a str,
+    /// A stable word.
+    why: &'static str,
+    /// The same in words.
+    reason: String,
+    required: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct EffectView {
+    id: &'static str,
+    label: &'static str,
+    topic: &'static str,
+    before: AnswerView,
+    after: AnswerView,
+}
+
+#[derive(Debug, Serialize)]
+struct ListenerView {
+    address: String,
+    port: u16,
+    backlog: u32,
+    half_open_before: u64,
+    half_open_after: u64,
+    limited_by_before: &'static str,
+    limited_by_after: &'static str,
+    held_by_somaxconn: bool,
+}
+
+impl<'a> From<&'a Plan> for PlanView<'a> {
+    fn from(plan: &'a Plan) -> Self {
+        let (kind, entry) = match plan.kind {
+            PlanKind::Apply => ("apply", None),
+            PlanKind::Rollback(entry) => ("rollback", Some(entry)),
+        };
+        Self {
+            schema: SCHEMA,
+            kind,
+            entry,
+            profile: &plan.profile,
+            kernel: plan.kernel.as_deref(),
+            netns: NetnsView { inode: plan.netns, name: plan.netns_name.as_deref() },
+            changes: changes(plan),
+            already: already(plan),
+            skipped: plan.skipped.iter().map(SkipView::from).collect(),
+            effects: plan.effects.iter().map(EffectView::from).collect(),
+            listeners: plan.listeners.iter().map(ListenerView::from).collect(),
+            notes: &plan.notes,
+        }
+    }
+}
+
+fn changes<'a>(plan: &'a Plan) -> Vec<ChangeView<'a>> {
+    let view = |change: &'a Change| ChangeView {
+        key: change.key.as_str(),
+        scope: change.scope,
+        before: &change.before,
+        after: &change.after,
+        operator: change.operator,
+        reason: &change.reason,
+        source: &change.source,
+        risk: change.risk.as_deref(),
+        takes_effect: change.takes_effect,
+    };
+    plan.changes.iter().map(view).collect()
+}
+
+fn already(plan: &Plan) -> Vec<AlreadyView<'_>> {
+    plan.already
+        .iter()
+        .map(|already| AlreadyView {
+            key: already.key.as_str(),
+            value: &already.value,
+            operator: already.operator,
+            wanted: &already.wanted,
+        })
+        .collect()
+}
+
+impl<'a> From<&'a Skip> for SkipView<'a> {
+    fn from(skip: &'a Skip) -> Self {
+        Self {
+            key: skip.key.as_str(),
+            operator: skip.operator,
+            wanted: &skip.wanted,
+            why: skip_word(&skip.why),
+            reason: skip_reason(&skip.why),
+            required: skip.required,
+        }
+    }
+}
+
+impl From<&Effect> for EffectView {
+    fn from(effect: &Effect) -> Self {
+        Self {
+            id: effect.id,
+            label: effect.label,
+            topic: effect.topic,
+            before: effect.before.into(),
+            after: effect.after.into(),
+        }
+    }
+}
+
+impl From<&ListenerEffect> for ListenerView {
+    fn from(effect: &ListenerEffect) -> Self {
+        Self {
+            address: effect.address.to_string(),
+            port: effect.port,
+            backlog: effect.backlog,
+            half_open_before: effect.before.half_open_capacity,
+            half_open_after: effect.after.half_open_capacity,
+            limited_by_before: effect.before.limited_by.name(),
+            limited_by_after: effect.after.limited_by.name(),
+            held_by_somaxconn: effect.held_by_somaxconn,
+        }
+    }
+}
+
+/// A stable word for a reason.
+fn skip_word(why: &SkipReason) -> &'static str {
+    match why {
+        SkipReason::OnlyInInitialNamespace => "only-in-initial-namespace",
+        SkipReason::Absent => "absent",
+        SkipReason::OtherKernel { .. } => "other-kernel",
+        SkipReason::Unreadable(_) => "unreadable",
+        SkipReason::ReadOnlyHere(_) => "read-only-here",
+        SkipReason::ValueRefused(_) => "value-refused",
+        SkipReason::ChangedSince(_) => "changed-since",
+    }
+}
+
+/// A reason in words.
+pub(super) fn skip_reason(why: &SkipReason) -> String {
+    match why {
+        SkipReason::OnlyInInitialNamespace => "only the initial network namespace has it".to_owned(),
+        SkipReason::Absent => "this kernel does not have it".to_owned(),
+        SkipReason::OtherKernel { since, until } => match (since, until) {
+            (Some(since), Some(until)) => format!("the rule is for Linux {since} to {until}"),
+            (Some(since), None) => format!("the rule is for Linux {since} and newer"),
+            (None, Some(until)) => format!("the rule is for Linux up to {until}"),
+            (None, None) => "the rule is for other kernels".to_owned(),
+        },
+        SkipReason::Unreadable(reason) => format!("it cannot be read: {reason}"),
+        SkipReason::ReadOnlyHere(value) => {
+            format!("it is {value} and can only be set in the initial network namespace")
+        }
+        SkipReason::ValueRefused(reason) => reason.clone(),
+        SkipReason::ChangedSince(value) => format!("somebody else set it to {value} since; --force restores it too"),
+    }
+}
+
+/// A plan as text of at most `width` columns.
+#[must_use]
+pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
+    let mut text = heading(plan, width);
+    text.push_str(&rows(plan, width, ascii));
+    for skip in &plan.skipped {
+        let word = if skip.required { "required, and left out" } else { "left out" };
+        let reason = format!("{word}: {}", skip_reason(&skip.why));
+        text.push_str(&hanging("      ", &format!("{} {reason}", skip.key), width));
+    }
+    text.push_str(&effects(plan, width, ascii));
+    text.push_str(&costs(plan, width));
+    if !plan.notes.is_empty() {
+        text.push_str("\nWhat no sysctl can do\n");
+        for note in &plan.notes {
+            text.push_str(&hanging("  - ", note, width));
+        }
+    }
+    text
+}
+
+fn heading(plan: &Plan, width: usize) -> String {
+    let what = match plan.kind {
+        PlanKind::Apply => format!("Plan: apply {}", plan.profile),
+        PlanKind::Rollback(entry) => format!("Plan: roll back entry {entry} ({})", plan.profile),
+    };
+    let netns = match (&plan.netns_name, plan.netns) {
+        (Some(name), Some(inode)) => format!(" in network namespace {name} ({inode})"),
+        (Some(name), None) => format!(" in network namespace {name}"),
+        (None, Some(inode)) => format!(" in network namespace {inode}"),
+        (None, None) => " in a network namespace that could not be told".to_owned(),
+    };
+    let kernel =
+        plan.kernel.as_deref().map_or_else(|| "an unknown kernel".to_owned(), |release| format!("Linux {release}"));
+    let total = plan.changes.len() + plan.already.len() + plan.skipped.len();
+    let change = match plan.changes.len() {
+        0 => "nothing to change".to_owned(),
+        1 => format!("1 of {total} keys changes"),
+        many => format!("{many} of {total} keys change"),
+    };
+    let mut counts = vec![change];
+    if !plan.already.is_empty() {
+        counts.push(format!("{} already so", plan.already.len()));
+    }
+    if !plan.skipped.is_empty() {
+        counts.push(format!("{} left out", plan.skipped.len()));
+    }
+    let mut text = hanging("", &format!("{what}{netns}, {kernel}"), width);
+    text.push_str(&hanging("", &format!("{}. Nothing is written yet.", counts.join(", ")), width));
+    text.push('\n');
+    text
+}
+
+/// The table of keys: those that change first.
+fn rows(plan: &Plan, width: usize, ascii: bool) -> String {
+    let arrow = if ascii { "->" } else { "→" };
+    let mut rows = Vec::new();
+    for change in &plan.changes {
+        let when = change.takes_effect.map_or("not known", TakesEffect::text);
+        rows.push([
+            change.key.to_string(),
+            change.before.clone(),
+            arrow.to_owned(),
+            change.after.clone(),
+            change.operator.to_string(),
+            when.to_owned(),
+        ]);
+    }
+    for already in &plan.already {
+        rows.push([
+            already.key.to_string(),
+            already.value.clone(),
+            "=".to_owned(),
+            already.value.clone(),
+            format!("{} {}", already.operator, already.wanted),
+            "already so".to_owned(),
+        ]);
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = ["key", "now", "", "then", "rule", "takes effect"];
+    let align = [Align::Left, Align::Right, Align::Left, Align::Right, Align::Left, Align::Left];
+    render_table(&head, &align, &rows, width)
+}
+
+/// What the plan does, in the terms of the model.
+fn effects(plan: &Plan, width: usize, ascii: bool) -> String {
+    let arrow = if ascii { "->" } else { "→" };
+    if plan.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("\nWhat it does\n");
+    for effect in &plan.effects {
+        let (before, after) = (render_answer(effect.before, ascii), render_answer(effect.after, ascii));
+        text.push_str(&hanging("  ", &format!("{} {after} (now {before})", effect.label), width));
+    }
+    for listener in plan.listeners.iter().take(LISTENERS_SHOWN) {
+        text.push_str(&hanging("  ", &listener_sentence(listener, arrow), width));
+    }
+    if let Some(more) = plan.listeners.len().checked_sub(LISTENERS_SHOWN).filter(|more| *more > 0) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  and {more} more listeners (--json lists all)");
+    }
+    if plan.effects.is_empty() && plan.listeners.is_empty() {
+        text.push_str("  nothing that the model can put a figure on\n");
+    }
+    text
+}
+
+fn listener_sentence(effect: &ListenerEffect, arrow: &str) -> String {
+    let name = match effect.address {
+        std::net::IpAddr::V4(address) => format!("{address}:{}", effect.port),
+        std::net::IpAddr::V6(address) => format!("[{address}]:{}", effect.port),
+    };
+    let (before, after) = (effect.before.half_open_capacity, effect.after.half_open_capacity);
+    let capacity = if before == after {
+        format!("listener {name} holds {before} half-open entries as now")
+    } else {
+        format!("listener {name} holds {before} {arrow} {after} half-open entries")
+    };
+    if effect.held_by_somaxconn {
+        format!("{capacity}; its backlog is cut at somaxconn, so restart its service to let it ask for more")
+    } else {
+        capacity
+    }
+}
+
+/// The risks, and how to get back.
+fn costs(plan: &Plan, width: usize) -> String {
+    if plan.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("\nWhat it costs\n");
+    for change in &plan.changes {
+        if let Some(risk) = &change.risk {
+            text.push_str(&hanging("  ! ", &format!("{}: {risk}", change.key.leaf()), width));
+        }
+    }
+    let undo = match plan.kind {
+        PlanKind::Apply => {
+            "undo: tcpctl rollback; the values of now are kept in the journal. Nothing here outlives a reboot."
+        }
+        PlanKind::Rollback(_) => "undo: apply the profile again",
+    };
+    text.push_str(&hanging("  ", undo, width));
+    text
+}

@@ -1,0 +1,179 @@
+//! `tcpctl status` as one screen of text.
+
+use core::fmt::Write;
+
+use super::counters::CounterView;
+use super::figure;
+use super::listeners::{ListenerView, QueueView, plain, processes, render_gaps, use_of};
+use super::prose::hanging;
+use super::status::{LimitView, StatusView};
+
+/// How many listeners the screen shows; `tcpctl listeners` shows all.
+const LISTENERS_SHOWN: usize = 3;
+/// States that come after SYN-RECV and TIME-WAIT, three to a line.
+const OTHER_STATES: [&str; 9] =
+    ["ESTAB", "SYN-SENT", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "LAST-ACK", "CLOSING", "CLOSE", "LISTEN"];
+
+/// Renders the screen. With `ascii` nothing outside ASCII is in it but names that the host gave.
+#[must_use]
+pub fn render_status(status: &StatusView, width: usize, ascii: bool) -> String {
+    let mut text = String::new();
+    render_header(status, width, &mut text);
+    for headline in &status.headlines {
+        text.push_str(&hanging("! ", headline, width));
+    }
+    render_states(status, width, &mut text);
+    render_limits(status, &mut text);
+    render_counters(status, width, &mut text);
+    render_seconds(status, width, &mut text);
+    render_gaps(&status.gaps, width, &mut text);
+    if ascii { plain(&text) } else { text }
+}
+
+fn render_header(status: &StatusView, width: usize, text: &mut String) {
+    let kernel = &status.kernel;
+    let mut parts = vec![status.hostname.clone().unwrap_or_else(|| "host ?".to_owned())];
+    parts.push(kernel.version.map_or_else(|| "Linux ?".to_owned(), |version| format!("Linux {version}")));
+    parts.push(kernel.hz.map_or_else(|| "HZ ?".to_owned(), |hz| format!("HZ {hz}")));
+    let inode = status.netns.inode.map_or_else(|| "?".to_owned(), |inode| inode.to_string());
+    parts.push(match (&status.netns.name, status.netns.initial) {
+        (Some(name), _) => format!("netns {name} ({inode})"),
+        (None, Some(true)) => format!("netns {inode} (initial)"),
+        (None, _) => format!("netns {inode}"),
+    });
+    parts.push(time(status.taken_unix_ms));
+    // Joined parts stay together when the line is broken.
+    text.push_str(&hanging("", &parts.join(" · "), width));
+}
+
+fn time(unix_ms: u64) -> String {
+    let stamp = i64::try_from(unix_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    stamp.map_or_else(|| "time ?".to_owned(), |stamp| stamp.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+fn render_states(status: &StatusView, width: usize, text: &mut String) {
+    text.push_str("\nStates\n");
+    let Some(states) = &status.states else {
+        text.push_str("  ? sockets could not be read\n");
+        return;
+    };
+    let count = |name: &str| states.get(name).copied().unwrap_or(0);
+    for (name, note) in [("SYN-RECV", syn_recv_note(status)), ("TIME-WAIT", time_wait_note(status))] {
+        text.push_str(&hanging(&format!("  {name:<11}{:>9}   ", count(name)), &note, width));
+    }
+    for line in OTHER_STATES.chunks(3) {
+        let cells: Vec<String> = line.iter().map(|name| format!("{name:<11}{:>9}", count(name))).collect();
+        let _ = writeln!(text, "  {}", cells.join("   "));
+    }
+}
+
+/// Where the half-open entries are.
+fn syn_recv_note(status: &StatusView) -> String {
+    let fullest = status.listeners.iter().flatten().max_by_key(|one| one.syn_queue.use_milli());
+    match fullest {
+        Some(one) if one.syn_queue.now != Some(0) => {
+            let at_most = if one.shares_port > 1 { "≤" } else { "" };
+            format!("fullest SYN queue {at_most}{} on {}", of_capacity(&one.syn_queue), one.local)
+        }
+        _ => "half-open; every SYN queue is empty".to_owned(),
+    }
+}
+
+fn time_wait_note(status: &StatusView) -> String {
+    let limit = status.limits.iter().find(|limit| limit.id == "time-wait").and_then(|limit| limit.limit);
+    limit.map_or_else(|| "limit ?".to_owned(), |limit| format!("of {limit} (tcp_max_tw_buckets)"))
+}
+
+fn of_capacity(queue: &QueueView) -> String {
+    let shown = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+    format!("{}/{}", shown(queue.now), shown(queue.capacity))
+}
+
+fn render_limits(status: &StatusView, text: &mut String) {
+    let _ = writeln!(text, "\n{:<40}{:>11}{:>13}{:>7}", "Against limits", "now", "limit", "use");
+    render_queues(status.listeners.as_deref(), text);
+    for limit in &status.limits {
+        // A limit that only the initial namespace has, and a figure of the whole host: nothing of this namespace.
+        if limit.of_host && limit.limit.is_none() {
+            continue;
+        }
+        limit_line(&limit.label, limit.now, limit.limit, &limit_use(limit), text);
+    }
+}
+
+fn limit_use(limit: &LimitView) -> String {
+    limit.now.zip(limit.limit).map_or_else(|| "?".to_owned(), |(now, limit)| figure::share(now, limit))
+}
+
+fn limit_line(label: &str, now: Option<u64>, limit: Option<u64>, usage: &str, text: &mut String) {
+    let shown = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+    let _ = writeln!(text, "  {label:<38}{:>11}{:>13}{usage:>7}", shown(now), shown(limit));
+}
+
+/// The queues that hold something, the fullest first.
+fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
+    let Some(listeners) = listeners else { return };
+    let mut used: Vec<(&'static str, &ListenerView, &QueueView)> = listeners
+        .iter()
+        .flat_map(|one| [("accept queue", one, &one.accept_queue), ("SYN queue", one, &one.syn_queue)])
+        .filter(|(_, _, queue)| queue.now.is_some_and(|now| now > 0))
+        .collect();
+    if used.is_empty() {
+        let _ = writeln!(text, "  queues of {} listeners{:>24}", listeners.len(), "all empty");
+        return;
+    }
+    used.sort_by_key(|(_, _, queue)| core::cmp::Reverse(queue.use_milli()));
+    for (kind, one, queue) in used.iter().take(LISTENERS_SHOWN) {
+        let label = format!("{kind} {} {}", one.local, processes(&one.processes));
+        let full = if queue.is_full() { "full".to_owned() } else { use_of(queue) };
+        limit_line(&label, queue.now, queue.capacity, &full, text);
+    }
+    if let Some(more @ 1..) = used.len().checked_sub(LISTENERS_SHOWN) {
+        let _ = writeln!(text, "  … {more} more in `tcpctl listeners`");
+    }
+}
+
+fn render_counters(status: &StatusView, width: usize, text: &mut String) {
+    match status.window_ms {
+        Some(ms) => {
+            let _ = writeln!(text, "\nRates over {}", figure::duration(ms.saturating_mul(1_000)));
+        }
+        None if status.netns.initial == Some(true) => text.push_str("\nTotals since boot (rates: --watch 1s)\n"),
+        None => text.push_str("\nTotals since the namespace was made (rates: --watch 1s)\n"),
+    }
+    let figure_of = |counter: &CounterView| match status.window_ms {
+        Some(_) => counter.milli_per_s.map(|rate| (rate > 0, figure::rate(rate))),
+        None => counter.total.map(|total| (total > 0, total.to_string())),
+    };
+    let (mut zero, mut unknown) = (Vec::new(), Vec::new());
+    for counter in &status.counters {
+        match figure_of(counter) {
+            Some((true, shown)) => {
+                let mark = if counter.loss { '!' } else { ' ' };
+                let _ = writeln!(text, "{mark} {:<51}{shown:>9}  {}", counter.label, counter.name);
+            }
+            Some((false, _)) => zero.push(counter.name),
+            None => unknown.push(counter.name),
+        }
+    }
+    for (lead, names) in [("  zero: ", zero), ("  ?     ", unknown)] {
+        if !names.is_empty() {
+            text.push_str(&hanging(lead, &names.join(" "), width));
+        }
+    }
+}
+
+fn render_seconds(status: &StatusView, width: usize, text: &mut String) {
+    text.push_str("\nWhat the settings mean here\n");
+    let Some(seconds) = &status.seconds else {
+        text.push_str("  ? the kernel version is unknown, and with it the rules that hold\n");
+        return;
+    };
+    for one in seconds {
+        let sentence = format!("{} {}", one.label, figure::answer(one.answer));
+        text.push_str(&hanging("  ", &sentence, width));
+    }
+    if status.kernel.hz.is_none() {
+        text.push_str("  (HZ is unknown: the latest times cover every common rate)\n");
+    }
+}

@@ -1,0 +1,132 @@
+//! Links and addresses of the calling thread's network namespace, by rtnetlink.
+//!
+//! Only what the laboratory needs, for devices that it made itself: two message types with an acknowledgement
+//! each.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+
+/// Message types and flags of `include/uapi/linux/{netlink,rtnetlink}.h`.
+const RTM_NEWLINK: u16 = 16;
+const RTM_NEWADDR: u16 = 20;
+const NLM_F_REQUEST: u16 = 0x1;
+const NLM_F_ACK: u16 = 0x4;
+const NLM_F_EXCL: u16 = 0x200;
+const NLM_F_CREATE: u16 = 0x400;
+const NLMSG_ERROR: u16 = 2;
+const IFF_UP: u32 = 1;
+const IFLA_MTU: u16 = 4;
+const IFLA_TXQLEN: u16 = 13;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_FLAGS: u16 = 8;
+/// Addresses can be used at once, without looking for duplicates.
+const IFA_F_NODAD: u32 = 0x02;
+const RT_SCOPE_UNIVERSE: u8 = 0;
+/// The loopback device is made first in every namespace (`LOOPBACK_IFINDEX`).
+const LOOPBACK_INDEX: u32 = 1;
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A socket for requests to the namespace of the thread that opened it.
+pub struct RouteSocket {
+    socket: Socket,
+    sequence: u32,
+}
+
+impl RouteSocket {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_TIMEOUT))?;
+        Ok(Self { socket, sequence: 0 })
+    }
+
+    /// Sets the loopback device up, which gives it 127.0.0.1 and ::1.
+    ///
+    /// # Errors
+    /// The kernel's answer, `EPERM` without `CAP_NET_ADMIN` in the namespace.
+    pub fn raise_loopback(&mut self) -> io::Result<()> {
+        self.request(RTM_NEWLINK, 0, &link_header(LOOPBACK_INDEX))
+    }
+
+    /// Sets a device up with this MTU and transmit queue length.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn raise_link(&mut self, index: u32, mtu: u32, queue_length: u32) -> io::Result<()> {
+        let mut body = link_header(index);
+        push_attribute(&mut body, IFLA_MTU, &mtu.to_ne_bytes());
+        push_attribute(&mut body, IFLA_TXQLEN, &queue_length.to_ne_bytes());
+        self.request(RTM_NEWLINK, 0, &body)
+    }
+
+    /// Gives a device an address.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn add_address(&mut self, index: u32, address: IpAddr, prefix: u8) -> io::Result<()> {
+        let (family, octets) = family_and_octets(address);
+        let mut body = vec![family, prefix, 0, RT_SCOPE_UNIVERSE];
+        body.extend(index.to_ne_bytes());
+        push_attribute(&mut body, IFA_LOCAL, &octets);
+        push_attribute(&mut body, IFA_ADDRESS, &octets);
+        push_attribute(&mut body, IFA_FLAGS, &IFA_F_NODAD.to_ne_bytes());
+        self.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body)
+    }
+
+    /// Sends one request and waits for its acknowledgement.
+    fn request(&mut self, kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
+        self.sequence += 1;
+        let length = u32::try_from(16 + body.len()).map_err(io::Error::other)?;
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend((NLM_F_REQUEST | NLM_F_ACK | flags).to_ne_bytes());
+        bytes.extend(self.sequence.to_ne_bytes());
+        bytes.extend(0_u32.to_ne_bytes()); // nlmsg_pid
+        bytes.extend(body);
+        self.socket.send_to(&bytes, &SocketAddr::new(0, 0), 0)?;
+        let (answer, _) = self.socket.recv_from_full()?;
+        let kind = answer.get(4..).and_then(|rest| rest.first_chunk::<2>()).map(|kind| u16::from_ne_bytes(*kind));
+        let code = answer.get(16..).and_then(|rest| rest.first_chunk::<4>()).map(|code| i32::from_ne_bytes(*code));
+        match (kind, code) {
+            (Some(NLMSG_ERROR), Some(0)) => Ok(()),
+            (Some(NLMSG_ERROR), Some(code)) => Err(io::Error::from_raw_os_error(code.saturating_neg())),
+            _ => Err(io::Error::other("the kernel's answer to an rtnetlink request cannot be understood")),
+        }
+    }
+}
+
+/// `struct ifinfomsg` that sets a device up.
+fn link_header(index: u32) -> Vec<u8> {
+    let mut body = vec![0, 0, 0, 0]; // family, padding, type
+    body.extend(index.to_ne_bytes());
+    body.extend(IFF_UP.to_ne_bytes()); // ifi_flags
+    body.extend(IFF_UP.to_ne_bytes()); // ifi_change
+    body
+}
+
+fn family_and_octets(address: IpAddr) -> (u8, Vec<u8>) {
+    let (family, octets) = match address {
+        IpAddr::V4(v4) => (libc::AF_INET, v4.octets().to_vec()),
+        IpAddr::V6(v6) => (libc::AF_INET6, v6.octets().to_vec()),
+    };
+    (u8::try_from(family).unwrap_or(0), octets)
+}
+
+/// `struct rtattr` with its payload, padded to four bytes.
+fn push_attribute(body: &mut Vec<u8>, kind: u16, payload: &[u8]) {
+    let length = u16::try_from(4 + payload.len()).unwrap_or(u16::MAX);
+    body.extend(length.to_ne_bytes());
+    body.extend(kind.to_ne_bytes());
+    body.extend(payload);
+    body.resize(body.len().next_multiple_of(4), 0);
+}

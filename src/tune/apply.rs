@@ -1,0 +1,319 @@
+//! Carrying out a plan: journal first, read back, undo in reverse.
+
+use super::journal::{Action, JournalEntry, JournalKey, JournalOutcome, JournalStep, SCHEMA_VERSION, StepKind};
+use super::state_dir::{JournalError, JournalWriter, StateDir};
+use super::{Plan, PlanKind, SysctlStore};
+use crate::catalog::normalize_value;
+use crate::sys::{NamespaceError, SysctlError};
+use crate::units::SysctlKey;
+
+/// Who applies, where and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplyFrom {
+    /// Milliseconds since 1970-01-01 UTC.
+    pub now_unix_ms: u64,
+    /// Effective user id.
+    pub uid: u32,
+    /// The boot (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: String,
+    /// Inode of the network namespace that the store writes to.
+    pub netns: u64,
+}
+
+/// What was done, key by key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The journal's entry; nothing when there was nothing to write.
+    pub entry: Option<u64>,
+    /// Where the plan came from.
+    pub kind: PlanKind,
+    /// The profile.
+    pub profile: String,
+    /// What was written and held, in the order of writing.
+    pub written: Vec<Written>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// One key that was written and read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The key.
+    pub key: SysctlKey,
+    /// The value from before.
+    pub before: String,
+    /// The value that was written.
+    pub wrote: String,
+    /// The value that was read afterwards.
+    pub read_back: String,
+}
+
+/// How carrying out a plan ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was nothing to write.
+    Nothing,
+    /// Every key was written and holds the value.
+    Applied,
+    /// A key failed, and what had been written was put back in reverse order.
+    Undone {
+        /// The key that failed.
+        key: SysctlKey,
+        /// Why.
+        why: String,
+        /// Whether this process was not allowed to write it.
+        denied: bool,
+        /// What was put back, or could not be.
+        undone: Vec<Undone>,
+    },
+}
+
+/// One key that was put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undone {
+    /// The key.
+    pub key: SysctlKey,
+    /// The value it was to have again.
+    pub before: String,
+    /// Why that failed, if it did.
+    pub failure: Option<String>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// A key holds another value than when the plan was made.
+    #[error(
+        "{key} is `{present}` now and was `{planned}` when the plan was made: somebody else changed it meanwhile; \
+         nothing was written; make a new plan"
+    )]
+    Stale {
+        /// The key.
+        key: SysctlKey,
+        /// Its value in the plan.
+        planned: String,
+        /// Its value now.
+        present: String,
+    },
+    /// The plan was made for another network namespace.
+    #[error("the plan is for network namespace {planned}, this is {present}; nothing was written")]
+    OtherNamespace {
+        /// The plan's.
+        planned: u64,
+        /// The one that would be written to.
+        present: u64,
+    },
+    /// The plan leaves out a key that the profile requires.
+    #[error("the profile requires {key}, which cannot be set here; nothing was written")]
+    RequiredKey {
+        /// The key.
+        key: SysctlKey,
+    },
+    /// A key could not be read again, or may not be written.
+    #[error("cannot set {key}: {error}; nothing was written")]
+    Sysctl {
+        /// The key.
+        key: SysctlKey,
+        /// The kernel's answer.
+        error: SysctlError,
+    },
+    /// Which boot or which namespace this is cannot be told, so that a journal could not be trusted later.
+    #[error("cannot tell {what}: {reason}; nothing was written")]
+    Unidentified {
+        /// What cannot be told.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The network namespace cannot be entered.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    /// The journal could not be written; without it nothing is.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl ApplyError {
+    /// Whether rights are missing.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Sysctl { error, .. } => matches!(error, SysctlError::Denied { .. }),
+            Self::Journal(error) => error.is_denied(),
+            Self::Namespace(error) => matches!(error, NamespaceError::Denied { .. }),
+            _ => false,
+        }
+    }
+}
+
+/// Whether every key of a plan may be written by this process; nothing is written.
+///
+/// # Errors
+/// The first key that cannot be written.
+pub fn check_permission(plan: &Plan, store: &dyn SysctlStore) -> Result<(), ApplyError> {
+    for change in &plan.changes {
+        store.check_writable(&change.key).map_err(|error| ApplyError::Sysctl { key: change.key.clone(), error })?;
+    }
+    Ok(())
+}
+
+/// Carries out a plan.
+///
+/// The order: check the rights, take the lock, read every key again, write the journal and wait for the disk, then
+/// write each key and read it back. When a key fails, everything written is put back in reverse order, and the
+/// receipt says so.
+///
+/// # Errors
+/// Whatever is found before the first write; then nothing was written, and no entry is left in the journal.
+pub fn apply_plan(
+    plan: &Plan,
+    store: &dyn SysctlStore,
+    state_dir: &StateDir,
+    from: &ApplyFrom,
+) -> Result<Receipt, ApplyError> {
+    let receipt =
+        |entry, written, outcome| Receipt { entry, kind: plan.kind, profile: plan.profile.clone(), written, outcome };
+    if let Some(planned) = plan.netns.filter(|planned| *planned != from.netns) {
+        return Err(ApplyError::OtherNamespace { planned, present: from.netns });
+    }
+    if let Some(skip) = plan.unmet().next() {
+        return Err(ApplyError::RequiredKey { key: skip.key.clone() });
+    }
+    if plan.is_empty() {
+        return Ok(receipt(None, Vec::new(), Outcome::Nothing));
+    }
+    check_permission(plan, store)?;
+    let locked = state_dir.lock()?;
+    let keys = read_originals(plan, store)?;
+    let mut journal = locked.begin(new_entry(plan, keys.clone(), from))?;
+    let entry = Some(journal.id());
+    let mut written = Vec::new();
+    for key in &keys {
+        match write_key(key, store, &mut journal) {
+            Ok(done) => written.push(done),
+            Err(failure) => {
+                let undone = undo(key, &written, store, &mut journal);
+                let held = undone.iter().all(|undone| undone.failure.is_none());
+                let outcome = if held { JournalOutcome::Undone } else { JournalOutcome::UndoFailed };
+                // The values are what counts now; a journal without an outcome can still be rolled back.
+                let _ = journal.finish(outcome);
+                let (why, denied) = (failure.why, failure.denied);
+                return Ok(receipt(entry, written, Outcome::Undone { key: key.key.clone(), why, denied, undone }));
+            }
+        }
+    }
+    // Everything holds. If the disk fails here, the entry has no outcome and still stands, which is true.
+    let _ = journal.finish(JournalOutcome::Applied);
+    Ok(receipt(entry, written, Outcome::Applied))
+}
+
+/// Reads every key again under the lock; a value that is not the plan's makes the plan stale.
+fn read_originals(plan: &Plan, store: &dyn SysctlStore) -> Result<Vec<JournalKey>, ApplyError> {
+    let mut keys = Vec::new();
+    for change in &plan.changes {
+        let key = change.key.clone();
+        let present = store.read(&key).map_err(|error| ApplyError::Sysctl { key: key.clone(), error })?;
+        let before = normalize_value(&present);
+        if before != normalize_value(&change.before) {
+            return Err(ApplyError::Stale { key, planned: change.before.clone(), present: before });
+        }
+        keys.push(JournalKey { key, before, after: change.after.clone() });
+    }
+    Ok(keys)
+}
+
+fn new_entry(plan: &Plan, keys: Vec<JournalKey>, from: &ApplyFrom) -> JournalEntry {
+    JournalEntry {
+        schema: SCHEMA_VERSION,
+        id: 0,
+        action: match plan.kind {
+            PlanKind::Apply => Action::Apply,
+            PlanKind::Rollback(of) => Action::Rollback(of),
+        },
+        profile: plan.profile.clone(),
+        started_unix_ms: from.now_unix_ms,
+        uid: from.uid,
+        boot_id: from.boot_id.clone(),
+        netns: from.netns,
+        netns_name: plan.netns_name.clone(),
+        kernel: plan.kernel.clone(),
+        keys,
+        steps: Vec::new(),
+        outcome: None,
+    }
+}
+
+/// Why a key does not hold its value.
+struct Failure {
+    why: String,
+    denied: bool,
+}
+
+impl From<SysctlError> for Failure {
+    fn from(error: SysctlError) -> Self {
+        Self { why: error.to_string(), denied: matches!(error, SysctlError::Denied { .. }) }
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        Self { why: error.to_string(), denied: false }
+    }
+}
+
+/// Writes one key and reads it back, each with its step in the journal.
+fn write_key(key: &JournalKey, store: &dyn SysctlStore, journal: &mut JournalWriter<'_>) -> Result<Written, Failure> {
+    let step = |step| JournalStep { key: key.key.clone(), step };
+    journal.step(step(StepKind::Writing))?;
+    let attempt = store.write(&key.key, &key.after).map_err(Failure::from).and_then(|()| {
+        let read_back = normalize_value(&store.read(&key.key)?);
+        if read_back == normalize_value(&key.after) {
+            Ok(read_back)
+        } else {
+            let why = format!("the kernel took `{}` and holds `{read_back}`", key.after);
+            Err(Failure { why, denied: false })
+        }
+    });
+    match attempt {
+        Ok(read_back) => {
+            journal.step(step(StepKind::Written(read_back.clone())))?;
+            let (before, wrote) = (key.before.clone(), key.after.clone());
+            Ok(Written { key: key.key.clone(), before, wrote, read_back })
+        }
+        Err(failure) => {
+            // The failure itself is what must be told, not that the journal could not take it.
+            let _ = journal.step(step(StepKind::Failed(failure.why.clone())));
+            Err(failure)
+        }
+    }
+}
+
+/// Puts back the key that failed, should it have changed, and then what was written before it, last first.
+fn undo(
+    failed: &JournalKey,
+    written: &[Written],
+    store: &dyn SysctlStore,
+    journal: &mut JournalWriter<'_>,
+) -> Vec<Undone> {
+    let mut keys: Vec<(&SysctlKey, &str)> = Vec::new();
+    let unchanged = store.read(&failed.key).is_ok_and(|present| normalize_value(&present) == failed.before);
+    if !unchanged {
+        keys.push((&failed.key, &failed.before));
+    }
+    keys.extend(written.iter().rev().map(|written| (&written.key, written.before.as_str())));
+    keys.into_iter()
+        .map(|(key, before)| {
+            let failure = put_back(key, before, store).err();
+            let step = failure.clone().map_or(StepKind::Undone, StepKind::UndoFailed);
+            // Putting values back goes on even when the journal cannot be written any more.
+            let _ = journal.step(JournalStep { key: key.clone(), step });
+            Undone { key: key.clone(), before: before.to_owned(), failure }
+        })
+        .collect()
+}
+
+fn put_back(key: &SysctlKey, before: &str, store: &dyn SysctlStore) -> Result<(), String> {
+    store.write(key, before).map_err(|error| error.to_string())?;
+    let present = normalize_value(&store.read(key).map_err(|error| error.to_string())?);
+    if present == before { Ok(()) } else { Err(format!("it holds `{present}` after writing `{before}`")) }
+}

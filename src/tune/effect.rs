@@ -1,0 +1,114 @@
+//! What changes do, in the terms of the model.
+
+use std::net::IpAddr;
+
+use super::Change;
+use crate::model::{Answer, Host, QueueLimits, Settings, consequences, queue_limits};
+use crate::snapshot::Snapshot;
+use crate::units::{KernelVersion, SysctlValues};
+
+/// An answer of the model that differs before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// Stable id of the consequence.
+    pub id: &'static str,
+    /// What it says, as the subject of a sentence.
+    pub label: &'static str,
+    /// Two or three words for a table column.
+    pub short: &'static str,
+    /// The topic of `explain` that has more.
+    pub topic: &'static str,
+    /// The answer with the values as they are.
+    pub before: Answer,
+    /// The answer with the values as they would be.
+    pub after: Answer,
+}
+
+/// What the changes do to the queues of one listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerEffect {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port.
+    pub port: u16,
+    /// Its backlog: what the application asked for, cut to somaxconn when it called listen().
+    pub backlog: u32,
+    /// The limits with the values as they are.
+    pub before: QueueLimits,
+    /// The limits with the values as they would be, for the socket as it is open now.
+    pub after: QueueLimits,
+    /// Whether its backlog is the present somaxconn, so that a higher one may give it longer queues, but only once
+    /// the application calls listen() again.
+    pub held_by_somaxconn: bool,
+}
+
+/// Values as they are and as they would be.
+struct Both {
+    version: KernelVersion,
+    before: SysctlValues,
+    after: SysctlValues,
+}
+
+impl Both {
+    /// Nothing when the kernel version is unknown, since the rules differ by version.
+    fn new(changes: &[Change], snapshot: &Snapshot) -> Option<Self> {
+        let before: SysctlValues = snapshot.sysctls.values();
+        let mut after = before.clone();
+        after.extend(changes.iter().map(|change| (change.key.clone(), change.after.clone())));
+        Some(Self { version: snapshot.kernel.version?, before, after })
+    }
+}
+
+/// The answers of the model that the changes alter, in the order of its table.
+///
+/// Nothing when the kernel version is unknown, since the rules differ by version.
+#[must_use]
+pub fn plan_effects(changes: &[Change], snapshot: &Snapshot) -> Vec<Effect> {
+    let Some(values) = Both::new(changes, snapshot) else { return Vec::new() };
+    let host = Host { version: values.version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
+    let answers = |values: &SysctlValues| consequences(&Settings::from_values(values), &host);
+    answers(&values.before)
+        .into_iter()
+        .zip(answers(&values.after))
+        .filter(|((_, before), (_, after))| before != after)
+        .map(|((consequence, before), (_, after))| Effect {
+            id: consequence.id,
+            label: consequence.label,
+            short: consequence.short,
+            topic: consequence.topic,
+            before,
+            after,
+        })
+        .collect()
+}
+
+/// The listeners whose queues the changes make longer or shorter, now or at the next listen().
+///
+/// Listeners whose backlog could not be read are left out.
+#[must_use]
+pub fn plan_listener_effects(changes: &[Change], snapshot: &Snapshot) -> Vec<ListenerEffect> {
+    let (Some(values), Some(sockets)) = (Both::new(changes, snapshot), &snapshot.sockets) else { return Vec::new() };
+    let (before, after) = (Settings::from_values(&values.before), Settings::from_values(&values.after));
+    let raised = after.somaxconn > before.somaxconn;
+    sockets
+        .listeners
+        .iter()
+        .filter_map(|listener| {
+            let backlog = listener.backlog?;
+            // The socket keeps the backlog it got from listen(), whatever somaxconn is now.
+            let limits = |settings: &Settings| {
+                let settings = Settings { somaxconn: settings.somaxconn.max(backlog), ..settings.clone() };
+                queue_limits(backlog, &settings, values.version)
+            };
+            let effect = ListenerEffect {
+                address: listener.address,
+                port: listener.port,
+                backlog,
+                before: limits(&before),
+                after: limits(&after),
+                held_by_somaxconn: raised && backlog == before.somaxconn,
+            };
+            (effect.before != effect.after || effect.held_by_somaxconn).then_some(effect)
+        })
+        .collect()
+}

@@ -1,0 +1,100 @@
+//! The journal's records: enough to restore what was there, whenever the program stopped.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::SysctlKey;
+
+/// Version of the stored form; a reader refuses a newer one.
+pub(super) const SCHEMA_VERSION: u32 = 1;
+
+/// One apply or rollback, in a file of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalEntry {
+    /// Version of this form.
+    pub schema: u32,
+    /// Its number; later entries have greater ones.
+    pub id: u64,
+    /// What was done.
+    pub action: Action,
+    /// The profile; for a rollback, the one that had been applied.
+    pub profile: String,
+    /// When it began, milliseconds since 1970-01-01 UTC.
+    pub started_unix_ms: u64,
+    /// Effective user id of who did it.
+    pub uid: u32,
+    /// The boot it belongs to (`/proc/sys/kernel/random/boot_id`): sysctls do not outlive it.
+    pub boot_id: String,
+    /// Inode of the network namespace it belongs to.
+    pub netns: u64,
+    /// The name or path by which the namespace was asked for.
+    pub netns_name: Option<String>,
+    /// Release of the kernel.
+    pub kernel: Option<String>,
+    /// What was to be written, in this order.
+    pub keys: Vec<JournalKey>,
+    /// What was done, in this order.
+    pub steps: Vec<JournalStep>,
+    /// How it ended; nothing when the program stopped half way.
+    pub outcome: Option<JournalOutcome>,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is", content = "of")]
+pub enum Action {
+    /// A profile was applied.
+    Apply,
+    /// The values from before the entry with this number were restored.
+    Rollback(u64),
+}
+
+/// One sysctl of an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalKey {
+    /// The key.
+    pub key: SysctlKey,
+    /// The value read under the lock, before anything was written.
+    pub before: String,
+    /// The value to write.
+    pub after: String,
+}
+
+/// One thing that was about to be done or was done to a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalStep {
+    /// The key.
+    pub key: SysctlKey,
+    /// What.
+    pub step: StepKind,
+}
+
+/// Kinds of step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is", content = "detail")]
+pub enum StepKind {
+    /// The next thing is to write it.
+    Writing,
+    /// It was written; what was read back.
+    Written(String),
+    /// It was not written or did not hold; why.
+    Failed(String),
+    /// The value from before was put back.
+    Undone,
+    /// Putting the value from before back failed; why.
+    UndoFailed(String),
+}
+
+/// How an entry ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JournalOutcome {
+    /// Every key was written and read back.
+    Applied,
+    /// A key failed, and everything was put back.
+    Undone,
+    /// A key failed, and not everything could be put back.
+    UndoFailed,
+}

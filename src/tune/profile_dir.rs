@@ -1,0 +1,51 @@
+//! The administrator's profiles.
+
+use std::path::Path;
+
+use super::Profiles;
+use crate::sys::read_text;
+
+/// Every profile, and the files that could not be read.
+#[derive(Clone, Debug)]
+pub struct ProfileFiles {
+    /// The profiles.
+    pub profiles: Profiles,
+    /// Name, file and reason of those that could not be read.
+    pub unreadable: Vec<(String, String, String)>,
+}
+
+/// Reads `*.toml` in a directory beside the built-in profiles. A directory that does not exist holds none.
+///
+/// # Errors
+/// Says why the directory cannot be listed.
+pub fn read_profiles(directory: &Path) -> Result<ProfileFiles, String> {
+    let mut files = ProfileFiles { profiles: Profiles::vendor(), unreadable: Vec::new() };
+    let failed = |error: std::io::Error| format!("cannot list the profiles in {}: {error}", directory.display());
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(files),
+        other => other.map_err(failed)?,
+    };
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.read(&path);
+        }
+    }
+    files.unreadable.sort();
+    Ok(files)
+}
+
+impl ProfileFiles {
+    /// Adds the profile that stands in a file, under the file's name without `.toml`; the name is returned.
+    ///
+    /// A file that cannot be read is noted in [`ProfileFiles::unreadable`].
+    pub fn read(&mut self, path: &Path) -> String {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let file = path.display().to_string();
+        match read_text(path) {
+            Ok(text) => self.profiles.add(name.clone(), file, text),
+            Err(error) => self.unreadable.push((name.clone(), file, error.reason)),
+        }
+        name
+    }
+}

@@ -1,0 +1,177 @@
+//! Restoring what was there before an apply: a plan made from the journal.
+
+use super::effect::{plan_effects, plan_listener_effects};
+use super::journal::{Action, JournalEntry, JournalKey, JournalOutcome};
+use super::{Already, Change, Operator, Plan, PlanKind, Skip, SkipReason};
+use crate::catalog::{self, normalize_value};
+use crate::snapshot::{Snapshot, SysctlReading};
+
+/// Why an entry cannot be rolled back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RollbackError {
+    /// Nothing that was applied still stands.
+    #[error("nothing to roll back: the journal has no apply that still stands")]
+    Nothing,
+    /// There is no such entry.
+    #[error("the journal has no entry {id}; `tcpctl history` lists what there is")]
+    NoSuchEntry {
+        /// The number asked for.
+        id: u64,
+    },
+    /// The entry is a rollback itself.
+    #[error("entry {id} is a rollback of entry {of}; to have the profile's values again, apply {profile}")]
+    IsRollback {
+        /// The entry.
+        id: u64,
+        /// What it rolled back.
+        of: u64,
+        /// The profile.
+        profile: String,
+    },
+    /// The entry failed and was undone at once.
+    #[error("entry {id} failed and was undone at once; there is nothing to restore")]
+    WasUndone {
+        /// The entry.
+        id: u64,
+    },
+    /// The host was rebooted since.
+    #[error(
+        "entry {id} is from before the last boot; sysctls start afresh at boot, so there is nothing of it to restore"
+    )]
+    OtherBoot {
+        /// The entry.
+        id: u64,
+    },
+    /// The entry is of another network namespace.
+    #[error("entry {id} was applied in network namespace {entry}{}; this is {here}; enter that one with -N", named(.name))]
+    OtherNamespace {
+        /// The entry.
+        id: u64,
+        /// Its namespace.
+        entry: u64,
+        /// The name by which that was asked for.
+        name: Option<String>,
+        /// This namespace.
+        here: u64,
+    },
+}
+
+fn named(name: &Option<String>) -> String {
+    name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default()
+}
+
+impl JournalEntry {
+    /// Whether its values are still those of the host as far as the journal knows: it was applied, or stopped half
+    /// way, and no later entry rolled it back.
+    #[must_use]
+    pub fn stands(&self, history: &[Self]) -> bool {
+        let applied = self.action == Action::Apply && self.outcome != Some(JournalOutcome::Undone);
+        let undone_later = history
+            .iter()
+            .any(|later| later.action == Action::Rollback(self.id) && later.outcome == Some(JournalOutcome::Applied));
+        applied && !undone_later
+    }
+}
+
+/// The entry to roll back: the one asked for, or the newest of this boot and namespace that still stands.
+///
+/// # Errors
+/// Says why there is none, or why the one asked for cannot be restored here.
+pub fn choose_entry<'a>(
+    history: &'a [JournalEntry],
+    asked: Option<u64>,
+    boot_id: &str,
+    netns: u64,
+) -> Result<&'a JournalEntry, RollbackError> {
+    let entry = match asked {
+        Some(id) => history.iter().find(|entry| entry.id == id).ok_or(RollbackError::NoSuchEntry { id })?,
+        None => {
+            let standing = || history.iter().rev().filter(|entry| entry.stands(history));
+            let here = |entry: &&JournalEntry| entry.boot_id == boot_id && entry.netns == netns;
+            let same_boot = |entry: &&JournalEntry| entry.boot_id == boot_id;
+            let found = standing().find(here).or_else(|| standing().find(same_boot));
+            found.or_else(|| standing().next()).ok_or(RollbackError::Nothing)?
+        }
+    };
+    let id = entry.id;
+    if let Action::Rollback(of) = entry.action {
+        return Err(RollbackError::IsRollback { id, of, profile: entry.profile.clone() });
+    }
+    if entry.outcome == Some(JournalOutcome::Undone) {
+        return Err(RollbackError::WasUndone { id });
+    }
+    if entry.boot_id != boot_id {
+        return Err(RollbackError::OtherBoot { id });
+    }
+    if entry.netns != netns {
+        let name = entry.netns_name.clone();
+        return Err(RollbackError::OtherNamespace { id, entry: entry.netns, name, here: netns });
+    }
+    Ok(entry)
+}
+
+/// What restoring the values from before an entry would change, the last key written first.
+///
+/// A key that holds neither the entry's value nor the one from before was changed by somebody else since; it is
+/// left alone unless `force`.
+#[must_use]
+pub fn plan_rollback(entry: &JournalEntry, snapshot: &Snapshot, force: bool) -> Plan {
+    let mut plan = Plan {
+        kind: PlanKind::Rollback(entry.id),
+        profile: entry.profile.clone(),
+        kernel: snapshot.kernel.release.clone(),
+        netns: snapshot.netns.inode,
+        netns_name: snapshot.netns.name.clone(),
+        changes: Vec::new(),
+        already: Vec::new(),
+        skipped: Vec::new(),
+        effects: Vec::new(),
+        listeners: Vec::new(),
+        notes: Vec::new(),
+    };
+    for key in entry.keys.iter().rev() {
+        let wanted = normalize_value(&key.before);
+        let skip =
+            |why| Skip { key: key.key.clone(), operator: Operator::Set, wanted: wanted.clone(), why, required: false };
+        let present = match snapshot.sysctls.readings.get(&key.key) {
+            Some(SysctlReading::Value(value)) => normalize_value(value),
+            Some(SysctlReading::Absent) => {
+                plan.skipped.push(skip(SkipReason::Absent));
+                continue;
+            }
+            Some(SysctlReading::Unreadable(reason)) => {
+                plan.skipped.push(skip(SkipReason::Unreadable(reason.clone())));
+                continue;
+            }
+            None => {
+                plan.skipped.push(skip(SkipReason::Unreadable("it was not asked for".to_owned())));
+                continue;
+            }
+        };
+        if present == wanted {
+            plan.already.push(Already { key: key.key.clone(), value: present, operator: Operator::Set, wanted });
+        } else if present == normalize_value(&key.after) || force {
+            plan.changes.push(restoring(entry, key, present, snapshot));
+        } else {
+            plan.skipped.push(skip(SkipReason::ChangedSince(present)));
+        }
+    }
+    plan.effects = plan_effects(&plan.changes, snapshot);
+    plan.listeners = plan_listener_effects(&plan.changes, snapshot);
+    plan
+}
+
+fn restoring(entry: &JournalEntry, key: &JournalKey, present: String, snapshot: &Snapshot) -> Change {
+    let parameter = catalog::find(key.key.as_str());
+    Change {
+        key: key.key.clone(),
+        scope: parameter.and_then(|row| snapshot.kernel.version.map(|version| row.scope(version))),
+        before: present,
+        after: normalize_value(&key.before),
+        operator: Operator::Set,
+        reason: format!("the value from before {} was applied", entry.profile),
+        source: format!("journal entry {}", entry.id),
+        risk: None,
+        takes_effect: parameter.map(|row| row.takes_effect),
+    }
+}

@@ -1,0 +1,109 @@
+//! The host to change: which namespace, by which `/proc`, with which journal.
+
+use std::path::{Path, PathBuf};
+
+use super::apply::{ApplyError, ApplyFrom, Receipt, apply_plan, check_permission};
+use super::{Plan, StateDir};
+use crate::sys::{Namespace, ProcRoot, SysctlFiles, effective_uid, unix_ms};
+use crate::units::SysctlKey;
+
+/// Where plans are carried out. The command line and the screens go through here and nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The proc file system, normally `/proc`.
+    proc_root: PathBuf,
+    /// The network namespace by name, process id or path; the caller's own if not given.
+    netns: Option<String>,
+    /// Where the journal is.
+    state_dir: StateDir,
+}
+
+/// Which boot and which network namespace this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The boot (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: String,
+    /// Inode of the network namespace.
+    pub netns: u64,
+}
+
+impl Target {
+    /// The namespace `netns` (the caller's own if not given) by the proc file system at `proc_root`.
+    #[must_use]
+    pub fn new(proc_root: &Path, netns: Option<&str>, state_dir: &Path) -> Self {
+        let netns = netns.map(str::to_owned);
+        Self { proc_root: proc_root.to_owned(), netns, state_dir: StateDir::new(state_dir) }
+    }
+
+    /// The journal's directory.
+    #[must_use]
+    pub fn state_dir(&self) -> &StateDir {
+        &self.state_dir
+    }
+
+    /// Which boot and which network namespace this is.
+    ///
+    /// # Errors
+    /// When the namespace cannot be entered, or one of the two cannot be told.
+    pub fn place(&self) -> Result<Place, ApplyError> {
+        self.inside(|| self.own_place())
+    }
+
+    /// Whether every key of a plan may be written by this process; nothing is written.
+    ///
+    /// # Errors
+    /// The first key that cannot be written.
+    pub fn check_permission(&self, plan: &Plan) -> Result<(), ApplyError> {
+        self.inside(|| check_permission(plan, &self.files()))
+    }
+
+    /// Carries out a plan in the namespace; see [`apply_plan`].
+    ///
+    /// # Errors
+    /// As [`apply_plan`], and when the namespace cannot be entered.
+    pub fn apply(&self, plan: &Plan) -> Result<Receipt, ApplyError> {
+        self.inside(|| {
+            let place = self.own_place()?;
+            let from =
+                ApplyFrom { now_unix_ms: unix_ms(), uid: effective_uid(), boot_id: place.boot_id, netns: place.netns };
+            apply_plan(plan, &self.files(), &self.state_dir, &from)
+        })
+    }
+
+    fn files(&self) -> SysctlFiles {
+        SysctlFiles::new(&self.proc_root)
+    }
+
+    /// Runs something in the namespace, since files below `/proc/sys/net` are those of the thread that opens them.
+    fn inside<T: Send>(&self, work: impl FnOnce() -> Result<T, ApplyError> + Send) -> Result<T, ApplyError> {
+        let Some(asked) = &self.netns else { return work() };
+        let root = ProcRoot::new(&self.proc_root);
+        let namespace = Namespace::open(asked, &root)?;
+        let inode = namespace.inode()?;
+        namespace.run(|| {
+            // A copy of /proc, or that of another pid namespace, would lead the writes elsewhere.
+            match root.netns_inode() {
+                Ok(shown) if shown == inode => work(),
+                Ok(shown) => Err(ApplyError::OtherNamespace { planned: inode, present: shown }),
+                Err(error) => {
+                    Err(ApplyError::Unidentified { what: "the network namespace", reason: error.to_string() })
+                }
+            }
+        })?
+    }
+
+    /// The boot and namespace of the calling thread.
+    fn own_place(&self) -> Result<Place, ApplyError> {
+        let unidentified = |what, reason: String| ApplyError::Unidentified { what, reason };
+        let key: SysctlKey = BOOT_ID
+            .parse()
+            .map_err(|error: crate::units::ParseSysctlKeyError| unidentified("the boot", error.to_string()))?;
+        let boot_id = self.files().read(&key).map_err(|error| unidentified("the boot", error.to_string()))?;
+        let netns = ProcRoot::new(&self.proc_root).netns_inode();
+        let netns = netns.map_err(|error| unidentified("the network namespace", error.to_string()))?;
+        Ok(Place { boot_id: boot_id.trim().to_owned(), netns })
+    }
+}
+
+/// A text that differs from boot to boot.
+const BOOT_ID: &str = "kernel.random.boot_id";

@@ -1,0 +1,55 @@
+//! Whether the running values meet a profile: a plan seen the other way round.
+
+use super::{Plan, SkipReason};
+
+/// What can be said of one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It meets the rule.
+    Ok,
+    /// It does not.
+    Differs,
+    /// It is not here.
+    Missing,
+    /// It could not be read.
+    Denied,
+    /// The rule is for other kernels.
+    NotForThisKernel,
+}
+
+impl Verdict {
+    /// A stable word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Differs => "differs",
+            Self::Missing => "missing",
+            Self::Denied => "denied",
+            Self::NotForThisKernel => "not-for-this-kernel",
+        }
+    }
+}
+
+impl SkipReason {
+    /// What leaving a key out for this reason says of it.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        match self {
+            Self::OnlyInInitialNamespace | Self::Absent => Verdict::Missing,
+            Self::OtherKernel { .. } => Verdict::NotForThisKernel,
+            Self::Unreadable(_) => Verdict::Denied,
+            Self::ReadOnlyHere(_) | Self::ValueRefused(_) | Self::ChangedSince(_) => Verdict::Differs,
+        }
+    }
+}
+
+impl Plan {
+    /// Whether the running values do not meet the profile, or cannot be said to. A key that is not here is no drift
+    /// unless the profile requires it.
+    #[must_use]
+    pub fn has_drift(&self) -> bool {
+        let counts = |why: &SkipReason| matches!(why.verdict(), Verdict::Differs | Verdict::Denied);
+        !self.changes.is_empty() || self.skipped.iter().any(|skip| skip.required || counts(&skip.why))
+    }
+}

@@ -1,0 +1,121 @@
+//! Showing a plan, asking, and carrying it out: the same for `apply` and `rollback`.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::report::{PlanView, ReceiptView, render_plan, render_receipt};
+use crate::sys::NamespaceError;
+use crate::tune::{ApplyError, JournalError, Outcome, Plan, PlanKind, Receipt, Target};
+use crate::ui::cli::context::Context;
+use crate::ui::cli::{CliError, Exit};
+
+/// What `apply --json` and `rollback --json` print.
+#[derive(Serialize)]
+struct ChangeView<'a> {
+    plan: PlanView<'a>,
+    receipt: Option<ReceiptView<'a>>,
+}
+
+/// The target that the options speak of.
+pub(super) fn target(context: &Context<'_>) -> Target {
+    Target::new(&context.proc_root, context.netns.as_deref(), &context.state_dir)
+}
+
+/// Shows the plan, asks unless `yes`, and carries it out.
+pub(super) fn carry_out(plan: &Plan, yes: bool, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let target = target(context);
+    if !context.json {
+        write!(context.out, "{}", render_plan(plan, context.width, context.ascii))?;
+        context.out.flush()?;
+    }
+    if !plan.is_empty() {
+        if let Some(skip) = plan.unmet().next() {
+            let key = skip.key.clone();
+            return Err(refusal(ApplyError::RequiredKey { key }));
+        }
+        target.check_permission(plan).map_err(refusal)?;
+        if !yes && !ask(plan, context)? {
+            writeln!(std::io::stderr(), "nothing was written")?;
+            return Ok(Exit::Ok);
+        }
+    }
+    let receipt = target.apply(plan).map_err(refusal)?;
+    if context.json {
+        let view = ChangeView { plan: plan.into(), receipt: Some((&receipt).into()) };
+        serde_json::to_writer_pretty(&mut context.out, &view).map_err(std::io::Error::from)?;
+        writeln!(context.out)?;
+    } else if !plan.is_empty() {
+        write!(context.out, "\n{}", render_receipt(&receipt, context.width, context.ascii))?;
+    }
+    ending(&receipt)
+}
+
+/// The exit code that a receipt stands for.
+fn ending(receipt: &Receipt) -> Result<Exit, CliError> {
+    match &receipt.outcome {
+        Outcome::Nothing | Outcome::Applied => Ok(Exit::Ok),
+        Outcome::Undone { key, why, denied, undone } => {
+            let held = undone.iter().all(|undone| undone.failure.is_none());
+            let rest = if held { "everything was put back" } else { "not everything could be put back" };
+            let text = format!("cannot set {key}: {why}; {rest}");
+            Err(if *denied { CliError::NotPermitted(text) } else { CliError::failure(anyhow::anyhow!(text)) })
+        }
+    }
+}
+
+/// Asks on the terminal; only `y` and `yes` are a yes.
+fn ask(plan: &Plan, context: &Context<'_>) -> Result<bool, CliError> {
+    let count = plan.changes.len();
+    let (verb, changes) = match (plan.kind, count) {
+        (PlanKind::Apply, 1) => ("apply", "this change".to_owned()),
+        (PlanKind::Apply, _) => ("apply", format!("these {count} changes")),
+        (PlanKind::Rollback(_), 1) => ("restore", "this value".to_owned()),
+        (PlanKind::Rollback(_), _) => ("restore", format!("these {count} values")),
+    };
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(CliError::Usage(format!(
+            "there is no terminal to ask on whether to {verb} {changes}; nothing was written; give --yes to go ahead"
+        )));
+    }
+    let mut stderr = std::io::stderr();
+    if context.json {
+        // Standard output is for the program that reads the JSON; the person must see the plan all the same.
+        write!(stderr, "{}", render_plan(plan, context.width, context.ascii))?;
+    }
+    write!(stderr, "\n{verb} {changes}? [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Why nothing was written, with the exit code that fits.
+pub(super) fn refusal(error: ApplyError) -> CliError {
+    match &error {
+        ApplyError::Sysctl { .. } if error.is_denied() => CliError::NotPermitted(format!(
+            "{error}\nchanging network sysctls takes root, or CAP_NET_ADMIN in the user namespace that owns this \
+             network namespace (in a container /proc/sys is mostly read-only: set them on the host or in the pod's \
+             securityContext); run it with sudo"
+        )),
+        ApplyError::Journal(journal) => journal_refusal(journal),
+        ApplyError::Namespace(NamespaceError::Unknown { .. } | NamespaceError::NotANamespace { .. }) => {
+            CliError::Usage(error.to_string())
+        }
+        _ if error.is_denied() => CliError::NotPermitted(error.to_string()),
+        _ => CliError::failure(error),
+    }
+}
+
+/// Why the journal cannot be used, with the exit code that fits.
+pub(super) fn journal_refusal(error: &JournalError) -> CliError {
+    if error.is_denied() {
+        CliError::NotPermitted(format!(
+            "{error}; nothing was written; the journal belongs to root: run it with sudo, or choose another \
+             directory with --state-dir"
+        ))
+    } else {
+        CliError::failure(error.clone())
+    }
+}

@@ -1,0 +1,85 @@
+//! The table of sysctls is consistent, row by row.
+
+use std::collections::BTreeSet;
+
+use tcpctl::catalog::{self, Default, Form, Scope, TakesEffect};
+use tcpctl::units::{KernelVersion, SysctlKey};
+
+const NEWEST: KernelVersion = KernelVersion { major: u16::MAX, minor: 0, patch: 0 };
+
+#[test]
+fn every_key_is_written_as_the_kernel_writes_it_and_stands_once() {
+    let mut seen = BTreeSet::new();
+    for row in catalog::parameters() {
+        let key: SysctlKey = row.key.parse().unwrap();
+        assert_eq!(key.as_str(), row.key);
+        assert!(seen.insert(row.key), "{} stands twice", row.key);
+        assert_eq!(catalog::find_by_name(row.leaf()).map(|found| found.key), Some(row.key), "two keys end alike");
+    }
+    assert!(seen.len() >= 150, "only {} rows", seen.len());
+}
+
+#[test]
+fn every_row_says_what_it_is() {
+    for row in catalog::parameters() {
+        assert!(!row.unit.is_empty(), "{} has no unit", row.key);
+        assert!(row.removed.is_some() || !row.affects.is_empty(), "{} does not say what it affects", row.key);
+        assert!(!row.affects.ends_with('.') && !row.note.ends_with('.'), "{}: phrases, not sentences", row.key);
+    }
+}
+
+#[test]
+fn versions_stand_in_order() {
+    for row in catalog::parameters() {
+        assert!(row.removed.is_none_or(|removed| removed > row.since), "{} left before it came", row.key);
+        assert!(row.defaults.is_sorted_by(|a, b| a.since < b.since), "{}: defaults are not in order", row.key);
+        assert!(row.ranges.is_sorted_by(|a, b| a.since < b.since), "{}: ranges are not in order", row.key);
+        if let Some(since) = row.per_namespace_since {
+            assert_eq!(row.scope(NEWEST), Scope::Namespace, "{}", row.key);
+            assert!(since == KernelVersion::new(0, 0) || since >= row.since, "{}", row.key);
+        }
+    }
+}
+
+#[test]
+fn every_default_is_a_value_that_its_kernel_takes() {
+    for row in catalog::parameters() {
+        let versions = row.defaults.iter().map(|entry| entry.since).chain([row.since, NEWEST]);
+        for version in versions.filter(|version| row.exists(*version)) {
+            let text = match row.default(version) {
+                Some(Default::Constant(text) | Default::ConstantFrom { text, .. }) => text,
+                _ => continue,
+            };
+            if row.takes_effect != TakesEffect::ReadOnly {
+                assert_eq!(catalog::check_value(row.key, text, version), Ok(()), "{} on {version}", row.key);
+            }
+        }
+    }
+}
+
+#[test]
+fn ranges_are_for_numbers_and_leave_room() {
+    for row in catalog::parameters() {
+        for entry in row.ranges {
+            assert!(matches!(row.form, Form::Numbers(_)), "{} has a range and is no number", row.key);
+            assert!(entry.range.min.as_number() < entry.range.max.as_number(), "{} takes nothing", row.key);
+        }
+    }
+}
+
+#[test]
+fn the_defaults_of_a_kernel_leave_out_what_it_does_not_have() {
+    let old = catalog::defaults(KernelVersion::new(4, 14), Some(16 << 20));
+    let new = catalog::defaults(KernelVersion::new(6, 18), Some(16 << 20));
+    assert!(!old.contains_key("net.ipv4.tcp_syn_linear_timeouts"));
+    assert_eq!(new.get("net.ipv4.tcp_syn_linear_timeouts").map(String::as_str), Some("4"));
+    assert_eq!(old.get("net.core.somaxconn").map(String::as_str), Some("128"));
+    assert_eq!(new.get("net.ipv4.tcp_rmem").map(String::as_str), Some("4096 131072 33554432"));
+}
+
+#[test]
+fn every_setting_of_the_model_is_in_the_table() {
+    for key in tcpctl::model::Settings::keys() {
+        assert!(catalog::find(key).is_some(), "{key} is not in the table");
+    }
+}

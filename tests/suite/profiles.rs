@@ -1,0 +1,122 @@
+//! Profiles: the built-in ones keep their promises, wrong ones are refused with the place of the mistake.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use tcpctl::catalog;
+use tcpctl::tune::{Operator, Profiles, VENDOR_PROFILES, parse_profile};
+
+const RULE: &str = "at-least = 4096\nreason = \"r\"\nsource = \"s\"\n";
+
+fn data(folder: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
+}
+
+#[test]
+fn every_file_of_the_profiles_folder_is_built_in() {
+    let mut names: Vec<String> = std::fs::read_dir(data("profiles"))
+        .unwrap()
+        .map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    let built_in: Vec<&str> = VENDOR_PROFILES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, built_in);
+}
+
+#[test]
+fn every_built_in_profile_gives_a_reason_and_a_public_source_for_each_value() {
+    let profiles = Profiles::vendor();
+    for name in profiles.names() {
+        let profile = profiles.resolve(name).unwrap().unwrap();
+        assert!(!profile.rules.is_empty());
+        for (key, rule) in &profile.rules {
+            assert!(rule.reason.len() > 20, "{name}: {key} has no real reason");
+            let public = ["Documentation/", "RFC ", "net/"].iter().any(|origin| rule.source.contains(origin));
+            assert!(public, "{name}: {key} cites `{}`", rule.source);
+        }
+    }
+}
+
+#[test]
+fn the_syn_flood_profile_has_the_four_remedies() {
+    let profile = Profiles::vendor().resolve("anti-syn-flood").unwrap().unwrap();
+    let rule = |key: &str| profile.rules.get(key).map(|rule| (rule.operator, rule.value.parse::<u32>().unwrap()));
+    let (operator, backlog) = rule("net.core.netdev_max_backlog").unwrap();
+    assert!(operator == Operator::AtLeast && backlog >= 10_000);
+    assert_eq!(rule("net.core.somaxconn").unwrap().0, Operator::AtLeast);
+    assert_eq!(rule("net.ipv4.tcp_max_syn_backlog").unwrap().0, Operator::AtLeast);
+    assert_eq!(rule("net.ipv4.tcp_syncookies"), Some((Operator::Set, 1)));
+    let (operator, retries) = rule("net.ipv4.tcp_synack_retries").unwrap();
+    assert!(operator == Operator::AtMost && retries <= 2);
+    assert!(profile.notes.iter().any(|note| note.contains("listen()")), "the application's backlog is not mentioned");
+}
+
+#[test]
+fn every_wrong_profile_is_refused_with_the_place_and_what_was_expected() {
+    let mut report = String::new();
+    let mut files: Vec<_> =
+        std::fs::read_dir(data("tests/data/profiles/invalid")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 12);
+    for file in files {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let mut profiles = Profiles::vendor();
+        let stem = name.strip_suffix(".toml").unwrap();
+        profiles.add(stem, name.as_str(), text);
+        match profiles.resolve(stem).unwrap() {
+            Ok(profile) => panic!("{name} was taken: {profile:?}"),
+            Err(error) => writeln!(report, "{error}").unwrap(),
+        }
+    }
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn a_profile_lays_its_own_rules_over_its_parents() {
+    let mut profiles = Profiles::vendor();
+    let text = format!("summary = \"x\"\nparent = \"anti-syn-flood\"\n[keys.\"net.core.somaxconn\"]\n{RULE}");
+    profiles.add("edge", "edge.toml", text.replace("4096", "16384"));
+    let profile = profiles.resolve("edge").unwrap().unwrap();
+    assert_eq!(profile.parents, ["anti-syn-flood"]);
+    let own = &profile.rules["net.core.somaxconn"];
+    assert_eq!((own.value.as_str(), own.profile.as_str()), ("16384", "edge"));
+    let inherited = &profile.rules["net.ipv4.tcp_synack_retries"];
+    assert_eq!((inherited.value.as_str(), inherited.profile.as_str()), ("2", "anti-syn-flood"));
+    assert!(!profile.notes.is_empty(), "advice is inherited too");
+}
+
+#[test]
+fn the_administrators_profile_wins_by_name_and_may_build_on_the_built_in_one() {
+    let mut profiles = Profiles::vendor();
+    let own = format!("summary = \"ours\"\nparent = \"anti-syn-flood\"\n[keys.\"net.core.somaxconn\"]\n{RULE}");
+    profiles.add("anti-syn-flood", "ours.toml", own);
+    let profile = profiles.resolve("anti-syn-flood").unwrap().unwrap();
+    assert_eq!(profile.summary, "ours");
+    assert!(profile.rules.contains_key("net.ipv4.tcp_syncookies"));
+    let circle = format!("summary = \"x\"\nparent = \"b\"\n[keys.\"net.core.somaxconn\"]\n{RULE}");
+    profiles.add("a", "a.toml", circle.clone());
+    profiles.add("b", "b.toml", circle.replace("\"b\"", "\"a\""));
+    let error = profiles.resolve("a").unwrap().unwrap_err().to_string();
+    assert!(error.starts_with("b.toml:2:10:") && error.contains("leads back"), "{error}");
+}
+
+#[test]
+fn an_unknown_profile_leads_to_the_nearest_names() {
+    let profiles = Profiles::vendor();
+    assert!(profiles.resolve("anti-synflood").is_none());
+    assert_eq!(profiles.nearest("anti-synflood"), ["anti-syn-flood"]);
+}
+
+#[test]
+fn the_manual_page_of_the_format_names_every_word_of_it() {
+    let page = std::fs::read_to_string(data("man/tcpctl-profile.5")).unwrap().replace("\\-", "-");
+    let words = ["summary", "parent", "notes", "keys", "reason", "source", "risk", "required", "since", "until"];
+    for word in words.into_iter().chain(Operator::ALL.map(Operator::word)) {
+        assert!(page.contains(&format!("\\fB{word}\\fR")) || page.contains(&format!(".B {word}")), "{word} is missing");
+    }
+    // The example of the page is a profile.
+    let example = page.split(".EX\n").nth(1).and_then(|rest| rest.split(".EE").next()).unwrap().replace("\\e", "\\");
+    let parsed = parse_profile("example", "example", &example).unwrap();
+    assert!(parsed.rules.keys().all(|key| catalog::find(key.as_str()).is_some()));
+}

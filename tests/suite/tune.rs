@@ -1,0 +1,446 @@
+//! Apply, undo, crash and rollback against a stand-in for the kernel.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use proptest::prelude::*;
+use tcpctl::snapshot::{Capabilities, Counters, Kernel, Netns, SCHEMA_VERSION, Snapshot, SysctlReading, Sysctls};
+use tcpctl::sys::SysctlError;
+use tcpctl::tune::{
+    ApplyError, ApplyFrom, JournalError, JournalOutcome, Outcome, Plan, PlanKind, Profile, Profiles, Receipt,
+    RollbackError, SkipReason, StateDir, SysctlStore, apply_plan, choose_entry, plan_profile, plan_rollback,
+};
+use tcpctl::units::{KernelVersion, SysctlKey};
+
+const BOOT: &str = "3f1c7c3e-0000-4000-8000-000000000001";
+const NETNS: u64 = 4_026_531_840;
+
+/// What goes wrong in the stand-in.
+#[derive(Clone, Debug, PartialEq)]
+enum Fault {
+    None,
+    /// The n-th write is refused as invalid.
+    RefuseWrite(usize),
+    /// The n-th write stores something else.
+    StoreOther(usize, &'static str),
+    /// The program dies before the n-th read or write.
+    CrashBefore(usize),
+    /// No key may be written.
+    Deny,
+}
+
+/// A stand-in for the kernel: values, and one fault.
+struct FakeKernel {
+    values: RefCell<BTreeMap<SysctlKey, String>>,
+    calls: Cell<usize>,
+    writes: Cell<usize>,
+    fault: RefCell<Fault>,
+}
+
+impl FakeKernel {
+    fn new(values: &[(&str, &str)]) -> Self {
+        let values = values.iter().map(|(key, value)| (key.parse().unwrap(), (*value).to_owned())).collect();
+        Self {
+            values: RefCell::new(values),
+            calls: Cell::new(0),
+            writes: Cell::new(0),
+            fault: RefCell::new(Fault::None),
+        }
+    }
+
+    fn with(self, fault: Fault) -> Self {
+        *self.fault.borrow_mut() = fault;
+        self
+    }
+
+    /// From here on nothing goes wrong any more.
+    fn heal(&self) {
+        *self.fault.borrow_mut() = Fault::None;
+    }
+
+    fn values(&self) -> BTreeMap<SysctlKey, String> {
+        self.values.borrow().clone()
+    }
+
+    fn poke(&self, key: &str, value: &str) {
+        self.values.borrow_mut().insert(key.parse().unwrap(), value.to_owned());
+    }
+
+    fn value(&self, key: &str) -> String {
+        self.values.borrow()[key].clone()
+    }
+
+    fn count_call(&self) {
+        self.calls.set(self.calls.get() + 1);
+        if *self.fault.borrow() == Fault::CrashBefore(self.calls.get()) {
+            // Unwinding without the panic hook: nothing is printed, every value on the stack is dropped.
+            resume_unwind(Box::new("crash"));
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let readings = self.values().into_iter().map(|(key, value)| (key, SysctlReading::Value(value))).collect();
+        snapshot_with(readings)
+    }
+}
+
+impl SysctlStore for FakeKernel {
+    fn read(&self, key: &SysctlKey) -> Result<String, SysctlError> {
+        self.count_call();
+        self.values.borrow().get(key).cloned().ok_or(SysctlError::Absent { path: key.to_string() })
+    }
+
+    fn write(&self, key: &SysctlKey, value: &str) -> Result<(), SysctlError> {
+        self.count_call();
+        self.writes.set(self.writes.get() + 1);
+        let stored = match &*self.fault.borrow() {
+            Fault::RefuseWrite(n) if *n == self.writes.get() => {
+                let (path, value) = (key.to_string(), value.to_owned());
+                return Err(SysctlError::Refused { path, value, errno: 22, reason: "Invalid argument".into() });
+            }
+            Fault::StoreOther(n, other) if *n == self.writes.get() => (*other).to_owned(),
+            _ => value.replace(' ', "\t"),
+        };
+        self.values.borrow_mut().insert(key.clone(), stored);
+        Ok(())
+    }
+
+    fn check_writable(&self, key: &SysctlKey) -> Result<(), SysctlError> {
+        match *self.fault.borrow() {
+            Fault::Deny => Err(SysctlError::Denied { path: key.to_string(), reason: "Permission denied".into() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn snapshot_with(readings: BTreeMap<SysctlKey, SysctlReading>) -> Snapshot {
+    Snapshot {
+        schema: SCHEMA_VERSION,
+        taken_unix_ms: 1_700_000_000_000,
+        monotonic_ms: 1000,
+        hostname: Some("db-7".into()),
+        kernel: Kernel { release: Some("6.18.3".into()), version: Some(KernelVersion::new(6, 18)), hz: None },
+        netns: Netns { inode: Some(NETNS), name: None, initial: Some(true) },
+        capabilities: Capabilities { euid: 0, effective: Some(u64::MAX) },
+        memory_kib: Some(16 << 20),
+        sysctls: Sysctls { readings },
+        counters: Counters::default(),
+        sockets: None,
+        gaps: Vec::new(),
+    }
+}
+
+/// A host at the defaults of 6.18 with cookies switched off.
+fn host() -> FakeKernel {
+    FakeKernel::new(&[
+        ("net.core.netdev_max_backlog", "1000"),
+        ("net.core.somaxconn", "128"),
+        ("net.ipv4.tcp_max_syn_backlog", "1024"),
+        ("net.ipv4.tcp_syncookies", "0"),
+        ("net.ipv4.tcp_synack_retries", "5"),
+    ])
+}
+
+fn profile() -> Profile {
+    Profiles::vendor().resolve("anti-syn-flood").unwrap().unwrap()
+}
+
+fn from() -> ApplyFrom {
+    ApplyFrom { now_unix_ms: 1_700_000_000_000, uid: 0, boot_id: BOOT.into(), netns: NETNS }
+}
+
+fn state_dir() -> (tempfile::TempDir, StateDir) {
+    let outer = tempfile::tempdir().unwrap();
+    let state = StateDir::new(outer.path().join("state"));
+    (outer, state)
+}
+
+fn apply(kernel: &FakeKernel, state: &StateDir) -> Result<Receipt, ApplyError> {
+    apply_plan(&plan_profile(&profile(), &kernel.snapshot()), kernel, state, &from())
+}
+
+fn rollback_plan(kernel: &FakeKernel, state: &StateDir, force: bool) -> Plan {
+    let history = state.history().unwrap().entries;
+    let entry = choose_entry(&history, None, BOOT, NETNS).unwrap();
+    plan_rollback(entry, &kernel.snapshot(), force)
+}
+
+fn rollback(kernel: &FakeKernel, state: &StateDir) -> Receipt {
+    apply_plan(&rollback_plan(kernel, state, false), kernel, state, &from()).unwrap()
+}
+
+#[test]
+fn an_apply_writes_every_change_and_says_what_was_read_back() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    let receipt = apply(&kernel, &state).unwrap();
+    assert_eq!(receipt.outcome, Outcome::Applied);
+    assert_eq!(receipt.entry, Some(1));
+    assert_eq!(receipt.written.len(), 5);
+    assert!(receipt.written.iter().all(|written| written.read_back == written.wrote));
+    assert_eq!(kernel.value("net.ipv4.tcp_synack_retries"), "2");
+    assert_eq!(kernel.value("net.core.netdev_max_backlog"), "10000");
+    let entry = &state.history().unwrap().entries[0];
+    assert_eq!(entry.outcome, Some(JournalOutcome::Applied));
+    assert_eq!(entry.keys.len(), 5);
+}
+
+#[test]
+fn a_second_apply_has_nothing_to_do_and_leaves_no_entry() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    assert_eq!(apply(&kernel, &state).unwrap().outcome, Outcome::Nothing);
+    assert_eq!(state.history().unwrap().entries.len(), 1);
+}
+
+#[test]
+fn a_write_that_is_refused_undoes_those_before_it_last_first() {
+    for n in 1..=5 {
+        let (kernel, (_outer, state)) = (host().with(Fault::RefuseWrite(n)), state_dir());
+        let before = kernel.values();
+        let receipt = apply(&kernel, &state).unwrap();
+        let Outcome::Undone { undone, why, .. } = receipt.outcome else { panic!("write {n} was not noticed") };
+        assert!(why.contains("Invalid argument"), "{why}");
+        let order: Vec<_> = receipt.written.iter().rev().map(|written| written.key.clone()).collect();
+        assert_eq!(undone.iter().map(|undone| undone.key.clone()).collect::<Vec<_>>(), order);
+        assert_eq!(kernel.values(), before, "write {n} left something changed");
+        let history = state.history().unwrap().entries;
+        assert_eq!(history[0].outcome, Some(JournalOutcome::Undone));
+        assert_eq!(choose_entry(&history, None, BOOT, NETNS), Err(RollbackError::Nothing));
+        assert_eq!(choose_entry(&history, Some(1), BOOT, NETNS), Err(RollbackError::WasUndone { id: 1 }));
+    }
+}
+
+#[test]
+fn a_value_that_the_kernel_changes_on_the_way_is_noticed_and_undone() {
+    for n in 1..=5 {
+        let (kernel, (_outer, state)) = (host().with(Fault::StoreOther(n, "77")), state_dir());
+        let before = kernel.values();
+        let receipt = apply(&kernel, &state).unwrap();
+        let Outcome::Undone { undone, why, .. } = receipt.outcome else { panic!("write {n} was not noticed") };
+        assert!(why.contains("holds `77`"), "{why}");
+        assert_eq!(undone.len(), n, "the key itself is put back too");
+        assert_eq!(kernel.values(), before);
+    }
+}
+
+#[test]
+fn a_crash_at_any_point_can_be_rolled_back() {
+    let calls = {
+        let (kernel, (_outer, state)) = (host(), state_dir());
+        apply(&kernel, &state).unwrap();
+        kernel.calls.get()
+    };
+    assert_eq!(calls, 15, "five keys: read, write, read back");
+    for n in 1..=calls {
+        let (kernel, (_outer, state)) = (host().with(Fault::CrashBefore(n)), state_dir());
+        let before = kernel.values();
+        let crashed = catch_unwind(AssertUnwindSafe(|| apply(&kernel, &state)));
+        assert!(crashed.is_err(), "call {n} did not crash");
+        kernel.heal();
+        let history = state.history().unwrap();
+        assert!(history.unreadable.is_empty());
+        if history.entries.is_empty() {
+            assert!(n <= 5, "something was written before the journal");
+        } else {
+            assert_eq!(history.entries[0].outcome, None);
+            rollback(&kernel, &state);
+        }
+        assert_eq!(kernel.values(), before, "a crash before call {n} cannot be rolled back");
+    }
+}
+
+#[test]
+fn a_crash_while_rolling_back_can_be_rolled_back_as_well() {
+    for n in 1..=15 {
+        let (kernel, (_outer, state)) = (host(), state_dir());
+        let before = kernel.values();
+        apply(&kernel, &state).unwrap();
+        let plan = rollback_plan(&kernel, &state, false);
+        *kernel.fault.borrow_mut() = Fault::CrashBefore(kernel.calls.get() + n);
+        assert!(catch_unwind(AssertUnwindSafe(|| apply_plan(&plan, &kernel, &state, &from()))).is_err());
+        kernel.heal();
+        rollback(&kernel, &state);
+        assert_eq!(kernel.values(), before, "call {n}");
+    }
+}
+
+#[test]
+fn rollback_restores_in_reverse_and_is_an_entry_of_its_own() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    let before = kernel.values();
+    let applied = apply(&kernel, &state).unwrap();
+    let receipt = rollback(&kernel, &state);
+    assert_eq!(receipt.kind, PlanKind::Rollback(1));
+    let order: Vec<_> = applied.written.iter().rev().map(|written| &written.key).collect();
+    assert_eq!(receipt.written.iter().map(|written| &written.key).collect::<Vec<_>>(), order);
+    assert_eq!(kernel.values(), before);
+    let history = state.history().unwrap().entries;
+    assert_eq!(choose_entry(&history, None, BOOT, NETNS), Err(RollbackError::Nothing));
+    let again = choose_entry(&history, Some(2), BOOT, NETNS);
+    assert!(matches!(again, Err(RollbackError::IsRollback { of: 1, .. })));
+}
+
+#[test]
+fn a_plan_that_the_host_has_outrun_is_refused_and_leaves_no_trace() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    let plan = plan_profile(&profile(), &kernel.snapshot());
+    kernel.poke("net.core.somaxconn", "1000");
+    let before = kernel.values();
+    let error = apply_plan(&plan, &kernel, &state, &from()).unwrap_err();
+    assert!(matches!(error, ApplyError::Stale { .. }), "{error}");
+    assert_eq!(kernel.values(), before);
+    assert!(state.history().unwrap().entries.is_empty());
+}
+
+#[test]
+fn a_key_that_somebody_else_changed_since_is_left_alone_unless_forced() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    kernel.poke("net.core.somaxconn", "9999");
+    let plan = rollback_plan(&kernel, &state, false);
+    assert_eq!(plan.changes.len(), 4);
+    assert!(matches!(&plan.skipped[..], [skip] if skip.why == SkipReason::ChangedSince("9999".into())));
+    let forced = rollback_plan(&kernel, &state, true);
+    rollback(&kernel, &state);
+    assert_eq!(kernel.value("net.core.somaxconn"), "9999");
+    assert_eq!(kernel.value("net.ipv4.tcp_synack_retries"), "5");
+    assert_eq!(forced.changes.len(), 5);
+}
+
+#[test]
+fn an_entry_of_another_boot_or_namespace_is_refused_with_the_reason() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let history = state.history().unwrap().entries;
+    assert_eq!(choose_entry(&history, None, "another-boot", NETNS), Err(RollbackError::OtherBoot { id: 1 }));
+    let elsewhere = choose_entry(&history, Some(1), BOOT, 4_026_532_999);
+    assert!(matches!(elsewhere, Err(RollbackError::OtherNamespace { entry: NETNS, here: 4_026_532_999, .. })));
+    assert_eq!(choose_entry(&history, Some(9), BOOT, NETNS), Err(RollbackError::NoSuchEntry { id: 9 }));
+    let plan = plan_profile(&profile(), &host().snapshot());
+    let other = ApplyFrom { netns: 1, ..from() };
+    assert!(matches!(apply_plan(&plan, &host(), &state, &other), Err(ApplyError::OtherNamespace { .. })));
+}
+
+#[test]
+fn without_the_right_to_write_not_even_a_directory_is_made() {
+    let (kernel, (_outer, state)) = (host().with(Fault::Deny), state_dir());
+    let error = apply(&kernel, &state).unwrap_err();
+    assert!(error.is_denied(), "{error}");
+    assert_eq!(kernel.writes.get(), 0);
+    assert!(!state.path().exists());
+}
+
+#[test]
+fn two_applies_cannot_run_at_once() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    std::fs::create_dir(state.path()).unwrap();
+    let lock = std::fs::File::create(state.path().join("lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let error = apply(&kernel, &state).unwrap_err();
+    assert!(matches!(error, ApplyError::Journal(JournalError::Busy { .. })), "{error}");
+    assert_eq!(kernel.writes.get(), 0);
+    drop(lock);
+    assert_eq!(apply(&kernel, &state).unwrap().outcome, Outcome::Applied);
+}
+
+#[test]
+fn a_state_directory_that_others_could_change_is_refused() {
+    let outer = tempfile::tempdir().unwrap();
+    let open = outer.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let link = outer.path().join("link");
+    std::os::unix::fs::symlink(outer.path(), &link).unwrap();
+    let file = outer.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for path in [open, link, file] {
+        let (kernel, state) = (host(), StateDir::new(&path));
+        let error = apply(&kernel, &state).unwrap_err();
+        assert!(matches!(error, ApplyError::Journal(JournalError::Unsafe { .. })), "{}: {error}", path.display());
+        assert_eq!(kernel.writes.get(), 0);
+        assert!(matches!(state.history(), Err(JournalError::Unsafe { .. })));
+    }
+}
+
+#[test]
+fn the_journal_is_for_its_owner_only() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(state.path()), 0o700);
+    assert_eq!(mode(&state.path().join("000001.json")), 0o600);
+    assert_eq!(mode(&state.path().join("lock")), 0o600);
+}
+
+#[test]
+fn a_damaged_entry_is_named_and_does_not_hide_the_others() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    std::fs::write(state.path().join("000002.json"), "{\"schema\":1").unwrap();
+    std::fs::write(state.path().join("000003.json.new"), "half").unwrap();
+    let history = state.history().unwrap();
+    assert_eq!(history.entries.len(), 1);
+    assert_eq!(history.unreadable.len(), 1);
+    assert_eq!(history.unreadable[0].0, "000002.json");
+    // A new entry never takes the number of a damaged one.
+    assert_eq!(rollback(&kernel, &state).entry, Some(3));
+}
+
+#[test]
+fn a_required_key_that_is_missing_stops_the_apply() {
+    let mut profile = profile();
+    profile.rules.get_mut("net.core.netdev_max_backlog").unwrap().required = true;
+    let kernel = host();
+    let mut snapshot = kernel.snapshot();
+    snapshot.sysctls.readings.insert("net.core.netdev_max_backlog".parse().unwrap(), SysctlReading::Absent);
+    snapshot.netns.initial = Some(false);
+    let plan = plan_profile(&profile, &snapshot);
+    assert_eq!(plan.unmet().count(), 1);
+    assert_eq!(plan.skipped[0].why, SkipReason::OnlyInInitialNamespace);
+    let (_outer, state) = state_dir();
+    assert!(matches!(apply_plan(&plan, &kernel, &state, &from()), Err(ApplyError::RequiredKey { .. })));
+    assert_eq!(kernel.writes.get(), 0);
+}
+
+#[test]
+fn what_is_missing_or_unreadable_is_left_out_with_its_reason() {
+    let mut snapshot = host().snapshot();
+    let mut reading = |key: &str, reading| snapshot.sysctls.readings.insert(key.parse().unwrap(), reading);
+    reading("net.core.somaxconn", SysctlReading::Unreadable("Permission denied".into()));
+    reading("net.ipv4.tcp_syncookies", SysctlReading::Absent);
+    let plan = plan_profile(&profile(), &snapshot);
+    let why = |key: &str| plan.skipped.iter().find(|skip| skip.key.as_str() == key).map(|skip| skip.why.clone());
+    assert_eq!(why("net.core.somaxconn"), Some(SkipReason::Unreadable("Permission denied".into())));
+    assert_eq!(why("net.ipv4.tcp_syncookies"), Some(SkipReason::Absent));
+    assert_eq!(plan.changes.len(), 3);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn apply_and_rollback_give_back_whatever_was_there(
+        backlog in any::<i32>(), somaxconn in 0..=i32::MAX, syn_backlog in any::<i32>(),
+        cookies in 0..=255_u8, retries in 0..=255_u8,
+    ) {
+        let kernel = FakeKernel::new(&[
+            ("net.core.netdev_max_backlog", &backlog.to_string()),
+            ("net.core.somaxconn", &somaxconn.to_string()),
+            ("net.ipv4.tcp_max_syn_backlog", &syn_backlog.to_string()),
+            ("net.ipv4.tcp_syncookies", &cookies.to_string()),
+            ("net.ipv4.tcp_synack_retries", &retries.to_string()),
+        ]);
+        let (_outer, state) = state_dir();
+        let before = kernel.values();
+        let receipt = apply(&kernel, &state).unwrap();
+        prop_assert!(kernel.value("net.core.netdev_max_backlog").parse::<i64>().unwrap() >= 10_000);
+        prop_assert!(kernel.value("net.ipv4.tcp_synack_retries").parse::<i64>().unwrap() <= 2);
+        prop_assert!(plan_profile(&profile(), &kernel.snapshot()).is_empty());
+        if receipt.outcome == Outcome::Applied {
+            rollback(&kernel, &state);
+        }
+        prop_assert_eq!(kernel.values(), before);
+    }
+}
