@@ -1,1 +1,19 @@
-//! Judges a snapshot.
+//! Judges a snapshot, or two of them a window apart.
+//!
+//! For: saying what is wrong, how it is known, what to do, what not to do, and what would disprove it.
+//! Must not: read anything, change anything, or pass over in silence what it could not judge.
+//! Mirrors: which counters move in which incident on a live kernel (`tcp_conn_request`, `tcp_v4_syn_recv_sock`,
+//! `inet_csk_complete_hashdance`, `__inet_hash_connect`, `tcp_time_wait`, `enqueue_to_backlog`); each rule cites its own.
+
+mod case;
+mod finding;
+mod judge;
+mod rule;
+mod rules;
+mod table;
+
+pub use case::Case;
+pub use finding::{Evidence, Finding, Findings, Headline, Severity, Undecided};
+pub use judge::{UnknownRule, diagnose, diagnose_with, headlines, select_rules};
+pub use rule::{Rule, Verdict};
+pub use table::RULES;

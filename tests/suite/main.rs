@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod tune;

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use crate::collect::{self, CollectError, SocketReading, Source};
+use crate::collect::{self, SocketReading, Source, Whose};
 use crate::model::Settings;
 use crate::snapshot::Snapshot;
-use crate::sys::NamespaceError;
 use crate::tune::{Profile, ProfileFiles, read_profiles};
 use crate::ui::cli::CliError;
 use crate::ui::cli::args::ProfileChoice;
@@ -53,9 +52,9 @@ pub(super) fn snapshot(keys: impl Iterator<Item = SysctlKey>, context: &Context<
         sockets: SocketReading::Best,
         processes: false,
     };
-    collect::live(&source).map_err(|error| match error {
-        CollectError::Namespace(NamespaceError::Denied { .. }) => CliError::NotPermitted(error.to_string()),
-        CollectError::Namespace(NamespaceError::Failed { .. }) => CliError::failure(error),
-        _ => CliError::Usage(error.to_string()),
+    collect::live(&source).map_err(|error| match error.whose() {
+        Whose::Request => CliError::Usage(error.to_string()),
+        Whose::Permission => CliError::NotPermitted(error.to_string()),
+        Whose::Kernel => CliError::failure(error),
     })
 }

@@ -1,10 +1,21 @@
 //! `tcpctl serve`.
 
+use std::path::Path;
+
+use crate::report::render_openmetrics;
 use crate::ui::cli::args::ServeArgs;
 use crate::ui::cli::context::Context;
+use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
+use crate::ui::export::write_textfile;
 
-/// Runs `tcpctl serve`.
-pub(in crate::ui::cli) fn run(_args: &ServeArgs, _context: &mut Context<'_>) -> Result<Exit, CliError> {
-    Err(CliError::failure(anyhow::anyhow!("not built yet")))
+/// Reads once and writes the metrics to the file, or to standard output for `-`.
+pub(in crate::ui::cli) fn run(args: &ServeArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let text = render_openmetrics(&read_snapshot(context, Depth::Processes)?);
+    if args.textfile == "-" {
+        write!(context.out, "{text}")?;
+    } else {
+        write_textfile(Path::new(&args.textfile), &text).map_err(CliError::Failure)?;
+    }
+    Ok(Exit::Ok)
 }

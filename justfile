@@ -1,0 +1,39 @@
+# The task vocabulary. Every recipe is one plain command, so nothing here needs `just` itself.
+
+# List the recipes
+default:
+    @just --list
+
+# Format, lints and documentation, without running anything
+check:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+# Every test, the live ones included
+test:
+    cargo test --locked
+
+# Only the tests on the real kernel, in network namespaces of their own
+live *names:
+    cargo test --locked --test live -- {{names}}
+
+# Time and memory of `status`
+budget:
+    cargo bench --locked --bench budget
+
+# The library's documentation
+docs:
+    cargo doc --locked --no-deps --open
+
+# The manual pages
+man:
+    cargo run --locked --release -- man man
+
+# Licences, advisories and duplicate packages (needs cargo-deny)
+deny:
+    cargo deny check
+
+# The whole gate, as CI runs it
+ci:
+    .ci/run

@@ -1,0 +1,224 @@
+//! What the rules judge: one reading, or two with the time between them.
+
+use crate::snapshot::{Drops, Listener, Snapshot, Sockets, SysctlReading};
+use crate::units::Micros;
+
+/// One or two snapshots, asked for figures by name. Each answer is the figure, or the gap that hides it as text.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    now: &'a Snapshot,
+    before: Option<&'a Snapshot>,
+}
+
+/// Source names as they stand in evidence and gaps.
+pub(super) const NETSTAT: &str = "/proc/net/netstat TcpExt";
+pub(super) const SNMP: &str = "/proc/net/snmp Tcp";
+pub(super) const SOFTNET: &str = "/proc/net/softnet_stat";
+pub(super) const SOCKSTAT: &str = "/proc/net/sockstat TCP";
+pub(super) const SOCK_DIAG: &str = "sock_diag";
+
+impl<'a> Case<'a> {
+    /// Takes the newer and, if there is one, the older reading.
+    #[must_use]
+    pub fn new(now: &'a Snapshot, before: Option<&'a Snapshot>) -> Self {
+        Self { now, before }
+    }
+
+    /// The newer reading.
+    #[must_use]
+    pub fn now(&self) -> &'a Snapshot {
+        self.now
+    }
+
+    /// The older reading.
+    ///
+    /// # Errors
+    /// When there is none, or when the two cannot be compared.
+    pub fn before(&self) -> Result<&'a Snapshot, String> {
+        let before = self.before.ok_or("needs two readings; there is one")?;
+        if before.netns.inode != self.now.netns.inode {
+            return Err("the two readings are of different network namespaces".to_owned());
+        }
+        if before.monotonic_ms >= self.now.monotonic_ms {
+            return Err("no time passed between the two readings, or the host was booted".to_owned());
+        }
+        Ok(before)
+    }
+
+    /// Time between the readings in milliseconds, at least 1.
+    ///
+    /// # Errors
+    /// As [`Case::before`].
+    pub fn window_ms(&self) -> Result<u64, String> {
+        Ok(self.now.monotonic_ms - self.before()?.monotonic_ms)
+    }
+
+    /// How much a counter of `TcpExt` rose.
+    ///
+    /// # Errors
+    /// When it is missing in one of the readings, or fell.
+    pub fn tcp_ext_rise(&self, name: &str) -> Result<u64, String> {
+        let read = |snapshot: &Snapshot| {
+            let missing = || missing_counter(snapshot, "/proc/net/netstat", snapshot.counters.netstat.is_none(), name);
+            snapshot.counters.tcp_ext(name).ok_or_else(missing)
+        };
+        rise(name, read(self.before()?)?, read(self.now)?)
+    }
+
+    /// How much a counter of `Tcp` rose.
+    ///
+    /// # Errors
+    /// When it is missing in one of the readings, or fell.
+    pub fn tcp_rise(&self, name: &str) -> Result<u64, String> {
+        let read = |snapshot: &Snapshot| {
+            let missing = || missing_counter(snapshot, "/proc/net/snmp", snapshot.counters.snmp.is_none(), name);
+            snapshot.counters.tcp(name).ok_or_else(missing)
+        };
+        rise(name, read(self.before()?)?, read(self.now)?)
+    }
+
+    /// How much the drops of full input queues rose, over all CPUs.
+    ///
+    /// # Errors
+    /// When they could not be read twice.
+    pub fn softnet_rise(&self) -> Result<u64, String> {
+        let read = |snapshot: &Snapshot| {
+            let missing = || missing_counter(snapshot, SOFTNET, snapshot.counters.softnet.is_none(), "dropped");
+            snapshot.counters.softnet_dropped().ok_or_else(missing)
+        };
+        rise("dropped", read(self.before()?)?, read(self.now)?)
+    }
+
+    /// A figure of `/proc/net/sockstat`, group `TCP`.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn sockstat_tcp(&self, name: &str) -> Result<u64, String> {
+        let all_missing = self.now.counters.sockstat.is_none();
+        let missing = || missing_counter(self.now, "/proc/net/sockstat", all_missing, name);
+        let figure = self.now.counters.sockstat("TCP", name).ok_or_else(missing)?;
+        u64::try_from(figure).map_err(|_| format!("{SOCKSTAT} {name} is {figure}"))
+    }
+
+    /// The sockets of the newer reading.
+    ///
+    /// # Errors
+    /// When they could not be read.
+    pub fn sockets(&self) -> Result<&'a Sockets, String> {
+        sockets_of(self.now)
+    }
+
+    /// The sockets of the older reading.
+    ///
+    /// # Errors
+    /// As [`Case::before`], and when they could not be read.
+    pub fn sockets_before(&self) -> Result<&'a Sockets, String> {
+        sockets_of(self.before()?)
+    }
+
+    /// How much a listener's own drops rose. Listeners are matched by cookie, since drops die with the socket;
+    /// one that is new since the older reading has dropped all of its drops in between.
+    ///
+    /// # Errors
+    /// When the source does not tell drops, or there is no older reading.
+    pub fn drops_rise(&self, listener: &Listener) -> Result<u64, String> {
+        let total = |listener: &Listener| match listener.drops {
+            Drops::Total(total) => Ok(u64::from(total)),
+            Drops::Unknown => Err("a listener's own drops are told by sock_diag only".to_owned()),
+        };
+        let before = self.sockets_before()?;
+        if before.source != self.sockets()?.source {
+            return Err("the two readings of sockets are from different sources".to_owned());
+        }
+        let old = before.listeners.iter().find(|old| old.cookie != 0 && old.cookie == listener.cookie);
+        Ok(total(listener)?.saturating_sub(old.map(total).transpose()?.unwrap_or(0)))
+    }
+
+    /// A listener's row in the older reading; nothing when it is new or there is no older reading.
+    #[must_use]
+    pub fn listener_before(&self, listener: &Listener) -> Option<&'a Listener> {
+        let sockets = self.sockets_before().ok()?;
+        sockets.listeners.iter().find(|old| old.cookie != 0 && old.cookie == listener.cookie)
+    }
+
+    /// A sysctl's value as text; nothing when this kernel or namespace does not have it.
+    ///
+    /// # Errors
+    /// When it was not read or could not be.
+    pub fn sysctl(&self, key: &str) -> Result<Option<&'a str>, String> {
+        match self.now.sysctls.readings.get(key) {
+            Some(SysctlReading::Value(value)) => Ok(Some(value)),
+            Some(SysctlReading::Absent) => Ok(None),
+            Some(SysctlReading::Unreadable(reason)) => Err(format!("{key}: {reason}")),
+            None => Err(format!("{key} was not read")),
+        }
+    }
+
+    /// A sysctl as a whole number.
+    ///
+    /// # Errors
+    /// When it is absent, could not be read, or is no number.
+    pub fn sysctl_number(&self, key: &str) -> Result<i64, String> {
+        let value = self.sysctl(key)?.ok_or_else(|| format!("{key} is not in this network namespace"))?;
+        value.parse().map_err(|_| format!("{key} is `{value}`, which is no whole number"))
+    }
+
+    /// "in 5s", for sentences.
+    #[must_use]
+    pub fn in_window(&self) -> String {
+        match self.window_ms() {
+            Ok(ms) => format!("in {:#}", Micros(ms.saturating_mul(1000))),
+            Err(_) => "lately".to_owned(),
+        }
+    }
+
+    /// "+2060 in 5s (412/s)", for evidence.
+    #[must_use]
+    pub fn over_window(&self, count: u64) -> String {
+        match self.window_ms() {
+            Ok(ms) => format!("+{count} {} ({}/s)", self.in_window(), per_second(count, ms)),
+            Err(_) => format!("+{count}"),
+        }
+    }
+}
+
+/// Events per second, rounded to the nearest.
+pub(super) fn per_second(count: u64, window_ms: u64) -> u64 {
+    let window_ms = window_ms.max(1);
+    count.saturating_mul(1000).saturating_add(window_ms / 2) / window_ms
+}
+
+fn sockets_of(snapshot: &Snapshot) -> Result<&Sockets, String> {
+    let reason = || gap_reason(snapshot, SOCK_DIAG).unwrap_or_else(|| "sockets could not be read".to_owned());
+    snapshot.sockets.as_ref().ok_or_else(reason)
+}
+
+/// Why a counter is missing: the whole file, with the reason that was noted, or the one name in it.
+fn missing_counter(snapshot: &Snapshot, source: &str, whole: bool, name: &str) -> String {
+    if whole {
+        return gap_reason(snapshot, source).unwrap_or_else(|| format!("{source} could not be read"));
+    }
+    format!("{source} of this kernel has no {name}")
+}
+
+/// The reason of the first gap about a source.
+fn gap_reason(snapshot: &Snapshot, source: &str) -> Option<String> {
+    let leaf = source.rsplit('/').next().unwrap_or(source);
+    let gap = snapshot.gaps.iter().find(|gap| gap.source == source || gap.source.rsplit('/').next() == Some(leaf))?;
+    Some(format!("{}: {}", gap.source, gap.reason))
+}
+
+fn rise(name: &str, before: i64, now: i64) -> Result<u64, String> {
+    u64::try_from(now.saturating_sub(before)).map_err(|_| format!("{name} fell from {before} to {now}"))
+}
+
+/// The words a listener is spoken of with: `10.0.0.1:443 nginx(1203)`, `*:443` when it takes every address.
+pub(super) fn listener_name(listener: &Listener) -> String {
+    let address = match listener.address {
+        address if address.is_unspecified() => "*".to_owned(),
+        std::net::IpAddr::V6(address) => format!("[{address}]"),
+        std::net::IpAddr::V4(address) => address.to_string(),
+    };
+    let owner = listener.processes.first().map(|process| format!(" {}({})", process.name, process.pid));
+    format!("{address}:{}{}", listener.port, owner.unwrap_or_default())
+}

@@ -1,0 +1,121 @@
+//! What a judgement is made of.
+
+use serde::Serialize;
+
+use super::Rule;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// It loses connections or packets now.
+    Critical,
+    /// It will hurt, or already hurts a little.
+    Warning,
+}
+
+/// One thing that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// What it is, in the kernel's own word where there is one: `ListenOverflows`.
+    pub what: String,
+    /// What it was: `+2060 in 5.0s`.
+    pub seen: String,
+    /// Where it was read: `/proc/net/netstat TcpExt`.
+    pub source: String,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Id of the rule, kebab-case and stable.
+    pub rule: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, as one sentence.
+    pub sentence: String,
+    /// How it is known.
+    pub evidence: Vec<Evidence>,
+    /// Why it is so.
+    pub cause: String,
+    /// What to do.
+    pub remedy: String,
+    /// What is often done and does not help.
+    pub wrong_remedy: &'static str,
+    /// What would show that this finding is mistaken.
+    pub disproved_by: &'static str,
+    /// The topic of `explain` that has more, if there is one.
+    pub topic: Option<&'static str>,
+}
+
+impl Finding {
+    /// A finding of a rule, without evidence yet.
+    #[must_use]
+    pub fn new(rule: &Rule, severity: Severity, sentence: impl Into<String>) -> Self {
+        Self {
+            rule: rule.id,
+            severity,
+            sentence: sentence.into(),
+            evidence: Vec::new(),
+            cause: String::new(),
+            remedy: String::new(),
+            wrong_remedy: rule.wrong_remedy,
+            disproved_by: rule.disproved_by,
+            topic: rule.topic,
+        }
+    }
+
+    /// Adds one thing that was seen.
+    #[must_use]
+    pub fn seen(mut self, what: impl Into<String>, seen: impl Into<String>, source: impl Into<String>) -> Self {
+        self.evidence.push(Evidence { what: what.into(), seen: seen.into(), source: source.into() });
+        self
+    }
+
+    /// Says why it is so.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = cause.into();
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
+}
+
+/// A rule that could not judge, or not fully.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Undecided {
+    /// Id of the rule.
+    pub rule: &'static str,
+    /// What was missing.
+    pub gap: String,
+}
+
+/// The outcome of all rules that were asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Findings {
+    /// Length of the window between the two readings in milliseconds; nothing when there was one reading only.
+    pub window_ms: Option<u64>,
+    /// Ids of the rules that judged.
+    pub rules: Vec<&'static str>,
+    /// What is wrong, the worst first.
+    pub findings: Vec<Finding>,
+    /// What could not be judged, in the order of the rules.
+    pub undecided: Vec<Undecided>,
+}
+
+/// One line about one finding, for `status` and the screens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Headline {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Id of the rule.
+    pub rule: &'static str,
+    /// What is wrong, as one sentence.
+    pub sentence: String,
+}

@@ -1,0 +1,70 @@
+//! Connections that listeners dropped and no other rule accounts for.
+//!
+//! ListenDrops counts every drop; ListenOverflows and TCPReqQFullDrop name the cause of some (`tcp_conn_request`,
+//! `tcp_v4_syn_recv_sock`). The rest are, for one, the last quarter of `tcp_max_syn_backlog` that is kept for known
+//! peers while cookies are off, no route back, and no memory.
+
+use super::pressure::{Pressure, pressure};
+use crate::diagnose::case::{NETSTAT, SOCK_DIAG, listener_name};
+use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+
+/// The rule.
+pub(in crate::diagnose) const RULE: Rule = Rule {
+    id: "listener-drops",
+    looks_for: "connections dropped by listeners for a reason that no other rule names",
+    topic: Some("queues"),
+    keys: &[],
+    wrong_remedy: "net.core.netdev_max_backlog: it is about packets before TCP sees them, and counts elsewhere",
+    disproved_by: "ListenDrops that stays where it is",
+    check: |case| judge(case).into(),
+};
+
+fn judge(case: &Case<'_>) -> Result<Verdict, String> {
+    let drops = case.tcp_ext_rise("ListenDrops")?;
+    if drops == 0 {
+        return Ok(Verdict::quiet());
+    }
+    let overflows = case.tcp_ext_rise("ListenOverflows")?;
+    let cookies_off = case.tcp_ext_rise("TCPReqQFullDrop")?;
+    let mut claimed = 0_u64;
+    let mut unclear = Vec::new();
+    for listener in case.sockets().map(|sockets| sockets.listeners.as_slice()).unwrap_or_default() {
+        match pressure(case, listener) {
+            Ok(Pressure::AcceptSide(drops) | Pressure::Burst(drops)) => claimed = claimed.saturating_add(drops),
+            Ok(Pressure::Unclear(drops)) => unclear.push((listener_name(listener), drops)),
+            _ => {}
+        }
+    }
+    // The counters and the listeners' own drops are read one after the other, so on a busy host one may be ahead.
+    // A drop of a full SYN queue is a claim of the rule about cookies, and one of that listener's own too.
+    let rest = drops.saturating_sub(claimed.saturating_add(cookies_off));
+    if rest == 0 || (unclear.is_empty() && overflows.saturating_add(cookies_off) >= drops && claimed > 0) {
+        return Ok(Verdict::quiet());
+    }
+    let neither = drops.saturating_sub(overflows.saturating_add(cookies_off));
+    let sentence = format!(
+        "listeners dropped {rest} connections {}, and no single listener's queue explains it",
+        case.in_window()
+    );
+    let mut finding = Finding::new(&RULE, Severity::Critical, sentence)
+        .seen("ListenDrops", case.over_window(drops), NETSTAT)
+        .seen("of these: accept queue full (ListenOverflows)", case.over_window(overflows), NETSTAT)
+        .seen("of these: SYN queue full, no cookies (TCPReqQFullDrop)", case.over_window(cookies_off), NETSTAT)
+        .seen("of these: neither", case.over_window(neither), NETSTAT);
+    for (name, drops) in unclear {
+        finding = finding.seen(format!("drops of {name}"), case.over_window(drops), SOCK_DIAG);
+    }
+    let (cause, remedy) = if neither > overflows {
+        (
+            "mostly neither queue was full: with cookies off the last quarter of net.ipv4.tcp_max_syn_backlog is kept \
+             for known peers; or there is no route back to the client, or no memory",
+            "with cookies off: net.ipv4.tcp_syncookies=1 or a larger tcp_max_syn_backlog; else `ip route get` to a client",
+        )
+    } else {
+        (
+            "an accept queue was full for a moment between two readings, or its listener is closed again",
+            "watch longer (--window 10s): the listener whose own drops rise is the one",
+        )
+    };
+    Ok(finding.because(cause).remedy(remedy).into())
+}

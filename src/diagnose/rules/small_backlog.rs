@@ -1,0 +1,108 @@
+//! A backlog that is smaller than a burst of honest clients.
+//!
+//! Two faces: connections dropped while every sample shows an almost empty accept queue, and SYN cookies that were
+//! sent and then completed. With a round-trip time, what arrives within one of them must fit into the backlog.
+
+use super::pressure::{Pressure, pressure};
+use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, listener_name};
+use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::snapshot::Listener;
+
+/// Cookies in one window below which an overflow of a SYN queue is a hiccup: others began with "any cookie" and
+/// had to take the alarm back.
+const COOKIES_MIN: u64 = 10;
+
+/// The rule.
+pub(in crate::diagnose) const RULE: Rule = Rule {
+    id: "small-backlog",
+    looks_for: "a backlog that is smaller than a burst of honest clients",
+    topic: Some("queues"),
+    keys: &["net.core.somaxconn", "net.ipv4.tcp_syncookies"],
+    wrong_remedy: "net.ipv4.tcp_max_syn_backlog alone: it does not limit a listener's queues while cookies are on",
+    disproved_by: "an accept queue that is seen full: then the process is too slow, whatever the backlog",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Verdict {
+    let mut verdict = Verdict::quiet();
+    match case.sockets() {
+        Ok(sockets) => {
+            for listener in &sockets.listeners {
+                match pressure(case, listener) {
+                    Ok(Pressure::Burst(drops)) => verdict.findings.push(dropped(case, listener, drops)),
+                    Ok(_) => {}
+                    Err(gap) => verdict.gaps.push(gap),
+                }
+                if let Err(gap) = case.drops_rise(listener) {
+                    verdict.gaps.push(gap);
+                }
+            }
+        }
+        Err(gap) => verdict.gaps.push(gap),
+    }
+    match completed_cookies(case) {
+        Ok(finding) => verdict.findings.extend(finding),
+        Err(gap) => verdict.gaps.push(gap),
+    }
+    verdict.gaps.sort();
+    verdict
+}
+
+fn dropped(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
+    let backlog = listener.backlog.unwrap_or(0);
+    let name = listener_name(listener);
+    let sentence = format!(
+        "{name}: a backlog of {backlog} is too small for bursts, {drops} connections dropped {}",
+        case.in_window()
+    );
+    let mut finding = Finding::new(&RULE, Severity::Critical, sentence)
+        .seen(
+            "accept queue when looked at",
+            format!("{} of {}", listener.accept_queue.unwrap_or(0), backlog),
+            SOCK_DIAG,
+        )
+        .seen("drops of this listener", case.over_window(drops), SOCK_DIAG);
+    if let Ok(cookies) = case.tcp_ext_rise("SyncookiesSent") {
+        finding = finding.seen("SyncookiesSent", case.over_window(cookies), NETSTAT);
+    }
+    let somaxconn = case.sysctl_number("net.core.somaxconn").ok();
+    let capped = somaxconn.filter(|&limit| limit == i64::from(backlog));
+    let remedy = match capped {
+        Some(limit) => format!(
+            "raise net.core.somaxconn above {limit}, which may be what limits it, and the application's listen() \
+             backlog; then let the application listen() again"
+        ),
+        None => "raise the backlog that the application gives to listen() (net.core.somaxconn allows more), and let \
+                 it listen() again"
+            .to_owned(),
+    };
+    finding
+        .because("more clients finish their handshake at once than the backlog holds; accept() itself keeps up")
+        .remedy(remedy)
+}
+
+/// Cookies that were sent while nobody dropped, and whose clients came back: more than half of them opened.
+fn completed_cookies(case: &Case<'_>) -> Result<Option<Finding>, String> {
+    // With 2 every answer is a cookie, full queue or not (`tcp_conn_request`).
+    if case.sysctl("net.ipv4.tcp_syncookies")? == Some("2") {
+        return Ok(None);
+    }
+    let sent = case.tcp_ext_rise("SyncookiesSent")?;
+    let opens = case.tcp_rise("PassiveOpens")?;
+    if sent < COOKIES_MIN || case.tcp_ext_rise("ListenDrops")? > 0 || opens.saturating_mul(2) <= sent {
+        return Ok(None);
+    }
+    let sentence =
+        format!("a SYN queue overflowed under honest clients: {sent} SYN cookies sent, {opens} connections opened");
+    let finding = Finding::new(&RULE, Severity::Warning, sentence)
+        .seen("SyncookiesSent", case.over_window(sent), NETSTAT)
+        .seen("PassiveOpens", case.over_window(opens), SNMP)
+        .seen("ListenDrops", case.over_window(0), NETSTAT);
+    Ok(Some(
+        finding
+            .because("within one round-trip time more clients arrive than the listener's backlog; cookies served them")
+            .remedy(
+                "raise the listener's backlog above arrivals per second × round-trip time; nothing was lost so far",
+            ),
+    ))
+}

@@ -1,0 +1,47 @@
+//! A full SYN queue without cookies.
+//!
+//! `tcp_syn_flood_action`: when the SYN queue is full and `tcp_syncookies` is 0, the SYN is dropped and counted as
+//! TCPReqQFullDrop (and ListenDrops).
+
+use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG};
+use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::units::TcpState;
+
+/// The rule.
+pub(in crate::diagnose) const RULE: Rule = Rule {
+    id: "syn-cookies-off",
+    looks_for: "SYNs dropped by a full SYN queue because SYN cookies are off",
+    topic: Some("queues"),
+    keys: &["net.ipv4.tcp_syncookies"],
+    wrong_remedy: "net.ipv4.tcp_syn_retries: that is the client's side; a limit of SYNs per second in the firewall \
+                   drops honest clients as well",
+    disproved_by: "TCPReqQFullDrop that stays where it is",
+    check: |case| judge(case).into(),
+};
+
+fn judge(case: &Case<'_>) -> Result<Verdict, String> {
+    let drops = case.tcp_ext_rise("TCPReqQFullDrop")?;
+    if drops == 0 {
+        return Ok(Verdict::quiet());
+    }
+    let sentence = format!("{drops} SYNs dropped {}: a SYN queue is full and SYN cookies are off", case.in_window());
+    let mut finding =
+        Finding::new(&RULE, Severity::Critical, sentence).seen("TCPReqQFullDrop", case.over_window(drops), NETSTAT);
+    if let Ok(rise) = case.tcp_ext_rise("ListenDrops") {
+        finding = finding.seen("ListenDrops", case.over_window(rise), NETSTAT);
+    }
+    if let Ok(opens) = case.tcp_rise("PassiveOpens") {
+        finding = finding.seen("PassiveOpens", case.over_window(opens), SNMP);
+    }
+    if let Ok(sockets) = case.sockets() {
+        finding = finding.seen("SYN-RECV", sockets.count(TcpState::SynRecv).to_string(), SOCK_DIAG);
+    }
+    let cause = match case.sysctl("net.ipv4.tcp_syncookies") {
+        Ok(Some("0")) => "net.ipv4.tcp_syncookies is 0: without cookies a full SYN queue means that clients are lost",
+        _ => "a SYN queue was full while cookies were off (net.ipv4.tcp_syncookies is not 0 any more, or not known)",
+    };
+    Ok(finding
+        .because(cause)
+        .remedy("net.ipv4.tcp_syncookies=1, and a larger listen() backlog; the profile anti-syn-flood does the first")
+        .into())
+}

@@ -1,0 +1,59 @@
+//! The limit of TIME_WAIT sockets.
+//!
+//! `inet_twsk_alloc` makes none when `tcp_max_tw_buckets` are there already; the socket is closed at once, counted as
+//! TCPTimeWaitOverflow. FIN_WAIT_2 minisocks share the budget, and sockstat's `tw` counts both.
+
+use crate::diagnose::case::{NETSTAT, SOCKSTAT};
+use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+
+/// Share of the limit, in percent, from which it is said.
+const WARN_PERCENT: u64 = 80;
+
+const LIMIT: &str = "net.ipv4.tcp_max_tw_buckets";
+
+/// The rule.
+pub(in crate::diagnose) const RULE: Rule = Rule {
+    id: "time-wait-buckets",
+    looks_for: "TIME-WAIT sockets that reach their limit",
+    topic: Some("time-wait-many"),
+    keys: &[LIMIT],
+    wrong_remedy: "lowering net.ipv4.tcp_max_tw_buckets: it ends TIME-WAIT early, which is what it protects from; \
+                   net.ipv4.tcp_fin_timeout does not touch TIME-WAIT",
+    disproved_by: "TCPTimeWaitOverflow that stays where it is while the number of TIME-WAIT falls",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Verdict {
+    let overflow = case.tcp_ext_rise("TCPTimeWaitOverflow");
+    let level = case.sockstat_tcp("tw").and_then(|used| Ok((used, case.sysctl_number(LIMIT)?)));
+    let mut verdict = Verdict::quiet();
+    verdict.gaps.extend(overflow.as_ref().err().cloned());
+    verdict.gaps.extend(level.as_ref().err().cloned());
+    let lost = overflow.unwrap_or(0);
+    let (used, limit) = level.map_or((None, None), |(used, limit)| (Some(used), u64::try_from(limit).ok()));
+    // A limit of 0 means that none is wanted; then only what overflows is worth a word.
+    let near = used.zip(limit.filter(|&limit| limit > 0));
+    let near = near.filter(|(used, limit)| used.saturating_mul(100) >= limit.saturating_mul(WARN_PERCENT));
+    let sentence = match (lost, near) {
+        (0, None) => return verdict,
+        (0, Some((used, limit))) => format!("{used} of at most {limit} sockets in TIME-WAIT"),
+        (lost, _) => format!("{lost} sockets skipped TIME-WAIT {}: the limit is reached", case.in_window()),
+    };
+    let mut finding = Finding::new(&RULE, Severity::Warning, sentence);
+    if let Some(used) = used {
+        finding = finding.seen("tw", used.to_string(), SOCKSTAT);
+    }
+    if let Ok(limit) = case.sysctl_number(LIMIT) {
+        finding = finding.seen(LIMIT, limit.to_string(), "/proc/sys");
+    }
+    if case.window_ms().is_ok() {
+        finding = finding.seen("TCPTimeWaitOverflow", case.over_window(lost), NETSTAT);
+    }
+    verdict.findings.push(
+        finding.because("connections that this host closes first come faster than limit / 60s").remedy(
+            "raise net.ipv4.tcp_max_tw_buckets (each costs a fraction of a KiB), or let the peer close first, or \
+                 keep connections open",
+        ),
+    );
+    verdict
+}

@@ -1,0 +1,295 @@
+//! Plays every scenario of `tests/data/scenarios` through the rules, and walks the table of rules over them.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a scenario that cannot be read fails the test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+
+use serde::Deserialize;
+use tcpctl::diagnose::{RULES, diagnose, headlines};
+use tcpctl::explain::find_topic;
+use tcpctl::report::{FindingsStyle, FindingsView, render_findings};
+use tcpctl::snapshot::{
+    Capabilities, Counters, Drops, Kernel, Listener, Netns, PortUse, Process, SCHEMA_VERSION, Snapshot, SocketSource,
+    Sockets, SoftnetCpu, SysctlReading, Sysctls,
+};
+use tcpctl::units::{SysctlKey, TcpState};
+
+/// One scenario: what was seen, and which rules must say what.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scenario {
+    /// What happened on the host, and where the figures are from.
+    about: String,
+    /// Time between the readings.
+    #[serde(default = "one_second")]
+    window_ms: u64,
+    /// Rules that must find something, with a piece of the sentence.
+    #[serde(default)]
+    fires: BTreeMap<String, String>,
+    /// Rules that must judge, and find nothing.
+    #[serde(default)]
+    silent: Vec<String>,
+    /// Rules that must say that they cannot judge, with a piece of the gap.
+    #[serde(default)]
+    undecided: BTreeMap<String, String>,
+    before: Option<Reading>,
+    now: Reading,
+}
+
+fn one_second() -> u64 {
+    1000
+}
+
+/// One reading, as far as rules look at it. What is not given could not be read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reading {
+    tcp_ext: Option<BTreeMap<String, i64>>,
+    tcp: Option<BTreeMap<String, i64>>,
+    sockstat_tcp: Option<BTreeMap<String, i64>>,
+    /// Drops by CPU.
+    softnet_dropped: Option<Vec<u64>>,
+    #[serde(default)]
+    sysctls: BTreeMap<SysctlKey, String>,
+    states: Option<BTreeMap<TcpState, u64>>,
+    #[serde(default)]
+    listeners: Vec<ListenerRow>,
+    #[serde(default)]
+    ports: Vec<PortRow>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListenerRow {
+    port: u16,
+    process: Option<String>,
+    cookie: u64,
+    accept_queue: u32,
+    backlog: u32,
+    drops: u32,
+    #[serde(default)]
+    half_open: u64,
+    #[serde(default = "alone")]
+    shares_port: u32,
+}
+
+fn alone() -> u32 {
+    1
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PortRow {
+    destination: IpAddr,
+    port: u16,
+    used: u64,
+    time_wait: u64,
+}
+
+impl Reading {
+    fn snapshot(&self, monotonic_ms: u64) -> Snapshot {
+        let group = |name: &str, figures: &Option<BTreeMap<String, i64>>| {
+            figures.clone().map(|figures| BTreeMap::from([(name.to_owned(), figures)]))
+        };
+        let softnet = self.softnet_dropped.as_ref().map(|drops| {
+            let row =
+                |(cpu, &dropped)| SoftnetCpu { cpu: u32::try_from(cpu).ok(), processed: 0, dropped, time_squeeze: 0 };
+            drops.iter().enumerate().map(row).collect()
+        });
+        let value = |(key, value): (&SysctlKey, &String)| (key.clone(), SysctlReading::Value(value.clone()));
+        Snapshot {
+            schema: SCHEMA_VERSION,
+            taken_unix_ms: 1_000 + monotonic_ms,
+            monotonic_ms,
+            hostname: None,
+            kernel: Kernel { release: None, version: None, hz: None },
+            netns: Netns { inode: Some(1), name: None, initial: Some(true) },
+            capabilities: Capabilities { euid: 0, effective: None },
+            memory_kib: None,
+            sysctls: Sysctls { readings: self.sysctls.iter().map(value).collect() },
+            counters: Counters {
+                snmp: group("Tcp", &self.tcp),
+                netstat: group("TcpExt", &self.tcp_ext),
+                sockstat: group("TCP", &self.sockstat_tcp),
+                softnet,
+            },
+            sockets: self.states.as_ref().map(|states| self.sockets(states)),
+            gaps: Vec::new(),
+        }
+    }
+
+    fn sockets(&self, states: &BTreeMap<TcpState, u64>) -> Sockets {
+        let any: IpAddr = [0, 0, 0, 0].into();
+        let listener = |row: &ListenerRow| Listener {
+            address: any,
+            port: row.port,
+            v6_only: None,
+            interface: 0,
+            accept_queue: Some(row.accept_queue),
+            backlog: Some(row.backlog),
+            half_open: row.half_open,
+            shares_port: row.shares_port,
+            drops: Drops::Total(row.drops),
+            inode: row.cookie,
+            uid: 0,
+            cookie: row.cookie,
+            processes: row.process.iter().map(|name| Process { pid: 1203, name: name.clone() }).collect(),
+        };
+        let port = |row: &PortRow| PortUse {
+            source: [192, 0, 2, 7].into(),
+            destination: row.destination,
+            destination_port: row.port,
+            used: row.used,
+            time_wait: row.time_wait,
+        };
+        Sockets {
+            source: SocketSource::SockDiag,
+            states: TcpState::ALL.iter().map(|state| (*state, states.get(state).copied().unwrap_or(0))).collect(),
+            listeners: self.listeners.iter().map(listener).collect(),
+            ports: self.ports.iter().map(port).collect(),
+        }
+    }
+}
+
+/// The one check: plays a scenario and compares what the rules say.
+fn check(name: &str, scenario: &Scenario) {
+    let before = scenario.before.as_ref().map(|reading| reading.snapshot(5_000));
+    let now = scenario.now.snapshot(5_000 + scenario.window_ms);
+    let outcome = diagnose(&now, before.as_ref());
+    let said: Vec<String> = outcome.findings.iter().map(|f| format!("{}: {}", f.rule, f.sentence)).collect();
+    for (rule, piece) in &scenario.fires {
+        let hit = outcome.findings.iter().find(|f| f.rule == rule && f.sentence.contains(piece.as_str()));
+        let found = hit.unwrap_or_else(|| panic!("{name}: {rule} does not say `{piece}`; said: {said:#?}"));
+        assert!(
+            !found.evidence.is_empty() && !found.cause.is_empty() && !found.remedy.is_empty(),
+            "{name}: {found:#?}"
+        );
+    }
+    let rules: BTreeSet<&str> = outcome.findings.iter().map(|f| f.rule).collect();
+    let expected: BTreeSet<&str> = scenario.fires.keys().map(String::as_str).collect();
+    assert_eq!(rules, expected, "{name} ({}): {said:#?}", scenario.about);
+    for rule in &scenario.silent {
+        let gap = outcome.undecided.iter().find(|undecided| undecided.rule == rule);
+        assert!(!rules.contains(rule.as_str()) && gap.is_none(), "{name}: {rule} is not silent: {gap:?}");
+    }
+    for (rule, piece) in &scenario.undecided {
+        let gaps: Vec<&str> = outcome.undecided.iter().filter(|u| u.rule == rule).map(|u| u.gap.as_str()).collect();
+        assert!(gaps.iter().any(|gap| gap.contains(piece.as_str())), "{name}: {rule} has no gap `{piece}` in {gaps:?}");
+    }
+    assert!(headlines(&outcome).is_sorted_by_key(|headline| headline.severity), "{name}: worst first");
+}
+
+fn scenarios() -> Vec<(String, Scenario)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/scenarios");
+    let mut paths: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: &Path| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let scenario =
+            toml::from_str(&fs::read_to_string(path).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        (name, scenario)
+    };
+    paths.iter().map(|path| read(path)).collect()
+}
+
+#[test]
+fn every_scenario_ends_as_it_says() {
+    for (name, scenario) in scenarios() {
+        check(&name, &scenario);
+    }
+}
+
+#[test]
+fn every_rule_has_a_scenario_that_fires_it_and_one_that_does_not() {
+    let scenarios = scenarios();
+    for rule in RULES {
+        let fires = scenarios.iter().any(|(_, scenario)| scenario.fires.contains_key(rule.id));
+        let silent = scenarios.iter().any(|(_, scenario)| scenario.silent.iter().any(|id| id == rule.id));
+        assert!(fires, "no scenario fires {}", rule.id);
+        assert!(silent, "no scenario leaves {} silent", rule.id);
+    }
+    let keys: Vec<&str> = RULES.iter().flat_map(|rule| rule.keys).copied().collect();
+    for (name, scenario) in &scenarios {
+        for key in scenario.now.sysctls.keys() {
+            assert!(keys.contains(&key.as_str()), "{name} gives {key}, which no rule says that it reads");
+        }
+        for id in scenario.fires.keys().chain(&scenario.silent).chain(scenario.undecided.keys()) {
+            assert!(RULES.iter().any(|rule| rule.id == id), "{name} names the rule {id}, which does not exist");
+        }
+    }
+}
+
+#[test]
+fn every_topic_that_a_finding_points_to_can_be_explained() {
+    for rule in RULES {
+        assert!(rule.topic.is_none_or(|topic| find_topic(topic).is_ok()), "{}: {:?}", rule.id, rule.topic);
+    }
+}
+
+#[test]
+fn a_rule_that_sees_nothing_says_so_instead_of_being_quiet() {
+    let nothing = Reading::default();
+    let outcome = diagnose(&nothing.snapshot(2_000), Some(&nothing.snapshot(1_000)));
+    assert_eq!(outcome.findings, []);
+    let undecided: BTreeSet<&str> = outcome.undecided.iter().map(|undecided| undecided.rule).collect();
+    let all: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).collect();
+    assert_eq!(undecided, all);
+}
+
+#[test]
+fn readings_of_two_network_namespaces_are_not_compared() {
+    let reading = Reading { tcp_ext: Some(BTreeMap::from([("TCPReqQFullDrop".to_owned(), 5)])), ..Reading::default() };
+    let mut before =
+        Reading { tcp_ext: Some(BTreeMap::from([("TCPReqQFullDrop".to_owned(), 0)])), ..Reading::default() }
+            .snapshot(1_000);
+    let now = reading.snapshot(2_000);
+    assert_eq!(diagnose(&now, Some(&before)).findings.len(), 1);
+    before.netns.inode = Some(2);
+    let outcome = diagnose(&now, Some(&before));
+    assert_eq!(outcome.findings, []);
+    assert!(outcome.undecided.iter().any(|undecided| undecided.gap.contains("different network namespaces")));
+}
+
+/// The outcome of a scenario by its file's name.
+fn outcome(name: &str) -> tcpctl::diagnose::Findings {
+    let (_, scenario) = scenarios().into_iter().find(|(file, _)| file == name).unwrap();
+    let before = scenario.before.as_ref().map(|reading| reading.snapshot(5_000));
+    diagnose(&scenario.now.snapshot(5_000 + scenario.window_ms), before.as_ref())
+}
+
+fn text(name: &str, verbose: bool) -> String {
+    render_findings(&outcome(name), FindingsStyle { width: 80, ascii: false, verbose })
+}
+
+#[test]
+fn findings_are_one_line_each_and_tell_how_to_see_more() {
+    insta::assert_snapshot!(anstream::adapter::strip_str(&text("accept-queue-full-never-accepts", false)).to_string());
+}
+
+#[test]
+fn verbose_findings_show_evidence_cause_remedy_and_what_would_disprove_them() {
+    insta::assert_snapshot!(anstream::adapter::strip_str(&text("accept-queue-full-never-accepts", true)).to_string());
+    insta::assert_snapshot!(anstream::adapter::strip_str(&text("syn-flood-among-clients", true)).to_string());
+}
+
+#[test]
+fn what_could_not_be_judged_is_shown_with_its_reason() {
+    insta::assert_snapshot!(anstream::adapter::strip_str(&text("accept-queue-full-one-reading", false)).to_string());
+}
+
+#[test]
+fn no_line_of_findings_is_wider_than_asked() {
+    for (name, _) in scenarios() {
+        for line in anstream::adapter::strip_str(&text(&name, true)).to_string().lines() {
+            assert!(line.chars().count() <= 80, "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn findings_in_json_keep_their_shape() {
+    insta::assert_json_snapshot!(FindingsView::new(&outcome("syn-cookies-off-flood")));
+}

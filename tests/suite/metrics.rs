@@ -1,0 +1,219 @@
+//! The metrics of a made-up host, as text and line by line against the grammar of the format.
+
+#![expect(clippy::unwrap_used, reason = "a line that is not of the format fails the test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use tcpctl::report::render_openmetrics;
+use tcpctl::snapshot::{
+    Capabilities, Counters, Drops, Gap, GapKind, HzReading, HzSource, Kernel, Listener, Netns, PortUse, Process,
+    SCHEMA_VERSION, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading, Sysctls,
+};
+use tcpctl::units::{Hz, KernelVersion, TcpState};
+
+fn listener(address: [u8; 4], port: u16, accept_queue: u32, drops: Drops) -> Listener {
+    Listener {
+        address: address.into(),
+        port,
+        v6_only: None,
+        interface: 0,
+        accept_queue: Some(accept_queue),
+        backlog: Some(511),
+        half_open: 4,
+        shares_port: 1,
+        drops,
+        inode: 1,
+        uid: 0,
+        cookie: u64::from(port),
+        processes: vec![Process { pid: 1203, name: "ng\"in\\x\n".to_owned() }],
+    }
+}
+
+fn figures(figures: &[(&str, i64)]) -> BTreeMap<String, i64> {
+    figures.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+}
+
+fn group(name: &str, inside: BTreeMap<String, i64>) -> Option<BTreeMap<String, BTreeMap<String, i64>>> {
+    Some(BTreeMap::from([(name.to_owned(), inside)]))
+}
+
+/// A host on which everything could be read, but one sysctl.
+fn host() -> Snapshot {
+    let value = |key: &str, value: &str| (key.parse().unwrap(), SysctlReading::Value(value.to_owned()));
+    Snapshot {
+        schema: SCHEMA_VERSION,
+        taken_unix_ms: 1_763_800_000_123,
+        monotonic_ms: 5_000,
+        hostname: Some("db-7".to_owned()),
+        kernel: Kernel {
+            release: Some("6.18.3-x86".to_owned()),
+            version: Some(KernelVersion::new(6, 18)),
+            hz: Hz::new(250).map(|hz| HzReading { hz, source: HzSource::Config("/boot/config".to_owned()) }),
+        },
+        netns: Netns { inode: Some(4_026_531_840), name: None, initial: Some(true) },
+        capabilities: Capabilities { euid: 0, effective: None },
+        memory_kib: None,
+        sysctls: Sysctls {
+            readings: BTreeMap::from([
+                value("net.ipv4.tcp_syn_retries", "6"),
+                value("net.ipv4.tcp_syn_linear_timeouts", "4"),
+                value("net.ipv4.tcp_rto_max_ms", "120000"),
+                value("net.ipv4.tcp_synack_retries", "5"),
+                value("net.ipv4.ip_local_port_range", "32768 60999"),
+                value("net.ipv4.ip_local_reserved_ports", ""),
+                ("net.ipv4.tcp_fin_timeout".parse().unwrap(), SysctlReading::Unreadable("refused".to_owned())),
+            ]),
+        },
+        counters: Counters {
+            snmp: group("Tcp", figures(&[("ActiveOpens", 12), ("PassiveOpens", 3400)])),
+            netstat: group("TcpExt", figures(&[("ListenDrops", 15), ("ListenOverflows", 15)])),
+            sockstat: group("TCP", figures(&[("inuse", 9), ("tw", 900)])),
+            softnet: Some(vec![
+                SoftnetCpu { cpu: Some(0), processed: 99, dropped: 0, time_squeeze: 1 },
+                SoftnetCpu { cpu: Some(2), processed: 44, dropped: 7, time_squeeze: 0 },
+            ]),
+        },
+        sockets: Some(Sockets {
+            source: SocketSource::SockDiag,
+            states: TcpState::ALL.iter().map(|state| (*state, u64::from(state.to_kernel()))).collect(),
+            // Two sockets on port 80, as with SO_REUSEPORT; one full.
+            listeners: vec![
+                listener([0, 0, 0, 0], 80, 0, Drops::Total(0)),
+                listener([0, 0, 0, 0], 80, 512, Drops::Total(22)),
+                listener([127, 0, 0, 1], 5432, 1, Drops::Unknown),
+            ],
+            ports: vec![PortUse {
+                source: [192, 0, 2, 7].into(),
+                destination: [198, 51, 100, 9].into(),
+                destination_port: 443,
+                used: 26_000,
+                time_wait: 25_000,
+            }],
+        }),
+        gaps: vec![Gap::new("/proc/882/fd", GapKind::Denied, "permission denied", "an owner is unknown")],
+    }
+}
+
+#[test]
+fn the_metrics_of_a_host() {
+    insta::assert_snapshot!(render_openmetrics(&host()));
+}
+
+/// One line that is no comment, taken apart: name, labels, value.
+fn parse_sample(line: &str) -> (String, Vec<(String, String)>, f64) {
+    let (name, rest) = line.split_once('{').unwrap();
+    assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{line}");
+    let mut labels = Vec::new();
+    let mut rest = rest.chars();
+    loop {
+        let label: String = rest.by_ref().take_while(|&c| c != '=').collect();
+        assert!(!label.is_empty() && label.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{line}");
+        assert_eq!(rest.next(), Some('"'), "{line}");
+        let mut value = String::new();
+        loop {
+            match rest.next().unwrap() {
+                '"' => break,
+                '\\' => {
+                    let escape = rest.next().unwrap();
+                    assert!(['\\', '"', 'n'].contains(&escape), "{line}");
+                    value.push(if escape == 'n' { '\n' } else { escape });
+                }
+                plain => value.push(plain),
+            }
+        }
+        labels.push((label, value));
+        match rest.next().unwrap() {
+            ',' => {}
+            end => {
+                assert_eq!(end, '}', "{line}");
+                break;
+            }
+        }
+    }
+    let value: String = rest.collect();
+    // One blank, one number, and no time stamp after it.
+    let number = value.strip_prefix(' ').unwrap();
+    assert!(!number.contains(' '), "{line}");
+    (name.to_owned(), labels, number.parse().unwrap())
+}
+
+/// Checks every line of a text: header before samples, each family once, no sample twice, samples of their family.
+fn check_grammar(text: &str) -> usize {
+    assert!(text.is_empty() || text.ends_with('\n'));
+    let mut families = BTreeSet::new();
+    let mut samples = BTreeSet::new();
+    let mut family = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            family = help.split_once(' ').unwrap().0.to_owned();
+            assert!(families.insert(family.clone()), "{family} comes twice");
+            let kind = lines.next().unwrap().strip_prefix(&format!("# TYPE {family} ")).unwrap();
+            assert!(["gauge", "counter", "untyped"].contains(&kind), "{line}");
+        } else {
+            let (name, labels, value) = parse_sample(line);
+            assert_eq!(name, family, "{line}");
+            assert!(!value.is_nan(), "{line}");
+            assert_eq!(labels.last().unwrap().0, "netns", "{line}");
+            let names: BTreeSet<&String> = labels.iter().map(|(label, _)| label).collect();
+            assert_eq!(names.len(), labels.len(), "{line}");
+            assert!(samples.insert((name, labels)), "comes twice: {line}");
+        }
+    }
+    samples.len()
+}
+
+#[test]
+fn every_line_is_of_the_format_and_no_sample_comes_twice() {
+    assert!(check_grammar(&render_openmetrics(&host())) > 40);
+}
+
+#[test]
+fn label_values_survive_escaping() {
+    let text = render_openmetrics(&host());
+    let line = text.lines().find(|line| line.starts_with("tcpctl_listener_half_open{")).unwrap();
+    let (_, labels, value) = parse_sample(line);
+    assert!(labels.contains(&("process".to_owned(), "ng\"in\\x\n".to_owned())), "{labels:?}");
+    // Each of the two rows holds what both have in common; it must not be counted twice.
+    assert!((value - 4.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn what_could_not_be_read_is_left_out_and_not_zero() {
+    let mut blind = host();
+    blind.counters = Counters::default();
+    blind.sockets = None;
+    blind.sysctls = Sysctls::default();
+    let text = render_openmetrics(&blind);
+    check_grammar(&text);
+    let names: BTreeSet<&str> =
+        text.lines().filter(|line| !line.starts_with('#')).filter_map(|l| l.split('{').next()).collect();
+    let left = ["tcpctl_gaps", "tcpctl_info", "tcpctl_setting_seconds", "tcpctl_snapshot_timestamp_seconds"];
+    assert_eq!(names, BTreeSet::from(left));
+    // Only TIME-WAIT, which hangs on no setting, is known without any.
+    let known = text.lines().filter(|line| line.starts_with("tcpctl_setting_seconds{"));
+    assert!(known.clone().count() == 2 && known.into_iter().all(|line| line.contains("time-wait-life")));
+    // One of two sockets of an address that does not tell hides the sum.
+    assert!(!render_openmetrics(&host()).contains("tcpctl_listener_drops_total{address=\"127.0.0.1\""));
+}
+
+#[test]
+fn the_number_of_samples_is_bounded_and_the_worst_listeners_stay() {
+    let mut crowded = host();
+    let sockets = crowded.sockets.as_mut().unwrap();
+    for port in 10_000..11_000 {
+        sockets.listeners.push(listener([10, 0, 0, 1], port, 0, Drops::Total(u32::from(port == 10_900))));
+        sockets.ports.push(PortUse {
+            source: IpAddr::from([10, 0, 0, 1]),
+            destination: [10, 0, 0, 2].into(),
+            destination_port: port,
+            used: 1,
+            time_wait: 0,
+        });
+    }
+    let text = render_openmetrics(&crowded);
+    assert!(check_grammar(&text) < 1500, "{}", check_grammar(&text));
+    assert!(text.contains("tcpctl_listeners_left_out{netns=\"4026531840\"} 802\n"), "{text}");
+    assert!(text.contains("port=\"10900\"") && text.contains("port=\"80\""));
+}
