@@ -14,12 +14,9 @@ mod processes;
 mod route;
 mod sock_diag;
 mod sysctl;
-<<<<<<< HEAD
-mod terminal;
-=======
 mod tap;
+mod terminal;
 mod tun;
->>>>>>> wt-b
 
 pub use clock::{monotonic_ms, unix_ms, unix_ns};
 pub use loopback::raise_loopback;
@@ -30,9 +27,6 @@ pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use route::RouteSocket;
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
 pub use sysctl::{SysctlError, SysctlFiles};
-<<<<<<< HEAD
-pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};
-=======
 pub use tap::{Tap, Tapped};
+pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};
 pub use tun::Tun;
->>>>>>> wt-b

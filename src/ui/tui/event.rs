@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::key::Key;
 use super::profiles::{TuneReply, TuneRequest};
-use super::state::{Headline, Now};
+use super::state::Now;
 use crate::snapshot::Snapshot;
 
 /// What can happen.
@@ -18,8 +18,6 @@ pub enum Event {
     Clock(Now),
     /// The kernel was read.
     Read(Arc<Snapshot>),
-    /// The rules have judged the latest reading.
-    Judged(Vec<Headline>),
     /// The kernel could not be read, and why.
     ReadFailed(String),
     /// The tuning thread answered.

@@ -33,7 +33,7 @@ pub use key::Key;
 pub use profiles::{ProfileEntry, TuneReply, TuneRequest};
 pub use run::{Ending, Options, main};
 pub use screen::Screen;
-pub use state::{DEFAULT_INTERVAL_MS, Headline, Now, State};
+pub use state::{DEFAULT_INTERVAL_MS, Now, State};
 pub use theme::{Severity, Theme};
 pub use update::update;
 pub use view::draw;

@@ -1,6 +1,5 @@
 //! Numbers as the screens write them.
 
-use crate::model::Window;
 use crate::units::Micros;
 
 /// A cell that may have no number. The four differ in text, since absent is not zero.
@@ -87,31 +86,6 @@ pub(super) fn duration_ms(ms: u64) -> String {
     format!("{:#}", Micros(ms.saturating_mul(1000)))
 }
 
-/// A window: as many digits as make its ends differ, one decimal at most; `≈` when they do not.
-///
-/// The earlier end is rounded down and the later one up, so that the window never promises too much.
-pub(super) fn window(window: Window) -> String {
-    let (from_ms, to_ms) = (window.at_us / 1000, window.latest_us.div_ceil(1000).max(window.at_us / 1000));
-    if from_ms == to_ms {
-        return format!("≈{}", duration_ms(from_ms));
-    }
-    if to_ms < 1000 {
-        return format!("{from_ms}–{to_ms}ms");
-    }
-    if to_ms < 180_000 {
-        let (from_s, to_s) = (from_ms / 1000, to_ms.div_ceil(1000));
-        if to_s - from_s >= 2 || (from_ms % 1000 == 0 && to_ms % 1000 == 0) {
-            return format!("{from_s}–{to_s}s");
-        }
-        let (from_tenths, to_tenths) = (from_ms / 100, to_ms.div_ceil(100));
-        return format!("{}.{}–{}.{}s", from_tenths / 10, from_tenths % 10, to_tenths / 10, to_tenths % 10);
-    }
-    // The later end is rounded up to the unit that is shown.
-    let unit_ms = if to_ms < 3_600_000 { 1000 } else { 60_000 };
-    let (from, to) = (duration_ms(from_ms), duration_ms(to_ms.div_ceil(unit_ms) * unit_ms));
-    if from == to { format!("≈{from}") } else { format!("{from}–{to}") }
-}
-
 /// Three figures with the first unit that is not larger than the value.
 fn scaled(value: u64, units: &[(u64, &str)]) -> String {
     let Some((size, unit)) = units.iter().copied().find(|(size, _)| value >= *size) else {
@@ -181,17 +155,6 @@ mod tests {
         assert_eq!(share(800), "0.8%");
         assert_eq!(share(99_900), "99%");
         assert_eq!(share(100_000), "100%");
-    }
-
-    #[test]
-    fn windows_show_the_digits_that_make_their_ends_differ() {
-        let text = |at_ms: u64, latest_ms: u64| window(Window { at_us: at_ms * 1000, latest_us: latest_ms * 1000 });
-        assert_eq!(text(131_000, 135_900), "131–136s");
-        assert_eq!(text(19_000, 19_700), "19.0–19.7s");
-        assert_eq!(text(60_000, 60_000), "≈1m00s");
-        assert_eq!(text(929_000, 948_000), "15m29s–15m48s");
-        assert_eq!(text(7_860_000, 8_040_000), "2h11m–2h14m");
-        assert_eq!(text(200, 204), "200–204ms");
     }
 
     #[test]

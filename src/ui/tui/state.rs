@@ -1,5 +1,6 @@
 //! Everything that the screens are drawn from.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::action::Context;
@@ -9,6 +10,7 @@ use super::layout::Kind;
 use super::profiles::ProfilesState;
 use super::screen::Screen;
 use super::theme::{Severity, Theme};
+use crate::diagnose::Findings;
 use crate::model::{Answer, Consequence};
 use crate::snapshot::{Capabilities, Snapshot};
 
@@ -19,15 +21,6 @@ pub struct Now {
     pub unix_ms: u64,
     /// Seconds that the local clock is ahead of UTC.
     pub utc_offset_s: i32,
-}
-
-/// One of the sentences at the top of the overview.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Headline {
-    /// How bad it is.
-    pub severity: Severity,
-    /// What it is.
-    pub text: String,
 }
 
 /// What stands in the message row until the next message or Esc.
@@ -60,6 +53,8 @@ pub(super) struct Picture {
     pub(super) snapshot: Arc<Snapshot>,
     /// The settings in seconds; nothing when the kernel version is unknown.
     pub(super) consequences: Option<Vec<(&'static Consequence, Answer)>>,
+    /// What the rules say.
+    pub(super) findings: Arc<Findings>,
 }
 
 /// How the state of the picture is called.
@@ -89,8 +84,8 @@ pub struct State {
     pub(super) latest: Option<Picture>,
     pub(super) frozen: Option<Frozen>,
     pub(super) history: History,
-    /// What the rules say; nothing when no rules were run, and then the limits and counters speak.
-    pub(super) findings: Option<Vec<Headline>>,
+    /// The readings of the last seconds, the oldest first, for rules about rates.
+    pub(super) recent: VecDeque<Arc<Snapshot>>,
     pub(super) read_error: Option<String>,
     pub(super) interval_ms: u64,
     /// The row of the overview's limits that is selected.
@@ -125,7 +120,7 @@ impl State {
             latest: None,
             frozen: None,
             history: History::default(),
-            findings: None,
+            recent: VecDeque::new(),
             read_error: None,
             interval_ms: DEFAULT_INTERVAL_MS,
             selected_limit: "accept-queue",

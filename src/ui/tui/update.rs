@@ -10,6 +10,7 @@ use super::screen::Screen;
 use super::state::{Frozen, INTERVALS_MS, Page, Picture, State};
 use super::theme::Severity;
 use super::{tuning, view};
+use crate::diagnose::diagnose;
 use crate::model::{Host, Settings, consequences};
 use crate::snapshot::Snapshot;
 
@@ -34,11 +35,6 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             take_snapshot(state, snapshot);
             state.dirty |= state.frozen.is_none();
         }
-        Event::Judged(findings) => {
-            let changed = state.findings.as_ref() != Some(&findings);
-            state.findings = Some(findings);
-            state.dirty |= changed && state.frozen.is_none();
-        }
         Event::ReadFailed(reason) => {
             state.history.push_hole(state.now.unix_ms);
             state.read_error = Some(reason);
@@ -51,6 +47,9 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     }
     Vec::new()
 }
+
+/// How far apart the two readings lie that rules about rates compare, when the interval is shorter.
+const WINDOW_MS: u64 = 5000;
 
 fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.history.push(&snapshot);
@@ -65,7 +64,17 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
             consequences(&settings, &Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) })
         }),
     };
-    state.latest = Some(Picture { snapshot, consequences });
+    let findings = Arc::new(diagnose(&snapshot, state.recent.front().map(Arc::as_ref)));
+    let due = snapshot.monotonic_ms.saturating_sub(WINDOW_MS);
+    // One reading is always kept, however long the interval is.
+    while state.recent.len() > 1 && state.recent.get(1).is_some_and(|second| second.monotonic_ms <= due) {
+        state.recent.pop_front();
+    }
+    if state.recent.back().is_some_and(|last| last.monotonic_ms <= due) {
+        state.recent.clear();
+    }
+    state.recent.push_back(Arc::clone(&snapshot));
+    state.latest = Some(Picture { snapshot, consequences, findings });
 }
 
 fn press(state: &mut State, key: super::key::Key) -> Vec<Effect> {

@@ -1,49 +1,48 @@
-//! The first rows of the overview when no rules have judged: what the limits and the drop counters say.
+//! The first rows of the overview: what the rules say.
 
-use super::{RateRow, limits, rates};
-use crate::ui::tui::history::Span;
-use crate::ui::tui::state::{Headline, State};
+use crate::diagnose;
+use crate::ui::tui::state::State;
 use crate::ui::tui::theme::Severity;
 
-/// What to say first, the worst before the rest; never empty once there is a snapshot.
-pub(in crate::ui::tui) fn headlines(state: &State, span: Span) -> Vec<Headline> {
-    let Some(snapshot) = state.shown() else {
-        return vec![Headline {
-            severity: Severity::Quiet,
-            text: "reading the kernel for the first time …".to_owned(),
-        }];
-    };
-    if let Some(findings) = &state.findings {
-        return findings.clone();
-    }
-    let mut found: Vec<Headline> = limits(state, snapshot, span)
-        .into_iter()
-        .filter(|row| row.severity > Severity::Quiet)
-        .map(|row| {
-            let full = if row.severity == Severity::Critical { "is full" } else { "is nearly full" };
-            let (now, limit) = (row.now.text(row.write), row.limit.text(row.write));
-            Headline { severity: row.severity, text: format!("{} {full}: {now} of {limit} ({})", row.label, row.binds) }
-        })
-        .collect();
-    found.extend(rates(state, span).into_iter().filter(RateRow::is_headline).map(|row| Headline {
-        severity: row.severity,
-        text: format!("{}: {} now, peak {}", row.label, row.now.text(row.write), row.peak.text(row.write)),
-    }));
-    found.sort_by_key(|headline| core::cmp::Reverse(headline.severity));
-    if found.is_empty() {
-        found.push(quiet(state, span));
-    }
-    found
+/// One of the sentences at the top of the overview.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ui::tui) struct Headline {
+    /// How bad it is.
+    pub(in crate::ui::tui) severity: Severity,
+    /// What it is.
+    pub(in crate::ui::tui) text: String,
 }
 
-/// The sentence of a host without trouble; it claims no more than could be seen.
-fn quiet(state: &State, span: Span) -> Headline {
-    let text = if !state.history.has_interval(span.until_unix_ms) {
-        "✓ no limit is reached; drops are known after the second reading"
-    } else if state.shown().is_some_and(|snapshot| snapshot.sockets.is_none() || snapshot.counters.netstat.is_none()) {
-        "? no trouble in what could be read, but not everything could be: see i"
-    } else {
-        "✓ no limit is near, and no drops are counted now"
+/// What to say first, the worst before the rest; never empty.
+pub(in crate::ui::tui) fn headlines(state: &State) -> Vec<Headline> {
+    let quiet = |text: String| vec![Headline { severity: Severity::Quiet, text }];
+    let Some(picture) = state.picture() else {
+        return quiet("… reading the kernel for the first time".to_owned());
     };
-    Headline { severity: Severity::Quiet, text: text.to_owned() }
+    let found = diagnose::headlines(&picture.findings);
+    if found.is_empty() {
+        return quiet(quiet_words(&picture.findings));
+    }
+    found
+        .into_iter()
+        .map(|headline| {
+            let severity = match headline.severity {
+                diagnose::Severity::Critical => Severity::Critical,
+                diagnose::Severity::Warning => Severity::Warning,
+            };
+            Headline { severity, text: headline.sentence }
+        })
+        .collect()
+}
+
+/// The sentence of a host without trouble; it claims no more than could be judged.
+fn quiet_words(findings: &diagnose::Findings) -> String {
+    let undecided =
+        findings.undecided.iter().map(|undecided| undecided.rule).collect::<std::collections::BTreeSet<_>>();
+    let quiet = findings.rules.len().saturating_sub(undecided.len());
+    match (undecided.len(), findings.window_ms) {
+        (0, _) => format!("✓ nothing hurts: {quiet} rules quiet"),
+        (count, None) => format!("✓ nothing hurts so far: {quiet} rules quiet, {count} need a second reading"),
+        (count, Some(_)) => format!("? {quiet} rules quiet, {count} could not decide: tcpctl diagnose says why"),
+    }
 }

@@ -25,9 +25,6 @@ struct Rate {
     nonzero: Severity,
 }
 
-/// Counters that another one of the table includes or nearly repeats: no headline of their own.
-const REPEATED: [&str; 2] = ["accept queue full", "SYN queue cookies"];
-
 const fn tcp_ext(label: &'static str, name: &'static str, nonzero: Severity) -> Rate {
     Rate { label, kind: Kind::PerSecond(SeriesId::TcpExt(name)), nonzero }
 }
@@ -79,11 +76,6 @@ pub(in crate::ui::tui) struct RateRow {
 }
 
 impl RateRow {
-    /// Whether it deserves a headline of its own.
-    pub(in crate::ui::tui) fn is_headline(&self) -> bool {
-        self.severity > Severity::Quiet && !REPEATED.contains(&self.label)
-    }
-
     /// Whether it was anything but zero in the span, or could not be read.
     pub(in crate::ui::tui) fn tells(&self) -> bool {
         self.peak != Cell::Value(0) || self.now != Cell::Value(0)
@@ -138,6 +130,5 @@ mod tests {
             assert!(ids.iter().all(|id| known.contains(id)), "{}", rate.label);
             assert!(rate.label.len() <= 17, "{}", rate.label);
         }
-        assert!(REPEATED.iter().all(|label| RATES.iter().any(|rate| rate.label == *label)));
     }
 }

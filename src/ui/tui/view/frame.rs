@@ -107,7 +107,7 @@ fn host_words(snapshot: &Snapshot, wide: bool) -> String {
 fn draw_header(state: &State, frame: Frame, buffer: &mut Buffer) {
     let area = frame.header;
     let mut right: Vec<Span<'static>> = Vec::new();
-    let found = headlines(state, state.span(120_000, 16));
+    let found = headlines(state);
     for severity in [Severity::Critical, Severity::Warning] {
         let count = found.iter().filter(|headline| headline.severity == severity).count();
         if count > 0 {

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::frame::netns_words;
 use super::tables::answer_text;
-use crate::tune::{Change, Plan, PlanKind, Skip, SkipReason};
+use crate::tune::{Change, ListenerEffect, Plan, PlanKind, Skip, SkipReason};
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{columns, cut, draw_lines, left, right, rule, wrap};
 use crate::ui::tui::theme::{Role, Theme};
@@ -187,7 +187,7 @@ fn skip_words(skip: &Skip) -> (&'static str, &str, String) {
 }
 
 fn effect_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {
-    if plan.effects.is_empty() {
+    if plan.effects.is_empty() && plan.listeners.is_empty() {
         return vec![Line::raw("   no time or count that the model knows is altered")];
     }
     let answer = 15;
@@ -195,11 +195,32 @@ fn effect_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {
     let line = |effect: &crate::tune::Effect| {
         Line::from(vec![
             Span::raw(format!("   {}", left(effect.short, label))),
-            Span::raw(right(&answer_text(&effect.before), answer)),
-            Span::styled(format!("  →  {}", answer_text(&effect.after)), theme.style(Role::Predicted)),
+            Span::raw(right(&answer_text(effect.before), answer)),
+            Span::styled(format!("  →  {}", answer_text(effect.after)), theme.style(Role::Predicted)),
         ])
     };
-    plan.effects.iter().map(line).collect()
+    plan.effects
+        .iter()
+        .map(line)
+        .chain(plan.listeners.iter().map(|listener| listener_line(theme, listener, label)))
+        .collect()
+}
+
+/// What the plan does to the SYN queue of a listener that is open.
+fn listener_line(theme: Theme, effect: &ListenerEffect, label: usize) -> Line<'static> {
+    let name = format!("SYN queue of {}", std::net::SocketAddr::new(effect.address, effect.port));
+    let (before, after) = (effect.before.half_open_capacity, effect.after.half_open_capacity);
+    let after = if effect.held_by_somaxconn {
+        format!("  →  {after}, more once it calls listen() again")
+    } else if before == after {
+        format!("  =  {after}, its own backlog {} binds", effect.backlog)
+    } else {
+        format!("  →  {after}")
+    };
+    Line::from(vec![
+        Span::raw(format!("   {}{}", left(&name, label), right(&before.to_string(), 15))),
+        Span::styled(after, theme.style(Role::Predicted)),
+    ])
 }
 
 fn advice_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {

@@ -41,15 +41,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
 /// Whether a profile has an apply that is still in force by the journal.
 fn stands(state: &State, name: &str) -> bool {
     let journal = state.profiles.journal();
-    journal.iter().any(|entry| entry.profile == name && entry_stands(journal, entry))
-}
-
-/// Whether an apply is not rolled back.
-fn entry_stands(journal: &[JournalEntry], entry: &JournalEntry) -> bool {
-    let undone = |other: &JournalEntry| {
-        other.action == Action::Rollback(entry.id) && other.outcome == Some(JournalOutcome::Applied)
-    };
-    entry.action == Action::Apply && entry.outcome == Some(JournalOutcome::Applied) && !journal.iter().any(undone)
+    journal.iter().any(|entry| entry.profile == name && entry.stands(journal))
 }
 
 fn entry_line(state: &State, entry: &ProfileEntry, width: usize, selected: bool) -> Line<'static> {
@@ -148,7 +140,7 @@ fn journal_line(state: &State, journal: &[JournalEntry], entry: &JournalEntry, s
     };
     let keys = entry.keys.len();
     let (sign, outcome, role) = match entry.outcome {
-        Some(JournalOutcome::Applied) if entry_stands(journal, entry) => ("✓", "stands", Role::Plain),
+        Some(JournalOutcome::Applied) if entry.stands(journal) => ("✓", "stands", Role::Plain),
         Some(JournalOutcome::Applied) if entry.action == Action::Apply => (" ", "rolled back since", Role::Plain),
         Some(JournalOutcome::Applied) => (" ", "done", Role::Plain),
         Some(JournalOutcome::Undone) => ("!", "a key failed, all put back", Role::Warning),

@@ -3,9 +3,10 @@
 use ratatui::text::{Line, Span};
 
 use crate::model::{Answer, Consequence};
+use crate::report::render_answer;
 use crate::ui::tui::facts::{LimitRow, RateRow};
 use crate::ui::tui::graph::{bar, peak, sparkline};
-use crate::ui::tui::number::{self, Cell};
+use crate::ui::tui::number::Cell;
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{columns, cut, left, right};
 use crate::ui::tui::theme::{Role, Severity, Theme};
@@ -167,13 +168,8 @@ pub(super) fn rates_that_fit(rows: Vec<RateRow>, room: usize) -> Vec<RateRow> {
 }
 
 /// An answer of the model.
-pub(super) fn answer_text(answer: &Answer) -> String {
-    match answer {
-        Answer::After(window) => number::window(*window),
-        Answer::Never => "never".to_owned(),
-        Answer::PerSecond(rate) => format!("{}/s", number::count(*rate)),
-        Answer::Count(count) => number::count(*count),
-    }
+pub(super) fn answer_text(answer: Answer) -> String {
+    render_answer(answer, false)
 }
 
 /// The settings in seconds, one line each.
@@ -188,7 +184,7 @@ pub(super) fn consequence_lines(state: &State, width: usize, with_keys: bool) ->
     let line = |(consequence, answer): &(&'static Consequence, Answer)| {
         let mut spans = vec![
             Span::raw(format!("  {}", left(consequence.short, label_width))),
-            Span::styled(right(&answer_text(answer), answer_width), state.theme.style(Role::Predicted)),
+            Span::styled(right(&answer_text(*answer), answer_width), state.theme.style(Role::Predicted)),
         ];
         if with_keys {
             let keys: Vec<String> = consequence
@@ -209,7 +205,7 @@ pub(super) fn consequence_lines(state: &State, width: usize, with_keys: bool) ->
 
 /// The lines at the top of the overview.
 pub(super) fn headline_lines(state: &State, room: usize, width: usize) -> Vec<Line<'static>> {
-    let found = crate::ui::tui::facts::headlines(state, state.span(SPAN_MS, 16));
+    let found = crate::ui::tui::facts::headlines(state);
     let hidden = found.len().saturating_sub(room);
     let mut lines: Vec<Line<'static>> = Vec::new();
     for (at, headline) in found.iter().take(room).enumerate() {
