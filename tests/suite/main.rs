@@ -9,4 +9,6 @@ mod metrics;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]
+mod screens;
+#[cfg(test)]
 mod tune;

@@ -71,7 +71,7 @@ pub(super) enum Liveness {
 }
 
 /// Everything that the screens are drawn from. Changed only by `update`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct State {
     pub(super) theme: Theme,
     pub(super) size: (u16, u16),

@@ -31,7 +31,11 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
         draw_lines(buffer, rest, detail_lines(state, snapshot, row, width));
         return;
     }
-    let place = format!("{} of {}", (selected + 1).min(rows.len()), rows.len());
+    let place = if snapshot.sockets.is_none() {
+        "?".to_owned()
+    } else {
+        format!("{} of {}", (selected + 1).min(rows.len()), rows.len())
+    };
     let sort = format!("sort {}", state.sort.name());
     let title = rule(state.theme, "Listeners", &[&place, &sort], width);
     let area = take_rows(&mut rest, 1);

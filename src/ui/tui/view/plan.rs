@@ -62,14 +62,16 @@ pub(super) fn draw_question(state: &State, buffer: &mut Buffer, body: Rect) {
         |snapshot| format!("{}, {}", snapshot.hostname.as_deref().unwrap_or("this host"), netns_words(snapshot)),
     );
     let changes = plan.changes.len();
-    let noun = if changes == 1 { "change" } else { "changes" };
+    let count = |noun: &str| if changes == 1 { format!("1 {noun}") } else { format!("{changes} {noun}s") };
+    let roomy = width >= 76;
     let (title, undo) = match plan.kind {
-        PlanKind::Apply => (
-            format!("━ Apply {changes} {noun} to {place}? "),
-            format!("The journal keeps {changes} old values; U undoes it. A reboot undoes it too."),
+        PlanKind::Apply if roomy => (
+            format!("━ Apply {} to {place}? ", count("change")),
+            format!("The journal keeps {}; U undoes it. A reboot undoes it too.", count("old value")),
         ),
+        PlanKind::Apply => (format!("━ Apply {} to {place}? ", count("change")), "U undoes it.".to_owned()),
         PlanKind::Rollback(_) => (
-            format!("━ Undo {}: restore {changes} values on {place}? ", plan.profile),
+            format!("━ Undo {}: restore {} on {place}? ", plan.profile, count("value")),
             "The journal keeps the present values.".to_owned(),
         ),
     };
@@ -79,7 +81,12 @@ pub(super) fn draw_question(state: &State, buffer: &mut Buffer, body: Rect) {
     let verb = if plan.kind == PlanKind::Apply { "apply" } else { "undo" };
     let bottom = format!("┗{}┛", "━".repeat(width.saturating_sub(2)));
     let style = state.theme.style(Role::Bold);
-    let lines = [top, line(&undo), line(&format!("       y  {verb}          Esc  do nothing")), bottom];
+    let lines = [
+        top,
+        line(&undo),
+        line(&format!("{}y  {verb}     Esc  do nothing", if roomy { "      " } else { "" })),
+        bottom,
+    ];
     draw_lines(buffer, area, lines.into_iter().map(|text| Line::styled(text, style)));
 }
 
@@ -112,7 +119,7 @@ fn plan_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
 fn widths(width: usize) -> (usize, usize) {
     let value = if width >= 120 { 24 } else { 9 };
     let rest = if width >= 80 { 24 } else { 0 };
-    (width.saturating_sub(3 + 2 * value + 5 + rest), value)
+    (width.saturating_sub(3 + 2 * value + 5 + rest).min(56), value)
 }
 
 fn key_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {

@@ -138,7 +138,10 @@ fn journal_line(state: &State, journal: &[JournalEntry], entry: &JournalEntry, s
         Action::Apply => format!("applied {}", entry.profile),
         Action::Rollback(of) => format!("rolled back {} (entry {of})", entry.profile),
     };
-    let keys = entry.keys.len();
+    let keys = match entry.keys.len() {
+        1 => "1 key".to_owned(),
+        count => format!("{count} keys"),
+    };
     let (sign, outcome, role) = match entry.outcome {
         Some(JournalOutcome::Applied) if entry.stands(journal) => ("✓", "stands", Role::Plain),
         Some(JournalOutcome::Applied) if entry.action == Action::Apply => (" ", "rolled back since", Role::Plain),
@@ -150,6 +153,6 @@ fn journal_line(state: &State, journal: &[JournalEntry], entry: &JournalEntry, s
     let style = state.theme.style(role);
     Line::from(vec![
         Span::styled(format!("{mark}{sign} {} {when}  ", entry.id), style),
-        Span::styled(format!("{what}, {keys} keys, {outcome}"), style),
+        Span::styled(format!("{what}, {keys}, {outcome}"), style),
     ])
 }

@@ -8,7 +8,7 @@ use crate::ui::tui::facts::{LimitRow, RateRow};
 use crate::ui::tui::graph::{bar, peak, sparkline};
 use crate::ui::tui::number::Cell;
 use crate::ui::tui::state::State;
-use crate::ui::tui::text::{columns, cut, left, right};
+use crate::ui::tui::text::{columns, cut, left, right, wrap};
 use crate::ui::tui::theme::{Role, Severity, Theme};
 use crate::units::TcpState;
 
@@ -176,7 +176,8 @@ pub(super) fn answer_text(answer: Answer) -> String {
 pub(super) fn consequence_lines(state: &State, width: usize, with_keys: bool) -> Vec<Line<'static>> {
     let Some(picture) = state.picture() else { return Vec::new() };
     let Some(consequences) = &picture.consequences else {
-        return vec![Line::raw("  ? the kernel version could not be read, and the rules depend on it")];
+        let words = "? the kernel version could not be read, and the rules depend on it";
+        return wrap(words, width.saturating_sub(2)).into_iter().map(|part| Line::raw(format!("  {part}"))).collect();
     };
     let answer_width = 16;
     let keys_width = if with_keys { width.saturating_sub(2 + 20 + answer_width + 2) } else { 0 };
