@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::counters::{CounterView, main_counters, window_ms};
 use super::listeners::{ListenerView, SCHEMA, listener_views};
+use crate::diagnose::Headline;
 use crate::model::{Answer, Host, Settings, consequences};
 use crate::snapshot::{Capabilities, Gap, HzSource, Netns, PortUse, Snapshot, SocketSource};
 use crate::units::{Hz, KernelVersion, TcpState};
@@ -26,7 +27,7 @@ pub struct StatusView {
     /// What the reader was allowed to do.
     pub capabilities: Capabilities,
     /// What is wrong, in sentences, the worst first.
-    pub headlines: Vec<String>,
+    pub headlines: Vec<Headline>,
     /// Where sockets were read; nothing when they could not be.
     pub socket_source: Option<SocketSource>,
     /// How many sockets are in each state, under ss's names; nothing when they could not be read.
@@ -107,7 +108,7 @@ pub struct SecondsView {
 impl StatusView {
     /// The status of a snapshot, with rates when an earlier one of the same namespace is given.
     #[must_use]
-    pub fn new(now: &Snapshot, earlier: Option<&Snapshot>, headlines: &[String]) -> Self {
+    pub fn new(now: &Snapshot, earlier: Option<&Snapshot>, headlines: &[Headline]) -> Self {
         let sockets = now.sockets.as_ref();
         let states = sockets.map(|sockets| {
             let counted = |state: TcpState| (state.name(), sockets.count(state));

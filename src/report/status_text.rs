@@ -7,6 +7,7 @@ use super::figure;
 use super::listeners::{ListenerView, QueueView, plain, processes, render_gaps, use_of};
 use super::prose::hanging;
 use super::status::{LimitView, StatusView};
+use crate::diagnose::Severity;
 
 /// How many listeners the screen shows; `tcpctl listeners` shows all.
 const LISTENERS_SHOWN: usize = 3;
@@ -20,7 +21,11 @@ pub fn render_status(status: &StatusView, width: usize, ascii: bool) -> String {
     let mut text = String::new();
     render_header(status, width, &mut text);
     for headline in &status.headlines {
-        text.push_str(&hanging("! ", headline, width));
+        let sign = match headline.severity {
+            Severity::Critical => "✗ ",
+            Severity::Warning => "! ",
+        };
+        text.push_str(&hanging(sign, &headline.sentence, width));
     }
     render_states(status, width, &mut text);
     render_limits(status, &mut text);

@@ -1,9 +1,10 @@
 //! `tcpctl rollback`.
 
-use super::{change, choose};
+use super::change;
 use crate::tune::{RollbackError, choose_entry, plan_rollback};
 use crate::ui::cli::args::RollbackArgs;
 use crate::ui::cli::context::Context;
+use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
 
 /// Runs `tcpctl rollback`.
@@ -23,7 +24,7 @@ pub(in crate::ui::cli) fn run(args: &RollbackArgs, context: &mut Context<'_>) ->
         }
         Err(error) => return Err(CliError::failure(error)),
     };
-    let snapshot = choose::snapshot(entry.keys.iter().map(|key| key.key.clone()), context)?;
+    let snapshot = read_snapshot(context, Depth::Sockets, entry.keys.iter().map(|key| key.key.clone()))?;
     change::carry_out(&plan_rollback(entry, &snapshot, args.force), args.yes, context)
 }
 
