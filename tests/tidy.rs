@@ -90,6 +90,13 @@ fn border_complaints(file: &File) -> Vec<String> {
     complaints
 }
 
+/// Entries of the list of exceptions that their file does not use.
+fn entry_complaints(file: &File) -> Vec<String> {
+    let used: Vec<String> = paths(&file.tokens, &file.module()).iter().map(|path| path.parts.join("::")).collect();
+    let own = ENTRIES.iter().filter(|(from, to)| *from == file.path && !used.iter().any(|path| path == to));
+    own.map(|(from, to)| format!("{from}: the entry {to} is not used any more; remove it")).collect()
+}
+
 /// Whether a written path falls under a banned one.
 fn falls_under(parts: &[String], banned: &str) -> bool {
     let banned: Vec<&str> = banned.split("::").collect();
@@ -332,6 +339,11 @@ fn rooms_use_only_what_the_table_allows() {
 }
 
 #[test]
+fn every_entry_through_a_border_is_in_use() {
+    demand_none(&over_sources(entry_complaints));
+}
+
+#[test]
 fn the_table_of_edges_names_the_rooms_that_exist() {
     demand_none(&table_complaints(&sources().iter().filter_map(|file| room(&file.module())).collect()));
 }
@@ -440,6 +452,13 @@ mod checks {
         assert_eq!(border_complaints(&File::new("src/ui/cli/context.rs", entry)).len(), 1);
         assert_eq!(border_complaints(&File::new("src/ui/cli/run.rs", "use crate::ui::tui::State;")).len(), 1);
         assert_eq!(border_complaints(&File::new("src/ui/tui/x.rs", "use crate::sys::Clock;")).len(), 1);
+    }
+
+    #[test]
+    fn an_entry_that_its_file_does_not_use_is_found() {
+        assert_eq!(entry_complaints(&File::new("src/ui/cli/run.rs", "")).len(), 1);
+        assert!(entry_complaints(&File::new("src/ui/cli/run.rs", "fn f() { crate::ui::tui::main(a) }")).is_empty());
+        assert!(entry_complaints(&File::new("src/ui/cli/args.rs", "")).is_empty());
     }
 
     #[test]
