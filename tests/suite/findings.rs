@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use serde::Deserialize;
-use tcpctl::diagnose::{RULES, diagnose, headlines};
+use tcpctl::diagnose::{RULES, diagnose, headlines, keys};
 use tcpctl::explain::find_topic;
 use tcpctl::report::{FindingsStyle, FindingsView, render_findings};
 use tcpctl::snapshot::{
