@@ -8,7 +8,7 @@ use super::answer::{AnswerView, render_answer};
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::catalog::{Scope, TakesEffect};
-use crate::tune::{Change, Effect, ListenerEffect, Operator, Plan, PlanKind, Skip, SkipReason};
+use crate::tune::{Change, Effect, ListenerEffect, Operator, Plan, PlanKind, Skip, SkipReason, Verdict};
 
 /// Version of the JSON of plans; the shape only grows.
 const SCHEMA: u32 = 1;
@@ -38,6 +38,8 @@ pub struct PlanView<'a> {
 struct NetnsView<'a> {
     inode: Option<u64>,
     name: Option<&'a str>,
+    /// Whether it is the host's own; null when that could not be told.
+    initial: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
@@ -107,7 +109,7 @@ impl<'a> From<&'a Plan> for PlanView<'a> {
             entry,
             profile: &plan.profile,
             kernel: plan.kernel.as_deref(),
-            netns: NetnsView { inode: plan.netns, name: plan.netns_name.as_deref() },
+            netns: NetnsView { inode: plan.netns, name: plan.netns_name.as_deref(), initial: plan.netns_initial },
             changes: changes(plan),
             already: already(plan),
             skipped: plan.skipped.iter().map(SkipView::from).collect(),
@@ -198,6 +200,16 @@ fn skip_word(why: &SkipReason) -> &'static str {
     }
 }
 
+/// The value now: `?` when it could not be read, a dash when there is none.
+pub(super) fn present(skip: &Skip, ascii: bool) -> &str {
+    let unknown = match skip.why.verdict() {
+        Verdict::Denied | Verdict::Differs => "?",
+        _ if ascii => "-",
+        _ => "–",
+    };
+    skip.present().unwrap_or(unknown)
+}
+
 /// A reason in words.
 pub(super) fn skip_reason(why: &SkipReason) -> String {
     match why {
@@ -224,9 +236,8 @@ pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
     let mut text = heading(plan, width);
     text.push_str(&rows(plan, width, ascii));
     for skip in &plan.skipped {
-        let word = if skip.required { "required, and left out" } else { "left out" };
-        let reason = format!("{word}: {}", skip_reason(&skip.why));
-        text.push_str(&hanging("      ", &format!("{} {reason}", skip.key), width));
+        let word = if skip.required { "required and left out" } else { "left out" };
+        text.push_str(&hanging("  ", &format!("{word}: {}: {}", skip.key, skip_reason(&skip.why)), width));
     }
     text.push_str(&effects(plan, width, ascii));
     text.push_str(&costs(plan, width));
@@ -240,35 +251,43 @@ pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
 }
 
 fn heading(plan: &Plan, width: usize) -> String {
-    let what = match plan.kind {
-        PlanKind::Apply => format!("Plan: apply {}", plan.profile),
-        PlanKind::Rollback(entry) => format!("Plan: roll back entry {entry} ({})", plan.profile),
-    };
-    let netns = match (&plan.netns_name, plan.netns) {
-        (Some(name), Some(inode)) => format!(" in network namespace {name} ({inode})"),
-        (Some(name), None) => format!(" in network namespace {name}"),
-        (None, Some(inode)) => format!(" in network namespace {inode}"),
-        (None, None) => " in a network namespace that could not be told".to_owned(),
+    let mut text = match plan.kind {
+        PlanKind::Apply => format!("Plan: apply {}\n", plan.profile),
+        PlanKind::Rollback(entry) => format!("Plan: roll back entry {entry} ({})\n", plan.profile),
     };
     let kernel =
-        plan.kernel.as_deref().map_or_else(|| "an unknown kernel".to_owned(), |release| format!("Linux {release}"));
+        plan.kernel.as_deref().map_or_else(|| "kernel unknown".to_owned(), |release| format!("Linux {release}"));
+    text.push_str(&hanging("", &format!("{}, {kernel}", place(plan)), width));
     let total = plan.changes.len() + plan.already.len() + plan.skipped.len();
-    let change = match plan.changes.len() {
+    let mut counts = match plan.changes.len() {
         0 => "nothing to change".to_owned(),
         1 => format!("1 of {total} keys changes"),
         many => format!("{many} of {total} keys change"),
     };
-    let mut counts = vec![change];
+    // Writing to a String cannot fail.
     if !plan.already.is_empty() {
-        counts.push(format!("{} already so", plan.already.len()));
+        let _ = write!(counts, ", {} already so", plan.already.len());
     }
     if !plan.skipped.is_empty() {
-        counts.push(format!("{} left out", plan.skipped.len()));
+        let _ = write!(counts, ", {} left out", plan.skipped.len());
     }
-    let mut text = hanging("", &format!("{what}{netns}, {kernel}"), width);
-    text.push_str(&hanging("", &format!("{}. Nothing is written yet.", counts.join(", ")), width));
+    if !plan.is_empty() {
+        counts.push_str("; nothing is written yet");
+    }
+    text.push_str(&hanging("", &counts, width));
     text.push('\n');
     text
+}
+
+/// The network namespace in words.
+fn place(plan: &Plan) -> String {
+    let inode = plan.netns.map(|inode| format!(" ({inode})")).unwrap_or_default();
+    match (&plan.netns_name, plan.netns_initial) {
+        (Some(name), _) => format!("network namespace {name}{inode}"),
+        (None, Some(true)) => format!("the host's network namespace{inode}"),
+        (None, Some(false)) => format!("a network namespace that is not the host's{inode}"),
+        (None, None) => format!("a network namespace{inode}"),
+    }
 }
 
 /// The table of keys: those that change first.
@@ -294,6 +313,16 @@ fn rows(plan: &Plan, width: usize, ascii: bool) -> String {
             already.value.clone(),
             format!("{} {}", already.operator, already.wanted),
             "already so".to_owned(),
+        ]);
+    }
+    for skip in &plan.skipped {
+        rows.push([
+            skip.key.to_string(),
+            present(skip, ascii).to_owned(),
+            if ascii { "." } else { "·" }.to_owned(),
+            skip.wanted.clone(),
+            skip.operator.to_string(),
+            "left out".to_owned(),
         ]);
     }
     if rows.is_empty() {
@@ -351,18 +380,23 @@ fn costs(plan: &Plan, width: usize) -> String {
     if plan.is_empty() {
         return String::new();
     }
-    let mut text = String::from("\nWhat it costs\n");
+    let mut text = String::new();
     for change in &plan.changes {
         if let Some(risk) = &change.risk {
             text.push_str(&hanging("  ! ", &format!("{}: {risk}", change.key.leaf()), width));
         }
     }
+    if !text.is_empty() {
+        text.insert_str(0, "\nWhat it costs\n");
+    }
     let undo = match plan.kind {
         PlanKind::Apply => {
-            "undo: tcpctl rollback; the values of now are kept in the journal. Nothing here outlives a reboot."
+            "tcpctl rollback; the values of now are kept in the journal. A reboot undoes it as well: nothing is \
+             written to files in /etc."
         }
-        PlanKind::Rollback(_) => "undo: apply the profile again",
+        PlanKind::Rollback(_) => "apply the profile again.",
     };
+    text.push_str("\nHow to get back\n");
     text.push_str(&hanging("  ", undo, width));
     text
 }

@@ -98,12 +98,11 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
         Outcome::Nothing => format!("{name}: nothing to change\n"),
         Outcome::Applied => {
             let count = receipt.written.len();
-            let mut text = match receipt.kind {
-                PlanKind::Apply => format!("{name} is applied: {count} written and read back ({entry})\n"),
-                PlanKind::Rollback(of) => {
-                    format!("entry {of} ({name}) is rolled back: {count} written and read back ({entry})\n")
-                }
+            let done = match receipt.kind {
+                PlanKind::Apply => format!("{name} is applied"),
+                PlanKind::Rollback(of) => format!("entry {of} ({name}) is rolled back"),
             };
+            let mut text = hanging("", &format!("{done}: {count} written and read back ({entry})"), width);
             text.push_str(&written_rows(receipt, width, ascii));
             if let (PlanKind::Apply, Some(entry)) = (receipt.kind, receipt.entry) {
                 text.push_str(&hanging("  ", &format!("undo: tcpctl rollback {entry}"), width));
@@ -114,13 +113,15 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
             let held = undone.iter().all(|undone| undone.failure.is_none());
             let ending = if held { "the host is as it was before" } else { "NOT everything could be put back" };
             let mut text = hanging("", &format!("{name} is not applied; {ending} ({entry})"), width);
-            text.push_str(&hanging("  ", &format!("failed    {key}: {why}"), width));
+            text.push_str(&hanging("  failed    ", &format!("{key}: {why}"), width));
             for undone in undone {
-                let line = match &undone.failure {
-                    None => format!("put back  {} = {}", undone.key, undone.before),
-                    Some(why) => format!("LEFT      {} is not {} again: {why}", undone.key, undone.before),
-                };
-                text.push_str(&hanging("  ", &line, width));
+                text.push_str(&match &undone.failure {
+                    None => hanging("  put back  ", &format!("{} = {}", undone.key, undone.before), width),
+                    Some(why) => {
+                        let sentence = format!("{} is not {} again: {why}", undone.key, undone.before);
+                        hanging("  LEFT      ", &sentence, width)
+                    }
+                });
             }
             text
         }
@@ -221,7 +222,7 @@ pub fn render_entry(entry: &JournalEntry, history: &History, width: usize, ascii
     let kernel = entry.kernel.as_deref().unwrap_or("unknown");
     let netns = entry.netns_name.as_ref().map_or_else(String::new, |name| format!("{name} "));
     let mut text = format!(
-        "entry {}: {}, {} UTC, uid {}\n  network namespace {netns}({}), Linux {kernel}, boot {}\n  {}\n\n",
+        "entry {}: {}, {} UTC, by uid {}\n  network namespace {netns}({}), Linux {kernel}\n  boot {}\n  {}\n\n",
         entry.id,
         what(entry),
         time(entry.started_unix_ms),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::plan::{SkipView, skip_reason};
+use super::plan::{SkipView, present, skip_reason};
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::tune::{Plan, Verdict};
@@ -52,7 +52,7 @@ impl<'a> From<&'a Plan> for VerificationView<'a> {
         let skipped = plan.skipped.iter().map(|skip| CheckView {
             verdict: skip.why.verdict().word(),
             key: skip.key.as_str(),
-            value: None,
+            value: skip.present(),
             wanted: Some(&skip.wanted),
             skipped: Some(skip.into()),
         });
@@ -67,7 +67,7 @@ impl<'a> From<&'a Plan> for VerificationView<'a> {
 
 /// A verification as text.
 #[must_use]
-pub fn render_verification(plan: &Plan, width: usize) -> String {
+pub fn render_verification(plan: &Plan, width: usize, ascii: bool) -> String {
     let mut rows: Vec<[String; 4]> = Vec::new();
     for change in &plan.changes {
         let wanted = format!("{} {}", change.operator, change.after);
@@ -79,7 +79,12 @@ pub fn render_verification(plan: &Plan, width: usize) -> String {
     }
     for skip in &plan.skipped {
         let wanted = format!("{} {}", skip.operator, skip.wanted);
-        rows.push([skip.why.verdict().word().to_owned(), skip.key.to_string(), "?".to_owned(), wanted]);
+        rows.push([
+            skip.why.verdict().word().to_owned(),
+            skip.key.to_string(),
+            skip.present().unwrap_or("?").to_owned(),
+            wanted,
+        ]);
     }
     let met = if plan.has_drift() { "NOT met" } else { "met" };
     let mut text = format!("{}: {met}; {} of {} keys ok\n\n", plan.profile, plan.already.len(), rows.len());

@@ -19,6 +19,8 @@ pub struct Plan {
     pub netns: Option<u64>,
     /// The name or path by which the namespace was asked for.
     pub netns_name: Option<String>,
+    /// Whether it is the initial network namespace, the host's own; nothing when that could not be told.
+    pub netns_initial: Option<bool>,
     /// What would be written, in this order.
     pub changes: Vec<Change>,
     /// What is already so.
@@ -130,6 +132,17 @@ impl Plan {
     }
 }
 
+impl Skip {
+    /// The value now, where it is known.
+    #[must_use]
+    pub fn present(&self) -> Option<&str> {
+        match &self.why {
+            SkipReason::ReadOnlyHere(value) | SkipReason::ChangedSince(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
 /// What became of one rule.
 enum Planned {
     Change(Change),
@@ -148,6 +161,7 @@ pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
         kernel: snapshot.kernel.release.clone(),
         netns: snapshot.netns.inode,
         netns_name: snapshot.netns.name.clone(),
+        netns_initial: snapshot.netns.initial,
         changes: Vec::new(),
         already: Vec::new(),
         skipped: Vec::new(),

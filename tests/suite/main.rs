@@ -1,7 +1,18 @@
 //! Everything that needs no privilege: one module per area.
 
+#[cfg(test)]
 mod catalog;
+#[cfg(test)]
 mod findings;
+#[cfg(test)]
 mod metrics;
+#[cfg(test)]
 mod profiles;
+#[cfg(test)]
+mod screens;
+#[cfg(test)]
+mod status;
+#[cfg(test)]
 mod tune;
+#[cfg(test)]
+mod tune_text;

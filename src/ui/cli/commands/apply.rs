@@ -1,11 +1,11 @@
 //! `tcpctl apply`.
 
-use super::{change, choose, plan};
+use super::plan;
 use crate::tune::plan_profile;
 use crate::ui::cli::args::{ApplyArgs, PlanArgs};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
-use crate::ui::cli::{CliError, Exit};
+use crate::ui::cli::{CliError, Exit, change, choose};
 
 /// Runs `tcpctl apply`.
 pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {

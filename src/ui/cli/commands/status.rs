@@ -10,15 +10,21 @@ use crate::ui::cli::args::StatusArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
+use crate::units::SysctlKey;
 
 /// Runs `tcpctl status`.
 pub(in crate::ui::cli) fn run(args: &StatusArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let Some(interval_ms) = args.watch else {
-        let snapshot = read_snapshot(context, Depth::Processes, [])?;
+        let snapshot = read_snapshot(context, Depth::Processes, keys())?;
         print(&view(&snapshot, None), context, false)?;
         return Ok(Exit::Ok);
     };
     watch(Duration::from_millis(interval_ms), args.count, context)
+}
+
+/// The sysctls that the screen shows.
+fn keys() -> impl Iterator<Item = SysctlKey> {
+    StatusView::keys().filter_map(|key| key.parse().ok())
 }
 
 /// The status with what the rules say of it.
@@ -34,7 +40,7 @@ fn watch(interval: Duration, count: Option<u64>, context: &mut Context<'_>) -> R
     let mut due = Instant::now();
     let mut printed = 0;
     loop {
-        let snapshot = read_snapshot(context, Depth::Processes, [])?;
+        let snapshot = read_snapshot(context, Depth::Processes, keys())?;
         print(&view(&snapshot, earlier.as_ref()), context, true)?;
         context.out.flush()?;
         earlier = Some(snapshot);
