@@ -5,7 +5,6 @@ use std::io::{BufRead, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::report::{PlanView, ReceiptView, render_plan, render_receipt};
-use crate::sys::NamespaceError;
 use crate::tune::{ApplyError, JournalError, Outcome, Plan, PlanKind, Receipt, Target};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
@@ -109,9 +108,7 @@ pub(in crate::ui::cli) fn refusal(error: ApplyError) -> CliError {
              securityContext); run it with sudo"
         )),
         ApplyError::Journal(journal) => journal_refusal(journal),
-        ApplyError::Namespace(NamespaceError::Unknown { .. } | NamespaceError::NotANamespace { .. }) => {
-            CliError::Usage(error.to_string())
-        }
+        _ if error.is_request() => CliError::Usage(error.to_string()),
         _ if error.is_denied() => CliError::NotPermitted(error.to_string()),
         _ => CliError::failure(error),
     }
