@@ -17,6 +17,7 @@ mod sock_diag;
 mod socket_option;
 mod sysctl;
 mod tap;
+mod terminal;
 mod tun;
 
 pub use clock::{monotonic_ms, unix_ms, unix_ns};
@@ -31,4 +32,5 @@ pub use sock_diag::{DumpError, DumpStep, SockDiag};
 pub use socket_option::set_tcp_defer_accept;
 pub use sysctl::{SysctlError, SysctlFiles};
 pub use tap::{Tap, Tapped};
+pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};
 pub use tun::Tun;

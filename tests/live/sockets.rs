@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with};
 use serde_json::Value;
 use tcpctl::collect::{self, SocketReading};
-use tcpctl::snapshot::{Drops, GapKind, SocketSource, Sockets};
+use tcpctl::snapshot::{Drops, GapKind, Snapshot, SocketSource, Sockets};
 use tcpctl::sys::set_tcp_defer_accept;
 use tcpctl::units::TcpState;
 
@@ -23,6 +23,8 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("every state is counted exactly, by the library and by the command", every_state),
         Case::new("the tables of proc give the same counts as sock_diag", fallback),
         Case::new("an empty namespace has a zero in every state", empty),
+        Case::new("a snapshot is the same after being written and read", stored),
+        Case::new("a port that is bound without a connection is CLOSE and nothing else", bound),
         Case::new("a full accept queue holds one more than its backlog", accept_queue),
         Case::new("connections refused by a listener are its own drops", drops),
         Case::new("half-open requests are counted at the listener that took them", half_open),
@@ -227,6 +229,31 @@ fn empty(place: &Place) -> Ran {
     assert_eq!((sockets.listeners.len(), sockets.ports.len()), (0, 0));
     assert_eq!(snapshot.counters.tcp("CurrEstab"), Some(0));
     assert_eq!(snapshot.netns.initial, Some(false));
+    Ok(())
+}
+
+fn stored(place: &Place) -> Ran {
+    let fill = fill(place);
+    read_until_right(place, &fill.all());
+    let snapshot = place.snapshot();
+    let text = serde_json::to_string(&snapshot).expect("a snapshot can be written");
+    let read: Snapshot = serde_json::from_str(&text).expect("a snapshot can be read");
+    assert_eq!(read, snapshot);
+    Ok(())
+}
+
+fn bound(place: &Place) -> Ran {
+    let socket =
+        socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, Some(ipproto::TCP)).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let snapshot = place.snapshot();
+    let sockets = snapshot.sockets.expect("sockets can be read");
+    let others =
+        sockets.states.iter().filter(|(state, _)| **state != TcpState::Close).map(|(_, count)| count).sum::<u64>();
+    // Reported since Linux 6.8.
+    let reported = snapshot.kernel.version.is_some_and(|version| version.at_least(6, 8));
+    assert_eq!((sockets.count(TcpState::Close), others), (u64::from(reported), 0));
+    assert_eq!(sockets.ports, []);
     Ok(())
 }
 

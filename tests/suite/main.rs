@@ -2,10 +2,14 @@
 
 #[cfg(test)]
 mod catalog;
+#[cfg(test)]
 mod findings;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod profiles;
+#[cfg(test)]
+mod screens;
 #[cfg(test)]
 mod status;
 #[cfg(test)]

@@ -49,7 +49,7 @@ fn occupancy(listener: &Listener) -> String {
 
 fn overflowing(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
     let name = listener_name(listener);
-    let opens = case.tcp_rise("PassiveOpens");
+    let accepted = accepted(case);
     let idle_sibling = case.sockets().ok().is_some_and(|sockets| {
         let same_port = |other: &&Listener| other.port == listener.port && other.address == listener.address;
         sockets.listeners.iter().filter(same_port).any(|other| other.accept_queue == Some(0))
@@ -57,8 +57,8 @@ fn overflowing(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
     let cause = if listener.shares_port > 1 && idle_sibling {
         "others listen on the same port and are idle: this one is stuck or slow, and the kernel's hash keeps sending it \
          its share of the clients"
-    } else if opens == Ok(0) {
-        "nothing was accepted in the whole window: the process does not call accept()"
+    } else if accepted == Some(0) {
+        "nothing was taken off any accept queue in the whole window: the process does not call accept()"
     } else {
         "the process calls accept() more slowly than clients arrive"
     };
@@ -75,13 +75,25 @@ fn overflowing(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
             finding = finding.seen(counter, case.over_window(rise), NETSTAT);
         }
     }
-    if let Ok(opens) = opens {
-        finding = finding.seen("PassiveOpens", case.over_window(opens), SNMP);
+    if let Some(accepted) = accepted {
+        let what = "accepted here, all listeners: PassiveOpens less the growth of accept queues";
+        finding = finding.seen(what, case.over_window(accepted), SNMP);
     }
     finding.because(cause).remedy(
         "speed up or unblock the accept loop of that process; a larger backlog (its listen() argument, and \
          net.core.somaxconn) only helps against bursts",
     )
+}
+
+/// How many connections processes of this namespace took off accept queues: those that opened, less those by which
+/// the queues grew. What is true of all is true of one only when it is nothing.
+fn accepted(case: &Case<'_>) -> Option<u64> {
+    let opens = i64::try_from(case.tcp_rise("PassiveOpens").ok()?).ok()?;
+    let growth = case.sockets().ok()?.listeners.iter().map(|listener| {
+        let waiting = |listener: &Listener| i64::from(listener.accept_queue.unwrap_or(0));
+        waiting(listener) - case.listener_before(listener).map_or(0, waiting)
+    });
+    Some(u64::try_from(opens - growth.sum::<i64>()).unwrap_or(0))
 }
 
 fn full(case: &Case<'_>, listener: &Listener) -> Finding {

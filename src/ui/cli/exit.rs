@@ -11,6 +11,8 @@ pub enum Exit {
     Ok,
     /// Done, and there are findings or drift: 1.
     Findings,
+    /// Ended in order by the signal with this number: 128 and the number, as a shell would say.
+    Signal(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -18,6 +20,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Ok => Self::SUCCESS,
             Exit::Findings => Self::from(1),
+            Exit::Signal(number) => Self::from(number.saturating_add(128)),
         }
     }
 }

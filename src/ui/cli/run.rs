@@ -45,9 +45,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         ColorWhen::Never => anstream::ColorChoice::Never,
     };
     if cli.command.is_none() && terminal {
-        return crate::ui::tui::main(&cli.global.proc, cli.global.netns.as_deref(), &cli.global.state_dir)
-            .map(|()| Exit::Ok)
-            .map_err(CliError::Failure);
+        return terminal_interface(cli, choice);
     }
     let mut out = std::io::BufWriter::new(anstream::AutoStream::new(stdout.lock(), choice));
     let mut context = Context {
@@ -62,6 +60,24 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
     let result = run_command(cli, &mut context);
     out.flush()?;
     result
+}
+
+/// Hands over to the terminal interface, which needs a keyboard as well as a screen.
+fn terminal_interface(cli: &Cli, choice: anstream::ColorChoice) -> Result<Exit, CliError> {
+    if !std::io::stdin().is_terminal() {
+        let hint = "use `tcpctl status`, or give it a terminal to read keys from";
+        return Err(CliError::Usage(format!(
+            "the terminal interface cannot start: standard input is no terminal; {hint}"
+        )));
+    }
+    let mono = matches!(choice, anstream::ColorChoice::Never);
+    let (proc_root, netns) = (cli.global.proc.clone(), cli.global.netns.clone());
+    let theme = crate::ui::tui::Theme { mono, ascii: cli.global.ascii };
+    let options = crate::ui::tui::Options { proc_root, netns, state_dir: cli.global.state_dir.clone(), theme };
+    match crate::ui::tui::main(options).map_err(CliError::Failure)? {
+        crate::ui::tui::Ending::Quit => Ok(Exit::Ok),
+        crate::ui::tui::Ending::Signal(number) => Ok(Exit::Signal(number)),
+    }
 }
 
 /// Columns of the terminal; 80 when there is none, so that piped text never depends on a window.

@@ -1,9 +1,39 @@
-//! Edge.
+//! The terminal interface.
+//!
+//! For: seeing the host live, going from trouble to its cause, and from a plan to its question, at any size of
+//! terminal. Events go into `update`, effects come out of it, `draw` looks at the state and changes nothing.
+//! Must not: hold rules about TCP or tuning, or write to the host other than by the answer `y` to a question.
+//! Mirrors: one table of keys (`action`), one of screens (`screen`), one of figures (`facts`).
 
-/// Runs the terminal interface until the user leaves it.
-///
-/// # Errors
-/// When the terminal cannot be set up.
-pub fn main(_proc_root: &std::path::Path, _netns: Option<&str>, _state_dir: &std::path::Path) -> anyhow::Result<()> {
-    anyhow::bail!("not built yet")
-}
+mod action;
+mod collector;
+mod event;
+mod facts;
+mod graph;
+mod history;
+mod key;
+mod layout;
+mod number;
+mod profiles;
+mod run;
+mod screen;
+mod state;
+mod terminal;
+mod text;
+mod theme;
+mod tuner;
+mod tuning;
+mod update;
+mod view;
+mod watch;
+
+pub use action::{Action, Binding, Context, KEYS, Motion, Place, valid_bindings};
+pub use event::{Effect, Event};
+pub use key::Key;
+pub use profiles::{ProfileEntry, TuneReply, TuneRequest};
+pub use run::{Ending, Options, main};
+pub use screen::Screen;
+pub use state::{DEFAULT_INTERVAL_MS, Now, State};
+pub use theme::{Severity, Theme};
+pub use update::update;
+pub use view::draw;

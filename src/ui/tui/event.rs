@@ -1,0 +1,52 @@
+//! What comes into the state, and what comes out of it.
+
+use std::sync::Arc;
+
+use super::key::Key;
+use super::profiles::{TuneReply, TuneRequest};
+use super::state::Now;
+use crate::snapshot::Snapshot;
+
+/// What can happen.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A key was pressed.
+    Key(Key),
+    /// The terminal has another size: columns, rows.
+    Resize(u16, u16),
+    /// Time has passed.
+    Clock(Now),
+    /// The kernel was read.
+    Read(Arc<Snapshot>),
+    /// The kernel could not be read, and why.
+    ReadFailed(String),
+    /// The tuning thread answered.
+    Tuned(TuneReply),
+}
+
+/// What the state asks the outside to do. One place performs effects.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Leave.
+    Quit,
+    /// Leave and print the screen as text.
+    QuitKeepingScreen,
+    /// Draw everything anew, as the terminal may show something else.
+    Redraw,
+    /// Stop until the shell continues the process.
+    Suspend,
+    /// Read the kernel now.
+    ReadNow,
+    /// Read the kernel every so many milliseconds.
+    SetInterval(u64),
+    /// Ask the tuning thread.
+    Tune(TuneRequest),
+}
+
+impl Effect {
+    /// Whether performing it changes the host.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        matches!(self, Self::Tune(request) if request.writes())
+    }
+}

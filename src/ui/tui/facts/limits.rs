@@ -1,0 +1,225 @@
+//! Each limited resource as now, limit and history.
+
+use super::SeriesId;
+use super::listeners::{ListenerRow, SortBy, listener_rows};
+use crate::model::{Settings, port_budget};
+use crate::snapshot::{Listener, Snapshot, SysctlReading};
+use crate::ui::tui::graph::{self, Point};
+use crate::ui::tui::history::{ListenerId, Span};
+use crate::ui::tui::number::{self, Cell};
+use crate::ui::tui::state::State;
+use crate::ui::tui::theme::Severity;
+
+/// A limited resource.
+#[derive(Debug)]
+pub(in crate::ui::tui) struct LimitRow {
+    /// Stable name, by which the selection is kept.
+    pub(in crate::ui::tui) id: &'static str,
+    /// What it is, with whose it is.
+    pub(in crate::ui::tui) label: String,
+    /// How much is in use.
+    pub(in crate::ui::tui) now: Cell,
+    /// How much there can be.
+    pub(in crate::ui::tui) limit: Cell,
+    /// How to write both.
+    pub(in crate::ui::tui) write: fn(u64) -> String,
+    /// Use over the span.
+    pub(in crate::ui::tui) points: Vec<Point>,
+    /// Highest use of the span.
+    pub(in crate::ui::tui) peak: Cell,
+    /// What sets the limit.
+    pub(in crate::ui::tui) binds: String,
+    /// How bad it is.
+    pub(in crate::ui::tui) severity: Severity,
+    /// The listener that the row is about.
+    pub(in crate::ui::tui) listener: Option<ListenerId>,
+}
+
+/// Every limited resource, the most telling first.
+pub(in crate::ui::tui) fn limits(state: &State, snapshot: &Snapshot, span: Span) -> Vec<LimitRow> {
+    vec![
+        accept_queue(state, snapshot, span),
+        syn_queue(state, snapshot, span),
+        ports(state, snapshot, span),
+        time_wait(state, snapshot, span),
+        orphans(state, snapshot, span),
+        memory(state, snapshot, span),
+    ]
+}
+
+fn severity(now: Cell, limit: Cell, at_limit: Severity) -> Severity {
+    match (now.value(), limit.value()) {
+        (Some(now), Some(limit)) if now > 0 && now >= limit => at_limit,
+        (Some(now), Some(limit)) if now > 0 && u128::from(now) * 5 >= u128::from(limit) * 4 => Severity::Warning,
+        _ => Severity::Quiet,
+    }
+}
+
+/// What is not there at all: no sockets were read, or there is no listener.
+fn nothing(snapshot: &Snapshot) -> Cell {
+    if snapshot.sockets.is_none() { Cell::Unread } else { Cell::NotApplicable }
+}
+
+/// The name of a listener in a row: the port, as most hosts have one listener on it, and the owner.
+fn name(row: &ListenerRow<'_>) -> String {
+    let owner = row.listener.processes.first().map(|process| format!(" {}", process.name)).unwrap_or_default();
+    format!(":{}{owner}", row.listener.port)
+}
+
+fn accept_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
+    let rows = listener_rows(state, snapshot, SortBy::AcceptUse);
+    let mut limit_row = LimitRow {
+        id: "accept-queue",
+        label: "accept queue".to_owned(),
+        now: nothing(snapshot),
+        limit: nothing(snapshot),
+        write: number::count,
+        points: vec![Point::Before; span.columns],
+        peak: nothing(snapshot),
+        binds: String::new(),
+        severity: Severity::Quiet,
+        listener: None,
+    };
+    if let Some(worst) = rows.first() {
+        limit_row.label = format!("accept queue {}", name(worst));
+        (limit_row.now, limit_row.limit) = (worst.accept, worst.accept_capacity);
+        limit_row.points = state.history.listener(&worst.id, span, |sample| sample.accept_queue);
+        limit_row.peak = graph::peak(&limit_row.points).map_or(worst.accept, Cell::Value);
+        limit_row.binds = what_binds(snapshot, worst.listener);
+        limit_row.severity = severity(worst.accept, worst.accept_capacity, Severity::Critical);
+        limit_row.listener = Some(worst.id);
+    }
+    limit_row
+}
+
+fn syn_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
+    let rows = listener_rows(state, snapshot, SortBy::SynUse);
+    let mut limit_row = LimitRow {
+        id: "syn-queue",
+        label: "SYN-RECV".to_owned(),
+        now: nothing(snapshot),
+        limit: nothing(snapshot),
+        write: number::count,
+        points: vec![Point::Before; span.columns],
+        peak: nothing(snapshot),
+        binds: String::new(),
+        severity: Severity::Quiet,
+        listener: None,
+    };
+    if let Some(worst) = rows.first() {
+        // With cookies a full SYN queue costs options, not connections.
+        let cookies = snapshot.sysctls.number("net.ipv4.tcp_syncookies").is_some_and(|value| value > 0);
+        let at_limit = if cookies { Severity::Warning } else { Severity::Critical };
+        limit_row.label = format!("SYN-RECV {}", name(worst));
+        (limit_row.now, limit_row.limit) = (worst.half_open, worst.syn_capacity);
+        limit_row.points = state.history.listener(&worst.id, span, |sample| Some(sample.half_open));
+        limit_row.peak = graph::peak(&limit_row.points).map_or(worst.half_open, Cell::Value);
+        limit_row.binds = what_binds(snapshot, worst.listener);
+        if worst.listener.shares_port > 1 {
+            limit_row.binds = format!("sum of {} listeners on the port", worst.listener.shares_port);
+        } else {
+            limit_row.severity = severity(worst.half_open, worst.syn_capacity, at_limit);
+        }
+        limit_row.listener = Some(worst.id);
+    }
+    limit_row
+}
+
+/// Which of the two limits of a queue it was that `listen()` took.
+pub(in crate::ui::tui) fn what_binds(snapshot: &Snapshot, listener: &Listener) -> String {
+    let Some(backlog) = listener.backlog else {
+        return "backlog not readable".to_owned();
+    };
+    match snapshot.sysctls.number("net.core.somaxconn") {
+        Some(somaxconn) if i64::from(backlog) < somaxconn => format!("listen() backlog {backlog}"),
+        Some(somaxconn) if i64::from(backlog) == somaxconn => format!("somaxconn {somaxconn}, or listen()"),
+        Some(somaxconn) => format!("backlog {backlog}: somaxconn was lowered to {somaxconn}"),
+        None => format!("backlog {backlog}"),
+    }
+}
+
+fn ports(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
+    let fullest = snapshot.sockets.as_ref().and_then(|sockets| sockets.ports.first());
+    let now = match (&snapshot.sockets, fullest) {
+        (None, _) => Cell::Unread,
+        (Some(_), None) => Cell::Value(0),
+        (Some(_), Some(port)) => Cell::Value(port.used),
+    };
+    let limit = Cell::from_reading(snapshot.kernel.version.map(|version| {
+        let settings = Settings::from_values(&snapshot.sysctls.values());
+        port_budget(&settings, version, false).available
+    }));
+    let label = fullest.map_or_else(
+        || "ports, fullest peer".to_owned(),
+        |port| match port.destination {
+            std::net::IpAddr::V4(address) => format!("ports →{address}:{}", port.destination_port),
+            std::net::IpAddr::V6(address) => format!("ports →[{address}]:{}", port.destination_port),
+        },
+    );
+    series_row(state, span, ("ports", label), SeriesId::FullestDestination, (now, limit), "ip_local_port_range")
+}
+
+fn time_wait(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
+    let now = reading(snapshot, SeriesId::TimeWaitBuckets);
+    let limit = sysctl(snapshot, "net.ipv4.tcp_max_tw_buckets");
+    let label = ("time-wait", "TIME-WAIT".to_owned());
+    let mut row = series_row(state, span, label, SeriesId::TimeWaitBuckets, (now, limit), "tcp_max_tw_buckets");
+    // At the limit a connection ends without TIME-WAIT: bad for old duplicates, not for new connections.
+    row.severity = row.severity.min(Severity::Warning);
+    row
+}
+
+fn orphans(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
+    let pair = (reading(snapshot, SeriesId::Orphans), sysctl(snapshot, "net.ipv4.tcp_max_orphans"));
+    series_row(state, span, ("orphans", "orphans, host".to_owned()), SeriesId::Orphans, pair, "tcp_max_orphans")
+}
+
+fn memory(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
+    // The third number of tcp_mem is where allocation fails. Pages are 4 KiB only on some machines, so both
+    // stay in pages.
+    let limit = sysctl_cell(snapshot, "net.ipv4.tcp_mem", |value| value.split_whitespace().nth(2)?.parse().ok());
+    let pair = (reading(snapshot, SeriesId::MemoryPages), limit);
+    series_row(state, span, ("memory", "TCP memory, pages".to_owned()), SeriesId::MemoryPages, pair, "tcp_mem, third")
+}
+
+fn series_row(
+    state: &State,
+    span: Span,
+    (id, label): (&'static str, String),
+    series: SeriesId,
+    (now, limit): (Cell, Cell),
+    binds: &str,
+) -> LimitRow {
+    let points = state.history.gauge(series, span);
+    let peak = graph::peak(&points).map_or(now, Cell::Value);
+    let severity = severity(now, limit, Severity::Critical);
+    LimitRow {
+        id,
+        label,
+        now,
+        limit,
+        write: number::count,
+        points,
+        peak,
+        binds: binds.to_owned(),
+        severity,
+        listener: None,
+    }
+}
+
+fn reading(snapshot: &Snapshot, series: SeriesId) -> Cell {
+    Cell::from_reading(series.read(snapshot).and_then(|value| u64::try_from(value).ok()))
+}
+
+fn sysctl(snapshot: &Snapshot, key: &str) -> Cell {
+    sysctl_cell(snapshot, key, |value| value.parse().ok())
+}
+
+fn sysctl_cell(snapshot: &Snapshot, key: &str, number: fn(&str) -> Option<u64>) -> Cell {
+    match snapshot.sysctls.readings.get(key) {
+        // Some keys exist only in the initial namespace.
+        Some(SysctlReading::Absent) => Cell::NotApplicable,
+        Some(SysctlReading::Value(value)) => Cell::from_reading(number(value)),
+        Some(SysctlReading::Unreadable(_)) | None => Cell::Unread,
+    }
+}

@@ -1,0 +1,320 @@
+//! What was seen lately, for peaks and graphs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use super::facts::SeriesId;
+use super::graph::Point;
+use crate::snapshot::{Drops, Listener, Snapshot};
+
+/// Who a listener is, for as long as it lives: the kernel's cookie, or address and inode without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ListenerId {
+    address: IpAddr,
+    port: u16,
+    interface: u32,
+    cookie: u64,
+    inode: u64,
+}
+
+impl ListenerId {
+    /// The identity of a listener.
+    pub(super) fn of(listener: &Listener) -> Self {
+        let Listener { address, port, interface, cookie, inode, .. } = *listener;
+        // With a cookie the inode is not needed, and it can be unreadable now and then.
+        Self { address, port, interface, cookie, inode: if cookie == 0 { inode } else { 0 } }
+    }
+}
+
+/// What a listener's history keeps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ListenerSample {
+    /// Accept queue.
+    pub(super) accept_queue: Option<u64>,
+    /// Half-open entries.
+    pub(super) half_open: u64,
+    /// Drops since it was made.
+    pub(super) drops: Option<u64>,
+}
+
+/// One reading, or the failure of one.
+#[derive(Clone, Debug)]
+struct Sample {
+    unix_ms: u64,
+    monotonic_ms: u64,
+    /// Nothing when the whole reading failed.
+    series: Option<BTreeMap<SeriesId, i64>>,
+    listeners: BTreeMap<ListenerId, ListenerSample>,
+}
+
+/// The readings of the last ten minutes; of listeners the last two.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    samples: VecDeque<Sample>,
+}
+
+/// How long readings are kept.
+const KEEP_MS: u64 = 600_000;
+/// How long the figures of each listener are kept, since there may be thousands.
+const KEEP_LISTENERS_MS: u64 = 120_000;
+/// At most so many, whatever the interval.
+const KEEP_SAMPLES: usize = 2400;
+
+/// A stretch of history in equal columns, ending at a time. Columns lie at multiples of their own length, so
+/// that a graph moves by whole columns and does not shimmer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    /// End, milliseconds since 1970.
+    pub(super) until_unix_ms: u64,
+    /// Length.
+    pub(super) length_ms: u64,
+    /// Columns.
+    pub(super) columns: usize,
+}
+
+impl History {
+    /// Adds a reading.
+    pub(super) fn push(&mut self, snapshot: &Snapshot) {
+        let series = SeriesId::all().filter_map(|id| Some((id, id.read(snapshot)?))).collect();
+        let listeners = snapshot.sockets.iter().flat_map(|sockets| &sockets.listeners);
+        let listeners = listeners.map(|listener| (ListenerId::of(listener), listener_sample(listener))).collect();
+        self.add(Sample {
+            unix_ms: snapshot.taken_unix_ms,
+            monotonic_ms: snapshot.monotonic_ms,
+            series: Some(series),
+            listeners,
+        });
+    }
+
+    /// Notes that a reading failed.
+    pub(super) fn push_hole(&mut self, unix_ms: u64) {
+        self.add(Sample { unix_ms, monotonic_ms: 0, series: None, listeners: BTreeMap::new() });
+    }
+
+    fn add(&mut self, sample: Sample) {
+        let now = sample.unix_ms;
+        self.samples.push_back(sample);
+        while self.samples.front().is_some_and(|oldest| oldest.unix_ms.saturating_add(KEEP_MS) < now)
+            || self.samples.len() > KEEP_SAMPLES
+        {
+            self.samples.pop_front();
+        }
+        let old = |sample: &&mut Sample| sample.unix_ms.saturating_add(KEEP_LISTENERS_MS) < now;
+        for sample in self.samples.iter_mut().take_while(old) {
+            sample.listeners = BTreeMap::new();
+        }
+    }
+
+    /// A gauge's readings over a span.
+    pub(super) fn gauge(&self, id: SeriesId, span: Span) -> Vec<Point> {
+        self.columns(span, |_, sample| sample.reading(id).and_then(|value| u64::try_from(value).ok()))
+    }
+
+    /// A counter's growth over a span, in thousandths per second.
+    pub(super) fn rate(&self, id: SeriesId, span: Span) -> Vec<Point> {
+        self.columns(span, |before, sample| {
+            let before = before?;
+            per_second(before.reading(id)?, sample.reading(id)?, sample.monotonic_ms.checked_sub(before.monotonic_ms)?)
+        })
+    }
+
+    /// A counter's growth between the last two readings up to a time, in thousandths per second.
+    pub(super) fn rate_now(&self, id: SeriesId, until_unix_ms: u64) -> Option<u64> {
+        let (before, last) = self.last_two(until_unix_ms)?;
+        per_second(before.reading(id)?, last.reading(id)?, last.monotonic_ms.checked_sub(before.monotonic_ms)?)
+    }
+
+    /// Growth of one counter in thousandths of a per cent of another's, between the last two readings.
+    pub(super) fn share_now(&self, part: SeriesId, whole: SeriesId, until_unix_ms: u64) -> Option<u64> {
+        let (before, last) = self.last_two(until_unix_ms)?;
+        share_between(before, last, part, whole)
+    }
+
+    /// Growth of one counter in thousandths of a per cent of another's, over a span.
+    pub(super) fn share(&self, part: SeriesId, whole: SeriesId, span: Span) -> Vec<Point> {
+        self.columns(span, |before, sample| share_between(before?, sample, part, whole))
+    }
+
+    /// Whether there are two readings up to a time, so that there can be rates.
+    pub(super) fn has_interval(&self, until_unix_ms: u64) -> bool {
+        self.last_two(until_unix_ms).is_some()
+    }
+
+    /// A listener's own drops in thousandths per second between the last two readings.
+    pub(super) fn listener_drops_now(&self, id: &ListenerId, until_unix_ms: u64) -> Option<u64> {
+        let (before, last) = self.last_two(until_unix_ms)?;
+        listener_drops(before, last, id)
+    }
+
+    /// A figure of a listener over a span.
+    pub(super) fn listener(
+        &self,
+        id: &ListenerId,
+        span: Span,
+        figure: fn(&ListenerSample) -> Option<u64>,
+    ) -> Vec<Point> {
+        self.columns(span, |_, sample| sample.listeners.get(id).and_then(figure))
+    }
+
+    /// A listener's drops over a span, in thousandths per second.
+    pub(super) fn listener_drop_rate(&self, id: &ListenerId, span: Span) -> Vec<Point> {
+        self.columns(span, |before, sample| listener_drops(before?, sample, id))
+    }
+
+    /// The last two readings that worked, at or before a time.
+    fn last_two(&self, until_unix_ms: u64) -> Option<(&Sample, &Sample)> {
+        let mut good = self.samples.iter().rev().filter(|s| s.series.is_some() && s.unix_ms <= until_unix_ms);
+        let last = good.next()?;
+        Some((good.next()?, last))
+    }
+
+    /// The highest value in each column. A reading stands for the time since the one before it.
+    fn columns(&self, span: Span, value: impl Fn(Option<&Sample>, &Sample) -> Option<u64>) -> Vec<Point> {
+        let column_ms = (span.length_ms / span.columns.max(1) as u64).max(1);
+        let last_column = span.until_unix_ms / column_ms;
+        let first_column = (last_column + 1).saturating_sub(span.columns as u64);
+        let mut points = vec![Point::Before; span.columns];
+        let mut before: Option<&Sample> = None;
+        for sample in self.samples.iter().filter(|sample| sample.unix_ms <= span.until_unix_ms) {
+            let end = sample.unix_ms / column_ms;
+            let start = before.map_or(end, |before| (before.unix_ms / column_ms + 1).min(end));
+            let point = match value(before.filter(|before| before.series.is_some()), sample) {
+                Some(value) => Point::Value(value),
+                // The first rate needs two readings: that is not a hole.
+                None if before.is_none() && sample.series.is_some() => Point::Before,
+                None => Point::Hole,
+            };
+            for column in start.max(first_column)..=end {
+                let place = column.checked_sub(first_column).and_then(|at| usize::try_from(at).ok());
+                if let Some(slot) = place.and_then(|at| points.get_mut(at)) {
+                    *slot = higher(*slot, point);
+                }
+            }
+            before = Some(sample);
+        }
+        // The newest column may not have been reached yet: its reading is the last one.
+        if let [.., earlier, last @ Point::Before] = points.as_mut_slice() {
+            *last = *earlier;
+        }
+        points
+    }
+}
+
+impl Sample {
+    fn reading(&self, id: SeriesId) -> Option<i64> {
+        self.series.as_ref()?.get(&id).copied()
+    }
+}
+
+fn listener_sample(listener: &Listener) -> ListenerSample {
+    ListenerSample {
+        accept_queue: listener.accept_queue.map(u64::from),
+        half_open: listener.half_open,
+        drops: match listener.drops {
+            Drops::Total(total) => Some(u64::from(total)),
+            Drops::Unknown => None,
+        },
+    }
+}
+
+/// A hole shows in a column even where another reading of the same column worked.
+fn higher(one: Point, other: Point) -> Point {
+    match (one, other) {
+        (Point::Hole, _) | (_, Point::Hole) => Point::Hole,
+        (Point::Before, point) | (point, Point::Before) => point,
+        (Point::Value(a), Point::Value(b)) => Point::Value(a.max(b)),
+    }
+}
+
+/// Growth per second in thousandths. A counter that went back (another namespace, a wrapped total) tells nothing.
+fn per_second(before: i64, after: i64, elapsed_ms: u64) -> Option<u64> {
+    let grown = u64::try_from(after.checked_sub(before)?).ok()?;
+    u64::try_from((u128::from(grown) * 1_000_000).checked_div(u128::from(elapsed_ms))?).ok()
+}
+
+fn share_between(before: &Sample, after: &Sample, part: SeriesId, whole: SeriesId) -> Option<u64> {
+    let grown = |id| after.reading(id)?.checked_sub(before.reading(id)?).and_then(|value| u128::try_from(value).ok());
+    let (part, whole) = (grown(part)?, grown(whole)?);
+    if whole == 0 {
+        return Some(if part == 0 { 0 } else { 100_000 });
+    }
+    u64::try_from(part * 100_000 / whole).ok().map(|share| share.min(100_000))
+}
+
+fn listener_drops(before: &Sample, after: &Sample, id: &ListenerId) -> Option<u64> {
+    // A listener that was not there before has dropped what it has dropped since it was made.
+    let earlier = before.listeners.get(id).map_or(Some(0), |sample| sample.drops)?;
+    let later = after.listeners.get(id)?.drops?;
+    let elapsed_ms = after.monotonic_ms.checked_sub(before.monotonic_ms)?;
+    // sk_drops has 32 bits and may wrap.
+    let grown = if later >= earlier { later - earlier } else { later + (1 << 32) - earlier };
+    per_second(0, i64::try_from(grown).ok()?, elapsed_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(readings: &[(u64, Option<i64>)]) -> History {
+        let mut history = History::default();
+        for &(s, value) in readings {
+            history.add(Sample {
+                unix_ms: s * 1000,
+                monotonic_ms: s * 1000,
+                series: value.map(|value| BTreeMap::from([(SeriesId::TcpExt("ListenDrops"), value)])),
+                listeners: BTreeMap::new(),
+            });
+        }
+        history
+    }
+
+    const SPAN: Span = Span { until_unix_ms: 9_000, length_ms: 10_000, columns: 10 };
+
+    #[test]
+    fn a_rate_is_growth_over_the_time_that_passed() {
+        let history = history(&[(0, Some(100)), (2, Some(110))]);
+        assert_eq!(history.rate_now(SeriesId::TcpExt("ListenDrops"), 9_000), Some(5000));
+    }
+
+    #[test]
+    fn the_first_reading_has_no_rate_and_an_absent_counter_never_has() {
+        assert_eq!(history(&[(0, Some(7))]).rate_now(SeriesId::TcpExt("ListenDrops"), 9_000), None);
+        assert!(!history(&[(0, Some(7))]).has_interval(9_000));
+        assert_eq!(history(&[(0, Some(7)), (1, Some(8))]).rate_now(SeriesId::Tcp("OutRsts"), 9_000), None);
+    }
+
+    #[test]
+    fn a_failed_reading_is_a_hole_and_not_a_zero() {
+        let history = history(&[(5, Some(0)), (6, Some(0)), (7, None), (8, Some(4)), (9, Some(4))]);
+        use Point::{Before, Hole, Value};
+        let rates = history.rate(SeriesId::TcpExt("ListenDrops"), SPAN);
+        assert_eq!(rates, [Before, Before, Before, Before, Before, Before, Value(0), Hole, Hole, Value(0)]);
+        let gauge = history.gauge(SeriesId::TcpExt("ListenDrops"), SPAN);
+        assert_eq!(gauge.get(5..), Some([Value(0), Value(0), Hole, Value(4), Value(4)].as_slice()));
+    }
+
+    #[test]
+    fn a_frozen_picture_does_not_see_later_readings() {
+        let history = history(&[(1, Some(0)), (2, Some(10)), (3, Some(1000))]);
+        assert_eq!(history.rate_now(SeriesId::TcpExt("ListenDrops"), 2_000), Some(10_000));
+    }
+
+    #[test]
+    fn memory_is_bounded_in_time_and_number() {
+        let mut history = History::default();
+        for s in 0..2000 {
+            history.push_hole(s * 1000);
+        }
+        assert_eq!(history.samples.len(), 601);
+        for ms in 0..5000 {
+            history.push_hole(2_000_000 + ms);
+        }
+        assert!(history.samples.len() <= KEEP_SAMPLES);
+    }
+
+    #[test]
+    fn a_counter_that_went_back_is_not_a_rate() {
+        assert_eq!(per_second(10, 5, 1000), None);
+        assert_eq!(per_second(10, 15, 0), None);
+    }
+}

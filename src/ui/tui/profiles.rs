@@ -1,0 +1,118 @@
+//! The state of the screen of profiles, and what is asked of the tuning thread.
+
+use std::sync::Arc;
+
+use super::action::Context;
+use crate::tune::{JournalEntry, Plan, Receipt};
+
+/// What the tuning thread is asked.
+#[derive(Clone, Debug)]
+pub enum TuneRequest {
+    /// Which profiles are there, and what was applied?
+    List,
+    /// What would this profile change?
+    PlanProfile(String),
+    /// What would undoing the newest change that stands write?
+    PlanRollback,
+    /// Do it. The only request that writes.
+    CarryOut(Arc<Plan>),
+}
+
+impl TuneRequest {
+    /// Whether it changes the host.
+    #[must_use]
+    pub const fn writes(&self) -> bool {
+        matches!(self, Self::CarryOut(_))
+    }
+}
+
+/// What the tuning thread answers.
+#[derive(Clone, Debug)]
+pub enum TuneReply {
+    /// The profiles and the journal, the newest entry first.
+    Listed {
+        /// Profiles by name.
+        profiles: Vec<ProfileEntry>,
+        /// What was applied and rolled back; or why that is unknown.
+        history: Result<Vec<JournalEntry>, String>,
+    },
+    /// A plan, or why there is none.
+    Planned(Result<Arc<Plan>, String>),
+    /// What was written, or why nothing was.
+    Done(Result<Receipt, String>),
+}
+
+/// A profile in the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileEntry {
+    /// Its name.
+    pub name: String,
+    /// One line: what it is for; or what is wrong with its file.
+    pub summary: Result<String, String>,
+    /// Where it is from, in a word or a path.
+    pub origin: String,
+}
+
+/// Which region of the screen the keyboard is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Region {
+    /// The list of profiles.
+    #[default]
+    List,
+    /// The history.
+    History,
+}
+
+/// The state of the screen of profiles.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ProfilesState {
+    /// The list; nothing until the tuning thread has answered.
+    pub(super) entries: Option<Vec<ProfileEntry>>,
+    /// The journal, the newest entry first.
+    pub(super) history: Option<Result<Vec<JournalEntry>, String>>,
+    pub(super) region: Region,
+    /// Name of the selected profile.
+    pub(super) selected: Option<String>,
+    /// Number of the selected journal entry.
+    pub(super) selected_entry: Option<u64>,
+    /// The plan on the screen.
+    pub(super) plan: Option<Arc<Plan>>,
+    /// First line of the plan that is shown.
+    pub(super) plan_scroll: usize,
+    /// Lines of the plan that have been on the screen.
+    pub(super) plan_seen: usize,
+    /// The plan that the open question is about.
+    pub(super) question: Option<Arc<Plan>>,
+    /// What the tuning thread is busy with.
+    pub(super) busy: Option<&'static str>,
+}
+
+impl ProfilesState {
+    /// Where the keyboard is.
+    pub(super) fn context(&self) -> Context {
+        match (&self.plan, self.region) {
+            (Some(_), _) => Context::Plan,
+            (None, Region::List) => Context::ProfileList,
+            (None, Region::History) => Context::ProfileHistory,
+        }
+    }
+
+    /// Place of the selected profile in the list.
+    pub(super) fn selected_index(&self) -> usize {
+        let entries = self.entries.iter().flatten();
+        entries.into_iter().position(|entry| Some(&entry.name) == self.selected.as_ref()).unwrap_or(0)
+    }
+
+    /// The journal's entries, if they could be read.
+    pub(super) fn journal(&self) -> &[JournalEntry] {
+        match &self.history {
+            Some(Ok(entries)) => entries,
+            _ => &[],
+        }
+    }
+
+    /// Place of the selected entry in the journal.
+    pub(super) fn selected_entry_index(&self) -> usize {
+        self.journal().iter().position(|entry| Some(entry.id) == self.selected_entry).unwrap_or(0)
+    }
+}

@@ -1,0 +1,238 @@
+//! Everything that the screens are drawn from.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::action::Context;
+use super::facts::SortBy;
+use super::history::{History, ListenerId, Span};
+use super::layout::Kind;
+use super::profiles::ProfilesState;
+use super::screen::Screen;
+use super::theme::{Severity, Theme};
+use crate::diagnose::Findings;
+use crate::model::{Answer, Consequence};
+use crate::snapshot::{Capabilities, Snapshot};
+
+/// The time, as it is told to the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since 1970-01-01 UTC.
+    pub unix_ms: u64,
+    /// Seconds that the local clock is ahead of UTC.
+    pub utc_offset_s: i32,
+}
+
+/// What stands in the message row until the next message or Esc.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Message {
+    pub(super) severity: Severity,
+    pub(super) text: String,
+}
+
+/// A page over the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Page {
+    /// The keys of the place below it.
+    Help,
+    /// What could not be read.
+    Gaps,
+}
+
+/// A picture that was frozen.
+#[derive(Clone, Debug)]
+pub(super) struct Frozen {
+    pub(super) picture: Picture,
+    /// When, on the clock of [`Now`].
+    pub(super) since_unix_ms: u64,
+}
+
+/// A reading with what the model makes of its settings.
+#[derive(Clone, Debug)]
+pub(super) struct Picture {
+    pub(super) snapshot: Arc<Snapshot>,
+    /// The settings in seconds; nothing when the kernel version is unknown.
+    pub(super) consequences: Option<Vec<(&'static Consequence, Answer)>>,
+    /// What the rules say.
+    pub(super) findings: Arc<Findings>,
+}
+
+/// How the state of the picture is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Liveness {
+    /// Nothing was read yet.
+    Starting,
+    /// The last reading is as young as the interval promises.
+    Live,
+    /// Frozen by the user.
+    Frozen,
+    /// Reading fails or takes too long.
+    Stale,
+}
+
+/// Everything that the screens are drawn from. Changed only by `update`.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub(super) theme: Theme,
+    pub(super) size: (u16, u16),
+    pub(super) now: Now,
+    pub(super) screen: Screen,
+    pub(super) page: Option<Page>,
+    /// First line of the page that is shown.
+    pub(super) page_scroll: usize,
+    pub(super) message: Option<Message>,
+    pub(super) latest: Option<Picture>,
+    pub(super) frozen: Option<Frozen>,
+    pub(super) history: History,
+    /// The readings of the last seconds, the oldest first, for rules about rates.
+    pub(super) recent: VecDeque<Arc<Snapshot>>,
+    pub(super) read_error: Option<String>,
+    pub(super) interval_ms: u64,
+    /// The row of the overview's limits that is selected.
+    pub(super) selected_limit: &'static str,
+    /// First line of the overview, where it is one list of lines.
+    pub(super) overview_scroll: usize,
+    pub(super) selected_listener: Option<ListenerId>,
+    pub(super) sort: SortBy,
+    /// Whether one listener has the screen to itself.
+    pub(super) listener_page: bool,
+    pub(super) profiles: ProfilesState,
+    pub(super) dirty: bool,
+}
+
+/// The intervals that `+` and `-` go through, milliseconds.
+pub(super) const INTERVALS_MS: [u64; 8] = [250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000];
+/// The interval at the start.
+pub const DEFAULT_INTERVAL_MS: u64 = 1000;
+
+impl State {
+    /// The state before anything was read.
+    #[must_use]
+    pub fn new(theme: Theme, size: (u16, u16), now: Now) -> Self {
+        Self {
+            theme,
+            size,
+            now,
+            screen: Screen::default(),
+            page: None,
+            page_scroll: 0,
+            message: None,
+            latest: None,
+            frozen: None,
+            history: History::default(),
+            recent: VecDeque::new(),
+            read_error: None,
+            interval_ms: DEFAULT_INTERVAL_MS,
+            selected_limit: "accept-queue",
+            overview_scroll: 0,
+            selected_listener: None,
+            sort: SortBy::default(),
+            listener_page: false,
+            profiles: ProfilesState::default(),
+            dirty: true,
+        }
+    }
+
+    /// Whether anything visible changed since this was last asked.
+    pub fn take_dirty(&mut self) -> bool {
+        core::mem::take(&mut self.dirty)
+    }
+
+    /// Columns and rows that the state takes the terminal to have.
+    #[must_use]
+    pub const fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// Whether nothing has been read so far.
+    pub(super) const fn never_read(&self) -> bool {
+        self.latest.is_none()
+    }
+
+    /// Where the keyboard is.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        if self.profiles.question.is_some() {
+            return Context::Question;
+        }
+        match self.page {
+            Some(Page::Help) => Context::Help,
+            Some(Page::Gaps) => Context::Gaps,
+            None => self.screen_context(),
+        }
+    }
+
+    /// Where the keyboard is below any page.
+    pub(super) fn screen_context(&self) -> Context {
+        match self.screen {
+            Screen::Overview => Context::Overview,
+            Screen::Listeners if self.listener_page => Context::ListenerDetail,
+            Screen::Listeners => Context::Listeners,
+            Screen::Profiles => self.profiles.context(),
+        }
+    }
+
+    /// What is on the screen: the frozen picture, else the latest.
+    pub(super) fn picture(&self) -> Option<&Picture> {
+        self.frozen.as_ref().map(|frozen| &frozen.picture).or(self.latest.as_ref())
+    }
+
+    /// The snapshot on the screen.
+    pub(super) fn shown(&self) -> Option<&Snapshot> {
+        self.picture().map(|picture| picture.snapshot.as_ref())
+    }
+
+    /// The time up to which history is shown.
+    pub(super) fn shown_until(&self) -> u64 {
+        match &self.frozen {
+            Some(frozen) => frozen.picture.snapshot.taken_unix_ms,
+            None => self.latest.as_ref().map_or(self.now.unix_ms, |latest| {
+                // While readings fail, the graphs go on with holes.
+                if self.read_error.is_some() { self.now.unix_ms } else { latest.snapshot.taken_unix_ms }
+            }),
+        }
+    }
+
+    /// A stretch of history that ends with the picture.
+    pub(super) fn span(&self, length_ms: u64, columns: usize) -> Span {
+        Span { until_unix_ms: self.shown_until(), length_ms, columns }
+    }
+
+    /// What kind of screen fits.
+    pub(super) const fn kind(&self) -> Kind {
+        Kind::of(self.size.0, self.size.1)
+    }
+
+    /// Age of the latest reading in milliseconds.
+    pub(super) fn age_ms(&self) -> u64 {
+        self.latest.as_ref().map_or(0, |latest| self.now.unix_ms.saturating_sub(latest.snapshot.taken_unix_ms))
+    }
+
+    /// How the state of the picture is called.
+    pub(super) fn liveness(&self) -> Liveness {
+        if self.frozen.is_some() {
+            Liveness::Frozen
+        } else if self.latest.is_none() {
+            Liveness::Starting
+        } else if self.read_error.is_some() || self.age_ms() > 3 * self.interval_ms.max(1000) {
+            Liveness::Stale
+        } else {
+            Liveness::Live
+        }
+    }
+
+    /// Why this process may not change the host; nothing when it may, or when that is not known yet.
+    pub(super) fn read_only_reason(&self) -> Option<String> {
+        let capabilities = self.latest.as_ref()?.snapshot.capabilities;
+        if capabilities.has(Capabilities::NET_ADMIN) {
+            return None;
+        }
+        let missing = "run as root or with CAP_NET_ADMIN to change settings";
+        Some(format!("read-only: uid {} lacks CAP_NET_ADMIN; {missing}", capabilities.euid))
+    }
+
+    /// Puts a text into the message row.
+    pub(super) fn say(&mut self, severity: Severity, text: impl Into<String>) {
+        self.message = Some(Message { severity, text: text.into() });
+    }
+}

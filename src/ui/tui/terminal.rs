@@ -1,0 +1,88 @@
+//! The terminal: raw and on its other screen while the interface runs, as it was afterwards, whatever happens.
+
+use std::io::{self, Stdout, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::cursor::{Hide, Show};
+use crossterm::execute;
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+
+/// Whether the terminal is ours now; asked by the panic hook, which has no other way to know.
+static ENTERED: AtomicBool = AtomicBool::new(false);
+static HOOK: Once = Once::new();
+
+/// Gives the terminal back, once. Nothing can be done about failures on the way out.
+fn restore() {
+    if ENTERED.swap(false, Ordering::SeqCst) {
+        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+        let _ = disable_raw_mode();
+    }
+}
+
+/// A terminal that is raw and on its other screen; dropping it gives the terminal back.
+pub(super) struct Terminal {
+    inner: ratatui::Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Terminal {
+    /// Takes the terminal.
+    pub(super) fn enter() -> io::Result<Self> {
+        HOOK.call_once(|| {
+            let reporting = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                restore();
+                reporting(panic);
+            }));
+        });
+        let mut terminal = Self { inner: ratatui::Terminal::new(CrosstermBackend::new(io::stdout()))? };
+        terminal.enter_again()?;
+        Ok(terminal)
+    }
+
+    /// Takes the terminal after `leave`.
+    pub(super) fn enter_again(&mut self) -> io::Result<()> {
+        enable_raw_mode()?;
+        ENTERED.store(true, Ordering::SeqCst);
+        execute!(io::stdout(), EnterAlternateScreen, Hide)?;
+        self.inner.clear()
+    }
+
+    /// Gives the terminal back.
+    pub(super) fn leave(&mut self) {
+        restore();
+    }
+
+    /// Lets go of a terminal that is gone: nothing is written to it any more.
+    pub(super) fn abandon(&mut self) {
+        ENTERED.store(false, Ordering::SeqCst);
+    }
+
+    /// Forgets what is on the screen, so that the next frame draws all of it.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.inner.clear()
+    }
+
+    /// Columns and rows.
+    pub(super) fn size(&self) -> io::Result<(u16, u16)> {
+        let size = self.inner.size()?;
+        Ok((size.width, size.height))
+    }
+
+    /// Draws a frame; only cells that changed are written.
+    pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Buffer)) -> io::Result<()> {
+        self.inner.draw(|frame| draw(frame.buffer_mut()))?;
+        io::stdout().flush()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        restore();
+        if let Err(_gone) = self.inner.show_cursor() {
+            // The terminal is gone.
+        }
+    }
+}

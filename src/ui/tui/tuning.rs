@@ -1,0 +1,165 @@
+//! The part of `update` that leads to writing: plan on the screen, question, answer.
+
+use super::event::Effect;
+use super::profiles::{TuneReply, TuneRequest};
+use super::screen::Screen;
+use super::state::State;
+use super::theme::Severity;
+use super::view;
+use crate::tune::{Outcome, Plan, PlanKind, Receipt};
+
+/// Asks the tuning thread for something, unless it is busy.
+fn request(state: &mut State, busy: &'static str, request: TuneRequest) -> Vec<Effect> {
+    if let Some(other) = state.profiles.busy {
+        state.say(Severity::Quiet, format!("still {other}"));
+        return Vec::new();
+    }
+    state.profiles.busy = Some(busy);
+    vec![Effect::Tune(request)]
+}
+
+/// Opens the plan of the selected profile.
+pub(super) fn open_plan(state: &mut State) -> Vec<Effect> {
+    let entries = state.profiles.entries.as_deref().unwrap_or_default();
+    match entries.get(state.profiles.selected_index()) {
+        Some(entry) => {
+            if let Err(problem) = &entry.summary {
+                let text = problem.clone();
+                state.say(Severity::Warning, text);
+                return Vec::new();
+            }
+            let name = entry.name.clone();
+            request(state, "making the plan", TuneRequest::PlanProfile(name))
+        }
+        None => {
+            state.say(Severity::Quiet, "there is no profile to open");
+            Vec::new()
+        }
+    }
+}
+
+/// Shows what undoing would write. In a plan that undoes, asks.
+pub(super) fn ask_rollback(state: &mut State) -> Vec<Effect> {
+    if state.profiles.plan.as_ref().is_some_and(|plan| matches!(plan.kind, PlanKind::Rollback(_))) {
+        ask(state);
+        return Vec::new();
+    }
+    if let Some(reason) = state.read_only_reason() {
+        state.say(Severity::Warning, reason);
+        return Vec::new();
+    }
+    request(state, "looking for what can be undone", TuneRequest::PlanRollback)
+}
+
+/// Opens the question about the plan on the screen, if it may be carried out and has been seen to its end.
+pub(super) fn ask(state: &mut State) {
+    let Some(plan) = state.profiles.plan.clone() else { return };
+    note_seen(state);
+    if let Some(reason) = refusal(state, &plan) {
+        state.say(Severity::Warning, reason);
+    } else {
+        state.message = None;
+        state.profiles.question = Some(plan);
+    }
+}
+
+/// Why the plan may not be carried out now.
+fn refusal(state: &State, plan: &Plan) -> Option<String> {
+    if let Some(other) = state.profiles.busy {
+        return Some(format!("still {other}"));
+    }
+    if plan.is_empty() {
+        return Some("nothing to write: every key that can be set is as wanted".to_owned());
+    }
+    if let Some(skip) = plan.unmet().next() {
+        return Some(format!("the profile requires {}, which cannot be set here; nothing is written", skip.key));
+    }
+    if let Some(reason) = state.read_only_reason() {
+        return Some(reason);
+    }
+    if state.profiles.plan_seen < view::plan_length(state) {
+        return Some("look at the whole plan first: PgDn or G goes on, then ask again".to_owned());
+    }
+    None
+}
+
+/// The answer yes.
+pub(super) fn carry_out(state: &mut State) -> Vec<Effect> {
+    match state.profiles.question.take() {
+        Some(plan) => request(state, "writing and reading back", TuneRequest::CarryOut(plan)),
+        None => Vec::new(),
+    }
+}
+
+/// Remembers how far the plan has been on the screen.
+pub(super) fn note_seen(state: &mut State) {
+    if state.profiles.plan.is_some() && state.screen == Screen::Profiles && state.page.is_none() {
+        let seen = state.profiles.plan_scroll + view::plan_height(state);
+        state.profiles.plan_seen = state.profiles.plan_seen.max(seen);
+    }
+}
+
+/// Takes an answer of the tuning thread.
+pub(super) fn take_reply(state: &mut State, reply: TuneReply) -> Vec<Effect> {
+    state.profiles.busy = None;
+    match reply {
+        TuneReply::Listed { profiles, history } => {
+            state.profiles.entries = Some(profiles);
+            state.profiles.history = Some(history);
+            Vec::new()
+        }
+        TuneReply::Planned(Ok(plan)) => {
+            let rollback = matches!(plan.kind, PlanKind::Rollback(_));
+            state.profiles.plan = Some(plan);
+            (state.profiles.plan_scroll, state.profiles.plan_seen) = (0, 0);
+            state.message = None;
+            note_seen(state);
+            // Who pressed U has asked already; the question opens as soon as the whole plan is seen.
+            if rollback && state.screen == Screen::Profiles && state.page.is_none() {
+                ask(state);
+            }
+            Vec::new()
+        }
+        TuneReply::Planned(Err(reason)) => {
+            state.say(Severity::Warning, reason);
+            Vec::new()
+        }
+        TuneReply::Done(result) => {
+            let (severity, text) = match &result {
+                Ok(receipt) => receipt_text(state, receipt),
+                Err(reason) => (Severity::Critical, reason.clone()),
+            };
+            state.say(severity, text);
+            if result.is_ok() {
+                state.profiles.plan = None;
+            }
+            state.profiles.busy = Some("reading profiles and journal");
+            vec![Effect::Tune(TuneRequest::List), Effect::ReadNow]
+        }
+    }
+}
+
+/// What was done, in one row.
+fn receipt_text(state: &State, receipt: &Receipt) -> (Severity, String) {
+    let time = super::number::time_of_day(state.now.unix_ms, state.now.utc_offset_s);
+    let name = &receipt.profile;
+    let written = receipt.written.len();
+    match (&receipt.outcome, receipt.kind) {
+        (Outcome::Nothing, _) => (Severity::Quiet, format!("{name}: there was nothing to write")),
+        (Outcome::Applied, PlanKind::Apply) => {
+            (Severity::Quiet, format!("✓ {name} applied {time}, read back {written} of {written}; U undoes it"))
+        }
+        (Outcome::Applied, PlanKind::Rollback(_)) => {
+            (Severity::Quiet, format!("✓ {name} rolled back {time}, read back {written} of {written}"))
+        }
+        (Outcome::Undone { key, why, undone, .. }, _) => {
+            let failed = undone.iter().filter(|key| key.failure.is_some()).count();
+            let rest = if failed == 0 {
+                format!("{} keys put back, nothing is changed", undone.len())
+            } else {
+                format!("{failed} of {} keys could NOT be put back: tcpctl history", undone.len())
+            };
+            (Severity::Critical, format!("{key} failed: {why}; {rest}"))
+        }
+    }
+}

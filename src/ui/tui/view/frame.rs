@@ -1,0 +1,176 @@
+//! The rows that every screen has, and what goes between them.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{footer, listeners, overview, pages, plan, profiles};
+use crate::snapshot::{Capabilities, Snapshot};
+use crate::ui::tui::action::{Action, KEYS, Place};
+use crate::ui::tui::facts::headlines;
+use crate::ui::tui::layout::{Frame, Kind, SMALLEST};
+use crate::ui::tui::number::{duration_ms, time_of_day};
+use crate::ui::tui::screen::Screen;
+use crate::ui::tui::state::{Liveness, Page, State};
+use crate::ui::tui::text::{columns, cut};
+use crate::ui::tui::theme::{Role, Severity, to_ascii};
+
+/// Draws the whole screen. Changes nothing but the buffer.
+pub fn draw(state: &State, buffer: &mut Buffer) {
+    let frame = Frame::of(buffer.area);
+    if frame.kind == Kind::TooSmall {
+        draw_too_small(buffer);
+    } else {
+        draw_header(state, frame, buffer);
+        draw_tabs(state, frame, buffer);
+        match (state.page, state.screen) {
+            (Some(Page::Help), _) => pages::draw_help(state, buffer, frame.body),
+            (Some(Page::Gaps), _) => pages::draw_gaps(state, buffer, frame.body),
+            (None, Screen::Overview) => overview::draw(state, buffer, frame),
+            (None, Screen::Listeners) => listeners::draw(state, buffer, frame),
+            (None, Screen::Profiles) => profiles::draw(state, buffer, frame),
+        }
+        draw_message(state, frame.message, buffer);
+        footer::draw(state, frame.footer, buffer);
+        if state.profiles.question.is_some() {
+            plan::draw_question(state, buffer, frame.body);
+        }
+    }
+    if state.theme.ascii {
+        to_ascii(buffer);
+    }
+}
+
+fn draw_too_small(buffer: &mut Buffer) {
+    let area = buffer.area;
+    let (width, height) = SMALLEST;
+    let texts = [
+        format!("{}×{} is too small", area.width, area.height),
+        format!("need {width}×{height}"),
+        "q quits".to_owned(),
+    ];
+    for (y, text) in (area.y..area.bottom()).zip(texts) {
+        buffer.set_stringn(area.x, y, text, usize::from(area.width), ratatui::style::Style::new());
+    }
+}
+
+/// The state of the picture with its age, as in `LIVE 1s`; changes at most once a minute while frozen, so that
+/// a frozen screen costs nothing.
+pub(in crate::ui::tui) fn picture_words(state: &State) -> String {
+    match state.liveness() {
+        Liveness::Starting => "READING".to_owned(),
+        Liveness::Live => format!("LIVE {}", duration_ms(state.interval_ms)),
+        Liveness::Stale => format!("STALE {}", duration_ms(state.age_ms() / 1000 * 1000)),
+        Liveness::Frozen => {
+            let frozen = state.frozen.as_ref();
+            let since = frozen.map_or(0, |frozen| frozen.since_unix_ms);
+            let minutes = state.now.unix_ms.saturating_sub(since) / 60_000;
+            let age = if minutes == 0 { "<1m".to_owned() } else { format!("{minutes}m") };
+            format!("FROZEN {} {age}", time_of_day(state.shown_until(), state.now.utc_offset_s))
+        }
+    }
+}
+
+/// Which network namespace, in two words.
+pub(in crate::ui::tui) fn netns_words(snapshot: &Snapshot) -> String {
+    let netns = &snapshot.netns;
+    match (&netns.name, netns.initial, netns.inode) {
+        (Some(name), _, _) => format!("net {name}"),
+        (None, Some(true), _) => "net host".to_owned(),
+        (None, _, Some(inode)) => format!("net {inode}"),
+        (None, _, None) => "net ?".to_owned(),
+    }
+}
+
+fn rights_words(capabilities: Capabilities) -> String {
+    let who = if capabilities.euid == 0 { "root".to_owned() } else { format!("uid {}", capabilities.euid) };
+    let may = if capabilities.has(Capabilities::NET_ADMIN) { "rw" } else { "read-only" };
+    format!("{who} {may}")
+}
+
+fn host_words(snapshot: &Snapshot, wide: bool) -> String {
+    let host = snapshot.hostname.as_deref().unwrap_or("?");
+    let kernel = snapshot.kernel.version.map_or_else(|| "?".to_owned(), |version| version.to_string());
+    let hz = snapshot.kernel.hz.as_ref().map_or_else(|| "?".to_owned(), |reading| reading.hz.to_string());
+    let (netns, rights) = (netns_words(snapshot), rights_words(snapshot.capabilities));
+    if !wide {
+        return format!(" {host} · {netns} · {kernel} HZ{hz} · {rights}");
+    }
+    let inode = match (snapshot.netns.inode, netns.ends_with(char::is_numeric)) {
+        (Some(inode), false) => format!(" ({inode})"),
+        _ => String::new(),
+    };
+    let release = snapshot.kernel.release.as_deref().unwrap_or(&kernel);
+    format!(" tcpctl · {host} · {netns}{inode} · Linux {release}, HZ {hz} · {rights}")
+}
+
+fn draw_header(state: &State, frame: Frame, buffer: &mut Buffer) {
+    let area = frame.header;
+    let mut right: Vec<Span<'static>> = Vec::new();
+    let found = headlines(state);
+    for severity in [Severity::Critical, Severity::Warning] {
+        let count = found.iter().filter(|headline| headline.severity == severity).count();
+        if count > 0 {
+            right.push(Span::styled(format!("{}{count}", severity.sign()), state.theme.style(severity.role())));
+            right.push(Span::raw(" "));
+        }
+    }
+    let role = if state.liveness() == Liveness::Live { Role::Plain } else { Role::Bold };
+    right.push(Span::styled(format!(" {}", picture_words(state)), state.theme.style(role)));
+    if matches!(state.liveness(), Liveness::Live | Liveness::Stale) {
+        let clock = time_of_day(state.shown_until(), state.now.utc_offset_s);
+        right.push(Span::raw(format!(" · {clock}")));
+    }
+    let right = Line::from(right);
+    let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX).min(area.width);
+    let left = match state.shown() {
+        Some(snapshot) => host_words(snapshot, frame.kind == Kind::Wide),
+        None => " tcpctl".to_owned(),
+    };
+    let left = cut(&left, usize::from(area.width.saturating_sub(right_width + 1)));
+    buffer.set_line(area.x, area.y, &Line::raw(left), area.width);
+    buffer.set_line(area.right() - right_width, area.y, &right, right_width);
+}
+
+fn draw_tabs(state: &State, frame: Frame, buffer: &mut Buffer) {
+    let mut spans = Vec::new();
+    let (between, gap) = if frame.kind == Kind::Wide { (" ", "  ") } else { ("", " ") };
+    for binding in KEYS.iter().filter(|binding| binding.place == Place::Tab) {
+        let active = binding.action == Action::Show(state.screen);
+        let word = if active || frame.kind.has_detail() { binding.label } else { "" };
+        let between = if word.is_empty() { "" } else { between };
+        let text = format!("{}{between}{word}", binding.shown);
+        spans.push(if active {
+            Span::styled(format!("[{text}]"), state.theme.style(Role::Selected))
+        } else {
+            Span::raw(format!(" {text} "))
+        });
+        spans.push(Span::raw(gap));
+    }
+    buffer.set_line(frame.tabs.x, frame.tabs.y, &Line::from(spans), frame.tabs.width);
+}
+
+/// The answer to the last action; else what is going on; else the gaps.
+fn draw_message(state: &State, area: Rect, buffer: &mut Buffer) {
+    let width = usize::from(area.width);
+    let gaps = state.shown().map(|snapshot| snapshot.gaps.as_slice()).unwrap_or_default();
+    let (severity, sign, text, tail) = if let Some(message) = &state.message {
+        let sign = if message.severity == Severity::Quiet { "" } else { message.severity.sign() };
+        (message.severity, sign, message.text.clone(), String::new())
+    } else if let Some(busy) = state.profiles.busy {
+        (Severity::Quiet, "…", busy.to_owned(), String::new())
+    } else if let Some(error) = &state.read_error {
+        (Severity::Warning, "!", error.clone(), String::new())
+    } else if let [first, rest @ ..] = gaps {
+        let more = if rest.is_empty() { String::new() } else { format!("{} more  ", rest.len()) };
+        (Severity::Quiet, "?", format!("{}: {}", first.source, first.reason), format!("  {more}i gaps"))
+    } else {
+        return;
+    };
+    let start = if sign.is_empty() { " ".to_owned() } else { format!(" {sign} ") };
+    let tail = cut(&tail, width / 2);
+    let room = width.saturating_sub(columns(&start) + columns(&tail));
+    let text = crate::ui::tui::text::left(&text, room);
+    let line = Line::styled(format!("{start}{text}{tail}"), state.theme.style(severity.role()));
+    buffer.set_line(area.x, area.y, &line, area.width);
+}

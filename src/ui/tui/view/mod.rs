@@ -1,0 +1,23 @@
+//! Drawing: one file per screen or page.
+//!
+//! For: turning the state into cells, at any size.
+//! Must not: change the state, read a clock, or do I/O.
+//! Mirrors: the table of screens and the layout kinds.
+
+mod footer;
+mod frame;
+mod listeners;
+mod overview;
+mod overview_lines;
+mod overview_wide;
+mod pages;
+mod plan;
+mod profiles;
+mod tables;
+
+pub use frame::draw;
+pub(super) use frame::picture_words;
+pub(super) use overview::overview_limit_ids;
+pub(super) use overview_lines::overview_scroll_limit;
+pub(super) use pages::page_scroll_limit;
+pub(super) use plan::{plan_height, plan_length, plan_scroll_limit};

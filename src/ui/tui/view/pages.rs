@@ -1,0 +1,95 @@
+//! The pages over a screen: help, from the key table, and what could not be read.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::snapshot::GapKind;
+use crate::ui::tui::action::valid_bindings;
+use crate::ui::tui::state::{Page, State};
+use crate::ui::tui::text::{draw_lines, left, rule, wrap};
+use crate::ui::tui::theme::Role;
+
+/// How far the open page can be scrolled.
+pub(in crate::ui::tui) fn page_scroll_limit(state: &State) -> usize {
+    let width = usize::from(state.size.0);
+    let length = match state.page {
+        Some(Page::Help) => help_lines(state, width).len(),
+        Some(Page::Gaps) => gap_lines(state, width).len(),
+        None => 0,
+    };
+    length.saturating_sub(usize::from(state.size.1.saturating_sub(4)))
+}
+
+/// Draws the keys of the place below the page.
+pub(super) fn draw_help(state: &State, buffer: &mut Buffer, body: Rect) {
+    draw_scrolled(state, buffer, body, help_lines(state, usize::from(body.width)));
+}
+
+/// Draws what could not be read.
+pub(super) fn draw_gaps(state: &State, buffer: &mut Buffer, body: Rect) {
+    draw_scrolled(state, buffer, body, gap_lines(state, usize::from(body.width)));
+}
+
+fn draw_scrolled(state: &State, buffer: &mut Buffer, body: Rect, lines: Vec<Line<'static>>) {
+    let from = state.page_scroll.min(lines.len().saturating_sub(usize::from(body.height)));
+    draw_lines(buffer, body, lines.into_iter().skip(from));
+}
+
+fn help_lines(state: &State, width: usize) -> Vec<Line<'static>> {
+    let context = state.screen_context();
+    let title = format!("Keys in {}", context.name());
+    let mut lines = vec![rule(state.theme, &title, &[], width), Line::raw(format!(" {}", state.screen.question()))];
+    lines.push(Line::raw(" Lower case never changes the host; A and U ask first, and only y writes."));
+    for binding in valid_bindings(context) {
+        let keys: Vec<String> = binding.keys.iter().map(ToString::to_string).collect();
+        let mut parts = wrap(binding.help, width.saturating_sub(17)).into_iter();
+        lines.push(Line::from(vec![
+            Span::styled(format!("   {}", left(&keys.join(" "), 13)), state.theme.style(Role::Bold)),
+            Span::raw(parts.next().unwrap_or_default()),
+        ]));
+        lines.extend(parts.map(|part| Line::raw(format!("{}{part}", " ".repeat(16)))));
+    }
+    lines.push(rule(state.theme, "Signs", &[], width));
+    for (sign, text) in [
+        ("✗", "loses connections now"),
+        ("!", "will hurt"),
+        ("✓", "verified, or nothing to say"),
+        ("±", "would change"),
+        ("?", "could not be read; i says why"),
+        ("–", "does not apply here"),
+        ("…", "not known yet: the first interval is not over"),
+    ] {
+        lines.push(Line::raw(format!("   {}{text}", left(sign, 13))));
+    }
+    lines
+}
+
+fn gap_lines(state: &State, width: usize) -> Vec<Line<'static>> {
+    let Some(snapshot) = state.shown() else {
+        return vec![rule(state.theme, "Not readable", &[], width), Line::raw(" … not read yet")];
+    };
+    let count = snapshot.gaps.len().to_string();
+    let mut lines = vec![rule(state.theme, "Not readable", &[&count], width)];
+    let capabilities = snapshot.capabilities;
+    let rights =
+        state.read_only_reason().unwrap_or_else(|| format!("uid {} may read and write here", capabilities.euid));
+    lines.extend(wrap(&rights, width.saturating_sub(2)).into_iter().map(|part| Line::raw(format!(" {part}"))));
+    if snapshot.gaps.is_empty() {
+        lines.push(Line::raw(" ✓ everything that was tried could be read"));
+    }
+    for gap in &snapshot.gaps {
+        let kind = match gap.kind {
+            GapKind::Absent => "absent",
+            GapKind::Denied => "denied",
+            GapKind::Malformed => "malformed",
+            GapKind::Failed => "failed",
+            GapKind::Substituted => "substituted",
+        };
+        let text = format!("{} ({kind}): {} → {}", gap.source, gap.reason, gap.consequence);
+        for (at, part) in wrap(&text, width.saturating_sub(4)).into_iter().enumerate() {
+            lines.push(Line::raw(format!(" {} {part}", if at == 0 { "?" } else { " " })));
+        }
+    }
+    lines
+}

@@ -1,0 +1,158 @@
+//! The list of profiles, the history, and the way to a plan.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::plan;
+use crate::tune::{Action, JournalEntry, JournalOutcome};
+use crate::ui::tui::layout::{Frame, first_shown, take_rows};
+use crate::ui::tui::number::{date, time_of_day};
+use crate::ui::tui::profiles::{ProfileEntry, Region};
+use crate::ui::tui::state::State;
+use crate::ui::tui::text::{draw_lines, left, mark_selected, rule, wrap};
+use crate::ui::tui::theme::Role;
+
+/// Draws the screen.
+pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
+    if state.profiles.plan.is_some() {
+        plan::draw(state, buffer, frame.body);
+        return;
+    }
+    let mut rest = frame.body;
+    if frame.kind.has_detail() {
+        let entries = state.profiles.entries.as_ref().map_or(0, Vec::len);
+        let list_rows = (entries + 1).clamp(4, usize::from(rest.height) / 2);
+        let area = take_rows(&mut rest, list_rows);
+        draw_list(state, buffer, area);
+        if state.profiles.region == Region::List {
+            let lines = summary_lines(state, usize::from(rest.width));
+            let area = take_rows(&mut rest, lines.len());
+            draw_lines(buffer, area, lines);
+        }
+        draw_history(state, buffer, rest);
+    } else if state.profiles.region == Region::List {
+        draw_list(state, buffer, rest);
+    } else {
+        draw_history(state, buffer, rest);
+    }
+}
+
+/// Whether a profile has an apply that is still in force by the journal.
+fn stands(state: &State, name: &str) -> bool {
+    let journal = state.profiles.journal();
+    journal.iter().any(|entry| entry.profile == name && entry.stands(journal))
+}
+
+fn entry_line(state: &State, entry: &ProfileEntry, width: usize, selected: bool) -> Line<'static> {
+    let mark = if selected { ">" } else { " " };
+    let name_width = (width / 3).clamp(12, 28);
+    let (sign, text, role) = match &entry.summary {
+        Ok(summary) if stands(state, &entry.name) => ("✓", format!("applied; {summary}"), Role::Plain),
+        Ok(summary) => (" ", summary.clone(), Role::Plain),
+        Err(problem) => ("!", problem.clone(), Role::Warning),
+    };
+    let name = left(&entry.name, name_width);
+    let text = left(&text, width.saturating_sub(3 + name_width + 1));
+    Line::styled(format!("{mark}{sign} {name} {text}"), state.theme.style(role))
+}
+
+fn draw_list(state: &State, buffer: &mut Buffer, area: Rect) {
+    let width = usize::from(area.width);
+    let mut rest = area;
+    let Some(entries) = &state.profiles.entries else {
+        draw_lines(buffer, area, [rule(state.theme, "Profiles", &[], width), Line::raw(" … reading profiles")]);
+        return;
+    };
+    let count = format!("{}", entries.len());
+    let title = take_rows(&mut rest, 1);
+    draw_lines(
+        buffer,
+        title,
+        [rule(state.theme, "Profiles", &[&count, "Enter shows the plan, which writes nothing"], width)],
+    );
+    let selected = state.profiles.selected_index();
+    let height = usize::from(rest.height);
+    let focused = state.profiles.region == Region::List;
+    for (at, entry) in entries.iter().enumerate().skip(first_shown(selected, height)).take(height) {
+        let place = take_rows(&mut rest, 1);
+        let marked = focused && at == selected;
+        buffer.set_line(place.x, place.y, &entry_line(state, entry, width, marked), place.width);
+        if marked {
+            mark_selected(buffer, state.theme, place);
+        }
+    }
+    if entries.is_empty() {
+        draw_lines(buffer, rest, [Line::raw(" there are no profiles")]);
+    }
+}
+
+/// The selected profile in full.
+fn summary_lines(state: &State, width: usize) -> Vec<Line<'static>> {
+    let entries = state.profiles.entries.as_deref().unwrap_or_default();
+    let Some(entry) = entries.get(state.profiles.selected_index()) else { return Vec::new() };
+    let (Ok(text) | Err(text)) = &entry.summary;
+    let mut lines = vec![Line::raw(""), rule(state.theme, &entry.name, &[&entry.origin], width)];
+    lines.extend(wrap(text, width.saturating_sub(2)).into_iter().map(|line| Line::raw(format!(" {line}"))));
+    lines.push(Line::raw(""));
+    lines
+}
+
+fn draw_history(state: &State, buffer: &mut Buffer, area: Rect) {
+    let width = usize::from(area.width);
+    let mut rest = area;
+    let journal = state.profiles.journal();
+    let title = take_rows(&mut rest, 1);
+    draw_lines(buffer, title, [rule(state.theme, "History", &["newest first"], width)]);
+    match &state.profiles.history {
+        None => draw_lines(buffer, rest, [Line::raw(" …")]),
+        Some(Err(reason)) => {
+            let lines = wrap(&format!("? {reason}"), width.saturating_sub(2));
+            draw_lines(buffer, rest, lines.into_iter().map(|line| Line::raw(format!(" {line}"))));
+        }
+        Some(Ok(entries)) if entries.is_empty() => {
+            draw_lines(buffer, rest, [Line::raw(" nothing was applied here yet")]);
+        }
+        Some(Ok(_)) => {
+            let selected = state.profiles.selected_entry_index();
+            let focused = state.profiles.region == Region::History;
+            let height = usize::from(rest.height);
+            let from = if focused { first_shown(selected, height) } else { 0 };
+            for (at, entry) in journal.iter().enumerate().skip(from).take(height) {
+                let place = take_rows(&mut rest, 1);
+                let marked = focused && at == selected;
+                buffer.set_line(place.x, place.y, &journal_line(state, journal, entry, marked), place.width);
+                if marked {
+                    mark_selected(buffer, state.theme, place);
+                }
+            }
+        }
+    }
+}
+
+fn journal_line(state: &State, journal: &[JournalEntry], entry: &JournalEntry, selected: bool) -> Line<'static> {
+    let mark = if selected { ">" } else { " " };
+    let offset = state.now.utc_offset_s;
+    let when = format!("{} {}", date(entry.started_unix_ms, offset), time_of_day(entry.started_unix_ms, offset));
+    let what = match entry.action {
+        Action::Apply => format!("applied {}", entry.profile),
+        Action::Rollback(of) => format!("rolled back {} (entry {of})", entry.profile),
+    };
+    let keys = match entry.keys.len() {
+        1 => "1 key".to_owned(),
+        count => format!("{count} keys"),
+    };
+    let (sign, outcome, role) = match entry.outcome {
+        Some(JournalOutcome::Applied) if entry.stands(journal) => ("✓", "stands", Role::Plain),
+        Some(JournalOutcome::Applied) if entry.action == Action::Apply => (" ", "rolled back since", Role::Plain),
+        Some(JournalOutcome::Applied) => (" ", "done", Role::Plain),
+        Some(JournalOutcome::Undone) => ("!", "a key failed, all put back", Role::Warning),
+        Some(JournalOutcome::UndoFailed) => ("✗", "a key failed, not all put back", Role::Critical),
+        None => ("✗", "stopped half way: tcpctl rollback", Role::Critical),
+    };
+    let style = state.theme.style(role);
+    Line::from(vec![
+        Span::styled(format!("{mark}{sign} {} {when}  ", entry.id), style),
+        Span::styled(format!("{what}, {keys}, {outcome}"), style),
+    ])
+}
