@@ -8,6 +8,7 @@
 mod clock;
 mod loopback;
 mod netns;
+mod private_dir;
 mod privilege;
 mod proc;
 mod processes;
@@ -23,6 +24,7 @@ mod tun;
 pub use clock::{monotonic_ms, unix_ms, unix_ns};
 pub use loopback::raise_loopback;
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
+pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
 pub use privilege::{effective_capabilities, effective_uid};
 pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text};
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
