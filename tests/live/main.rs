@@ -14,6 +14,7 @@
 
 mod case;
 mod place;
+mod program;
 mod sockets;
 mod tune;
 
@@ -23,7 +24,8 @@ use case::{Ability, Case};
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    // Before any thread exists, since a user namespace can be entered only then.
+    // Both before any thread exists.
+    let _program = program::lay_out();
     let ability = Ability::obtain();
     let modules: [fn() -> Vec<Case>; 2] = [sockets::cases, tune::cases];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();

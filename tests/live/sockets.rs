@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -16,6 +15,7 @@ use tcpctl::units::TcpState;
 
 use crate::case::{Case, Ran};
 use crate::place::{Listening, Place, until};
+use crate::program;
 
 /// The cases of this file.
 pub(crate) fn cases() -> Vec<Case> {
@@ -445,15 +445,9 @@ fn watching(place: &Place) -> Ran {
 fn unprivileged(place: &Place) -> Ran {
     let fill = fill(place);
     read_until_right(place, &fill.all());
-    // Where the program was built may be closed to others.
-    let directory = tempfile::tempdir().unwrap();
-    let open = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(directory.path(), open.clone()).unwrap();
-    let program = directory.path().join("tcpctl");
-    std::fs::copy(env!("CARGO_BIN_EXE_tcpctl"), &program).unwrap();
-    std::fs::set_permissions(&program, open).unwrap();
     let nobody = 65_534;
-    let output = Command::new(&program).args(["status", "--json"]).uid(nobody).gid(nobody).current_dir("/").output();
+    let output =
+        Command::new(program::path()).args(["status", "--json"]).uid(nobody).gid(nobody).current_dir("/").output();
     let output = output.expect("the program runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
