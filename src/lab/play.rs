@@ -72,6 +72,7 @@ struct Bench<'a> {
     /// Looks for the server's half-open entry; made in its namespace.
     diag: SockDiag,
     half_open: HalfOpen,
+    started: Instant,
     next_look: Instant,
     /// Packets on their way: when they are due, in order; to which side.
     on_the_way: BTreeMap<(Instant, u64), (Side, Vec<u8>)>,
@@ -97,6 +98,7 @@ impl<'a> Bench<'a> {
             let diag = SockDiag::open().map_err(|error| setup("open sock_diag")(io::Error::other(error)))?;
             Ok((listener, diag))
         })??;
+        let started = Instant::now();
         Ok(Self {
             scenario,
             network,
@@ -105,7 +107,8 @@ impl<'a> Bench<'a> {
             connected: None,
             diag,
             half_open: HalfOpen::NotYet,
-            next_look: Instant::now(),
+            started,
+            next_look: started,
             on_the_way: BTreeMap::new(),
             next_packet: 0,
             record: Record::default(),
@@ -149,7 +152,8 @@ impl<'a> Bench<'a> {
 
     /// Whether nothing more can happen that the scenario is about.
     fn is_over(&self) -> bool {
-        self.connecting.is_none() && self.half_open != HalfOpen::There && self.on_the_way.is_empty()
+        let looked = self.next_look > self.started;
+        looked && self.connecting.is_none() && self.half_open != HalfOpen::There && self.on_the_way.is_empty()
     }
 
     /// Waits for the next thing and deals with it.
