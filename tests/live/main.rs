@@ -15,6 +15,7 @@
 mod case;
 mod connect;
 mod place;
+mod program;
 mod sockets;
 mod tune;
 
@@ -24,7 +25,8 @@ use case::{Ability, Case};
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    // Before any thread exists, since a user namespace can be entered only then.
+    // Both before any thread exists.
+    let _program = program::lay_out();
     let ability = Ability::obtain();
     let modules: [fn() -> Vec<Case>; 3] = [sockets::cases, tune::cases, connect::cases];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
