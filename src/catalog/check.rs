@@ -147,6 +147,7 @@ impl Bound {
         match self {
             Self::Number(number) => i128::from(number),
             Self::IntMaxPerHz => i128::from(i32::MAX) / generous,
+            Self::MinusIntMaxPerHz => -(i128::from(i32::MAX) / generous),
             Self::UintMaxPerHz => i128::from(u32::MAX) / generous,
             Self::UlongMax => i128::from(u64::MAX),
         }

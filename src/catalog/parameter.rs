@@ -57,6 +57,9 @@ pub enum Bound {
     Number(i64),
     /// The largest `int` divided by the tick rate: the kernel keeps the value in ticks.
     IntMaxPerHz,
+    /// Minus the largest `int` divided by the tick rate: `proc_dointvec_jiffies` bounds the size of a number and not
+    /// its sign.
+    MinusIntMaxPerHz,
     /// The largest `unsigned int` divided by the tick rate.
     UintMaxPerHz,
     /// The largest `unsigned long`.

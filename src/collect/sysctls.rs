@@ -5,6 +5,9 @@ use crate::sys::{ProcRoot, SysctlError, SysctlFiles};
 use crate::units::SysctlKey;
 use crate::wire::normalise_sysctl;
 
+/// Last parts of keys whose values are secrets. They are never read, so that no snapshot can give them away.
+const SECRETS: [&str; 2] = ["tcp_fastopen_key", "stable_secret"];
+
 /// Reads these keys. A key that the kernel does not have is a reading and not a gap; keys that are there and
 /// cannot be read make one gap together.
 pub(super) fn read_sysctls(keys: &[SysctlKey], root: &ProcRoot, gaps: &mut Vec<Gap>) -> Sysctls {
@@ -13,6 +16,11 @@ pub(super) fn read_sysctls(keys: &[SysctlKey], root: &ProcRoot, gaps: &mut Vec<G
     let mut denied = true;
     let mut unreadable = Vec::new();
     for key in keys {
+        if SECRETS.contains(&key.leaf()) {
+            let reading = SysctlReading::Unreadable("it is a secret and is never read".to_owned());
+            sysctls.readings.insert(key.clone(), reading);
+            continue;
+        }
         let reading = match files.read(key) {
             Ok(raw) => SysctlReading::Value(normalise_sysctl(&raw)),
             Err(SysctlError::Absent { .. }) => SysctlReading::Absent,
@@ -70,6 +78,16 @@ mod tests {
         assert_eq!(gaps, []);
         read_sysctls(&[key("net.ipv4.tcp_new")], &root, &mut gaps);
         assert_eq!(gaps.len(), 1);
+    }
+
+    #[test]
+    fn secrets_are_not_read_even_where_they_could_be() {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(copy.path().join("sys/net/ipv4")).unwrap();
+        std::fs::write(copy.path().join("sys/net/ipv4/tcp_fastopen_key"), "0-1-2-3\n").unwrap();
+        let mut gaps = Vec::new();
+        let read = read_sysctls(&[key("net.ipv4.tcp_fastopen_key")], &ProcRoot::new(copy.path()), &mut gaps);
+        assert_eq!((read.value("net.ipv4.tcp_fastopen_key"), gaps.len()), (None, 0));
     }
 
     #[test]

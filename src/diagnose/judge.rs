@@ -74,6 +74,15 @@ pub fn select_rules(names: &[String]) -> Result<Vec<&'static Rule>, UnknownRule>
     Ok(RULES.iter().filter(|rule| names.is_empty() || names.iter().any(|name| name == rule.id)).collect())
 }
 
+/// The sysctls that the rules read, ordered, each once: what a snapshot should hold for them.
+#[must_use]
+pub fn keys() -> Vec<&'static str> {
+    let mut keys: Vec<&'static str> = RULES.iter().flat_map(|rule| rule.keys).copied().collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
 /// One line a finding, the worst first.
 #[must_use]
 pub fn headlines(findings: &Findings) -> Vec<Headline> {

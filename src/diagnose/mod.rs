@@ -14,6 +14,6 @@ mod table;
 
 pub use case::Case;
 pub use finding::{Evidence, Finding, Findings, Headline, Severity, Undecided};
-pub use judge::{UnknownRule, diagnose, diagnose_with, headlines, select_rules};
+pub use judge::{UnknownRule, diagnose, diagnose_with, headlines, keys, select_rules};
 pub use rule::{Rule, Verdict};
 pub use table::RULES;

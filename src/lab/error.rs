@@ -34,6 +34,18 @@ pub enum LabError {
     NotPlayable(&'static str),
 }
 
+impl LabError {
+    /// Whether rights are missing.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Namespace(error) => matches!(error, NamespaceError::Denied { .. }),
+            Self::Setup { error, .. } => error.kind() == std::io::ErrorKind::PermissionDenied,
+            _ => false,
+        }
+    }
+}
+
 fn hint(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::PermissionDenied => "; run as root, or where users may open /dev/net/tun",

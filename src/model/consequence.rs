@@ -106,7 +106,7 @@ fn ends(scenario: &Scenario) -> Answer {
         if end.outcome == Outcome::Never {
             return Answer::Never;
         }
-        hull = Some(hull.map_or(end.window, |hull| hull.including(end.window.at_us).including(end.window.latest_us)));
+        hull = Some(hull.map_or(end.window, |hull| hull.hull(end.window)));
     }
     hull.map_or(Answer::Never, Answer::After)
 }

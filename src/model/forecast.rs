@@ -1,8 +1,10 @@
-//! From a scenario to windows: the same play on the ideal wheel and on every wheel that the host may have.
+//! From a scenario to windows.
 //!
-//! A timer's lateness is not random. It follows from the tick at which the scenario begins, and each further
-//! timer is armed from the late firing of the one before. So the scenario is played once for each distinct
-//! phase of the wheel, in time and one tick late, and the windows are the hull of the outcomes.
+//! First every course is played that ties allow, with windows that take each timer to be as late as its level of
+//! the wheel allows. Where a side's timers depend on nothing but each other, its windows are then narrowed: a
+//! timer's lateness is not random, since each further timer is armed from the late firing of the one before. So
+//! the scenario is played again for each distinct phase of the wheel, in time and one tick late, and the hull of
+//! these is the window.
 //!
 //! Mirrors: `kernel/time/timer.c` through [`Wheel`].
 //!
@@ -13,67 +15,124 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::play::{Course, play};
 use super::scenario::Scenario;
-use super::timeline::{End, Event, Outcome, Side, Timeline, What, Window};
-use super::wheel::{Wheel, granularity_ticks, tick_us, ticks_ceil, ticks_floor};
+use super::timeline::{End, Event, Outcome, Side, Timeline, What};
+use super::wheel::{Wheel, granularity_ticks, rates, ticks_ceil, ticks_floor};
 use crate::units::Hz;
 
-/// Phases tried for each side at the most; enough for every phase of the SYN and SYN-ACK clocks on their own.
+/// Courses played at the most; a scenario with more ties than this has its likeliest courses listed.
+const MOST_COURSES: usize = 512;
+/// Phases tried at the most; enough for every phase of the clocks here.
 const MOST_PHASES: usize = 1024;
-/// Pairs of phases tried at the most where both sides have timers that meet.
-const MOST_PAIRS: usize = 256;
-/// Other courses kept.
-const MOST_ALTERNATIVES: usize = 8;
 
 /// What will happen.
 #[must_use]
 pub fn forecast(scenario: &Scenario) -> Timeline {
-    let rates = scenario.host.hz.map_or(Hz::COMMON.to_vec(), |hz| vec![hz]);
-    let shortest_tick_us = rates.iter().map(|hz| tick_us(*hz)).min().unwrap_or(1);
-    let ideal = Wheel::Ideal { tick_us: shortest_tick_us };
-    let nominal = play(scenario, ideal, ideal);
-    let mut groups: BTreeMap<Signature, Hull> = BTreeMap::new();
-    let nominal_signature = Signature::of(&nominal);
-    groups.insert(nominal_signature.clone(), Hull::new(&nominal));
-    for hz in rates {
-        for (client, server) in wheels(&nominal, hz) {
-            let course = play(scenario, client, server);
-            groups
-                .entry(Signature::of(&course))
-                .and_modify(|hull| hull.include(&course))
-                .or_insert_with(|| Hull::new(&course));
+    let mut courses = courses(scenario);
+    if let Some((_, main)) = courses.first() {
+        let alone: Vec<Side> = if courses.len() == 1 && !both_sides_have_timers(main) {
+            vec![Side::Client, Side::Server]
+        } else {
+            [Side::Client, Side::Server].into_iter().filter(|side| hears_nothing(main, *side)).collect()
+        };
+        let exact = narrowed(scenario, main, &alone);
+        for (_, course) in &mut courses {
+            take_windows(course, &exact, &alone);
         }
     }
-    let main = groups.remove(&nominal_signature).map(|hull| hull.into_timeline(scenario.about));
+    let mut timelines = courses.into_iter().map(|(_, course)| into_timeline(course, scenario.about));
+    let main = timelines.next();
     let mut main = main.unwrap_or(Timeline { events: Vec::new(), ends: Vec::new(), alternatives: Vec::new() });
-    main.alternatives =
-        groups.into_values().take(MOST_ALTERNATIVES).map(|hull| hull.into_timeline(scenario.about)).collect();
+    main.alternatives = timelines.collect();
     main
 }
 
-/// The wheels to try: every phase at which a first timer is as late as it can be.
-fn wheels(nominal: &Course, hz: Hz) -> Vec<(Wheel, Wheel)> {
-    let phases = phases(nominal, hz);
-    let wheel = |phase, busy| Wheel::Kernel { hz, phase, busy };
-    let both_sides = [Side::Client, Side::Server].iter().all(|side| {
-        nominal.events.iter().any(|(_, sender, what)| sender == side && matches!(what, What::Send { copy: 1.., .. }))
-    });
-    let mut pairs = Vec::new();
-    for busy in [false, true] {
-        pairs.extend(phases.iter().map(|phase| (wheel(*phase, busy), wheel(*phase, busy))));
-        if both_sides {
-            // Two hosts: their phases have nothing to do with each other.
-            let step = (phases.len() * phases.len()).div_ceil(MOST_PAIRS).max(1);
-            let all = phases.iter().flat_map(|client| phases.iter().map(move |server| (*client, *server)));
-            pairs.extend(all.step_by(step).map(|(client, server)| (wheel(client, busy), wheel(server, busy))));
+/// Every course that differs from the others in what happens, the nominal one first.
+fn courses(scenario: &Scenario) -> Vec<(Signature, Course)> {
+    let wheel = Wheel::Any(scenario.host.hz);
+    let mut found: Vec<(Signature, Course)> = Vec::new();
+    let mut known: BTreeMap<Signature, usize> = BTreeMap::new();
+    let mut scripts = vec![Vec::new()];
+    let mut played = 0;
+    while let Some(script) = scripts.pop() {
+        let course = play(scenario, wheel, wheel, &script);
+        played += 1;
+        if played + scripts.len() < MOST_COURSES {
+            // Each tie that the script did not decide could have gone the other way.
+            for tie in script.len()..course.ties {
+                let mut other = script.clone();
+                other.resize(tie, false);
+                other.push(true);
+                scripts.push(other);
+            }
+        }
+        let signature = Signature::of(&course);
+        match known.get(&signature).and_then(|place| found.get_mut(*place)) {
+            Some((_, same)) => include(same, &course, &[Side::Client, Side::Server]),
+            None => {
+                known.insert(signature.clone(), found.len());
+                found.push((signature, course));
+            }
         }
     }
-    pairs
+    found
+}
+
+fn both_sides_have_timers(course: &Course) -> bool {
+    [Side::Client, Side::Server].iter().all(|side| {
+        course.events.iter().any(|(_, sender, what)| sender == side && matches!(what, What::Send { copy: 1.., .. }))
+    })
+}
+
+/// Whether no segment ever reaches a side, so that its timers depend on nothing but each other.
+fn hears_nothing(course: &Course, side: Side) -> bool {
+    !course.events.iter().any(|(_, place, what)| *place == side && matches!(what, What::Arrive(_)))
+}
+
+/// The same course with the windows of every phase of the wheel on these sides, instead of each timer's own worst.
+fn narrowed(scenario: &Scenario, main: &Course, sides: &[Side]) -> Course {
+    let signature = Signature::of(main);
+    let same = |course: &Course| {
+        let theirs = Signature::of(course);
+        sides.iter().all(|side| theirs.by_side.get(side) == signature.by_side.get(side))
+    };
+    let mut hull = main.clone();
+    let windows = hull.events.iter_mut().map(|(window, ..)| window);
+    for window in windows.chain(hull.ends.values_mut().map(|(window, _)| window)) {
+        window.latest_us = window.at_us;
+    }
+    for hz in rates(scenario.host.hz).filter(|_| !sides.is_empty()) {
+        for phase in phases(main, hz) {
+            for busy in [false, true] {
+                let wheel = Wheel::Exact { hz, phase, busy };
+                let course = play(scenario, wheel, wheel, &[]);
+                if !same(&course) {
+                    return main.clone();
+                }
+                include(&mut hull, &course, sides);
+            }
+        }
+    }
+    hull
+}
+
+/// Replaces the windows of these sides by those of another course in which the same happens there.
+fn take_windows(course: &mut Course, exact: &Course, sides: &[Side]) {
+    for side in sides {
+        let theirs = exact.events.iter().filter(|(_, place, _)| place == side);
+        let ours = course.events.iter_mut().filter(|(_, place, _)| place == side);
+        for ((window, ..), (narrow, ..)) in ours.zip(theirs) {
+            *window = *narrow;
+        }
+        if let (Some((window, _)), Some((narrow, _))) = (course.ends.get_mut(side), exact.ends.get(side)) {
+            *window = *narrow;
+        }
+    }
 }
 
 /// Phases of the wheel right after which a timer that the outside armed fires a whole step later. Between two of
 /// them nothing changes but that everything is a little earlier.
 fn phases(nominal: &Course, hz: Hz) -> Vec<u64> {
-    let longest = nominal.events.iter().map(|(at_us, ..)| *at_us).max().unwrap_or(0);
+    let longest = nominal.events.iter().map(|(window, ..)| window.at_us).max().unwrap_or(0);
     let granularity = |wait_us: u64| granularity_ticks(wait_us, hz);
     // No single wait is longer than the whole course, nor than the longest wait of any clock here.
     let period = granularity(longest.min(120_000_000));
@@ -104,59 +163,34 @@ impl Signature {
     }
 }
 
-/// Windows that hold every course of one signature.
-struct Hull {
-    /// In the order of the first course.
-    events: Vec<Event>,
-    /// Where each side's events are in `events`.
-    places: BTreeMap<Side, Vec<usize>>,
-    ends: BTreeMap<Side, (Window, Outcome)>,
+/// Widens the windows of these sides to hold another course in which the same happens there.
+fn include(course: &mut Course, other: &Course, sides: &[Side]) {
+    for side in sides {
+        let theirs = other.events.iter().filter(|(_, place, _)| place == side);
+        let ours = course.events.iter_mut().filter(|(_, place, _)| place == side);
+        for ((window, ..), (seen, ..)) in ours.zip(theirs) {
+            *window = window.hull(*seen);
+        }
+        if let (Some((window, _)), Some((seen, _))) = (course.ends.get_mut(side), other.ends.get(side)) {
+            *window = window.hull(*seen);
+        }
+    }
 }
 
-impl Hull {
-    fn new(course: &Course) -> Self {
-        let mut places: BTreeMap<Side, Vec<usize>> = BTreeMap::new();
-        let event = |(place, (at_us, side, what)): (usize, &(u64, Side, What))| {
-            places.entry(*side).or_default().push(place);
-            Event { window: Window::exactly(*at_us), side: *side, what: what.clone() }
-        };
-        let events = course.events.iter().enumerate().map(event).collect();
-        let ends = course.ends.iter().map(|(side, (at_us, outcome))| (*side, (Window::exactly(*at_us), *outcome)));
-        Self { events, places, ends: ends.collect() }
-    }
-
-    /// Widens the windows to hold another course of the same signature.
-    fn include(&mut self, course: &Course) {
-        let mut seen: BTreeMap<Side, usize> = BTreeMap::new();
-        for (at_us, side, _) in &course.events {
-            let ordinal = seen.entry(*side).or_insert(0);
-            let place = self.places.get(side).and_then(|places| places.get(*ordinal)).copied();
-            if let Some(event) = place.and_then(|place| self.events.get_mut(place)) {
-                event.window = event.window.including(*at_us);
-            }
-            *ordinal += 1;
-        }
-        for (side, (at_us, _)) in &course.ends {
-            if let Some((window, _)) = self.ends.get_mut(side) {
-                *window = window.including(*at_us);
-            }
-        }
-    }
-
-    fn into_timeline(self, about: Side) -> Timeline {
-        let mut events = self.events;
-        events.sort_by_key(|event| event.window.at_us);
-        let mut ends: Vec<End> =
-            self.ends.into_iter().map(|(side, (window, outcome))| End { window, side, outcome }).collect();
-        ends.sort_by_key(|end| end.side != about);
-        Timeline { events, ends, alternatives: Vec::new() }
-    }
+fn into_timeline(course: Course, about: Side) -> Timeline {
+    let mut events: Vec<Event> =
+        course.events.into_iter().map(|(window, side, what)| Event { window, side, what }).collect();
+    events.sort_by_key(|event| event.window.at_us);
+    let mut ends: Vec<End> =
+        course.ends.into_iter().map(|(side, (window, outcome))| End { window, side, outcome }).collect();
+    ends.sort_by_key(|end| end.side != about);
+    Timeline { events, ends, alternatives: Vec::new() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Host, Segment, Settings};
+    use crate::model::{Host, Segment, Settings, Window};
     use crate::units::KernelVersion;
 
     fn host(ticks_per_s: u32) -> Host {
@@ -256,5 +290,24 @@ mod tests {
         // Handshake, FIN, FIN: two round trips, then 60 s, at most 2.05 s late.
         assert_eq!(end.window.at_us, 60_020_000);
         assert!(end.window.latest_us <= 60_020_000 + 2_048_000 + 8_000, "{end:?}");
+    }
+    /// Where a copy of the SYN and the server's own timer meet, either may come first; both were seen on 6.18.
+    #[test]
+    fn a_tie_has_both_courses() {
+        let settings = Settings { syn_retries: 1, synack_retries: 1, ..Settings::default() };
+        let scenario = Scenario::connect(host(250), &settings).losing(Side::Server, Segment::SynAck);
+        let timeline = forecast(&scenario);
+        let gone = |course: &Timeline| {
+            let end = course.ends.iter().find(|end| end.side == Side::Server).expect("an end");
+            (end.window.at_us / 1_000_000, course.sent(Side::Server, Segment::SynAck))
+        };
+        let mut ends: Vec<_> = timeline.alternatives.iter().chain([&timeline]).map(gone).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        assert_eq!(ends, [(4, 4), (5, 4)]);
+        // What the client does does not depend on it, and is as narrow as if it were alone.
+        for course in timeline.alternatives.iter().chain([&timeline]) {
+            assert_eq!(course.end(), syn_lost(1, 4).end());
+        }
     }
 }

@@ -8,6 +8,7 @@
 mod clock;
 mod consequence;
 mod constants;
+mod endpoint;
 mod forecast;
 mod host;
 mod options;

@@ -1,349 +1,266 @@
-//! Plays a scenario once, on given wheels: a queue of events that drives the clocks of both ends.
+//! Plays a scenario once: a queue of events that drives the clocks of both ends.
 //!
-//! Mirrors: the states of RFC 9293 3.3.2 as `tcp_rcv_synsent_state_process()`, `tcp_conn_request()`,
-//! `tcp_check_req()`, `tcp_rcv_state_process()` and `tcp_close()` walk them.
+//! Times are windows. Where the windows of a timer and of a segment that arrives at the same end overlap, or
+//! where lateness decides whether a limit has passed, either may come first: a tie, which is decided by the
+//! caller's script, so that every course can be played in turn.
 //!
-//! Differs from the kernel: data, windows and sequence numbers are not modelled here, and a FIN is taken to be
-//! acknowledged (its retransmission is not a clock of this engine yet).
+//! Mirrors: the order in which softirqs of one end run; the ends themselves are in `endpoint`.
+//!
+//! Differs from the kernel: two segments of one direction never overtake each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clock::{
-    FinWait2Life, QueueFill, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
-};
+use super::endpoint::{Clock, Endpoint};
 use super::scenario::{Action, Loss, Scenario};
-use super::timeline::{Errno, Outcome, Segment, Side, What};
+use super::timeline::{Outcome, Segment, Side, What, Window};
 use super::wheel::Wheel;
-use crate::units::TcpState;
 
 /// No scenario of ours comes near; a guard against rules that would never end.
 const MOST_STEPS: usize = 10_000;
-/// RTO of a connection without delay: 200 ms and a tick (`tcp_set_rto()`), which only floors FIN_WAIT_2.
-const RTO_FLOOR_US: u64 = 200_000;
 
 /// One course of events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Course {
-    /// Time, side, what; by time, and in the order of their causes where times are equal.
-    pub(super) events: Vec<(u64, Side, What)>,
+    /// When, where, what; by nominal time, and in the order of their causes where times are equal.
+    pub(super) events: Vec<(Window, Side, What)>,
     /// How each side ended.
-    pub(super) ends: BTreeMap<Side, (u64, Outcome)>,
+    pub(super) ends: BTreeMap<Side, (Window, Outcome)>,
     /// Timers that something other than a timer armed: when and for how long.
     pub(super) armed: BTreeSet<(u64, u64)>,
+    /// How many ties there were on the way.
+    pub(super) ties: usize,
 }
 
-/// Plays it, each side on its own wheel.
-pub(super) fn play(scenario: &Scenario, client: Wheel, server: Wheel) -> Course {
+/// Plays it, each side on its own wheel. The n-th tie goes to the nominally later one where `script` says so;
+/// ties beyond the script go to the nominally earlier one.
+pub(super) fn play(scenario: &Scenario, client: Wheel, server: Wheel, script: &[bool]) -> Course {
     let mut player = Player {
         scenario,
-        ends: BTreeMap::from([(Side::Client, End::new(client)), (Side::Server, End::new(server))]),
+        wheels: [client, server],
+        script,
+        ends: [Side::Client, Side::Server].map(|side| Endpoint::new(side, scenario)),
         queue: BTreeMap::new(),
         next_order: 0,
-        in_timer: false,
         course: Course::default(),
     };
     for call in &scenario.calls {
-        player.schedule(call.at_us, call.side, Happening::Call(call.action));
+        player.schedule(Window::exactly(call.at_us), call.side, Happening::Call(call.action));
     }
     for _ in 0..MOST_STEPS {
-        let Some(((now_us, _), (side, happening))) = player.queue.pop_first() else { break };
-        player.step(now_us, side, happening);
+        let Some((window, side, happening)) = player.next() else { break };
+        player.step(window, side, happening);
     }
     player.course
 }
 
 /// What the queue holds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Happening {
     Call(Action),
     Arrive(Segment),
     /// A timer of this generation; an older generation was re-armed or stopped meanwhile.
-    Timer(u64),
+    Timer(u64, Clock),
 }
 
-/// The clock that an end's timer belongs to.
+/// What an end does in answer to something, in order.
 #[derive(Clone, Debug)]
-enum Clock {
-    Syn(SynClock),
-    SynAck(SynAckClock),
-    /// FIN_WAIT_2 in a full socket; the minisock's wait follows.
-    FinWait2Socket(u64),
-    FinWait2Minisock,
-    TimeWait,
+pub(super) enum Doing {
+    /// Writes an event down.
+    Record(What),
+    /// Sends a segment.
+    Send(Segment),
+    /// Arms its timer with a clock, for this long if the step came at the beginning of its window, for that
+    /// long if at the end.
+    Arm(Clock, (u64, u64)),
+    /// Stops its timer.
+    Disarm,
+    /// Ends, for now.
+    End(Outcome),
 }
 
-/// One end while it is played.
-struct End {
-    wheel: Wheel,
-    state: Option<TcpState>,
-    clock: Option<Clock>,
-    generation: u64,
-    /// Whether an application holds the socket and waits in connect().
-    connecting: bool,
-    close_when_open: bool,
-    close_after_peer: bool,
-    copies: BTreeMap<Segment, u32>,
+/// What a step may ask and leave.
+pub(super) struct Step<'a> {
+    /// When it takes place; a tie may narrow it.
+    pub(super) window: Window,
+    /// The end's shortest tick in microseconds.
+    pub(super) tick_us: u64,
+    script: &'a [bool],
+    ties: &'a mut usize,
+    pub(super) doings: Vec<Doing>,
 }
 
-impl End {
-    fn new(wheel: Wheel) -> Self {
-        Self {
-            wheel,
-            state: None,
-            clock: None,
-            generation: 0,
-            connecting: false,
-            close_when_open: false,
-            close_after_peer: false,
-            copies: BTreeMap::new(),
+impl Step<'_> {
+    /// Decides a tie: whether the later of two possibilities comes true.
+    fn later_wins(&mut self) -> bool {
+        let place = *self.ties;
+        *self.ties += 1;
+        self.script.get(place).copied().unwrap_or(false)
+    }
+
+    /// Whether a limit has passed by now, given as a test of the time; narrows the step's window to the part
+    /// where the answer holds.
+    pub(super) fn passed(&mut self, limit_passed: impl Fn(u64) -> bool) -> bool {
+        let Window { at_us, latest_us } = self.window;
+        let (at_first, at_last) = (limit_passed(at_us), limit_passed(latest_us));
+        if at_first == at_last {
+            return at_first;
         }
+        let (mut before, mut after) = (at_us, latest_us);
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            if limit_passed(middle) { after = middle } else { before = middle }
+        }
+        let later = self.later_wins();
+        self.window = if later { Window { at_us: after, latest_us } } else { Window { at_us, latest_us: before } };
+        later
     }
 }
 
 struct Player<'a> {
     scenario: &'a Scenario,
-    ends: BTreeMap<Side, End>,
-    queue: BTreeMap<(u64, u64), (Side, Happening)>,
+    /// Of the client and of the server.
+    wheels: [Wheel; 2],
+    script: &'a [bool],
+    ends: [Endpoint; 2],
+    /// By nominal time, then by the order of their causes.
+    queue: BTreeMap<(u64, u64), (Window, Side, Happening)>,
     next_order: u64,
-    /// Whether the step under way is a timer's.
-    in_timer: bool,
     course: Course,
 }
 
 impl Player<'_> {
-    fn schedule(&mut self, at_us: u64, side: Side, happening: Happening) {
-        self.queue.insert((at_us, self.next_order), (side, happening));
+    fn wheel(&self, side: Side) -> Wheel {
+        let [client, server] = self.wheels;
+        if side == Side::Client { client } else { server }
+    }
+
+    fn end(&mut self, side: Side) -> &mut Endpoint {
+        let [client, server] = &mut self.ends;
+        if side == Side::Client { client } else { server }
+    }
+
+    fn schedule(&mut self, window: Window, side: Side, happening: Happening) {
+        self.queue.insert((window.at_us, self.next_order), (window, side, happening));
         self.next_order += 1;
     }
 
-    fn end(&mut self, side: Side) -> &mut End {
-        self.ends.entry(side).or_insert_with(|| End::new(Wheel::Ideal { tick_us: 1 }))
+    /// Whether an event in the queue still means something.
+    fn is_live(&self, side: Side, happening: &Happening) -> bool {
+        let [client, server] = &self.ends;
+        let end = if side == Side::Client { client } else { server };
+        !matches!(happening, Happening::Timer(generation, _) if *generation != end.generation)
     }
 
-    fn record(&mut self, now_us: u64, side: Side, what: What) {
-        self.course.events.push((now_us, side, what));
+    fn loses(&self, from: Side, segment: Segment) -> bool {
+        self.scenario.losses.contains(&Loss { from, segment })
     }
 
-    fn enter(&mut self, now_us: u64, side: Side, state: TcpState) {
-        self.end(side).state = Some(state);
-        self.record(now_us, side, What::State(state));
-    }
-
-    fn finish(&mut self, now_us: u64, side: Side, outcome: Outcome) {
-        self.course.ends.insert(side, (now_us, outcome));
-    }
-
-    /// Arms the end's one timer, replacing what it was armed for.
-    fn arm(&mut self, now_us: u64, side: Side, clock: Clock, wait_us: u64) {
-        if !self.in_timer {
-            self.course.armed.insert((now_us, wait_us));
-        }
-        let end = self.end(side);
-        end.generation += 1;
-        end.clock = Some(clock);
-        let (fires_us, generation) = (end.wheel.fire_us(now_us, wait_us), end.generation);
-        self.schedule(fires_us, side, Happening::Timer(generation));
-    }
-
-    fn stop_timer(&mut self, side: Side) {
-        let end = self.end(side);
-        end.generation += 1;
-        end.clock = None;
-    }
-
-    fn send(&mut self, now_us: u64, side: Side, segment: Segment) {
-        let lost = self.scenario.losses.contains(&Loss { from: side, segment });
-        let copies = self.end(side).copies.entry(segment).or_insert(0);
-        let copy = *copies;
-        *copies += 1;
-        self.record(now_us, side, What::Send { segment, copy, lost });
-        if !lost {
-            let arrives_us = now_us.saturating_add(self.scenario.rtt_us / 2);
-            self.schedule(arrives_us, side.other(), Happening::Arrive(segment));
-        }
-    }
-
-    fn step(&mut self, now_us: u64, side: Side, happening: Happening) {
-        self.in_timer = matches!(happening, Happening::Timer(_));
-        match happening {
-            Happening::Call(action) => self.call(now_us, side, action),
-            Happening::Arrive(segment) => self.arrive(now_us, side, segment),
-            Happening::Timer(generation) if self.end(side).generation == generation => {
-                if let Some(clock) = self.end(side).clock.take() {
-                    self.expire(now_us, side, clock);
-                }
+    /// Takes the next event: the nominally first one, unless another may come before it.
+    fn next(&mut self) -> Option<(Window, Side, Happening)> {
+        let (key, window, side) = loop {
+            let (key, (window, side, happening)) = self.queue.first_key_value()?;
+            if self.is_live(*side, happening) {
+                break (*key, *window, *side);
             }
-            Happening::Timer(_) => {}
-        }
-    }
-
-    fn call(&mut self, now_us: u64, side: Side, action: Action) {
-        match action {
-            Action::Connect => {
-                let endpoint = self.scenario.endpoint(side);
-                let version = self.scenario.host.version;
-                let clock = SynClock::connect(&endpoint.settings, &endpoint.options, version, now_us);
-                self.end(side).connecting = true;
-                self.record(now_us, side, What::Call("connect"));
-                self.enter(now_us, side, TcpState::SynSent);
-                self.send(now_us, side, Segment::Syn);
-                let wait_us = clock.first_wait_us();
-                self.arm(now_us, side, Clock::Syn(clock), wait_us);
-            }
-            Action::ForgeSyn => self.send(now_us, side, Segment::Syn),
-            Action::Close => {
-                self.end(side).close_when_open = true;
-                self.close_if_due(now_us, side);
-            }
-            Action::CloseAfterPeer => {
-                self.end(side).close_after_peer = true;
-                self.close_if_due(now_us, side);
-            }
-        }
-    }
-
-    /// Closes when the application wants to and the state is the one it waits for.
-    fn close_if_due(&mut self, now_us: u64, side: Side) {
-        let end = self.end(side);
-        let next = match end.state {
-            Some(TcpState::Estab) if end.close_when_open => TcpState::FinWait1,
-            Some(TcpState::CloseWait) if end.close_when_open || end.close_after_peer => TcpState::LastAck,
-            _ => return,
+            self.queue.pop_first();
         };
-        self.record(now_us, side, What::Call("close"));
-        self.enter(now_us, side, next);
-        self.send(now_us, side, Segment::Fin);
+        // What the other end's timer may send before this one fires has its turn first, so that its arrival is
+        // seen coming.
+        let half = self.scenario.rtt_us / 2;
+        let is_timer = |happening: &Happening| matches!(happening, Happening::Timer(..));
+        let gets_through = |from: Side, happening: &Happening| match happening {
+            Happening::Timer(_, clock) => clock.sends().is_some_and(|segment| !self.loses(from, segment)),
+            Happening::Call(_) | Happening::Arrive(_) => false,
+        };
+        let ahead = self.queue.iter().find(|(_, (other, where_to, happening))| {
+            *where_to != side
+                && gets_through(*where_to, happening)
+                && self.is_live(*where_to, happening)
+                && other.at_us.saturating_add(half) <= window.latest_us
+        });
+        let ahead = ahead.map(|(key, _)| *key).filter(|_| window.at_us < window.latest_us);
+        // A timer and a segment of one end whose windows overlap may come in either order.
+        let (first_is_timer, rival) = match self.queue.get(&key) {
+            Some((_, _, first)) => {
+                let first_is_timer = is_timer(first);
+                let rival = self.queue.iter().find(|(other, (overlap, where_to, happening))| {
+                    **other != key
+                        && *where_to == side
+                        && is_timer(happening) != first_is_timer
+                        && self.is_live(side, happening)
+                        && overlap.at_us <= window.latest_us
+                });
+                (first_is_timer, rival.map(|(key, _)| *key))
+            }
+            None => return None,
+        };
+        if let Some(key) = ahead.filter(|_| first_is_timer) {
+            return self.queue.remove(&key);
+        }
+        let Some(rival) = rival else { return self.queue.remove(&key) };
+        let later = self.script.get(self.course.ties).copied().unwrap_or(false);
+        self.course.ties += 1;
+        let (chosen, kept) = if later { (rival, key) } else { (key, rival) };
+        let (mut first, mut second) = (self.queue.remove(&chosen)?, self.queue.remove(&kept)?);
+        first.0.latest_us = first.0.latest_us.min(second.0.latest_us).max(first.0.at_us);
+        second.0.at_us = second.0.at_us.max(first.0.at_us);
+        second.0.latest_us = second.0.latest_us.max(second.0.at_us);
+        // Behind everything of that moment, but not a rival of the one that was just chosen.
+        self.schedule(second.0, second.1, second.2);
+        Some(first)
     }
 
-    fn arrive(&mut self, now_us: u64, side: Side, segment: Segment) {
-        self.record(now_us, side, What::Arrive(segment));
-        let state = self.end(side).state;
-        match (state, segment) {
-            // The listener is always there: after a dropped request the next SYN makes a new one.
-            (None | Some(TcpState::Close), Segment::Syn) if side == Side::Server => self.accept_syn(now_us, side),
-            (Some(TcpState::SynRecv), Segment::Syn) => self.repeat_syn_ack(now_us, side),
-            (Some(TcpState::SynRecv), Segment::Ack) => {
-                self.stop_timer(side);
-                self.open(now_us, side);
-            }
-            (Some(TcpState::SynSent), Segment::SynAck) => {
-                self.stop_timer(side);
-                self.enter(now_us, side, TcpState::Estab);
-                self.send(now_us, side, Segment::Ack);
-                self.end(side).connecting = false;
-                self.record(now_us, side, What::Return("connect", None));
-                self.finish(now_us, side, Outcome::Established);
-                self.close_if_due(now_us, side);
-            }
-            (Some(TcpState::SynSent), Segment::Rst) => self.fail(now_us, side, Errno::ConnectionRefused),
-            // A repeated SYN-ACK is answered, since the peer does not seem to have the ACK.
-            (Some(TcpState::Estab), Segment::SynAck) => self.send(now_us, side, Segment::Ack),
-            (None | Some(TcpState::Close), Segment::SynAck) => self.send(now_us, side, Segment::Rst),
-            (Some(TcpState::SynRecv), Segment::Rst) => self.forget(now_us, side),
-            _ => self.arrive_closing(now_us, side, state, segment),
+    fn step(&mut self, window: Window, side: Side, happening: Happening) {
+        let tick_us = self.wheel(side).tick_us();
+        let in_timer = matches!(happening, Happening::Timer(..));
+        let mut ties = self.course.ties;
+        let mut step = Step { window, tick_us, script: self.script, ties: &mut ties, doings: Vec::new() };
+        if let Happening::Arrive(segment) = &happening {
+            step.doings.push(Doing::Record(What::Arrive(*segment)));
+        }
+        let end = self.end(side);
+        match happening {
+            Happening::Call(action) => end.call(action, &mut step),
+            Happening::Arrive(segment) => end.arrive(segment, &mut step),
+            Happening::Timer(_, clock) => end.expire(clock, &mut step),
+        }
+        let (window, doings) = (step.window, step.doings);
+        self.course.ties = ties;
+        for doing in doings {
+            self.perform(window, side, doing, in_timer);
         }
     }
 
-    /// The closing half of the state diagram.
-    fn arrive_closing(&mut self, now_us: u64, side: Side, state: Option<TcpState>, segment: Segment) {
-        match (state, segment) {
-            (Some(TcpState::Estab), Segment::Fin) => {
-                self.enter(now_us, side, TcpState::CloseWait);
-                self.send(now_us, side, Segment::Ack);
-                self.finish(now_us, side, Outcome::Never);
-                self.close_if_due(now_us, side);
-            }
-            (Some(TcpState::FinWait1), Segment::Ack) => {
-                self.enter(now_us, side, TcpState::FinWait2);
-                self.start_fin_wait2(now_us, side);
-            }
-            (Some(TcpState::FinWait2), Segment::Fin) => {
-                self.enter(now_us, side, TcpState::TimeWait);
-                self.send(now_us, side, Segment::Ack);
-                self.arm(now_us, side, Clock::TimeWait, TIME_WAIT_US);
-            }
-            (Some(TcpState::LastAck), Segment::Ack) => self.forget(now_us, side),
-            _ => {}
-        }
-    }
-
-    fn accept_syn(&mut self, now_us: u64, side: Side) {
-        let endpoint = self.scenario.endpoint(side);
-        let clock = SynAckClock::request(&endpoint.settings, &endpoint.options, self.scenario.host.version);
-        self.enter(now_us, side, TcpState::SynRecv);
-        self.send(now_us, side, Segment::SynAck);
-        let wait_us = clock.wait_us();
-        self.arm(now_us, side, Clock::SynAck(clock), wait_us);
-    }
-
-    fn repeat_syn_ack(&mut self, now_us: u64, side: Side) {
-        let Some(Clock::SynAck(mut clock)) = self.end(side).clock.take() else { return };
-        match clock.repeated_syn(now_us) {
-            Some(wait_us) => {
-                self.send(now_us, side, Segment::SynAck);
-                self.arm(now_us, side, Clock::SynAck(clock), wait_us);
-            }
-            None => self.end(side).clock = Some(Clock::SynAck(clock)),
-        }
-    }
-
-    fn open(&mut self, now_us: u64, side: Side) {
-        self.enter(now_us, side, TcpState::Estab);
-        self.finish(now_us, side, Outcome::Established);
-        self.close_if_due(now_us, side);
-    }
-
-    fn start_fin_wait2(&mut self, now_us: u64, side: Side) {
-        let endpoint = self.scenario.endpoint(side);
-        let rto_us = self.scenario.rtt_us.saturating_add(RTO_FLOOR_US);
-        match fin_wait2_life(&endpoint.settings, &endpoint.options, rto_us) {
-            FinWait2Life::None => self.forget(now_us, side),
-            FinWait2Life::Unlimited => self.finish(now_us, side, Outcome::Never),
-            FinWait2Life::Minisock { wait_us } => self.arm(now_us, side, Clock::FinWait2Minisock, wait_us),
-            FinWait2Life::SocketThenMinisock { socket_us, minisock_us } => {
-                self.arm(now_us, side, Clock::FinWait2Socket(minisock_us), socket_us);
-            }
-        }
-    }
-
-    fn expire(&mut self, now_us: u64, side: Side, clock: Clock) {
-        let tick_us = self.end(side).wheel.tick_us();
-        match clock {
-            Clock::Syn(mut clock) => match clock.expire(now_us, tick_us) {
-                SynExpiry::Resend { wait_us } => {
-                    self.send(now_us, side, Segment::Syn);
-                    self.arm(now_us, side, Clock::Syn(clock), wait_us);
+    fn perform(&mut self, window: Window, side: Side, doing: Doing, in_timer: bool) {
+        match doing {
+            Doing::Record(what) => self.course.events.push((window, side, what)),
+            Doing::Send(segment) => self.send(window, side, segment),
+            Doing::Arm(clock, waits_us) => {
+                if !in_timer {
+                    self.course.armed.insert((window.at_us, waits_us.0));
                 }
-                SynExpiry::GiveUp => self.fail(now_us, side, Errno::TimedOut),
-            },
-            Clock::SynAck(mut clock) => {
-                // One request alone never fills a queue, so it is not pruned.
-                let fill = QueueFill { half_open: 1, young: 0, backlog: 128 };
-                match clock.expire(fill) {
-                    SynAckExpiry::Resend { wait_us } => {
-                        self.send(now_us, side, Segment::SynAck);
-                        self.arm(now_us, side, Clock::SynAck(clock), wait_us);
-                    }
-                    SynAckExpiry::Drop => self.forget(now_us, side),
-                }
+                let fires = self.wheel(side).fire(window, waits_us);
+                let end = self.end(side);
+                end.generation += 1;
+                let generation = end.generation;
+                self.schedule(fires, side, Happening::Timer(generation, clock));
             }
-            Clock::FinWait2Socket(wait_us) => self.arm(now_us, side, Clock::FinWait2Minisock, wait_us),
-            Clock::FinWait2Minisock | Clock::TimeWait => self.forget(now_us, side),
+            Doing::Disarm => self.end(side).generation += 1,
+            Doing::End(outcome) => {
+                self.course.ends.insert(side, (window, outcome));
+            }
         }
     }
 
-    fn fail(&mut self, now_us: u64, side: Side, errno: Errno) {
-        self.stop_timer(side);
-        self.enter(now_us, side, TcpState::Close);
-        if core::mem::take(&mut self.end(side).connecting) {
-            self.record(now_us, side, What::Return("connect", Some(errno)));
+    fn send(&mut self, window: Window, side: Side, segment: Segment) {
+        let lost = self.loses(side, segment);
+        let copy = self.end(side).count_copy(segment);
+        self.course.events.push((window, side, What::Send { segment, copy, lost }));
+        if !lost {
+            let half = self.scenario.rtt_us / 2;
+            let arrives =
+                Window { at_us: window.at_us.saturating_add(half), latest_us: window.latest_us.saturating_add(half) };
+            self.schedule(arrives, side.other(), Happening::Arrive(segment));
         }
-        self.finish(now_us, side, Outcome::Failed(errno));
-    }
-
-    fn forget(&mut self, now_us: u64, side: Side) {
-        self.stop_timer(side);
-        self.enter(now_us, side, TcpState::Close);
-        self.finish(now_us, side, Outcome::Gone);
     }
 }

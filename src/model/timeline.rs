@@ -22,10 +22,10 @@ impl Window {
         Self { at_us, latest_us: at_us }
     }
 
-    /// The smallest window that holds this one and `us`.
+    /// The smallest window that holds both.
     #[must_use]
-    pub fn including(self, us: u64) -> Self {
-        Self { at_us: self.at_us.min(us), latest_us: self.latest_us.max(us) }
+    pub fn hull(self, other: Self) -> Self {
+        Self { at_us: self.at_us.min(other.at_us), latest_us: self.latest_us.max(other.latest_us) }
     }
 }
 

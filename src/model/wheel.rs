@@ -8,6 +8,7 @@
 //! handler is one tick nearer to the wheel's clock, so at the very edge of a level (63, 504, 4032 … ticks) the
 //! kernel may use the finer level. The wheel here is never finer than the kernel's.
 
+use super::Window;
 use crate::units::Hz;
 
 /// Levels are 63 buckets of reach each, 8 times coarser than the level before (`LVL_SIZE`, `LVL_CLK_SHIFT`).
@@ -19,13 +20,11 @@ const LEVELS: u32 = 9;
 /// A wheel that timers are armed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wheel {
-    /// Every timer fires exactly when asked: the nominal times.
-    Ideal {
-        /// Length of a tick, the least that anything waits, in microseconds.
-        tick_us: u64,
-    },
-    /// The kernel's wheel.
-    Kernel {
+    /// Any wheel of this tick rate (of every common one if it is not known): a timer fires between the asked
+    /// time and its granularity and a tick later.
+    Any(Option<Hz>),
+    /// One wheel in one phase.
+    Exact {
         /// Tick rate.
         hz: Hz,
         /// Jiffies at time 0 of the scenario, which begins right at a tick.
@@ -36,31 +35,46 @@ pub(super) enum Wheel {
 }
 
 impl Wheel {
-    /// When a timer armed at `now_us` for `wait_us` runs its handler, in microseconds of scenario time.
-    pub(super) fn fire_us(self, now_us: u64, wait_us: u64) -> u64 {
+    /// When a timer runs its handler that was armed at the beginning of `now` for the first wait, or at its end
+    /// for the second.
+    pub(super) fn fire(self, now: Window, waits_us: (u64, u64)) -> Window {
         match self {
-            Self::Ideal { .. } => now_us.saturating_add(wait_us),
-            Self::Kernel { hz, phase, busy } => {
-                let wait = ticks_ceil(wait_us, hz);
-                let expires = phase.saturating_add(ticks_floor(now_us, hz)).saturating_add(wait);
+            Self::Any(hz) => {
+                let latest = |hz| {
+                    let late = ticks_to_us(granularity_ticks(waits_us.1, hz).saturating_add(1), hz);
+                    now.latest_us.saturating_add(waits_us.1).saturating_add(late)
+                };
+                let at_us = now.at_us.saturating_add(waits_us.0);
+                Window { at_us, latest_us: rates(hz).map(latest).max().unwrap_or(at_us).max(at_us) }
+            }
+            Self::Exact { hz, phase, busy } => {
+                let wait = ticks_ceil(waits_us.0, hz);
+                let expires = phase.saturating_add(ticks_floor(now.at_us, hz)).saturating_add(wait);
                 let shift = level_of(wait) * LEVEL_SHIFT;
                 let fires = ((expires >> shift) + 1) << shift;
-                ticks_to_us((fires - phase).saturating_add(u64::from(busy)), hz)
+                Window::exactly(ticks_to_us((fires - phase).saturating_add(u64::from(busy)), hz))
             }
         }
     }
 
-    /// Length of a tick in microseconds, rounded up.
+    /// Length of the shortest tick that it may have, in microseconds, rounded up.
     pub(super) fn tick_us(self) -> u64 {
-        match self {
-            Self::Ideal { tick_us } => tick_us,
-            Self::Kernel { hz, .. } => tick_us(hz),
-        }
+        let hz = match self {
+            Self::Any(hz) => hz,
+            Self::Exact { hz, .. } => Some(hz),
+        };
+        rates(hz).map(tick_us).min().unwrap_or(1)
     }
 }
 
+/// The rate, or every common one.
+pub(super) fn rates(hz: Option<Hz>) -> impl Iterator<Item = Hz> {
+    let common = if hz.is_none() { Hz::COMMON.as_slice() } else { &[] };
+    hz.into_iter().chain(common.iter().copied())
+}
+
 /// Length of a tick in microseconds, rounded up.
-pub(super) fn tick_us(hz: Hz) -> u64 {
+fn tick_us(hz: Hz) -> u64 {
     ticks_to_us(1, hz)
 }
 
@@ -120,8 +134,10 @@ mod tests {
         for rate in [100, 250, 300, 1000] {
             for wait_us in [200_000, 1_000_000, 2_000_000, 4_000_000, 32_000_000, 60_000_000] {
                 let granularity = granularity_ticks(wait_us, hz(rate));
-                let late =
-                    |phase| Wheel::Kernel { hz: hz(rate), phase, busy: false }.fire_us(0, wait_us).checked_sub(wait_us);
+                let late = |phase| {
+                    let wheel = Wheel::Exact { hz: hz(rate), phase, busy: false };
+                    wheel.fire(Window::exactly(0), (wait_us, wait_us)).at_us.checked_sub(wait_us)
+                };
                 let lateness: Vec<_> = (0..granularity).map(|phase| late(phase).expect("not early")).collect();
                 let most = lateness.iter().max().copied().unwrap_or(0);
                 assert_eq!(most, granularity_us(wait_us, hz(rate)), "HZ {rate}, {wait_us} us");

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::snapshot::Snapshot;
 
 /// A counter worth watching.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct MainCounter {
     /// The kernel's name; `softnet_dropped` for the sum over CPUs of `softnet_stat`'s second column.
     pub name: &'static str,
@@ -13,28 +13,56 @@ pub struct MainCounter {
     pub label: &'static str,
     /// Whether each one is a connection, request or packet that was lost.
     pub is_loss: bool,
-    /// Where it is found.
-    read: fn(&Snapshot, &str) -> Option<i64>,
+    /// The file it is found in.
+    file: CounterFile,
+}
+
+/// Where a counter is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CounterFile {
+    /// `TcpExt` of `/proc/net/netstat`.
+    Netstat,
+    /// `Tcp` of `/proc/net/snmp`.
+    Snmp,
+    /// `/proc/net/softnet_stat`, summed over CPUs.
+    Softnet,
 }
 
 impl MainCounter {
     /// Its total in a snapshot; nothing when the kernel has no such counter or it could not be read.
     #[must_use]
     pub fn total(&self, snapshot: &Snapshot) -> Option<i64> {
-        (self.read)(snapshot, self.name)
+        let counters = &snapshot.counters;
+        match self.file {
+            CounterFile::Netstat => counters.tcp_ext(self.name),
+            CounterFile::Snmp => counters.tcp(self.name),
+            CounterFile::Softnet => counters.softnet_dropped(),
+        }
+    }
+
+    /// Whether its file was read and it is not in there, so that this kernel has no such counter.
+    #[must_use]
+    pub fn is_absent(&self, snapshot: &Snapshot) -> bool {
+        let counters = &snapshot.counters;
+        let read = match self.file {
+            CounterFile::Netstat => counters.netstat.is_some(),
+            CounterFile::Snmp => counters.snmp.is_some(),
+            CounterFile::Softnet => counters.softnet.is_some(),
+        };
+        read && self.total(snapshot).is_none()
     }
 }
 
 const fn loss(name: &'static str, label: &'static str) -> MainCounter {
-    MainCounter { name, label, is_loss: true, read: |snapshot, name| snapshot.counters.tcp_ext(name) }
+    MainCounter { name, label, is_loss: true, file: CounterFile::Netstat }
 }
 
 const fn event(name: &'static str, label: &'static str) -> MainCounter {
-    MainCounter { name, label, is_loss: false, read: |snapshot, name| snapshot.counters.tcp_ext(name) }
+    MainCounter { name, label, is_loss: false, file: CounterFile::Netstat }
 }
 
 const fn snmp(name: &'static str, label: &'static str) -> MainCounter {
-    MainCounter { name, label, is_loss: false, read: |snapshot, name| snapshot.counters.tcp(name) }
+    MainCounter { name, label, is_loss: false, file: CounterFile::Snmp }
 }
 
 /// The counters, losses first. Names are those of `net/ipv4/proc.c`.
@@ -50,7 +78,7 @@ pub const MAIN_COUNTERS: &[MainCounter] = &[
         name: "softnet_dropped",
         label: "packets dropped, input queue was full",
         is_loss: true,
-        read: |snapshot, _| snapshot.counters.softnet_dropped(),
+        file: CounterFile::Softnet,
     },
     loss("TCPBacklogDrop", "segments dropped, socket backlog was full"),
     loss("TCPTimeWaitOverflow", "TIME-WAIT refused, too many"),
@@ -78,6 +106,8 @@ pub struct CounterView {
     pub loss: bool,
     /// Its total since the namespace was made; nothing when unknown.
     pub total: Option<i64>,
+    /// Whether this kernel has no such counter.
+    pub absent: bool,
     /// Rises in the window; nothing without a window, or when the counter fell.
     pub rise: Option<u64>,
     /// Rises a second, in thousandths.
@@ -86,7 +116,7 @@ pub struct CounterView {
 
 /// Milliseconds between two snapshots of the same namespace in the same boot; nothing when they are not that.
 #[must_use]
-pub fn window_ms(earlier: &Snapshot, now: &Snapshot) -> Option<u64> {
+pub(super) fn window_ms(earlier: &Snapshot, now: &Snapshot) -> Option<u64> {
     let same = earlier.netns.inode == now.netns.inode;
     now.monotonic_ms.checked_sub(earlier.monotonic_ms).filter(|ms| same && *ms > 0)
 }
@@ -102,7 +132,66 @@ pub fn main_counters(now: &Snapshot, earlier: Option<&Snapshot>) -> Vec<CounterV
             u64::try_from(total?.checked_sub(before)?).ok()
         });
         let milli_per_s = rise.zip(window).map(|(rise, (_, ms))| rise.saturating_mul(1_000_000) / ms);
-        CounterView { name: counter.name, label: counter.label, loss: counter.is_loss, total, rise, milli_per_s }
+        CounterView {
+            name: counter.name,
+            label: counter.label,
+            loss: counter.is_loss,
+            total,
+            absent: counter.is_absent(now),
+            rise,
+            milli_per_s,
+        }
     };
     MAIN_COUNTERS.iter().map(view).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::snapshot;
+    use super::*;
+
+    fn find<'a>(views: &'a [CounterView], name: &str) -> &'a CounterView {
+        views.iter().find(|view| view.name == name).unwrap()
+    }
+
+    #[test]
+    fn rates_are_of_the_time_that_passed_and_not_of_the_time_that_was_asked_for() {
+        let earlier = snapshot();
+        let mut now = snapshot();
+        now.monotonic_ms += 500;
+        let netstat = now.counters.netstat.as_mut().unwrap().get_mut("TcpExt").unwrap();
+        *netstat.get_mut("ListenDrops").unwrap() += 206;
+        let views = main_counters(&now, Some(&earlier));
+        let drops = find(&views, "ListenDrops");
+        assert_eq!((drops.rise, drops.milli_per_s), (Some(206), Some(412_000)));
+        assert_eq!(find(&views, "ListenOverflows").milli_per_s, Some(0));
+    }
+
+    #[test]
+    fn a_counter_that_fell_or_is_missing_has_no_rate() {
+        let mut earlier = snapshot();
+        let mut now = snapshot();
+        now.monotonic_ms += 1_000;
+        now.counters.netstat.as_mut().unwrap().get_mut("TcpExt").unwrap().insert("ListenDrops".into(), 0);
+        earlier.counters.softnet = None;
+        let views = main_counters(&now, Some(&earlier));
+        assert_eq!(find(&views, "ListenDrops").rise, None);
+        assert_eq!(find(&views, "softnet_dropped").rise, None);
+        assert_eq!(find(&views, "TCPTimeWaitOverflow").total, None, "not in this kernel");
+    }
+
+    #[test]
+    fn readings_of_two_namespaces_have_no_window() {
+        let mut other = snapshot();
+        other.netns.inode = Some(1);
+        other.monotonic_ms += 1_000;
+        assert_eq!(window_ms(&snapshot(), &other), None);
+        assert_eq!(window_ms(&snapshot(), &snapshot()), None, "no time passed");
+    }
+
+    #[test]
+    fn no_counter_is_listed_twice() {
+        let names: std::collections::BTreeSet<_> = MAIN_COUNTERS.iter().map(|counter| counter.name).collect();
+        assert_eq!(names.len(), MAIN_COUNTERS.len());
+    }
 }

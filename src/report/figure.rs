@@ -4,7 +4,7 @@ use crate::model::{Answer, Window};
 
 /// A duration in words, such as `200 ms`, `7.2 s`, `131 s` or `15 min 25 s`; cut off, not rounded.
 #[must_use]
-pub fn duration(us: u64) -> String {
+pub(super) fn duration(us: u64) -> String {
     match us {
         0..1_000_000 => format!("{} ms", us / 1_000),
         1_000_000..100_000_000 if us % 1_000_000 >= 100_000 => {
@@ -36,14 +36,14 @@ fn rounded_up(us: u64) -> u64 {
 /// A window in a sentence: `131 s (up to 135 s)`. The kernel fires late and never early, so the nominal time
 /// is cut off and the latest one rounded up.
 #[must_use]
-pub fn window(window: Window) -> String {
+pub(super) fn window(window: Window) -> String {
     let (at, latest) = (duration(window.at_us), duration(rounded_up(window.latest_us)));
     if at == latest { at } else { format!("{at} (up to {latest})") }
 }
 
 /// An answer of the model at the end of its sentence.
 #[must_use]
-pub fn answer(answer: Answer) -> String {
+pub(super) fn answer(answer: Answer) -> String {
     match answer {
         Answer::After(after) => window(after),
         Answer::Never => "never".to_owned(),
@@ -54,7 +54,7 @@ pub fn answer(answer: Answer) -> String {
 
 /// A rate from thousandths per second: `412/s`, `1.2k/s`, `0.5/s`, and per minute or hour below 0.1 per second.
 #[must_use]
-pub fn rate(milli_per_s: u64) -> String {
+pub(super) fn rate(milli_per_s: u64) -> String {
     match milli_per_s {
         0 => "0/s".to_owned(),
         1..=16 => format!("{}/h", (milli_per_s * 36).div_ceil(10)),
@@ -73,7 +73,7 @@ pub fn rate(milli_per_s: u64) -> String {
 
 /// The use of a limit: `78%`, `<1%` for little, `100%` only when it is all.
 #[must_use]
-pub fn share(now: u64, limit: u64) -> String {
+pub(super) fn share(now: u64, limit: u64) -> String {
     match (now, limit) {
         (0, _) => "0%".to_owned(),
         (_, 0) => "–".to_owned(),

@@ -34,7 +34,8 @@ pub struct ListenerView {
     pub backlog: Option<u32>,
     /// How many listeners share this address and port.
     pub shares_port: u32,
-    /// Connections that this listener refused since it was made.
+    /// Segments that this listener dropped since it was made: connections it refused, and with
+    /// `TCP_DEFER_ACCEPT` the bare ACKs that it puts off.
     pub drops: Option<u32>,
     /// Processes that hold it.
     pub processes: Vec<Process>,
@@ -68,7 +69,7 @@ impl QueueView {
     /// Thousandths of the capacity that are in use.
     pub(super) fn use_milli(&self) -> u64 {
         let (now, capacity) = (self.now.unwrap_or(0), self.capacity.unwrap_or(0));
-        if capacity == 0 { 0 } else { now.saturating_mul(1_000) / capacity }
+        now.saturating_mul(1_000).checked_div(capacity).unwrap_or(0)
     }
 }
 
@@ -217,7 +218,7 @@ fn render_table(listeners: &[ListenerView], width: usize, text: &mut String) {
         for (at, cell) in cells.iter().enumerate() {
             let column = columns.get(at).copied().unwrap_or(0);
             // Numbers to the right, words to the left.
-            let _ = if at < 3 { write!(out, " {cell:>column$} ") } else { write!(out, " {cell:<column$}") };
+            let _ = if at < 3 { write!(out, " {cell:>column$} ") } else { write!(out, " {cell:<column$} ") };
         }
         text.push_str(out.trim_end());
         text.push('\n');
@@ -307,4 +308,96 @@ pub(super) fn render_gaps(gaps: &[Gap], width: usize, text: &mut String) {
 /// The use of a limit for the status screen.
 pub(super) fn use_of(queue: &QueueView) -> String {
     queue.now.zip(queue.capacity).map_or_else(|| "?".to_owned(), |(now, capacity)| figure::share(now, capacity))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{listener, snapshot};
+    use super::*;
+    use crate::snapshot::SysctlReading;
+    use crate::units::KernelVersion;
+
+    fn text(snapshot: &Snapshot) -> String {
+        render_listeners(&ListenersView::new(snapshot, None), 80, false)
+    }
+
+    fn set(snapshot: &mut Snapshot, key: &str, value: &str) {
+        snapshot.sysctls.readings.insert(key.parse().unwrap(), SysctlReading::Value(value.to_owned()));
+    }
+
+    #[test]
+    fn the_fullest_listener_comes_first() {
+        insta::assert_snapshot!("fullest_first", text(&snapshot()));
+    }
+
+    #[test]
+    fn only_the_last_column_runs_over_80() {
+        let mut now = snapshot();
+        let long = listener("2001:db8:1234:5678:9abc:def0:1234:5678", 65_535, 4096, 0, 0);
+        let processes = vec![Process { pid: 4_194_303, name: "systemd-resolve".to_owned() }; 12];
+        now.sockets.as_mut().unwrap().listeners.push(Listener { processes, ..long });
+        let text = text(&now);
+        let line = text.lines().find(|line| line.contains("2001:")).unwrap();
+        assert!(line.find("[2001:").unwrap() < 80, "{text}");
+    }
+
+    #[test]
+    fn listeners_that_share_a_port_show_an_upper_bound() {
+        let mut now = snapshot();
+        let shared = Listener { shares_port: 2, ..listener("0.0.0.0", 80, 128, 0, 9) };
+        now.sockets.as_mut().unwrap().listeners = vec![shared.clone(), shared];
+        insta::assert_snapshot!("shared_port", text(&now));
+    }
+
+    #[test]
+    fn the_setting_that_binds_is_named() {
+        let mut now = snapshot();
+        set(&mut now, "net.core.somaxconn", "128");
+        set(&mut now, "net.ipv4.tcp_syncookies", "0");
+        set(&mut now, "net.ipv4.tcp_max_syn_backlog", "64");
+        let views = listener_views(&now).unwrap();
+        let redis = views.iter().find(|view| view.port == 6379).unwrap();
+        assert_eq!((redis.accept_queue.bound_by, redis.accept_queue.capacity), (Some("somaxconn"), Some(129)));
+        assert_eq!((redis.syn_queue.bound_by, redis.syn_queue.capacity), (Some("tcp_max_syn_backlog"), Some(49)));
+    }
+
+    #[test]
+    fn an_older_kernel_holds_one_half_open_entry_less() {
+        let mut now = snapshot();
+        now.kernel.version = Some(KernelVersion::new(5, 14));
+        let view = &listener_views(&now).unwrap()[2];
+        assert_eq!((view.accept_queue.capacity, view.syn_queue.capacity), (Some(512), Some(511)));
+    }
+
+    #[test]
+    fn without_version_or_backlog_no_capacity_is_guessed() {
+        let mut now = snapshot();
+        now.kernel.version = None;
+        assert!(listener_views(&now).unwrap().iter().all(|view| view.syn_queue.capacity.is_none()));
+        let mut now = snapshot();
+        now.sockets.as_mut().unwrap().listeners[0].backlog = None;
+        let view = &listener_views(&now).unwrap()[0];
+        assert_eq!((view.accept_queue.capacity, view.accept_queue.bound_by), (None, None));
+    }
+
+    #[test]
+    fn one_port_can_be_asked_for() {
+        let view = ListenersView::new(&snapshot(), Some(6379));
+        assert_eq!(view.listeners.unwrap().len(), 1);
+        assert_eq!(
+            text(&Snapshot { sockets: None, ..snapshot() }),
+            "The listeners are unknown: sockets could not be read.\n"
+        );
+    }
+
+    #[test]
+    fn addresses_are_written_as_ss_writes_them() {
+        let local_of = |address: &str, v6_only, interface| {
+            local(&Listener { v6_only, interface, ..listener(address, 80, 1, 0, 0) })
+        };
+        assert_eq!(local_of("::", Some(false), 0), "*:80");
+        assert_eq!(local_of("::", Some(true), 0), "[::]:80");
+        assert_eq!(local_of("0.0.0.0", None, 3), "0.0.0.0%3:80");
+        assert_eq!(local_of("fe80::1", Some(true), 2), "[fe80::1]%2:80");
+    }
 }

@@ -12,6 +12,8 @@ mod explanation;
 mod exposition;
 mod figure;
 mod findings;
+#[cfg(test)]
+mod fixture;
 mod listeners;
 mod openmetrics;
 mod plan;

@@ -8,7 +8,7 @@ use super::answer::{AnswerView, render_answer};
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::catalog::{Scope, TakesEffect};
-use crate::tune::{Change, Effect, ListenerEffect, Operator, Plan, PlanKind, Skip, SkipReason};
+use crate::tune::{Change, Effect, ListenerEffect, Operator, Plan, PlanKind, Skip, SkipReason, Verdict};
 
 /// Version of the JSON of plans; the shape only grows.
 const SCHEMA: u32 = 1;
@@ -200,6 +200,16 @@ fn skip_word(why: &SkipReason) -> &'static str {
     }
 }
 
+/// The value now: `?` when it could not be read, a dash when there is none.
+pub(super) fn present(skip: &Skip, ascii: bool) -> &str {
+    let unknown = match skip.why.verdict() {
+        Verdict::Denied | Verdict::Differs => "?",
+        _ if ascii => "-",
+        _ => "–",
+    };
+    skip.present().unwrap_or(unknown)
+}
+
 /// A reason in words.
 pub(super) fn skip_reason(why: &SkipReason) -> String {
     match why {
@@ -308,7 +318,7 @@ fn rows(plan: &Plan, width: usize, ascii: bool) -> String {
     for skip in &plan.skipped {
         rows.push([
             skip.key.to_string(),
-            skip.present().unwrap_or("?").to_owned(),
+            present(skip, ascii).to_owned(),
             if ascii { "." } else { "·" }.to_owned(),
             skip.wanted.clone(),
             skip.operator.to_string(),

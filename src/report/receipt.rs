@@ -113,13 +113,15 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
             let held = undone.iter().all(|undone| undone.failure.is_none());
             let ending = if held { "the host is as it was before" } else { "NOT everything could be put back" };
             let mut text = hanging("", &format!("{name} is not applied; {ending} ({entry})"), width);
-            text.push_str(&hanging("  ", &format!("failed    {key}: {why}"), width));
+            text.push_str(&hanging("  failed    ", &format!("{key}: {why}"), width));
             for undone in undone {
-                let line = match &undone.failure {
-                    None => format!("put back  {} = {}", undone.key, undone.before),
-                    Some(why) => format!("LEFT      {} is not {} again: {why}", undone.key, undone.before),
-                };
-                text.push_str(&hanging("  ", &line, width));
+                text.push_str(&match &undone.failure {
+                    None => hanging("  put back  ", &format!("{} = {}", undone.key, undone.before), width),
+                    Some(why) => {
+                        let sentence = format!("{} is not {} again: {why}", undone.key, undone.before);
+                        hanging("  LEFT      ", &sentence, width)
+                    }
+                });
             }
             text
         }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::counters::{CounterView, main_counters, window_ms};
 use super::listeners::{ListenerView, SCHEMA, listener_views};
+use crate::diagnose::Headline;
 use crate::model::{Answer, Host, Settings, consequences};
 use crate::snapshot::{Capabilities, Gap, HzSource, Netns, PortUse, Snapshot, SocketSource};
 use crate::units::{Hz, KernelVersion, TcpState};
@@ -26,7 +27,7 @@ pub struct StatusView {
     /// What the reader was allowed to do.
     pub capabilities: Capabilities,
     /// What is wrong, in sentences, the worst first.
-    pub headlines: Vec<String>,
+    pub headlines: Vec<Headline>,
     /// Where sockets were read; nothing when they could not be.
     pub socket_source: Option<SocketSource>,
     /// How many sockets are in each state, under ss's names; nothing when they could not be read.
@@ -104,10 +105,18 @@ pub struct SecondsView {
     pub(super) answer: Answer,
 }
 
+/// The sysctls that limits are read from, besides those of the model.
+const LIMIT_KEYS: [&str; 3] = ["net.ipv4.tcp_max_orphans", "net.ipv4.tcp_max_tw_buckets", "net.ipv4.tcp_mem"];
+
 impl StatusView {
+    /// The sysctls that a snapshot must have been asked for, so that nothing here is unknown for want of them.
+    pub fn keys() -> impl Iterator<Item = &'static str> {
+        Settings::keys().chain(LIMIT_KEYS)
+    }
+
     /// The status of a snapshot, with rates when an earlier one of the same namespace is given.
     #[must_use]
-    pub fn new(now: &Snapshot, earlier: Option<&Snapshot>, headlines: &[String]) -> Self {
+    pub fn new(now: &Snapshot, earlier: Option<&Snapshot>, headlines: &[Headline]) -> Self {
         let sockets = now.sockets.as_ref();
         let states = sockets.map(|sockets| {
             let counted = |state: TcpState| (state.name(), sockets.count(state));
@@ -210,4 +219,50 @@ fn view(one: &'static crate::model::Consequence, answer: Answer) -> SecondsView 
     };
     let (id, label, keys, topic) = (one.id, one.label, one.keys, one.topic);
     SecondsView { id, label, kind, at_ms, latest_ms, value, keys, topic, answer }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::snapshot;
+    use super::*;
+    use crate::snapshot::SysctlReading;
+
+    #[test]
+    fn the_contract_of_the_json_form_holds() {
+        let json = serde_json::to_value(StatusView::new(&snapshot(), None, &[])).unwrap();
+        assert_eq!((&json["schema"], &json["kernel"]["version"]), (&1.into(), &"6.18.3".into()));
+        assert_eq!((&json["kernel"]["hz"], &json["netns"]["inode"]), (&250.into(), &4_026_531_833_u64.into()));
+        for state in TcpState::ALL {
+            assert!(json["states"][state.name()].is_u64(), "{state}");
+        }
+        assert_eq!(
+            json["listeners"][2]["accept_queue"],
+            serde_json::json!({
+                "now": 512, "capacity": 512, "bound_by": "application",
+            })
+        );
+        assert_eq!(json["gaps"], serde_json::json!([]));
+        let connect = &json["seconds"][0];
+        assert_eq!((&connect["id"], &connect["at_ms"]), (&"connect-gives-up".into(), &131_000.into()));
+    }
+
+    #[test]
+    fn sockets_that_could_not_be_read_are_null() {
+        let mut now = snapshot();
+        now.sockets = None;
+        let json = serde_json::to_value(StatusView::new(&now, None, &[])).unwrap();
+        for field in ["states", "listeners", "ports", "socket_source"] {
+            assert!(json[field].is_null(), "{field}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_left_out_when_a_value_that_it_needs_could_not_be_read() {
+        let mut now = snapshot();
+        let key = "net.ipv4.tcp_synack_retries".parse().unwrap();
+        now.sysctls.readings.insert(key, SysctlReading::Unreadable("Permission denied".to_owned()));
+        let seconds = StatusView::new(&now, None, &[]).seconds.unwrap();
+        assert!(seconds.iter().all(|one| one.id != "half-open-life"));
+        assert!(seconds.iter().any(|one| one.id == "connect-gives-up"));
+    }
 }

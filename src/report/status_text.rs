@@ -7,6 +7,7 @@ use super::figure;
 use super::listeners::{ListenerView, QueueView, plain, processes, render_gaps, use_of};
 use super::prose::hanging;
 use super::status::{LimitView, StatusView};
+use crate::diagnose::Severity;
 
 /// How many listeners the screen shows; `tcpctl listeners` shows all.
 const LISTENERS_SHOWN: usize = 3;
@@ -20,7 +21,11 @@ pub fn render_status(status: &StatusView, width: usize, ascii: bool) -> String {
     let mut text = String::new();
     render_header(status, width, &mut text);
     for headline in &status.headlines {
-        text.push_str(&hanging("! ", headline, width));
+        let sign = match headline.severity {
+            Severity::Critical => "✗ ",
+            Severity::Warning => "! ",
+        };
+        text.push_str(&hanging(sign, &headline.sentence, width));
     }
     render_states(status, width, &mut text);
     render_limits(status, &mut text);
@@ -90,7 +95,7 @@ fn of_capacity(queue: &QueueView) -> String {
 }
 
 fn render_limits(status: &StatusView, text: &mut String) {
-    let _ = writeln!(text, "\n{:<40}{:>11}{:>13}{:>7}", "Against limits", "now", "limit", "use");
+    let _ = writeln!(text, "\n{:<46}{:>9}{:>12}{:>7}", "Against limits", "now", "limit", "use");
     render_queues(status.listeners.as_deref(), text);
     for limit in &status.limits {
         // A limit that only the initial namespace has, and a figure of the whole host: nothing of this namespace.
@@ -107,7 +112,14 @@ fn limit_use(limit: &LimitView) -> String {
 
 fn limit_line(label: &str, now: Option<u64>, limit: Option<u64>, usage: &str, text: &mut String) {
     let shown = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
-    let _ = writeln!(text, "  {label:<38}{:>11}{:>13}{usage:>7}", shown(now), shown(limit));
+    // A label that is too long has a line of its own, so that the numbers stay below each other.
+    let label = if label.chars().count() > 44 {
+        let _ = writeln!(text, "  {label}");
+        ""
+    } else {
+        label
+    };
+    let _ = writeln!(text, "  {label:<44}{:>9}{:>12}{usage:>7}", shown(now), shown(limit));
 }
 
 /// The queues that hold something, the fullest first.
@@ -119,7 +131,12 @@ fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
         .filter(|(_, _, queue)| queue.now.is_some_and(|now| now > 0))
         .collect();
     if used.is_empty() {
-        let _ = writeln!(text, "  queues of {} listeners{:>24}", listeners.len(), "all empty");
+        let listeners = match listeners.len() {
+            0 => "no listeners".to_owned(),
+            1 => "both queues of 1 listener".to_owned(),
+            count => format!("both queues of {count} listeners"),
+        };
+        let _ = writeln!(text, "  {listeners:<44}{:>9}", 0);
         return;
     }
     used.sort_by_key(|(_, _, queue)| core::cmp::Reverse(queue.use_milli()));
@@ -145,18 +162,22 @@ fn render_counters(status: &StatusView, width: usize, text: &mut String) {
         Some(_) => counter.milli_per_s.map(|rate| (rate > 0, figure::rate(rate))),
         None => counter.total.map(|total| (total > 0, total.to_string())),
     };
-    let (mut zero, mut unknown) = (Vec::new(), Vec::new());
+    let (mut zero, mut absent, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for counter in &status.counters {
         match figure_of(counter) {
             Some((true, shown)) => {
-                let mark = if counter.loss { '!' } else { ' ' };
+                // A total may be of last year; only what is being lost now is marked.
+                let mark = if counter.loss && status.window_ms.is_some() { '!' } else { ' ' };
                 let _ = writeln!(text, "{mark} {:<51}{shown:>9}  {}", counter.label, counter.name);
             }
-            Some((false, _)) => zero.push(counter.name),
+            // Of what was not lost, only what there was is worth a line.
+            Some((false, _)) if counter.loss => zero.push(counter.name),
+            Some((false, _)) => {}
+            None if counter.absent => absent.push(counter.name),
             None => unknown.push(counter.name),
         }
     }
-    for (lead, names) in [("  zero: ", zero), ("  ?     ", unknown)] {
+    for (lead, names) in [("  zero: ", zero), ("  not in this kernel: ", absent), ("  ? ", unknown)] {
         if !names.is_empty() {
             text.push_str(&hanging(lead, &names.join(" "), width));
         }
@@ -175,5 +196,52 @@ fn render_seconds(status: &StatusView, width: usize, text: &mut String) {
     }
     if status.kernel.hz.is_none() {
         text.push_str("  (HZ is unknown: the latest times cover every common rate)\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::snapshot;
+    use super::*;
+    use crate::diagnose::{Headline, Severity};
+    use crate::snapshot::{Gap, GapKind};
+
+    #[test]
+    fn a_host_in_trouble_fits_a_screen_of_80_columns() {
+        let mut now = snapshot();
+        let consequence = "the owner of 1 listener is unknown; run as root or with CAP_SYS_PTRACE";
+        now.gaps.push(Gap::new("/proc/<pid>/fd", GapKind::Denied, "permission denied for 94 processes", consequence));
+        let sentence = "clients of *:443 are refused: its accept queue is full".to_owned();
+        let headline = Headline { severity: Severity::Critical, rule: "accept-queue-full", sentence };
+        let text = render_status(&StatusView::new(&now, None, &[headline]), 80, false);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        insta::assert_snapshot!("host_in_trouble", text);
+    }
+
+    #[test]
+    fn rates_take_the_place_of_totals_when_there_are_two_readings() {
+        let earlier = snapshot();
+        let mut now = snapshot();
+        now.monotonic_ms += 1_000;
+        now.counters.snmp.as_mut().unwrap().get_mut("Tcp").unwrap().insert("OutSegs".into(), 99_535);
+        let text = render_status(&StatusView::new(&now, Some(&earlier), &[]), 80, false);
+        let rates: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("Rates")).take(4).collect();
+        insta::assert_snapshot!("rates", rates.join("\n"));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_a_question_mark_and_not_a_zero() {
+        let mut now = snapshot();
+        now.sockets = None;
+        now.counters = crate::snapshot::Counters::default();
+        now.kernel = crate::snapshot::Kernel { release: None, version: None, hz: None };
+        now.netns.inode = None;
+        insta::assert_snapshot!("nothing_could_be_read", render_status(&StatusView::new(&now, None, &[]), 80, false));
+    }
+
+    #[test]
+    fn only_ascii_is_printed_when_asked() {
+        let text = render_status(&StatusView::new(&snapshot(), None, &[]), 80, true);
+        assert!(text.is_ascii(), "{text}");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::plan::{SkipView, skip_reason};
+use super::plan::{SkipView, present, skip_reason};
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::tune::{Plan, Verdict};
@@ -67,7 +67,7 @@ impl<'a> From<&'a Plan> for VerificationView<'a> {
 
 /// A verification as text.
 #[must_use]
-pub fn render_verification(plan: &Plan, width: usize) -> String {
+pub fn render_verification(plan: &Plan, width: usize, ascii: bool) -> String {
     let mut rows: Vec<[String; 4]> = Vec::new();
     for change in &plan.changes {
         let wanted = format!("{} {}", change.operator, change.after);

@@ -63,7 +63,8 @@ pub struct Listener {
     pub half_open: u64,
     /// How many listeners there are on this very address and port, itself included.
     pub shares_port: u32,
-    /// Connections this listener refused (`sk_drops`), or why that is unknown.
+    /// Segments this listener dropped (`sk_drops`), or that it is unknown: every connection it refused, and with
+    /// `TCP_DEFER_ACCEPT` the bare ACKs that it puts off.
     pub drops: Drops,
     /// Inode of the socket, 0 when the kernel does not tell.
     pub inode: u64,

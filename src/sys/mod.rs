@@ -13,6 +13,7 @@ mod proc;
 mod processes;
 mod route;
 mod sock_diag;
+mod socket_option;
 mod sysctl;
 mod tap;
 mod terminal;
@@ -26,6 +27,7 @@ pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, re
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use route::RouteSocket;
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
+pub use socket_option::set_tcp_defer_accept;
 pub use sysctl::{SysctlError, SysctlFiles};
 pub use tap::{Tap, Tapped};
 pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};

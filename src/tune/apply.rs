@@ -134,6 +134,12 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
+    /// Whether what was asked for is not there, whoever asks.
+    #[must_use]
+    pub fn is_request(&self) -> bool {
+        matches!(self, Self::Namespace(NamespaceError::Unknown { .. } | NamespaceError::NotANamespace { .. }))
+    }
+
     /// Whether rights are missing.
     #[must_use]
     pub fn is_denied(&self) -> bool {

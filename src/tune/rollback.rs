@@ -120,7 +120,8 @@ pub fn plan_rollback(entry: &JournalEntry, snapshot: &Snapshot, force: bool) -> 
         kind: PlanKind::Rollback(entry.id),
         profile: entry.profile.clone(),
         kernel: snapshot.kernel.release.clone(),
-        netns: snapshot.netns.inode,
+        // The entry's, so that a name that means another namespace by now is noticed on apply.
+        netns: Some(entry.netns),
         netns_name: snapshot.netns.name.clone(),
         netns_initial: snapshot.netns.initial,
         changes: Vec::new(),

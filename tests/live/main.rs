@@ -1,1 +1,31 @@
-fn main() {}
+//! Cases on the running kernel, each in a fresh network namespace of its own.
+//!
+//! Nothing here touches the namespace that the tests were started in. A case that cannot run on this machine is
+//! reported as ignored, by name and with the reason, and is counted.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a case fails by panicking, and says on standard error why it cannot run"
+)]
+
+mod case;
+mod place;
+mod sockets;
+mod tune;
+
+use std::process::ExitCode;
+
+use case::{Ability, Case};
+
+fn main() -> ExitCode {
+    let arguments = libtest_mimic::Arguments::from_args();
+    // Before any thread exists, since a user namespace can be entered only then.
+    let ability = Ability::obtain();
+    let modules: [fn() -> Vec<Case>; 2] = [sockets::cases, tune::cases];
+    let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use serde::Deserialize;
-use tcpctl::diagnose::{RULES, diagnose, headlines};
+use tcpctl::diagnose::{RULES, diagnose, headlines, keys};
 use tcpctl::explain::find_topic;
 use tcpctl::report::{FindingsStyle, FindingsView, render_findings};
 use tcpctl::snapshot::{
@@ -211,7 +211,7 @@ fn every_rule_has_a_scenario_that_fires_it_and_one_that_does_not() {
         assert!(fires, "no scenario fires {}", rule.id);
         assert!(silent, "no scenario leaves {} silent", rule.id);
     }
-    let keys: Vec<&str> = RULES.iter().flat_map(|rule| rule.keys).copied().collect();
+    let keys = keys();
     for (name, scenario) in &scenarios {
         for key in scenario.now.sysctls.keys() {
             assert!(keys.contains(&key.as_str()), "{name} gives {key}, which no rule says that it reads");

@@ -11,4 +11,8 @@ mod profiles;
 #[cfg(test)]
 mod screens;
 #[cfg(test)]
+mod status;
+#[cfg(test)]
 mod tune;
+#[cfg(test)]
+mod tune_text;

@@ -1,7 +1,7 @@
 //! The rules as data. Each line here is a decision; a change of one is a change of the design.
 
 /// Which room may use which. A room that is not here does not exist, and a row without a folder is an error too.
-/// Every room may use itself. `tune/writers` are the files of [`WRITERS`].
+/// Every room may use itself. `tune/host` are the files of [`TUNE_HOST`].
 pub(crate) const EDGES: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("catalog", &["units"]),
@@ -13,7 +13,7 @@ pub(crate) const EDGES: &[(&str, &[&str])] = &[
     ("collect", &["units", "catalog", "wire", "snapshot", "sys"]),
     ("diagnose", &["units", "catalog", "model", "snapshot"]),
     ("tune", &["units", "catalog", "snapshot", "model"]),
-    ("tune/writers", &["units", "catalog", "snapshot", "model", "tune", "sys"]),
+    ("tune/host", &["units", "catalog", "snapshot", "model", "tune", "sys"]),
     ("lab", &["units", "model", "wire", "sys"]),
     ("report", &["units", "catalog", "snapshot", "model", "explain", "diagnose", "tune", "lab"]),
     ("ui", &[]),
@@ -23,24 +23,16 @@ pub(crate) const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// What the edges of the program may use: everything but the kernel itself and its bytes, and not each other.
-const EDGE_OF_THE_PROGRAM: &[&str] = &[
-    "units",
-    "catalog",
-    "model",
-    "snapshot",
-    "collect",
-    "explain",
-    "diagnose",
-    "tune",
-    "tune/writers",
-    "lab",
-    "report",
-];
+const EDGE_OF_THE_PROGRAM: &[&str] =
+    &["units", "catalog", "model", "snapshot", "collect", "explain", "diagnose", "tune", "tune/host", "lab", "report"];
 
-/// The files of `tune` that change the host.
-pub(crate) const WRITERS: &[&str] = &["apply", "journal", "rollback", "store", "persist"];
+/// The files of `tune` that touch the host: they write settings, keep the journal, and read the administrator's
+/// profiles. The others are pure.
+pub(crate) const TUNE_HOST: &[&str] =
+    &["apply", "journal", "rollback", "store", "state_dir", "target", "profile_dir", "persist"];
 
-/// Single paths that may cross a border which [`EDGES`] keeps shut: (file, path).
+/// Single paths that may cross a border which [`EDGES`] keeps shut: (file, path). One that its file does not use any
+/// more fails the test.
 pub(crate) const ENTRIES: &[(&str, &str)] = &[
     // Without a command on a terminal, the command line hands over to the terminal interface.
     ("src/ui/cli/run.rs", "crate::ui::tui::main"),
@@ -48,6 +40,11 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     ("src/ui/cli/commands/serve.rs", "crate::ui::export::write_textfile"),
     // The program's one way in.
     ("src/main.rs", "crate::ui::cli::main"),
+    // Leaving and stopping the screen takes signals, and those are system calls.
+    ("src/ui/tui/watch.rs", "crate::sys::HeldSignals"),
+    ("src/ui/tui/watch.rs", "crate::sys::TerminalSignal"),
+    ("src/ui/tui/watch.rs", "crate::sys::stop_process_group"),
+    ("src/ui/tui/watch.rs", "crate::sys::wait_for_hangup"),
 ];
 
 /// Rooms without I/O, clock or environment.
@@ -76,7 +73,8 @@ pub(crate) const IMPURE: &[&str] = &[
 /// Crates that make system calls, and the rooms that may use them.
 pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("libc", &["sys"]),
-    ("rustix", &["sys"]),
+    // The journal is opened below a directory handle and locked, which the standard library cannot.
+    ("rustix", &["sys", "tune/host"]),
     ("netlink_sys", &["sys"]),
     ("procfs", &["sys", "collect", "wire"]),
     ("crossterm", &["ui/cli", "ui/tui"]),
@@ -84,6 +82,10 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["ui/cli"]),
     ("anyhow", &["ui/cli", "ui/tui", "ui/export"]),
 ];
+
+/// Files that still use one of [`DOORS`] from another room. This list only shrinks: an entry that is no longer needed
+/// fails the test.
+pub(crate) const DOORS_LEFT_OPEN: &[(&str, &str)] = &[("src/lab/play.rs", "rustix")];
 
 /// Lines that a file may have, its tests not counted.
 pub(crate) const FILE_LINES: usize = 500;

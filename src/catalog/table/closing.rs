@@ -1,6 +1,6 @@
 //! Keepalive, closing, FIN_WAIT_2, TIME_WAIT, orphans, resets.
 
-use super::{INT_MAX, INT_MIN, always, constant, ehash, from, number, since};
+use super::{INT_MAX, always, constant, ehash, from, number, since};
 use crate::catalog::{Bound, Default, Parameter, Scope, TakesEffect};
 
 /// The rows.
@@ -11,12 +11,12 @@ pub(super) const ROWS: &[Parameter] = &[
         .affects("when an unanswered socket dies that no process holds any more; 0 means 8: 102 s")
         .note("1..7 are shorter than 0"),
     Parameter::number("net.ipv4.tcp_keepalive_time", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("7200")])
         .affects("idle time before the first probe (SO_KEEPALIVE only)")
         .note("accepts 0 and negatives; TCP_KEEPIDLE overrides; up to 131 s late at HZ=250, 874 s at HZ=300"),
     Parameter::number("net.ipv4.tcp_keepalive_intvl", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("75")])
         .affects("interval between probes")
         .note("accepts 0 and negatives; TCP_KEEPINTVL"),
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .affects("unanswered probes before RST/ETIMEDOUT")
         .note("TCP_KEEPCNT; replaced by TCP_USER_TIMEOUT when set"),
     Parameter::number("net.ipv4.tcp_fin_timeout", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("60")])
         .takes_effect(TakesEffect::NextFinWait2)
         .affects("orphan FIN_WAIT2 life: F for F<=60 but 2*(F-60) for F>60")

@@ -1,66 +1,66 @@
 //! Connection tracking.
 
-use super::{INT_MAX, INT_MIN, always, constant, described, from, number};
+use super::{INT_MAX, always, constant, described, from, number};
 use crate::catalog::{Bound, Default, Parameter, Scope, TakesEffect};
 
 /// The rows.
 pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_syn_sent", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("120")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: SYN seen")
         .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_syn_recv", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("60")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: SYN-ACK seen")
         .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_established", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("432000")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: idle established")
         .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_fin_wait", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("120")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: FIN seen")
         .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_close_wait", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("60")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: peer FIN acked")
         .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_last_ack", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("30")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: second FIN seen")
         .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_time_wait", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("120")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: both FINs acked")
         .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_close", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("10")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: RST seen")
         .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_max_retrans", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("300")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: after tcp_max_retrans unacknowledged retransmissions")
         .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_unacknowledged", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("300")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: established but last data unacknowledged")
@@ -96,18 +96,18 @@ pub(super) const ROWS: &[Parameter] = &[
         .shared(Scope::HostReadOnlyInChild)
         .affects("hash size"),
     Parameter::number("net.netfilter.nf_conntrack_udp_timeout", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("30")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("UDP entry life"),
     Parameter::number("net.netfilter.nf_conntrack_udp_timeout_stream", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("180"), from(5, 0, Default::Constant("120"))])
         .takes_effect(TakesEffect::NextPacket)
         .affects("UDP stream entry life")
         .note("180 before 5.0"),
     Parameter::number("net.netfilter.nf_conntrack_generic_timeout", "s")
-        .ranges(&[always(INT_MIN, Bound::IntMaxPerHz)])
+        .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("600")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("other protocols"),

@@ -16,4 +16,4 @@ mod rows;
 mod udp_icmp;
 
 pub use rows::parameters;
-pub(in crate::catalog) use rows::{INT_MAX, INT_MIN, always, constant, described, ehash, from, number, since};
+pub(in crate::catalog) use rows::{INT_MAX, always, constant, described, ehash, from, number, since};

@@ -25,8 +25,6 @@ pub fn parameters() -> impl Iterator<Item = &'static Parameter> {
 
 /// The largest `int`.
 pub(in crate::catalog) const INT_MAX: Bound = Bound::Number(2_147_483_647);
-/// The smallest `int`.
-pub(in crate::catalog) const INT_MIN: Bound = Bound::Number(-2_147_483_648);
 
 /// A bound that is a number.
 pub(in crate::catalog) const fn number(number: i64) -> Bound {

@@ -4,9 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::CliError;
-use crate::collect::{self, SocketReading, Source};
+use super::reading::{Depth, read_snapshot};
 use crate::explain::{Ask, Overrides};
-use crate::model::Settings;
 use crate::units::SysctlValues;
 
 /// Where to read from, and how and where to print.
@@ -36,14 +35,7 @@ impl Context<'_> {
 
     /// The premises of a question: this host's settings (or the kernel's defaults) with the what-ifs over them.
     pub(super) fn ask(&self, overrides: &Overrides, defaults: bool) -> Result<Ask, CliError> {
-        let source = Source {
-            proc_root: self.proc_root.clone(),
-            netns: self.netns.clone(),
-            keys: Settings::keys().filter_map(|key| key.parse().ok()).collect(),
-            sockets: SocketReading::Skip,
-            processes: false,
-        };
-        let host = collect::live(&source).map_err(|error| CliError::Usage(error.to_string()))?;
+        let host = read_snapshot(self, Depth::Settings, [])?;
         let values = if defaults { SysctlValues::new() } else { host.sysctls.values() };
         let hz = host.kernel.hz.map(|reading| reading.hz);
         Ask::new(host.kernel.version, hz, host.memory_kib, &values, overrides)

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::collect::{CollectError, Whose};
+
 /// How a command that worked ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -39,6 +41,17 @@ pub enum CliError {
     /// Writing the output failed; a closed pipe counts as success.
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
+}
+
+/// A namespace or proc root that is not there is a mistake of the caller, one that is closed needs another caller.
+impl From<CollectError> for CliError {
+    fn from(error: CollectError) -> Self {
+        match error.whose() {
+            Whose::Request => Self::Usage(error.to_string()),
+            Whose::Permission => Self::NotPermitted(error.to_string()),
+            Whose::Kernel => Self::failure(error),
+        }
+    }
 }
 
 impl CliError {

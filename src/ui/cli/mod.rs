@@ -6,6 +6,8 @@
 //! 2 usage, 3 failure, 4 not permitted.
 
 pub mod args;
+mod change;
+mod choose;
 mod commands;
 mod context;
 mod exit;

@@ -2,8 +2,8 @@
 
 use super::CliError;
 use super::context::Context;
-use crate::catalog;
-use crate::collect::{self, SocketReading, Source, Whose};
+use crate::collect::{self, SocketReading, Source};
+use crate::diagnose;
 use crate::model::Settings;
 use crate::snapshot::Snapshot;
 use crate::units::SysctlKey;
@@ -19,27 +19,23 @@ pub(super) enum Depth {
     Processes,
 }
 
-/// Reads a snapshot of the namespace that was asked for.
-pub(super) fn read_snapshot(context: &Context<'_>, depth: Depth) -> Result<Snapshot, CliError> {
+/// Reads a snapshot of the namespace that was asked for, with the sysctls that the model and the rules take and
+/// these besides.
+pub(super) fn read_snapshot(
+    context: &Context<'_>,
+    depth: Depth,
+    besides: impl IntoIterator<Item = SysctlKey>,
+) -> Result<Snapshot, CliError> {
+    let named = Settings::keys().chain(diagnose::keys());
+    let mut keys: Vec<SysctlKey> = named.filter_map(|key| key.parse().ok()).chain(besides).collect();
+    keys.sort_unstable();
+    keys.dedup();
     let source = Source {
         proc_root: context.proc_root.clone(),
         netns: context.netns.clone(),
-        keys: keys(),
+        keys,
         sockets: if depth == Depth::Settings { SocketReading::Skip } else { SocketReading::Best },
         processes: depth == Depth::Processes,
     };
-    collect::live(&source).map_err(|error| match error.whose() {
-        Whose::Request => CliError::Usage(error.to_string()),
-        Whose::Permission => CliError::NotPermitted(error.to_string()),
-        Whose::Kernel => CliError::failure(error),
-    })
-}
-
-/// Every key of the catalogue, and those of the model if one were not in it.
-fn keys() -> Vec<SysctlKey> {
-    let catalogued = catalog::parameters().map(|parameter| parameter.key);
-    let mut keys: Vec<SysctlKey> = catalogued.chain(Settings::keys()).filter_map(|key| key.parse().ok()).collect();
-    keys.sort();
-    keys.dedup();
-    keys
+    Ok(collect::live(&source)?)
 }

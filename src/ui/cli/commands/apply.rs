@@ -1,10 +1,11 @@
 //! `tcpctl apply`.
 
-use super::{change, choose, plan};
+use super::plan;
 use crate::tune::plan_profile;
 use crate::ui::cli::args::{ApplyArgs, PlanArgs};
 use crate::ui::cli::context::Context;
-use crate::ui::cli::{CliError, Exit};
+use crate::ui::cli::reading::{Depth, read_snapshot};
+use crate::ui::cli::{CliError, Exit, change, choose};
 
 /// Runs `tcpctl apply`.
 pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -12,6 +13,6 @@ pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Re
         return plan::run(&PlanArgs { choice: args.choice.clone() }, context);
     }
     let (profile, _) = choose::profile(&args.choice)?;
-    let snapshot = choose::snapshot(profile.rules.keys().cloned(), context)?;
+    let snapshot = read_snapshot(context, Depth::Sockets, profile.rules.keys().cloned())?;
     change::carry_out(&plan_profile(&profile, &snapshot), args.yes, context)
 }

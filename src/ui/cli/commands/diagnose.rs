@@ -12,10 +12,10 @@ use crate::ui::cli::{CliError, Exit};
 /// Reads twice, a window apart, and judges what moved.
 pub(in crate::ui::cli) fn run(args: &DiagnoseArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let rules = select_rules(&args.rules).map_err(|error| CliError::Usage(error.to_string()))?;
-    let before = read_snapshot(context, Depth::Sockets)?;
+    let before = read_snapshot(context, Depth::Sockets, [])?;
     std::thread::sleep(Duration::from_millis(args.window));
     // Owners are wanted in the sentences, which speak of the newer reading.
-    let now = read_snapshot(context, Depth::Processes)?;
+    let now = read_snapshot(context, Depth::Processes, [])?;
     let findings = diagnose_with(&rules, &now, Some(&before));
     if context.json {
         context.print_json(&FindingsView::new(&findings))?;

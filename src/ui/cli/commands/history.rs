@@ -1,11 +1,11 @@
 //! `tcpctl history`.
 
-use super::{change, rollback};
+use super::rollback;
 use crate::report::{EntryView, HistoryView, render_entry, render_history};
 use crate::tune::RollbackError;
 use crate::ui::cli::args::HistoryArgs;
 use crate::ui::cli::context::Context;
-use crate::ui::cli::{CliError, Exit};
+use crate::ui::cli::{CliError, Exit, change};
 
 /// Runs `tcpctl history`.
 pub(in crate::ui::cli) fn run(args: &HistoryArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -17,16 +17,14 @@ pub(in crate::ui::cli) fn run(args: &HistoryArgs, context: &mut Context<'_>) -> 
             let entry = entry.ok_or_else(|| CliError::Usage(RollbackError::NoSuchEntry { id }.to_string()))?;
             if context.json {
                 let view = EntryView::new(entry, &history);
-                serde_json::to_writer_pretty(&mut context.out, &view).map_err(std::io::Error::from)?;
-                writeln!(context.out)?;
+                context.print_json(&view)?;
             } else {
                 write!(context.out, "{}", render_entry(entry, &history, context.width, context.ascii))?;
             }
         }
         None if context.json => {
             let view = HistoryView::from(&history);
-            serde_json::to_writer_pretty(&mut context.out, &view).map_err(std::io::Error::from)?;
-            writeln!(context.out)?;
+            context.print_json(&view)?;
         }
         None => write!(context.out, "{}", render_history(&history, context.width))?,
     }

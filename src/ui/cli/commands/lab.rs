@@ -6,7 +6,6 @@ use crate::explain::{Overrides, find_topic, topics};
 use crate::lab::{LabError, compare, play};
 use crate::model::{Timeline, forecast};
 use crate::report::{ComparisonView, render_comparison, render_topics};
-use crate::sys::NamespaceError;
 use crate::ui::cli::args::LabArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
@@ -55,10 +54,5 @@ fn longest(predicted: &Timeline) -> Duration {
 }
 
 fn error_of(error: LabError) -> CliError {
-    let denied = match &error {
-        LabError::Namespace(NamespaceError::Denied { .. }) => true,
-        LabError::Setup { error, .. } => error.kind() == std::io::ErrorKind::PermissionDenied,
-        _ => false,
-    };
-    if denied { CliError::NotPermitted(error.to_string()) } else { CliError::failure(error) }
+    if error.is_denied() { CliError::NotPermitted(error.to_string()) } else { CliError::failure(error) }
 }

@@ -5,8 +5,6 @@
 //! Mirrors: the verbs of `design` in `ARCHITECTURE.md`.
 
 pub(super) mod apply;
-mod change;
-mod choose;
 pub(super) mod completions;
 pub(super) mod diagnose;
 pub(super) mod explain;

@@ -1,11 +1,10 @@
 //! `tcpctl profiles`.
 
-use super::choose;
 use crate::report::{ProfileRow, ProfileView, ProfilesView, render_profile, render_profiles};
 use crate::tune::{ProfileFiles, read_profiles};
 use crate::ui::cli::args::{ProfileChoice, ProfilesArgs};
 use crate::ui::cli::context::Context;
-use crate::ui::cli::{CliError, Exit};
+use crate::ui::cli::{CliError, Exit, choose};
 
 /// Runs `tcpctl profiles`.
 pub(in crate::ui::cli) fn run(args: &ProfilesArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -15,8 +14,7 @@ pub(in crate::ui::cli) fn run(args: &ProfilesArgs, context: &mut Context<'_>) ->
             let (profile, file) = choose::profile(&choice)?;
             if context.json {
                 let view = ProfileView::new(&profile, file.as_deref());
-                serde_json::to_writer_pretty(&mut context.out, &view).map_err(std::io::Error::from)?;
-                writeln!(context.out)?;
+                context.print_json(&view)?;
             } else {
                 write!(context.out, "{}", render_profile(&profile, file.as_deref(), context.width))?;
             }
@@ -26,8 +24,7 @@ pub(in crate::ui::cli) fn run(args: &ProfilesArgs, context: &mut Context<'_>) ->
             let rows = rows(&files);
             if context.json {
                 let view = ProfilesView::from(rows.as_slice());
-                serde_json::to_writer_pretty(&mut context.out, &view).map_err(std::io::Error::from)?;
-                writeln!(context.out)?;
+                context.print_json(&view)?;
             } else {
                 write!(context.out, "{}", render_profiles(&rows, context.width))?;
             }

@@ -1,10 +1,10 @@
 //! `tcpctl rollback`.
 
-use super::{change, choose};
 use crate::tune::{RollbackError, choose_entry, plan_rollback};
 use crate::ui::cli::args::RollbackArgs;
 use crate::ui::cli::context::Context;
-use crate::ui::cli::{CliError, Exit};
+use crate::ui::cli::reading::{Depth, read_snapshot};
+use crate::ui::cli::{CliError, Exit, change};
 
 /// Runs `tcpctl rollback`.
 pub(in crate::ui::cli) fn run(args: &RollbackArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -17,13 +17,13 @@ pub(in crate::ui::cli) fn run(args: &RollbackArgs, context: &mut Context<'_>) ->
         Err(error @ (RollbackError::NoSuchEntry { .. } | RollbackError::IsRollback { .. })) => {
             return Err(CliError::Usage(error.to_string()));
         }
-        Err(error @ RollbackError::Nothing) if !context.json => {
-            writeln!(context.out, "{error}")?;
+        Err(error @ RollbackError::Nothing) => {
+            change::print_nothing(&error.to_string(), context)?;
             return Ok(Exit::Ok);
         }
         Err(error) => return Err(CliError::failure(error)),
     };
-    let snapshot = choose::snapshot(entry.keys.iter().map(|key| key.key.clone()), context)?;
+    let snapshot = read_snapshot(context, Depth::Sockets, entry.keys.iter().map(|key| key.key.clone()))?;
     change::carry_out(&plan_rollback(entry, &snapshot, args.force), args.yes, context)
 }
 

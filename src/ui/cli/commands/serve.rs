@@ -11,7 +11,7 @@ use crate::ui::export::write_textfile;
 
 /// Reads once and writes the metrics to the file, or to standard output for `-`.
 pub(in crate::ui::cli) fn run(args: &ServeArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let text = render_openmetrics(&read_snapshot(context, Depth::Processes)?);
+    let text = render_openmetrics(&read_snapshot(context, Depth::Processes, [])?);
     if args.textfile == "-" {
         write!(context.out, "{text}")?;
     } else {

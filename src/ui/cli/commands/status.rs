@@ -3,27 +3,33 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::diagnose::{self, diagnose};
+use crate::diagnose::{diagnose, headlines};
 use crate::report::{StatusView, render_status};
 use crate::snapshot::Snapshot;
 use crate::ui::cli::args::StatusArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
+use crate::units::SysctlKey;
 
 /// Runs `tcpctl status`.
 pub(in crate::ui::cli) fn run(args: &StatusArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let Some(interval_ms) = args.watch else {
-        let snapshot = read_snapshot(context, Depth::Processes)?;
-        print(&StatusView::new(&snapshot, None, &headlines(&snapshot, None)), context, false)?;
+        let snapshot = read_snapshot(context, Depth::Processes, keys())?;
+        print(&view(&snapshot, None), context, false)?;
         return Ok(Exit::Ok);
     };
     watch(Duration::from_millis(interval_ms), args.count, context)
 }
 
-/// What is wrong, one sentence each, the worst first.
-fn headlines(now: &Snapshot, before: Option<&Snapshot>) -> Vec<String> {
-    diagnose::headlines(&diagnose(now, before)).into_iter().map(|headline| headline.sentence).collect()
+/// The sysctls that the screen shows.
+fn keys() -> impl Iterator<Item = SysctlKey> {
+    StatusView::keys().filter_map(|key| key.parse().ok())
+}
+
+/// The status with what the rules say of it.
+fn view(now: &Snapshot, earlier: Option<&Snapshot>) -> StatusView {
+    StatusView::new(now, earlier, &headlines(&diagnose(now, earlier)))
 }
 
 /// Prints again and again, each time with the rates since the reading before.
@@ -34,8 +40,8 @@ fn watch(interval: Duration, count: Option<u64>, context: &mut Context<'_>) -> R
     let mut due = Instant::now();
     let mut printed = 0;
     loop {
-        let snapshot = read_snapshot(context, Depth::Processes)?;
-        print(&StatusView::new(&snapshot, earlier.as_ref(), &headlines(&snapshot, earlier.as_ref())), context, true)?;
+        let snapshot = read_snapshot(context, Depth::Processes, keys())?;
+        print(&view(&snapshot, earlier.as_ref()), context, true)?;
         context.out.flush()?;
         earlier = Some(snapshot);
         printed += 1;

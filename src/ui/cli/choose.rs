@@ -1,15 +1,10 @@
-//! From what was typed to a profile and to a snapshot of what it concerns.
+//! From what was typed to a profile.
 
 use std::path::Path;
 
-use crate::collect::{self, SocketReading, Source, Whose};
-use crate::model::Settings;
-use crate::snapshot::Snapshot;
 use crate::tune::{Profile, ProfileFiles, read_profiles};
 use crate::ui::cli::CliError;
 use crate::ui::cli::args::ProfileChoice;
-use crate::ui::cli::context::Context;
-use crate::units::SysctlKey;
 
 /// The profile of the arguments, by name or by file, and the file it stands in.
 pub(super) fn profile(choice: &ProfileChoice) -> Result<(Profile, Option<String>), CliError> {
@@ -38,23 +33,4 @@ pub(super) fn by_name(files: &ProfileFiles, name: &str) -> Result<(Profile, Opti
             Err(CliError::Usage(format!("there is no profile `{name}`; {hint}")))
         }
     }
-}
-
-/// Reads these keys, those of the model, and the listeners.
-pub(super) fn snapshot(keys: impl Iterator<Item = SysctlKey>, context: &Context<'_>) -> Result<Snapshot, CliError> {
-    let mut keys: Vec<SysctlKey> = keys.chain(Settings::keys().filter_map(|key| key.parse().ok())).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let source = Source {
-        proc_root: context.proc_root.clone(),
-        netns: context.netns.clone(),
-        keys,
-        sockets: SocketReading::Best,
-        processes: false,
-    };
-    collect::live(&source).map_err(|error| match error.whose() {
-        Whose::Request => CliError::Usage(error.to_string()),
-        Whose::Permission => CliError::NotPermitted(error.to_string()),
-        Whose::Kernel => CliError::failure(error),
-    })
 }

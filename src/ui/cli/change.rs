@@ -5,7 +5,6 @@ use std::io::{BufRead, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::report::{PlanView, ReceiptView, render_plan, render_receipt};
-use crate::sys::NamespaceError;
 use crate::tune::{ApplyError, JournalError, Outcome, Plan, PlanKind, Receipt, Target};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
@@ -13,17 +12,27 @@ use crate::ui::cli::{CliError, Exit};
 /// What `apply --json` and `rollback --json` print.
 #[derive(Serialize)]
 struct ChangeView<'a> {
-    plan: PlanView<'a>,
+    plan: Option<PlanView<'a>>,
     receipt: Option<ReceiptView<'a>>,
 }
 
 /// The target that the options speak of.
-pub(super) fn target(context: &Context<'_>) -> Target {
+pub(in crate::ui::cli) fn target(context: &Context<'_>) -> Target {
     Target::new(&context.proc_root, context.netns.as_deref(), &context.state_dir)
 }
 
+/// Says that there is not even a plan.
+pub(in crate::ui::cli) fn print_nothing(why: &str, context: &mut Context<'_>) -> Result<(), CliError> {
+    if context.json {
+        context.print_json(&ChangeView { plan: None, receipt: None })?;
+    } else {
+        writeln!(context.out, "{why}")?;
+    }
+    Ok(())
+}
+
 /// Shows the plan, asks unless `yes`, and carries it out.
-pub(super) fn carry_out(plan: &Plan, yes: bool, context: &mut Context<'_>) -> Result<Exit, CliError> {
+pub(in crate::ui::cli) fn carry_out(plan: &Plan, yes: bool, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let target = target(context);
     if !context.json {
         write!(context.out, "{}", render_plan(plan, context.width, context.ascii))?;
@@ -42,9 +51,8 @@ pub(super) fn carry_out(plan: &Plan, yes: bool, context: &mut Context<'_>) -> Re
     }
     let receipt = target.apply(plan).map_err(refusal)?;
     if context.json {
-        let view = ChangeView { plan: plan.into(), receipt: Some((&receipt).into()) };
-        serde_json::to_writer_pretty(&mut context.out, &view).map_err(std::io::Error::from)?;
-        writeln!(context.out)?;
+        let view = ChangeView { plan: Some(plan.into()), receipt: Some((&receipt).into()) };
+        context.print_json(&view)?;
     } else if !plan.is_empty() {
         write!(context.out, "\n{}", render_receipt(&receipt, context.width, context.ascii))?;
     }
@@ -92,7 +100,7 @@ fn ask(plan: &Plan, context: &Context<'_>) -> Result<bool, CliError> {
 }
 
 /// Why nothing was written, with the exit code that fits.
-pub(super) fn refusal(error: ApplyError) -> CliError {
+pub(in crate::ui::cli) fn refusal(error: ApplyError) -> CliError {
     match &error {
         ApplyError::Sysctl { .. } if error.is_denied() => CliError::NotPermitted(format!(
             "{error}\nchanging network sysctls takes root, or CAP_NET_ADMIN in the user namespace that owns this \
@@ -100,16 +108,14 @@ pub(super) fn refusal(error: ApplyError) -> CliError {
              securityContext); run it with sudo"
         )),
         ApplyError::Journal(journal) => journal_refusal(journal),
-        ApplyError::Namespace(NamespaceError::Unknown { .. } | NamespaceError::NotANamespace { .. }) => {
-            CliError::Usage(error.to_string())
-        }
+        _ if error.is_request() => CliError::Usage(error.to_string()),
         _ if error.is_denied() => CliError::NotPermitted(error.to_string()),
         _ => CliError::failure(error),
     }
 }
 
 /// Why the journal cannot be used, with the exit code that fits.
-pub(super) fn journal_refusal(error: &JournalError) -> CliError {
+pub(in crate::ui::cli) fn journal_refusal(error: &JournalError) -> CliError {
     if error.is_denied() {
         CliError::NotPermitted(format!(
             "{error}; nothing was written; the journal belongs to root: run it with sudo, or choose another \

@@ -1,0 +1,448 @@
+//! Sockets of every kind in known numbers, and what is read of them.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with};
+use serde_json::Value;
+use tcpctl::collect::{self, SocketReading};
+use tcpctl::snapshot::{Drops, GapKind, Snapshot, SocketSource, Sockets};
+use tcpctl::sys::set_tcp_defer_accept;
+use tcpctl::units::TcpState;
+
+use crate::case::{Case, Ran};
+use crate::place::{Listening, Place, until};
+
+/// The cases of this file.
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("every state is counted exactly, by the library and by the command", every_state),
+        Case::new("the tables of proc give the same counts as sock_diag", fallback),
+        Case::new("an empty namespace has a zero in every state", empty),
+        Case::new("a snapshot is the same after being written and read", stored),
+        Case::new("a port that is bound without a connection is CLOSE and nothing else", bound),
+        Case::new("a full accept queue holds one more than its backlog", accept_queue),
+        Case::new("connections refused by a listener are its own drops", drops),
+        Case::new("half-open requests are counted at the listener that took them", half_open),
+        Case::new("a SYN queue holds what the listeners screen says it does", syn_queue),
+        Case::new("ports in use are counted per destination, minisocks apart", port_use),
+        Case::new("the process of a listener is named", process),
+        Case::new("a namespace is read from outside by the number of a process in it", from_outside),
+        Case::new("watching gives rates over the window", watching),
+        Case::for_root("an ordinary user reads the same counts and is told what is missing", unprivileged),
+    ]
+}
+
+/// Sockets that are kept open, and how many of each state they make.
+#[derive(Default)]
+struct Fill {
+    streams: Vec<TcpStream>,
+    listeners: Vec<TcpListener>,
+    expected: BTreeMap<TcpState, u64>,
+}
+
+impl Fill {
+    fn expect(&mut self, state: TcpState, more: u64) {
+        *self.expected.entry(state).or_default() += more;
+    }
+
+    fn listener(&mut self, place: &Place, address: &str, how: Listening) -> SocketAddr {
+        let listener = place.listen(address, how);
+        let bound = listener.local_addr().unwrap();
+        self.listeners.push(listener);
+        self.expect(TcpState::Listen, 1);
+        bound
+    }
+
+    /// Both ends of a connection through the last listener.
+    fn pair(&mut self, to: SocketAddr) -> (TcpStream, TcpStream) {
+        let client = TcpStream::connect(to).unwrap();
+        let (server, _) = self.listeners.last().unwrap().accept().unwrap();
+        (client, server)
+    }
+
+    fn established(&mut self, to: SocketAddr, count: u64) {
+        for _ in 0..count {
+            let (client, server) = self.pair(to);
+            self.streams.extend([client, server]);
+        }
+        self.expect(TcpState::Estab, 2 * count);
+    }
+
+    /// The client has closed its half; the server has not.
+    fn half_closed(&mut self, to: SocketAddr, count: u64) {
+        for _ in 0..count {
+            let (client, mut server) = self.pair(to);
+            client.shutdown(Shutdown::Write).unwrap();
+            read_end(&mut server);
+            self.streams.extend([client, server]);
+        }
+        self.expect(TcpState::FinWait2, count);
+        self.expect(TcpState::CloseWait, count);
+    }
+
+    /// The same with the client's descriptor gone: FIN_WAIT_2 is kept as a minisock.
+    fn orphaned(&mut self, to: SocketAddr, count: u64) {
+        for _ in 0..count {
+            let (client, mut server) = self.pair(to);
+            client.shutdown(Shutdown::Write).unwrap();
+            read_end(&mut server);
+            drop(client);
+            self.streams.push(server);
+        }
+        self.expect(TcpState::FinWait2, count);
+        self.expect(TcpState::CloseWait, count);
+    }
+
+    /// Closed by the client first and then by the server.
+    fn time_wait(&mut self, to: SocketAddr, count: u64) {
+        for _ in 0..count {
+            let (client, mut server) = self.pair(to);
+            drop(client);
+            read_end(&mut server);
+            drop(server);
+        }
+        self.expect(TcpState::TimeWait, count);
+    }
+
+    /// Requests that wait for data (`TCP_DEFER_ACCEPT`), and so stay half-open; the clients' ends are established.
+    fn half_open(&mut self, to: SocketAddr, count: u64) {
+        set_tcp_defer_accept(self.listeners.last().unwrap(), 60).unwrap();
+        self.streams.extend((0..count).map(|_| TcpStream::connect(to).unwrap()));
+        self.expect(TcpState::SynRecv, count);
+        self.expect(TcpState::Estab, count);
+    }
+
+    /// Fills an accept queue of backlog 0 with the one connection that it holds, and knocks.
+    fn knocking(&mut self, place: &Place, address: &str, count: u64) {
+        let to = self.listener(place, address, Listening::with_backlog(0));
+        self.streams.push(TcpStream::connect(to).unwrap());
+        self.expect(TcpState::Estab, 2);
+        self.streams.extend((0..count).map(|_| begin_connect(to)));
+        self.expect(TcpState::SynSent, count);
+    }
+
+    fn count(&self, state: TcpState) -> u64 {
+        self.expected.get(&state).copied().unwrap_or(0)
+    }
+
+    /// All states with their expected counts, zeros included.
+    fn all(&self) -> BTreeMap<TcpState, u64> {
+        TcpState::ALL.into_iter().map(|state| (state, self.count(state))).collect()
+    }
+}
+
+/// Waits for the peer's FIN.
+fn read_end(stream: &mut TcpStream) {
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+}
+
+/// Sends a SYN and does not wait for the answer.
+fn begin_connect(to: SocketAddr) -> TcpStream {
+    let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP)).unwrap();
+    assert_eq!(connect(&socket, &to), Err(rustix::io::Errno::INPROGRESS));
+    TcpStream::from(socket)
+}
+
+/// One of everything, in numbers that are all different, over both families.
+fn fill(place: &Place) -> Fill {
+    let mut fill = Fill::default();
+    for (address, more) in [("127.0.0.1:0", 0), ("[::1]:0", 1)] {
+        let to = fill.listener(place, address, Listening::with_backlog(128));
+        fill.established(to, 3 + more);
+        fill.half_closed(to, 5 + more);
+        fill.orphaned(to, 2 + more);
+        fill.time_wait(to, 9 + more);
+        let to = fill.listener(place, address, Listening::with_backlog(128));
+        fill.half_open(to, 11 + more);
+        fill.knocking(place, address, 4 + more);
+    }
+    // IPv4 clients at a listener that takes both families.
+    let both = fill.listener(place, "[::]:0", Listening { v6_only: false, ..Listening::with_backlog(128) });
+    let to = SocketAddr::from(([127, 0, 0, 1], both.port()));
+    fill.established(to, 2);
+    fill.time_wait(to, 3);
+    fill.half_open(to, 6);
+    fill
+}
+
+/// Reads until the counts are right; the last segments may still be on their way.
+fn read_until_right(place: &Place, expected: &BTreeMap<TcpState, u64>) -> Sockets {
+    until("the expected counts", || {
+        let sockets = place.snapshot().sockets.expect("sockets can be read");
+        if sockets.states == *expected { Ok(sockets) } else { Err(sockets.states) }
+    })
+}
+
+fn every_state(place: &Place) -> Ran {
+    let fill = fill(place);
+    let sockets = read_until_right(place, &fill.all());
+    assert_eq!(sockets.source, SocketSource::SockDiag);
+    assert_eq!(sockets.listeners.len(), 7);
+
+    let status = place.json(&["status", "--json"]);
+    let states = status["states"].as_object().expect("states");
+    let named: BTreeMap<TcpState, u64> =
+        states.iter().map(|(name, count)| (name.parse().unwrap(), count.as_u64().unwrap())).collect();
+    assert_eq!(named, fill.all());
+    assert_eq!(status["schema"], 1);
+    assert_eq!(status["netns"]["inode"], place.inode());
+    assert_eq!(status["listeners"].as_array().map(Vec::len), Some(7));
+    assert_eq!(status["gaps"], Value::Array(Vec::new()));
+    Ok(())
+}
+
+fn fallback(place: &Place) -> Ran {
+    let fill = fill(place);
+    let by_sock_diag = read_until_right(place, &fill.all());
+    let source = collect::Source { sockets: SocketReading::ProcNetTcp, ..place.source() };
+    let snapshot = collect::live(&source).expect("the own namespace can be read");
+    let by_proc = snapshot.sockets.expect("the tables can be read");
+    assert_eq!(by_proc.source, SocketSource::ProcNetTcp);
+    assert_eq!(by_proc.states, by_sock_diag.states);
+    let ends = |sockets: &Sockets| -> Vec<_> {
+        let mut ends: Vec<_> = sockets
+            .listeners
+            .iter()
+            .map(|one| (one.address, one.port, one.accept_queue, one.half_open, one.inode, one.processes.clone()))
+            .collect();
+        ends.sort();
+        ends
+    };
+    assert_eq!(ends(&by_proc), ends(&by_sock_diag));
+    assert!(by_proc.listeners.iter().all(|one| one.backlog.is_none() && one.drops == Drops::Unknown));
+    let substituted: Vec<_> = snapshot.gaps.iter().filter(|gap| gap.kind == GapKind::Substituted).collect();
+    assert_eq!(substituted.len(), 1, "{:?}", snapshot.gaps);
+    Ok(())
+}
+
+fn empty(place: &Place) -> Ran {
+    let snapshot = place.snapshot();
+    let sockets = snapshot.sockets.expect("sockets can be read");
+    assert_eq!(sockets.states, Fill::default().all());
+    assert_eq!((sockets.listeners.len(), sockets.ports.len()), (0, 0));
+    assert_eq!(snapshot.counters.tcp("CurrEstab"), Some(0));
+    assert_eq!(snapshot.netns.initial, Some(false));
+    Ok(())
+}
+
+fn stored(place: &Place) -> Ran {
+    let fill = fill(place);
+    read_until_right(place, &fill.all());
+    let snapshot = place.snapshot();
+    let text = serde_json::to_string(&snapshot).expect("a snapshot can be written");
+    let read: Snapshot = serde_json::from_str(&text).expect("a snapshot can be read");
+    assert_eq!(read, snapshot);
+    Ok(())
+}
+
+fn bound(place: &Place) -> Ran {
+    let socket =
+        socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, Some(ipproto::TCP)).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let snapshot = place.snapshot();
+    let sockets = snapshot.sockets.expect("sockets can be read");
+    let others =
+        sockets.states.iter().filter(|(state, _)| **state != TcpState::Close).map(|(_, count)| count).sum::<u64>();
+    // Reported since Linux 6.8.
+    let reported = snapshot.kernel.version.is_some_and(|version| version.at_least(6, 8));
+    assert_eq!((sockets.count(TcpState::Close), others), (u64::from(reported), 0));
+    assert_eq!(sockets.ports, []);
+    Ok(())
+}
+
+fn accept_queue(place: &Place) -> Ran {
+    place.set("net.core.somaxconn", "7");
+    let mut fill = Fill::default();
+    let asked = fill.listener(place, "127.0.0.1:0", Listening::with_backlog(4));
+    let cut = fill.listener(place, "127.0.0.1:0", Listening::with_backlog(1000));
+    fill.streams.extend((0..5).map(|_| TcpStream::connect(asked).unwrap()));
+    let listeners = until("five connections in the queue", || {
+        let listeners = place.snapshot().sockets.expect("sockets can be read").listeners;
+        let queued = listeners.iter().find(|one| one.port == asked.port()).and_then(|one| one.accept_queue);
+        if queued == Some(5) { Ok(listeners) } else { Err(queued) }
+    });
+    let backlog = |port| listeners.iter().find(|one| one.port == port).and_then(|one| one.backlog);
+    assert_eq!((backlog(asked.port()), backlog(cut.port())), (Some(4), Some(7)));
+
+    let rows = place.json(&["listeners", "--json"]);
+    let row = |port: u16| {
+        let rows = rows["listeners"].as_array().expect("listeners");
+        rows.iter().find(|row| row["port"] == port).expect("the listener").clone()
+    };
+    assert_eq!(
+        row(asked.port())["accept_queue"],
+        serde_json::json!({"now": 5, "capacity": 5, "bound_by": "application"})
+    );
+    assert_eq!(row(cut.port())["accept_queue"], serde_json::json!({"now": 0, "capacity": 8, "bound_by": "somaxconn"}));
+    Ok(())
+}
+
+fn drops(place: &Place) -> Ran {
+    let mut fill = Fill::default();
+    let to = fill.listener(place, "127.0.0.1:0", Listening::with_backlog(2));
+    let quiet = fill.listener(place, "127.0.0.1:0", Listening::with_backlog(2));
+    fill.streams.extend((0..3).map(|_| TcpStream::connect(to).unwrap()));
+    // Each SYN meets a full accept queue; closing at once keeps it from being sent again.
+    for _ in 0..6 {
+        drop(begin_connect(to));
+    }
+    let listeners = place.snapshot().sockets.expect("sockets can be read").listeners;
+    let drops = |port| listeners.iter().find(|one| one.port == port).map(|one| one.drops);
+    assert_eq!(drops(to.port()), Some(Drops::Total(6)));
+    assert_eq!(drops(quiet.port()), Some(Drops::Total(0)));
+    assert_eq!(place.snapshot().counters.tcp_ext("ListenDrops"), Some(6));
+    Ok(())
+}
+
+fn half_open(place: &Place) -> Ran {
+    let mut fill = Fill::default();
+    let mut expected = Vec::new();
+    // A wildcard and an exact address on one port, a dual-stack one, and two that share a port.
+    let shared = Listening { share: true, ..Listening::with_backlog(128) };
+    let any = fill.listener(place, "0.0.0.0:0", shared);
+    fill.half_open(SocketAddr::from(([127, 0, 0, 5], any.port())), 2);
+    let exact = fill.listener(place, &format!("127.0.0.9:{}", any.port()), shared);
+    fill.half_open(exact, 3);
+    expected.extend([(any, 2, 1), (exact, 3, 1)]);
+
+    let both = fill.listener(place, "[::]:0", Listening { v6_only: false, ..Listening::with_backlog(128) });
+    fill.half_open(SocketAddr::from(([127, 0, 0, 1], both.port())), 4);
+    fill.half_open(format!("[::1]:{}", both.port()).parse().unwrap(), 1);
+    expected.push((both, 5, 1));
+
+    let first = fill.listener(place, "127.0.0.1:0", shared);
+    set_tcp_defer_accept(fill.listeners.last().unwrap(), 60).unwrap();
+    fill.listener(place, &first.to_string(), shared);
+    fill.half_open(first, 7);
+    expected.extend([(first, 7, 2), (first, 7, 2)]);
+
+    let sockets = read_until_right(place, &fill.all());
+    let mut seen: Vec<_> = sockets
+        .listeners
+        .iter()
+        .map(|one| (SocketAddr::new(one.address, one.port), one.half_open, one.shares_port))
+        .collect();
+    seen.sort();
+    expected.sort();
+    assert_eq!(seen, expected);
+    Ok(())
+}
+
+fn syn_queue(place: &Place) -> Ran {
+    // Without cookies, a SYN that finds the queue full is dropped.
+    place.set("net.ipv4.tcp_syncookies", "0");
+    let mut fill = Fill::default();
+    for backlog in [3, 8, 40] {
+        let to = fill.listener(place, "127.0.0.1:0", Listening::with_backlog(backlog));
+        set_tcp_defer_accept(fill.listeners.last().unwrap(), 60).unwrap();
+        fill.streams.extend((0..60).map(|_| begin_connect(to)));
+    }
+    let rows = place.json(&["listeners", "--json"]);
+    for row in rows["listeners"].as_array().expect("listeners") {
+        let queue = &row["syn_queue"];
+        assert_eq!(queue["now"], queue["capacity"], "{row}");
+        assert_eq!(queue["bound_by"], "application");
+    }
+    let text = String::from_utf8(place.tcpctl(&["status"]).stdout).unwrap();
+    assert_eq!(text.matches(" full\n").count(), 3, "{text}");
+    Ok(())
+}
+
+fn port_use(place: &Place) -> Ran {
+    let mut fill = Fill::default();
+    let to = fill.listener(place, "127.0.0.1:0", Listening::with_backlog(128));
+    fill.established(to, 4);
+    fill.time_wait(to, 5);
+    fill.orphaned(to, 3);
+    let other = fill.listener(place, "[::1]:0", Listening::with_backlog(128));
+    fill.established(other, 2);
+    let ports = read_until_right(place, &fill.all()).ports;
+    let rows: Vec<_> =
+        ports.iter().map(|row| (row.destination, row.destination_port, row.used, row.time_wait)).collect();
+    assert_eq!(rows, [(to.ip(), to.port(), 12, 8), (other.ip(), other.port(), 2, 0)]);
+    Ok(())
+}
+
+fn process(place: &Place) -> Ran {
+    let mut fill = Fill::default();
+    let bound = fill.listener(place, "127.0.0.1:0", Listening::with_backlog(1));
+    let comm = std::fs::read_to_string("/proc/self/comm").unwrap();
+    let expected = serde_json::json!([{"pid": std::process::id(), "name": comm.trim_end()}]);
+    let rows = place.json(&["listeners", "--json", "--port", &bound.port().to_string()]);
+    assert_eq!(rows["listeners"][0]["processes"], expected);
+    let text = String::from_utf8(place.tcpctl(&["listeners"]).stdout).unwrap();
+    assert!(text.contains(&format!("{}({})", comm.trim_end(), std::process::id())), "{text}");
+    Ok(())
+}
+
+fn from_outside(place: &Place) -> Ran {
+    let mut fill = Fill::default();
+    fill.listener(place, "127.0.0.1:0", Listening::with_backlog(1));
+    // A process that does nothing until its input ends.
+    let mut inside = Command::new("cat").stdin(Stdio::piped()).spawn().expect("cat runs");
+    let pid = inside.id().to_string();
+    let outside = tcpctl::sys::Namespace::fresh().expect("a second namespace");
+    let (status, own) = outside
+        .run(|| {
+            let other = Place::here(&outside);
+            (other.json(&["status", "--json", "--netns", &pid]), other.json(&["status", "--json"]))
+        })
+        .expect("the second namespace can be entered");
+    drop(inside.stdin.take());
+    inside.wait().expect("cat ends");
+    assert_eq!(status["netns"]["inode"], place.inode());
+    assert_eq!((&status["states"]["LISTEN"], &own["states"]["LISTEN"]), (&Value::from(1), &Value::from(0)));
+    Ok(())
+}
+
+fn watching(place: &Place) -> Ran {
+    let output = place.tcpctl(&["status", "--json", "--watch", "50ms", "--count", "3"]);
+    assert!(output.status.success());
+    let lines: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0]["window_ms"], Value::Null);
+    for line in &lines[1..] {
+        assert!(line["window_ms"].as_u64().is_some_and(|ms| ms >= 49), "{}", line["window_ms"]);
+        let counter = line["counters"].as_array().unwrap().iter().find(|one| one["name"] == "ListenDrops").unwrap();
+        assert_eq!((&counter["rise"], &counter["milli_per_s"]), (&Value::from(0), &Value::from(0)));
+    }
+    Ok(())
+}
+
+fn unprivileged(place: &Place) -> Ran {
+    let fill = fill(place);
+    read_until_right(place, &fill.all());
+    // Where the program was built may be closed to others.
+    let directory = tempfile::tempdir().unwrap();
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(directory.path(), open.clone()).unwrap();
+    let program = directory.path().join("tcpctl");
+    std::fs::copy(env!("CARGO_BIN_EXE_tcpctl"), &program).unwrap();
+    std::fs::set_permissions(&program, open).unwrap();
+    let nobody = 65_534;
+    let output = Command::new(&program).args(["status", "--json"]).uid(nobody).gid(nobody).current_dir("/").output();
+    let output = output.expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for (state, count) in fill.all() {
+        assert_eq!(status["states"][state.name()], count, "{state}");
+    }
+    assert_eq!((&status["capabilities"]["euid"], &status["capabilities"]["effective"]), (&nobody.into(), &0.into()));
+    let gaps = status["gaps"].as_array().unwrap();
+    let denied: Vec<_> = gaps.iter().filter(|gap| gap["kind"] == "denied").collect();
+    assert!(
+        denied
+            .iter()
+            .any(|gap| gap["consequence"].as_str().is_some_and(|text| text.starts_with("owners of 7 listeners"))),
+        "{gaps:?}"
+    );
+    Ok(())
+}

@@ -1,0 +1,332 @@
+//! Changing sysctls of the running kernel and getting back.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tcpctl::catalog::{self, Bound, Default, Scope};
+use tcpctl::collect::{self, SocketReading, Source};
+use tcpctl::sys::{SysctlError, SysctlFiles};
+use tcpctl::tune::{ApplyFrom, Profiles, StateDir, SysctlStore, apply_plan, plan_profile};
+use tcpctl::units::SysctlKey;
+
+use crate::case::{Case, Ran};
+use crate::place::Place;
+
+/// The cases of this file.
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("a profile is applied, read back, verified and rolled back", apply_and_roll_back),
+        Case::new("a value that the kernel refuses undoes what was written before it", refused),
+        Case::new("a run that stopped half way is rolled back", stopped_half_way),
+        Case::new("what somebody else changed since is left alone unless forced", changed_since),
+        Case::new("an entry of another namespace is refused", other_namespace),
+        Case::new("without a terminal and without --yes nothing is written", nobody_to_ask),
+        Case::new("the plan says which listeners must listen again", listeners),
+        Case::new("every TCP sysctl of this kernel is in the catalogue with its default", catalogue),
+        Case::new("values outside the range of the catalogue are refused by the kernel too", ranges),
+        Case::for_root("an ordinary user is told what is missing and nothing is written", unprivileged),
+    ]
+}
+
+/// The keys of the profile that every namespace has, in the order of writing.
+const KEYS: [&str; 4] =
+    ["net.core.somaxconn", "net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_synack_retries", "net.ipv4.tcp_syncookies"];
+
+/// The values by `cat`, so that nothing of the program is trusted to read them.
+fn values() -> BTreeMap<&'static str, String> {
+    KEYS.into_iter().map(|key| (key, cat(key))).collect()
+}
+
+fn cat(key: &str) -> String {
+    let output = Command::new("cat").arg(format!("/proc/sys/{}", key.replace('.', "/"))).output().expect("cat runs");
+    assert!(output.status.success(), "{key}: {}", text(&output.stderr));
+    text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A namespace that meets none of the rules.
+fn spoil(place: &Place) -> BTreeMap<&'static str, String> {
+    place.set("net.core.somaxconn", "128");
+    place.set("net.ipv4.tcp_max_syn_backlog", "1024");
+    place.set("net.ipv4.tcp_synack_retries", "5");
+    place.set("net.ipv4.tcp_syncookies", "0");
+    values()
+}
+
+/// A directory for the journal that does not exist yet.
+struct State {
+    _outer: tempfile::TempDir,
+    path: String,
+}
+
+impl State {
+    fn new() -> Self {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("state").to_str().unwrap().to_owned();
+        Self { _outer: outer, path }
+    }
+
+    /// Runs the program with this state directory and no profiles but the built-in ones.
+    fn run(&self, place: &Place, arguments: &[&str]) -> Output {
+        place.tcpctl(&[&["--state-dir", &self.path], arguments].concat())
+    }
+
+    fn exit(&self, place: &Place, arguments: &[&str]) -> Option<i32> {
+        self.run(place, arguments).status.code()
+    }
+
+    fn json(&self, place: &Place, arguments: &[&str]) -> Value {
+        place.json(&[&["--state-dir", &self.path, "--json"], arguments].concat())
+    }
+}
+
+fn apply_and_roll_back(place: &Place) -> Ran {
+    let before = spoil(place);
+    let state = State::new();
+    assert_eq!(state.exit(place, &["verify", "anti-syn-flood"]), Some(1), "nothing is met yet");
+    let done = state.json(place, &["apply", "anti-syn-flood", "--yes"]);
+    assert_eq!(done["receipt"]["outcome"], "applied");
+    let written: Vec<_> = done["receipt"]["written"].as_array().unwrap().iter().map(|row| &row["key"]).collect();
+    assert_eq!(written, KEYS);
+    let skipped = done["plan"]["skipped"].as_array().unwrap();
+    assert_eq!(skipped.len(), 1);
+    assert_eq!(skipped[0]["key"], "net.core.netdev_max_backlog");
+    assert_eq!(skipped[0]["why"], "only-in-initial-namespace");
+    let effects = done["plan"]["effects"].as_array().unwrap();
+    let life = effects.iter().find(|effect| effect["id"] == "half-open-life").expect("an effect on half-open entries");
+    assert_eq!((&life["before"]["at_ms"], &life["after"]["at_ms"]), (&63_000.into(), &7_000.into()));
+
+    assert_eq!(cat("net.core.somaxconn"), "4096");
+    assert_eq!(cat("net.ipv4.tcp_max_syn_backlog"), "4096");
+    assert_eq!(cat("net.ipv4.tcp_synack_retries"), "2");
+    assert_eq!(cat("net.ipv4.tcp_syncookies"), "1");
+    assert_eq!(state.exit(place, &["verify", "anti-syn-flood"]), Some(0));
+    let again = state.json(place, &["apply", "anti-syn-flood", "--yes"]);
+    assert_eq!(again["receipt"]["outcome"], "nothing");
+
+    let undone = state.json(place, &["rollback", "--yes"]);
+    assert_eq!(undone["receipt"]["outcome"], "applied");
+    assert_eq!(values(), before);
+    let history = state.json(place, &["history"]);
+    let entries = history["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 2, "an apply with nothing to do leaves no entry");
+    assert!(entries.iter().all(|entry| entry["netns"] == place.inode() && entry["stands"] == false));
+    Ok(())
+}
+
+fn refused(place: &Place) -> Ran {
+    let before = spoil(place);
+    let range = cat("net.ipv4.ip_local_port_range");
+    let state = State::new();
+    let profile = state.path.clone() + ".toml";
+    // Within the range of the catalogue, but the kernel wants it above ip_unprivileged_port_start.
+    let text_of_it = "summary = \"x\"\n\
+        [keys.\"net.core.somaxconn\"]\nset = 512\nreason = \"r\"\nsource = \"s\"\n\
+        [keys.\"net.ipv4.ip_local_port_range\"]\nset = \"500 60999\"\nreason = \"r\"\nsource = \"s\"\n";
+    std::fs::write(&profile, text_of_it).unwrap();
+    let output = state.run(place, &["apply", "--yes", &profile]);
+    assert_eq!(output.status.code(), Some(3));
+    let message = text(&output.stderr);
+    assert!(message.contains("Invalid argument") && message.contains("everything was put back"), "{message}");
+    assert!(text(&output.stdout).contains("put back  net.core.somaxconn = 128"), "{}", text(&output.stdout));
+    assert_eq!(values(), before);
+    assert_eq!(cat("net.ipv4.ip_local_port_range"), range);
+    Ok(())
+}
+
+/// The kernel's sysctls until a number of writes, then the end of the program.
+struct Dying {
+    files: SysctlFiles,
+    writes_left: Cell<usize>,
+}
+
+impl SysctlStore for Dying {
+    fn read(&self, key: &SysctlKey) -> Result<String, SysctlError> {
+        self.files.read(key)
+    }
+
+    fn write(&self, key: &SysctlKey, value: &str) -> Result<(), SysctlError> {
+        if self.writes_left.get() == 0 {
+            // Unwinding without the panic hook: nothing more is done, as after SIGKILL.
+            resume_unwind(Box::new("dead"));
+        }
+        self.writes_left.set(self.writes_left.get() - 1);
+        self.files.write(key, value)
+    }
+
+    fn check_writable(&self, key: &SysctlKey) -> Result<(), SysctlError> {
+        self.files.check_writable(key)
+    }
+}
+
+fn stopped_half_way(place: &Place) -> Ran {
+    for writes in 0..=3 {
+        let before = spoil(place);
+        let state = State::new();
+        let profile = Profiles::vendor().resolve("anti-syn-flood").unwrap().unwrap();
+        let keys = profile.rules.keys().cloned().collect();
+        let source = Source { sockets: SocketReading::Skip, processes: false, ..Source::own(keys) };
+        let plan = plan_profile(&profile, &collect::live(&source).unwrap());
+        let boot_id = cat("kernel.random.boot_id");
+        let from = ApplyFrom { now_unix_ms: 0, uid: 0, boot_id, netns: place.inode() };
+        let store = Dying { files: SysctlFiles::new("/proc"), writes_left: Cell::new(writes) };
+        let state_dir = StateDir::new(&state.path);
+        assert!(catch_unwind(AssertUnwindSafe(|| apply_plan(&plan, &store, &state_dir, &from))).is_err());
+        assert_eq!(before == values(), writes == 0, "{writes} writes");
+        assert!(state.exit(place, &["rollback", "--yes"]) == Some(0));
+        assert_eq!(values(), before, "after {writes} writes");
+    }
+    Ok(())
+}
+
+fn changed_since(place: &Place) -> Ran {
+    let before = spoil(place);
+    let state = State::new();
+    assert_eq!(state.exit(place, &["apply", "anti-syn-flood", "-y"]), Some(0));
+    place.set("net.core.somaxconn", "9999");
+    let done = state.json(place, &["rollback", "1", "--yes"]);
+    assert_eq!(done["plan"]["skipped"][0]["why"], "changed-since");
+    assert_eq!(cat("net.core.somaxconn"), "9999");
+    assert_eq!(cat("net.ipv4.tcp_synack_retries"), "5");
+    state.json(place, &["rollback", "1", "--yes", "--force"]);
+    assert_eq!(values(), before);
+    Ok(())
+}
+
+fn other_namespace(place: &Place) -> Ran {
+    spoil(place);
+    let state = State::new();
+    assert_eq!(state.exit(place, &["apply", "anti-syn-flood", "-y"]), Some(0));
+    let applied = values();
+    let elsewhere = tcpctl::sys::Namespace::fresh().unwrap();
+    let output = elsewhere.run(|| state.run(place, &["rollback", "-y"])).unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let message = text(&output.stderr);
+    assert!(message.contains(&format!("entry 1 was applied in network namespace {}", place.inode())), "{message}");
+    assert_eq!(values(), applied);
+    Ok(())
+}
+
+fn nobody_to_ask(place: &Place) -> Ran {
+    let before = spoil(place);
+    let state = State::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcpctl"));
+    command.args(["--state-dir", &state.path, "apply", "anti-syn-flood"]).stdin(std::process::Stdio::null());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stdout).contains("4 of 5 keys change"), "the plan is shown all the same");
+    assert!(text(&output.stderr).contains("--yes"));
+    assert_eq!(values(), before);
+    assert!(!Path::new(&state.path).exists());
+    Ok(())
+}
+
+fn listeners(place: &Place) -> Ran {
+    spoil(place);
+    let how = crate::place::Listening::with_backlog;
+    let wide = place.listen("127.0.0.1:0", how(4096));
+    let narrow = place.listen("127.0.0.1:0", how(16));
+    let plan = place.json(&["plan", "anti-syn-flood", "--json"]);
+    let rows = plan["listeners"].as_array().unwrap();
+    let ports: Vec<_> = rows.iter().map(|row| row["port"].as_u64().unwrap()).collect();
+    assert_eq!(ports, [u64::from(wide.local_addr().unwrap().port())]);
+    assert_eq!(rows[0]["held_by_somaxconn"], true);
+    drop(narrow);
+    Ok(())
+}
+
+fn unprivileged(place: &Place) -> Ran {
+    let before = spoil(place);
+    // Where the program was built may be closed to others.
+    let directory = tempfile::tempdir().unwrap();
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(directory.path(), open).unwrap();
+    let program = directory.path().join("tcpctl");
+    std::fs::copy(env!("CARGO_BIN_EXE_tcpctl"), &program).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let state = directory.path().join("state");
+    let nobody = 65_534;
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        command.arg("--state-dir").arg(&state).args(arguments);
+        command.uid(nobody).gid(nobody).current_dir("/").output().expect("the program runs")
+    };
+    let plan = run(&["plan", "anti-syn-flood"]);
+    assert_eq!(plan.status.code(), Some(0), "{}", text(&plan.stderr));
+    let apply = run(&["apply", "anti-syn-flood", "--yes"]);
+    assert_eq!(apply.status.code(), Some(4), "{}", text(&apply.stderr));
+    let message = text(&apply.stderr);
+    assert!(message.contains("CAP_NET_ADMIN") && message.contains("nothing was written"), "{message}");
+    assert_eq!(values(), before);
+    assert!(!state.exists(), "no journal is left");
+    Ok(())
+}
+
+/// Sysctls whose value in a fresh namespace is the machine's or the administrator's and not the kernel's.
+const NOT_PLAIN: [&str; 2] = [
+    // Chosen in the kernel configuration, or copied from the namespace that made this one.
+    "net.ipv4.tcp_congestion_control",
+    // Random.
+    "net.ipv4.tcp_fastopen_key",
+];
+
+fn catalogue(_place: &Place) -> Ran {
+    let version = tcpctl::sys::kernel_release().parse().expect("a kernel version");
+    for file in std::fs::read_dir("/proc/sys/net/ipv4").unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        if !name.starts_with("tcp_") {
+            continue;
+        }
+        let key = format!("net.ipv4.{name}");
+        let row = catalog::find(&key).unwrap_or_else(|| panic!("{key} is not in the catalogue"));
+        assert!(row.exists(version), "{key} is here, and the catalogue says that {version} has none");
+        assert_eq!(row.scope(version), Scope::Namespace, "{key} is here in a fresh namespace");
+        if let Some(Default::Constant(default)) = row.default(version).filter(|_| !NOT_PLAIN.contains(&key.as_str())) {
+            assert_eq!(cat(&key), default, "the default of {key}");
+        }
+    }
+    let present = |key: &str| Path::new(&format!("/proc/sys/{}", key.replace('.', "/"))).exists();
+    for row in catalog::parameters().filter(|row| row.exists(version) && row.key.starts_with("net.ipv4.tcp_")) {
+        let here = row.scope(version) == Scope::Namespace;
+        assert_eq!(present(row.key), here, "{} in a fresh namespace", row.key);
+    }
+    Ok(())
+}
+
+fn ranges(place: &Place) -> Ran {
+    let version = tcpctl::sys::kernel_release().parse().expect("a kernel version");
+    let files = SysctlFiles::new("/proc");
+    let mut tried = 0;
+    for row in catalog::parameters().filter(|row| row.key.starts_with("net.ipv4.tcp_")) {
+        let key: SysctlKey = row.key.parse().unwrap();
+        let (Some(range), Ok(before)) = (row.range(version), files.read(&key)) else { continue };
+        let single = row.form == catalog::Form::Numbers(1);
+        if !single || files.check_writable(&key).is_err() {
+            continue;
+        }
+        let mut cases = vec![(range.min.as_number() - 1, false), (range.max.as_number() + 1, false)];
+        // A bound that depends on the tick rate is generous in the catalogue.
+        if matches!(range.min, Bound::Number(_)) {
+            cases.push((range.min.as_number(), true));
+        }
+        for (number, taken) in cases {
+            let text = number.to_string();
+            let agreed = catalog::check_value(row.key, &text, version).is_ok();
+            assert_eq!(agreed, taken, "{} = {text} by the catalogue", row.key);
+            assert_eq!(files.write(&key, &text).is_ok(), taken, "{} = {text} by the kernel", row.key);
+            tried += 1;
+        }
+        place.set(row.key, &before);
+    }
+    assert!(tried > 100, "only {tried} values were tried");
+    Ok(())
+}

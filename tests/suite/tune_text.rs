@@ -1,0 +1,141 @@
+//! What plans, receipts and the journal look like at 80 columns and in JSON.
+
+use std::collections::BTreeMap;
+
+use insta::assert_snapshot;
+use tcpctl::report::{
+    PlanView, render_entry, render_history, render_plan, render_profile, render_receipt, render_verification,
+};
+use tcpctl::snapshot::{Drops, Listener, Snapshot, SocketSource, Sockets, SysctlReading};
+use tcpctl::tune::{Profiles, plan_profile};
+
+use super::tune::{FakeKernel, Fault, apply, host, profile, rollback, rollback_plan, state_dir};
+
+const WIDTH: usize = 80;
+
+fn listener(port: u16, backlog: u32) -> Listener {
+    Listener {
+        address: [0, 0, 0, 0].into(),
+        port,
+        v6_only: None,
+        interface: 0,
+        accept_queue: Some(0),
+        backlog: Some(backlog),
+        half_open: 0,
+        shares_port: 1,
+        drops: Drops::Unknown,
+        inode: 1,
+        uid: 0,
+        cookie: 1,
+        processes: Vec::new(),
+    }
+}
+
+/// A flooded host: small queues, no cookies, one key missing and one that cannot be read.
+fn flooded(kernel: &FakeKernel) -> Snapshot {
+    let mut snapshot = kernel.snapshot();
+    snapshot.sockets = Some(Sockets {
+        source: SocketSource::SockDiag,
+        states: BTreeMap::new(),
+        listeners: vec![listener(22, 64), listener(443, 128), listener(8080, 1000)],
+        ports: Vec::new(),
+    });
+    snapshot
+}
+
+#[test]
+fn a_plan_answers_what_changes_what_it_does_what_it_costs_and_how_to_get_back() {
+    let kernel = host();
+    kernel.poke("net.ipv4.tcp_max_syn_backlog", "64");
+    let plan = plan_profile(&profile(), &flooded(&kernel));
+    assert_snapshot!(render_plan(&plan, WIDTH, false));
+}
+
+#[test]
+fn a_plan_says_what_is_left_out_and_why() {
+    let kernel = host();
+    kernel.poke("net.ipv4.tcp_synack_retries", "1");
+    let mut snapshot = kernel.snapshot();
+    snapshot.netns.initial = Some(false);
+    snapshot.netns.name = Some("blue".into());
+    let mut reading = |key: &str, reading| snapshot.sysctls.readings.insert(key.parse().unwrap(), reading);
+    reading("net.core.netdev_max_backlog", SysctlReading::Absent);
+    reading("net.ipv4.tcp_syncookies", SysctlReading::Unreadable("Permission denied".into()));
+    let plan = plan_profile(&profile(), &snapshot);
+    assert_snapshot!(render_plan(&plan, WIDTH, true));
+    assert_snapshot!(render_verification(&plan, WIDTH, false));
+}
+
+#[test]
+fn no_line_is_longer_than_the_width_and_ascii_is_ascii() {
+    let plan = plan_profile(&profile(), &flooded(&host()));
+    for width in [60, 80, 120] {
+        let text = render_plan(&plan, width, true);
+        let long: Vec<_> = text.lines().filter(|line| line.chars().count() > width).collect();
+        assert!(long.is_empty(), "{width}: {long:?}");
+    }
+    let own_words = render_plan(&tcpctl::tune::Plan { notes: Vec::new(), ..plan }, WIDTH, true);
+    assert!(own_words.is_ascii(), "{own_words}");
+}
+
+#[test]
+fn a_plan_with_nothing_to_change_says_so() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let plan = plan_profile(&Profiles::vendor().resolve("anti-syn-flood").unwrap().unwrap(), &kernel.snapshot());
+    let text = render_plan(&plan, WIDTH, false);
+    assert!(text.contains("nothing to change, 5 already so\n"), "{text}");
+    assert!(!text.contains("What it does"), "{text}");
+}
+
+#[test]
+fn receipts_say_for_each_key_what_was_read_back_or_put_back() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    assert_snapshot!("applied", render_receipt(&apply(&kernel, &state).unwrap(), WIDTH, false));
+    let (kernel, (_outer, state)) = (host().with(Fault::StoreOther(3, "77")), state_dir());
+    assert_snapshot!("undone", render_receipt(&apply(&kernel, &state).unwrap(), WIDTH, false));
+}
+
+#[test]
+fn the_journal_lists_what_stands() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    rollback(&kernel, &state);
+    apply(&kernel, &state).unwrap();
+    std::fs::write(state.path().join("000009.json"), "{}").unwrap();
+    let history = state.history().unwrap();
+    assert_snapshot!("history", render_history(&history, WIDTH));
+    assert_snapshot!("entry", render_entry(&history.entries[0], &history, WIDTH, false));
+}
+
+#[test]
+fn a_rollback_plan_says_what_somebody_else_changed() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    kernel.poke("net.core.somaxconn", "9999");
+    assert_snapshot!(render_plan(&rollback_plan(&kernel, &state, false), WIDTH, false));
+}
+
+#[test]
+fn a_profile_is_shown_with_its_reasons() {
+    let profile = profile();
+    let text = render_profile(&profile, None, WIDTH);
+    for (key, rule) in &profile.rules {
+        assert!(text.contains(&format!("{key}  {} {}", rule.operator, rule.value)), "{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+}
+
+#[test]
+fn the_json_of_a_plan_is_a_contract() {
+    let plan = plan_profile(&profile(), &flooded(&host()));
+    let json = serde_json::to_value(PlanView::from(&plan)).unwrap();
+    let change = &json["changes"][3];
+    insta::assert_json_snapshot!(serde_json::json!({
+        "keys": json.as_object().unwrap().keys().collect::<Vec<_>>(),
+        "change": change,
+        "effect": json["effects"][0],
+        "listener": json["listeners"][0],
+        "netns": json["netns"],
+    }));
+}
