@@ -7,6 +7,8 @@
 
 mod compare;
 mod error;
+mod flood;
+mod half_open;
 mod network;
 mod pins;
 mod play;
@@ -15,5 +17,6 @@ mod record;
 
 pub use compare::{Comparison, Row, Verdict, compare};
 pub use error::LabError;
+pub use flood::{FLOOD_MOST, FloodBench, FloodCounts, flood};
 pub use play::{Played, play};
 pub use prove::{Proof, longest, prove};

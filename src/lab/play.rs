@@ -7,14 +7,12 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::LabError;
+use super::half_open::count_half_open;
 use super::network::Network;
 use super::record::{Record, kind_of};
 use crate::model::{Action, Errno, Loss, Outcome, Scenario, Side, Timeline};
-use crate::sys::{DumpStep, SockDiag, Stream, listen_on, unix_ns, wait_ready};
-use crate::units::TcpState;
-use crate::wire::{
-    DumpFamily, Extensions, MessageKind, Messages, StateMask, build_syn, build_tcp_dump, decode_segment,
-};
+use crate::sys::{SockDiag, Stream, listen_on, unix_ns, wait_ready};
+use crate::wire::{build_syn, decode_segment};
 
 const PORT: u16 = 80;
 const BACKLOG: i32 = 128;
@@ -223,22 +221,8 @@ impl<'a> Bench<'a> {
 
     /// Sees whether the server has a half-open entry, and writes down when it vanishes.
     fn look_for_half_open(&mut self) -> Result<(), LabError> {
-        let request = build_tcp_dump(DumpFamily::Ipv4, StateMask::of(TcpState::SynRecv), Extensions::None, 1);
-        let mut found = 0_u64;
         let failed = |error| LabError::Wire(io::Error::other(error));
-        let step = |buffer: &[u8]| {
-            for message in Messages::new(buffer) {
-                match message.kind {
-                    MessageKind::Data(..) => found += 1,
-                    MessageKind::Done(0) => return DumpStep::Done,
-                    MessageKind::Done(number) | MessageKind::Error(number) => return DumpStep::Error(number),
-                    MessageKind::Overrun => return DumpStep::Lost,
-                    MessageKind::Noop => {}
-                }
-            }
-            DumpStep::More
-        };
-        self.diag.dump(&request, step).map_err(failed)?;
+        let found = count_half_open(&mut self.diag).map_err(failed)?;
         match (self.half_open, found) {
             (HalfOpen::NotYet | HalfOpen::Gone, 1..) => self.half_open = HalfOpen::There,
             (HalfOpen::There, 0) => {

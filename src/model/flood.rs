@@ -180,7 +180,7 @@ fn occupancy(course: &Course, last_syn_us: u64) -> Vec<(u64, u64)> {
     let end_us = course.last_gone_us.unwrap_or(last_syn_us);
     let doublings = core::iter::successors(Some(1_000_000_u64), |at_us| at_us.checked_mul(2));
     let mut moments: Vec<u64> = doublings.take_while(|at_us| *at_us < end_us).collect();
-    moments.extend([0, last_syn_us, end_us]);
+    moments.extend([last_syn_us, end_us]);
     moments.extend(course.full_at_us);
     moments.sort_unstable();
     moments.dedup();
