@@ -13,6 +13,8 @@ mod screens;
 #[cfg(test)]
 mod status;
 #[cfg(test)]
+mod terminal;
+#[cfg(test)]
 mod tune;
 #[cfg(test)]
 mod tune_text;
