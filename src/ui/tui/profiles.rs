@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::action::Context;
-use crate::tune::{JournalEntry, Plan, Receipt};
+use crate::tune::{JournalEntry, Place, Plan, Receipt};
 
 /// What the tuning thread is asked.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub enum TuneReply {
         profiles: Vec<ProfileEntry>,
         /// What was applied and rolled back; or why that is unknown.
         history: Result<Vec<JournalEntry>, String>,
+        /// This boot and network namespace; nothing when that could not be told.
+        place: Option<Place>,
     },
     /// A plan, or why there is none.
     Planned(Result<Arc<Plan>, String>),
@@ -70,6 +72,8 @@ pub(super) struct ProfilesState {
     pub(super) entries: Option<Vec<ProfileEntry>>,
     /// The journal, the newest entry first.
     pub(super) history: Option<Result<Vec<JournalEntry>, String>>,
+    /// Which boot and network namespace this is.
+    pub(super) place: Option<Place>,
     pub(super) region: Region,
     /// Name of the selected profile.
     pub(super) selected: Option<String>,
@@ -109,6 +113,12 @@ impl ProfilesState {
             Some(Ok(entries)) => entries,
             _ => &[],
         }
+    }
+
+    /// Whether the values of an entry are those of this very namespace as far as the journal knows.
+    pub(super) fn stands_here(&self, entry: &JournalEntry) -> bool {
+        let here = |place: &Place| entry.boot_id == place.boot_id && entry.netns == place.netns;
+        self.place.as_ref().is_some_and(here) && entry.stands(self.journal())
     }
 
     /// Place of the selected entry in the journal.

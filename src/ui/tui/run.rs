@@ -130,7 +130,9 @@ impl Session {
             update(&mut self.state, Event::Clock(now()));
             dirty |= self.state.take_dirty();
             if dirty && Instant::now() >= self.next_frame {
-                self.draw()?;
+                if let Err(error) = self.draw() {
+                    return self.lost_or(error);
+                }
                 dirty = false;
                 self.next_frame = Instant::now() + FRAME;
             }
@@ -148,6 +150,19 @@ impl Session {
                 next = self.arrivals.try_recv().ok();
             }
         }
+    }
+
+    /// Drawing fails as well when the terminal is gone, and then that is what is to be said.
+    fn lost_or(&mut self, error: anyhow::Error) -> anyhow::Result<Left> {
+        let until = Instant::now() + 2 * FRAME;
+        while let Ok(arrival) = self.arrivals.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            if let Arrival::TerminalLost | Arrival::End(_) = arrival
+                && let Some(left) = self.take(arrival)?
+            {
+                return Ok(left);
+            }
+        }
+        Err(error)
     }
 
     fn take(&mut self, arrival: Arrival) -> anyhow::Result<Option<Left>> {

@@ -1,6 +1,7 @@
 //! The terminal: raw and on its other screen while the interface runs, as it was afterwards, whatever happens.
 
 use std::io::{self, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,6 +10,7 @@ use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 /// Whether the terminal is ours now; asked by the panic hook, which has no other way to know.
 static ENTERED: AtomicBool = AtomicBool::new(false);
@@ -24,7 +26,9 @@ fn restore() {
 
 /// A terminal that is raw and on its other screen; dropping it gives the terminal back.
 pub(super) struct Terminal {
-    inner: ratatui::Terminal<CrosstermBackend<Stdout>>,
+    /// Never dropped by itself: the library's own end prints to standard error when the terminal is gone, and
+    /// printing to a standard error that is gone panics. `restore` shows the cursor.
+    inner: ManuallyDrop<ratatui::Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Terminal {
@@ -37,7 +41,8 @@ impl Terminal {
                 reporting(panic);
             }));
         });
-        let mut terminal = Self { inner: ratatui::Terminal::new(CrosstermBackend::new(io::stdout()))? };
+        let mut terminal =
+            Self { inner: ManuallyDrop::new(ratatui::Terminal::new(CrosstermBackend::new(io::stdout()))?) };
         terminal.enter_again()?;
         Ok(terminal)
     }
@@ -47,7 +52,7 @@ impl Terminal {
         enable_raw_mode()?;
         ENTERED.store(true, Ordering::SeqCst);
         execute!(io::stdout(), EnterAlternateScreen, Hide)?;
-        self.inner.clear()
+        self.clear()
     }
 
     /// Gives the terminal back.
@@ -62,7 +67,10 @@ impl Terminal {
 
     /// Forgets what is on the screen, so that the next frame draws all of it.
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.inner.clear()
+        // The library's own `clear` asks the terminal where its cursor is and waits for the answer, which a slow or
+        // simple terminal may never give. A resize clears without asking.
+        let (width, height) = self.size()?;
+        self.inner.resize(Rect::new(0, 0, width, height))
     }
 
     /// Columns and rows.
@@ -81,8 +89,5 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         restore();
-        if let Err(_gone) = self.inner.show_cursor() {
-            // The terminal is gone.
-        }
     }
 }

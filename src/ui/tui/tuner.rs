@@ -49,7 +49,9 @@ struct Tuner {
 impl Tuner {
     fn answer(&self, request: TuneRequest) -> TuneReply {
         match request {
-            TuneRequest::List => TuneReply::Listed { profiles: list(), history: self.history() },
+            TuneRequest::List => {
+                TuneReply::Listed { profiles: list(), history: self.history(), place: self.target.place().ok() }
+            }
             TuneRequest::PlanProfile(name) => TuneReply::Planned(self.plan(&name).map(Arc::new)),
             TuneRequest::PlanRollback => TuneReply::Planned(self.rollback().map(Arc::new)),
             TuneRequest::CarryOut(plan) => TuneReply::Done(self.target.apply(&plan).map_err(|error| error.to_string())),

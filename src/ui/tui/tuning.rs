@@ -103,7 +103,8 @@ pub(super) fn note_seen(state: &mut State) {
 pub(super) fn take_reply(state: &mut State, reply: TuneReply) -> Vec<Effect> {
     state.profiles.busy = None;
     match reply {
-        TuneReply::Listed { profiles, history } => {
+        TuneReply::Listed { profiles, history, place } => {
+            state.profiles.place = place;
             state.profiles.entries = Some(profiles);
             state.profiles.history = Some(history);
             Vec::new()

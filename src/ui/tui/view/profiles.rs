@@ -38,10 +38,9 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
     }
 }
 
-/// Whether a profile has an apply that is still in force by the journal.
+/// Whether a profile has an apply that is still in force here by the journal.
 fn stands(state: &State, name: &str) -> bool {
-    let journal = state.profiles.journal();
-    journal.iter().any(|entry| entry.profile == name && entry.stands(journal))
+    state.profiles.journal().iter().any(|entry| entry.profile == name && state.profiles.stands_here(entry))
 }
 
 fn entry_line(state: &State, entry: &ProfileEntry, width: usize, selected: bool) -> Line<'static> {
@@ -121,7 +120,7 @@ fn draw_history(state: &State, buffer: &mut Buffer, area: Rect) {
             for (at, entry) in journal.iter().enumerate().skip(from).take(height) {
                 let place = take_rows(&mut rest, 1);
                 let marked = focused && at == selected;
-                buffer.set_line(place.x, place.y, &journal_line(state, journal, entry, marked), place.width);
+                buffer.set_line(place.x, place.y, &journal_line(state, entry, marked), place.width);
                 if marked {
                     mark_selected(buffer, state.theme, place);
                 }
@@ -130,7 +129,16 @@ fn draw_history(state: &State, buffer: &mut Buffer, area: Rect) {
     }
 }
 
-fn journal_line(state: &State, journal: &[JournalEntry], entry: &JournalEntry, selected: bool) -> Line<'static> {
+/// Why an apply that was never rolled back does not stand here.
+fn elsewhere(state: &State, entry: &JournalEntry) -> &'static str {
+    match &state.profiles.place {
+        None => "whether it stands is unknown",
+        Some(place) if entry.boot_id != place.boot_id => "ended with its boot",
+        Some(_) => "in another network namespace",
+    }
+}
+
+fn journal_line(state: &State, entry: &JournalEntry, selected: bool) -> Line<'static> {
     let mark = if selected { ">" } else { " " };
     let offset = state.now.utc_offset_s;
     let when = format!("{} {}", date(entry.started_unix_ms, offset), time_of_day(entry.started_unix_ms, offset));
@@ -143,7 +151,10 @@ fn journal_line(state: &State, journal: &[JournalEntry], entry: &JournalEntry, s
         count => format!("{count} keys"),
     };
     let (sign, outcome, role) = match entry.outcome {
-        Some(JournalOutcome::Applied) if entry.stands(journal) => ("✓", "stands", Role::Plain),
+        Some(JournalOutcome::Applied) if state.profiles.stands_here(entry) => ("✓", "stands", Role::Plain),
+        Some(JournalOutcome::Applied) if entry.stands(state.profiles.journal()) => {
+            (" ", elsewhere(state, entry), Role::Dim)
+        }
         Some(JournalOutcome::Applied) if entry.action == Action::Apply => (" ", "rolled back since", Role::Plain),
         Some(JournalOutcome::Applied) => (" ", "done", Role::Plain),
         Some(JournalOutcome::Undone) => ("!", "a key failed, all put back", Role::Warning),
