@@ -104,25 +104,28 @@ fn dump(
     mut each: impl FnMut(&InetDiag<'_>),
 ) -> Result<u64, DumpError> {
     let mut unknown = 0;
-    socket.dump(request, |buffer| {
-        let mut messages = Messages::new(buffer);
-        // What is left of an earlier dump that was given up carries another number.
-        for message in messages.by_ref().filter(|message| message.sequence == sequence) {
-            match message.kind {
-                MessageKind::Data(_, payload) => match InetDiag::decode(payload) {
-                    Some(found) if found.is_ipv4().is_some() => each(&found),
-                    _ => unknown += 1,
-                },
-                MessageKind::Done(0) => return DumpStep::Done,
-                MessageKind::Done(number) | MessageKind::Error(number) => return DumpStep::Error(number),
-                MessageKind::Overrun => return DumpStep::Lost,
-                MessageKind::Noop => {}
-            }
-        }
-        unknown += u64::from(messages.is_broken());
-        DumpStep::More
-    })?;
+    socket.dump(request, |buffer| take_answers(buffer, sequence, &mut each, &mut unknown))?;
     Ok(unknown)
+}
+
+/// Hands on the sockets of one answer buffer and says whether more is to come.
+fn take_answers(buffer: &[u8], sequence: u32, each: &mut impl FnMut(&InetDiag<'_>), unknown: &mut u64) -> DumpStep {
+    let mut messages = Messages::new(buffer);
+    // What is left of an earlier dump that was given up carries another number.
+    for message in messages.by_ref().filter(|message| message.sequence == sequence) {
+        match message.kind {
+            MessageKind::Data(_, payload) => match InetDiag::decode(payload) {
+                Some(found) if found.is_ipv4().is_some() => each(&found),
+                _ => *unknown += 1,
+            },
+            MessageKind::Done(0) => return DumpStep::Done,
+            MessageKind::Done(number) | MessageKind::Error(number) => return DumpStep::Error(number),
+            MessageKind::Overrun => return DumpStep::Lost,
+            MessageKind::Noop => {}
+        }
+    }
+    *unknown += u64::from(messages.is_broken());
+    DumpStep::More
 }
 
 fn listener_of(found: &InetDiag<'_>) -> Option<Listener> {
@@ -258,6 +261,59 @@ fn ends_of_row(row: &ProcTcpRow) -> Ends {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A netlink message: type, number of its request, payload.
+    fn message(kind: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = u32::try_from(16 + payload.len()).unwrap().to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([2, 0]);
+        bytes.extend(sequence.to_ne_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(payload);
+        bytes
+    }
+
+    /// A record of this family in ESTAB.
+    fn record(family: u8) -> [u8; 72] {
+        let mut bytes = [0; 72];
+        bytes[..2].copy_from_slice(&[family, 1]);
+        bytes
+    }
+
+    fn take(buffer: &[u8]) -> (DumpStep, u64, u64) {
+        let (mut seen, mut unknown) = (0, 0);
+        let step = take_answers(buffer, 7, &mut |_| seen += 1, &mut unknown);
+        (step, seen, unknown)
+    }
+
+    #[test]
+    fn a_dump_goes_on_until_the_kernel_says_that_it_is_done() {
+        let two = [message(20, 7, &record(2)), message(20, 7, &record(10))].concat();
+        assert_eq!(take(&two), (DumpStep::More, 2, 0));
+        let last = [message(20, 7, &record(2)), message(3, 7, &[0; 4])].concat();
+        assert_eq!(take(&last), (DumpStep::Done, 1, 0));
+    }
+
+    #[test]
+    fn what_an_earlier_dump_left_behind_is_passed_over() {
+        let stale = [message(20, 6, &record(2)), message(3, 6, &[0; 4]), message(20, 7, &record(2))].concat();
+        assert_eq!(take(&stale), (DumpStep::More, 1, 0));
+    }
+
+    #[test]
+    fn refusals_and_losses_end_the_dump() {
+        assert_eq!(take(&message(2, 7, &(-2_i32).to_ne_bytes())).0, DumpStep::Error(2));
+        assert_eq!(take(&message(3, 7, &(-105_i32).to_ne_bytes())).0, DumpStep::Error(105));
+        assert_eq!(take(&message(4, 7, &[])).0, DumpStep::Lost);
+    }
+
+    #[test]
+    fn records_that_cannot_be_understood_are_counted_and_passed_over() {
+        let strange = [message(20, 7, &record(1)), message(20, 7, &[0; 40]), message(20, 7, &record(2))].concat();
+        assert_eq!(take(&strange), (DumpStep::More, 1, 2));
+        let cut = [message(20, 7, &record(2)), vec![255; 20]].concat();
+        assert_eq!(take(&cut), (DumpStep::More, 1, 1));
+    }
 
     const HEADING: &str =
         "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";

@@ -1,4 +1,8 @@
 //! Measured against predicted, event by event.
+//!
+//! The windows are the model's. What is added to their ends is the measuring error alone: ticks of the kernel's
+//! softirq, and how late this very process carried packets, which it measures itself. A run in which that was
+//! too late proves nothing and says so.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +10,8 @@ use crate::model::{End, Outcome, Segment, Side, Timeline, What, Window};
 
 /// Added to the end of a window for what the kernel stamped itself: its softirq may run a tick or two late.
 const KERNEL_ALLOWANCE_US: u64 = 10_000;
+/// A wire that was later than this once proves nothing.
+const WIRE_LATENESS_MOST_US: u64 = 50_000;
 /// Added for what this process had to notice: a call that returned, an entry that vanished.
 const NOTICED_ALLOWANCE_US: u64 = 25_000;
 
@@ -46,6 +52,8 @@ pub struct Comparison {
     pub rows: Vec<Row>,
     /// Which course it was compared with: 0 for the main one, else the number of the alternative.
     pub course: usize,
+    /// Whether the wire was punctual enough for the comparison to mean something.
+    pub conclusive: bool,
 }
 
 impl Comparison {
@@ -57,12 +65,17 @@ impl Comparison {
 }
 
 /// Compares what the kernel did with the prediction; where that is a tie, with the course that fits best.
+/// `lateness_us` is how late the wire was at worst.
 #[must_use]
-pub fn compare(predicted: &Timeline, measured: &Timeline) -> Comparison {
+pub fn compare(predicted: &Timeline, measured: &Timeline, lateness_us: u64) -> Comparison {
+    let conclusive = lateness_us <= WIRE_LATENESS_MOST_US;
     let courses = core::iter::once(predicted).chain(&predicted.alternatives);
-    let all = courses.enumerate().map(|(course, timeline)| Comparison { rows: rows(timeline, measured), course });
+    let all = courses.enumerate().map(|(course, timeline)| {
+        let rows = rows(timeline, measured, lateness_us);
+        Comparison { rows, course, conclusive }
+    });
     let wrong = |comparison: &Comparison| comparison.rows.iter().filter(|row| row.verdict != Verdict::Inside).count();
-    all.min_by_key(wrong).unwrap_or(Comparison { rows: Vec::new(), course: 0 })
+    all.min_by_key(wrong).unwrap_or(Comparison { rows: Vec::new(), course: 0, conclusive })
 }
 
 /// What is compared: segments that a side sends, calls that return, and ends that nobody's call reports.
@@ -108,14 +121,20 @@ fn by_kind(timeline: &Timeline) -> BTreeMap<(Side, Kind), Vec<Window>> {
     kinds
 }
 
-fn rows(predicted: &Timeline, measured: &Timeline) -> Vec<Row> {
+fn rows(predicted: &Timeline, measured: &Timeline, lateness_us: u64) -> Vec<Row> {
+    // An end that the wire brings something to is as late as the wire.
+    let hears =
+        |side: Side| measured.events.iter().any(|event| event.side == side && matches!(event.what, What::Arrive(_)));
+    let wire_us = [Side::Client, Side::Server].map(|side| (side, if hears(side) { lateness_us } else { 0 }));
+    let wire_us = BTreeMap::from(wire_us);
     let (predicted, mut measured) = (by_kind(predicted), by_kind(measured));
     let mut rows = Vec::new();
     for ((side, kind), windows) in predicted {
+        let allowance_us = kind.allowance_us().saturating_add(wire_us.get(&side).copied().unwrap_or(0));
         let mut seen = measured.remove(&(side, kind.clone())).unwrap_or_default().into_iter();
         for window in windows {
             let measured_us = seen.next().map(|seen| seen.at_us);
-            let verdict = measured_us.map_or(Verdict::Missing, |at_us| judge(at_us, window, kind.allowance_us()));
+            let verdict = measured_us.map_or(Verdict::Missing, |at_us| judge(at_us, window, allowance_us));
             rows.push(Row { side, what: kind.words(), predicted: Some(window), measured_us, verdict });
         }
         rows.extend(seen.map(|extra| extra_row(side, &kind, extra)));
@@ -171,13 +190,13 @@ mod tests {
     }
 
     fn verdicts(syn_retries: u32, times_us: &[u64], end_us: u64) -> Vec<Verdict> {
-        let comparison = compare(&predicted(syn_retries), &measured(times_us, end_us));
+        let comparison = compare(&predicted(syn_retries), &measured(times_us, end_us), 0);
         comparison.rows.into_iter().map(|row| row.verdict).collect()
     }
 
     #[test]
     fn a_course_inside_its_windows_agrees() {
-        let comparison = compare(&predicted(1), &measured(&[0, 1_024_000, 2_048_000], 3_073_000));
+        let comparison = compare(&predicted(1), &measured(&[0, 1_024_000, 2_048_000], 3_073_000), 0);
         assert!(comparison.agrees(), "{comparison:?}");
         assert_eq!(comparison.rows.len(), 4);
     }
@@ -196,6 +215,27 @@ mod tests {
 
     #[test]
     fn a_wrong_model_is_found_out() {
-        assert!(!compare(&predicted(2), &measured(&[0, 1_024_000, 2_048_000], 3_073_000)).agrees());
+        assert!(!compare(&predicted(2), &measured(&[0, 1_024_000, 2_048_000], 3_073_000), 0).agrees());
+    }
+    /// The client hears nothing, so that a late wire excuses nothing there; at the server it does.
+    #[test]
+    fn a_late_wire_excuses_only_what_it_brought_and_not_more_than_it_was_late() {
+        let late = compare(&predicted(1), &measured(&[0, 1_024_000, 2_100_000], 3_073_000), 40_000);
+        assert!(!late.agrees() && late.conclusive);
+        assert!(!compare(&predicted(1), &measured(&[0], 0), 60_000).conclusive);
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let half_open = forecast(&Scenario::half_open(host, &Settings { synack_retries: 0, ..Settings::default() }));
+        let event = |side, at_us, what| Event { window: Window::exactly(at_us), side, what };
+        let seen = |syn_ack_us| Timeline {
+            events: vec![
+                event(Side::Client, 0, What::Send { segment: Segment::Syn, copy: 0, lost: false }),
+                event(Side::Server, 0, What::Arrive(Segment::Syn)),
+                event(Side::Server, syn_ack_us, What::Send { segment: Segment::SynAck, copy: 0, lost: true }),
+            ],
+            ends: vec![End { window: Window::exactly(1_030_000), side: Side::Server, outcome: Outcome::Gone }],
+            alternatives: Vec::new(),
+        };
+        assert!(compare(&half_open, &seen(30_000), 25_000).agrees());
+        assert!(!compare(&half_open, &seen(40_000), 25_000).agrees());
     }
 }

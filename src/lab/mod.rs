@@ -10,8 +10,10 @@ mod error;
 mod network;
 mod pins;
 mod play;
+mod prove;
 mod record;
 
 pub use compare::{Comparison, Row, Verdict, compare};
 pub use error::LabError;
 pub use play::{Played, play};
+pub use prove::{Proof, longest, prove};

@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::LabError;
 use super::network::Network;
 use super::record::{Record, kind_of};
 use crate::model::{Action, Errno, Loss, Outcome, Scenario, Side, Timeline};
-use crate::sys::{DumpStep, SockDiag, unix_ns};
+use crate::sys::{DumpStep, SockDiag, Stream, listen_on, unix_ns, wait_ready};
 use crate::units::TcpState;
 use crate::wire::{
     DumpFamily, Extensions, MessageKind, Messages, StateMask, build_syn, build_tcp_dump, decode_segment,
@@ -64,14 +61,15 @@ struct Bench<'a> {
     scenario: &'a Scenario,
     network: &'a Network,
     /// Keeps the server listening.
-    _listener: OwnedFd,
+    _listener: TcpListener,
     /// The client's socket while connect() is under way.
-    connecting: Option<OwnedFd>,
+    connecting: Option<Stream>,
     /// Keeps what is connected.
-    connected: Option<OwnedFd>,
+    connected: Option<Stream>,
     /// Looks for the server's half-open entry; made in its namespace.
     diag: SockDiag,
     half_open: HalfOpen,
+    started: Instant,
     next_look: Instant,
     /// Packets on their way: when they are due, in order; to which side.
     on_the_way: BTreeMap<(Instant, u64), (Side, Vec<u8>)>,
@@ -93,10 +91,12 @@ impl<'a> Bench<'a> {
         let setup = |doing| move |error| LabError::Setup { doing, error };
         let server = &network.server;
         let (listener, diag) = server.namespace.run(|| -> Result<_, LabError> {
-            let listener = listen(SocketAddr::new(server.address, PORT)).map_err(setup("listen"))?;
+            let address = SocketAddr::new(server.address, PORT);
+            let listener = listen_on(address, BACKLOG).map_err(setup("listen"))?;
             let diag = SockDiag::open().map_err(|error| setup("open sock_diag")(io::Error::other(error)))?;
             Ok((listener, diag))
         })??;
+        let started = Instant::now();
         Ok(Self {
             scenario,
             network,
@@ -105,7 +105,8 @@ impl<'a> Bench<'a> {
             connected: None,
             diag,
             half_open: HalfOpen::NotYet,
-            next_look: Instant::now(),
+            started,
+            next_look: started,
             on_the_way: BTreeMap::new(),
             next_packet: 0,
             record: Record::default(),
@@ -127,14 +128,7 @@ impl<'a> Bench<'a> {
 
     fn connect(&mut self) -> Result<(), LabError> {
         let target = SocketAddr::new(self.network.server.address, PORT);
-        let socket = self.network.client.namespace.run(|| -> io::Result<OwnedFd> {
-            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
-            match rustix::net::connect(&socket, &target) {
-                Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(socket),
-                Err(error) => Err(error.into()),
-            }
-        })?;
+        let socket = self.network.client.namespace.run(|| Stream::start_connect(target))?;
         self.connecting = Some(socket.map_err(|error| LabError::Setup { doing: "connect", error })?);
         Ok(())
     }
@@ -149,7 +143,8 @@ impl<'a> Bench<'a> {
 
     /// Whether nothing more can happen that the scenario is about.
     fn is_over(&self) -> bool {
-        self.connecting.is_none() && self.half_open != HalfOpen::There && self.on_the_way.is_empty()
+        let looked = self.next_look > self.started;
+        looked && self.connecting.is_none() && self.half_open != HalfOpen::There && self.on_the_way.is_empty()
     }
 
     /// Waits for the next thing and deals with it.
@@ -158,22 +153,9 @@ impl<'a> Bench<'a> {
         let until = [Some(deadline), Some(self.next_look), due].into_iter().flatten().min().unwrap_or(deadline);
         let wait = until.saturating_duration_since(Instant::now());
         let (client, server) = (&self.network.client, &self.network.server);
-        let mut watched = vec![
-            PollFd::new(&client.tun, PollFlags::IN),
-            PollFd::new(&server.tun, PollFlags::IN),
-            PollFd::new(&client.tap, PollFlags::IN),
-            PollFd::new(&server.tap, PollFlags::IN),
-        ];
-        if let Some(socket) = &self.connecting {
-            watched.push(PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::OUT));
-        }
-        let timeout = Timespec::try_from(wait).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        match poll(&mut watched, Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(LabError::Wire(error.into())),
-        }
-        let connect_ready = watched.get(4).is_some_and(|socket| !socket.revents().is_empty());
-        drop(watched);
+        let readable = [client.tun.as_fd(), server.tun.as_fd(), client.tap.as_fd(), server.tap.as_fd()];
+        let connecting = self.connecting.as_ref().map(AsFd::as_fd);
+        let connect_ready = wait_ready(&readable, connecting, wait).map_err(LabError::Wire)?;
         if connect_ready {
             self.finish_connect()?;
         }
@@ -190,11 +172,11 @@ impl<'a> Bench<'a> {
     fn finish_connect(&mut self) -> Result<(), LabError> {
         let now_ns = unix_ns();
         let Some(socket) = self.connecting.take() else { return Ok(()) };
-        let errno = match rustix::net::sockopt::socket_error(&socket).map_err(|error| LabError::Wire(error.into()))? {
-            Ok(()) => None,
-            Err(rustix::io::Errno::TIMEDOUT) => Some(Errno::TimedOut),
-            Err(rustix::io::Errno::CONNREFUSED) => Some(Errno::ConnectionRefused),
-            Err(error) => return Err(LabError::Wire(error.into())),
+        let errno = match socket.take_error().map_err(LabError::Wire)? {
+            None => None,
+            Some(error) if error.kind() == io::ErrorKind::TimedOut => Some(Errno::TimedOut),
+            Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => Some(Errno::ConnectionRefused),
+            Some(error) => return Err(LabError::Wire(error)),
         };
         self.record.returned(now_ns, Side::Client, errno);
         self.connected = Some(socket);
@@ -267,11 +249,4 @@ impl<'a> Bench<'a> {
         }
         Ok(())
     }
-}
-
-fn listen(address: SocketAddr) -> io::Result<OwnedFd> {
-    let listener = TcpListener::bind(address)?;
-    // The standard library chooses a backlog of its own; a second listen() replaces it.
-    rustix::net::listen(&listener, BACKLOG)?;
-    Ok(listener.into())
 }

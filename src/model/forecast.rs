@@ -88,13 +88,14 @@ fn hears_nothing(course: &Course, side: Side) -> bool {
     !course.events.iter().any(|(_, place, what)| *place == side && matches!(what, What::Arrive(_)))
 }
 
+/// What happens on a side, in its order.
+fn what_happens(course: &Course, side: Side) -> impl Iterator<Item = &What> {
+    course.events.iter().filter(move |(_, place, _)| *place == side).map(|(.., what)| what)
+}
+
 /// The same course with the windows of every phase of the wheel on these sides, instead of each timer's own worst.
 fn narrowed(scenario: &Scenario, main: &Course, sides: &[Side]) -> Course {
-    let signature = Signature::of(main);
-    let same = |course: &Course| {
-        let theirs = Signature::of(course);
-        sides.iter().all(|side| theirs.by_side.get(side) == signature.by_side.get(side))
-    };
+    let same = |course: &Course| sides.iter().all(|side| what_happens(main, *side).eq(what_happens(course, *side)));
     let mut hull = main.clone();
     let windows = hull.events.iter_mut().map(|(window, ..)| window);
     for window in windows.chain(hull.ends.values_mut().map(|(window, _)| window)) {
@@ -155,11 +156,12 @@ struct Signature {
 
 impl Signature {
     fn of(course: &Course) -> Self {
-        let mut by_side: BTreeMap<Side, Vec<What>> = BTreeMap::new();
-        for (_, side, what) in &course.events {
-            by_side.entry(*side).or_default().push(what.clone());
+        let sides = [Side::Client, Side::Server];
+        let by_side = sides.map(|side| (side, what_happens(course, side).cloned().collect()));
+        Self {
+            by_side: BTreeMap::from(by_side),
+            ends: course.ends.iter().map(|(side, (_, outcome))| (*side, *outcome)).collect(),
         }
-        Self { by_side, ends: course.ends.iter().map(|(side, (_, outcome))| (*side, *outcome)).collect() }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What happens, when, on which side, and how it ends.
 
-use crate::units::TcpState;
+use core::fmt;
+
+use crate::units::{Micros, TcpState};
 
 /// When something happens: not before `at_us`, not after `latest_us`.
 ///
@@ -26,6 +28,16 @@ impl Window {
     #[must_use]
     pub fn hull(self, other: Self) -> Self {
         Self { at_us: self.at_us.min(other.at_us), latest_us: self.latest_us.max(other.latest_us) }
+    }
+}
+
+/// As a person says it: `131 s (up to 135.4 s)`; the latest time is never rounded down.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step_us = if self.latest_us < 1_000_000 { 1000 } else { 100_000 };
+        let at = Micros(self.at_us).to_string();
+        let latest = Micros(self.latest_us.div_ceil(step_us).saturating_mul(step_us)).to_string();
+        if at == latest { f.write_str(&at) } else { write!(f, "{at} (up to {latest})") }
     }
 }
 
@@ -200,5 +212,19 @@ impl Timeline {
     pub fn sent(&self, side: Side, segment: Segment) -> usize {
         let is_it = |what: &What| matches!(what, What::Send { segment: sent, .. } if *sent == segment);
         self.events.iter().filter(|event| event.side == side && is_it(&event.what)).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_reads_as_a_sentence_and_never_promises_more_than_it_holds() {
+        let text = |at_us, latest_us| Window { at_us, latest_us }.to_string();
+        assert_eq!(text(131_000_000, 135_308_000), "131 s (up to 135.4 s)");
+        assert_eq!(text(7_000_000, 7_148_000), "7 s (up to 7.2 s)");
+        assert_eq!(text(200_000, 204_000), "200 ms (up to 204 ms)");
+        assert_eq!(text(60_000_000, 60_000_000), "60 s");
     }
 }

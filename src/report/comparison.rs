@@ -19,6 +19,8 @@ pub struct ComparisonView {
     agrees: bool,
     /// Which predicted course it was compared with; 0 is the main one.
     course: usize,
+    /// Whether the wire was punctual enough for the comparison to mean something.
+    conclusive: bool,
     rows: Vec<RowView>,
     predicted: TimelineView,
     measured: TimelineView,
@@ -55,6 +57,7 @@ impl ComparisonView {
             scenario: scenario.to_owned(),
             agrees: comparison.agrees(),
             course: comparison.course,
+            conclusive: comparison.conclusive,
             rows: comparison.rows.iter().map(RowView::from).collect(),
             predicted: TimelineView::from(predicted),
             measured: TimelineView::from(&played.timeline),

@@ -8,6 +8,7 @@ use super::listeners::{ListenerView, QueueView, plain, processes, render_gaps, u
 use super::prose::hanging;
 use super::status::{LimitView, StatusView};
 use crate::diagnose::Severity;
+use crate::units::Micros;
 
 /// How many listeners the screen shows; `tcpctl listeners` shows all.
 const LISTENERS_SHOWN: usize = 3;
@@ -153,7 +154,7 @@ fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
 fn render_counters(status: &StatusView, width: usize, text: &mut String) {
     match status.window_ms {
         Some(ms) => {
-            let _ = writeln!(text, "\nRates over {}", figure::duration(ms.saturating_mul(1_000)));
+            let _ = writeln!(text, "\nRates over {}", Micros(ms.saturating_mul(1_000)));
         }
         None if status.netns.initial == Some(true) => text.push_str("\nTotals since boot (rates: --watch 1s)\n"),
         None => text.push_str("\nTotals since the namespace was made (rates: --watch 1s)\n"),

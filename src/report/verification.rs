@@ -82,7 +82,7 @@ pub fn render_verification(plan: &Plan, width: usize, ascii: bool) -> String {
         rows.push([
             skip.why.verdict().word().to_owned(),
             skip.key.to_string(),
-            skip.present().unwrap_or("?").to_owned(),
+            present(skip, ascii).to_owned(),
             wanted,
         ]);
     }

@@ -10,25 +10,23 @@ mod effect;
 mod journal;
 mod plan;
 mod profile;
-mod profile_dir;
 mod profile_text;
 mod rollback;
-mod state_dir;
 mod store;
-mod target;
 mod vendor;
 mod verify;
 
-pub use apply::{ApplyError, ApplyFrom, Outcome, Receipt, Undone, Written, apply_plan, check_permission};
+pub use apply::{
+    ApplyError, ApplyFrom, Outcome, Place, Receipt, Target, Undone, Written, apply_plan, check_permission,
+};
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
-pub use journal::{Action, JournalEntry, JournalKey, JournalOutcome, JournalStep, StepKind};
+pub use journal::{
+    Action, History, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, StateDir, StepKind,
+};
 pub use plan::{Already, Change, Plan, PlanKind, Skip, SkipReason, plan_profile};
 pub use profile::{Operator, Profile, Rule};
-pub use profile_dir::{ProfileFiles, read_profiles};
 pub use profile_text::{ProfileError, ProfileText, TextPlace, parse_profile};
 pub use rollback::{RollbackError, choose_entry, plan_rollback};
-pub use state_dir::{History, JournalError, StateDir};
-pub use store::SysctlStore;
-pub use target::{Place, Target};
+pub use store::{ProfileFiles, SysctlStore, read_profiles};
 pub use vendor::{ProfileSource, Profiles, VENDOR_PROFILES};
 pub use verify::Verdict;

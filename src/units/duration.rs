@@ -4,8 +4,8 @@ use core::fmt;
 
 /// A duration in microseconds that prints as a person says it: `204 ms`, `7.1 s`, `131 s`.
 ///
-/// Below a second in milliseconds (or microseconds), below a minute with one decimal unless it is whole, up to
-/// 1000 s in whole seconds, then in minutes and hours with what is left in the next unit.
+/// Below a second in milliseconds (or microseconds), up to 1000 s in seconds with one decimal unless it is whole,
+/// then in minutes and hours with what is left in the next unit.
 /// With `{:#}` it is set for a table column, without blanks: `204ms`, `7.1s`, `2m11s`, `2h05m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Micros(pub u64);
@@ -20,10 +20,9 @@ impl fmt::Display for Micros {
 fn sentence(us: u64) -> String {
     match us {
         0..1_000 => small(us, " "),
-        1_000..59_950_000 => below_a_minute(us, " "),
+        1_000..999_950_000 => in_seconds(us, " "),
         _ => match us.saturating_add(500_000) / 1_000_000 {
-            seconds @ 0..1_000 => format!("{seconds} s"),
-            seconds @ 1_000..7_200 => format!("{} min {} s", seconds / 60, seconds % 60),
+            seconds @ 0..7_200 => format!("{} min {} s", seconds / 60, seconds % 60),
             seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
         },
     }
@@ -32,7 +31,7 @@ fn sentence(us: u64) -> String {
 fn column(us: u64) -> String {
     match us {
         0..1_000 => small(us, ""),
-        1_000..59_950_000 => below_a_minute(us, ""),
+        1_000..59_950_000 => in_seconds(us, ""),
         _ => match us.saturating_add(500_000) / 1_000_000 {
             seconds @ 0..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
             seconds @ 3_600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
@@ -45,7 +44,7 @@ fn small(us: u64, blank: &str) -> String {
     if us == 0 { format!("0{blank}s") } else { format!("{us}{blank}us") }
 }
 
-fn below_a_minute(us: u64, blank: &str) -> String {
+fn in_seconds(us: u64, blank: &str) -> String {
     if us < 999_500 {
         return format!("{}{blank}ms", us.saturating_add(500) / 1000);
     }
@@ -64,7 +63,7 @@ mod tests {
     fn sentences_name_the_unit_a_person_would() {
         let texts = [0, 30, 204_000, 1_000_000, 7_127_000, 59_960_000, 131_000_000, 135_308_000, 929_000_000]
             .map(|us| Micros(us).to_string());
-        assert_eq!(texts, ["0 s", "30 us", "204 ms", "1 s", "7.1 s", "60 s", "131 s", "135 s", "929 s"]);
+        assert_eq!(texts, ["0 s", "30 us", "204 ms", "1 s", "7.1 s", "60 s", "131 s", "135.3 s", "929 s"]);
         assert_eq!(Micros(7_875_000_000).to_string(), "2 h 11 min");
         assert_eq!(Micros(1_045_000_000).to_string(), "17 min 25 s");
     }

@@ -13,7 +13,9 @@
 )]
 
 mod case;
+mod connect;
 mod place;
+mod program;
 mod sockets;
 mod tune;
 
@@ -23,9 +25,10 @@ use case::{Ability, Case};
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    // Before any thread exists, since a user namespace can be entered only then.
+    // Both before any thread exists.
+    let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 2] = [sockets::cases, tune::cases];
+    let modules: [fn() -> Vec<Case>; 3] = [sockets::cases, tune::cases, connect::cases];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

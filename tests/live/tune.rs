@@ -246,17 +246,13 @@ fn listeners(place: &Place) -> Ran {
 
 fn unprivileged(place: &Place) -> Ran {
     let before = spoil(place);
-    // Where the program was built may be closed to others.
     let directory = tempfile::tempdir().unwrap();
     let open = std::fs::Permissions::from_mode(0o777);
     std::fs::set_permissions(directory.path(), open).unwrap();
-    let program = directory.path().join("tcpctl");
-    std::fs::copy(env!("CARGO_BIN_EXE_tcpctl"), &program).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let state = directory.path().join("state");
     let nobody = 65_534;
     let run = |arguments: &[&str]| {
-        let mut command = Command::new(&program);
+        let mut command = Command::new(crate::program::path());
         command.arg("--state-dir").arg(&state).args(arguments);
         command.uid(nobody).gid(nobody).current_dir("/").output().expect("the program runs")
     };

@@ -1,7 +1,5 @@
 //! Plays every scenario of `tests/data/scenarios` through the rules, and walks the table of rules over them.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a scenario that cannot be read fails the test")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;

@@ -2,7 +2,6 @@
 
 use crate::explain::{Ask, Figures, Folklore, Group, Topic};
 use crate::model::{Scenario, Segment, Side, Timeline};
-use crate::units::Micros;
 
 /// The topic.
 pub(super) const TOPIC: Topic = Topic {
@@ -37,10 +36,9 @@ fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
     let mut sentences = Vec::new();
     if let Some((timeline, end)) = timeline.and_then(|timeline| Some((timeline, timeline.end()?))) {
         sentences.push(format!(
-            "connect() fails with {} after {} (up to {}): the client sends {} SYNs and hears nothing.",
+            "connect() fails with {} after {}: the client sends {} SYNs and hears nothing.",
             end.outcome.name(),
-            Micros(end.window.at_us),
-            Micros(end.window.latest_us),
+            end.window,
             timeline.sent(Side::Client, Segment::Syn),
         ));
     }

@@ -43,10 +43,9 @@ fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
     let mut sentences = Vec::new();
     if let Some(client) = timeline.ends.iter().find(|end| end.side == Side::Client) {
         sentences.push(format!(
-            "Client: connect() fails with {} after {} (up to {}), as if the SYN itself were lost.",
+            "Client: connect() fails with {} after {}, as if the SYN itself were lost.",
             client.outcome.name(),
-            Micros(client.window.at_us),
-            Micros(client.window.latest_us),
+            client.window,
         ));
     }
     sentences.push(server_sentence(timeline));
@@ -66,11 +65,7 @@ fn server_sentence(timeline: &Timeline) -> String {
     };
     let sent = timeline.sent(Side::Server, Segment::SynAck);
     if ends.len() == 1 {
-        return format!(
-            "Server: the half-open entry is dropped after {} (up to {}); {sent} SYN-ACKs went out.",
-            Micros(first.window.at_us),
-            Micros(first.window.latest_us),
-        );
+        return format!("Server: the half-open entry is dropped after {}; {sent} SYN-ACKs went out.", first.window,);
     }
     format!(
         "Server: the half-open entry is dropped between {} and {}. A copy of the SYN and the server's own timer come \

@@ -1,17 +1,12 @@
 //! `tcpctl lab`.
 
-use std::time::Duration;
-
 use crate::explain::{Overrides, find_topic, topics};
-use crate::lab::{LabError, compare, play};
-use crate::model::{Timeline, forecast};
+use crate::lab::{LabError, Proof, longest, prove};
+use crate::model::forecast;
 use crate::report::{ComparisonView, render_comparison, render_topics};
 use crate::ui::cli::args::LabArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
-
-/// How much longer than predicted the kernel is given before the lab stops waiting.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// Topics whose scenario the lab plays whole.
 const PLAYABLE: &[&str] = &["syn-lost", "synack-lost"];
@@ -31,26 +26,23 @@ pub(in crate::ui::cli) fn run(args: &LabArgs, context: &mut Context<'_>) -> Resu
     let overrides = Overrides { set: args.set.clone(), ..Overrides::default() };
     let scenario = scenario(&context.ask(&overrides, false)?);
     let predicted = forecast(&scenario);
-    let limit = longest(&predicted) + GRACE;
     if !context.json {
-        writeln!(context.out, "{}\nPlaying it on this kernel, at most {} s.\n", topic.question, limit.as_secs())?;
+        let seconds = longest(&predicted).as_secs();
+        writeln!(context.out, "{}\nPlaying it on this kernel, at most {seconds} s.\n", topic.question)?;
         context.out.flush()?;
     }
-    let played = play(&scenario, limit).map_err(error_of)?;
-    let comparison = compare(&predicted, &played.timeline);
+    let Proof { played, comparison } = prove(&scenario, &predicted).map_err(error_of)?;
     if context.json {
         context.print_json(&ComparisonView::new(topic.id, &predicted, &played, &comparison))?;
     } else {
         write!(context.out, "{}", render_comparison(&comparison, &played, context.ascii))?;
     }
+    if !comparison.conclusive {
+        return Err(CliError::failure(anyhow::anyhow!(
+            "inconclusive: this process could not keep up with the wire, twice; play it again on a less busy host"
+        )));
+    }
     Ok(if comparison.agrees() { Exit::Ok } else { Exit::Findings })
-}
-
-/// The latest moment of any course.
-fn longest(predicted: &Timeline) -> Duration {
-    let ends = |timeline: &Timeline| timeline.ends.iter().map(|end| end.window.latest_us).max().unwrap_or(0);
-    let latest_us = core::iter::once(predicted).chain(&predicted.alternatives).map(ends).max().unwrap_or(0);
-    Duration::from_micros(latest_us)
 }
 
 fn error_of(error: LabError) -> CliError {

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::apply::{ApplyError, ApplyFrom, Receipt, apply_plan, check_permission};
-use super::{Plan, StateDir};
+use super::carry_out::{apply_plan, check_permission};
+use super::receipt::{ApplyError, ApplyFrom, Receipt};
 use crate::sys::{Namespace, ProcRoot, SysctlFiles, effective_uid, unix_ms};
+use crate::tune::Plan;
+use crate::tune::journal::StateDir;
 use crate::units::SysctlKey;
 
 /// Where plans are carried out. The command line and the screens go through here and nowhere else.

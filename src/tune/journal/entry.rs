@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::SysctlKey;
 
 /// Version of the stored form; a reader refuses a newer one.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+pub(in crate::tune) const SCHEMA_VERSION: u32 = 1;
 
 /// One apply or rollback, in a file of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::Profiles;
 use crate::sys::read_text;
+use crate::tune::Profiles;
 
 /// Every profile, and the files that could not be read.
 #[derive(Clone, Debug)]

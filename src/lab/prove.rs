@@ -1,0 +1,41 @@
+//! A scenario on the kernel and in the model, compared.
+
+use std::time::Duration;
+
+use super::{Comparison, LabError, Played, compare, play};
+use crate::model::{Scenario, Timeline};
+
+/// How much longer than predicted the kernel is given before the laboratory stops waiting.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// A scenario as it was played, beside its prediction.
+#[derive(Debug)]
+pub struct Proof {
+    /// What the kernel did.
+    pub played: Played,
+    /// How that fits the prediction.
+    pub comparison: Comparison,
+}
+
+/// Plays a scenario and compares it with its prediction. A run that proves nothing, since this process could not
+/// keep up with the wire, is played once more.
+///
+/// # Errors
+/// When it cannot be played.
+pub fn prove(scenario: &Scenario, predicted: &Timeline) -> Result<Proof, LabError> {
+    let run = || -> Result<Proof, LabError> {
+        let played = play(scenario, longest(predicted))?;
+        let comparison = compare(predicted, &played.timeline, played.lateness_us);
+        Ok(Proof { played, comparison })
+    };
+    let first = run()?;
+    if first.comparison.conclusive { Ok(first) } else { run() }
+}
+
+/// How long a scenario is played at the most: until the latest moment of any course, and a grace.
+#[must_use]
+pub fn longest(predicted: &Timeline) -> Duration {
+    let ends = |timeline: &Timeline| timeline.ends.iter().map(|end| end.window.latest_us).max().unwrap_or(0);
+    let latest_us = core::iter::once(predicted).chain(&predicted.alternatives).map(ends).max().unwrap_or(0);
+    Duration::from_micros(latest_us) + GRACE
+}

@@ -1,0 +1,13 @@
+//! Carrying out plans.
+//!
+//! For: writing what a plan says, reading it back, and undoing it when a key fails.
+//! Must not: write anything that is not in a plan, or before the journal is on the disk.
+//! Mirrors: `proc_sys_call_handler` and `sysctl_perm`, fs/proc/proc_sysctl.c.
+
+mod carry_out;
+mod receipt;
+mod target;
+
+pub use carry_out::{apply_plan, check_permission};
+pub use receipt::{ApplyError, ApplyFrom, Outcome, Receipt, Undone, Written};
+pub use target::{Place, Target};

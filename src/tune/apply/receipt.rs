@@ -1,0 +1,151 @@
+//! What was done, or why nothing was.
+
+use crate::sys::{NamespaceError, SysctlError};
+use crate::tune::PlanKind;
+use crate::tune::journal::JournalError;
+use crate::units::SysctlKey;
+
+/// Who applies, where and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplyFrom {
+    /// Milliseconds since 1970-01-01 UTC.
+    pub now_unix_ms: u64,
+    /// Effective user id.
+    pub uid: u32,
+    /// The boot (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: String,
+    /// Inode of the network namespace that the store writes to.
+    pub netns: u64,
+}
+
+/// What was done, key by key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The journal's entry; nothing when there was nothing to write.
+    pub entry: Option<u64>,
+    /// Where the plan came from.
+    pub kind: PlanKind,
+    /// The profile.
+    pub profile: String,
+    /// What was written and held, in the order of writing.
+    pub written: Vec<Written>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// One key that was written and read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The key.
+    pub key: SysctlKey,
+    /// The value from before.
+    pub before: String,
+    /// The value that was written.
+    pub wrote: String,
+    /// The value that was read afterwards.
+    pub read_back: String,
+}
+
+/// How carrying out a plan ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was nothing to write.
+    Nothing,
+    /// Every key was written and holds the value.
+    Applied,
+    /// A key failed, and what had been written was put back in reverse order.
+    Undone {
+        /// The key that failed.
+        key: SysctlKey,
+        /// Why.
+        why: String,
+        /// Whether this process was not allowed to write it.
+        denied: bool,
+        /// What was put back, or could not be.
+        undone: Vec<Undone>,
+    },
+}
+
+/// One key that was put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undone {
+    /// The key.
+    pub key: SysctlKey,
+    /// The value it was to have again.
+    pub before: String,
+    /// Why that failed, if it did.
+    pub failure: Option<String>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// A key holds another value than when the plan was made.
+    #[error(
+        "{key} is `{present}` now and was `{planned}` when the plan was made: somebody else changed it meanwhile; \
+         nothing was written; make a new plan"
+    )]
+    Stale {
+        /// The key.
+        key: SysctlKey,
+        /// Its value in the plan.
+        planned: String,
+        /// Its value now.
+        present: String,
+    },
+    /// The plan was made for another network namespace.
+    #[error("the plan is for network namespace {planned}, this is {present}; nothing was written")]
+    OtherNamespace {
+        /// The plan's.
+        planned: u64,
+        /// The one that would be written to.
+        present: u64,
+    },
+    /// The plan leaves out a key that the profile requires.
+    #[error("the profile requires {key}, which cannot be set here; nothing was written")]
+    RequiredKey {
+        /// The key.
+        key: SysctlKey,
+    },
+    /// A key could not be read again, or may not be written.
+    #[error("cannot set {key}: {error}; nothing was written")]
+    Sysctl {
+        /// The key.
+        key: SysctlKey,
+        /// The kernel's answer.
+        error: SysctlError,
+    },
+    /// Which boot or which namespace this is cannot be told, so that a journal could not be trusted later.
+    #[error("cannot tell {what}: {reason}; nothing was written")]
+    Unidentified {
+        /// What cannot be told.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The network namespace cannot be entered.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    /// The journal could not be written; without it nothing is.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl ApplyError {
+    /// Whether what was asked for cannot be right: there is no such namespace.
+    #[must_use]
+    pub fn is_request(&self) -> bool {
+        matches!(self, Self::Namespace(NamespaceError::Unknown { .. } | NamespaceError::NotANamespace { .. }))
+    }
+
+    /// Whether rights are missing.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Sysctl { error, .. } => matches!(error, SysctlError::Denied { .. }),
+            Self::Journal(error) => error.is_denied(),
+            Self::Namespace(error) => matches!(error, NamespaceError::Denied { .. }),
+            _ => false,
+        }
+    }
+}

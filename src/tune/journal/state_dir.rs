@@ -1,0 +1,211 @@
+//! The directory that holds the journal.
+
+use std::path::{Path, PathBuf};
+
+use super::entry::{JournalEntry, JournalOutcome, JournalStep, SCHEMA_VERSION};
+use crate::sys::{DirLock, PrivateDir, PrivateDirError};
+
+/// The directory, which need not exist yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateDir {
+    path: PathBuf,
+}
+
+/// What the journal holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// The entries, oldest first.
+    pub entries: Vec<JournalEntry>,
+    /// Files that are entries by their name and could not be understood, with the reason.
+    pub unreadable: Vec<(String, String)>,
+}
+
+/// Why the journal could not be read or written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// This process may not.
+    #[error("cannot {action} {path}: {reason}")]
+    Denied {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: String,
+        /// The kernel's answer in words.
+        reason: String,
+    },
+    /// Something else went wrong.
+    #[error("cannot {action} {path}: {reason}")]
+    Failed {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: String,
+        /// What happened, in words.
+        reason: String,
+    },
+    /// The directory could be tampered with.
+    #[error("{path} cannot be trusted with the journal: {reason}; choose another with --state-dir")]
+    Unsafe {
+        /// The directory.
+        path: String,
+        /// What is wrong with it, and what would be right.
+        reason: String,
+    },
+    /// Another apply or rollback is under way.
+    #[error(
+        "another apply or rollback is under way ({path} is locked); nothing was written; try again when it is done"
+    )]
+    Busy {
+        /// The lock file.
+        path: String,
+    },
+}
+
+impl JournalError {
+    /// Whether rights are missing.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied { .. })
+    }
+
+    /// An error of the directory, with what was tried and on what.
+    fn of(action: &'static str, path: &Path, error: PrivateDirError) -> Self {
+        let path = path.display().to_string();
+        match error {
+            PrivateDirError::Denied(reason) => Self::Denied { action, path, reason },
+            PrivateDirError::Untrusted(reason) => Self::Unsafe { path, reason },
+            PrivateDirError::Locked => Self::Busy { path },
+            PrivateDirError::Absent | PrivateDirError::Failed(_) => {
+                Self::Failed { action, path, reason: error.to_string() }
+            }
+        }
+    }
+}
+
+/// The name of the lock file.
+const LOCK: &str = "lock";
+
+impl StateDir {
+    /// The directory at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Everything the journal holds; nothing when the directory does not exist.
+    ///
+    /// # Errors
+    /// Denied, not trustworthy, or failed.
+    pub fn history(&self) -> Result<History, JournalError> {
+        let directory = match PrivateDir::open(&self.path) {
+            Err(PrivateDirError::Absent) => return Ok(History::default()),
+            other => other.map_err(|error| JournalError::of("open the state directory", &self.path, error))?,
+        };
+        let mut history = History::default();
+        for id in self.numbers(&directory)? {
+            let name = file_name(id);
+            match read_entry(&directory, &name) {
+                Ok(entry) if entry.id == id => history.entries.push(entry),
+                Ok(entry) => history.unreadable.push((name, format!("it says it is entry {}", entry.id))),
+                Err(reason) => history.unreadable.push((name, reason)),
+            }
+        }
+        Ok(history)
+    }
+
+    /// The numbers of the entries, ascending.
+    fn numbers(&self, directory: &PrivateDir) -> Result<Vec<u64>, JournalError> {
+        let names = directory.names().map_err(|error| JournalError::of("list", &self.path, error))?;
+        let stems = names.iter().filter_map(|name| name.strip_suffix(".json"));
+        let mut numbers: Vec<u64> = stems.filter_map(|stem| stem.parse().ok()).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Makes the directory if need be and takes the lock, which is held until the value is dropped.
+    ///
+    /// # Errors
+    /// Denied, not trustworthy, locked by another process, or failed.
+    pub(in crate::tune) fn lock(&self) -> Result<LockedDir<'_>, JournalError> {
+        let directory = PrivateDir::create(&self.path)
+            .map_err(|error| JournalError::of("make the state directory", &self.path, error))?;
+        let lock =
+            directory.lock(LOCK).map_err(|error| JournalError::of("take the lock", &self.path.join(LOCK), error))?;
+        Ok(LockedDir { state_dir: self, directory, _lock: lock })
+    }
+}
+
+fn read_entry(directory: &PrivateDir, name: &str) -> Result<JournalEntry, String> {
+    let text = directory.read(name).map_err(|error| error.to_string())?;
+    let entry: JournalEntry = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    if entry.schema > SCHEMA_VERSION {
+        return Err(format!("its form is version {}, newer than this program's {SCHEMA_VERSION}", entry.schema));
+    }
+    Ok(entry)
+}
+
+/// The file of an entry.
+fn file_name(id: u64) -> String {
+    format!("{id:06}.json")
+}
+
+/// The directory with its lock held.
+pub(in crate::tune) struct LockedDir<'a> {
+    state_dir: &'a StateDir,
+    directory: PrivateDir,
+    _lock: DirLock,
+}
+
+impl<'a> LockedDir<'a> {
+    /// Writes a new entry and waits until it is on the disk; its number is set here.
+    ///
+    /// # Errors
+    /// Denied or failed; nothing may be written to the kernel then.
+    pub(in crate::tune) fn begin(self, mut entry: JournalEntry) -> Result<JournalWriter<'a>, JournalError> {
+        let last = self.state_dir.numbers(&self.directory)?.last().copied().unwrap_or(0);
+        entry.id = last.saturating_add(1);
+        let writer = JournalWriter { directory: self, entry };
+        writer.save()?;
+        Ok(writer)
+    }
+}
+
+/// An entry being written. Dropping it leaves the file as it was last saved: without an outcome, as after a crash.
+pub(in crate::tune) struct JournalWriter<'a> {
+    directory: LockedDir<'a>,
+    entry: JournalEntry,
+}
+
+impl JournalWriter<'_> {
+    /// The entry's number.
+    pub(in crate::tune) fn id(&self) -> u64 {
+        self.entry.id
+    }
+
+    /// Adds a step and waits until it is on the disk.
+    pub(in crate::tune) fn step(&mut self, step: JournalStep) -> Result<(), JournalError> {
+        self.entry.steps.push(step);
+        self.save()
+    }
+
+    /// Says how it ended and waits until that is on the disk.
+    pub(in crate::tune) fn finish(mut self, outcome: JournalOutcome) -> Result<(), JournalError> {
+        self.entry.outcome = Some(outcome);
+        self.save()
+    }
+
+    fn save(&self) -> Result<(), JournalError> {
+        let name = file_name(self.entry.id);
+        let path = self.directory.state_dir.path.join(&name);
+        let failed = |error| JournalError::of("write the journal", &path, error);
+        let mut text = serde_json::to_vec_pretty(&self.entry)
+            .map_err(|error| failed(PrivateDirError::Failed(error.to_string())))?;
+        text.push(b'\n');
+        self.directory.directory.replace(&name, &text).map_err(failed)
+    }
+}
