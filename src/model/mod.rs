@@ -15,6 +15,7 @@ mod options;
 mod play;
 mod port;
 mod queue;
+mod rto;
 mod scenario;
 mod settings;
 mod timeline;
@@ -22,7 +23,8 @@ mod timeout;
 mod wheel;
 
 pub use clock::{
-    FinWait2Life, QueueFill, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
+    FinWait2Life, KeepaliveClock, KeepaliveExpiry, ProbeClock, ProbeExpiry, QueueFill, RetransmitClock,
+    RetransmitExpiry, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
 };
 pub use consequence::{Answer, CONSEQUENCES, Consequence, consequences};
 pub use forecast::forecast;
@@ -30,6 +32,7 @@ pub use host::Host;
 pub use options::SocketOptions;
 pub use port::{PortBudget, port_budget};
 pub use queue::{LimitedBy, QueueLimits, queue_limits};
+pub use rto::{Timeouts, timeouts};
 pub use scenario::{Action, Call, Endpoint, Loss, Scenario};
 pub use settings::Settings;
 pub use timeline::{End, Errno, Event, Outcome, Segment, Side, Timeline, What, Window};

@@ -105,7 +105,7 @@ pub(super) fn ticks_floor(us: u64, hz: Hz) -> u64 {
 }
 
 /// The time of a tick in microseconds, rounded up so that the tick has come at that time.
-fn ticks_to_us(ticks: u64, hz: Hz) -> u64 {
+pub(super) fn ticks_to_us(ticks: u64, hz: Hz) -> u64 {
     ticks.saturating_mul(1_000_000).div_ceil(u64::from(hz.get()))
 }
 
