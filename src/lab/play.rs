@@ -10,7 +10,7 @@ use super::LabError;
 use super::half_open::count_half_open;
 use super::network::Network;
 use super::record::{Record, kind_of};
-use crate::model::{Action, Errno, Loss, Outcome, Scenario, Side, Timeline};
+use crate::model::{Action, Errno, Outcome, Scenario, Segment, Side, Timeline};
 use crate::sys::{SockDiag, Stream, listen_on, unix_ns, wait_ready};
 use crate::wire::{build_syn, decode_segment};
 
@@ -72,6 +72,8 @@ struct Bench<'a> {
     /// Packets on their way: when they are due, in order; to which side.
     on_the_way: BTreeMap<(Instant, u64), (Side, Vec<u8>)>,
     next_packet: u64,
+    /// Copies of each segment that the wire took.
+    carried: BTreeMap<(Side, Segment), u32>,
     record: Record,
     lateness_ns: u64,
 }
@@ -107,6 +109,7 @@ impl<'a> Bench<'a> {
             next_look: started,
             on_the_way: BTreeMap::new(),
             next_packet: 0,
+            carried: BTreeMap::new(),
             record: Record::default(),
             lateness_ns: 0,
         })
@@ -135,7 +138,7 @@ impl<'a> Bench<'a> {
         let target = SocketAddr::new(self.network.server.address, PORT);
         let source = FORGED_SOURCE.parse().map_err(|_| LabError::NotPlayable("a forged source"))?;
         let packet = build_syn(source, target, 1).ok_or(LabError::NotPlayable("a forged SYN"))?;
-        self.record.sent(unix_ns(), Side::Client, crate::model::Segment::Syn, &[]);
+        self.record.sent(unix_ns(), Side::Client, Segment::Syn, |_| false);
         self.network.server.tun.send(&packet).map_err(LabError::Wire)
     }
 
@@ -187,7 +190,11 @@ impl<'a> Bench<'a> {
         for side in [Side::Client, Side::Server] {
             while let Some(packet) = self.network.host(side).tun.receive(&mut buffer).map_err(LabError::Wire)? {
                 let Some(header) = decode_segment(packet) else { continue };
-                if !self.scenario.losses.contains(&Loss { from: side, segment: kind_of(&header) }) {
+                let segment = kind_of(&header);
+                let copies = self.carried.entry((side, segment)).or_insert(0);
+                let copy = *copies;
+                *copies += 1;
+                if !self.scenario.loses(side, segment, copy) {
                     let due = Instant::now() + Duration::from_micros(self.scenario.rtt_us / 2);
                     self.on_the_way.insert((due, self.next_packet), (side.other(), packet.to_vec()));
                     self.next_packet += 1;
@@ -210,7 +217,8 @@ impl<'a> Bench<'a> {
                 self.lateness_ns = self.lateness_ns.max(unix_ns().saturating_sub(tapped.unix_ns));
                 let segment = kind_of(&header);
                 if tapped.outgoing {
-                    self.record.sent(tapped.unix_ns, side, segment, &self.scenario.losses);
+                    let scenario = self.scenario;
+                    self.record.sent(tapped.unix_ns, side, segment, |copy| scenario.loses(side, segment, copy));
                 } else {
                     self.record.arrived(tapped.unix_ns, side, segment);
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{End, Errno, Event, Loss, Outcome, Segment, Side, Timeline, What, Window};
+use crate::model::{End, Errno, Event, Outcome, Segment, Side, Timeline, What, Window};
 use crate::wire::SegmentHeader;
 
 /// What was seen, in the order of its stamps once finished.
@@ -15,11 +15,11 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn sent(&mut self, unix_ns: u64, side: Side, segment: Segment, losses: &[Loss]) {
+    /// A segment left; `lost` says whether the wire loses this copy of it, counted from 0.
+    pub(super) fn sent(&mut self, unix_ns: u64, side: Side, segment: Segment, lost: impl Fn(u32) -> bool) {
         let copies = self.copies.entry((side, segment)).or_insert(0);
-        let what = What::Send { segment, copy: *copies, lost: losses.contains(&Loss { from: side, segment }) };
+        self.seen.push((unix_ns, side, What::Send { segment, copy: *copies, lost: lost(*copies) }));
         *copies += 1;
-        self.seen.push((unix_ns, side, what));
     }
 
     pub(super) fn arrived(&mut self, unix_ns: u64, side: Side, segment: Segment) {

@@ -91,7 +91,7 @@ pub struct FloodForecast {
 }
 
 /// What an endless flood comes to, per second over a minute or more once the first requests have lived their lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SteadyFlood {
     /// Half-open requests on average.
     pub half_open: u64,
@@ -111,8 +111,8 @@ pub fn forecast_flood(flood: &Flood) -> FloodForecast {
     let limits = queue_limits(flood.asked, &flood.settings, flood.host.version);
     let setup = setup(flood, limits);
     let courses: Vec<Course> = wheels(flood.host.hz).map(|wheel| play(&setup, wheel)).collect();
-    let nominal = play(&setup, Wheel::Any(flood.host.hz));
-    let main = courses.first().unwrap_or(&nominal);
+    let nothing = Course::default();
+    let main = courses.first().unwrap_or(&nothing);
     let cookies = flood.settings.syncookies != 0;
     let refused_as = |is_cookie: bool, refused: u64| if is_cookie == cookies { refused } else { 0 };
     let span = |figure: &dyn Fn(&Course) -> u64| {
@@ -132,14 +132,14 @@ pub fn forecast_flood(flood: &Flood) -> FloodForecast {
         half_open_after_pruning: main.after_pruning,
         full_at_us: main.full_at_us,
         last_syn_us,
-        last_gone: last_gone(flood, &courses, &nominal),
+        last_gone: last_gone(flood, &setup, &courses),
         occupancy: occupancy(main, last_syn_us),
         spans: [
             span(&|course| refused_as(true, course.refused)),
             span(&|course| refused_as(false, course.refused)),
             span(&|course| course.after_pruning),
         ],
-        steady: steady(flood, &setup),
+        steady: wheels(flood.host.hz).next().map(|wheel| steady(flood, &setup, wheel)).unwrap_or_default(),
         legitimate: legitimate(flood, limits, &courses, main),
     }
 }
@@ -162,8 +162,9 @@ fn wheels(hz: Option<Hz>) -> impl Iterator<Item = Wheel> {
 }
 
 /// When the last request goes. None lives longer than one that is left alone, nor shorter than by the asked times.
-fn last_gone(flood: &Flood, courses: &[Course], nominal: &Course) -> Option<Window> {
-    let at_us = courses.iter().chain([nominal]).filter_map(|course| course.last_gone_us).min()?;
+fn last_gone(flood: &Flood, setup: &Setup, courses: &[Course]) -> Option<Window> {
+    let nominal = rates(flood.host.hz).filter_map(|hz| play(setup, Wheel::Any(hz)).last_gone_us);
+    let at_us = courses.iter().filter_map(|course| course.last_gone_us).chain(nominal).min()?;
     let seen_us = courses.iter().filter_map(|course| course.last_gone_us).max()?;
     let taken_us = courses.iter().filter_map(|course| course.last_taken_us).max()?;
     let life = forecast(&Scenario::half_open(flood.host, &flood.settings)).ends.first().map(|end| end.window)?;
@@ -188,13 +189,12 @@ fn occupancy(course: &Course, last_syn_us: u64) -> Vec<(u64, u64)> {
 }
 
 /// The same flood without an end: left alone for two lives of a request (or until that is too long), then watched.
-fn steady(flood: &Flood, setup: &Setup) -> SteadyFlood {
+fn steady(flood: &Flood, setup: &Setup, wheel: Wheel) -> SteadyFlood {
     let life = forecast(&Scenario::half_open(flood.host, &flood.settings));
     let life_us = life.ends.first().map_or(0, |end| end.window.latest_us).max(10_000_000);
     let from_us = (life_us * 2).min(SETTLING_MOST_US);
     let watched_us = life_us.min(WATCHED_MOST_US);
     let endless = Setup { count: u64::MAX, ..setup.clone() };
-    let wheel = wheels(flood.host.hz).next().unwrap_or(Wheel::Any(flood.host.hz));
     let mut listener = Listener::new(&endless, wheel);
     let totals = |course: &Course| (course.refused, course.taken + course.sent_again);
     listener.play_until(from_us);

@@ -18,14 +18,17 @@ mod options;
 mod play;
 mod port;
 mod queue;
+mod rto;
 mod scenario;
+mod segments;
 mod settings;
 mod timeline;
 mod timeout;
 mod wheel;
 
 pub use clock::{
-    FinWait2Life, QueueFill, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
+    FinWait2Life, KeepaliveClock, KeepaliveExpiry, ProbeClock, ProbeExpiry, QueueFill, RetransmitClock,
+    RetransmitExpiry, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
 };
 pub use consequence::{Answer, CONSEQUENCES, Consequence, consequences};
 pub use flood::{Flood, FloodForecast, Span, SteadyFlood, forecast_flood};
@@ -35,6 +38,7 @@ pub use host::Host;
 pub use options::SocketOptions;
 pub use port::{PortBudget, port_budget};
 pub use queue::{LimitedBy, QueueLimits, queue_limits};
-pub use scenario::{Action, Call, Endpoint, Loss, Scenario};
+pub use rto::{Timeouts, timeouts};
+pub use scenario::{Action, Call, Endpoint, Loss, Scenario, Start};
 pub use settings::Settings;
 pub use timeline::{End, Errno, Event, Outcome, Segment, Side, Timeline, What, Window};

@@ -5,6 +5,8 @@ mod catalog;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod profiles;
@@ -12,6 +14,8 @@ mod profiles;
 mod screens;
 #[cfg(test)]
 mod status;
+#[cfg(test)]
+mod terminal;
 #[cfg(test)]
 mod tune;
 #[cfg(test)]
