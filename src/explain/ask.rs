@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::flood::{FloodAsk, FloodAskError};
 use crate::catalog;
 use crate::model::{Host, Settings};
 use crate::units::{Hz, KernelVersion, SysctlKey, SysctlValues};
@@ -54,6 +55,10 @@ pub struct Overrides {
     pub backlog: Option<u32>,
     /// Round-trip time in microseconds.
     pub rtt_us: Option<u64>,
+    /// SYNs per second of a flood.
+    pub rate_per_s: Option<u64>,
+    /// SYNs of a flood in all.
+    pub count: Option<u64>,
 }
 
 /// A question's premises, checked.
@@ -69,6 +74,8 @@ pub struct Ask {
     pub backlog: Option<u32>,
     /// Round-trip time in microseconds.
     pub rtt_us: u64,
+    /// The flood that is asked about.
+    pub flood: FloodAsk,
 }
 
 /// Why a question makes no sense.
@@ -89,6 +96,9 @@ pub enum AskError {
     /// No tick rate.
     #[error("{0}")]
     TickRate(String),
+    /// No flood.
+    #[error(transparent)]
+    Flood(#[from] FloodAskError),
     /// The host's kernel could not be read and none was given.
     #[error("the kernel version of this host could not be read; give one with --kernel, such as --kernel 6.18")]
     NoVersion,
@@ -142,6 +152,7 @@ impl Ask {
             defaults,
             backlog: overrides.backlog,
             rtt_us: overrides.rtt_us.unwrap_or(0),
+            flood: FloodAsk::new(overrides.rate_per_s, overrides.count)?,
         })
     }
 

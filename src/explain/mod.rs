@@ -8,9 +8,11 @@
 
 mod ask;
 mod explanation;
+mod flood;
 mod topic;
 mod topics;
 
 pub use ask::{Ask, AskError, Origin, Overrides, Sourced};
 pub use explanation::{Explanation, Figures, QueueFigures, SettingRow, explain};
+pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
 pub use topic::{Folklore, Group, Topic, UnknownTopic, find_topic, topics};

@@ -40,6 +40,8 @@ pub struct Legitimate {
     pub at: Window,
     /// How many SYNs that takes, at least and at most.
     pub attempts: (u64, u64),
+    /// When it returns if the likeliest of these SYNs does it.
+    pub likeliest: Window,
     /// Chance that it gets in at all, in parts per million.
     pub chance_ppm: u64,
     /// Whether it is served by a cookie.
@@ -65,6 +67,7 @@ pub(super) fn legitimate(flood: &Flood, limits: QueueLimits, courses: &[Course],
             outcome: Outcome::Established,
             at: Window::exactly(client.rtt_us),
             attempts: (1, 1),
+            likeliest: Window::exactly(client.rtt_us),
             chance_ppm: CERTAIN_PPM,
             by_cookie: cookies && !room_at_once,
         };
@@ -96,29 +99,39 @@ fn room_ppm(course: &Course, window: Window) -> u64 {
 /// From the chance of each SYN to what is likeliest.
 fn judge(connects_at_us: u64, rtt_us: u64, unanswered: &Timeline, windows: &[Window], chances: &[u64]) -> Legitimate {
     let mut waiting_ppm = CERTAIN_PPM;
-    let mut served: Option<(Window, (u64, u64))> = None;
+    let mut served: Vec<(u64, Window, u64)> = Vec::new();
     for ((window, chance), attempt) in windows.iter().zip(chances).zip(1..) {
         let here_ppm = waiting_ppm * chance / CERTAIN_PPM;
         waiting_ppm -= here_ppm;
         if here_ppm >= LEAST_CHANCE_PPM {
-            let first = served.map_or(attempt, |(_, (first, _))| first);
-            served = Some((served.map_or(*window, |(hull, _)| hull.hull(*window)), (first, attempt)));
+            served.push((here_ppm, *window, attempt));
         }
     }
     let chance_ppm = CERTAIN_PPM - waiting_ppm;
     let fails = unanswered.end().map_or(Window::exactly(0), |end| end.window);
-    let (outcome, at, attempts) = match served {
-        Some((window, attempts)) if chance_ppm >= CERTAIN_PPM / 2 => {
-            let at = Window {
-                at_us: window.at_us.saturating_add(rtt_us),
-                latest_us: window.latest_us.saturating_add(rtt_us),
-            };
-            (Outcome::Established, at, attempts)
-        }
-        _ => {
-            let all = u64::try_from(windows.len()).unwrap_or(u64::MAX);
-            (Outcome::Failed(Errno::TimedOut), fails, (all, all))
-        }
+    let all = u64::try_from(windows.len()).unwrap_or(u64::MAX);
+    let mut fate = Legitimate {
+        connects_at_us,
+        outcome: Outcome::Failed(Errno::TimedOut),
+        at: fails,
+        attempts: (all, all),
+        likeliest: fails,
+        chance_ppm,
+        by_cookie: false,
     };
-    Legitimate { connects_at_us, outcome, at, attempts, chance_ppm, by_cookie: false }
+    let returns = |window: Window| Window {
+        at_us: window.at_us.saturating_add(rtt_us),
+        latest_us: window.latest_us.saturating_add(rtt_us),
+    };
+    // Of two that are as likely, the later one: a promise that is kept.
+    let likeliest = served.iter().max_by_key(|(here_ppm, ..)| *here_ppm);
+    if let (Some(first), Some(last), Some(likeliest)) = (served.first(), served.last(), likeliest)
+        && chance_ppm >= CERTAIN_PPM / 2
+    {
+        fate.outcome = Outcome::Established;
+        fate.at = returns(first.1.hull(last.1));
+        fate.attempts = (first.2, last.2);
+        fate.likeliest = returns(likeliest.1);
+    }
+    fate
 }

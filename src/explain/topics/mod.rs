@@ -4,10 +4,14 @@
 //! Must not: state a time that the model did not give.
 //! Mirrors: the kernel functions that each topic names as its sources.
 
+mod accept_queue_full;
 mod queues;
+mod syn_flood;
 mod syn_lost;
 mod synack_lost;
+mod syncookies;
 mod table;
 mod time_wait_many;
 
+pub(super) use queues::TYPICAL_BACKLOG;
 pub(super) use table::TOPICS;

@@ -36,6 +36,8 @@ fn overrides(args: &ExplainArgs) -> Result<Overrides, CliError> {
         kernel: args.kernel.clone(),
         hz: args.hz.clone(),
         backlog: args.backlog,
+        rate_per_s: args.rate,
+        count: args.count,
         rtt_us: args.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,
     })
 }
