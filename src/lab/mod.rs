@@ -5,8 +5,10 @@
 //! time, or widen a window.
 //! Mirrors: packetdrill's idea that the kernel is the oracle.
 
+mod apps;
 mod compare;
 mod error;
+mod look;
 mod network;
 mod pins;
 mod play;
