@@ -4,10 +4,21 @@
 //! Must not: state a time that the model did not give.
 //! Mirrors: the kernel functions that each topic names as its sources.
 
+mod close;
+mod connection;
+mod handshake;
+mod isn;
+mod mss;
 mod queues;
+mod same_port;
+mod segment;
 mod syn_lost;
 mod synack_lost;
 mod table;
+mod tcp_vs_udp;
 mod time_wait_many;
+mod timers;
+mod why_2msl;
+mod why_four;
 
 pub(super) use table::TOPICS;

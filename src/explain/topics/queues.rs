@@ -84,7 +84,7 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
             half_open_capacity: limits.half_open_capacity,
             limited_by: limits.limited_by,
         }),
-        ports: None,
+        ..Figures::default()
     }
 }
 

@@ -63,7 +63,7 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
     } else {
         format!("At most {} are kept (tcp_max_tw_buckets); further closes skip TIME-WAIT.", settings.max_tw_buckets)
     });
-    Figures { answer: sentences, queues: None, ports: Some(budget) }
+    Figures { answer: sentences, ports: Some(budget), ..Figures::default() }
 }
 
 fn reuse_sentence(settings: &Settings, budget: &PortBudget) -> String {

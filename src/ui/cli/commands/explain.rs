@@ -36,6 +36,8 @@ fn overrides(args: &ExplainArgs) -> Result<Overrides, CliError> {
         kernel: args.kernel.clone(),
         hz: args.hz.clone(),
         backlog: args.backlog,
+        sockopt: args.sockopt.clone(),
+        mtu: args.mtu,
         rtt_us: args.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,
     })
 }
