@@ -3,12 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::flood::{FloodAsk, FloodAskError};
+use super::socket_option::{SocketOptionError, SocketOptionValue, parse_socket_option};
 use crate::catalog;
 use crate::model::{Host, Settings};
 use crate::units::{Hz, KernelVersion, SysctlKey, SysctlValues};
 
 /// The oldest kernel whose rules the model has.
 const OLDEST: KernelVersion = KernelVersion::new(4, 14);
+
+/// MTUs that a link can have: RFC 791's least, and the loopback's.
+const MTU: core::ops::RangeInclusive<u32> = 68..=65_536;
+/// The MTU of Ethernet, taken when none is asked about.
+const ETHERNET_MTU: u32 = 1500;
+/// Round-trip times above an hour are taken for a slip of the pen.
+const LONGEST_RTT_US: u64 = 3_600_000_000;
 
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +67,10 @@ pub struct Overrides {
     pub rate_per_s: Option<u64>,
     /// SYNs of a flood in all.
     pub count: Option<u64>,
+    /// `NAME=VALUE` texts of socket options.
+    pub sockopt: Vec<String>,
+    /// MTU of every link, in bytes.
+    pub mtu: Option<u32>,
 }
 
 /// A question's premises, checked.
@@ -76,6 +88,12 @@ pub struct Ask {
     pub rtt_us: u64,
     /// The flood that is asked about.
     pub flood: FloodAsk,
+    /// Socket options in the order in which the application sets them.
+    pub socket_options: Vec<SocketOptionValue>,
+    /// MTU of every link, in bytes.
+    pub mtu: u32,
+    /// The host's memory in KiB, where it is known.
+    pub memory_kib: Option<u64>,
 }
 
 /// Why a question makes no sense.
@@ -99,6 +117,21 @@ pub enum AskError {
     /// No flood.
     #[error(transparent)]
     Flood(#[from] FloodAskError),
+    /// setsockopt() would fail.
+    #[error(transparent)]
+    SocketOption(#[from] SocketOptionError),
+    /// No link has such an MTU.
+    #[error("{0} is no MTU: a link's is between {least} and {greatest} bytes", least = MTU.start(), greatest = MTU.end())]
+    Mtu(u32),
+    /// Longer than any round trip.
+    #[error("a round trip of {0} is longer than an hour; expected one such as 30us, 50ms or 1.5s")]
+    Rtt(crate::units::Micros),
+    /// Nothing between two commas, or after the last.
+    #[error("`{0}` has an empty value in its list")]
+    EmptyInList(String),
+    /// More combinations than can be compared.
+    #[error("{0} combinations of values are too many to compare; give at most {most}", most = super::variant::MOST_VARIANTS)]
+    TooManyVariants(usize),
     /// The host's kernel could not be read and none was given.
     #[error("the kernel version of this host could not be read; give one with --kernel, such as --kernel 6.18")]
     NoVersion,
@@ -146,12 +179,25 @@ impl Ask {
             let (key, value) = checked_set(text, version)?;
             lay(key, value, Origin::WhatIf);
         }
+        let mtu = overrides.mtu.unwrap_or(ETHERNET_MTU);
+        if !MTU.contains(&mtu) {
+            return Err(AskError::Mtu(mtu));
+        }
+        let rtt_us = overrides.rtt_us.unwrap_or(0);
+        if rtt_us > LONGEST_RTT_US {
+            return Err(AskError::Rtt(crate::units::Micros(rtt_us)));
+        }
+        let socket_options: Result<_, _> =
+            overrides.sockopt.iter().map(|text| parse_socket_option(text, version)).collect();
         Ok(Self {
             host: Host { version, hz },
             values,
             defaults,
             backlog: overrides.backlog,
-            rtt_us: overrides.rtt_us.unwrap_or(0),
+            rtt_us,
+            socket_options: socket_options?,
+            mtu,
+            memory_kib,
             flood: FloodAsk::new(overrides.rate_per_s, overrides.count)?,
         })
     }

@@ -4,7 +4,7 @@ use super::ask::{Ask, Origin, Sourced};
 use super::flood::FloodFigures;
 use super::topic::Topic;
 use crate::catalog;
-use crate::model::{Host, LimitedBy, PortBudget, Timeline, forecast};
+use crate::model::{Host, LimitedBy, PortBudget, SegmentSizes, Side, Timeline, WheelWait, forecast};
 
 /// What a topic's rule works out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,36 @@ pub struct Figures {
     pub ports: Option<PortBudget>,
     /// A flood and what would help against it, where that is asked for.
     pub flood: Option<FloodFigures>,
+    /// How data is cut up, where that is asked for.
+    pub mss: Option<MssFigures>,
+    /// Waits on the timer wheel, where they are asked for.
+    pub waits: Vec<WheelWait>,
+    /// Tables for the reader.
+    pub tables: Vec<FigureTable>,
+}
+
+/// How data is cut up over links of one MTU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MssFigures {
+    /// MTU of every link, in bytes.
+    pub mtu: u32,
+    /// Bytes of data that are sent.
+    pub data: u64,
+    /// Over IPv4.
+    pub ipv4: SegmentSizes,
+    /// Over IPv6.
+    pub ipv6: SegmentSizes,
+}
+
+/// A table of texts; the last column may be prose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FigureTable {
+    /// What it shows.
+    pub title: String,
+    /// Headings.
+    pub columns: Vec<&'static str>,
+    /// Lines, with a cell for each column.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// Capacities of a listener's queues.
@@ -49,6 +79,21 @@ pub struct SettingRow {
     pub affects: &'static str,
 }
 
+/// A socket option that was set as a what-if.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketOptionRow {
+    /// Its name.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it does.
+    pub affects: &'static str,
+    /// The number given to setsockopt().
+    pub value: i32,
+    /// The side that sets it; nothing when the topic has no scenario.
+    pub side: Option<Side>,
+}
+
 /// A topic, answered.
 #[derive(Clone, Debug)]
 pub struct Explanation {
@@ -64,6 +109,8 @@ pub struct Explanation {
     pub figures: Figures,
     /// The settings that matter, and every what-if.
     pub settings: Vec<SettingRow>,
+    /// The socket options that were set.
+    pub socket_options: Vec<SocketOptionRow>,
     /// What-ifs that do not change this answer.
     pub idle_what_ifs: Vec<String>,
 }
@@ -74,7 +121,16 @@ pub fn explain(topic: &'static Topic, ask: &Ask) -> Explanation {
     let settings = topic.keys.iter().filter_map(|key| setting_row(key, ask)).collect();
     let what_ifs = ask.values.iter().filter(|(_, sourced)| sourced.origin == Origin::WhatIf);
     let idle = what_ifs.map(|(key, _)| key.as_str()).filter(|key| !topic.keys.contains(key));
-    let timeline = topic.scenario.map(|scenario| forecast(&scenario(ask)));
+    let mut scenario = topic.scenario.map(|scenario| scenario(ask));
+    let socket_options = ask.socket_options.iter().map(|given| SocketOptionRow {
+        name: given.option.name,
+        unit: given.option.unit,
+        affects: given.option.affects,
+        value: given.value,
+        side: scenario.as_mut().map(|scenario| given.lay_on(scenario)),
+    });
+    let socket_options = socket_options.collect();
+    let timeline = scenario.as_ref().map(forecast);
     Explanation {
         topic,
         host: ask.host,
@@ -82,6 +138,7 @@ pub fn explain(topic: &'static Topic, ask: &Ask) -> Explanation {
         figures: (topic.answer)(ask, timeline.as_ref()),
         timeline,
         settings,
+        socket_options,
         idle_what_ifs: idle.map(str::to_owned).collect(),
     }
 }

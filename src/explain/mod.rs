@@ -9,10 +9,16 @@
 mod ask;
 mod explanation;
 mod flood;
+mod socket_option;
 mod topic;
 mod topics;
+mod variant;
 
 pub use ask::{Ask, AskError, Origin, Overrides, Sourced};
-pub use explanation::{Explanation, Figures, QueueFigures, SettingRow, explain};
+pub use explanation::{
+    Explanation, FigureTable, Figures, MssFigures, QueueFigures, SettingRow, SocketOptionRow, explain,
+};
 pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
+pub use socket_option::{SocketOption, SocketOptionError, SocketOptionValue, parse_socket_option};
 pub use topic::{Folklore, Group, Topic, UnknownTopic, find_topic, topics};
+pub use variant::{Variant, variants};

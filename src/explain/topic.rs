@@ -35,6 +35,8 @@ pub enum Group {
     Queues,
     /// How connections end.
     Closing,
+    /// What happens in between, and when nothing does.
+    Living,
 }
 
 impl Group {
@@ -45,6 +47,7 @@ impl Group {
             Self::Opening => "Opening",
             Self::Queues => "Queues and floods",
             Self::Closing => "Closing",
+            Self::Living => "Living",
         }
     }
 }

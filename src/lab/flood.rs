@@ -7,10 +7,10 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::LabError;
-use super::half_open::count_half_open;
+use super::look::Watcher;
 use super::network::Network;
 use crate::model::{Host, Scenario, Settings};
-use crate::sys::{ProcRoot, SockDiag, Stream, listen_on, wait_ready};
+use crate::sys::{Interest, ProcRoot, Stream, listen_on, wait_ready};
 use crate::units::KernelVersion;
 use crate::wire::{build_syn, decode_segment, parse_paired_lines};
 
@@ -46,12 +46,11 @@ pub struct FloodCounts {
 }
 
 /// A listener on the kernel that can be flooded.
-#[derive(Debug)]
 pub struct FloodBench {
     network: Network,
     /// Keeps the server listening.
     _listener: TcpListener,
-    diag: SockDiag,
+    watcher: Watcher,
     forged: u32,
     syn_acks: u64,
     started: Instant,
@@ -79,12 +78,9 @@ impl FloodBench {
         let network = Network::build(&Scenario::connect(host, settings))?;
         let setup = |doing| move |error| LabError::Setup { doing, error };
         let target = SocketAddr::new(network.server.address, PORT);
-        let (listener, diag) = network.server.namespace.run(|| -> Result<_, LabError> {
-            let listener = listen_on(target, backlog).map_err(setup("listen"))?;
-            let diag = SockDiag::open().map_err(|error| setup("open sock_diag")(io::Error::other(error)))?;
-            Ok((listener, diag))
-        })??;
-        Ok(Self { network, _listener: listener, diag, forged: 0, syn_acks: 0, started: Instant::now() })
+        let listener = network.server.namespace.run(|| listen_on(target, backlog))?.map_err(setup("listen"))?;
+        let watcher = Watcher::new(&network.server)?;
+        Ok(Self { network, _listener: listener, watcher, forged: 0, syn_acks: 0, started: Instant::now() })
     }
 
     /// Sends so many SYNs, each from a source of its own that never answers, and reads the SYN-ACKs.
@@ -119,7 +115,7 @@ impl FloodBench {
         for number in 0..u64::from(count) {
             let due = Duration::from_micros(number.saturating_mul(1_000_000) / rate_per_s.max(1));
             while let Some(left) = due.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) {
-                wait_ready(&[self.network.server.tun.as_fd()], None, left).map_err(LabError::Wire)?;
+                wait_ready(&[(self.network.server.tun.as_fd(), Interest::Readable)], left).map_err(LabError::Wire)?;
                 self.carry()?;
             }
             self.send(1)?;
@@ -133,7 +129,7 @@ impl FloodBench {
     /// When the kernel cannot be asked.
     pub fn counts(&mut self) -> Result<FloodCounts, LabError> {
         self.carry()?;
-        let half_open = count_half_open(&mut self.diag).map_err(|error| LabError::Wire(io::Error::other(error)))?;
+        let half_open = self.watcher.count_half_open()?;
         let text = self.network.server.namespace.run(|| ProcRoot::new("/proc").read_net("netstat"))?;
         let text = text.map_err(|error| LabError::Wire(io::Error::other(error)))?;
         let counters = parse_paired_lines(&text).value;
@@ -161,13 +157,13 @@ impl FloodBench {
     pub fn watch(&mut self, until: Duration) -> Result<Vec<(Duration, u64)>, LabError> {
         let mut levels: Vec<(Duration, u64)> = Vec::new();
         while self.started.elapsed() < until {
-            let found = count_half_open(&mut self.diag).map_err(|error| LabError::Wire(io::Error::other(error)))?;
+            let found = self.watcher.count_half_open()?;
             if levels.last().is_none_or(|(_, level)| *level != found) {
                 levels.push((self.started.elapsed(), found));
             }
             let next_look = Instant::now() + LOOK;
             while let Some(left) = next_look.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-                wait_ready(&[self.network.server.tun.as_fd()], None, left).map_err(LabError::Wire)?;
+                wait_ready(&[(self.network.server.tun.as_fd(), Interest::Readable)], left).map_err(LabError::Wire)?;
                 self.carry()?;
             }
         }
@@ -182,14 +178,23 @@ impl FloodBench {
     pub fn connect(&mut self, limit: Duration) -> Result<Option<Duration>, LabError> {
         let target = SocketAddr::new(self.network.server.address, PORT);
         let called = Instant::now();
-        let socket = self.network.client.namespace.run(|| Stream::start_connect(target))?;
+        let connect = || {
+            let socket = Stream::new(target.is_ipv6())?;
+            socket.start_connect(target)?;
+            Ok(socket)
+        };
+        let socket = self.network.client.namespace.run(connect)?;
         let socket = socket.map_err(|error| LabError::Setup { doing: "connect", error })?;
         while let Some(left) = limit.checked_sub(called.elapsed()) {
-            let wires = [self.network.client.tun.as_fd(), self.network.server.tun.as_fd()];
-            let ready = wait_ready(&wires, Some(socket.as_fd()), left).map_err(LabError::Wire)?;
+            let watched = [
+                (socket.as_fd(), Interest::Writable),
+                (self.network.client.tun.as_fd(), Interest::Readable),
+                (self.network.server.tun.as_fd(), Interest::Readable),
+            ];
+            let ready = wait_ready(&watched, left).map_err(LabError::Wire)?;
             let took = called.elapsed();
             self.carry()?;
-            if ready {
+            if ready.first() == Some(&true) {
                 return match socket.take_error().map_err(LabError::Wire)? {
                     None => Ok(Some(took)),
                     Some(error) => Err(LabError::Wire(error)),

@@ -5,10 +5,11 @@
 //! time, or widen a window.
 //! Mirrors: packetdrill's idea that the kernel is the oracle.
 
+mod apps;
 mod compare;
 mod error;
 mod flood;
-mod half_open;
+mod look;
 mod network;
 mod pins;
 mod play;

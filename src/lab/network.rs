@@ -19,7 +19,6 @@ const QUEUE_LENGTH: u32 = 40_000;
 const OWN_TABLE: &str = "1024";
 
 /// One end of the wire: a namespace with its device.
-#[derive(Debug)]
 pub(super) struct Host {
     pub(super) namespace: Namespace,
     pub(super) tun: Tun,
@@ -30,7 +29,6 @@ pub(super) struct Host {
 }
 
 /// Both ends.
-#[derive(Debug)]
 pub(super) struct Network {
     pub(super) client: Host,
     pub(super) server: Host,

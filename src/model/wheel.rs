@@ -83,13 +83,36 @@ fn level_of(ticks: u64) -> u32 {
     (0..LEVELS).find(|level| ticks < LEVEL_REACH << (level * LEVEL_SHIFT)).unwrap_or(LEVELS - 1)
 }
 
+/// A wait on the timer wheel: how coarse its level is, and when its handler runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WheelWait {
+    /// The tick rate.
+    pub hz: Hz,
+    /// What was asked for, in microseconds.
+    pub wait_us: u64,
+    /// Step of the wheel's level that the timer is put on, in microseconds.
+    pub granularity_us: u64,
+    /// When it fires; the latest time counts a handler that is one tick late.
+    pub window: Window,
+}
+
+/// When one timer of `wait_us` fires that is armed at time 0.
+#[must_use]
+pub fn wheel_wait(wait_us: u64, hz: Hz) -> WheelWait {
+    WheelWait {
+        hz,
+        wait_us,
+        granularity_us: granularity_us(wait_us, hz),
+        window: Wheel::Any(hz).fire(Window::exactly(0), (wait_us, wait_us)),
+    }
+}
+
 /// How many ticks a timer of `wait_us` may be late: the granularity of its level.
 pub(super) fn granularity_ticks(wait_us: u64, hz: Hz) -> u64 {
     1 << (level_of(ticks_ceil(wait_us, hz)) * LEVEL_SHIFT)
 }
 
 /// How late a timer of `wait_us` may fire, in microseconds.
-#[cfg(test)]
 fn granularity_us(wait_us: u64, hz: Hz) -> u64 {
     ticks_to_us(granularity_ticks(wait_us, hz), hz)
 }

@@ -112,9 +112,12 @@ pub struct ListenersArgs {
 pub struct ExplainArgs {
     /// The topic; without one, all topics are listed
     pub topic: Option<String>,
-    /// What if: a sysctl with another value
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    /// What if: a sysctl with another value; several, separated by commas, are compared
+    #[arg(long = "set", value_name = "KEY=VALUE[,VALUE]")]
     pub set: Vec<String>,
+    /// What if: a socket option, such as TCP_USER_TIMEOUT=5000 or server:TCP_DEFER_ACCEPT=10
+    #[arg(long, value_name = "[SIDE:]NAME=VALUE")]
+    pub sockopt: Vec<String>,
     /// What if: another kernel version
     #[arg(long, value_name = "VERSION")]
     pub kernel: Option<String>,
@@ -136,6 +139,27 @@ pub struct ExplainArgs {
     /// What if: SYNs of a flood in all; those of one minute if not given
     #[arg(long, value_name = "N")]
     pub count: Option<u64>,
+    /// What if: MTU of the links in bytes; 1500 when not given
+    #[arg(long, value_name = "BYTES")]
+    pub mtu: Option<u32>,
+    /// Print only the sequence diagram, as SVG or Mermaid
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "decode")]
+    pub diagram: Option<DiagramFormat>,
+    /// Write the diagram to this file instead of standard output
+    #[arg(long, short = 'o', value_name = "FILE", requires = "diagram")]
+    pub output: Option<PathBuf>,
+    /// For the topic `segment`: explain this IP packet, given as hexadecimal digits, field by field
+    #[arg(long, value_name = "HEX")]
+    pub decode: Option<String>,
+}
+
+/// Formats of a diagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DiagramFormat {
+    /// A picture for browsers and documents
+    Svg,
+    /// Text that GitHub, GitLab and others draw
+    Mermaid,
 }
 
 /// Play a scenario on this host's own kernel in private network namespaces, beside the prediction

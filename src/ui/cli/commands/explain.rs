@@ -38,6 +38,8 @@ fn overrides(args: &ExplainArgs) -> Result<Overrides, CliError> {
         backlog: args.backlog,
         rate_per_s: args.rate,
         count: args.count,
+        sockopt: args.sockopt.clone(),
+        mtu: args.mtu,
         rtt_us: args.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,
     })
 }

@@ -1,0 +1,277 @@
+//! Socket options as what-ifs: `TCP_USER_TIMEOUT=5000`, `server:TCP_DEFER_ACCEPT=10`.
+//!
+//! Mirrors: `do_tcp_setsockopt()` and `sk_setsockopt()`: which values they take, and with what they refuse the rest.
+
+use crate::model::{Scenario, Side, SocketOptions};
+use crate::units::KernelVersion;
+
+/// An option that changes a clock.
+#[derive(Debug)]
+pub struct SocketOption {
+    /// Its name in tcp(7) or socket(7).
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it does.
+    pub affects: &'static str,
+    /// First kernel that has it.
+    since: KernelVersion,
+    /// The least and the greatest value that the kernel takes.
+    range: (i32, i32),
+    /// The only side on which it means anything.
+    only_on: Option<Side>,
+    store: fn(&mut SocketOptions, i32),
+}
+
+const ALWAYS: KernelVersion = KernelVersion::new(0, 0);
+
+/// An option that every kernel has and that either side may set.
+const fn option(
+    name: &'static str,
+    unit: &'static str,
+    range: (i32, i32),
+    affects: &'static str,
+    store: fn(&mut SocketOptions, i32),
+) -> SocketOption {
+    SocketOption { name, unit, affects, since: ALWAYS, range, only_on: None, store }
+}
+
+/// The table of them.
+const OPTIONS: &[SocketOption] = &[
+    option("TCP_SYNCNT", "count", (1, 127), "retries of a connect(), for tcp_syn_retries", |options, value| {
+        options.syncnt = u8::try_from(value).ok();
+    }),
+    option("TCP_USER_TIMEOUT", "ms", (0, i32::MAX), "longest time without an answer; 0 is off", |options, value| {
+        options.user_timeout_ms = u32::try_from(value).unwrap_or(0);
+    }),
+    option("TCP_LINGER2", "s", (i32::MIN, i32::MAX), "life of FIN-WAIT-2, for tcp_fin_timeout", |options, value| {
+        options.linger2_s = Some(value);
+    }),
+    option("SO_KEEPALIVE", "bool", (i32::MIN, i32::MAX), "whether an idle peer is probed", |options, value| {
+        options.keepalive = value != 0;
+    }),
+    option("TCP_KEEPIDLE", "s", (1, 32_767), "idle time before the first probe", |options, value| {
+        options.keepidle_s = u32::try_from(value).ok();
+    }),
+    option("TCP_KEEPINTVL", "s", (1, 32_767), "time between probes", |options, value| {
+        options.keepintvl_s = u32::try_from(value).ok();
+    }),
+    option("TCP_KEEPCNT", "count", (1, 127), "probes without an answer before the end", |options, value| {
+        options.keepcnt = u8::try_from(value).ok();
+    }),
+    SocketOption {
+        only_on: Some(Side::Server),
+        // The kernel takes a negative number for 0.
+        ..option("TCP_DEFER_ACCEPT", "s", (i32::MIN, i32::MAX), "wait for data before accept()", |options, value| {
+            options.defer_accept_s = Some(u32::try_from(value).unwrap_or(0));
+        })
+    },
+    SocketOption {
+        since: KernelVersion::new(6, 15),
+        ..option("TCP_RTO_MAX_MS", "ms", (1000, 120_000), "largest RTO, for tcp_rto_max_ms", |options, value| {
+            options.rto_max_ms = u32::try_from(value).ok();
+        })
+    },
+];
+
+/// An option with a value, for one side or for the one that a topic is about.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketOptionValue {
+    /// The option.
+    pub option: &'static SocketOption,
+    /// The side that sets it; nothing for the side whose clock the topic is about.
+    pub side: Option<Side>,
+    /// The number given to setsockopt().
+    pub value: i32,
+}
+
+impl PartialEq for SocketOptionValue {
+    fn eq(&self, other: &Self) -> bool {
+        (self.option.name, self.side, self.value) == (other.option.name, other.side, other.value)
+    }
+}
+
+impl Eq for SocketOptionValue {}
+
+impl SocketOptionValue {
+    /// Sets it on the side of a scenario that it is for; says which side that is.
+    pub fn lay_on(&self, scenario: &mut Scenario) -> Side {
+        let side = self.side.or(self.option.only_on).unwrap_or(scenario.about);
+        let endpoint = match side {
+            Side::Client => &mut scenario.client,
+            Side::Server => &mut scenario.server,
+        };
+        (self.option.store)(&mut endpoint.options, self.value);
+        side
+    }
+}
+
+/// Why setsockopt() would fail.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SocketOptionError {
+    /// No equals sign, or an unknown side.
+    #[error("`{0}` is not [client:|server:]NAME=VALUE, such as TCP_USER_TIMEOUT=5000")]
+    Malformed(String),
+    /// The name is not in the table.
+    #[error("{name} is no socket option that changes a clock{nearest}; known are {known}")]
+    Unknown {
+        /// What was given.
+        name: String,
+        /// A question with the nearest name, or nothing.
+        nearest: String,
+        /// Every name.
+        known: String,
+    },
+    /// Not a number of the type that setsockopt() takes.
+    #[error("`{value}` is no value of {name}: setsockopt() takes a whole number ({unit})")]
+    NoNumber {
+        /// The option.
+        name: &'static str,
+        /// Its unit.
+        unit: &'static str,
+        /// What was given.
+        value: String,
+    },
+    /// The kernel refuses the number.
+    #[error(
+        "{value} is out of range for {name}: the kernel takes {min} to {max} and refuses the rest with EINVAL (Invalid argument)"
+    )]
+    OutOfRange {
+        /// The option.
+        name: &'static str,
+        /// What was given.
+        value: i32,
+        /// The least.
+        min: i32,
+        /// The greatest.
+        max: i32,
+    },
+    /// That kernel does not have it.
+    #[error(
+        "Linux {version} has no {name}: it came with {since}, and setsockopt() fails with ENOPROTOOPT (Protocol not available)"
+    )]
+    NotInThisKernel {
+        /// The option.
+        name: &'static str,
+        /// The kernel.
+        version: KernelVersion,
+        /// First kernel with it.
+        since: KernelVersion,
+    },
+    /// The side cannot use it.
+    #[error("{name} on the {side} changes nothing: it is for a listening socket")]
+    WrongSide {
+        /// The option.
+        name: &'static str,
+        /// What was given.
+        side: &'static str,
+    },
+}
+
+/// Reads `[client:|server:]NAME=VALUE` and checks that this kernel would take it.
+///
+/// # Errors
+/// Says why setsockopt() would fail, with the kernel's own range and errno.
+pub fn parse_socket_option(text: &str, version: KernelVersion) -> Result<SocketOptionValue, SocketOptionError> {
+    let malformed = || SocketOptionError::Malformed(text.to_owned());
+    let (name, value) = text.split_once('=').ok_or_else(malformed)?;
+    let (side, name) = match name.split_once(':') {
+        None => (None, name.trim()),
+        Some((side, name)) => match side.trim() {
+            "client" => (Some(Side::Client), name.trim()),
+            "server" => (Some(Side::Server), name.trim()),
+            _ => return Err(malformed()),
+        },
+    };
+    let option = OPTIONS.iter().find(|option| option.name.eq_ignore_ascii_case(name)).ok_or_else(|| unknown(name))?;
+    if !version.at_least(option.since.major, option.since.minor) {
+        return Err(SocketOptionError::NotInThisKernel { name: option.name, version, since: option.since });
+    }
+    let value = value.trim();
+    let value: i32 = value.parse().map_err(|_| SocketOptionError::NoNumber {
+        name: option.name,
+        unit: option.unit,
+        value: value.to_owned(),
+    })?;
+    let (min, max) = option.range;
+    if value < min || value > max {
+        return Err(SocketOptionError::OutOfRange { name: option.name, value, min, max });
+    }
+    match (side, option.only_on) {
+        (Some(side), Some(only)) if side != only => {
+            Err(SocketOptionError::WrongSide { name: option.name, side: side.name() })
+        }
+        _ => Ok(SocketOptionValue { option, side, value }),
+    }
+}
+
+fn unknown(name: &str) -> SocketOptionError {
+    let names: Vec<&'static str> = OPTIONS.iter().map(|option| option.name).collect();
+    let nearest = similar::get_close_matches(name.to_ascii_uppercase().as_str(), &names, 1, 0.6);
+    SocketOptionError::Unknown {
+        name: name.to_owned(),
+        nearest: nearest.first().map_or(String::new(), |name| format!("; did you mean {name}?")),
+        known: names.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Host, Settings};
+
+    const NEW: KernelVersion = KernelVersion::new(6, 18);
+
+    fn refused(text: &str) -> String {
+        parse_socket_option(text, NEW).expect_err("an error").to_string()
+    }
+
+    #[test]
+    fn an_option_goes_to_the_side_that_the_scenario_is_about_or_to_the_one_named() {
+        let host = Host { version: NEW, hz: None };
+        let mut scenario = Scenario::connect(host, &Settings::default());
+        let mut lay = |text| parse_socket_option(text, NEW).expect("an option").lay_on(&mut scenario);
+        assert_eq!(lay("TCP_USER_TIMEOUT=5000"), Side::Client);
+        assert_eq!(lay("server:TCP_SYNCNT=3"), Side::Server);
+        assert_eq!(lay("TCP_DEFER_ACCEPT=-1"), Side::Server);
+        assert_eq!(lay("tcp_keepcnt = 4"), Side::Client);
+        assert_eq!((scenario.client.options.user_timeout_ms, scenario.client.options.keepcnt), (5000, Some(4)));
+        assert_eq!((scenario.server.options.syncnt, scenario.server.options.defer_accept_s), (Some(3), Some(0)));
+    }
+
+    #[test]
+    fn values_are_refused_with_the_kernels_own_range() {
+        for (name, least, greatest) in [
+            ("TCP_SYNCNT", 1, 127),
+            ("TCP_KEEPIDLE", 1, 32_767),
+            ("TCP_KEEPCNT", 1, 127),
+            ("TCP_RTO_MAX_MS", 1000, 120_000),
+        ] {
+            for taken in [least, greatest] {
+                assert!(parse_socket_option(&format!("{name}={taken}"), NEW).is_ok(), "{name}={taken}");
+            }
+            for outside in [least - 1, greatest + 1] {
+                let error = refused(&format!("{name}={outside}"));
+                assert!(error.contains(&format!("{least} to {greatest}")) && error.contains("EINVAL"), "{error}");
+            }
+        }
+        assert!(refused("TCP_USER_TIMEOUT=-1").contains("0 to 2147483647"));
+        assert!(parse_socket_option("TCP_LINGER2=-1", NEW).is_ok());
+    }
+
+    #[test]
+    fn what_setsockopt_does_not_know_is_refused() {
+        assert!(refused("TCP_USER_TIMOUT=1").contains("did you mean TCP_USER_TIMEOUT?"));
+        assert!(refused("TCP_SYNCNT=three").contains("whole number"));
+        assert!(refused("TCP_SYNCNT").contains("NAME=VALUE"));
+        assert!(refused("peer:TCP_SYNCNT=3").contains("client:|server:"));
+        assert!(refused("client:TCP_DEFER_ACCEPT=3").contains("listening socket"));
+        let old = parse_socket_option("TCP_RTO_MAX_MS=2000", KernelVersion::new(6, 14)).expect_err("too old");
+        assert!(old.to_string().contains("ENOPROTOOPT"), "{old}");
+    }
+
+    #[test]
+    fn every_option_is_a_name_that_is_not_a_sysctl() {
+        assert!(OPTIONS.iter().all(|option| crate::catalog::find_by_name(option.name).is_none()));
+    }
+}
