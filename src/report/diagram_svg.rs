@@ -106,7 +106,7 @@ impl Picture {
                 Part::Leaves => {
                     self.arrow(&arrow, y, arrivals.get(&arrow.message).map_or(y + slope, |place| y_of(*place)))
                 }
-                Part::Arrives if !sent.contains(&arrow.message) => self.from_outside(&arrow, y),
+                Part::Arrives if !sent.contains(&arrow.message) => self.injected(&arrow, y),
                 Part::Arrives => {}
             }
         }
@@ -161,7 +161,7 @@ impl Picture {
     }
 
     /// A segment that neither side sent in this course.
-    fn from_outside(&mut self, arrow: &Arrow, y: usize) {
+    fn injected(&mut self, arrow: &Arrow, y: usize) {
         let (from, to) = ends(arrow.from);
         let middle = from.midpoint(to);
         self.line((middle, y), (to, y), "stroke=\"#1f5fbf\" stroke-width=\"1.5\" stroke-dasharray=\"2 3\"");

@@ -5,7 +5,7 @@ use super::diagram::{DiagramStyle, render_diagram};
 use super::grid::render_grid;
 use super::prose::{hanging, wrapped};
 use super::timeline::render_timeline;
-use crate::explain::{Explanation, SettingRow, SocketOptionRow, Topic};
+use crate::explain::{Explanation, Origin, SettingRow, SocketOptionRow, Topic};
 use crate::model::{Outcome, Side, Timeline, Window};
 
 /// Different endings named one by one; more are given as a range.
@@ -36,7 +36,7 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
     if !explanation.settings.is_empty() || !explanation.socket_options.is_empty() {
         text.push_str("\nSettings that matter\n");
     }
-    text.push_str(&render_settings(&explanation.settings));
+    text.push_str(&render_settings(&explanation.settings, width));
     text.push_str(&render_socket_options(&explanation.socket_options, width));
     for key in &explanation.idle_what_ifs {
         text.push_str(&wrapped(&format!("{key} was set as a what-if and does not change this answer."), width));
@@ -109,23 +109,29 @@ fn closing_quote(said: &str, ascii: bool) -> String {
     format!("{said}{}", if ascii { "\"" } else { "”" })
 }
 
-fn render_settings(settings: &[SettingRow]) -> String {
-    let longest = settings.iter().map(|row| row.key.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for row in settings {
-        let (value, source) = match &row.value {
-            Some(sourced) => (shown(&sourced.value), sourced.origin.name()),
-            None => ("-".to_owned(), "not in this kernel"),
-        };
-        let default = match (&row.default, &row.value) {
-            (Some(default), Some(sourced)) if *default == sourced.value => "the default".to_owned(),
-            (Some(default), _) => format!("default {}", shown(default)),
-            (None, _) => String::new(),
-        };
-        let line = format!("  {:<longest$}  {value:>11}  {:<10}  {source:<8} {default}", row.key, row.unit);
-        text.push_str(&format!("{}\n", line.trim_end()));
+fn render_settings(settings: &[SettingRow], width: usize) -> String {
+    let values: Vec<String> =
+        settings.iter().map(|row| row.value.as_ref().map_or("-".to_owned(), |sourced| shown(&sourced.value))).collect();
+    let longest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
+    let key = longest(&mut settings.iter().map(|row| row.key.len()));
+    let value = longest(&mut values.iter().map(String::len));
+    let unit = longest(&mut settings.iter().map(|row| row.unit.len()));
+    let lines = settings.iter().zip(&values).map(|(row, text)| {
+        hanging(&format!("  {:<key$}  {text:>value$}  {:<unit$}  ", row.key, row.unit), &origin(row), width)
+    });
+    lines.collect()
+}
+
+/// Where a value came from, beside the default.
+fn origin(row: &SettingRow) -> String {
+    let Some(sourced) = &row.value else { return "not in this kernel".to_owned() };
+    let name = sourced.origin.name();
+    match &row.default {
+        _ if sourced.origin == Origin::Default => name.to_owned(),
+        Some(default) if *default == sourced.value => format!("{name} (the default)"),
+        Some(default) => format!("{name} (default {})", shown(default)),
+        None => name.to_owned(),
     }
-    text
 }
 
 /// A value, or a word for an empty one.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::timeline::TimelineView;
-use crate::explain::{Explanation, FigureTable, Figures, Folklore, SettingRow, SocketOptionRow, Topic};
+use crate::explain::{Case, Explanation, FigureTable, Figures, Folklore, SettingRow, SocketOptionRow, Topic};
 use crate::model::{SegmentSizes, WheelWait};
 
 /// Version of the JSON of `explain`; the shape only grows.
@@ -180,9 +180,9 @@ impl From<&Explanation> for ExplanationView {
 impl VariantsView {
     /// The view of the same topic answered for each combination; nothing when there is none.
     #[must_use]
-    pub fn new(cases: &[(Vec<(String, String)>, Explanation)]) -> Option<Self> {
-        let (_, first) = cases.first()?;
-        let comparison = cases.iter().map(|(varied, explanation)| VariantView {
+    pub fn new(cases: &[Case]) -> Option<Self> {
+        let first = &cases.first()?.explanation;
+        let comparison = cases.iter().map(|Case { varied, explanation }| VariantView {
             varied: varied.iter().map(|(key, value)| VariedView { key: key.clone(), value: value.clone() }).collect(),
             case: CaseView::from(explanation),
         });

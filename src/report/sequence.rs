@@ -254,7 +254,8 @@ impl Lifelines {
                         row.server = right.mark.clone();
                         row.arrow = self.arrow(message, Part::Whole);
                         rows.push(row);
-                        (client.next(), server.next());
+                        client.next();
+                        server.next();
                         continue;
                     }
                     // The other end of a whole message is further down the other side.

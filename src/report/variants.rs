@@ -6,13 +6,13 @@ use super::answer::render_window;
 use super::explanation::endings;
 use super::grid::render_grid;
 use super::prose::wrapped;
-use crate::explain::Explanation;
+use crate::explain::{Case, Explanation};
 use crate::model::{Outcome, Segment, Side, Timeline, What};
 
 /// The same topic answered for each combination of values: when it ends, how, and with how many segments.
 #[must_use]
-pub fn render_variants(cases: &[(Vec<(String, String)>, Explanation)], width: usize, ascii: bool) -> String {
-    let Some((varied, first)) = cases.first() else { return String::new() };
+pub fn render_variants(cases: &[Case], width: usize, ascii: bool) -> String {
+    let Some(Case { varied, explanation: first }) = cases.first() else { return String::new() };
     let hz = first.host.hz.map_or("HZ unknown".to_owned(), |hz| format!("HZ {hz}"));
     let mut text = format!("{}\nFor Linux {}, {hz}.\n\n", first.topic.question, first.host.version);
     let keys: Vec<String> = varied.iter().map(|(key, _)| leaf(key).to_owned()).collect();
@@ -21,7 +21,7 @@ pub fn render_variants(cases: &[(Vec<(String, String)>, Explanation)], width: us
         keys.iter().map(String::as_str).chain(figures.iter().map(|column| column.name.as_str())).collect();
     let rows: Vec<Vec<String>> = cases
         .iter()
-        .map(|(varied, explanation)| {
+        .map(|Case { varied, explanation }| {
             let values = varied.iter().map(|(_, value)| value.clone());
             values.chain(figures.iter().map(|column| (column.value)(explanation, ascii))).collect()
         })

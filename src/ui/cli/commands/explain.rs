@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 
-use crate::explain::{Explanation, Overrides, Topic, explain, find_topic, topics, variants};
+use crate::explain::{Case, Explanation, Overrides, Topic, explain, find_topic, topics, variants};
 use crate::report::{
     DiagramStyle, ExplanationView, PacketView, TopicView, VariantsView, render_explanation, render_mermaid,
     render_packet, render_svg, render_topics, render_variants,
@@ -29,14 +29,16 @@ pub(in crate::ui::cli) fn run(args: &ExplainArgs, context: &mut Context<'_>) -> 
     }
     let cases = answer(topic, args, context)?;
     match (cases.as_slice(), args.diagram) {
-        ([(_, explanation)], Some(format)) => diagram(explanation, format, args, context)?,
+        ([Case { explanation, .. }], Some(format)) => diagram(explanation, format, args, context)?,
         (_, Some(_)) => {
             return Err(CliError::Usage(
                 "a diagram shows one course: give each key one value, or leave out --diagram".to_owned(),
             ));
         }
-        ([(_, explanation)], None) if context.json => context.print_json(&ExplanationView::from(explanation))?,
-        ([(_, explanation)], None) => {
+        ([Case { explanation, .. }], None) if context.json => {
+            context.print_json(&ExplanationView::from(explanation))?
+        }
+        ([Case { explanation, .. }], None) => {
             let style = DiagramStyle { width: context.width, ascii: context.ascii };
             write!(context.out, "{}", render_explanation(explanation, style))?;
         }
@@ -56,14 +58,13 @@ fn list(context: &mut Context<'_>) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-/// What was varied, and the answer for it: one for each combination of values.
-type Case = (Vec<(String, String)>, Explanation);
-
+/// The answers, one for each combination of values.
 fn answer(topic: &'static Topic, args: &ExplainArgs, context: &Context<'_>) -> Result<Vec<Case>, CliError> {
     let variants = variants(&overrides(args)?).map_err(|error| CliError::Usage(error.to_string()))?;
     let asked: Vec<Overrides> = variants.iter().map(|variant| variant.overrides.clone()).collect();
     let asks = context.asks(&asked, args.defaults)?;
-    Ok(variants.into_iter().map(|variant| variant.varied).zip(asks.iter().map(|ask| explain(topic, ask))).collect())
+    let case = |(variant, ask)| Case { varied: variant, explanation: explain(topic, ask) };
+    Ok(variants.into_iter().map(|variant| variant.varied).zip(&asks).map(case).collect())
 }
 
 /// The overrides as typed.
