@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::prose::hanging;
 use crate::model::{End, Event, Timeline, What, Window};
 
 /// A timeline in JSON. The shape is a contract: it only grows.
@@ -116,22 +117,18 @@ impl From<&End> for EndView {
 }
 
 /// The timeline as a table: nominal and latest time in seconds, side, and what happens; events of one side at
-/// one time share a line.
+/// one time share a line, and what does not fit into `width` goes on below.
 #[must_use]
-pub fn render_timeline(timeline: &Timeline) -> String {
+pub fn render_timeline(timeline: &Timeline, width: usize) -> String {
     let mut text = format!("{:>10} {:>10}  {:<6}  {}\n", "at (s)", "latest", "side", "what happens");
     let mut rest = timeline.events.as_slice();
     while let Some((first, _)) = rest.split_first() {
         let together = rest.iter().take_while(|event| event.side == first.side && event.window == first.window).count();
         let (group, after) = rest.split_at(together);
         let words: Vec<String> = group.iter().map(|event| words(&event.what)).collect();
-        text.push_str(&format!(
-            "{:>10} {:>10}  {:<6}  {}\n",
-            seconds(first.window.at_us),
-            seconds(first.window.latest_us),
-            first.side.name(),
-            words.join("; ")
-        ));
+        let (at, latest) = (seconds(first.window.at_us), seconds(first.window.latest_us));
+        let lead = format!("{at:>10} {latest:>10}  {:<6}  ", first.side.name());
+        text.push_str(&hanging(&lead, &words.join("; "), width));
         rest = after;
     }
     text
