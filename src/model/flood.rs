@@ -23,6 +23,9 @@ const PHASES: u64 = 16;
 const PHASES_OF_EACH: u64 = 4;
 /// Ticks between them: odd, and such that they are spread over 8 ticks, over 64 and over 512.
 const PHASE_STEP: u64 = 37;
+/// Changes of the queue that are played at most before further phases are left out: a long flood has thousands of
+/// waves of its own in which the phases even out.
+const CHANGES_MOST: usize = 100_000;
 /// For how long an endless flood is played at most until it counts as steady, and how long it is then watched.
 const SETTLING_MOST_US: u64 = 600_000_000;
 const WATCHED_MOST_US: u64 = 300_000_000;
@@ -110,7 +113,7 @@ pub struct SteadyFlood {
 pub fn forecast_flood(flood: &Flood) -> FloodForecast {
     let limits = queue_limits(flood.asked, &flood.settings, flood.host.version);
     let setup = setup(flood, limits);
-    let courses: Vec<Course> = wheels(flood.host.hz).map(|wheel| play(&setup, wheel)).collect();
+    let courses = courses(&setup, flood.host.hz);
     let nothing = Course::default();
     let main = courses.first().unwrap_or(&nothing);
     let cookies = flood.settings.syncookies != 0;
@@ -139,7 +142,7 @@ pub fn forecast_flood(flood: &Flood) -> FloodForecast {
             span(&|course| refused_as(false, course.refused)),
             span(&|course| course.after_pruning),
         ],
-        steady: wheels(flood.host.hz).next().map(|wheel| steady(flood, &setup, wheel)).unwrap_or_default(),
+        steady: rates(flood.host.hz).next().map(|hz| steady(flood, &setup, hz)).unwrap_or_default(),
         legitimate: legitimate(flood, limits, &courses, main),
     }
 }
@@ -154,20 +157,37 @@ fn setup(flood: &Flood, limits: QueueLimits) -> Setup {
     }
 }
 
-/// The wheels that are played: phases of every rate that it may be.
-fn wheels(hz: Option<Hz>) -> impl Iterator<Item = Wheel> {
+/// The course on phases of every rate that the wheel may have; the first one begins right at a tick of phase 0.
+fn courses(setup: &Setup, hz: Option<Hz>) -> Vec<Course> {
     let phases = if hz.is_some() { PHASES } else { PHASES_OF_EACH };
-    rates(hz)
-        .flat_map(move |hz| (0..phases).map(move |turn| Wheel::Exact { hz, phase: PHASE_STEP * turn, busy: false }))
+    let mut courses: Vec<Course> = Vec::new();
+    for turn in 0..phases {
+        let changes: usize = courses.iter().map(|course| course.levels.len()).sum();
+        if changes > CHANGES_MOST {
+            break;
+        }
+        courses.extend(rates(hz).map(|hz| {
+            let wheel = Wheel::Exact { hz, phase: PHASE_STEP * turn, busy: false };
+            play(setup, wheel)
+        }));
+    }
+    courses
 }
 
 /// When the last request goes. None lives longer than one that is left alone, nor shorter than by the asked times.
 fn last_gone(flood: &Flood, setup: &Setup, courses: &[Course]) -> Option<Window> {
-    let nominal = rates(flood.host.hz).filter_map(|hz| play(setup, Wheel::Any(hz)).last_gone_us);
-    let at_us = courses.iter().filter_map(|course| course.last_gone_us).chain(nominal).min()?;
+    let first_us = courses.iter().filter_map(|course| course.last_gone_us).min()?;
     let seen_us = courses.iter().filter_map(|course| course.last_gone_us).max()?;
     let taken_us = courses.iter().filter_map(|course| course.last_taken_us).max()?;
     let life = forecast(&Scenario::half_open(flood.host, &flood.settings)).ends.first().map(|end| end.window)?;
+    // Asked times do not fall together as late ones do, so a long flood has many more changes with them.
+    let changes = courses.iter().map(|course| course.levels.len()).max().unwrap_or(0);
+    let nominal_us = if changes > CHANGES_MOST / 10 {
+        Some(first_us.saturating_sub(life.latest_us - life.at_us))
+    } else {
+        rates(flood.host.hz).filter_map(|hz| play(setup, Wheel::Any(hz)).last_gone_us).min()
+    };
+    let at_us = first_us.min(nominal_us.unwrap_or(first_us));
     let latest_us = if seen_us >= taken_us.saturating_add(life.at_us) {
         seen_us.max(taken_us.saturating_add(life.latest_us))
     } else {
@@ -189,13 +209,13 @@ fn occupancy(course: &Course, last_syn_us: u64) -> Vec<(u64, u64)> {
 }
 
 /// The same flood without an end: left alone for two lives of a request (or until that is too long), then watched.
-fn steady(flood: &Flood, setup: &Setup, wheel: Wheel) -> SteadyFlood {
+fn steady(flood: &Flood, setup: &Setup, hz: Hz) -> SteadyFlood {
     let life = forecast(&Scenario::half_open(flood.host, &flood.settings));
     let life_us = life.ends.first().map_or(0, |end| end.window.latest_us).max(10_000_000);
     let from_us = (life_us * 2).min(SETTLING_MOST_US);
     let watched_us = life_us.min(WATCHED_MOST_US);
     let endless = Setup { count: u64::MAX, ..setup.clone() };
-    let mut listener = Listener::new(&endless, wheel);
+    let mut listener = Listener::new(&endless, Wheel::Exact { hz, phase: 0, busy: false });
     let totals = |course: &Course| (course.refused, course.taken + course.sent_again);
     listener.play_until(from_us);
     let before = totals(listener.course());

@@ -267,3 +267,99 @@ impl<'a> Listener<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{Settings, SocketOptions};
+    use crate::units::{Hz, KernelVersion};
+
+    fn setup(retries: u32, backlog: u32, rate_per_s: u64, count: u64) -> Setup {
+        let settings = Settings { synack_retries: retries, ..Settings::default() };
+        let clock = SynAckClock::request(&settings, &SocketOptions::default(), KernelVersion::new(6, 18));
+        Setup { clock, capacity: u64::from(backlog) + 1, backlog, rate_per_s, count }
+    }
+
+    /// The same rules with every request on its own: taken, refused, sent again, peak, and when the last one goes.
+    fn one_by_one(setup: &Setup, wheel: Wheel) -> (u64, u64, u64, u64, Option<u64>) {
+        // By firing time, then the longest wait first; the flag says that the request is young.
+        let mut timers: BTreeMap<(u64, core::cmp::Reverse<u64>, u64), (SynAckClock, bool)> = BTreeMap::new();
+        let (mut taken, mut refused, mut sent_again, mut peak, mut gone_us) = (0, 0, 0, 0, None);
+        let mut next_syn = 0;
+        loop {
+            let timer_us = timers.keys().next().map(|key| key.0);
+            let syn_us = (next_syn < setup.count).then(|| setup.syn_at_us(next_syn));
+            let Some(at_us) = timer_us.into_iter().chain(syn_us).min() else { break };
+            if timer_us == Some(at_us) {
+                let young = timers.values().filter(|(_, young)| *young).count();
+                let fill = QueueFill {
+                    half_open: u32::try_from(timers.len()).unwrap(),
+                    young: u32::try_from(young).unwrap(),
+                    backlog: setup.backlog,
+                };
+                let ((_, _, number), (mut clock, _)) = timers.pop_first().unwrap();
+                match clock.expire(fill) {
+                    SynAckExpiry::Drop => gone_us = Some(at_us),
+                    SynAckExpiry::Resend { wait_us } => {
+                        sent_again += 1;
+                        let fires_us = wheel.fire_at_us(at_us, wait_us);
+                        timers.insert((fires_us, core::cmp::Reverse(wait_us), number), (clock, false));
+                    }
+                }
+            } else if u64::try_from(timers.len()).unwrap() < setup.capacity {
+                let wait_us = setup.clock.wait_us();
+                let fires_us = wheel.fire_at_us(at_us, wait_us);
+                timers.insert((fires_us, core::cmp::Reverse(wait_us), next_syn), (setup.clock.clone(), true));
+                taken += 1;
+                next_syn += 1;
+                peak = peak.max(u64::try_from(timers.len()).unwrap());
+            } else {
+                refused += 1;
+                next_syn += 1;
+            }
+        }
+        (taken, refused, sent_again, peak, gone_us)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+        #[test]
+        fn many_at_once_fare_as_they_would_one_by_one(
+            retries in 0_u32..8,
+            backlog in 0_u32..60,
+            rate_per_s in 1_u64..3000,
+            count in 1_u64..400,
+            hz in prop::sample::select(Hz::COMMON.to_vec()),
+            phase in 0_u64..512,
+        ) {
+            let setup = setup(retries, backlog, rate_per_s, count);
+            let wheel = Wheel::Exact { hz, phase, busy: false };
+            let course = play(&setup, wheel);
+            let summary = (course.taken, course.refused, course.sent_again, course.peak, course.last_gone_us);
+            prop_assert_eq!(summary, one_by_one(&setup, wheel));
+            prop_assert_eq!(course.taken + course.refused, count);
+            prop_assert!(course.peak <= setup.capacity);
+            prop_assert!(course.levels.is_sorted_by_key(|(at_us, _)| *at_us));
+            prop_assert_eq!(course.level_at(u64::MAX), 0);
+        }
+
+        #[test]
+        fn a_course_that_is_played_in_two_parts_is_the_same(
+            backlog in 0_u32..60, rate_per_s in 1_u64..3000, count in 1_u64..2000, at_us in 0_u64..100_000_000,
+        ) {
+            let setup = setup(5, backlog, rate_per_s, count);
+            let wheel = Wheel::Exact { hz: Hz::COMMON[1], phase: 0, busy: false };
+            let mut listener = Listener::new(&setup, wheel);
+            listener.play_until(at_us);
+            listener.play_until(u64::MAX);
+            let parts = listener.finish();
+            let whole = play(&setup, wheel);
+            prop_assert_eq!((parts.taken, parts.refused, parts.last_gone_us), (whole.taken, whole.refused, whole.last_gone_us));
+            let room = |course: &Course| course.open_us(0, 200_000_000);
+            prop_assert_eq!(room(&parts), room(&whole));
+        }
+    }
+}

@@ -238,13 +238,17 @@ fn occupancy(forecast: &FloodForecast) -> String {
     if changes.is_empty() { "none".to_owned() } else { changes.join(", ") }
 }
 
-fn row(what: String, forecast: &FloodForecast, ascii: bool) -> [String; 7] {
+/// When an honest client's connect() returns, as a cell.
+pub(super) fn client(forecast: &FloodForecast, ascii: bool) -> String {
     let client = forecast.legitimate;
-    let client = match client.outcome {
+    match client.outcome {
         Outcome::Established if client.attempts.1 == 1 => "1 RTT".to_owned(),
         Outcome::Established => render_window(client.likeliest, ascii),
         outcome => outcome.name().to_owned(),
-    };
+    }
+}
+
+fn row(what: String, forecast: &FloodForecast, ascii: bool) -> [String; 7] {
     [
         what,
         count(forecast.half_open_peak),
@@ -252,6 +256,6 @@ fn row(what: String, forecast: &FloodForecast, ascii: bool) -> [String; 7] {
         count(forecast.dropped),
         count(forecast.half_open_after_pruning),
         forecast.last_gone.map_or("-".to_owned(), |gone| render_window(gone, ascii)),
-        client,
+        client(forecast, ascii),
     ]
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::answer::render_window;
 use super::explanation::endings;
+use super::figure::count;
+use super::flood::client;
 use super::grid::render_grid;
 use super::prose::wrapped;
 use crate::explain::{Case, Explanation};
-use crate::model::{Outcome, Segment, Side, Timeline, What};
+use crate::model::{FloodForecast, Outcome, Segment, Side, Timeline, What};
 
 /// The same topic answered for each combination of values: when it ends, how, and with how many segments.
 #[must_use]
@@ -35,7 +37,11 @@ pub fn render_variants(cases: &[Case], width: usize, ascii: bool) -> String {
     if !idle.is_empty() {
         text.push_str(&wrapped(&format!("{} does not change this answer.", idle.join(", ")), width));
     }
-    if first.timeline.is_some() && first.figures.queues.is_none() && first.figures.ports.is_none() {
+    if first.timeline.is_some()
+        && first.figures.queues.is_none()
+        && first.figures.ports.is_none()
+        && first.figures.flood.is_none()
+    {
         text.push_str(&wrapped(
             "A timer may be late, never early: each end lies between the two times. One value shows the whole course.",
             width,
@@ -59,13 +65,29 @@ fn columns(explanation: &Explanation) -> Vec<Column> {
     let mut columns = Vec::new();
     let mut add = |name: &str, value| columns.push(Column { name: name.to_owned(), value });
     let figures = &explanation.figures;
-    if figures.queues.is_some() {
+    if figures.flood.is_some() {
+        add("peak", |explanation, _| with_flood(explanation, |flood| count(flood.half_open_peak)));
+        add("cookies", |explanation, _| with_flood(explanation, |flood| count(flood.cookies_sent)));
+        add("dropped", |explanation, _| with_flood(explanation, |flood| count(flood.dropped)));
+        add("left", |explanation, _| with_flood(explanation, |flood| count(flood.half_open_after_pruning)));
+        add("empty at", |explanation, ascii| {
+            let gone = |flood: &FloodForecast| flood.last_gone.map(|gone| render_window(gone, ascii));
+            with_flood(explanation, |flood| gone(flood).unwrap_or_else(|| "-".to_owned()))
+        });
+        add("honest client", |explanation, ascii| with_flood(explanation, |flood| client(flood, ascii)));
+    } else if figures.queues.is_some() {
         add("accept queue", |explanation, _| {
             explanation.figures.queues.map_or_else(String::new, |queues| queues.accept_capacity.to_string())
         });
         add("SYN queue", |explanation, _| {
             explanation.figures.queues.map_or_else(String::new, |queues| queues.half_open_capacity.to_string())
         });
+        // A handshake that succeeds only illustrates; one that does not is what the topic is about.
+        let ends = explanation.timeline.as_ref().and_then(Timeline::end);
+        if ends.is_some_and(|end| end.outcome != Outcome::Established) {
+            add("ends", |explanation, ascii| with_timeline(explanation, |course| end(course, ascii)));
+            add("how", |explanation, _| with_timeline(explanation, outcome));
+        }
     } else if figures.ports.is_some() {
         add("ports", |explanation, _| {
             explanation.figures.ports.map_or_else(String::new, |ports| ports.available.to_string())
@@ -83,6 +105,10 @@ fn columns(explanation: &Explanation) -> Vec<Column> {
         add("server sends", |explanation, _| with_timeline(explanation, |course| segments(course, Side::Server)));
     }
     columns
+}
+
+fn with_flood(explanation: &Explanation, words: impl Fn(&FloodForecast) -> String) -> String {
+    explanation.figures.flood.as_ref().map_or_else(String::new, |flood| words(&flood.forecast))
 }
 
 fn with_timeline(explanation: &Explanation, words: impl Fn(&Timeline) -> String) -> String {
@@ -105,12 +131,12 @@ fn outcome(timeline: &Timeline) -> String {
 
 /// What a side sends and how often: `11 SYN`, `1 SYN, 1 ACK`.
 fn segments(timeline: &Timeline, side: Side) -> String {
-    let mut counts: BTreeMap<Segment, usize> = BTreeMap::new();
+    let mut copies: BTreeMap<Segment, usize> = BTreeMap::new();
     for event in timeline.events.iter().filter(|event| event.side == side) {
         if let What::Send { segment, .. } = event.what {
-            *counts.entry(segment).or_default() += 1;
+            *copies.entry(segment).or_default() += 1;
         }
     }
-    let words: Vec<String> = counts.iter().map(|(segment, count)| format!("{count} {}", segment.name())).collect();
+    let words: Vec<String> = copies.iter().map(|(segment, number)| format!("{number} {}", segment.name())).collect();
     if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }

@@ -109,6 +109,20 @@ fn the_flood_as_text() {
 }
 
 #[test]
+fn several_values_are_compared_by_what_they_do_to_the_flood() {
+    let text = |arguments: &[&str]| {
+        let output = explain(arguments);
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let floods =
+        text(&["syn-flood", "--backlog", "128", "--count", "5000", "--set", "tcp_syncookies=0,1,2", "--ascii"]);
+    insta::assert_snapshot!("floods_compared", floods);
+    let queues = text(&["accept-queue-full", "--set", "tcp_abort_on_overflow=0,1", "--ascii"]);
+    insta::assert_snapshot!("full_accept_queues_compared", queues);
+}
+
+#[test]
 fn what_is_no_flood_is_refused() {
     assert!(error(&["syn-flood", "--rate", "fast"]).contains("50000/s"));
     assert!(error(&["syn-flood", "--rate", "0"]).contains("not a rate"));
