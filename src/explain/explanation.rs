@@ -3,7 +3,7 @@
 use super::ask::{Ask, Origin, Sourced};
 use super::topic::Topic;
 use crate::catalog;
-use crate::model::{Host, LimitedBy, PortBudget, SegmentSizes, Side, Timeline, WheelWait, forecast};
+use crate::model::{Host, LimitedBy, PortBudget, Scenario, SegmentSizes, Side, Timeline, WheelWait, forecast};
 
 /// What a topic's rule works out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,6 +110,16 @@ pub struct Explanation {
     pub socket_options: Vec<SocketOptionRow>,
     /// What-ifs that do not change this answer.
     pub idle_what_ifs: Vec<String>,
+}
+
+/// The scenario of a topic under these premises, socket options included; nothing for a topic without one.
+#[must_use]
+pub fn scenario_of(topic: &'static Topic, ask: &Ask) -> Option<Scenario> {
+    let mut scenario = (topic.scenario?)(ask);
+    for given in &ask.socket_options {
+        given.lay_on(&mut scenario);
+    }
+    Some(scenario)
 }
 
 /// Answers a topic.

@@ -15,7 +15,7 @@ mod variant;
 
 pub use ask::{Ask, AskError, Origin, Overrides, Sourced};
 pub use explanation::{
-    Explanation, FigureTable, Figures, MssFigures, QueueFigures, SettingRow, SocketOptionRow, explain,
+    Explanation, FigureTable, Figures, MssFigures, QueueFigures, SettingRow, SocketOptionRow, explain, scenario_of,
 };
 pub use socket_option::{SocketOption, SocketOptionError, SocketOptionValue, parse_socket_option};
 pub use topic::{Folklore, Group, Topic, UnknownTopic, find_topic, topics};

@@ -92,7 +92,7 @@ pub fn wheel_wait(wait_us: u64, hz: Hz) -> WheelWait {
         hz,
         wait_us,
         granularity_us: granularity_us(wait_us, hz),
-        window: Wheel::Any(Some(hz)).fire(Window::exactly(0), (wait_us, wait_us)),
+        window: Wheel::Any(hz).fire(Window::exactly(0), (wait_us, wait_us)),
     }
 }
 

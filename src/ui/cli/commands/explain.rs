@@ -2,7 +2,7 @@
 
 use crate::explain::{Overrides, explain, find_topic, topics};
 use crate::report::{DiagramStyle, ExplanationView, TopicView, render_explanation, render_topics};
-use crate::ui::cli::args::{ExplainArgs, parse_duration_us};
+use crate::ui::cli::args::{ExplainArgs, Peer, parse_duration_us};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 
@@ -37,6 +37,7 @@ fn overrides(args: &ExplainArgs) -> Result<Overrides, CliError> {
         hz: args.hz.clone(),
         backlog: args.backlog,
         sockopt: args.sockopt.clone(),
+        peer_alive: args.peer == Peer::Alive,
         mtu: args.mtu,
         rtt_us: args.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,
     })
