@@ -1,6 +1,7 @@
 //! The answer to a question.
 
 use super::ask::{Ask, Origin, Sourced};
+use super::flood::FloodFigures;
 use super::topic::Topic;
 use crate::catalog;
 use crate::model::{Host, LimitedBy, PortBudget, Scenario, SegmentSizes, Side, Timeline, WheelWait, forecast};
@@ -14,6 +15,8 @@ pub struct Figures {
     pub queues: Option<QueueFigures>,
     /// Ports per destination, where they are asked for.
     pub ports: Option<PortBudget>,
+    /// A flood and what would help against it, where that is asked for.
+    pub flood: Option<FloodFigures>,
     /// How data is cut up, where that is asked for.
     pub mss: Option<MssFigures>,
     /// Waits on the timer wheel, where they are asked for.

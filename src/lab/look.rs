@@ -32,7 +32,15 @@ impl Watcher {
     }
 
     pub(super) fn look(&mut self) -> Result<Seen, LabError> {
-        let states = StateMask::ALL.without(StateMask::of(TcpState::Listen));
+        self.look_at(StateMask::ALL.without(StateMask::of(TcpState::Listen)))
+    }
+
+    /// How many half-open entries there are.
+    pub(super) fn count_half_open(&mut self) -> Result<u64, LabError> {
+        Ok(self.look_at(StateMask::of(TcpState::SynRecv))?.sockets.into())
+    }
+
+    fn look_at(&mut self, states: StateMask) -> Result<Seen, LabError> {
         let request = build_tcp_dump(self.family, states, Extensions::None, 1);
         let mut seen = Seen::default();
         let step = |buffer: &[u8]| {

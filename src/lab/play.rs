@@ -40,6 +40,9 @@ pub struct Played {
 /// # Errors
 /// When the private namespaces cannot be made (usually for want of rights) or the wire fails.
 pub fn play(scenario: &Scenario, limit: Duration) -> Result<Played, LabError> {
+    if scenario.accept_queue_full {
+        return Err(LabError::NotPlayable("a full accept queue"));
+    }
     let network = Network::build(scenario)?;
     let mut bench = Bench::new(scenario, &network)?;
     bench.prepare()?;

@@ -59,6 +59,8 @@ pub(super) struct Endpoint {
     pub(super) connecting: bool,
     /// Whether the application has closed the socket.
     pub(super) orphan: bool,
+    /// Whether there is no place for a connection that the third segment completes.
+    pub(super) accept_queue_full: bool,
     /// What the application wants as soon as it can: in this order.
     wishes: Vec<Action>,
     /// The next segment number to send, the oldest that is not acknowledged, the next to receive.
@@ -95,6 +97,7 @@ impl Endpoint {
             request: None,
             connecting: false,
             orphan: false,
+            accept_queue_full: side == Side::Server && scenario.accept_queue_full,
             wishes: Vec::new(),
             next: opened,
             unacknowledged: opened,

@@ -9,6 +9,9 @@ mod clock;
 mod consequence;
 mod constants;
 mod endpoint;
+mod flood;
+mod flood_client;
+mod flood_course;
 mod forecast;
 mod host;
 mod isn;
@@ -30,6 +33,8 @@ pub use clock::{
     RetransmitExpiry, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
 };
 pub use consequence::{Answer, CONSEQUENCES, Consequence, consequences};
+pub use flood::{Flood, FloodForecast, Span, SteadyFlood, forecast_flood};
+pub use flood_client::{FloodClient, Legitimate};
 pub use forecast::forecast;
 pub use host::Host;
 pub use isn::{ISN_TICK_NS, isn_advance, isn_wrap_us};

@@ -15,6 +15,8 @@ pub struct Scenario {
     pub rtt_us: u64,
     /// How it stands at time 0.
     pub start: Start,
+    /// Whether the server's accept queue is full from the third segment on: its application accepts nothing.
+    pub accept_queue_full: bool,
     /// What the wire loses; everything else arrives.
     pub losses: Vec<Loss>,
     /// What the applications do, by time.
@@ -128,6 +130,7 @@ impl Scenario {
             server: endpoint,
             rtt_us: 0,
             start,
+            accept_queue_full: false,
             losses: Vec::new(),
             calls: Vec::new(),
             about: Side::Client,
@@ -176,6 +179,14 @@ impl Scenario {
             .calling(Side::Client, Action::ForgeSyn)
             .losing(Side::Server, Segment::SynAck)
             .about(Side::Server)
+    }
+
+    /// A client connects and the server took its SYN, but has no place for it when the third segment comes. It is
+    /// about the server, which gives up first, unless that resets the client (`tcp_abort_on_overflow`).
+    #[must_use]
+    pub fn overflowing(host: Host, settings: &Settings) -> Self {
+        let about = if settings.abort_on_overflow { Side::Client } else { Side::Server };
+        Self { accept_queue_full: true, ..Self::connect(host, settings).about(about) }
     }
 
     /// A connection that the client closes as soon as it is open, and the server right after it.

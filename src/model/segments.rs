@@ -52,6 +52,13 @@ impl Endpoint {
                 }
             }
             Segment::Rst => self.forget(step),
+            // tcp_v4_syn_recv_sock() finds no place: the segment is dropped and the request stays, or it is aborted.
+            _ if packet.acknowledges == 1 && self.accept_queue_full => {
+                if self.settings.abort_on_overflow {
+                    self.reply(Segment::Rst, step);
+                    self.forget(step);
+                }
+            }
             // Whatever acknowledges the SYN-ACK completes the handshake, data and FIN included.
             _ if packet.acknowledges == 1 => {
                 step.doings.push(Doing::Disarm(Timer::Write));

@@ -54,6 +54,17 @@ impl Wheel {
         }
     }
 
+    /// When a timer runs its handler that was armed at `now_us`; on any wheel, its nominal time.
+    pub(super) fn fire_at_us(self, now_us: u64, wait_us: u64) -> u64 {
+        self.fire(Window::exactly(now_us), (wait_us, wait_us)).at_us
+    }
+
+    /// When the tick after the present one comes.
+    pub(super) fn next_tick_us(self, now_us: u64) -> u64 {
+        let (Self::Any(hz) | Self::Exact { hz, .. }) = self;
+        ticks_to_us(ticks_floor(now_us, hz) + 1, hz)
+    }
+
     /// Length of a tick in microseconds, rounded up.
     pub(super) fn tick_us(self) -> u64 {
         let (Self::Any(hz) | Self::Exact { hz, .. }) = self;

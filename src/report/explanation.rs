@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::diagram::{DiagramStyle, render_diagram};
+use super::flood::{FloodView, render_flood};
 use super::prose::{hanging, wrapped};
 use super::timeline::{TimelineView, render_timeline};
 use crate::explain::{Explanation, Folklore, SettingRow, Topic};
@@ -25,6 +26,8 @@ pub struct ExplanationView {
     queues: Option<QueuesView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ports: Option<PortsView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flood: Option<FloodView>,
     settings: Vec<SettingView>,
     folklore: Vec<FolkloreView>,
     sources: &'static [&'static str],
@@ -98,6 +101,7 @@ impl From<&Explanation> for ExplanationView {
                 held_ms: ports.held_ms,
                 sustained_per_s: ports.sustained_per_s,
             }),
+            flood: figures.flood.as_ref().map(FloodView::from),
             settings: explanation.settings.iter().map(SettingView::from).collect(),
             folklore: explanation.topic.folklore.iter().map(FolkloreView::from).collect(),
             sources: explanation.topic.sources,
@@ -134,6 +138,10 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
     text.push_str(&format!("For Linux {}, {hz}.\n\n", explanation.host.version));
     for sentence in &explanation.figures.answer {
         text.push_str(&wrapped(sentence, width));
+    }
+    if let Some(flood) = &explanation.figures.flood {
+        text.push('\n');
+        text.push_str(&render_flood(flood, width, style.ascii));
     }
     if let Some(timeline) = &explanation.timeline {
         text.push('\n');

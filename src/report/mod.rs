@@ -14,6 +14,7 @@ mod figure;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod flood;
 mod listeners;
 mod openmetrics;
 mod plan;

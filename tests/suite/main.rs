@@ -5,6 +5,8 @@ mod catalog;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
+mod flood;
+#[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod metrics;

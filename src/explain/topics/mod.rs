@@ -4,6 +4,7 @@
 //! Must not: state a time that the model did not give.
 //! Mirrors: the kernel functions that each topic names as its sources.
 
+mod accept_queue_full;
 mod ack_with_data;
 mod close;
 mod close_wait;
@@ -23,8 +24,10 @@ mod queues;
 mod same_port;
 mod segment;
 mod simultaneous_close;
+mod syn_flood;
 mod syn_lost;
 mod synack_lost;
+mod syncookies;
 mod table;
 mod tcp_vs_udp;
 mod third_ack_lost;
@@ -34,4 +37,5 @@ mod why_2msl;
 mod why_four;
 mod zero_window;
 
+pub(super) use queues::TYPICAL_BACKLOG;
 pub(super) use table::TOPICS;

@@ -5,7 +5,7 @@ use crate::model::{LimitedBy, QueueLimits, Scenario, Timeline, queue_limits};
 
 /// The backlog that is shown when none is asked about: what many servers give to listen() (nginx, Apache and
 /// redis use 511, Go and Rust somaxconn or 128 to 4096, Java 50).
-const TYPICAL_BACKLOG: u32 = 511;
+pub(in crate::explain) const TYPICAL_BACKLOG: u32 = 511;
 
 /// The topic.
 pub(super) const TOPIC: Topic = Topic {

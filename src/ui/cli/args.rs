@@ -136,6 +136,12 @@ pub struct ExplainArgs {
     /// What if: round-trip time, such as 30us, 50ms or 1s
     #[arg(long, value_name = "TIME")]
     pub rtt: Option<String>,
+    /// What if: SYNs per second of a flood, such as 50000 or 50k/s
+    #[arg(long, value_name = "RATE", value_parser = parse_rate_per_s)]
+    pub rate: Option<u64>,
+    /// What if: SYNs of a flood in all; those of one minute if not given
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
     /// What if: MTU of the links in bytes; 1500 when not given
     #[arg(long, value_name = "BYTES")]
     pub mtu: Option<u32>,
@@ -301,6 +307,18 @@ fn parse_interval_ms(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads a rate such as `50000/s`, `50k/s` or `50000` as a number per second.
+fn parse_rate_per_s(text: &str) -> Result<u64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    let (number, factor) = match (number.strip_suffix(['k', 'K']), number.strip_suffix('M')) {
+        (Some(thousands), _) => (thousands, 1_000),
+        (_, Some(millions)) => (millions, 1_000_000),
+        _ => (number, 1),
+    };
+    let rate = number.parse::<u64>().ok().and_then(|rate| rate.checked_mul(factor)).filter(|rate| *rate > 0);
+    rate.ok_or_else(|| format!("`{text}` is not a rate; expected one such as 50000/s, 50k/s or 50000"))
+}
+
 /// Reads a duration with a unit (`us`, `ms`, `s`, `m`, `h`; seconds without one) as microseconds.
 ///
 /// # Errors
@@ -339,6 +357,17 @@ mod tests {
     #[test]
     fn the_argument_definitions_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn rates_are_read_with_and_without_their_unit() {
+        assert_eq!(parse_rate_per_s("50000/s"), Ok(50_000));
+        assert_eq!(parse_rate_per_s("50000"), Ok(50_000));
+        assert_eq!(parse_rate_per_s("50k/s"), Ok(50_000));
+        assert_eq!(parse_rate_per_s("2M"), Ok(2_000_000));
+        for bad in ["", "/s", "0", "-1", "1.5", "5/m", "k", "99999999999999999999", "99999999999999999M"] {
+            assert!(parse_rate_per_s(bad).is_err(), "{bad} was taken");
+        }
     }
 
     #[test]

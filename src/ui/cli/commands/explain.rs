@@ -36,6 +36,8 @@ fn overrides(args: &ExplainArgs) -> Result<Overrides, CliError> {
         kernel: args.kernel.clone(),
         hz: args.hz.clone(),
         backlog: args.backlog,
+        rate_per_s: args.rate,
+        count: args.count,
         sockopt: args.sockopt.clone(),
         peer_alive: args.peer == Peer::Alive,
         mtu: args.mtu,
