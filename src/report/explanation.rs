@@ -62,7 +62,7 @@ fn render_alternatives(timeline: &Timeline, style: DiagramStyle) -> String {
         return String::new();
     }
     let others = timeline.alternatives.len();
-    let ways = if others == 1 { "One other course is".to_owned() } else { format!("{others} other courses are") };
+    let ways = if others == 1 { "one other course is".to_owned() } else { format!("{others} other courses are") };
     let mut text = format!("A tie: {ways} as likely, where timers meet.");
     for side in [Side::Client, Side::Server] {
         if let Some(words) = endings(timeline, side, style.ascii) {
@@ -124,7 +124,10 @@ fn render_settings(settings: &[SettingRow], width: usize) -> String {
 
 /// Where a value came from, beside the default.
 fn origin(row: &SettingRow) -> String {
-    let Some(sourced) = &row.value else { return "not in this kernel".to_owned() };
+    let Some(sourced) = &row.value else {
+        // Some defaults depend on the host's memory or processors, and not every key can be read everywhere.
+        return if row.exists { "not known" } else { "not in this kernel" }.to_owned();
+    };
     let name = sourced.origin.name();
     match &row.default {
         _ if sourced.origin == Origin::Default => name.to_owned(),
@@ -153,6 +156,6 @@ pub fn render_topics<'a>(topics: impl Iterator<Item = &'a Topic>) -> String {
         }
         text.push_str(&format!("  {:<longest$}  {}\n", topic.id, topic.question));
     }
-    text.push_str("\ntcpctl explain TOPIC answers for this host; --set KEY=VALUE, --kernel and --hz ask what if.\n");
+    text.push_str("\ntcpctl explain TOPIC answers for this host; --set KEY=VALUE, --sockopt,\n--kernel, --hz and --rtt ask what if.\n");
     text
 }

@@ -76,12 +76,16 @@ impl Row {
 }
 
 impl Arrow {
-    /// `SYN`, `SYN again (3)`.
     pub(super) fn label(&self) -> String {
-        match self.copy {
-            0 => self.segment.name().to_owned(),
-            copy => format!("{} again ({copy})", self.segment.name()),
-        }
+        label(self.segment, self.copy)
+    }
+}
+
+/// `SYN`, `SYN again (3)`. An ACK or a RST is never sent again: each answers something of its own.
+pub(super) fn label(segment: Segment, copy: u32) -> String {
+    match (segment, copy) {
+        (Segment::Ack | Segment::Rst, _) | (_, 0) => segment.name().to_owned(),
+        _ => format!("{} again ({copy})", segment.name()),
     }
 }
 
@@ -408,6 +412,44 @@ fn waits(at_us: &[u64]) -> Waits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Host, Scenario, Settings, forecast};
+    use crate::units::{Hz, KernelVersion};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_segment_is_drawn_once_and_each_side_reads_top_down(
+            rtt_us in 0_u64..4_000_000,
+            closes in any::<bool>(),
+            lost in prop::option::of(prop::sample::select(vec![Segment::Syn, Segment::SynAck, Segment::Ack])),
+        ) {
+            let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+            let settings = Settings { syn_retries: 2, synack_retries: 2, ..Settings::default() };
+            let scenario = if closes { Scenario::close(host, &settings) } else { Scenario::connect(host, &settings) };
+            let mut scenario = match lost {
+                Some(segment) if segment == Segment::SynAck => scenario.losing(Side::Server, segment),
+                Some(segment) => scenario.losing(Side::Client, segment),
+                None => scenario,
+            };
+            scenario.rtt_us = rtt_us;
+            let events = forecast(&scenario).events;
+            let rows = rows(&events);
+            let leaving = rows.iter().filter_map(|row| row.arrow).filter(|arrow| arrow.part != Part::Arrives);
+            let sent = events.iter().filter(|event| matches!(event.what, What::Send { .. }));
+            prop_assert_eq!(leaving.count(), sent.count());
+            let coming = rows.iter().filter_map(|row| row.arrow);
+            let coming = coming.filter(|arrow| matches!(arrow.part, Part::Whole | Part::Arrives));
+            let arrived = events.iter().filter(|event| matches!(event.what, What::Arrive(_)));
+            prop_assert_eq!(coming.count(), arrived.count());
+            for side in [Side::Client, Side::Server] {
+                let times = rows.iter().filter_map(|row| row.mark(side).window).map(|window| window.at_us);
+                prop_assert!(times.is_sorted());
+                let states = rows.iter().filter(|row| row.mark(side).state.is_some()).count();
+                let entered = events.iter().filter(|event| event.side == side && matches!(event.what, What::State(_)));
+                prop_assert_eq!(states, entered.count());
+            }
+        }
+    }
 
     fn event(at_us: u64, side: Side, what: What) -> Event {
         Event { window: Window::exactly(at_us), side, what }
