@@ -71,7 +71,9 @@ pub struct SettingRow {
     pub key: &'static str,
     /// Its unit.
     pub unit: &'static str,
-    /// Its value and where that came from; nothing when this kernel does not have the key.
+    /// Whether this kernel has the key.
+    pub exists: bool,
+    /// Its value and where that came from; nothing when it is not known, or this kernel does not have the key.
     pub value: Option<Sourced>,
     /// The kernel's default; nothing when it is not known.
     pub default: Option<String>,
@@ -158,6 +160,7 @@ fn setting_row(key: &'static str, ask: &Ask) -> Option<SettingRow> {
     Some(SettingRow {
         key,
         unit: parameter.unit,
+        exists: parameter.exists(ask.host.version),
         value: ask.values.get(key).cloned(),
         default: ask.defaults.get(key).cloned(),
         affects: parameter.affects,

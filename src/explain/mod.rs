@@ -21,4 +21,4 @@ pub use explanation::{
 pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
 pub use socket_option::{SocketOption, SocketOptionError, SocketOptionValue, parse_socket_option};
 pub use topic::{Folklore, Group, Topic, UnknownTopic, find_topic, topics};
-pub use variant::{Variant, variants};
+pub use variant::{Case, Variant, variants};

@@ -1,6 +1,7 @@
 //! What-ifs with several values each: every combination is a question of its own.
 
 use super::ask::{AskError, Overrides};
+use super::explanation::Explanation;
 use crate::catalog::{self, Form};
 
 /// Combinations at the most; a table of more is not read.
@@ -13,6 +14,15 @@ pub struct Variant {
     pub varied: Vec<(String, String)>,
     /// The what-ifs with one value each.
     pub overrides: Overrides,
+}
+
+/// A topic answered for one combination of values.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The keys that have several values, with the one of this combination.
+    pub varied: Vec<(String, String)>,
+    /// The answer.
+    pub explanation: Explanation,
 }
 
 /// Every combination of the values given as `KEY=A,B,C`, the last key changing fastest; a single one when each key

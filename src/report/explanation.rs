@@ -1,132 +1,16 @@
-//! An explanation as text and as JSON, and the list of topics.
+//! An explanation as text, and the list of topics.
 
-use serde::Serialize;
-
+use super::answer::render_window;
 use super::diagram::{DiagramStyle, render_diagram};
-use super::flood::{FloodView, render_flood};
+use super::flood::render_flood;
+use super::grid::render_grid;
 use super::prose::{hanging, wrapped};
-use super::timeline::{TimelineView, render_timeline};
-use crate::explain::{Explanation, Folklore, SettingRow, Topic};
+use super::timeline::render_timeline;
+use crate::explain::{Explanation, Origin, SettingRow, SocketOptionRow, Topic};
+use crate::model::{Outcome, Side, Timeline, Window};
 
-/// Version of the JSON of `explain`; the shape only grows.
-const SCHEMA: u32 = 1;
-
-/// An explanation in JSON.
-#[derive(Debug, Serialize)]
-pub struct ExplanationView {
-    /// Version of this shape.
-    schema: u32,
-    topic: &'static str,
-    question: &'static str,
-    kernel: KernelView,
-    rtt_us: u64,
-    answer: Vec<String>,
-    timeline: Option<TimelineView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queues: Option<QueuesView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ports: Option<PortsView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    flood: Option<FloodView>,
-    settings: Vec<SettingView>,
-    folklore: Vec<FolkloreView>,
-    sources: &'static [&'static str],
-    /// What-ifs that do not change this answer.
-    unused_what_ifs: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct KernelView {
-    version: String,
-    /// Null when unknown: windows then cover every common rate.
-    hz: Option<u32>,
-}
-
-#[derive(Debug, Serialize)]
-struct QueuesView {
-    asked: u32,
-    backlog: u32,
-    accept_capacity: u64,
-    half_open_capacity: u64,
-    limited_by: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct PortsView {
-    available: u64,
-    held_ms: u64,
-    sustained_per_s: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct SettingView {
-    key: &'static str,
-    unit: &'static str,
-    /// Null when this kernel does not have the key.
-    value: Option<String>,
-    /// `host`, `default` or `what-if`.
-    source: Option<&'static str>,
-    default: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct FolkloreView {
-    said: &'static str,
-    kernel: &'static str,
-}
-
-impl From<&Explanation> for ExplanationView {
-    fn from(explanation: &Explanation) -> Self {
-        let figures = &explanation.figures;
-        Self {
-            schema: SCHEMA,
-            topic: explanation.topic.id,
-            question: explanation.topic.question,
-            kernel: KernelView {
-                version: explanation.host.version.to_string(),
-                hz: explanation.host.hz.map(|hz| hz.get()),
-            },
-            rtt_us: explanation.rtt_us,
-            answer: figures.answer.clone(),
-            timeline: explanation.timeline.as_ref().map(TimelineView::from),
-            queues: figures.queues.map(|queues| QueuesView {
-                asked: queues.asked,
-                backlog: queues.backlog,
-                accept_capacity: queues.accept_capacity,
-                half_open_capacity: queues.half_open_capacity,
-                limited_by: queues.limited_by.name(),
-            }),
-            ports: figures.ports.map(|ports| PortsView {
-                available: ports.available,
-                held_ms: ports.held_ms,
-                sustained_per_s: ports.sustained_per_s,
-            }),
-            flood: figures.flood.as_ref().map(FloodView::from),
-            settings: explanation.settings.iter().map(SettingView::from).collect(),
-            folklore: explanation.topic.folklore.iter().map(FolkloreView::from).collect(),
-            sources: explanation.topic.sources,
-            unused_what_ifs: explanation.idle_what_ifs.clone(),
-        }
-    }
-}
-
-impl From<&SettingRow> for SettingView {
-    fn from(row: &SettingRow) -> Self {
-        Self {
-            key: row.key,
-            unit: row.unit,
-            value: row.value.as_ref().map(|sourced| sourced.value.clone()),
-            source: row.value.as_ref().map(|sourced| sourced.origin.name()),
-            default: row.default.clone(),
-        }
-    }
-}
-
-impl From<&Folklore> for FolkloreView {
-    fn from(folklore: &Folklore) -> Self {
-        Self { said: folklore.said, kernel: folklore.kernel }
-    }
-}
+/// Different endings named one by one; more are given as a range.
+const MOST_ENDINGS: usize = 3;
 
 /// An explanation as text.
 #[must_use]
@@ -143,22 +27,22 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
         text.push('\n');
         text.push_str(&render_flood(flood, width, style.ascii));
     }
+    for table in &explanation.figures.tables {
+        text.push_str(&format!("\n{}", wrapped(&table.title, width)));
+        text.push_str(&render_grid(&table.columns, &table.rows, width));
+    }
     if let Some(timeline) = &explanation.timeline {
         text.push('\n');
         text.push_str(&render_diagram(timeline, style));
         text.push_str("\nTimeline (a timer may be late, never early: from the first to the second time)\n");
-        text.push_str(&render_timeline(timeline));
-        if !timeline.alternatives.is_empty() {
-            let others = timeline.alternatives.len();
-            let ways = if others == 1 { "1 other course is".to_owned() } else { format!("{others} other courses are") };
-            text.push_str(&wrapped(
-                &format!("{ways} as likely, where timers meet (a tie); --json has them whole."),
-                width,
-            ));
-        }
+        text.push_str(&render_timeline(timeline, width));
+        text.push_str(&render_alternatives(timeline, style));
     }
-    text.push_str("\nSettings that matter\n");
-    text.push_str(&render_settings(&explanation.settings));
+    if !explanation.settings.is_empty() || !explanation.socket_options.is_empty() {
+        text.push_str("\nSettings that matter\n");
+    }
+    text.push_str(&render_settings(&explanation.settings, width));
+    text.push_str(&render_socket_options(&explanation.socket_options, width));
     for key in &explanation.idle_what_ifs {
         text.push_str(&wrapped(&format!("{key} was set as a what-if and does not change this answer."), width));
     }
@@ -177,27 +61,85 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
     text
 }
 
+/// What else can happen as well, where timers meet: the endings of each side that differ.
+fn render_alternatives(timeline: &Timeline, style: DiagramStyle) -> String {
+    if timeline.alternatives.is_empty() {
+        return String::new();
+    }
+    let others = timeline.alternatives.len();
+    let ways = if others == 1 { "one other course is".to_owned() } else { format!("{others} other courses are") };
+    let mut text = format!("A tie: {ways} as likely, where timers meet.");
+    for side in [Side::Client, Side::Server] {
+        if let Some(words) = endings(timeline, side, style.ascii) {
+            text.push_str(&format!(" The {} ends {words}.", side.name()));
+        }
+    }
+    text.push_str(" --json has them whole.");
+    wrapped(&text, style.width)
+}
+
+/// The endings of a side over all courses, when there is more than one: `19-20s (gone) or 35-36s (gone)`.
+pub(super) fn endings(timeline: &Timeline, side: Side, ascii: bool) -> Option<String> {
+    let courses = core::iter::once(timeline).chain(&timeline.alternatives);
+    let mut ends: Vec<(Window, Outcome)> = courses
+        .filter_map(|course| course.ends.iter().find(|end| end.side == side))
+        .map(|end| (end.window, end.outcome))
+        .collect();
+    ends.sort_unstable();
+    ends.dedup_by_key(|(window, outcome)| (window.at_us, *outcome));
+    let (first, last) = (ends.first()?, ends.last()?);
+    let words = |(window, outcome): &(Window, Outcome)| {
+        if *outcome == Outcome::Never { "never".to_owned() } else { render_window(*window, ascii) }
+    };
+    match ends.len() {
+        1 => None,
+        2..=MOST_ENDINGS => Some(ends.iter().map(words).collect::<Vec<_>>().join(" or ")),
+        _ => {
+            let hull = Window { at_us: first.0.at_us, latest_us: last.0.latest_us };
+            Some(format!("at one of {} times within {}", ends.len(), render_window(hull, ascii)))
+        }
+    }
+}
+
+fn render_socket_options(options: &[SocketOptionRow], width: usize) -> String {
+    let line = |row: &SocketOptionRow| {
+        let side = row.side.map_or("no effect here".to_owned(), |side| format!("what-if for the {}", side.name()));
+        let lead = format!("  {:<18}  {:>10}  {:<6}  ", row.name, row.value, row.unit);
+        hanging(&lead, &format!("{side}: {}", row.affects), width)
+    };
+    options.iter().map(line).collect()
+}
+
 fn closing_quote(said: &str, ascii: bool) -> String {
     format!("{said}{}", if ascii { "\"" } else { "”" })
 }
 
-fn render_settings(settings: &[SettingRow]) -> String {
-    let longest = settings.iter().map(|row| row.key.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for row in settings {
-        let (value, source) = match &row.value {
-            Some(sourced) => (shown(&sourced.value), sourced.origin.name()),
-            None => ("-".to_owned(), "not in this kernel"),
-        };
-        let default = match (&row.default, &row.value) {
-            (Some(default), Some(sourced)) if *default == sourced.value => "the default".to_owned(),
-            (Some(default), _) => format!("default {}", shown(default)),
-            (None, _) => String::new(),
-        };
-        let line = format!("  {:<longest$}  {value:>11}  {:<10}  {source:<8} {default}", row.key, row.unit);
-        text.push_str(&format!("{}\n", line.trim_end()));
+fn render_settings(settings: &[SettingRow], width: usize) -> String {
+    let values: Vec<String> =
+        settings.iter().map(|row| row.value.as_ref().map_or("-".to_owned(), |sourced| shown(&sourced.value))).collect();
+    let longest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
+    let key = longest(&mut settings.iter().map(|row| row.key.len()));
+    let value = longest(&mut values.iter().map(String::len));
+    let unit = longest(&mut settings.iter().map(|row| row.unit.len()));
+    let lines = settings.iter().zip(&values).map(|(row, text)| {
+        hanging(&format!("  {:<key$}  {text:>value$}  {:<unit$}  ", row.key, row.unit), &origin(row), width)
+    });
+    lines.collect()
+}
+
+/// Where a value came from, beside the default.
+fn origin(row: &SettingRow) -> String {
+    let Some(sourced) = &row.value else {
+        // Some defaults depend on the host's memory or processors, and not every key can be read everywhere.
+        return if row.exists { "not known" } else { "not in this kernel" }.to_owned();
+    };
+    let name = sourced.origin.name();
+    match &row.default {
+        _ if sourced.origin == Origin::Default => name.to_owned(),
+        Some(default) if *default == sourced.value => format!("{name} (the default)"),
+        Some(default) => format!("{name} (default {})", shown(default)),
+        None => name.to_owned(),
     }
-    text
 }
 
 /// A value, or a word for an empty one.
@@ -219,20 +161,6 @@ pub fn render_topics<'a>(topics: impl Iterator<Item = &'a Topic>) -> String {
         }
         text.push_str(&format!("  {:<longest$}  {}\n", topic.id, topic.question));
     }
-    text.push_str("\ntcpctl explain TOPIC answers for this host; --set KEY=VALUE, --kernel and --hz ask what if.\n");
+    text.push_str("\ntcpctl explain TOPIC answers for this host; --set KEY=VALUE, --sockopt,\n--kernel, --hz and --rtt ask what if.\n");
     text
-}
-
-/// The list of topics in JSON.
-#[derive(Debug, Serialize)]
-pub struct TopicView {
-    id: &'static str,
-    group: &'static str,
-    question: &'static str,
-}
-
-impl From<&Topic> for TopicView {
-    fn from(topic: &Topic) -> Self {
-        Self { id: topic.id, group: topic.group.title(), question: topic.question }
-    }
 }

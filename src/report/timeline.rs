@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::prose::hanging;
+use super::sequence::label;
 use crate::model::{End, Event, Timeline, What, Window};
 
 /// A timeline in JSON. The shape is a contract: it only grows.
@@ -116,22 +118,18 @@ impl From<&End> for EndView {
 }
 
 /// The timeline as a table: nominal and latest time in seconds, side, and what happens; events of one side at
-/// one time share a line.
+/// one time share a line, and what does not fit into `width` goes on below.
 #[must_use]
-pub fn render_timeline(timeline: &Timeline) -> String {
+pub fn render_timeline(timeline: &Timeline, width: usize) -> String {
     let mut text = format!("{:>10} {:>10}  {:<6}  {}\n", "at (s)", "latest", "side", "what happens");
     let mut rest = timeline.events.as_slice();
     while let Some((first, _)) = rest.split_first() {
         let together = rest.iter().take_while(|event| event.side == first.side && event.window == first.window).count();
         let (group, after) = rest.split_at(together);
         let words: Vec<String> = group.iter().map(|event| words(&event.what)).collect();
-        text.push_str(&format!(
-            "{:>10} {:>10}  {:<6}  {}\n",
-            seconds(first.window.at_us),
-            seconds(first.window.latest_us),
-            first.side.name(),
-            words.join("; ")
-        ));
+        let (at, latest) = (seconds(first.window.at_us), seconds(first.window.latest_us));
+        let lead = format!("{at:>10} {latest:>10}  {:<6}  ", first.side.name());
+        text.push_str(&hanging(&lead, &words.join("; "), width));
         rest = after;
     }
     text
@@ -149,8 +147,7 @@ fn words(what: &What) -> String {
         What::Return(call, Some(errno)) => format!("{call}() fails: {}", errno.name()),
         What::Return(call, None) => format!("{call}() returns"),
         What::Send { segment, copy, lost } => {
-            let again = if *copy > 0 { format!(" again ({copy})") } else { String::new() };
-            format!("{}{again}{}", segment.name(), if *lost { ", lost" } else { "" })
+            format!("{}{}", label(*segment, *copy), if *lost { ", lost" } else { "" })
         }
         What::Arrive(segment) => format!("{} arrives", segment.name()),
         What::State(state) => (*state).to_string(),

@@ -3,6 +3,12 @@
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod explain_contract;
+#[cfg(test)]
+mod explain_schema;
+#[cfg(test)]
+mod explain_topics;
+#[cfg(test)]
 mod findings;
 #[cfg(test)]
 mod flood;

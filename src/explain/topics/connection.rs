@@ -64,10 +64,19 @@ fn memory_sentence(memory_kib: Option<u64>) -> String {
     let each = "An idle connection takes about 3.5 KiB of kernel memory, more while data waits in its buffers";
     match memory_kib {
         Some(kib) => format!(
-            "{each}: the {} MiB of this host would hold {} thousand and nothing else.",
-            kib / 1024,
-            kib * 1024 / IDLE_BYTES / 1000
+            "{each}: the {}.{} GiB of this host would hold {} and nothing else.",
+            kib / (1 << 20),
+            kib % (1 << 20) * 10 / (1 << 20),
+            counted(kib * 1024 / IDLE_BYTES)
         ),
         None => format!("{each}."),
+    }
+}
+
+/// A large number in words: `7.0 million`.
+fn counted(count: u64) -> String {
+    match count {
+        0..1_000_000 => format!("{} thousand", count / 1000),
+        _ => format!("{}.{} million", count / 1_000_000, count / 100_000 % 10),
     }
 }

@@ -33,8 +33,8 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
     let timestamps = ask.settings().timestamps;
     let sentences = vec![
         "Two reasons. A segment of an earlier connection between the same addresses and ports, late on its way, must \
-         not fit into the new one. And nobody who cannot see the packets may guess a number that fits: out of 2^32 a \
-         forged SYN's third segment or a RST needs the very one."
+         not fit into the new one. And nobody who cannot see the packets may guess the number: completing a handshake \
+         under a false address, or ending a connection with a RST, takes the right one of 2^32."
             .to_owned(),
         format!(
             "The number is a secret hash of the four addresses and ports, plus the time in steps of {ISN_TICK_NS} ns. \
@@ -51,7 +51,7 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
         "A connection that takes over a TIME-WAIT port begins 65537 above where the old one stopped.".to_owned(),
         if timestamps {
             "tcp_timestamps is on here: a segment with an older timestamp is refused (PAWS) even when its number fits. \
-             That clock has steps of 1 ms and comes round after 24.8 days."
+             That clock has steps of 1 ms, so it tells older from newer over 24.8 days."
                 .to_owned()
         } else {
             "tcp_timestamps is 0 here: on fast links numbers come round within a segment's life and nothing else \

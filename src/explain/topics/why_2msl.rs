@@ -47,14 +47,9 @@ fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {
     sentences.push(if ask.settings().max_tw_buckets <= 0 {
         "With tcp_max_tw_buckets at 0 here no socket waits at all.".to_owned()
     } else {
-        format!(
-            "Here: {}{}, counted anew whenever the peer's FIN comes again.",
-            Micros(TIME_WAIT_US),
-            end.filter(|end| end.window.latest_us > end.window.at_us).map_or_else(String::new, |end| format!(
-                ", gone by {} after the first segment at the latest",
-                Micros(end.window.latest_us.div_ceil(100_000) * 100_000)
-            ))
-        )
+        let gone =
+            end.map_or_else(String::new, |end| format!(" (in the diagram the socket is gone after {})", end.window));
+        format!("Here it lasts {}{gone}, counted anew whenever the peer's FIN comes again.", Micros(TIME_WAIT_US))
     });
     sentences.push(
         "It bears more than one loss: a FIN that is repeated after 0.2, 0.6, 1.4, 3, 6.2, 12.6, 25.4 and 51 s has eight \

@@ -134,7 +134,7 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "N")]
     pub backlog: Option<u32>,
     /// What if: round-trip time, such as 30us, 50ms or 1s
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub rtt: Option<String>,
     /// What if: SYNs per second of a flood, such as 50000 or 50k/s
     #[arg(long, value_name = "RATE", value_parser = parse_rate_per_s)]

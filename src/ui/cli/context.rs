@@ -35,10 +35,16 @@ impl Context<'_> {
 
     /// The premises of a question: this host's settings (or the kernel's defaults) with the what-ifs over them.
     pub(super) fn ask(&self, overrides: &Overrides, defaults: bool) -> Result<Ask, CliError> {
+        let mut asks = self.asks(core::slice::from_ref(overrides), defaults)?;
+        asks.pop().ok_or_else(|| CliError::Usage("nothing is asked".to_owned()))
+    }
+
+    /// The same for several sets of what-ifs, from one reading of the host.
+    pub(super) fn asks(&self, overrides: &[Overrides], defaults: bool) -> Result<Vec<Ask>, CliError> {
         let host = read_snapshot(self, Depth::Settings, [])?;
         let values = if defaults { SysctlValues::new() } else { host.sysctls.values() };
         let hz = host.kernel.hz.map(|reading| reading.hz);
-        Ask::new(host.kernel.version, hz, host.memory_kib, &values, overrides)
-            .map_err(|error| CliError::Usage(error.to_string()))
+        let ask = |overrides| Ask::new(host.kernel.version, hz, host.memory_kib, &values, overrides);
+        overrides.iter().map(ask).collect::<Result<_, _>>().map_err(|error| CliError::Usage(error.to_string()))
     }
 }

@@ -1,0 +1,523 @@
+//! A course as the rows of a sequence diagram: what every drawing of it starts from.
+//!
+//! Each side is a lifeline with points in the order of its events. A segment whose two ends come in the same order
+//! among all others on both sides is one row; segments that cross on the wire get a row where they leave and one
+//! where they arrive, so that each side reads top down as it happened there.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::model::{Event, Segment, Side, What, Window};
+use crate::units::TcpState;
+
+/// One row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) client: Mark,
+    pub(super) server: Mark,
+    pub(super) arrow: Option<Arrow>,
+}
+
+/// What stands at one side of a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// When; nothing when nothing happens on this side.
+    pub(super) window: Option<Window>,
+    /// The state entered.
+    pub(super) state: Option<TcpState>,
+    /// A call that fails; empty when none does.
+    pub(super) note: String,
+}
+
+/// A segment, or one end of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Arrow {
+    /// Which message of the course it is; both ends of one have the same.
+    pub(super) message: usize,
+    pub(super) from: Side,
+    pub(super) segment: Segment,
+    /// How often it was sent before.
+    pub(super) copy: u32,
+    pub(super) part: Part,
+}
+
+/// How much of a segment's way a row shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// From one side to the other.
+    Whole,
+    /// It leaves and is lost.
+    Lost,
+    /// It leaves; another row shows where it arrives.
+    Leaves,
+    /// It arrives; another row, or none, shows where it left.
+    Arrives,
+}
+
+impl Row {
+    pub(super) fn mark(&self, side: Side) -> &Mark {
+        match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        }
+    }
+
+    fn mark_mut(&mut self, side: Side) -> &mut Mark {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
+    /// Whether it shows nothing but another copy of a segment.
+    fn is_repetition(&self) -> bool {
+        let plain = |mark: &Mark| mark.state.is_none() && mark.note.is_empty();
+        plain(&self.client) && plain(&self.server) && self.arrow.is_some_and(|arrow| arrow.copy > 0)
+    }
+}
+
+impl Arrow {
+    pub(super) fn label(&self) -> String {
+        label(self.segment, self.copy)
+    }
+}
+
+/// `SYN`, `SYN again (3)`. An ACK or a RST is never sent again: each answers something of its own.
+pub(super) fn label(segment: Segment, copy: u32) -> String {
+    match (segment, copy) {
+        (Segment::Ack | Segment::Rst, _) | (_, 0) => segment.name().to_owned(),
+        _ => format!("{} again ({copy})", segment.name()),
+    }
+}
+
+/// A point of a lifeline.
+#[derive(Clone, Debug, Default)]
+struct Point {
+    mark: Mark,
+    /// The event it began with, for the order of points that nothing ties together.
+    order: usize,
+    message: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Message {
+    from: Side,
+    segment: Segment,
+    copy: u32,
+    lost: bool,
+    /// Places in the sender's and the receiver's lifeline.
+    leaves: Option<usize>,
+    arrives: Option<usize>,
+    crosses: bool,
+}
+
+impl Message {
+    /// Its places on the client's and the server's side.
+    fn ends(&self) -> Option<(usize, usize)> {
+        let (leaves, arrives) = (self.leaves?, self.arrives?);
+        Some(if self.from == Side::Client { (leaves, arrives) } else { (arrives, leaves) })
+    }
+
+    fn is_whole(&self) -> bool {
+        !self.crosses && self.ends().is_some()
+    }
+}
+
+/// The rows of a course.
+pub(super) fn rows(events: &[Event]) -> Vec<Row> {
+    let mut lifelines = Lifelines::default();
+    for (order, event) in events.iter().enumerate() {
+        lifelines.take(order, event);
+    }
+    lifelines.find_crossings();
+    lifelines.merged()
+}
+
+#[derive(Default)]
+struct Lifelines {
+    client: Vec<Point>,
+    server: Vec<Point>,
+    messages: Vec<Message>,
+    /// Messages of each sender and kind that are on their way, oldest first.
+    on_the_way: BTreeMap<(Side, Segment), VecDeque<usize>>,
+}
+
+impl Lifelines {
+    fn line(&mut self, side: Side) -> &mut Vec<Point> {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
+    /// The last point of a side if it is of that moment and fit for more, else a new one.
+    fn point(&mut self, side: Side, order: usize, window: Window, fits: impl Fn(&Point) -> bool) -> Option<&mut Point> {
+        let line = self.line(side);
+        let now = |point: &Point| point.mark.window.is_some_and(|there| there.at_us == window.at_us);
+        if !line.last().is_some_and(|point| now(point) && fits(point)) {
+            line.push(Point { mark: Mark { window: Some(window), ..Mark::default() }, order, message: None });
+        }
+        let last = line.len().saturating_sub(1);
+        line.get_mut(last)
+    }
+
+    fn take(&mut self, order: usize, event: &Event) {
+        let (side, window) = (event.side, event.window);
+        match &event.what {
+            What::Send { segment, copy, lost } => {
+                let message = self.messages.len();
+                // A state entered just before, such as SYN-SENT, labels the row of what is sent then.
+                let fits = |point: &Point| point.message.is_none() && point.mark.note.is_empty();
+                if let Some(point) = self.point(side, order, window, fits) {
+                    point.message = Some(message);
+                }
+                let leaves = Some(self.line(side).len() - 1);
+                let (from, crosses) = (side, false);
+                self.messages.push(Message {
+                    from,
+                    segment: *segment,
+                    copy: *copy,
+                    lost: *lost,
+                    leaves,
+                    arrives: None,
+                    crosses,
+                });
+                if !lost {
+                    self.on_the_way.entry((side, *segment)).or_default().push_back(message);
+                }
+            }
+            What::Arrive(segment) => self.arrive(order, side, window, *segment),
+            What::State(state) => {
+                let arrived: Vec<bool> = self.messages.iter().map(|message| message.from != side).collect();
+                let came = |message: Option<usize>| message.is_none_or(|it| arrived.get(it).copied().unwrap_or(false));
+                let fits = |point: &Point| point.mark.state.is_none() && came(point.message);
+                if let Some(point) = self.point(side, order, window, fits) {
+                    point.mark.state = Some(*state);
+                }
+            }
+            What::Return(call, Some(errno)) => {
+                let fits = |point: &Point| point.message.is_none() && point.mark.note.is_empty();
+                if let Some(point) = self.point(side, order, window, fits) {
+                    point.mark.note = format!("{call}() fails: {}", errno.name());
+                }
+            }
+            What::Call(_) | What::Return(_, None) => {}
+        }
+    }
+
+    fn arrive(&mut self, order: usize, side: Side, window: Window, segment: Segment) {
+        let from = side.other();
+        let sent = self.on_the_way.entry((from, segment)).or_default().pop_front();
+        // What nobody was seen to send came from outside.
+        let message = sent.unwrap_or(self.messages.len());
+        if let Some(point) = self.point(side, order, window, |_| false) {
+            point.message = Some(message);
+        }
+        let arrives = Some(self.line(side).len() - 1);
+        match self.messages.get_mut(message) {
+            Some(sent) => sent.arrives = arrives,
+            None => self.messages.push(Message {
+                from,
+                segment,
+                copy: 0,
+                lost: false,
+                leaves: None,
+                arrives,
+                crosses: false,
+            }),
+        }
+    }
+
+    /// Marks each message that another overtakes or meets on its way.
+    fn find_crossings(&mut self) {
+        let ends: Vec<Option<(usize, usize)>> = self.messages.iter().map(Message::ends).collect();
+        let crosses = |(client, server): (usize, usize)| {
+            ends.iter()
+                .flatten()
+                .any(|(other_client, other_server)| (client < *other_client) != (server < *other_server))
+        };
+        for message in &mut self.messages {
+            message.crosses = message.ends().is_some_and(|(client, server)| {
+                // A message does not cross itself: both comparisons are false for it.
+                crosses((client, server))
+            });
+        }
+    }
+
+    /// Both lifelines as one list of rows.
+    fn merged(&self) -> Vec<Row> {
+        let mut rows = Vec::with_capacity(self.client.len() + self.server.len());
+        let (mut client, mut server) = (self.client.iter().peekable(), self.server.iter().peekable());
+        loop {
+            let side = match (client.peek(), server.peek()) {
+                (None, None) => return rows,
+                (Some(_), None) => Side::Client,
+                (None, Some(_)) => Side::Server,
+                (Some(left), Some(right)) => match (self.whole(left), self.whole(right)) {
+                    (Some(message), Some(other)) if message == other => {
+                        let mut row = Row { client: left.mark.clone(), ..Row::default() };
+                        row.server = right.mark.clone();
+                        row.arrow = self.arrow(message, Part::Whole);
+                        rows.push(row);
+                        client.next();
+                        server.next();
+                        continue;
+                    }
+                    // The other end of a whole message is further down the other side.
+                    (Some(_), _) => Side::Server,
+                    (None, Some(_)) => Side::Client,
+                    (None, None) if left.order <= right.order => Side::Client,
+                    (None, None) => Side::Server,
+                },
+            };
+            let point = if side == Side::Client { client.next() } else { server.next() };
+            rows.extend(point.map(|point| self.alone(side, point)));
+        }
+    }
+
+    /// The message that a point is one end of, if one row shows both.
+    fn whole(&self, point: &Point) -> Option<usize> {
+        point.message.filter(|message| self.messages.get(*message).is_some_and(Message::is_whole))
+    }
+
+    /// A row with one side only.
+    fn alone(&self, side: Side, point: &Point) -> Row {
+        let mut row = Row::default();
+        *row.mark_mut(side) = point.mark.clone();
+        row.arrow = point.message.and_then(|message| {
+            let sent = self.messages.get(message)?;
+            let part = match (sent.from == side, sent.lost) {
+                (true, true) => Part::Lost,
+                (true, false) => Part::Leaves,
+                (false, _) => Part::Arrives,
+            };
+            self.arrow(message, part)
+        });
+        row
+    }
+
+    fn arrow(&self, message: usize, part: Part) -> Option<Arrow> {
+        let Message { from, segment, copy, .. } = self.messages.get(message)?;
+        Some(Arrow { message, from: *from, segment: *segment, copy: *copy, part })
+    }
+}
+
+/// Rows, some of them left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A row.
+    Row(Row),
+    /// So many repetitions in its place.
+    Folded(Fold),
+}
+
+/// Repetitions that are not drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fold {
+    /// Rows left out.
+    pub(super) rows: usize,
+    /// Each sender's segment with the number of copies and the waits between them.
+    pub(super) sent: Vec<FoldedSegment>,
+}
+
+/// Copies of one segment that are not drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FoldedSegment {
+    pub(super) from: Side,
+    pub(super) segment: Segment,
+    pub(super) copies: usize,
+    pub(super) waits: Waits,
+}
+
+/// How the waits between copies go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// Each as long as this, in microseconds.
+    Even(u64),
+    /// Each twice the one before, from the first to the last.
+    Doubling(u64, u64),
+    /// Neither, or too few to tell.
+    Mixed,
+}
+
+/// Rows kept at either end of what is folded.
+const KEPT: usize = 2;
+
+/// Leaves out the middles of the longest repetitions until at most `most` lines are left; what is no repetition is
+/// never left out, so a course of many different things can stay longer.
+pub(super) fn fold(rows: Vec<Row>, most: usize) -> Vec<Line> {
+    let mut lines: Vec<Line> = rows.into_iter().map(Line::Row).collect();
+    while lines.len() > most {
+        let Some((first, count)) = longest_repetition(&lines) else { break };
+        let excess = lines.len() - most + 1;
+        let count = (count - 2 * KEPT).min(excess.max(2));
+        let first = first + KEPT;
+        let left_out: Vec<Line> = lines.splice(first..first + count, []).collect();
+        let earlier = lines.get(..first).unwrap_or_default();
+        let fold = folded(earlier, &left_out);
+        lines.insert(first, Line::Folded(fold));
+    }
+    lines
+}
+
+/// The longest run of repetitions that is worth folding: its place and length.
+fn longest_repetition(lines: &[Line]) -> Option<(usize, usize)> {
+    let mut longest = (0, 0);
+    let mut run = 0;
+    for (place, line) in lines.iter().enumerate() {
+        run = if matches!(line, Line::Row(row) if row.is_repetition()) { run + 1 } else { 0 };
+        if run > longest.1 {
+            longest = (place + 1 - run, run);
+        }
+    }
+    (longest.1 >= 2 * KEPT + 2).then_some(longest)
+}
+
+fn folded(earlier: &[Line], left_out: &[Line]) -> Fold {
+    let mut times: BTreeMap<(Side, Segment), Vec<u64>> = BTreeMap::new();
+    for (from, segment, at_us) in left_out.iter().filter_map(sent) {
+        times.entry((from, segment)).or_default().push(at_us);
+    }
+    let sent = times.into_iter().map(|((from, segment), mut at_us)| {
+        let copies = at_us.len();
+        // The first wait is that after the last copy that is drawn.
+        let before = earlier.iter().rev().filter_map(sent).find(|it| (it.0, it.1) == (from, segment));
+        at_us.splice(0..0, before.map(|(_, _, at_us)| at_us));
+        FoldedSegment { from, segment, copies, waits: waits(&at_us) }
+    });
+    Fold { rows: left_out.len(), sent: sent.collect() }
+}
+
+/// Who sends what and when in a line.
+fn sent(line: &Line) -> Option<(Side, Segment, u64)> {
+    let Line::Row(row) = line else { return None };
+    let arrow = row.arrow.filter(|arrow| arrow.part != Part::Arrives)?;
+    Some((arrow.from, arrow.segment, row.mark(arrow.from).window?.at_us))
+}
+
+fn waits(at_us: &[u64]) -> Waits {
+    let waits: Vec<u64> =
+        at_us.iter().zip(at_us.iter().skip(1)).map(|(earlier, later)| later.saturating_sub(*earlier)).collect();
+    let pairs = || waits.iter().zip(waits.iter().skip(1));
+    match (waits.first(), waits.last()) {
+        (Some(first), _) if *first > 0 && waits.len() > 1 && pairs().all(|(one, next)| one == next) => {
+            Waits::Even(*first)
+        }
+        (Some(first), Some(last)) if *first > 0 && waits.len() > 1 && pairs().all(|(one, next)| one * 2 == *next) => {
+            Waits::Doubling(*first, *last)
+        }
+        _ => Waits::Mixed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Host, Scenario, Settings, forecast};
+    use crate::units::{Hz, KernelVersion};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_segment_is_drawn_once_and_each_side_reads_top_down(
+            rtt_us in 0_u64..4_000_000,
+            closes in any::<bool>(),
+            lost in prop::option::of(prop::sample::select(vec![Segment::Syn, Segment::SynAck, Segment::Ack])),
+        ) {
+            let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+            let settings = Settings { syn_retries: 2, synack_retries: 2, ..Settings::default() };
+            let scenario = if closes { Scenario::close(host, &settings) } else { Scenario::connect(host, &settings) };
+            let mut scenario = match lost {
+                Some(segment) if segment == Segment::SynAck => scenario.losing(Side::Server, segment),
+                Some(segment) => scenario.losing(Side::Client, segment),
+                None => scenario,
+            };
+            scenario.rtt_us = rtt_us;
+            let events = forecast(&scenario).events;
+            let rows = rows(&events);
+            let leaving = rows.iter().filter_map(|row| row.arrow).filter(|arrow| arrow.part != Part::Arrives);
+            let sent = events.iter().filter(|event| matches!(event.what, What::Send { .. }));
+            prop_assert_eq!(leaving.count(), sent.count());
+            let coming = rows.iter().filter_map(|row| row.arrow);
+            let coming = coming.filter(|arrow| matches!(arrow.part, Part::Whole | Part::Arrives));
+            let arrived = events.iter().filter(|event| matches!(event.what, What::Arrive(_)));
+            prop_assert_eq!(coming.count(), arrived.count());
+            for side in [Side::Client, Side::Server] {
+                let times = rows.iter().filter_map(|row| row.mark(side).window).map(|window| window.at_us);
+                prop_assert!(times.is_sorted());
+                let states = rows.iter().filter(|row| row.mark(side).state.is_some()).count();
+                let entered = events.iter().filter(|event| event.side == side && matches!(event.what, What::State(_)));
+                prop_assert_eq!(states, entered.count());
+            }
+        }
+    }
+
+    fn event(at_us: u64, side: Side, what: What) -> Event {
+        Event { window: Window::exactly(at_us), side, what }
+    }
+
+    const fn send(segment: Segment, copy: u32, lost: bool) -> What {
+        What::Send { segment, copy, lost }
+    }
+
+    #[test]
+    fn segments_that_cross_leave_and_arrive_in_rows_of_their_own() {
+        let events = [
+            event(0, Side::Client, What::State(TcpState::SynSent)),
+            event(0, Side::Client, send(Segment::Syn, 0, false)),
+            event(0, Side::Server, What::State(TcpState::SynSent)),
+            event(0, Side::Server, send(Segment::Syn, 0, false)),
+            event(50, Side::Client, What::Arrive(Segment::Syn)),
+            event(50, Side::Client, What::State(TcpState::SynRecv)),
+            event(50, Side::Server, What::Arrive(Segment::Syn)),
+            event(50, Side::Server, What::State(TcpState::SynRecv)),
+        ];
+        let rows = rows(&events);
+        let parts: Vec<_> = rows.iter().filter_map(|row| row.arrow).map(|arrow| (arrow.from, arrow.part)).collect();
+        assert_eq!(
+            parts,
+            [
+                (Side::Client, Part::Leaves),
+                (Side::Server, Part::Leaves),
+                (Side::Server, Part::Arrives),
+                (Side::Client, Part::Arrives),
+            ]
+        );
+        assert_eq!(rows[2].client.state, Some(TcpState::SynRecv));
+    }
+
+    #[test]
+    fn what_happens_before_an_arrival_stands_above_it() {
+        let events = [
+            event(0, Side::Client, send(Segment::Syn, 0, false)),
+            event(0, Side::Server, What::State(TcpState::Close)),
+            event(0, Side::Server, What::Arrive(Segment::Syn)),
+            event(0, Side::Server, What::State(TcpState::SynRecv)),
+        ];
+        let rows = rows(&events);
+        assert_eq!(rows[0].server.state, Some(TcpState::Close));
+        assert_eq!(rows[1].arrow.map(|arrow| arrow.part), Some(Part::Whole));
+        assert_eq!(rows[1].server.state, Some(TcpState::SynRecv));
+    }
+
+    #[test]
+    fn what_nobody_sent_arrives_all_the_same() {
+        let rows = rows(&[event(5, Side::Server, What::Arrive(Segment::Syn))]);
+        assert_eq!(rows[0].arrow.map(|arrow| (arrow.from, arrow.part)), Some((Side::Client, Part::Arrives)));
+    }
+
+    #[test]
+    fn repetitions_are_folded_and_their_waits_told() {
+        let sends = (0..30_u32).map(|copy| event((1 << copy) - 1, Side::Client, send(Segment::Syn, copy, true)));
+        let lines = fold(rows(&sends.collect::<Vec<_>>()), 12);
+        assert_eq!(lines.len(), 12);
+        let fold = lines.iter().find_map(|line| match line {
+            Line::Folded(fold) => Some(fold),
+            Line::Row(_) => None,
+        });
+        let fold = fold.expect("a fold");
+        assert_eq!(fold.rows, 19);
+        assert!(matches!(fold.sent[0].waits, Waits::Doubling(4, last) if last == 1 << 20), "{fold:?}");
+        assert_eq!(waits(&[0, 5, 10, 15]), Waits::Even(5));
+        assert_eq!(waits(&[0, 5, 11]), Waits::Mixed);
+    }
+}
