@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::prose::hanging;
 use super::table::{Align, render_table};
-use crate::tune::{Action, History, JournalEntry, JournalOutcome, Outcome, PlanKind, Receipt, StepKind};
+use crate::tune::{Action, History, JournalEntry, JournalOutcome, Outcome, PlanKind, Receipt, StepKind, Unreadable};
 
 /// Version of the JSON of receipts and of the history; the shapes only grow.
 const SCHEMA: u32 = 1;
@@ -167,7 +167,7 @@ struct UnreadableView<'a> {
 
 impl<'a> From<&'a History> for HistoryView<'a> {
     fn from(history: &'a History) -> Self {
-        let unreadable = history.unreadable.iter().map(|(file, reason)| UnreadableView { file, reason });
+        let unreadable = history.unreadable.iter().map(|bad| UnreadableView { file: &bad.file, reason: &bad.reason });
         Self {
             schema: SCHEMA,
             entries: history.entries.iter().map(|entry| EntryView::new(entry, history)).collect(),
@@ -209,7 +209,7 @@ pub fn render_history(history: &History, width: usize) -> String {
         let align = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Right, Align::Left];
         render_table(&["id", "when (UTC)", "what", "netns", "uid", "state"], &align, &rows, width)
     };
-    for (file, reason) in &history.unreadable {
+    for Unreadable { file, reason, .. } in &history.unreadable {
         text.push_str(&hanging("! ", &format!("{file} cannot be understood: {reason}"), width));
     }
     text

@@ -390,9 +390,39 @@ fn a_damaged_entry_is_named_and_does_not_hide_the_others() {
     let history = state.history().unwrap();
     assert_eq!(history.entries.len(), 1);
     assert_eq!(history.unreadable.len(), 1);
-    assert_eq!(history.unreadable[0].0, "000002.json");
+    assert_eq!(history.unreadable[0].file, "000002.json");
     // A new entry never takes the number of a damaged one.
     assert_eq!(rollback(&kernel, &state).entry, Some(3));
+}
+
+#[test]
+fn only_digits_are_the_number_of_an_entry_and_odd_numbers_are_named() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let text = std::fs::read_to_string(state.path().join("000001.json")).unwrap();
+    for name in ["+5.json", "-5.json", " 5.json", ".json", "5x.json"] {
+        std::fs::write(state.path().join(name), &text).unwrap();
+    }
+    assert_eq!(state.history().unwrap().unreadable, []);
+    for name in ["1.json", "99999999999999999999.json"] {
+        std::fs::write(state.path().join(name), &text).unwrap();
+    }
+    let history = state.history().unwrap();
+    assert_eq!(history.entries.len(), 1);
+    let unreadable: Vec<_> = history.unreadable.iter().map(|bad| (bad.file.as_str(), bad.id)).collect();
+    assert_eq!(unreadable, [("1.json", Some(1)), ("99999999999999999999.json", None)]);
+}
+
+#[test]
+fn a_journal_that_has_run_out_of_numbers_loses_no_entry_and_writes_nothing() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    std::fs::create_dir(state.path()).unwrap();
+    let last = state.path().join(format!("{}.json", u64::MAX));
+    std::fs::write(&last, "precious").unwrap();
+    let error = apply(&kernel, &state).unwrap_err().to_string();
+    assert!(error.contains("18446744073709551615.json") && error.contains("move that file away"), "{error}");
+    assert_eq!(std::fs::read_to_string(&last).unwrap(), "precious");
+    assert_eq!(kernel.writes.get(), 0);
 }
 
 #[test]
