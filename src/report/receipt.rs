@@ -192,7 +192,9 @@ pub fn render_history(history: &History, width: usize) -> String {
         .iter()
         .rev()
         .map(|entry| {
-            let netns = entry.netns_name.clone().unwrap_or_else(|| entry.netns.to_string());
+            // The name may mean another namespace by now, or none.
+            let name = entry.netns_name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+            let netns = format!("{}{name}", entry.netns);
             [
                 entry.id.to_string(),
                 time(entry.started_unix_ms),

@@ -30,7 +30,7 @@ pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, re
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use route::RouteSocket;
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
-pub use socket_option::set_tcp_defer_accept;
+pub use socket_option::{netns_cookie, set_tcp_defer_accept};
 pub use stream::{Stream, listen_on, wait_ready};
 pub use sysctl::{SysctlError, SysctlFiles};
 pub use tap::{Tap, Tapped};

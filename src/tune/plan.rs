@@ -17,6 +17,8 @@ pub struct Plan {
     pub kernel: Option<String>,
     /// Inode of the network namespace it was made for; nothing when that is unknown.
     pub netns: Option<u64>,
+    /// Cookie of that namespace, for a rollback: that of the entry, where it has one.
+    pub netns_cookie: Option<u64>,
     /// The name or path by which the namespace was asked for.
     pub netns_name: Option<String>,
     /// Whether it is the initial network namespace, the host's own; nothing when that could not be told.
@@ -120,6 +122,32 @@ pub enum SkipReason {
 }
 
 impl Plan {
+    /// A plan for the namespace of a snapshot with nothing in it yet.
+    pub(super) fn new(kind: PlanKind, profile: &str, snapshot: &Snapshot) -> Self {
+        Self {
+            kind,
+            profile: profile.to_owned(),
+            kernel: snapshot.kernel.release.clone(),
+            netns: snapshot.netns.inode,
+            netns_cookie: None,
+            netns_name: snapshot.netns.name.clone(),
+            netns_initial: snapshot.netns.initial,
+            changes: Vec::new(),
+            already: Vec::new(),
+            skipped: Vec::new(),
+            effects: Vec::new(),
+            listeners: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Works out what the changes do, once all are known.
+    pub(super) fn with_effects(mut self, snapshot: &Snapshot) -> Self {
+        self.effects = plan_effects(&self.changes, snapshot);
+        self.listeners = plan_listener_effects(&self.changes, snapshot);
+        self
+    }
+
     /// The keys without which the plan must not be applied.
     pub fn unmet(&self) -> impl Iterator<Item = &Skip> {
         self.skipped.iter().filter(|skip| skip.required)
@@ -155,20 +183,8 @@ enum Planned {
 /// A key that the snapshot was not asked to read counts as unreadable.
 #[must_use]
 pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
-    let mut plan = Plan {
-        kind: PlanKind::Apply,
-        profile: profile.name.clone(),
-        kernel: snapshot.kernel.release.clone(),
-        netns: snapshot.netns.inode,
-        netns_name: snapshot.netns.name.clone(),
-        netns_initial: snapshot.netns.initial,
-        changes: Vec::new(),
-        already: Vec::new(),
-        skipped: Vec::new(),
-        effects: Vec::new(),
-        listeners: Vec::new(),
-        notes: profile.notes.clone(),
-    };
+    let mut plan = Plan::new(PlanKind::Apply, &profile.name, snapshot);
+    plan.notes.clone_from(&profile.notes);
     for (key, rule) in &profile.rules {
         match plan_rule(key, rule, snapshot) {
             Planned::Change(change) => plan.changes.push(change),
@@ -176,9 +192,7 @@ pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
             Planned::Skip(skip) => plan.skipped.push(skip),
         }
     }
-    plan.effects = plan_effects(&plan.changes, snapshot);
-    plan.listeners = plan_listener_effects(&plan.changes, snapshot);
-    plan
+    plan.with_effects(snapshot)
 }
 
 fn plan_rule(key: &SysctlKey, rule: &Rule, snapshot: &Snapshot) -> Planned {

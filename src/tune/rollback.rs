@@ -1,8 +1,7 @@
 //! Restoring what was there before an apply: a plan made from the journal.
 
-use super::effect::{plan_effects, plan_listener_effects};
 use super::journal::{Action, JournalEntry, JournalKey, JournalOutcome};
-use super::{Already, Change, Operator, Plan, PlanKind, Skip, SkipReason};
+use super::{Already, Change, Operator, Place, Plan, PlanKind, Skip, SkipReason};
 use crate::catalog::{self, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
 
@@ -54,6 +53,17 @@ pub enum RollbackError {
         /// This namespace.
         here: u64,
     },
+    /// The entry is of a network namespace that is gone; another one got its inode.
+    #[error(
+        "entry {id} was applied in a network namespace that is gone: its inode {netns} belongs to a newer one now, so \
+         there is nothing of it to restore"
+    )]
+    NamespaceGone {
+        /// The entry.
+        id: u64,
+        /// The inode of both.
+        netns: u64,
+    },
 }
 
 fn named(name: &Option<String>) -> String {
@@ -61,6 +71,12 @@ fn named(name: &Option<String>) -> String {
 }
 
 impl JournalEntry {
+    /// Whether it was written in this boot and in this very network namespace.
+    #[must_use]
+    pub fn is_of(&self, place: &Place) -> bool {
+        self.boot_id == place.boot_id && place.is_namespace(self.netns, self.netns_cookie)
+    }
+
     /// Whether its values are still those of the host as far as the journal knows: it was applied, or stopped half
     /// way, and no later entry rolled it back.
     #[must_use]
@@ -80,15 +96,14 @@ impl JournalEntry {
 pub fn choose_entry<'a>(
     history: &'a [JournalEntry],
     asked: Option<u64>,
-    boot_id: &str,
-    netns: u64,
+    place: &Place,
 ) -> Result<&'a JournalEntry, RollbackError> {
     let entry = match asked {
         Some(id) => history.iter().find(|entry| entry.id == id).ok_or(RollbackError::NoSuchEntry { id })?,
         None => {
             let standing = || history.iter().rev().filter(|entry| entry.stands(history));
-            let here = |entry: &&JournalEntry| entry.boot_id == boot_id && entry.netns == netns;
-            let same_boot = |entry: &&JournalEntry| entry.boot_id == boot_id;
+            let here = |entry: &&JournalEntry| entry.is_of(place);
+            let same_boot = |entry: &&JournalEntry| entry.boot_id == place.boot_id;
             let found = standing().find(here).or_else(|| standing().find(same_boot));
             found.or_else(|| standing().next()).ok_or(RollbackError::Nothing)?
         }
@@ -100,12 +115,15 @@ pub fn choose_entry<'a>(
     if entry.outcome == Some(JournalOutcome::Undone) {
         return Err(RollbackError::WasUndone { id });
     }
-    if entry.boot_id != boot_id {
+    if entry.boot_id != place.boot_id {
         return Err(RollbackError::OtherBoot { id });
     }
-    if entry.netns != netns {
+    if entry.netns != place.netns {
         let name = entry.netns_name.clone();
-        return Err(RollbackError::OtherNamespace { id, entry: entry.netns, name, here: netns });
+        return Err(RollbackError::OtherNamespace { id, entry: entry.netns, name, here: place.netns });
+    }
+    if !entry.is_of(place) {
+        return Err(RollbackError::NamespaceGone { id, netns: entry.netns });
     }
     Ok(entry)
 }
@@ -116,21 +134,9 @@ pub fn choose_entry<'a>(
 /// left alone unless `force`.
 #[must_use]
 pub fn plan_rollback(entry: &JournalEntry, snapshot: &Snapshot, force: bool) -> Plan {
-    let mut plan = Plan {
-        kind: PlanKind::Rollback(entry.id),
-        profile: entry.profile.clone(),
-        kernel: snapshot.kernel.release.clone(),
-        // The entry's, so that a name that means another namespace by now is noticed on apply.
-        netns: Some(entry.netns),
-        netns_name: snapshot.netns.name.clone(),
-        netns_initial: snapshot.netns.initial,
-        changes: Vec::new(),
-        already: Vec::new(),
-        skipped: Vec::new(),
-        effects: Vec::new(),
-        listeners: Vec::new(),
-        notes: Vec::new(),
-    };
+    let mut plan = Plan::new(PlanKind::Rollback(entry.id), &entry.profile, snapshot);
+    // The entry's, so that a name that means another namespace by now is noticed on apply.
+    (plan.netns, plan.netns_cookie) = (Some(entry.netns), entry.netns_cookie);
     for key in entry.keys.iter().rev() {
         let wanted = normalize_value(&key.before);
         let skip =
@@ -158,9 +164,7 @@ pub fn plan_rollback(entry: &JournalEntry, snapshot: &Snapshot, force: bool) -> 
             plan.skipped.push(skip(SkipReason::ChangedSince(present)));
         }
     }
-    plan.effects = plan_effects(&plan.changes, snapshot);
-    plan.listeners = plan_listener_effects(&plan.changes, snapshot);
-    plan
+    plan.with_effects(snapshot)
 }
 
 fn restoring(entry: &JournalEntry, key: &JournalKey, present: String, snapshot: &Snapshot) -> Change {

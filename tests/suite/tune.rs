@@ -11,7 +11,7 @@ use tcpctl::snapshot::{
 };
 use tcpctl::sys::SysctlError;
 use tcpctl::tune::{
-    ApplyError, ApplyFrom, JournalError, JournalOutcome, Outcome, Plan, PlanKind, Profile, Profiles, Receipt,
+    ApplyError, ApplyFrom, JournalError, JournalOutcome, Outcome, Place, Plan, PlanKind, Profile, Profiles, Receipt,
     RollbackError, SkipReason, StateDir, SysctlStore, apply_plan, choose_entry, plan_profile, plan_rollback,
 };
 use tcpctl::units::{Hz, KernelVersion, SysctlKey};
@@ -154,8 +154,13 @@ pub(super) fn profile() -> Profile {
     Profiles::vendor().resolve("anti-syn-flood").unwrap().unwrap()
 }
 
+/// Where the stand-in is.
+pub(super) fn place() -> Place {
+    Place { boot_id: BOOT.into(), netns: NETNS, netns_cookie: Some(7) }
+}
+
 fn from() -> ApplyFrom {
-    ApplyFrom { now_unix_ms: 1_700_000_000_000, uid: 0, boot_id: BOOT.into(), netns: NETNS }
+    ApplyFrom { now_unix_ms: 1_700_000_000_000, uid: 0, place: place() }
 }
 
 pub(super) fn state_dir() -> (tempfile::TempDir, StateDir) {
@@ -170,7 +175,7 @@ pub(super) fn apply(kernel: &FakeKernel, state: &StateDir) -> Result<Receipt, Ap
 
 pub(super) fn rollback_plan(kernel: &FakeKernel, state: &StateDir, force: bool) -> Plan {
     let history = state.history().unwrap().entries;
-    let entry = choose_entry(&history, None, BOOT, NETNS).unwrap();
+    let entry = choose_entry(&history, None, &place()).unwrap();
     plan_rollback(entry, &kernel.snapshot(), force)
 }
 
@@ -214,8 +219,8 @@ fn a_write_that_is_refused_undoes_those_before_it_last_first() {
         assert_eq!(kernel.values(), before, "write {n} left something changed");
         let history = state.history().unwrap().entries;
         assert_eq!(history[0].outcome, Some(JournalOutcome::Undone));
-        assert_eq!(choose_entry(&history, None, BOOT, NETNS), Err(RollbackError::Nothing));
-        assert_eq!(choose_entry(&history, Some(1), BOOT, NETNS), Err(RollbackError::WasUndone { id: 1 }));
+        assert_eq!(choose_entry(&history, None, &place()), Err(RollbackError::Nothing));
+        assert_eq!(choose_entry(&history, Some(1), &place()), Err(RollbackError::WasUndone { id: 1 }));
     }
 }
 
@@ -284,8 +289,8 @@ fn rollback_restores_in_reverse_and_is_an_entry_of_its_own() {
     assert_eq!(receipt.written.iter().map(|written| &written.key).collect::<Vec<_>>(), order);
     assert_eq!(kernel.values(), before);
     let history = state.history().unwrap().entries;
-    assert_eq!(choose_entry(&history, None, BOOT, NETNS), Err(RollbackError::Nothing));
-    let again = choose_entry(&history, Some(2), BOOT, NETNS);
+    assert_eq!(choose_entry(&history, None, &place()), Err(RollbackError::Nothing));
+    let again = choose_entry(&history, Some(2), &place());
     assert!(matches!(again, Err(RollbackError::IsRollback { of: 1, .. })));
 }
 
@@ -321,13 +326,49 @@ fn an_entry_of_another_boot_or_namespace_is_refused_with_the_reason() {
     let (kernel, (_outer, state)) = (host(), state_dir());
     apply(&kernel, &state).unwrap();
     let history = state.history().unwrap().entries;
-    assert_eq!(choose_entry(&history, None, "another-boot", NETNS), Err(RollbackError::OtherBoot { id: 1 }));
-    let elsewhere = choose_entry(&history, Some(1), BOOT, 4_026_532_999);
+    assert_eq!(
+        choose_entry(&history, None, &Place { boot_id: "another-boot".into(), ..place() }),
+        Err(RollbackError::OtherBoot { id: 1 })
+    );
+    let elsewhere = choose_entry(&history, Some(1), &Place { netns: 4_026_532_999, ..place() });
     assert!(matches!(elsewhere, Err(RollbackError::OtherNamespace { entry: NETNS, here: 4_026_532_999, .. })));
-    assert_eq!(choose_entry(&history, Some(9), BOOT, NETNS), Err(RollbackError::NoSuchEntry { id: 9 }));
+    assert_eq!(choose_entry(&history, Some(9), &place()), Err(RollbackError::NoSuchEntry { id: 9 }));
     let plan = plan_profile(&profile(), &host().snapshot());
-    let other = ApplyFrom { netns: 1, ..from() };
+    let other = ApplyFrom { place: Place { netns: 1, ..place() }, ..from() };
     assert!(matches!(apply_plan(&plan, &host(), &state, &other), Err(ApplyError::OtherNamespace { .. })));
+}
+
+#[test]
+fn a_namespace_that_got_the_inode_of_one_that_is_gone_is_not_taken_for_it() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let history = state.history().unwrap().entries;
+    assert_eq!(history[0].netns_cookie, Some(7));
+    let newer = Place { netns_cookie: Some(8), ..place() };
+    let gone = Err(RollbackError::NamespaceGone { id: 1, netns: NETNS });
+    assert_eq!(choose_entry(&history, None, &newer), gone);
+    assert_eq!(choose_entry(&history, Some(1), &newer), gone);
+    let plan = rollback_plan(&kernel, &state, false);
+    let error = apply_plan(&plan, &kernel, &state, &ApplyFrom { place: newer, ..from() }).unwrap_err();
+    assert!(error.to_string().contains("a newer one with the same inode"), "{error}");
+    // A kernel without cookies leaves the inode.
+    let unknown = Place { netns_cookie: None, ..place() };
+    assert_eq!(choose_entry(&history, None, &unknown).map(|entry| entry.id), Ok(1));
+}
+
+#[test]
+fn an_entry_from_before_there_were_cookies_is_still_read() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let path = state.path().join("000001.json");
+    let mut old: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let fields = old.as_object_mut().unwrap();
+    fields.insert("schema".into(), 1.into());
+    fields.remove("netns_cookie").unwrap();
+    std::fs::write(&path, old.to_string()).unwrap();
+    let history = state.history().unwrap();
+    assert_eq!(history.unreadable, []);
+    assert_eq!(choose_entry(&history.entries, None, &place()).map(|entry| entry.id), Ok(1));
 }
 
 #[test]

@@ -109,6 +109,16 @@ fn the_journal_lists_what_stands() {
 }
 
 #[test]
+fn the_journal_names_a_namespace_by_its_inode_besides_what_it_was_asked_for_by() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let mut history = state.history().unwrap();
+    history.entries[0].netns_name = Some("4711".into());
+    let text = render_history(&history, WIDTH);
+    assert!(text.contains("  4026531840 4711  "), "{text}");
+}
+
+#[test]
 fn a_rollback_plan_says_what_somebody_else_changed() {
     let (kernel, (_outer, state)) = (host(), state_dir());
     apply(&kernel, &state).unwrap();

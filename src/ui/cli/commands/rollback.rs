@@ -12,7 +12,7 @@ pub(in crate::ui::cli) fn run(args: &RollbackArgs, context: &mut Context<'_>) ->
     let target = change::target(context);
     let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
     let place = target.place().map_err(change::refusal)?;
-    let entry = match choose_entry(&history.entries, asked, &place.boot_id, place.netns) {
+    let entry = match choose_entry(&history.entries, asked, &place) {
         Ok(entry) => entry,
         Err(error @ (RollbackError::NoSuchEntry { .. } | RollbackError::IsRollback { .. })) => {
             return Err(CliError::Usage(error.to_string()));
