@@ -119,6 +119,13 @@ pub enum SkipReason {
     ValueRefused(String),
     /// Somebody else has changed it since the apply; the present value.
     ChangedSince(String),
+    /// A later entry of the journal has changed it since the apply.
+    ChangedByEntry {
+        /// The present value.
+        value: String,
+        /// The entry's number.
+        entry: u64,
+    },
 }
 
 impl Plan {
@@ -153,6 +160,13 @@ impl Plan {
         self.skipped.iter().filter(|skip| skip.required)
     }
 
+    /// For a rollback, the keys that it leaves as they are, so that the entry goes on standing for them. What the
+    /// kernel no longer has needs no restoring.
+    pub fn left(&self) -> impl Iterator<Item = &Skip> {
+        let rollback = matches!(self.kind, PlanKind::Rollback(_));
+        self.skipped.iter().filter(move |skip| rollback && skip.why != SkipReason::Absent)
+    }
+
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -165,7 +179,9 @@ impl Skip {
     #[must_use]
     pub fn present(&self) -> Option<&str> {
         match &self.why {
-            SkipReason::ReadOnlyHere(value) | SkipReason::ChangedSince(value) => Some(value),
+            SkipReason::ReadOnlyHere(value)
+            | SkipReason::ChangedSince(value)
+            | SkipReason::ChangedByEntry { value, .. } => Some(value),
             _ => None,
         }
     }

@@ -1,9 +1,10 @@
 //! Restoring what was there before an apply: a plan made from the journal.
 
-use super::journal::{Action, JournalEntry, JournalKey, JournalOutcome};
+use super::journal::{Action, History, JournalEntry, JournalKey, JournalOutcome, Unreadable};
 use super::{Already, Change, Operator, Place, Plan, PlanKind, Skip, SkipReason};
 use crate::catalog::{self, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
+use crate::units::SysctlKey;
 
 /// Why an entry cannot be rolled back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,6 +12,22 @@ pub enum RollbackError {
     /// Nothing that was applied still stands.
     #[error("nothing to roll back: the journal has no apply that still stands")]
     Nothing,
+    /// What is to be chosen cannot be told, because of a file that cannot be understood.
+    #[error(
+        "cannot tell what to roll back: {file} in the journal cannot be understood ({reason}), so what it changed is \
+         unknown; nothing was written; {}", .entry.map_or_else(
+            || "no other entry stands".to_owned(),
+            |entry| format!("`tcpctl rollback {entry}` restores the newest entry before it that stands"),
+        )
+    )]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why it cannot be understood.
+        reason: String,
+        /// The newest entry before it that stands.
+        entry: Option<u64>,
+    },
     /// There is no such entry.
     #[error("the journal has no entry {id}; `tcpctl history` lists what there is")]
     NoSuchEntry {
@@ -77,35 +94,50 @@ impl JournalEntry {
         self.boot_id == place.boot_id && place.is_namespace(self.netns, self.netns_cookie)
     }
 
-    /// Whether its values are still those of the host as far as the journal knows: it was applied, or stopped half
-    /// way, and no later entry rolled it back.
+    /// Its keys whose values are still those of the host as far as the journal knows: it was applied, or stopped half
+    /// way, and no later entry restored them. The order of the history does not matter.
+    #[must_use]
+    pub fn left(&self, history: &[Self]) -> Vec<&JournalKey> {
+        if self.action != Action::Apply || self.outcome == Some(JournalOutcome::Undone) {
+            return Vec::new();
+        }
+        let undoes =
+            |later: &Self| later.action == Action::Rollback(self.id) && later.outcome == Some(JournalOutcome::Applied);
+        let restored = |key: &SysctlKey| history.iter().any(|later| undoes(later) && !later.left.contains(key));
+        self.keys.iter().filter(|key| !restored(&key.key)).collect()
+    }
+
+    /// Whether a key of it is left to restore.
     #[must_use]
     pub fn stands(&self, history: &[Self]) -> bool {
-        let applied = self.action == Action::Apply && self.outcome != Some(JournalOutcome::Undone);
-        let undone_later = history
-            .iter()
-            .any(|later| later.action == Action::Rollback(self.id) && later.outcome == Some(JournalOutcome::Applied));
-        applied && !undone_later
+        !self.left(history).is_empty()
     }
 }
 
-/// The entry to roll back: the one asked for, or the newest of this boot and namespace that still stands.
+/// The entry to roll back: the one asked for, or the newest of this boot and namespace that still stands. None is
+/// chosen while a newer one cannot be understood, since that may be the one that counts.
 ///
 /// # Errors
 /// Says why there is none, or why the one asked for cannot be restored here.
 pub fn choose_entry<'a>(
-    history: &'a [JournalEntry],
+    history: &'a History,
     asked: Option<u64>,
     place: &Place,
 ) -> Result<&'a JournalEntry, RollbackError> {
+    let entries = &history.entries;
     let entry = match asked {
-        Some(id) => history.iter().find(|entry| entry.id == id).ok_or(RollbackError::NoSuchEntry { id })?,
+        Some(id) => entries.iter().find(|entry| entry.id == id).ok_or(RollbackError::NoSuchEntry { id })?,
         None => {
-            let standing = || history.iter().rev().filter(|entry| entry.stands(history));
+            let standing = || entries.iter().rev().filter(|entry| entry.stands(entries));
             let here = |entry: &&JournalEntry| entry.is_of(place);
             let same_boot = |entry: &&JournalEntry| entry.boot_id == place.boot_id;
-            let found = standing().find(here).or_else(|| standing().find(same_boot));
-            found.or_else(|| standing().next()).ok_or(RollbackError::Nothing)?
+            let found = standing().find(here).or_else(|| standing().find(same_boot)).or_else(|| standing().next());
+            let newer = |bad: &&Unreadable| found.is_none_or(|entry| bad.is_newer_than(entry.id));
+            if let Some(bad) = history.unreadable.iter().find(newer) {
+                let (file, reason) = (bad.file.clone(), bad.reason.clone());
+                return Err(RollbackError::Unreadable { file, reason, entry: found.map(|entry| entry.id) });
+            }
+            found.ok_or(RollbackError::Nothing)?
         }
     };
     let id = entry.id;
@@ -128,16 +160,19 @@ pub fn choose_entry<'a>(
     Ok(entry)
 }
 
-/// What restoring the values from before an entry would change, the last key written first.
+/// What restoring the values from before an entry would change, the last key written first: of the keys that are
+/// left to restore by the history, or of all when none is.
 ///
-/// A key that holds neither the entry's value nor the one from before was changed by somebody else since; it is
-/// left alone unless `force`.
+/// A key that holds neither the entry's value nor the one from before was changed by somebody else, or by a
+/// later entry, since; it is left alone unless `force`.
 #[must_use]
-pub fn plan_rollback(entry: &JournalEntry, snapshot: &Snapshot, force: bool) -> Plan {
+pub fn plan_rollback(entry: &JournalEntry, history: &[JournalEntry], snapshot: &Snapshot, force: bool) -> Plan {
     let mut plan = Plan::new(PlanKind::Rollback(entry.id), &entry.profile, snapshot);
     // The entry's, so that a name that means another namespace by now is noticed on apply.
     (plan.netns, plan.netns_cookie) = (Some(entry.netns), entry.netns_cookie);
-    for key in entry.keys.iter().rev() {
+    let left = entry.left(history);
+    let keys = if left.is_empty() { entry.keys.iter().collect() } else { left };
+    for key in keys.into_iter().rev() {
         let wanted = normalize_value(&key.before);
         let skip =
             |why| Skip { key: key.key.clone(), operator: Operator::Set, wanted: wanted.clone(), why, required: false };
@@ -161,10 +196,27 @@ pub fn plan_rollback(entry: &JournalEntry, snapshot: &Snapshot, force: bool) -> 
         } else if present == normalize_value(&key.after) || force {
             plan.changes.push(restoring(entry, key, present, snapshot));
         } else {
-            plan.skipped.push(skip(SkipReason::ChangedSince(present)));
+            let by = changed_by(entry, &key.key, &present, history);
+            plan.skipped.push(skip(match by {
+                Some(entry) => SkipReason::ChangedByEntry { value: present, entry },
+                None => SkipReason::ChangedSince(present),
+            }));
         }
     }
     plan.with_effects(snapshot)
+}
+
+/// The newest later entry that gave a key its present value.
+fn changed_by(entry: &JournalEntry, key: &SysctlKey, present: &str, history: &[JournalEntry]) -> Option<u64> {
+    let there = |later: &&JournalEntry| {
+        (later.boot_id == entry.boot_id && later.netns == entry.netns)
+            && later.id > entry.id
+            && later.outcome != Some(JournalOutcome::Undone)
+    };
+    let set_it = |later: &&JournalEntry| {
+        later.keys.iter().any(|written| written.key == *key && normalize_value(&written.after) == present)
+    };
+    history.iter().filter(there).filter(set_it).map(|later| later.id).max()
 }
 
 fn restoring(entry: &JournalEntry, key: &JournalKey, present: String, snapshot: &Snapshot) -> Change {

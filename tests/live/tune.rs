@@ -25,6 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("a value that the kernel refuses undoes what was written before it", refused),
         Case::new("a run that stopped half way is rolled back", stopped_half_way),
         Case::new("what somebody else changed since is left alone unless forced", changed_since),
+        Case::new("a damaged newest entry stops a rollback that was not told which", damaged),
         Case::new("an entry of another namespace is refused", other_namespace),
         Case::new("every namespace has a cookie of its own, and the journal keeps it", cookies),
         Case::new("without a terminal and without --yes nothing is written", nobody_to_ask),
@@ -199,7 +200,30 @@ fn changed_since(place: &Place) -> Ran {
     assert_eq!(done["plan"]["skipped"][0]["why"], "changed-since");
     assert_eq!(cat("net.core.somaxconn"), "9999");
     assert_eq!(cat("net.ipv4.tcp_synack_retries"), "5");
-    state.json(place, &["rollback", "1", "--yes", "--force"]);
+    let history = state.run(place, &["history"]);
+    assert!(text(&history.stdout).contains("1 key left; `tcpctl rollback 1 --force`"), "{}", text(&history.stdout));
+    state.json(place, &["rollback", "--yes", "--force"]);
+    assert_eq!(values(), before);
+    assert!(text(&state.run(place, &["rollback", "--yes"]).stdout).starts_with("nothing to roll back"));
+    Ok(())
+}
+
+fn damaged(place: &Place) -> Ran {
+    let before = spoil(place);
+    let state = State::new();
+    assert_eq!(state.exit(place, &["apply", "anti-syn-flood", "-y"]), Some(0));
+    let applied = values();
+    std::fs::write(Path::new(&state.path).join("000002.json"), "garbage").unwrap();
+    let refused = state.run(place, &["rollback", "--yes"]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(text(&refused.stderr).contains("000002.json"), "{}", text(&refused.stderr));
+    assert_eq!(values(), applied);
+    let history = state.run(place, &["history", "--json"]);
+    assert_eq!(history.status.code(), Some(1));
+    assert!(text(&history.stderr).contains("000002.json"), "{}", text(&history.stderr));
+    let told = state.run(place, &["rollback", "1", "--yes"]);
+    assert_eq!(told.status.code(), Some(0));
+    assert!(text(&told.stderr).contains("000002.json"), "{}", text(&told.stderr));
     assert_eq!(values(), before);
     Ok(())
 }

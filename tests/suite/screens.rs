@@ -278,7 +278,7 @@ static FLOOD_PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
 });
 
 static ROLLBACK_PLAN: LazyLock<Arc<Plan>> =
-    LazyLock::new(|| Arc::new(plan_rollback(&journal()[0], &busy_host(3), false)));
+    LazyLock::new(|| Arc::new(plan_rollback(&journal()[0], &journal(), &busy_host(3), false)));
 
 /// A state of 80×24 that has seen three seconds of the busy host.
 static WATCHING: LazyLock<State> = LazyLock::new(|| watching(COLOUR, (80, 24), 3, busy_host));
@@ -299,6 +299,7 @@ fn journal() -> Vec<JournalEntry> {
         netns_name: None,
         kernel: None,
         keys: keys.clone().into(),
+        left: Vec::new(),
         steps: Vec::new(),
         outcome: Some(JournalOutcome::Applied),
     };
@@ -316,6 +317,7 @@ fn journal() -> Vec<JournalEntry> {
         netns_name: None,
         kernel: None,
         keys: keys.clone().into(),
+        left: Vec::new(),
         steps: Vec::new(),
         outcome: Some(JournalOutcome::Applied),
     }];
@@ -347,6 +349,7 @@ fn answer(request: TuneRequest) -> TuneReply {
             entry: Some(5),
             kind: plan.kind,
             profile: plan.profile.clone(),
+            left: Vec::new(),
             written: plan
                 .changes
                 .iter()

@@ -36,8 +36,11 @@ pub fn apply_plan(
     state_dir: &StateDir,
     from: &ApplyFrom,
 ) -> Result<Receipt, ApplyError> {
-    let receipt =
-        |entry, written, outcome| Receipt { entry, kind: plan.kind, profile: plan.profile.clone(), written, outcome };
+    let left: Vec<SysctlKey> = plan.left().map(|skip| skip.key.clone()).collect();
+    let receipt = |entry, written, outcome| {
+        let (kind, profile, left) = (plan.kind, plan.profile.clone(), left.clone());
+        Receipt { entry, kind, profile, written, left, outcome }
+    };
     let elsewhere = |planned: &u64| !from.place.is_namespace(*planned, plan.netns_cookie);
     if let Some(planned) = plan.netns.filter(elsewhere) {
         return Err(ApplyError::OtherNamespace { planned, present: from.place.netns });
@@ -105,6 +108,7 @@ fn new_entry(plan: &Plan, keys: Vec<JournalKey>, from: &ApplyFrom) -> JournalEnt
         netns_name: plan.netns_name.clone(),
         kernel: plan.kernel.clone(),
         keys,
+        left: plan.left().map(|skip| skip.key.clone()).collect(),
         steps: Vec::new(),
         outcome: None,
     }

@@ -28,6 +28,8 @@ pub struct Receipt {
     pub profile: String,
     /// What was written and held, in the order of writing.
     pub written: Vec<Written>,
+    /// What a rollback left as it was, so that its entry goes on standing.
+    pub left: Vec<SysctlKey>,
     /// How it ended.
     pub outcome: Outcome,
 }

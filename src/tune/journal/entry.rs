@@ -6,7 +6,7 @@ use crate::units::SysctlKey;
 
 /// Version of the stored form; a reader refuses a newer one.
 ///
-/// Version 2 added `netns_cookie`; an entry of version 1 is read as one without.
+/// Version 2 added `netns_cookie` and `left`; an entry of version 1 is read as one without.
 pub(in crate::tune) const SCHEMA_VERSION: u32 = 2;
 
 /// One apply or rollback, in a file of its own.
@@ -39,6 +39,9 @@ pub struct JournalEntry {
     pub kernel: Option<String>,
     /// What was to be written, in this order.
     pub keys: Vec<JournalKey>,
+    /// For a rollback, the keys that it left as they were: somebody had changed them, or they could not be read.
+    #[serde(default)]
+    pub left: Vec<SysctlKey>,
     /// What was done, in this order.
     pub steps: Vec<JournalStep>,
     /// How it ended; nothing when the program stopped half way.

@@ -96,10 +96,10 @@ impl Tuner {
     fn rollback(&self) -> Result<Plan, String> {
         let history = self.target.state_dir().history().map_err(|error| error.to_string())?;
         let place = self.target.place().map_err(|error| error.to_string())?;
-        let entry = choose_entry(&history.entries, None, &place);
+        let entry = choose_entry(&history, None, &place);
         let entry = entry.map_err(|error| error.to_string())?;
         let snapshot = self.read(entry.keys.iter().map(|key| key.key.clone()))?;
-        Ok(plan_rollback(entry, &snapshot, false))
+        Ok(plan_rollback(entry, &history.entries, &snapshot, false))
     }
 }
 
