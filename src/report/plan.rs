@@ -197,6 +197,7 @@ fn skip_word(why: &SkipReason) -> &'static str {
         SkipReason::ReadOnlyHere(_) => "read-only-here",
         SkipReason::ValueRefused(_) => "value-refused",
         SkipReason::ChangedSince(_) => "changed-since",
+        SkipReason::ChangedByEntry { .. } => "changed-by-entry",
     }
 }
 
@@ -227,6 +228,9 @@ pub(super) fn skip_reason(why: &SkipReason) -> String {
         }
         SkipReason::ValueRefused(reason) => reason.clone(),
         SkipReason::ChangedSince(value) => format!("somebody else set it to {value} since; --force restores it too"),
+        SkipReason::ChangedByEntry { value, entry } => {
+            format!("entry {entry} of the journal set it to {value} since; --force restores it too")
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Plan {
     pub kernel: Option<String>,
     /// Inode of the network namespace it was made for; nothing when that is unknown.
     pub netns: Option<u64>,
+    /// Cookie of that namespace, for a rollback: that of the entry, where it has one.
+    pub netns_cookie: Option<u64>,
     /// The name or path by which the namespace was asked for.
     pub netns_name: Option<String>,
     /// Whether it is the initial network namespace, the host's own; nothing when that could not be told.
@@ -117,12 +119,52 @@ pub enum SkipReason {
     ValueRefused(String),
     /// Somebody else has changed it since the apply; the present value.
     ChangedSince(String),
+    /// A later entry of the journal has changed it since the apply.
+    ChangedByEntry {
+        /// The present value.
+        value: String,
+        /// The entry's number.
+        entry: u64,
+    },
 }
 
 impl Plan {
+    /// A plan for the namespace of a snapshot with nothing in it yet.
+    pub(super) fn new(kind: PlanKind, profile: &str, snapshot: &Snapshot) -> Self {
+        Self {
+            kind,
+            profile: profile.to_owned(),
+            kernel: snapshot.kernel.release.clone(),
+            netns: snapshot.netns.inode,
+            netns_cookie: None,
+            netns_name: snapshot.netns.name.clone(),
+            netns_initial: snapshot.netns.initial,
+            changes: Vec::new(),
+            already: Vec::new(),
+            skipped: Vec::new(),
+            effects: Vec::new(),
+            listeners: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Works out what the changes do, once all are known.
+    pub(super) fn with_effects(mut self, snapshot: &Snapshot) -> Self {
+        self.effects = plan_effects(&self.changes, snapshot);
+        self.listeners = plan_listener_effects(&self.changes, snapshot);
+        self
+    }
+
     /// The keys without which the plan must not be applied.
     pub fn unmet(&self) -> impl Iterator<Item = &Skip> {
         self.skipped.iter().filter(|skip| skip.required)
+    }
+
+    /// For a rollback, the keys that it leaves as they are, so that the entry goes on standing for them. What the
+    /// kernel no longer has needs no restoring.
+    pub fn left(&self) -> impl Iterator<Item = &Skip> {
+        let rollback = matches!(self.kind, PlanKind::Rollback(_));
+        self.skipped.iter().filter(move |skip| rollback && skip.why != SkipReason::Absent)
     }
 
     /// Whether there is nothing to write.
@@ -137,7 +179,9 @@ impl Skip {
     #[must_use]
     pub fn present(&self) -> Option<&str> {
         match &self.why {
-            SkipReason::ReadOnlyHere(value) | SkipReason::ChangedSince(value) => Some(value),
+            SkipReason::ReadOnlyHere(value)
+            | SkipReason::ChangedSince(value)
+            | SkipReason::ChangedByEntry { value, .. } => Some(value),
             _ => None,
         }
     }
@@ -155,20 +199,8 @@ enum Planned {
 /// A key that the snapshot was not asked to read counts as unreadable.
 #[must_use]
 pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
-    let mut plan = Plan {
-        kind: PlanKind::Apply,
-        profile: profile.name.clone(),
-        kernel: snapshot.kernel.release.clone(),
-        netns: snapshot.netns.inode,
-        netns_name: snapshot.netns.name.clone(),
-        netns_initial: snapshot.netns.initial,
-        changes: Vec::new(),
-        already: Vec::new(),
-        skipped: Vec::new(),
-        effects: Vec::new(),
-        listeners: Vec::new(),
-        notes: profile.notes.clone(),
-    };
+    let mut plan = Plan::new(PlanKind::Apply, &profile.name, snapshot);
+    plan.notes.clone_from(&profile.notes);
     for (key, rule) in &profile.rules {
         match plan_rule(key, rule, snapshot) {
             Planned::Change(change) => plan.changes.push(change),
@@ -176,9 +208,7 @@ pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
             Planned::Skip(skip) => plan.skipped.push(skip),
         }
     }
-    plan.effects = plan_effects(&plan.changes, snapshot);
-    plan.listeners = plan_listener_effects(&plan.changes, snapshot);
-    plan
+    plan.with_effects(snapshot)
 }
 
 fn plan_rule(key: &SysctlKey, rule: &Rule, snapshot: &Snapshot) -> Planned {

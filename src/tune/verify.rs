@@ -39,7 +39,9 @@ impl SkipReason {
             Self::OnlyInInitialNamespace | Self::Absent => Verdict::Missing,
             Self::OtherKernel { .. } => Verdict::NotForThisKernel,
             Self::Unreadable(_) => Verdict::Denied,
-            Self::ReadOnlyHere(_) | Self::ValueRefused(_) | Self::ChangedSince(_) => Verdict::Differs,
+            Self::ReadOnlyHere(_) | Self::ValueRefused(_) | Self::ChangedSince(_) | Self::ChangedByEntry { .. } => {
+                Verdict::Differs
+            }
         }
     }
 }

@@ -278,7 +278,7 @@ static FLOOD_PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
 });
 
 static ROLLBACK_PLAN: LazyLock<Arc<Plan>> =
-    LazyLock::new(|| Arc::new(plan_rollback(&journal()[0], &busy_host(3), false)));
+    LazyLock::new(|| Arc::new(plan_rollback(&journal()[0], &journal(), &busy_host(3), false)));
 
 /// A state of 80×24 that has seen three seconds of the busy host.
 static WATCHING: LazyLock<State> = LazyLock::new(|| watching(COLOUR, (80, 24), 3, busy_host));
@@ -295,9 +295,11 @@ fn journal() -> Vec<JournalEntry> {
         uid: 0,
         boot_id: boot_id.into(),
         netns,
+        netns_cookie: None,
         netns_name: None,
         kernel: None,
         keys: keys.clone().into(),
+        left: Vec::new(),
         steps: Vec::new(),
         outcome: Some(JournalOutcome::Applied),
     };
@@ -311,9 +313,11 @@ fn journal() -> Vec<JournalEntry> {
         uid: 0,
         boot_id: "b".into(),
         netns: 4_026_531_840,
+        netns_cookie: None,
         netns_name: None,
         kernel: None,
         keys: keys.clone().into(),
+        left: Vec::new(),
         steps: Vec::new(),
         outcome: Some(JournalOutcome::Applied),
     }];
@@ -337,7 +341,7 @@ fn answer(request: TuneRequest) -> TuneReply {
                 },
             ],
             history: Ok(journal()),
-            place: Some(tcpctl::tune::Place { boot_id: "b".into(), netns: 4_026_531_840 }),
+            place: Some(tcpctl::tune::Place { boot_id: "b".into(), netns: 4_026_531_840, netns_cookie: None }),
         },
         TuneRequest::PlanProfile(_) => TuneReply::Planned(Ok(Arc::clone(&FLOOD_PLAN))),
         TuneRequest::PlanRollback => TuneReply::Planned(Ok(Arc::clone(&ROLLBACK_PLAN))),
@@ -345,6 +349,7 @@ fn answer(request: TuneRequest) -> TuneReply {
             entry: Some(5),
             kind: plan.kind,
             profile: plan.profile.clone(),
+            left: Vec::new(),
             written: plan
                 .changes
                 .iter()

@@ -7,9 +7,9 @@ use tcpctl::report::{
     PlanView, render_entry, render_history, render_plan, render_profile, render_receipt, render_verification,
 };
 use tcpctl::snapshot::{Drops, Listener, Snapshot, SocketSource, Sockets, SysctlReading};
-use tcpctl::tune::{Profiles, plan_profile};
+use tcpctl::tune::{Place, Profiles, plan_profile};
 
-use super::tune::{FakeKernel, Fault, apply, host, profile, rollback, rollback_plan, state_dir};
+use super::tune::{FakeKernel, Fault, apply, host, place, profile, rollback, rollback_plan, state_dir};
 
 const WIDTH: usize = 80;
 
@@ -104,8 +104,18 @@ fn the_journal_lists_what_stands() {
     apply(&kernel, &state).unwrap();
     std::fs::write(state.path().join("000009.json"), "{}").unwrap();
     let history = state.history().unwrap();
-    assert_snapshot!("history", render_history(&history, WIDTH));
+    assert_snapshot!("history", render_history(&history, None, WIDTH));
     assert_snapshot!("entry", render_entry(&history.entries[0], &history, WIDTH, false));
+}
+
+#[test]
+fn the_journal_names_a_namespace_by_its_inode_besides_what_it_was_asked_for_by() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let mut history = state.history().unwrap();
+    history.entries[0].netns_name = Some("4711".into());
+    let text = render_history(&history, None, WIDTH);
+    assert!(text.contains("  4026531840 4711  "), "{text}");
 }
 
 #[test]
@@ -114,6 +124,32 @@ fn a_rollback_plan_says_what_somebody_else_changed() {
     apply(&kernel, &state).unwrap();
     kernel.poke("net.core.somaxconn", "9999");
     assert_snapshot!(render_plan(&rollback_plan(&kernel, &state, false), WIDTH, false));
+}
+
+#[test]
+fn a_rollback_in_part_says_what_is_left_and_how_to_restore_that() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    kernel.poke("net.core.somaxconn", "9999");
+    assert_snapshot!("rolled_back_in_part", render_receipt(&rollback(&kernel, &state), WIDTH, false));
+    assert_snapshot!("nothing_but_left", render_receipt(&rollback(&kernel, &state), WIDTH, false));
+    let history = state.history().unwrap();
+    assert_snapshot!("history_in_part", render_history(&history, Some(&place()), WIDTH));
+    let entry = render_entry(&history.entries[0], &history, WIDTH, false);
+    assert!(entry.contains("1 key left; `tcpctl rollback 1 --force`"), "{entry}");
+    let rebooted = Place { boot_id: "another".into(), ..place() };
+    let text = render_history(&history, Some(&rebooted), WIDTH);
+    assert!(!text.contains("--force"), "a reboot has undone it all: {text}");
+}
+
+#[test]
+fn a_run_that_stopped_half_way_comes_with_the_way_out() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let mut history = state.history().unwrap();
+    history.entries[0].outcome = None;
+    let text = render_history(&history, Some(&place()), WIDTH);
+    assert!(text.contains("! entry 1: stopped half way; run `tcpctl rollback 1`\n"), "{text}");
 }
 
 #[test]

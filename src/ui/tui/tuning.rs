@@ -68,6 +68,13 @@ fn refusal(state: &State, plan: &Plan) -> Option<String> {
     if let Some(other) = state.profiles.busy {
         return Some(format!("still {other}"));
     }
+    let left = plan.left().count();
+    if let PlanKind::Rollback(entry) = plan.kind
+        && plan.is_empty()
+        && left > 0
+    {
+        return Some(format!("nothing to write: {} left alone; tcpctl rollback {entry} --force", keys(left)));
+    }
     if plan.is_empty() {
         return Some("nothing to write: every key that can be set is as wanted".to_owned());
     }
@@ -140,6 +147,11 @@ pub(super) fn take_reply(state: &mut State, reply: TuneReply) -> Vec<Effect> {
     }
 }
 
+/// `1 key` or `3 keys`.
+fn keys(count: usize) -> String {
+    if count == 1 { "1 key".to_owned() } else { format!("{count} keys") }
+}
+
 /// What was done, in one row.
 fn receipt_text(state: &State, receipt: &Receipt) -> (Severity, String) {
     let time = super::number::time_of_day(state.now.unix_ms, state.now.utc_offset_s);
@@ -149,6 +161,10 @@ fn receipt_text(state: &State, receipt: &Receipt) -> (Severity, String) {
         (Outcome::Nothing, _) => (Severity::Quiet, format!("{name}: there was nothing to write")),
         (Outcome::Applied, PlanKind::Apply) => {
             (Severity::Quiet, format!("✓ {name} applied {time}, read back {written} of {written}; U undoes it"))
+        }
+        (Outcome::Applied, PlanKind::Rollback(entry)) if !receipt.left.is_empty() => {
+            let left = keys(receipt.left.len());
+            (Severity::Warning, format!("{name} rolled back {time} but for {left}: tcpctl rollback {entry} --force"))
         }
         (Outcome::Applied, PlanKind::Rollback(_)) => {
             (Severity::Quiet, format!("✓ {name} rolled back {time}, read back {written} of {written}"))

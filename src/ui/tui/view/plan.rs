@@ -189,6 +189,9 @@ fn skip_words(skip: &Skip) -> (&'static str, &str, String) {
         SkipReason::Unreadable(reason) => ("?", "?", format!("not readable: {reason}")),
         SkipReason::ReadOnlyHere(value) => ("–", value, "read-only in this network namespace".to_owned()),
         SkipReason::ValueRefused(reason) => ("!", "?", format!("this kernel would refuse it: {reason}")),
+        SkipReason::ChangedByEntry { value, entry } => {
+            ("!", value, format!("entry {entry} of the history changed it since; it is left alone"))
+        }
         SkipReason::ChangedSince(value) => ("!", value, "somebody else changed it since; it is left alone".to_owned()),
     }
 }
