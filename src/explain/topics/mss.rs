@@ -80,7 +80,7 @@ fn lost_sentence(sizes: &SegmentSizes) -> String {
              {fragments} fragments, one lost costs all {}.",
             sizes.segments, sizes.data_per_segment, sizes.lost_segment_bytes, sizes.lost_fragment_bytes
         ),
-        _ => format!("{DATA} bytes fit into {} segments here, and IP has nothing to fragment.", sizes.segments),
+        _ => format!("{DATA} bytes fit into one segment here, and IP has nothing to fragment."),
     }
 }
 
