@@ -225,7 +225,6 @@ impl From<&Explanation> for CaseView {
                 half_open_capacity: queues.half_open_capacity,
                 limited_by: queues.limited_by.name(),
             }),
-            flood: flood.as_ref().map(FloodView::from),
             ports: ports.map(|ports| PortsView {
                 available: ports.available,
                 held_ms: ports.held_ms,

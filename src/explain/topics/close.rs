@@ -1,7 +1,7 @@
 //! The close that works.
 
 use crate::explain::{Ask, Figures, Folklore, Group, Topic};
-use crate::model::{Scenario, Side, Timeline};
+use crate::model::{Action, Call, Scenario, Side, Timeline};
 
 /// The topic.
 pub(super) const TOPIC: Topic = Topic {
@@ -27,8 +27,11 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::close(ask.host, &ask.settings());
+    let mut scenario = Scenario::closed_alone(ask.host, &ask.settings());
     scenario.rtt_us = ask.rtt_us;
+    // A little after the FIN, so that the ACK is a segment of its own.
+    let at_us = ask.rtt_us.saturating_mul(2).saturating_add(50_000);
+    scenario.calls.push(Call { at_us, side: Side::Server, action: Action::CloseAfterPeer });
     scenario
 }
 
