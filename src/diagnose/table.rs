@@ -7,7 +7,7 @@ use super::rules::{
 };
 
 /// Every rule, in the order in which they are asked. What an earlier rule claims, a later one leaves alone: the
-/// order of those about drops is that of the decision tree in [`super::rules`].
+/// order of those about drops is that of the decision tree in `rules`.
 pub const RULES: &[Rule] = &[
     syn_cookies_off::RULE,
     accept_queue_full::RULE,

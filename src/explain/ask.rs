@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::flood::{FloodAsk, FloodAskError};
 use super::socket_option::{SocketOptionError, SocketOptionValue, parse_socket_option};
 use crate::catalog;
 use crate::model::{Host, Settings};
@@ -62,10 +63,16 @@ pub struct Overrides {
     pub backlog: Option<u32>,
     /// Round-trip time in microseconds.
     pub rtt_us: Option<u64>,
+    /// SYNs per second of a flood.
+    pub rate_per_s: Option<u64>,
+    /// SYNs of a flood in all.
+    pub count: Option<u64>,
     /// `NAME=VALUE` texts of socket options.
     pub sockopt: Vec<String>,
     /// MTU of every link, in bytes.
     pub mtu: Option<u32>,
+    /// Whether the peer answers, where the question leaves that open.
+    pub peer_alive: bool,
 }
 
 /// A question's premises, checked.
@@ -81,10 +88,14 @@ pub struct Ask {
     pub backlog: Option<u32>,
     /// Round-trip time in microseconds.
     pub rtt_us: u64,
+    /// The flood that is asked about.
+    pub flood: FloodAsk,
     /// Socket options in the order in which the application sets them.
     pub socket_options: Vec<SocketOptionValue>,
     /// MTU of every link, in bytes.
     pub mtu: u32,
+    /// Whether the peer answers, where the question leaves that open.
+    pub peer_alive: bool,
     /// The host's memory in KiB, where it is known.
     pub memory_kib: Option<u64>,
 }
@@ -107,6 +118,9 @@ pub enum AskError {
     /// No tick rate.
     #[error("{0}")]
     TickRate(String),
+    /// No flood.
+    #[error(transparent)]
+    Flood(#[from] FloodAskError),
     /// setsockopt() would fail.
     #[error(transparent)]
     SocketOption(#[from] SocketOptionError),
@@ -187,7 +201,9 @@ impl Ask {
             rtt_us,
             socket_options: socket_options?,
             mtu,
+            peer_alive: overrides.peer_alive,
             memory_kib,
+            flood: FloodAsk::new(overrides.rate_per_s, overrides.count)?,
         })
     }
 

@@ -1,9 +1,10 @@
 //! The answer to a question.
 
 use super::ask::{Ask, Origin, Sourced};
+use super::flood::FloodFigures;
 use super::topic::Topic;
 use crate::catalog;
-use crate::model::{Host, LimitedBy, PortBudget, SegmentSizes, Side, Timeline, WheelWait, forecast};
+use crate::model::{Host, LimitedBy, PortBudget, Scenario, SegmentSizes, Side, Timeline, WheelWait, forecast};
 
 /// What a topic's rule works out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Figures {
     pub queues: Option<QueueFigures>,
     /// Ports per destination, where they are asked for.
     pub ports: Option<PortBudget>,
+    /// A flood and what would help against it, where that is asked for.
+    pub flood: Option<FloodFigures>,
     /// How data is cut up, where that is asked for.
     pub mss: Option<MssFigures>,
     /// Waits on the timer wheel, where they are asked for.
@@ -112,6 +115,16 @@ pub struct Explanation {
     pub socket_options: Vec<SocketOptionRow>,
     /// What-ifs that do not change this answer.
     pub idle_what_ifs: Vec<String>,
+}
+
+/// The scenario of a topic under these premises, socket options included; nothing for a topic without one.
+#[must_use]
+pub fn scenario_of(topic: &'static Topic, ask: &Ask) -> Option<Scenario> {
+    let mut scenario = (topic.scenario?)(ask);
+    for given in &ask.socket_options {
+        given.lay_on(&mut scenario);
+    }
+    Some(scenario)
 }
 
 /// Answers a topic.

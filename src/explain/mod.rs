@@ -8,6 +8,7 @@
 
 mod ask;
 mod explanation;
+mod flood;
 mod socket_option;
 mod topic;
 mod topics;
@@ -15,8 +16,9 @@ mod variant;
 
 pub use ask::{Ask, AskError, Origin, Overrides, Sourced};
 pub use explanation::{
-    Explanation, FigureTable, Figures, MssFigures, QueueFigures, SettingRow, SocketOptionRow, explain,
+    Explanation, FigureTable, Figures, MssFigures, QueueFigures, SettingRow, SocketOptionRow, explain, scenario_of,
 };
+pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
 pub use socket_option::{SocketOption, SocketOptionError, SocketOptionValue, parse_socket_option};
 pub use topic::{Folklore, Group, Topic, UnknownTopic, find_topic, topics};
 pub use variant::{Case, Variant, variants};

@@ -26,6 +26,9 @@ pub enum LabError {
         /// The kernel's answer.
         reason: String,
     },
+    /// The scenario did not come to where it begins.
+    #[error("the laboratory waited in vain for {0}")]
+    NotReady(&'static str),
     /// The wire broke while it was played.
     #[error("the wire of the laboratory failed: {0}")]
     Wire(std::io::Error),

@@ -5,8 +5,11 @@
 //! time, or widen a window.
 //! Mirrors: packetdrill's idea that the kernel is the oracle.
 
+mod apps;
 mod compare;
 mod error;
+mod flood;
+mod look;
 mod network;
 mod pins;
 mod play;
@@ -15,5 +18,6 @@ mod record;
 
 pub use compare::{Comparison, Row, Verdict, compare};
 pub use error::LabError;
+pub use flood::{FLOOD_MOST, FloodBench, FloodCounts, flood};
 pub use play::{Played, play};
 pub use prove::{Proof, longest, prove};

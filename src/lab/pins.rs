@@ -12,9 +12,7 @@ use crate::units::SysctlKey;
 const PINNED: &[(&str, &str)] = &[
     ("net.ipv4.tcp_congestion_control", "reno"),
     ("net.ipv4.tcp_no_metrics_save", "1"),
-    ("net.ipv4.tcp_sack", "1"),
     ("net.ipv4.tcp_ecn", "2"),
-    ("net.ipv4.tcp_early_retrans", "3"),
     ("net.ipv4.tcp_invalid_ratelimit", "500"),
     ("net.ipv4.conf.all.rp_filter", "0"),
     ("net.ipv4.conf.default.rp_filter", "0"),

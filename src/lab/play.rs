@@ -1,28 +1,26 @@
 //! Plays a scenario on the kernel: carries the packets between the two namespaces and writes down what passes.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::LabError;
+use super::apps::{Apps, PORT, errno_of};
+use super::look::{Seen, Watcher};
 use super::network::Network;
-use super::record::{Record, kind_of};
-use crate::model::{Action, Errno, Loss, Outcome, Scenario, Side, Timeline};
-use crate::sys::{DumpStep, SockDiag, Stream, listen_on, unix_ns, wait_ready};
-use crate::units::TcpState;
-use crate::wire::{
-    DumpFamily, Extensions, MessageKind, Messages, StateMask, build_syn, build_tcp_dump, decode_segment,
-};
+use super::record::{Recognizer, Record};
+use crate::model::{Action, Errno, Measured, Outcome, Scenario, Segment, Side, Start, Timeline};
+use crate::sys::{Interest, unix_ns, wait_ready};
+use crate::wire::{build_syn, decode_segment};
 
-const PORT: u16 = 80;
-const BACKLOG: i32 = 128;
 /// Where forged SYNs come from: an address of the same documentation network that nobody has.
 const FORGED_SOURCE: &str = "192.0.2.77:5555";
-/// How often the server's half-open entry is looked for; its end is known to this much.
+/// How often sockets are looked at; their ends are known to this much.
 const LOOK: Duration = Duration::from_millis(5);
+/// How long it may take until a scenario stands as it begins.
+const PREPARATION: Duration = Duration::from_secs(10);
 const PACKET_BYTES: usize = 2048;
+const SIDES: [Side; 2] = [Side::Client, Side::Server];
 
 /// A scenario as the kernel played it.
 #[derive(Debug)]
@@ -31,6 +29,8 @@ pub struct Played {
     pub timeline: Timeline,
     /// How late this process took packets from the wire at worst, in microseconds, by the kernel's stamps.
     pub lateness_us: u64,
+    /// What the connection had measured of the wire when the scenario began, where there was one.
+    pub measured: BTreeMap<Side, Measured>,
     /// The sysctls of both namespaces, as read back.
     pub pins: BTreeMap<Side, Vec<(String, String)>>,
 }
@@ -40,18 +40,23 @@ pub struct Played {
 /// # Errors
 /// When the private namespaces cannot be made (usually for want of rights) or the wire fails.
 pub fn play(scenario: &Scenario, limit: Duration) -> Result<Played, LabError> {
+    if scenario.accept_queue_full {
+        return Err(LabError::NotPlayable("a full accept queue"));
+    }
     let network = Network::build(scenario)?;
-    let mut bench = Bench::prepare(scenario, &network)?;
-    bench.start()?;
+    let mut bench = Bench::new(scenario, &network)?;
+    bench.prepare()?;
+    bench.begin()?;
     let deadline = Instant::now() + limit;
     while Instant::now() < deadline && !bench.is_over() {
         bench.turn(deadline)?;
     }
     bench.read_taps()?;
-    let pins = [Side::Client, Side::Server].map(|side| (side, network.host(side).pins.clone()));
+    let pins = SIDES.map(|side| (side, network.host(side).pins.clone()));
     Ok(Played {
         timeline: bench.record.into_timeline(scenario.about),
         lateness_us: bench.lateness_ns / 1000,
+        measured: bench.measured,
         pins: BTreeMap::from(pins),
     })
 }
@@ -60,91 +65,140 @@ pub fn play(scenario: &Scenario, limit: Duration) -> Result<Played, LabError> {
 struct Bench<'a> {
     scenario: &'a Scenario,
     network: &'a Network,
-    /// Keeps the server listening.
-    _listener: TcpListener,
-    /// The client's socket while connect() is under way.
-    connecting: Option<Stream>,
-    /// Keeps what is connected.
-    connected: Option<Stream>,
-    /// Looks for the server's half-open entry; made in its namespace.
-    diag: SockDiag,
-    half_open: HalfOpen,
-    started: Instant,
+    apps: Apps,
+    watchers: BTreeMap<Side, Watcher>,
+    seen: BTreeMap<Side, Seen>,
+    /// Whether the scenario has begun: before, nothing is lost and nothing is written down.
+    begun: bool,
+    /// Looks in a row in which no timer of any socket ran.
+    quiet_looks: u32,
     next_look: Instant,
     /// Packets on their way: when they are due, in order; to which side.
     on_the_way: BTreeMap<(Instant, u64), (Side, Vec<u8>)>,
     next_packet: u64,
+    /// What the wire took since the beginning.
+    carried: Recognizer,
+    tapped: Recognizer,
+    copies: BTreeMap<(Side, Segment), u32>,
     record: Record,
+    /// Stamp of the last packet before the beginning.
+    last_ns: u64,
     lateness_ns: u64,
-}
-
-/// Whether the server has a half-open entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum HalfOpen {
-    NotYet,
-    There,
-    Gone,
+    measured: BTreeMap<Side, Measured>,
 }
 
 impl<'a> Bench<'a> {
-    fn prepare(scenario: &'a Scenario, network: &'a Network) -> Result<Self, LabError> {
-        let setup = |doing| move |error| LabError::Setup { doing, error };
-        let server = &network.server;
-        let (listener, diag) = server.namespace.run(|| -> Result<_, LabError> {
-            let address = SocketAddr::new(server.address, PORT);
-            let listener = listen_on(address, BACKLOG).map_err(setup("listen"))?;
-            let diag = SockDiag::open().map_err(|error| setup("open sock_diag")(io::Error::other(error)))?;
-            Ok((listener, diag))
-        })??;
-        let started = Instant::now();
+    fn new(scenario: &'a Scenario, network: &'a Network) -> Result<Self, LabError> {
+        let small_buffer = scenario.start == Start::WindowClosed;
+        let apps = Apps::listen(network, &scenario.server.options, small_buffer)?;
+        let mut watchers = BTreeMap::new();
+        for side in SIDES {
+            watchers.insert(side, Watcher::new(network.host(side))?);
+        }
         Ok(Self {
             scenario,
             network,
-            _listener: listener,
-            connecting: None,
-            connected: None,
-            diag,
-            half_open: HalfOpen::NotYet,
-            started,
-            next_look: started,
+            apps,
+            watchers,
+            seen: BTreeMap::new(),
+            begun: false,
+            quiet_looks: 0,
+            next_look: Instant::now(),
             on_the_way: BTreeMap::new(),
             next_packet: 0,
+            carried: Recognizer::new(scenario.start),
+            tapped: Recognizer::new(scenario.start),
+            copies: BTreeMap::new(),
             record: Record::default(),
+            last_ns: 0,
             lateness_ns: 0,
+            measured: BTreeMap::new(),
         })
     }
 
-    /// Does what the applications do at time 0.
-    fn start(&mut self) -> Result<(), LabError> {
-        for call in &self.scenario.calls {
-            match (call.action, call.at_us) {
-                (Action::Connect, 0) => self.connect()?,
-                (Action::ForgeSyn, 0) => self.forge_syn()?,
-                _ => return Err(LabError::NotPlayable("calls after the beginning")),
+    /// Brings both ends to where the scenario begins.
+    fn prepare(&mut self) -> Result<(), LabError> {
+        if self.scenario.start == Start::Closed {
+            return Ok(());
+        }
+        self.apps.connect(self.network, &self.scenario.client.options)?;
+        self.until("the connection to be established", |bench| {
+            bench.apps.is_accepted() && !bench.apps.connecting && bench.on_the_way.is_empty()
+        })?;
+        // What the handshake leaves behind is carried too: its last ACK, and nothing after it.
+        self.settle()?;
+        match self.scenario.start {
+            Start::WindowClosed => {
+                self.apps.fill()?;
+                self.until("the window to close", |bench| bench.tapped.window_is_closed())?;
             }
+            Start::Forgotten => {
+                self.carried.lose_all = true;
+                self.apps.forget()?;
+                self.settle()?;
+                self.carried.lose_all = false;
+            }
+            Start::Closed | Start::Established => {}
         }
         Ok(())
     }
 
-    fn connect(&mut self) -> Result<(), LabError> {
-        let target = SocketAddr::new(self.network.server.address, PORT);
-        let socket = self.network.client.namespace.run(|| Stream::start_connect(target))?;
-        self.connecting = Some(socket.map_err(|error| LabError::Setup { doing: "connect", error })?);
+    /// Turns until something is so, for a limited time.
+    fn until(&mut self, what: &'static str, so: impl Fn(&Self) -> bool) -> Result<(), LabError> {
+        let deadline = Instant::now() + PREPARATION;
+        while !so(self) {
+            if Instant::now() >= deadline {
+                return Err(LabError::NotReady(what));
+            }
+            self.turn(deadline)?;
+        }
+        Ok(())
+    }
+
+    /// Turns until nothing is on the wire any more.
+    fn settle(&mut self) -> Result<(), LabError> {
+        let quiet = Instant::now() + Duration::from_micros(self.scenario.rtt_us) + 2 * LOOK;
+        while Instant::now() < quiet || !self.on_the_way.is_empty() {
+            self.turn(quiet)?;
+        }
+        Ok(())
+    }
+
+    /// The scenario begins: the applications do what they do at time 0, and the wire begins to lose.
+    fn begin(&mut self) -> Result<(), LabError> {
+        self.begun = true;
+        self.measured = self.apps.measured();
+        if matches!(self.scenario.start, Start::Established) && self.scenario.calls.is_empty() {
+            // Time 0 is when something was last heard.
+            self.record.begin(self.last_ns);
+        }
+        for call in &self.scenario.calls {
+            match (call.action, call.at_us) {
+                (Action::Connect, 0) => self.apps.connect(self.network, &self.scenario.client.options)?,
+                (Action::ForgeSyn, 0) => self.forge_syn()?,
+                (Action::CloseAfterPeer, 0) => self.apps.act(Action::CloseAfterPeer)?,
+                // On a connection that is not there yet they wait for connect() to return.
+                (_, 0) if self.scenario.start == Start::Closed => {}
+                (action, 0) => self.apps.act(action)?,
+                _ => return Err(LabError::NotPlayable("calls after the beginning")),
+            }
+        }
+        (self.quiet_looks, self.next_look) = (0, Instant::now());
         Ok(())
     }
 
     fn forge_syn(&mut self) -> Result<(), LabError> {
-        let target = SocketAddr::new(self.network.server.address, PORT);
+        let target = std::net::SocketAddr::new(self.network.server.address, PORT);
         let source = FORGED_SOURCE.parse().map_err(|_| LabError::NotPlayable("a forged source"))?;
         let packet = build_syn(source, target, 1).ok_or(LabError::NotPlayable("a forged SYN"))?;
-        self.record.sent(unix_ns(), Side::Client, crate::model::Segment::Syn, &[]);
+        self.record.sent(unix_ns(), Side::Client, Segment::Syn, |_| false);
         self.network.server.tun.send(&packet).map_err(LabError::Wire)
     }
 
-    /// Whether nothing more can happen that the scenario is about.
+    /// Whether nothing more can happen by itself: nothing is on its way, and no timer of any socket runs.
     fn is_over(&self) -> bool {
-        let looked = self.next_look > self.started;
-        looked && self.connecting.is_none() && self.half_open != HalfOpen::There && self.on_the_way.is_empty()
+        // Twice, so that what the last timer did has been taken note of.
+        self.quiet_looks >= 2 && !self.apps.connecting && self.on_the_way.is_empty()
     }
 
     /// Waits for the next thing and deals with it.
@@ -153,47 +207,70 @@ impl<'a> Bench<'a> {
         let until = [Some(deadline), Some(self.next_look), due].into_iter().flatten().min().unwrap_or(deadline);
         let wait = until.saturating_duration_since(Instant::now());
         let (client, server) = (&self.network.client, &self.network.server);
-        let readable = [client.tun.as_fd(), server.tun.as_fd(), client.tap.as_fd(), server.tap.as_fd()];
-        let connecting = self.connecting.as_ref().map(AsFd::as_fd);
-        let connect_ready = wait_ready(&readable, connecting, wait).map_err(LabError::Wire)?;
-        if connect_ready {
-            self.finish_connect()?;
+        let mut watched: Vec<_> = [client.tun.as_fd(), server.tun.as_fd(), client.tap.as_fd(), server.tap.as_fd()]
+            .map(|fd| (fd, Interest::Readable))
+            .into();
+        let interest = if self.apps.connecting { Interest::Writable } else { Interest::Failure };
+        watched.extend(self.apps.client.as_ref().map(|socket| (socket.as_fd(), interest)));
+        let ready = wait_ready(&watched, wait).map_err(LabError::Wire)?;
+        drop(watched);
+        if ready.get(4).copied().unwrap_or(false) {
+            self.finish_call()?;
         }
         self.carry()?;
         self.read_taps()?;
+        self.apps.serve()?;
         if Instant::now() >= self.next_look {
-            self.look_for_half_open()?;
+            self.look()?;
             self.next_look = Instant::now() + LOOK;
         }
         Ok(())
     }
 
-    /// The connect() has come to its end: takes its result.
-    fn finish_connect(&mut self) -> Result<(), LabError> {
+    /// The client's socket has come to a result: the connect() that was under way, or the connection.
+    fn finish_call(&mut self) -> Result<(), LabError> {
         let now_ns = unix_ns();
-        let Some(socket) = self.connecting.take() else { return Ok(()) };
-        let errno = match socket.take_error().map_err(LabError::Wire)? {
+        let Some(socket) = &self.apps.client else { return Ok(()) };
+        let error = socket.take_error().map_err(LabError::Wire)?;
+        let errno: Option<Errno> = match &error {
             None => None,
-            Some(error) if error.kind() == io::ErrorKind::TimedOut => Some(Errno::TimedOut),
-            Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => Some(Errno::ConnectionRefused),
-            Some(error) => return Err(LabError::Wire(error)),
+            Some(error) => {
+                Some(errno_of(error).ok_or_else(|| LabError::Wire(std::io::Error::other(error.to_string())))?)
+            }
         };
-        self.record.returned(now_ns, Side::Client, errno);
-        self.connected = Some(socket);
+        let connecting = core::mem::take(&mut self.apps.connecting);
+        if errno.is_some() {
+            self.apps.client = None;
+        }
+        if self.begun && connecting {
+            self.record.returned(now_ns, Side::Client, errno);
+        } else if self.begun
+            && let Some(errno) = errno
+        {
+            self.record.ended(now_ns, Side::Client, Outcome::Failed(errno));
+        }
+        if self.begun && connecting && errno.is_none() {
+            let later = |action| matches!(action, Action::Send | Action::Shutdown | Action::Close);
+            for call in self.scenario.calls.iter().filter(|call| later(call.action)) {
+                self.apps.act(call.action)?;
+            }
+        }
         Ok(())
     }
 
     /// Takes what the kernels sent, drops what the scenario loses, and delivers what is due.
     fn carry(&mut self) -> Result<(), LabError> {
         let mut buffer = [0; PACKET_BYTES];
-        for side in [Side::Client, Side::Server] {
+        for side in SIDES {
             while let Some(packet) = self.network.host(side).tun.receive(&mut buffer).map_err(LabError::Wire)? {
                 let Some(header) = decode_segment(packet) else { continue };
-                if !self.scenario.losses.contains(&Loss { from: side, segment: kind_of(&header) }) {
-                    let due = Instant::now() + Duration::from_micros(self.scenario.rtt_us / 2);
-                    self.on_the_way.insert((due, self.next_packet), (side.other(), packet.to_vec()));
-                    self.next_packet += 1;
+                let segment = self.carried.kind_of(side, &header);
+                if self.carried.lose_all || (self.begun && self.loses(side, segment)) {
+                    continue;
                 }
+                let due = Instant::now() + Duration::from_micros(self.scenario.rtt_us / 2);
+                self.on_the_way.insert((due, self.next_packet), (side.other(), packet.to_vec()));
+                self.next_packet += 1;
             }
         }
         while let Some(entry) = self.on_the_way.first_entry().filter(|entry| entry.key().0 <= Instant::now()) {
@@ -203,16 +280,29 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    /// Whether the wire loses this copy of a segment; counts it.
+    fn loses(&mut self, side: Side, segment: Segment) -> bool {
+        let copies = self.copies.entry((side, segment)).or_insert(0);
+        *copies += 1;
+        self.scenario.loses(side, segment, *copies - 1)
+    }
+
     /// Takes the kernel's stamps of what passed.
     fn read_taps(&mut self) -> Result<(), LabError> {
         let mut buffer = [0; PACKET_BYTES];
-        for side in [Side::Client, Side::Server] {
+        for side in SIDES {
             while let Some(tapped) = self.network.host(side).tap.receive(&mut buffer).map_err(LabError::Wire)? {
                 let Some(header) = buffer.get(..tapped.length).and_then(decode_segment) else { continue };
+                let sender = if tapped.outgoing { side } else { side.other() };
+                let segment = self.tapped.kind_of(sender, &header);
+                if !self.begun {
+                    self.last_ns = tapped.unix_ns;
+                    continue;
+                }
                 self.lateness_ns = self.lateness_ns.max(unix_ns().saturating_sub(tapped.unix_ns));
-                let segment = kind_of(&header);
                 if tapped.outgoing {
-                    self.record.sent(tapped.unix_ns, side, segment, &self.scenario.losses);
+                    let scenario = self.scenario;
+                    self.record.sent(tapped.unix_ns, side, segment, |copy| scenario.loses(side, segment, copy));
                 } else {
                     self.record.arrived(tapped.unix_ns, side, segment);
                 }
@@ -221,32 +311,18 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Sees whether the server has a half-open entry, and writes down when it vanishes.
-    fn look_for_half_open(&mut self) -> Result<(), LabError> {
-        let request = build_tcp_dump(DumpFamily::Ipv4, StateMask::of(TcpState::SynRecv), Extensions::None, 1);
-        let mut found = 0_u64;
-        let failed = |error| LabError::Wire(io::Error::other(error));
-        let step = |buffer: &[u8]| {
-            for message in Messages::new(buffer) {
-                match message.kind {
-                    MessageKind::Data(..) => found += 1,
-                    MessageKind::Done(0) => return DumpStep::Done,
-                    MessageKind::Done(number) | MessageKind::Error(number) => return DumpStep::Error(number),
-                    MessageKind::Overrun => return DumpStep::Lost,
-                    MessageKind::Noop => {}
-                }
+    /// Sees what sockets there are, and writes down when the last one of an end vanishes.
+    fn look(&mut self) -> Result<(), LabError> {
+        for (side, watcher) in &mut self.watchers {
+            let now = watcher.look()?;
+            let before = self.seen.insert(*side, now).unwrap_or_default();
+            let own_end = *side == Side::Client && (self.apps.client.is_some() || self.record.has_failed(*side));
+            if self.begun && before.sockets > 0 && now.sockets == 0 && !own_end {
+                self.record.ended(unix_ns(), *side, Outcome::Gone);
             }
-            DumpStep::More
-        };
-        self.diag.dump(&request, step).map_err(failed)?;
-        match (self.half_open, found) {
-            (HalfOpen::NotYet | HalfOpen::Gone, 1..) => self.half_open = HalfOpen::There,
-            (HalfOpen::There, 0) => {
-                self.half_open = HalfOpen::Gone;
-                self.record.ended(unix_ns(), Side::Server, Outcome::Gone);
-            }
-            _ => {}
         }
+        let timed = self.seen.values().any(|seen| seen.timed > 0);
+        self.quiet_looks = if timed { 0 } else { self.quiet_looks.saturating_add(1) };
         Ok(())
     }
 }

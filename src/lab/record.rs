@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{End, Errno, Event, Loss, Outcome, Segment, Side, Timeline, What, Window};
+use crate::model::{End, Errno, Event, Outcome, Segment, Side, Start, Timeline, What, Window};
 use crate::wire::SegmentHeader;
 
 /// What was seen, in the order of its stamps once finished.
@@ -11,15 +11,27 @@ pub(super) struct Record {
     /// Stamp in nanoseconds since 1970, side, what.
     seen: Vec<(u64, Side, What)>,
     ends: Vec<(u64, Side, Outcome)>,
+    /// When it began, where that is not the first thing that was seen.
+    start_ns: Option<u64>,
     copies: BTreeMap<(Side, Segment), u32>,
 }
 
 impl Record {
-    pub(super) fn sent(&mut self, unix_ns: u64, side: Side, segment: Segment, losses: &[Loss]) {
+    /// The scenario begins at this time.
+    pub(super) fn begin(&mut self, unix_ns: u64) {
+        self.start_ns = Some(unix_ns);
+    }
+
+    /// Whether a side has failed.
+    pub(super) fn has_failed(&self, side: Side) -> bool {
+        self.ends.iter().any(|(_, ended, outcome)| *ended == side && matches!(outcome, Outcome::Failed(_)))
+    }
+
+    /// A segment left; `lost` says whether the wire loses this copy of it, counted from 0.
+    pub(super) fn sent(&mut self, unix_ns: u64, side: Side, segment: Segment, lost: impl Fn(u32) -> bool) {
         let copies = self.copies.entry((side, segment)).or_insert(0);
-        let what = What::Send { segment, copy: *copies, lost: losses.contains(&Loss { from: side, segment }) };
+        self.seen.push((unix_ns, side, What::Send { segment, copy: *copies, lost: lost(*copies) }));
         *copies += 1;
-        self.seen.push((unix_ns, side, what));
     }
 
     pub(super) fn arrived(&mut self, unix_ns: u64, side: Side, segment: Segment) {
@@ -36,10 +48,11 @@ impl Record {
         self.ends.push((unix_ns, side, outcome));
     }
 
-    /// The timeline, from the first thing that was seen on.
+    /// The timeline, from the beginning on.
     pub(super) fn into_timeline(mut self, about: Side) -> Timeline {
         self.seen.sort_by_key(|(unix_ns, ..)| *unix_ns);
-        let start_ns = self.seen.first().map_or(0, |(unix_ns, ..)| *unix_ns);
+        let first_ns = self.seen.first().map_or(0, |(unix_ns, ..)| *unix_ns);
+        let start_ns = self.start_ns.unwrap_or(first_ns);
         let window = |unix_ns: u64| Window::exactly(unix_ns.saturating_sub(start_ns) / 1000);
         let events = self.seen.into_iter().map(|(at, side, what)| Event { window: window(at), side, what }).collect();
         let ends = self.ends.into_iter().map(|(at, side, outcome)| End { window: window(at), side, outcome });
@@ -49,13 +62,50 @@ impl Record {
     }
 }
 
-/// The kind of a segment.
-pub(super) fn kind_of(header: &SegmentHeader) -> Segment {
-    match header {
-        SegmentHeader { rst: true, .. } => Segment::Rst,
-        SegmentHeader { syn: true, ack: true, .. } => Segment::SynAck,
-        SegmentHeader { syn: true, .. } => Segment::Syn,
-        SegmentHeader { fin: true, .. } => Segment::Fin,
-        _ => Segment::Ack,
+/// Tells kinds of segments apart, which takes memory: a probe is an ACK whose number lies behind what was sent.
+#[derive(Debug)]
+pub(super) struct Recognizer {
+    /// What a probe is called: it asks an idle peer, or one whose window is closed.
+    probe: Segment,
+    /// The next sequence number of each sender.
+    next: BTreeMap<Side, u32>,
+    /// Whether the last segment of the server advertised no room.
+    closed: bool,
+    /// Whether the wire takes nothing at all for now.
+    pub(super) lose_all: bool,
+}
+
+impl Recognizer {
+    pub(super) fn new(start: Start) -> Self {
+        let probe = if start == Start::WindowClosed { Segment::Probe } else { Segment::Keepalive };
+        Self { probe, next: BTreeMap::new(), closed: false, lose_all: false }
+    }
+
+    /// The kind of a segment that this side sent.
+    pub(super) fn kind_of(&mut self, sender: Side, header: &SegmentHeader) -> Segment {
+        if sender == Side::Server {
+            self.closed = header.window == 0 && !header.syn && !header.rst;
+        }
+        let length = u32::try_from(header.payload).unwrap_or(0) + u32::from(header.syn) + u32::from(header.fin);
+        let end = header.sequence.wrapping_add(length);
+        let before = self.next.get(&sender).copied();
+        // Half of the number space lies ahead, the other half behind (RFC 9293 3.4).
+        if before.is_none_or(|next| end.wrapping_sub(next) < 1 << 31) {
+            self.next.insert(sender, end);
+        }
+        match header {
+            SegmentHeader { rst: true, .. } => Segment::Rst,
+            SegmentHeader { syn: true, ack: true, .. } => Segment::SynAck,
+            SegmentHeader { syn: true, .. } => Segment::Syn,
+            SegmentHeader { fin: true, .. } => Segment::Fin,
+            _ if header.payload > 0 => Segment::Data,
+            _ if before.is_some_and(|next| next.wrapping_sub(header.sequence) == 1) => self.probe,
+            _ => Segment::Ack,
+        }
+    }
+
+    /// Whether the server's window is closed.
+    pub(super) fn window_is_closed(&self) -> bool {
+        self.closed
     }
 }

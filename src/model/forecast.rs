@@ -4,7 +4,10 @@
 //! the wheel allows. Where a side's timers depend on nothing but each other, its windows are then narrowed: a
 //! timer's lateness is not random, since each further timer is armed from the late firing of the one before. So
 //! the scenario is played again for each distinct phase of the wheel, in time and one tick late, and the hull of
-//! these is the window.
+//! these is the window. The course that most phases take comes first.
+//!
+//! All of it is done for each tick rate that the host may have, and for the two round-trip times that a handshake
+//! may have measured on a wire of the asked delay: that delay, and a millisecond more.
 //!
 //! Mirrors: `kernel/time/timer.c` through [`Wheel`].
 //!
@@ -13,48 +16,82 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::play::{Course, play};
+use super::play::{Course, Variant, play};
+use super::rto::timeouts;
 use super::scenario::Scenario;
 use super::timeline::{End, Event, Outcome, Side, Timeline, What};
 use super::wheel::{Wheel, granularity_ticks, rates, ticks_ceil, ticks_floor};
 use crate::units::Hz;
 
-/// Courses played at the most; a scenario with more ties than this has its likeliest courses listed.
+/// Courses played at the most; a scenario with more ties than this has its nominal courses listed.
 const MOST_COURSES: usize = 512;
 /// Phases tried at the most; enough for every phase of the clocks here.
 const MOST_PHASES: usize = 1024;
+/// How much longer than asked a measured round trip may be: what a host adds, in microseconds.
+const RTT_ERROR_US: u64 = 1000;
+const SIDES: [Side; 2] = [Side::Client, Side::Server];
 
 /// What will happen.
 #[must_use]
 pub fn forecast(scenario: &Scenario) -> Timeline {
-    let mut courses = courses(scenario);
-    if let Some((_, main)) = courses.first() {
-        let alone: Vec<Side> = if courses.len() == 1 && !both_sides_have_timers(main) {
-            vec![Side::Client, Side::Server]
-        } else {
-            [Side::Client, Side::Server].into_iter().filter(|side| hears_nothing(main, *side)).collect()
-        };
-        let exact = narrowed(scenario, main, &alone);
-        for (_, course) in &mut courses {
-            take_windows(course, &exact, &alone);
+    let mut found = Found::default();
+    for hz in rates(scenario.host.hz) {
+        for rtt_sample_us in rtt_samples_us(scenario, hz) {
+            for (signature, (course, weight)) in courses_of(scenario, hz, rtt_sample_us).courses {
+                found.add(signature, course, weight, &SIDES);
+            }
         }
     }
-    let mut timelines = courses.into_iter().map(|(_, course)| into_timeline(course, scenario.about));
+    let mut courses: Vec<(Course, u64)> = found.in_order();
+    // The sort is stable: where no phase decides, the nominal course stays first.
+    courses.sort_by_key(|(_, weight)| core::cmp::Reverse(*weight));
+    let mut timelines = courses.into_iter().map(|(course, _)| into_timeline(course, scenario.about));
     let main = timelines.next();
     let mut main = main.unwrap_or(Timeline { events: Vec::new(), ends: Vec::new(), alternatives: Vec::new() });
     main.alternatives = timelines.collect();
     main
 }
 
-/// Every course that differs from the others in what happens, the nominal one first.
-fn courses(scenario: &Scenario) -> Vec<(Signature, Course)> {
-    let wheel = Wheel::Any(scenario.host.hz);
-    let mut found: Vec<(Signature, Course)> = Vec::new();
-    let mut known: BTreeMap<Signature, usize> = BTreeMap::new();
+/// Courses by what happens in them, with the number of phases that take each.
+#[derive(Default)]
+struct Found {
+    courses: Vec<(Signature, (Course, u64))>,
+    places: BTreeMap<Signature, usize>,
+}
+
+impl Found {
+    /// Adds a course, or widens the windows of these sides where there is one like it.
+    fn add(&mut self, signature: Signature, course: Course, weight: u64, sides: &[Side]) {
+        let same = self.places.get(&signature).and_then(|place| self.courses.get_mut(*place));
+        if let Some((_, (same, weights))) = same {
+            include(same, &course, sides);
+            *weights += weight;
+        } else {
+            self.places.insert(signature.clone(), self.courses.len());
+            self.courses.push((signature, (course, weight)));
+        }
+    }
+
+    fn in_order(self) -> Vec<(Course, u64)> {
+        self.courses.into_iter().map(|(_, found)| found).collect()
+    }
+}
+
+/// The round-trip times that the handshake may have measured; one where it makes no difference.
+fn rtt_samples_us(scenario: &Scenario, hz: Hz) -> Vec<u64> {
+    let (least, most) = (scenario.rtt_us.max(1), scenario.rtt_us.saturating_add(RTT_ERROR_US));
+    let of = |rtt_us| [&scenario.client, &scenario.server].map(|end| timeouts(end, scenario.host.version, rtt_us, hz));
+    if of(least) == of(most) { vec![least] } else { vec![least, most] }
+}
+
+/// Every course at one tick rate and round-trip time, the nominal one first.
+fn courses_of(scenario: &Scenario, hz: Hz, rtt_sample_us: u64) -> Found {
+    let mut found = Found::default();
     let mut scripts = vec![Vec::new()];
     let mut played = 0;
     while let Some(script) = scripts.pop() {
-        let course = play(scenario, wheel, wheel, &script);
+        let wheel = Wheel::Any(hz);
+        let course = play(scenario, Variant { hz, rtt_sample_us, wheel, script: &script });
         played += 1;
         if played + scripts.len() < MOST_COURSES {
             // Each tie that the script did not decide could have gone the other way.
@@ -65,79 +102,70 @@ fn courses(scenario: &Scenario) -> Vec<(Signature, Course)> {
                 scripts.push(other);
             }
         }
-        let signature = Signature::of(&course);
-        match known.get(&signature).and_then(|place| found.get_mut(*place)) {
-            Some((_, same)) => include(same, &course, &[Side::Client, Side::Server]),
-            None => {
-                known.insert(signature.clone(), found.len());
-                found.push((signature, course));
-            }
-        }
+        found.add(Signature::of(&course), course, 0, &SIDES);
     }
+    narrow(scenario, hz, rtt_sample_us, &mut found);
     found
 }
 
-fn both_sides_have_timers(course: &Course) -> bool {
-    [Side::Client, Side::Server].iter().all(|side| {
-        course.events.iter().any(|(_, sender, what)| sender == side && matches!(what, What::Send { copy: 1.., .. }))
-    })
-}
-
-/// Whether no segment ever reaches a side, so that its timers depend on nothing but each other.
-fn hears_nothing(course: &Course, side: Side) -> bool {
-    !course.events.iter().any(|(_, place, what)| *place == side && matches!(what, What::Arrive(_)))
-}
-
-/// The same course with the windows of every phase of the wheel on these sides, instead of each timer's own worst.
-fn narrowed(scenario: &Scenario, main: &Course, sides: &[Side]) -> Course {
-    let signature = Signature::of(main);
-    let same = |course: &Course| {
-        let theirs = Signature::of(course);
-        sides.iter().all(|side| theirs.by_side.get(side) == signature.by_side.get(side))
-    };
-    let mut hull = main.clone();
-    let windows = hull.events.iter_mut().map(|(window, ..)| window);
-    for window in windows.chain(hull.ends.values_mut().map(|(window, _)| window)) {
-        window.latest_us = window.at_us;
+/// The sides whose timers depend on nothing but each other: all if only one side has any, else those that no
+/// segment ever reaches.
+fn sides_alone(found: &Found) -> Vec<Side> {
+    let courses = || found.courses.iter().map(|(_, (course, _))| course);
+    let timed: BTreeSet<Side> = courses().flat_map(|course| course.armed.iter().map(|(side, ..)| *side)).collect();
+    if timed.len() <= 1 {
+        return SIDES.to_vec();
     }
-    for hz in rates(scenario.host.hz).filter(|_| !sides.is_empty()) {
-        for phase in phases(main, hz) {
-            for busy in [false, true] {
-                let wheel = Wheel::Exact { hz, phase, busy };
-                let course = play(scenario, wheel, wheel, &[]);
-                if !same(&course) {
-                    return main.clone();
+    let hears = |side| courses().any(|course| what_happens(course, side).any(|what| matches!(what, What::Arrive(_))));
+    SIDES.into_iter().filter(|side| !hears(*side)).collect()
+}
+
+/// Narrows the windows of sides that are alone to those of every phase of the wheel.
+fn narrow(scenario: &Scenario, hz: Hz, rtt_sample_us: u64, found: &mut Found) {
+    let sides = sides_alone(found);
+    let Some((_, (nominal, _))) = found.courses.first().filter(|_| !sides.is_empty()) else { return };
+    // Each with the number of phases that take it.
+    let mut exact: Vec<(Course, u64)> = Vec::new();
+    for phase in phases(nominal, &sides, hz) {
+        for busy in [false, true] {
+            let wheel = Wheel::Exact { hz, phase, busy };
+            let course = play(scenario, Variant { hz, rtt_sample_us, wheel, script: &[] });
+            match exact.iter_mut().find(|(known, _)| agree(known, &course, &sides)) {
+                Some((known, weight)) => {
+                    include(known, &course, &sides);
+                    *weight += 1;
                 }
-                include(&mut hull, &course, sides);
+                None => exact.push((course, 1)),
             }
         }
     }
-    hull
-}
-
-/// Replaces the windows of these sides by those of another course in which the same happens there.
-fn take_windows(course: &mut Course, exact: &Course, sides: &[Side]) {
-    for side in sides {
-        let theirs = exact.events.iter().filter(|(_, place, _)| place == side);
-        let ours = course.events.iter_mut().filter(|(_, place, _)| place == side);
-        for ((window, ..), (narrow, ..)) in ours.zip(theirs) {
-            *window = *narrow;
-        }
-        if let (Some((window, _)), Some((narrow, _))) = (course.ends.get_mut(side), exact.ends.get(side)) {
-            *window = *narrow;
+    for (_, (course, weight)) in &mut found.courses {
+        if let Some((known, phases)) = exact.iter().find(|(known, _)| agree(known, course, &sides)) {
+            take_latest(course, known, &sides);
+            *weight += phases;
         }
     }
+}
+
+/// Whether the same happens on these sides.
+fn agree(one: &Course, other: &Course, sides: &[Side]) -> bool {
+    sides.iter().all(|side| what_happens(one, *side).eq(what_happens(other, *side)))
+}
+
+/// What happens on a side, in its order.
+fn what_happens(course: &Course, side: Side) -> impl Iterator<Item = &What> {
+    course.events.iter().filter(move |(_, place, _)| *place == side).map(|(.., what)| what)
 }
 
 /// Phases of the wheel right after which a timer that the outside armed fires a whole step later. Between two of
 /// them nothing changes but that everything is a little earlier.
-fn phases(nominal: &Course, hz: Hz) -> Vec<u64> {
+fn phases(nominal: &Course, sides: &[Side], hz: Hz) -> Vec<u64> {
     let longest = nominal.events.iter().map(|(window, ..)| window.at_us).max().unwrap_or(0);
     let granularity = |wait_us: u64| granularity_ticks(wait_us, hz);
     // No single wait is longer than the whole course, nor than the longest wait of any clock here.
     let period = granularity(longest.min(120_000_000));
     let mut phases = BTreeSet::from([0]);
-    for (at_us, wait_us) in &nominal.armed {
+    for (_, at_us, wait_us) in nominal.armed.iter().filter(|(side, ..)| sides.contains(side)) {
         let own = granularity(*wait_us);
         let expires = ticks_floor(*at_us, hz) + ticks_ceil(*wait_us, hz);
         let first = (own - expires % own) % own;
@@ -149,17 +177,16 @@ fn phases(nominal: &Course, hz: Hz) -> Vec<u64> {
 /// What happens on each side in which order, without times: courses that agree in it are one outcome.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Signature {
-    by_side: BTreeMap<Side, Vec<What>>,
+    by_side: [Vec<What>; 2],
     ends: Vec<(Side, Outcome)>,
 }
 
 impl Signature {
     fn of(course: &Course) -> Self {
-        let mut by_side: BTreeMap<Side, Vec<What>> = BTreeMap::new();
-        for (_, side, what) in &course.events {
-            by_side.entry(*side).or_default().push(what.clone());
+        Self {
+            by_side: SIDES.map(|side| what_happens(course, side).cloned().collect()),
+            ends: course.ends.iter().map(|(side, (_, outcome))| (*side, *outcome)).collect(),
         }
-        Self { by_side, ends: course.ends.iter().map(|(side, (_, outcome))| (*side, *outcome)).collect() }
     }
 }
 
@@ -173,6 +200,21 @@ fn include(course: &mut Course, other: &Course, sides: &[Side]) {
         }
         if let (Some((window, _)), Some((seen, _))) = (course.ends.get_mut(side), other.ends.get(side)) {
             *window = window.hull(*seen);
+        }
+    }
+}
+
+/// Takes the latest times of these sides from the exact courses in which the same happens there. The earliest
+/// stay nominal.
+fn take_latest(course: &mut Course, exact: &Course, sides: &[Side]) {
+    for side in sides {
+        let theirs = exact.events.iter().filter(|(_, place, _)| place == side);
+        let ours = course.events.iter_mut().filter(|(_, place, _)| place == side);
+        for ((window, ..), (seen, ..)) in ours.zip(theirs) {
+            window.latest_us = seen.latest_us.max(window.at_us);
+        }
+        if let (Some((window, _)), Some((seen, _))) = (course.ends.get_mut(side), exact.ends.get(side)) {
+            window.latest_us = seen.latest_us.max(window.at_us);
         }
     }
 }

@@ -9,6 +9,9 @@ mod clock;
 mod consequence;
 mod constants;
 mod endpoint;
+mod flood;
+mod flood_client;
+mod flood_course;
 mod forecast;
 mod host;
 mod isn;
@@ -17,16 +20,21 @@ mod options;
 mod play;
 mod port;
 mod queue;
+mod rto;
 mod scenario;
+mod segments;
 mod settings;
 mod timeline;
 mod timeout;
 mod wheel;
 
 pub use clock::{
-    FinWait2Life, QueueFill, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
+    FinWait2Life, KeepaliveClock, KeepaliveExpiry, ProbeClock, ProbeExpiry, QueueFill, RetransmitClock,
+    RetransmitExpiry, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
 };
 pub use consequence::{Answer, CONSEQUENCES, Consequence, consequences};
+pub use flood::{Flood, FloodForecast, Span, SteadyFlood, forecast_flood};
+pub use flood_client::{FloodClient, Legitimate};
 pub use forecast::forecast;
 pub use host::Host;
 pub use isn::{ISN_TICK_NS, isn_advance, isn_wrap_us};
@@ -34,7 +42,8 @@ pub use mss::{IpVersion, SegmentSizes, arrival_ppm, segment_sizes};
 pub use options::SocketOptions;
 pub use port::{PortBudget, port_budget};
 pub use queue::{LimitedBy, QueueLimits, queue_limits};
-pub use scenario::{Action, Call, Endpoint, Loss, Scenario};
+pub use rto::{Timeouts, timeouts};
+pub use scenario::{Action, Call, Endpoint, Loss, Measured, Scenario, Start};
 pub use settings::Settings;
 pub use timeline::{End, Errno, Event, Outcome, Segment, Side, Timeline, What, Window};
 pub use wheel::{WheelWait, wheel_wait};

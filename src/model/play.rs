@@ -4,62 +4,74 @@
 //! where lateness decides whether a limit has passed, either may come first: a tie, which is decided by the
 //! caller's script, so that every course can be played in turn.
 //!
-//! Mirrors: the order in which softirqs of one end run; the ends themselves are in `endpoint`.
+//! Mirrors: the order in which softirqs of one end run; the ends themselves are in `endpoint` and `segments`.
 //!
 //! Differs from the kernel: two segments of one direction never overtake each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::endpoint::{Clock, Endpoint};
-use super::scenario::{Action, Loss, Scenario};
+use super::scenario::{Action, Scenario, Start};
 use super::timeline::{Outcome, Segment, Side, What, Window};
 use super::wheel::Wheel;
+use crate::units::{Hz, TcpState};
 
 /// No scenario of ours comes near; a guard against rules that would never end.
 const MOST_STEPS: usize = 10_000;
 
+/// What varies between two plays of one scenario.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Variant<'a> {
+    /// Tick rate of both ends.
+    pub(super) hz: Hz,
+    /// The round-trip time that the handshake measured, in microseconds.
+    pub(super) rtt_sample_us: u64,
+    /// The wheel of both ends.
+    pub(super) wheel: Wheel,
+    /// The n-th tie goes to the nominally later one where this says so; ties beyond it go to the earlier one.
+    pub(super) script: &'a [bool],
+}
+
 /// One course of events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Course {
-    /// When, where, what; by nominal time, and in the order of their causes where times are equal.
+    /// Time, where, what; by nominal time, and in the order of their causes where times are equal.
     pub(super) events: Vec<(Window, Side, What)>,
     /// How each side ended.
     pub(super) ends: BTreeMap<Side, (Window, Outcome)>,
-    /// Timers that something other than a timer armed: when and for how long.
-    pub(super) armed: BTreeSet<(u64, u64)>,
+    /// Timers that something other than a timer armed: on which side, when and for how long.
+    pub(super) armed: BTreeSet<(Side, u64, u64)>,
     /// How many ties there were on the way.
     pub(super) ties: usize,
 }
 
-/// Plays it, each side on its own wheel. The n-th tie goes to the nominally later one where `script` says so;
-/// ties beyond the script go to the nominally earlier one.
-pub(super) fn play(scenario: &Scenario, client: Wheel, server: Wheel, script: &[bool]) -> Course {
-    let mut player = Player {
-        scenario,
-        wheels: [client, server],
-        script,
-        ends: [Side::Client, Side::Server].map(|side| Endpoint::new(side, scenario)),
-        queue: BTreeMap::new(),
-        next_order: 0,
-        course: Course::default(),
-    };
-    for call in &scenario.calls {
-        player.schedule(Window::exactly(call.at_us), call.side, Happening::Call(call.action));
-    }
-    for _ in 0..MOST_STEPS {
-        let Some((window, side, happening)) = player.next() else { break };
-        player.step(window, side, happening);
-    }
-    player.course
+/// The timers of an end: each is armed with one clock at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// `icsk_retransmit_timer`, and the timer of a request socket.
+    Write,
+    /// `sk_timer` (keepalive, FIN_WAIT_2), and the timer of a minisock.
+    Life,
+}
+
+/// A segment on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Packet {
+    pub(super) segment: Segment,
+    /// Its number among the sender's numbered segments: SYN, data, FIN.
+    pub(super) number: u32,
+    /// The next number that the sender expects.
+    pub(super) acknowledges: u32,
 }
 
 /// What the queue holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Happening {
+    Begin,
     Call(Action),
-    Arrive(Segment),
+    Arrive(Packet),
     /// A timer of this generation; an older generation was re-armed or stopped meanwhile.
-    Timer(u64, Clock),
+    Timer(Timer, u64),
 }
 
 /// What an end does in answer to something, in order.
@@ -68,21 +80,23 @@ pub(super) enum Doing {
     /// Writes an event down.
     Record(What),
     /// Sends a segment.
-    Send(Segment),
-    /// Arms its timer with a clock, for this long if the step came at the beginning of its window, for that
-    /// long if at the end.
+    Send(Packet),
+    /// Arms the clock's timer, for this long if the step came at the beginning of its window, for that long if
+    /// at the end.
     Arm(Clock, (u64, u64)),
-    /// Stops its timer.
-    Disarm,
+    /// Stops a timer.
+    Disarm(Timer),
     /// Ends, for now.
     End(Outcome),
+    /// Nothing new happens from here on.
+    Halt,
 }
 
 /// What a step may ask and leave.
 pub(super) struct Step<'a> {
     /// When it takes place; a tie may narrow it.
     pub(super) window: Window,
-    /// The end's shortest tick in microseconds.
+    /// The shortest tick in microseconds.
     pub(super) tick_us: u64,
     script: &'a [bool],
     ties: &'a mut usize,
@@ -90,11 +104,9 @@ pub(super) struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Decides a tie: whether the later of two possibilities comes true.
-    fn later_wins(&mut self) -> bool {
-        let place = *self.ties;
-        *self.ties += 1;
-        self.script.get(place).copied().unwrap_or(false)
+    /// Arms the clock's timer.
+    pub(super) fn arm(&mut self, clock: Clock, wait_us: u64) {
+        self.doings.push(Doing::Arm(clock, (wait_us, wait_us)));
     }
 
     /// Whether a limit has passed by now, given as a test of the time; narrows the step's window to the part
@@ -110,32 +122,67 @@ impl Step<'_> {
             let middle = before + (after - before) / 2;
             if limit_passed(middle) { after = middle } else { before = middle }
         }
-        let later = self.later_wins();
+        let later = decide(self.script, self.ties);
         self.window = if later { Window { at_us: after, latest_us } } else { Window { at_us, latest_us: before } };
         later
     }
 }
 
+/// Decides a tie: whether the later of two possibilities comes true.
+fn decide(script: &[bool], ties: &mut usize) -> bool {
+    let later = script.get(*ties).copied().unwrap_or(false);
+    *ties += 1;
+    later
+}
+
 struct Player<'a> {
     scenario: &'a Scenario,
-    /// Of the client and of the server.
-    wheels: [Wheel; 2],
-    script: &'a [bool],
+    variant: Variant<'a>,
     ends: [Endpoint; 2],
     /// By nominal time, then by the order of their causes.
     queue: BTreeMap<(u64, u64), (Window, Side, Happening)>,
     next_order: u64,
+    /// What each timer is armed with, and its generation.
+    timers: BTreeMap<(Side, Timer), (u64, Option<Clock>)>,
     course: Course,
 }
 
+/// Plays it.
+pub(super) fn play(scenario: &Scenario, variant: Variant<'_>) -> Course {
+    let end = |side| Endpoint::new(side, scenario, variant.hz, variant.rtt_sample_us);
+    let mut player = Player {
+        scenario,
+        variant,
+        ends: [end(Side::Client), end(Side::Server)],
+        queue: BTreeMap::new(),
+        next_order: 0,
+        timers: BTreeMap::new(),
+        course: Course::default(),
+    };
+    if scenario.start != Start::Closed {
+        for side in [Side::Client, Side::Server] {
+            player.schedule(Window::exactly(0), side, Happening::Begin);
+        }
+    }
+    for call in &scenario.calls {
+        player.schedule(Window::exactly(call.at_us), call.side, Happening::Call(call.action));
+    }
+    for _ in 0..MOST_STEPS {
+        let Some((window, side, happening)) = player.next() else { break };
+        player.step(window, side, happening);
+    }
+    player.finish();
+    player.course
+}
+
 impl Player<'_> {
-    fn wheel(&self, side: Side) -> Wheel {
-        let [client, server] = self.wheels;
+    fn end(&mut self, side: Side) -> &mut Endpoint {
+        let [client, server] = &mut self.ends;
         if side == Side::Client { client } else { server }
     }
 
-    fn end(&mut self, side: Side) -> &mut Endpoint {
-        let [client, server] = &mut self.ends;
+    fn seen_end(&self, side: Side) -> &Endpoint {
+        let [client, server] = &self.ends;
         if side == Side::Client { client } else { server }
     }
 
@@ -145,84 +192,98 @@ impl Player<'_> {
     }
 
     /// Whether an event in the queue still means something.
-    fn is_live(&self, side: Side, happening: &Happening) -> bool {
-        let [client, server] = &self.ends;
-        let end = if side == Side::Client { client } else { server };
-        !matches!(happening, Happening::Timer(generation, _) if *generation != end.generation)
+    fn is_live(&self, side: Side, happening: Happening) -> bool {
+        match happening {
+            Happening::Timer(timer, generation) => {
+                self.timers.get(&(side, timer)).is_some_and(|(current, _)| *current == generation)
+            }
+            _ => true,
+        }
     }
 
-    fn loses(&self, from: Side, segment: Segment) -> bool {
-        self.scenario.losses.contains(&Loss { from, segment })
+    /// Whether what a timer sends when it fires reaches the other end.
+    fn gets_through(&self, side: Side, happening: Happening) -> bool {
+        let Happening::Timer(timer, _) = happening else { return false };
+        let end = self.seen_end(side);
+        let segment = match self.timers.get(&(side, timer)).and_then(|(_, clock)| clock.as_ref()) {
+            Some(Clock::Syn(_)) => Some(Segment::Syn),
+            Some(Clock::SynAck) => Some(Segment::SynAck),
+            Some(Clock::Retransmit(_)) => end.flight.first().copied(),
+            Some(Clock::Probe(_)) => Some(Segment::Probe),
+            Some(Clock::Keepalive(_)) => Some(Segment::Keepalive),
+            Some(Clock::FinWait2Socket(_) | Clock::FinWait2Minisock | Clock::TimeWait) | None => None,
+        };
+        segment.is_some_and(|segment| !self.scenario.loses(side, segment, end.copies_of(segment)))
     }
 
     /// Takes the next event: the nominally first one, unless another may come before it.
     fn next(&mut self) -> Option<(Window, Side, Happening)> {
-        let (key, window, side) = loop {
+        let (key, window, side, first) = loop {
             let (key, (window, side, happening)) = self.queue.first_key_value()?;
-            if self.is_live(*side, happening) {
-                break (*key, *window, *side);
+            if self.is_live(*side, *happening) {
+                break (*key, *window, *side, *happening);
             }
             self.queue.pop_first();
         };
+        let is_timer = |happening: &Happening| matches!(happening, Happening::Timer(..));
+        let first_is_timer = is_timer(&first);
         // What the other end's timer may send before this one fires has its turn first, so that its arrival is
         // seen coming.
         let half = self.scenario.rtt_us / 2;
-        let is_timer = |happening: &Happening| matches!(happening, Happening::Timer(..));
-        let gets_through = |from: Side, happening: &Happening| match happening {
-            Happening::Timer(_, clock) => clock.sends().is_some_and(|segment| !self.loses(from, segment)),
-            Happening::Call(_) | Happening::Arrive(_) => false,
-        };
         let ahead = self.queue.iter().find(|(_, (other, where_to, happening))| {
-            *where_to != side
-                && gets_through(*where_to, happening)
-                && self.is_live(*where_to, happening)
+            first_is_timer
+                && *where_to != side
                 && other.at_us.saturating_add(half) <= window.latest_us
+                && self.is_live(*where_to, *happening)
+                && self.gets_through(*where_to, *happening)
         });
-        let ahead = ahead.map(|(key, _)| *key).filter(|_| window.at_us < window.latest_us);
-        // A timer and a segment of one end whose windows overlap may come in either order.
-        let (first_is_timer, rival) = match self.queue.get(&key) {
-            Some((_, _, first)) => {
-                let first_is_timer = is_timer(first);
-                let rival = self.queue.iter().find(|(other, (overlap, where_to, happening))| {
-                    **other != key
-                        && *where_to == side
-                        && is_timer(happening) != first_is_timer
-                        && self.is_live(side, happening)
-                        && overlap.at_us <= window.latest_us
-                });
-                (first_is_timer, rival.map(|(key, _)| *key))
-            }
-            None => return None,
-        };
-        if let Some(key) = ahead.filter(|_| first_is_timer) {
+        if let Some(key) = ahead.map(|(key, _)| *key).filter(|_| window.at_us < window.latest_us) {
             return self.queue.remove(&key);
         }
-        let Some(rival) = rival else { return self.queue.remove(&key) };
-        let later = self.script.get(self.course.ties).copied().unwrap_or(false);
-        self.course.ties += 1;
+        // A timer and a segment of one end whose windows overlap may come in either order.
+        let rival = self.queue.iter().find(|(other, (overlap, where_to, happening))| {
+            **other != key
+                && *where_to == side
+                && overlap.at_us <= window.latest_us
+                && is_timer(happening) != first_is_timer
+                && self.is_live(side, *happening)
+        });
+        let Some(rival) = rival.map(|(key, _)| *key) else { return self.queue.remove(&key) };
+        let later = decide(self.variant.script, &mut self.course.ties);
         let (chosen, kept) = if later { (rival, key) } else { (key, rival) };
         let (mut first, mut second) = (self.queue.remove(&chosen)?, self.queue.remove(&kept)?);
         first.0.latest_us = first.0.latest_us.min(second.0.latest_us).max(first.0.at_us);
         second.0.at_us = second.0.at_us.max(first.0.at_us);
         second.0.latest_us = second.0.latest_us.max(second.0.at_us);
-        // Behind everything of that moment, but not a rival of the one that was just chosen.
         self.schedule(second.0, second.1, second.2);
         Some(first)
     }
 
     fn step(&mut self, window: Window, side: Side, happening: Happening) {
-        let tick_us = self.wheel(side).tick_us();
         let in_timer = matches!(happening, Happening::Timer(..));
+        let armed = self.timers.get(&(side, Timer::Write)).and_then(|(_, clock)| clock.clone());
         let mut ties = self.course.ties;
-        let mut step = Step { window, tick_us, script: self.script, ties: &mut ties, doings: Vec::new() };
-        if let Happening::Arrive(segment) = &happening {
-            step.doings.push(Doing::Record(What::Arrive(*segment)));
-        }
-        let end = self.end(side);
+        let tick_us = self.variant.wheel.tick_us();
+        let mut step = Step { window, tick_us, script: self.variant.script, ties: &mut ties, doings: Vec::new() };
         match happening {
-            Happening::Call(action) => end.call(action, &mut step),
-            Happening::Arrive(segment) => end.arrive(segment, &mut step),
-            Happening::Timer(_, clock) => end.expire(clock, &mut step),
+            Happening::Begin => {
+                let start = self.scenario.start;
+                self.end(side).begin(start, &mut step);
+            }
+            Happening::Call(action) => self.end(side).call(action, &mut step),
+            Happening::Arrive(packet) => {
+                step.doings.push(Doing::Record(What::Arrive(packet.segment)));
+                if let Some((_, Some(Clock::Keepalive(clock)))) = self.timers.get_mut(&(side, Timer::Life)) {
+                    clock.heard(window.at_us);
+                }
+                self.end(side).arrive(packet, armed, &mut step);
+            }
+            Happening::Timer(timer, _) => {
+                let clock = self.timers.get_mut(&(side, timer)).and_then(|(_, clock)| clock.take());
+                if let Some(clock) = clock {
+                    self.end(side).expire(clock, &mut step);
+                }
+            }
         }
         let (window, doings) = (step.window, step.doings);
         self.course.ties = ties;
@@ -234,33 +295,51 @@ impl Player<'_> {
     fn perform(&mut self, window: Window, side: Side, doing: Doing, in_timer: bool) {
         match doing {
             Doing::Record(what) => self.course.events.push((window, side, what)),
-            Doing::Send(segment) => self.send(window, side, segment),
+            Doing::Send(packet) => self.send(window, side, packet),
             Doing::Arm(clock, waits_us) => {
                 if !in_timer {
-                    self.course.armed.insert((window.at_us, waits_us.0));
+                    self.course.armed.insert((side, window.at_us, waits_us.0));
                 }
-                let fires = self.wheel(side).fire(window, waits_us);
-                let end = self.end(side);
-                end.generation += 1;
-                let generation = end.generation;
-                self.schedule(fires, side, Happening::Timer(generation, clock));
+                let fires = self.variant.wheel.fire(window, waits_us);
+                let timer = clock.timer();
+                let entry = self.timers.entry((side, timer)).or_insert((0, None));
+                *entry = (entry.0 + 1, Some(clock));
+                let generation = entry.0;
+                self.schedule(fires, side, Happening::Timer(timer, generation));
             }
-            Doing::Disarm => self.end(side).generation += 1,
+            Doing::Disarm(timer) => {
+                let entry = self.timers.entry((side, timer)).or_insert((0, None));
+                *entry = (entry.0 + 1, None);
+            }
             Doing::End(outcome) => {
                 self.course.ends.insert(side, (window, outcome));
             }
+            Doing::Halt => self.queue.clear(),
         }
     }
 
-    fn send(&mut self, window: Window, side: Side, segment: Segment) {
-        let lost = self.loses(side, segment);
-        let copy = self.end(side).count_copy(segment);
-        self.course.events.push((window, side, What::Send { segment, copy, lost }));
+    fn send(&mut self, window: Window, side: Side, packet: Packet) {
+        let ordinal = self.end(side).count_sent(packet.segment);
+        let copy = self.end(side).count_copy(packet.segment, packet.number);
+        let lost = self.scenario.loses(side, packet.segment, ordinal);
+        self.course.events.push((window, side, What::Send { segment: packet.segment, copy, lost }));
         if !lost {
             let half = self.scenario.rtt_us / 2;
             let arrives =
                 Window { at_us: window.at_us.saturating_add(half), latest_us: window.latest_us.saturating_add(half) };
-            self.schedule(arrives, side.other(), Happening::Arrive(segment));
+            self.schedule(arrives, side.other(), Happening::Arrive(packet));
+        }
+    }
+
+    /// An end that was connected at time 0 and still is stays so.
+    fn finish(&mut self) {
+        for side in [Side::Client, Side::Server] {
+            let stays = !matches!(self.seen_end(side).state, None | Some(TcpState::Close));
+            if stays && !self.course.ends.contains_key(&side) {
+                let mut windows = self.course.events.iter().filter(|(_, place, _)| *place == side);
+                let last = windows.next_back().map_or(Window::exactly(0), |(window, ..)| *window);
+                self.course.ends.insert(side, (last, Outcome::Never));
+            }
         }
     }
 }

@@ -23,6 +23,24 @@ pub struct Settings {
     pub abort_on_overflow: bool,
     /// `tcp_rto_max_ms` in milliseconds; only looked at since 6.15.
     pub rto_max_ms: u32,
+    /// `tcp_rto_min_us` in microseconds; only looked at since 6.11.
+    pub rto_min_us: u32,
+    /// `tcp_retries2`.
+    pub retries2: u32,
+    /// `tcp_orphan_retries`; 0 acts as 8.
+    pub orphan_retries: u32,
+    /// `tcp_thin_linear_timeouts` is not 0.
+    pub thin_linear_timeouts: bool,
+    /// `tcp_early_retrans`: 3 and 4 send a tail loss probe.
+    pub early_retrans: u32,
+    /// `tcp_sack` is not 0.
+    pub sack: bool,
+    /// `tcp_keepalive_time` in seconds; 0 and negative values are accepted by the kernel.
+    pub keepalive_time_s: i64,
+    /// `tcp_keepalive_intvl` in seconds.
+    pub keepalive_intvl_s: i64,
+    /// `tcp_keepalive_probes`.
+    pub keepalive_probes: u32,
     /// `tcp_fin_timeout` in seconds; 0 and negative values are accepted by the kernel.
     pub fin_timeout_s: i64,
     /// `tcp_max_tw_buckets`; 0 or negative makes no TIME_WAIT.
@@ -52,6 +70,15 @@ impl Default for Settings {
             somaxconn: 4096,
             abort_on_overflow: false,
             rto_max_ms: 120_000,
+            rto_min_us: 200_000,
+            retries2: 15,
+            orphan_retries: 0,
+            thin_linear_timeouts: false,
+            early_retrans: 3,
+            sack: true,
+            keepalive_time_s: 7200,
+            keepalive_intvl_s: 75,
+            keepalive_probes: 9,
             fin_timeout_s: 60,
             max_tw_buckets: 262_144,
             tw_reuse: 2,
@@ -108,6 +135,15 @@ const FIELDS: &[Field] = &[
     number!("net.core.somaxconn", somaxconn),
     flag!("net.ipv4.tcp_abort_on_overflow", abort_on_overflow),
     number!("net.ipv4.tcp_rto_max_ms", rto_max_ms),
+    number!("net.ipv4.tcp_rto_min_us", rto_min_us),
+    number!("net.ipv4.tcp_retries2", retries2),
+    number!("net.ipv4.tcp_orphan_retries", orphan_retries),
+    flag!("net.ipv4.tcp_thin_linear_timeouts", thin_linear_timeouts),
+    number!("net.ipv4.tcp_early_retrans", early_retrans),
+    flag!("net.ipv4.tcp_sack", sack),
+    number!("net.ipv4.tcp_keepalive_time", keepalive_time_s),
+    number!("net.ipv4.tcp_keepalive_intvl", keepalive_intvl_s),
+    number!("net.ipv4.tcp_keepalive_probes", keepalive_probes),
     number!("net.ipv4.tcp_fin_timeout", fin_timeout_s),
     number!("net.ipv4.tcp_max_tw_buckets", max_tw_buckets),
     number!("net.ipv4.tcp_tw_reuse", tw_reuse),

@@ -83,6 +83,12 @@ pub enum Segment {
     Fin,
     /// Refuses or aborts.
     Rst,
+    /// Carries data.
+    Data,
+    /// Asks a peer whose window is closed.
+    Probe,
+    /// Asks an idle peer.
+    Keepalive,
 }
 
 impl Segment {
@@ -95,6 +101,9 @@ impl Segment {
             Self::Ack => "ACK",
             Self::Fin => "FIN",
             Self::Rst => "RST",
+            Self::Data => "DATA",
+            Self::Probe => "PROBE",
+            Self::Keepalive => "KEEPALIVE",
         }
     }
 }
@@ -121,7 +130,7 @@ pub enum What {
     Send {
         /// Which.
         segment: Segment,
-        /// How often it was sent before: 0 for the first copy.
+        /// How often it was sent before: 0 for the first copy, and for segments that take no number (ACK, RST).
         copy: u32,
         /// Whether the wire loses it.
         lost: bool,
@@ -139,6 +148,8 @@ pub enum Errno {
     TimedOut,
     /// A RST came back.
     ConnectionRefused,
+    /// A RST ended what was established.
+    ConnectionReset,
 }
 
 impl Errno {
@@ -148,6 +159,7 @@ impl Errno {
         match self {
             Self::TimedOut => "ETIMEDOUT",
             Self::ConnectionRefused => "ECONNREFUSED",
+            Self::ConnectionReset => "ECONNRESET",
         }
     }
 }

@@ -20,9 +20,8 @@ const LEVELS: u32 = 9;
 /// A wheel that timers are armed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wheel {
-    /// Any wheel of this tick rate (of every common one if it is not known): a timer fires between the asked
-    /// time and its granularity and a tick later.
-    Any(Option<Hz>),
+    /// Any wheel of this tick rate: a timer fires between the asked time and its granularity and a tick later.
+    Any(Hz),
     /// One wheel in one phase.
     Exact {
         /// Tick rate.
@@ -40,12 +39,10 @@ impl Wheel {
     pub(super) fn fire(self, now: Window, waits_us: (u64, u64)) -> Window {
         match self {
             Self::Any(hz) => {
-                let latest = |hz| {
-                    let late = ticks_to_us(granularity_ticks(waits_us.1, hz).saturating_add(1), hz);
-                    now.latest_us.saturating_add(waits_us.1).saturating_add(late)
-                };
+                let late_us = ticks_to_us(granularity_ticks(waits_us.1, hz).saturating_add(1), hz);
+                let latest_us = now.latest_us.saturating_add(waits_us.1).saturating_add(late_us);
                 let at_us = now.at_us.saturating_add(waits_us.0);
-                Window { at_us, latest_us: rates(hz).map(latest).max().unwrap_or(at_us).max(at_us) }
+                Window { at_us, latest_us: latest_us.max(at_us) }
             }
             Self::Exact { hz, phase, busy } => {
                 let wait = ticks_ceil(waits_us.0, hz);
@@ -57,13 +54,21 @@ impl Wheel {
         }
     }
 
-    /// Length of the shortest tick that it may have, in microseconds, rounded up.
+    /// When a timer runs its handler that was armed at `now_us`; on any wheel, its nominal time.
+    pub(super) fn fire_at_us(self, now_us: u64, wait_us: u64) -> u64 {
+        self.fire(Window::exactly(now_us), (wait_us, wait_us)).at_us
+    }
+
+    /// When the tick after the present one comes.
+    pub(super) fn next_tick_us(self, now_us: u64) -> u64 {
+        let (Self::Any(hz) | Self::Exact { hz, .. }) = self;
+        ticks_to_us(ticks_floor(now_us, hz) + 1, hz)
+    }
+
+    /// Length of a tick in microseconds, rounded up.
     pub(super) fn tick_us(self) -> u64 {
-        let hz = match self {
-            Self::Any(hz) => hz,
-            Self::Exact { hz, .. } => Some(hz),
-        };
-        rates(hz).map(tick_us).min().unwrap_or(1)
+        let (Self::Any(hz) | Self::Exact { hz, .. }) = self;
+        ticks_to_us(1, hz)
     }
 }
 
@@ -71,11 +76,6 @@ impl Wheel {
 pub(super) fn rates(hz: Option<Hz>) -> impl Iterator<Item = Hz> {
     let common = if hz.is_none() { Hz::COMMON.as_slice() } else { &[] };
     hz.into_iter().chain(common.iter().copied())
-}
-
-/// Length of a tick in microseconds, rounded up.
-fn tick_us(hz: Hz) -> u64 {
-    ticks_to_us(1, hz)
 }
 
 /// The level a timer of so many ticks is put on.
@@ -103,7 +103,7 @@ pub fn wheel_wait(wait_us: u64, hz: Hz) -> WheelWait {
         hz,
         wait_us,
         granularity_us: granularity_us(wait_us, hz),
-        window: Wheel::Any(Some(hz)).fire(Window::exactly(0), (wait_us, wait_us)),
+        window: Wheel::Any(hz).fire(Window::exactly(0), (wait_us, wait_us)),
     }
 }
 
@@ -128,7 +128,7 @@ pub(super) fn ticks_floor(us: u64, hz: Hz) -> u64 {
 }
 
 /// The time of a tick in microseconds, rounded up so that the tick has come at that time.
-fn ticks_to_us(ticks: u64, hz: Hz) -> u64 {
+pub(super) fn ticks_to_us(ticks: u64, hz: Hz) -> u64 {
     ticks.saturating_mul(1_000_000).div_ceil(u64::from(hz.get()))
 }
 

@@ -2,8 +2,9 @@
 
 use super::answer::render_window;
 use super::diagram::{DiagramStyle, render_diagram};
+use super::flood::render_flood;
 use super::grid::render_grid;
-use super::prose::{hanging, wrapped};
+use super::prose::{hanging, in_ascii, wrapped};
 use super::timeline::render_timeline;
 use crate::explain::{Explanation, Origin, SettingRow, SocketOptionRow, Topic};
 use crate::model::{Outcome, Side, Timeline, Window};
@@ -25,6 +26,10 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
     for table in &explanation.figures.tables {
         text.push_str(&format!("\n{}", wrapped(&table.title, width)));
         text.push_str(&render_grid(&table.columns, &table.rows, width));
+    }
+    if let Some(flood) = &explanation.figures.flood {
+        text.push('\n');
+        text.push_str(&render_flood(flood, width, style.ascii));
     }
     if let Some(timeline) = &explanation.timeline {
         text.push('\n');
@@ -53,7 +58,7 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
         }
     }
     text.push_str(&format!("\n{}", hanging("Sources: ", &topic.sources.join(", "), width)));
-    text
+    if style.ascii { in_ascii(&text) } else { text }
 }
 
 /// What else can happen as well, where timers meet: the endings of each side that differ.

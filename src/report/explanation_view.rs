@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::flood::FloodView;
 use super::timeline::TimelineView;
 use crate::explain::{Case, Explanation, FigureTable, Figures, Folklore, SettingRow, SocketOptionRow, Topic};
 use crate::model::{SegmentSizes, WheelWait};
@@ -51,6 +52,8 @@ struct CaseView {
     queues: Option<QueuesView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ports: Option<PortsView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flood: Option<FloodView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mss: Option<MssView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -211,7 +214,7 @@ impl From<&Explanation> for HeadingView {
 
 impl From<&Explanation> for CaseView {
     fn from(explanation: &Explanation) -> Self {
-        let Figures { answer, queues, ports, mss, waits, tables, .. } = &explanation.figures;
+        let Figures { answer, queues, ports, flood, mss, waits, tables } = &explanation.figures;
         Self {
             answer: answer.clone(),
             timeline: explanation.timeline.as_ref().map(TimelineView::from),
@@ -227,6 +230,7 @@ impl From<&Explanation> for CaseView {
                 held_ms: ports.held_ms,
                 sustained_per_s: ports.sustained_per_s,
             }),
+            flood: flood.as_ref().map(FloodView::from),
             mss: mss.map(|mss| MssView {
                 mtu: mss.mtu,
                 data: mss.data,

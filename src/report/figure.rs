@@ -32,6 +32,19 @@ pub(super) fn rate(milli_per_s: u64) -> String {
     }
 }
 
+/// A count in a table: whole up to 99999, then `123k`, `1.3M`.
+#[must_use]
+pub(super) fn count(number: u64) -> String {
+    match number {
+        0..100_000 => number.to_string(),
+        100_000..999_500 => format!("{}k", (number + 500) / 1000),
+        _ => match (number / 10_000).saturating_add(5) / 10 {
+            tenths @ 0..1000 => format!("{}.{}M", tenths / 10, tenths % 10),
+            tenths => format!("{}M", tenths / 10),
+        },
+    }
+}
+
 /// The use of a limit: `78%`, `<1%` for little, `100%` only when it is all.
 #[must_use]
 pub(super) fn share(now: u64, limit: u64) -> String {
@@ -53,6 +66,12 @@ mod tests {
     fn rates_have_three_figures_at_most_and_small_ones_another_unit() {
         let texts: Vec<_> = [0, 1, 50, 100, 1_000, 1_500, 412_000, 1_234_000, 56_000_000].map(rate).into();
         assert_eq!(texts, ["0/s", "4/h", "3/min", "0.1/s", "1/s", "1.5/s", "412/s", "1.2k/s", "56k/s"]);
+    }
+
+    #[test]
+    fn counts_are_whole_as_long_as_they_are_short() {
+        let texts = [0, 99_999, 100_000, 999_499, 999_500, 1_349_999, 2_996_412, 123_456_789].map(count);
+        assert_eq!(texts, ["0", "99999", "100k", "999k", "1.0M", "1.3M", "3.0M", "123M"]);
     }
 
     #[test]

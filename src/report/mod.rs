@@ -18,6 +18,7 @@ mod figure;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod flood;
 mod grid;
 mod listeners;
 mod openmetrics;

@@ -81,11 +81,11 @@ impl Arrow {
     }
 }
 
-/// `SYN`, `SYN again (3)`. An ACK or a RST is never sent again: each answers something of its own.
+/// `SYN`, `SYN again (3)`.
 pub(super) fn label(segment: Segment, copy: u32) -> String {
-    match (segment, copy) {
-        (Segment::Ack | Segment::Rst, _) | (_, 0) => segment.name().to_owned(),
-        _ => format!("{} again ({copy})", segment.name()),
+    match copy {
+        0 => segment.name().to_owned(),
+        copy => format!("{} again ({copy})", segment.name()),
     }
 }
 

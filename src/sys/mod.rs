@@ -6,7 +6,6 @@
 //! Mirrors: procfs, `net/netlink/af_netlink.c`, `kernel/nsproxy.c`, `fs/proc/proc_sysctl.c`.
 
 mod clock;
-mod loopback;
 mod netns;
 mod private_dir;
 mod privilege;
@@ -22,16 +21,15 @@ mod terminal;
 mod tun;
 
 pub use clock::{monotonic_ms, unix_ms, unix_ns};
-pub use loopback::raise_loopback;
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
 pub use privilege::{effective_capabilities, effective_uid};
 pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text};
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
-pub use route::RouteSocket;
+pub use route::{RouteSocket, raise_loopback};
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
-pub use socket_option::set_tcp_defer_accept;
-pub use stream::{Stream, listen_on, wait_ready};
+pub use socket_option::{IntOption, set_int_option};
+pub use stream::{Interest, Stream, listen_on, wait_ready};
 pub use sysctl::{SysctlError, SysctlFiles};
 pub use tap::{Tap, Tapped};
 pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};

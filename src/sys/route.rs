@@ -32,6 +32,14 @@ const RT_SCOPE_UNIVERSE: u8 = 0;
 const LOOPBACK_INDEX: u32 = 1;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Sets the loopback device of the calling thread's namespace up.
+///
+/// # Errors
+/// The kernel's answer, `EPERM` without `CAP_NET_ADMIN` in the namespace.
+pub fn raise_loopback() -> io::Result<()> {
+    RouteSocket::open()?.raise_loopback()
+}
+
 /// A socket for requests to the namespace of the thread that opened it.
 pub struct RouteSocket {
     socket: Socket,

@@ -1,21 +1,63 @@
-//! Socket options that neither the standard library nor `rustix` has.
+//! Socket options by number, since neither the standard library nor `rustix` has all of them.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
-/// Sets `TCP_DEFER_ACCEPT` of a listener: a connection is handed over only when data came, and stays a
-/// half-open request until then, for `seconds` at least (the kernel rounds up to whole SYN-ACK timeouts).
+/// `TCP_RTO_MAX_MS` of `include/uapi/linux/tcp.h` (6.15).
+const TCP_RTO_MAX_MS: libc::c_int = 44;
+
+/// An option that takes an `int`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntOption {
+    /// `TCP_SYNCNT`.
+    SynCount,
+    /// `TCP_USER_TIMEOUT`, milliseconds.
+    UserTimeout,
+    /// `TCP_LINGER2`, seconds.
+    Linger2,
+    /// `TCP_DEFER_ACCEPT`, seconds.
+    DeferAccept,
+    /// `TCP_RTO_MAX_MS`.
+    RtoMaxMs,
+    /// `SO_KEEPALIVE`.
+    Keepalive,
+    /// `TCP_KEEPIDLE`, seconds.
+    KeepIdle,
+    /// `TCP_KEEPINTVL`, seconds.
+    KeepInterval,
+    /// `TCP_KEEPCNT`.
+    KeepCount,
+    /// `SO_RCVBUF`, bytes.
+    ReceiveBuffer,
+}
+
+impl IntOption {
+    const fn level_and_name(self) -> (libc::c_int, libc::c_int) {
+        match self {
+            Self::SynCount => (libc::IPPROTO_TCP, libc::TCP_SYNCNT),
+            Self::UserTimeout => (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT),
+            Self::Linger2 => (libc::IPPROTO_TCP, libc::TCP_LINGER2),
+            Self::DeferAccept => (libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT),
+            Self::RtoMaxMs => (libc::IPPROTO_TCP, TCP_RTO_MAX_MS),
+            Self::Keepalive => (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
+            Self::KeepIdle => (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE),
+            Self::KeepInterval => (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL),
+            Self::KeepCount => (libc::IPPROTO_TCP, libc::TCP_KEEPCNT),
+            Self::ReceiveBuffer => (libc::SOL_SOCKET, libc::SO_RCVBUF),
+        }
+    }
+}
+
+/// Sets an option.
 ///
 /// # Errors
-/// The kernel's answer.
+/// The kernel's answer, `EINVAL` outside its range.
 #[expect(unsafe_code, reason = "setsockopt is called directly")]
-pub fn set_tcp_defer_accept(socket: impl AsFd, seconds: u16) -> io::Result<()> {
-    let value = libc::c_int::from(seconds);
+pub fn set_int_option(socket: impl AsFd, option: IntOption, value: i32) -> io::Result<()> {
+    let (level, name) = option.level_and_name();
     let length = libc::socklen_t::try_from(size_of_val(&value)).map_err(io::Error::other)?;
     let descriptor = socket.as_fd().as_raw_fd();
     // SAFETY: the descriptor is borrowed for the call, and the pointer and length are those of `value`.
-    let result = unsafe {
-        libc::setsockopt(descriptor, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, (&raw const value).cast(), length)
-    };
+    let result = unsafe { libc::setsockopt(descriptor, level, name, (&raw const value).cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

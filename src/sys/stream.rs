@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, listen, socket_with, sockopt};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, accept_with, connect, listen, recv, send,
+    shutdown, socket_with, sockopt,
+};
 
 /// A socket that connects or is connected.
 #[derive(Debug)]
@@ -16,17 +19,101 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// Makes a socket that is not connected yet.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn new(v6: bool) -> io::Result<Self> {
+        let family = if v6 { AddressFamily::INET6 } else { AddressFamily::INET };
+        let socket = socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
+        Ok(Self { socket })
+    }
+
+    /// Takes a connection that waits in a listener's accept queue, or nothing when none does.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn accept(listener: &TcpListener) -> io::Result<Option<Self>> {
+        match accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+            Ok(socket) => Ok(Some(Self { socket })),
+            Err(Errno::AGAIN) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The bytes of `struct tcp_info` (`TCP_INFO`), as many as this kernel has.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    #[expect(unsafe_code, reason = "TCP_INFO is not wrapped by rustix")]
+    pub fn tcp_info(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0_u8; 512];
+        let mut length = libc::socklen_t::try_from(bytes.len()).map_err(io::Error::other)?;
+        let descriptor = self.socket.as_raw_fd();
+        // SAFETY: the buffer is live for the call, and its length is given and updated.
+        let result = unsafe {
+            libc::getsockopt(descriptor, libc::IPPROTO_TCP, libc::TCP_INFO, bytes.as_mut_ptr().cast(), &raw mut length)
+        };
+        if result < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        bytes.truncate(usize::try_from(length).unwrap_or(0));
+        Ok(bytes)
+    }
+
     /// Begins a connect() and does not wait for it.
     ///
     /// # Errors
     /// The kernel's answer, when the attempt ended at once.
-    pub fn start_connect(target: SocketAddr) -> io::Result<Self> {
-        let family = if target.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let socket = socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
-        match connect(&socket, &target) {
-            Ok(()) | Err(Errno::INPROGRESS) => Ok(Self { socket }),
+    pub fn start_connect(&self, target: SocketAddr) -> io::Result<()> {
+        match connect(&self.socket, &target) {
+            Ok(()) | Err(Errno::INPROGRESS) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Sends bytes without waiting; says how many the kernel took, 0 when it has no room.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        match send(&self.socket, bytes, SendFlags::NOSIGNAL) {
+            Ok(taken) => Ok(taken),
+            Err(Errno::AGAIN) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the peer has closed and everything before that was read; what can be read is read and dropped.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn drain(&self) -> io::Result<bool> {
+        let mut buffer = [0_u8; 4096];
+        loop {
+            match recv(&self.socket, buffer.as_mut_slice(), RecvFlags::empty()) {
+                Ok((_, 0)) => return Ok(true),
+                Ok(_) => {}
+                Err(Errno::AGAIN) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Closes the sending half; the socket stays.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn shutdown_write(&self) -> io::Result<()> {
+        Ok(shutdown(&self.socket, Shutdown::Write)?)
+    }
+
+    /// Closes with a RST instead of a FIN.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn reset(self) -> io::Result<()> {
+        Ok(sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO))?)
     }
 
     /// The error that is pending on the socket (`SO_ERROR`), which is thereby taken; nothing for success.
@@ -52,22 +139,36 @@ pub fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
     // The standard library chooses a backlog of its own; a second listen() replaces it.
     listen(&listener, backlog)?;
+    listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
-/// Waits until one of the descriptors can be read, `writable` can be written or has failed, or the time is over.
-/// Says whether `writable` is ready.
+/// What to wait for on a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Something can be read.
+    Readable,
+    /// Something can be written, or a connect() has ended.
+    Writable,
+    /// It has failed or hung up.
+    Failure,
+}
+
+/// Waits until something of it is true, or the time is over. Says of which, in their order.
 ///
 /// # Errors
 /// The kernel's answer.
-pub fn wait_ready(readable: &[BorrowedFd<'_>], writable: Option<BorrowedFd<'_>>, most: Duration) -> io::Result<bool> {
-    let first = writable.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::OUT));
-    let others = readable.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN));
-    let mut watched: Vec<PollFd<'_>> = first.chain(others).collect();
+pub fn wait_ready(watched: &[(BorrowedFd<'_>, Interest)], most: Duration) -> io::Result<Vec<bool>> {
+    let flags = |interest| match interest {
+        Interest::Readable => PollFlags::IN,
+        Interest::Writable => PollFlags::OUT,
+        Interest::Failure => PollFlags::empty(),
+    };
+    let mut polled: Vec<PollFd<'_>> =
+        watched.iter().map(|(fd, interest)| PollFd::from_borrowed_fd(*fd, flags(*interest))).collect();
     let timeout = Timespec::try_from(most).map_err(io::Error::other)?;
-    match poll(&mut watched, Some(&timeout)) {
-        Ok(_) => Ok(writable.is_some() && watched.first().is_some_and(|first| !first.revents().is_empty())),
-        Err(Errno::INTR) => Ok(false),
+    match poll(&mut polled, Some(&timeout)) {
+        Ok(_) | Err(Errno::INTR) => Ok(polled.iter().map(|fd| !fd.revents().is_empty()).collect()),
         Err(error) => Err(error.into()),
     }
 }

@@ -23,6 +23,8 @@ pub struct SegmentHeader {
     pub fin: bool,
     /// Flags.
     pub rst: bool,
+    /// Advertised window, before scaling.
+    pub window: u16,
     /// Bytes of data.
     pub payload: usize,
 }
@@ -46,6 +48,7 @@ pub fn decode_segment(packet: &[u8]) -> Option<SegmentHeader> {
         ack: tcp.ack(),
         fin: tcp.fin(),
         rst: tcp.rst(),
+        window: tcp.window_size(),
         payload: tcp.payload().len(),
     })
 }

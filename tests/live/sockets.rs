@@ -10,7 +10,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, sock
 use serde_json::Value;
 use tcpctl::collect::{self, SocketReading};
 use tcpctl::snapshot::{Drops, GapKind, Snapshot, SocketSource, Sockets};
-use tcpctl::sys::set_tcp_defer_accept;
+use tcpctl::sys::{IntOption, set_int_option};
 use tcpctl::units::TcpState;
 
 use crate::case::{Case, Ran};
@@ -112,7 +112,7 @@ impl Fill {
 
     /// Requests that wait for data (`TCP_DEFER_ACCEPT`), and so stay half-open; the clients' ends are established.
     fn half_open(&mut self, to: SocketAddr, count: u64) {
-        set_tcp_defer_accept(self.listeners.last().unwrap(), 60).unwrap();
+        set_int_option(self.listeners.last().unwrap(), IntOption::DeferAccept, 60).unwrap();
         self.streams.extend((0..count).map(|_| TcpStream::connect(to).unwrap()));
         self.expect(TcpState::SynRecv, count);
         self.expect(TcpState::Estab, count);
@@ -323,7 +323,7 @@ fn half_open(place: &Place) -> Ran {
     expected.push((both, 5, 1));
 
     let first = fill.listener(place, "127.0.0.1:0", shared);
-    set_tcp_defer_accept(fill.listeners.last().unwrap(), 60).unwrap();
+    set_int_option(fill.listeners.last().unwrap(), IntOption::DeferAccept, 60).unwrap();
     fill.listener(place, &first.to_string(), shared);
     fill.half_open(first, 7);
     expected.extend([(first, 7, 2), (first, 7, 2)]);
@@ -346,7 +346,7 @@ fn syn_queue(place: &Place) -> Ran {
     let mut fill = Fill::default();
     for backlog in [3, 8, 40] {
         let to = fill.listener(place, "127.0.0.1:0", Listening::with_backlog(backlog));
-        set_tcp_defer_accept(fill.listeners.last().unwrap(), 60).unwrap();
+        set_int_option(fill.listeners.last().unwrap(), IntOption::DeferAccept, 60).unwrap();
         fill.streams.extend((0..60).map(|_| begin_connect(to)));
     }
     until("every SYN to be kept or dropped", || {

@@ -11,6 +11,10 @@ mod explain_topics;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
+mod flood;
+#[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod profiles;
@@ -18,6 +22,8 @@ mod profiles;
 mod screens;
 #[cfg(test)]
 mod status;
+#[cfg(test)]
+mod terminal;
 #[cfg(test)]
 mod tune;
 #[cfg(test)]

@@ -14,8 +14,6 @@ use crate::model::{Settings, SocketOptions};
 pub enum FinWait2Life {
     /// No FIN_WAIT_2 at all: close() answers with a RST (`TCP_LINGER2` below 0).
     None,
-    /// For ever: the application called shutdown() and not close(), so it is no orphan.
-    Unlimited,
     /// A minisock for so long, in microseconds.
     Minisock {
         /// Its timer.
@@ -30,7 +28,7 @@ pub enum FinWait2Life {
     },
 }
 
-/// How an orphan's FIN_WAIT_2 ends, for a socket whose RTO is `rto_us`.
+/// How an orphan's FIN_WAIT_2 ends (a socket that its application still holds stays in it for ever), for a socket whose RTO is `rto_us`.
 #[must_use]
 pub fn fin_wait2_life(settings: &Settings, options: &SocketOptions, rto_us: u64) -> FinWait2Life {
     let asked_us = match options.linger2_s {
@@ -61,7 +59,7 @@ mod tests {
         match fin_wait2_life(&settings, &options, 204_000) {
             FinWait2Life::Minisock { wait_us } => Some(wait_us / 1_000_000),
             FinWait2Life::SocketThenMinisock { socket_us, minisock_us } => Some((socket_us + minisock_us) / 1_000_000),
-            FinWait2Life::None | FinWait2Life::Unlimited => None,
+            FinWait2Life::None => None,
         }
     }
 

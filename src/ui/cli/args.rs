@@ -118,6 +118,9 @@ pub struct ExplainArgs {
     /// What if: a socket option, such as TCP_USER_TIMEOUT=5000 or server:TCP_DEFER_ACCEPT=10
     #[arg(long, value_name = "[SIDE:]NAME=VALUE")]
     pub sockopt: Vec<String>,
+    /// Whether the peer still answers (zero-window)
+    #[arg(long, value_enum, default_value_t = Peer::Gone)]
+    pub peer: Peer,
     /// What if: another kernel version
     #[arg(long, value_name = "VERSION")]
     pub kernel: Option<String>,
@@ -133,6 +136,12 @@ pub struct ExplainArgs {
     /// What if: round-trip time, such as 30us, 50ms or 1s
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub rtt: Option<String>,
+    /// What if: SYNs per second of a flood, such as 50000 or 50k/s
+    #[arg(long, value_name = "RATE", value_parser = parse_rate_per_s)]
+    pub rate: Option<u64>,
+    /// What if: SYNs of a flood in all; those of one minute if not given
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
     /// What if: MTU of the links in bytes; 1500 when not given
     #[arg(long, value_name = "BYTES")]
     pub mtu: Option<u32>,
@@ -156,6 +165,15 @@ pub enum DiagramFormat {
     Mermaid,
 }
 
+/// Whether a peer answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Peer {
+    /// It answers
+    Alive,
+    /// Nothing comes back
+    Gone,
+}
+
 /// Play a scenario on this host's own kernel in private network namespaces, beside the prediction
 #[derive(Clone, Debug, Args)]
 pub struct LabArgs {
@@ -164,6 +182,15 @@ pub struct LabArgs {
     /// A sysctl to set in the private namespaces
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// A socket option that the application sets, such as TCP_USER_TIMEOUT=5000 or server:TCP_DEFER_ACCEPT=10
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub sockopt: Vec<String>,
+    /// Round-trip time of the wire, such as 30us, 50ms or 1s
+    #[arg(long, value_name = "TIME")]
+    pub rtt: Option<String>,
+    /// Whether the peer still answers (zero-window)
+    #[arg(long, value_enum, default_value_t = Peer::Gone)]
+    pub peer: Peer,
 }
 
 /// Say what is wrong on this host, how it is known, and what to do
@@ -280,6 +307,18 @@ fn parse_interval_ms(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads a rate such as `50000/s`, `50k/s` or `50000` as a number per second.
+fn parse_rate_per_s(text: &str) -> Result<u64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    let (number, factor) = match (number.strip_suffix(['k', 'K']), number.strip_suffix('M')) {
+        (Some(thousands), _) => (thousands, 1_000),
+        (_, Some(millions)) => (millions, 1_000_000),
+        _ => (number, 1),
+    };
+    let rate = number.parse::<u64>().ok().and_then(|rate| rate.checked_mul(factor)).filter(|rate| *rate > 0);
+    rate.ok_or_else(|| format!("`{text}` is not a rate; expected one such as 50000/s, 50k/s or 50000"))
+}
+
 /// Reads a duration with a unit (`us`, `ms`, `s`, `m`, `h`; seconds without one) as microseconds.
 ///
 /// # Errors
@@ -318,6 +357,17 @@ mod tests {
     #[test]
     fn the_argument_definitions_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn rates_are_read_with_and_without_their_unit() {
+        assert_eq!(parse_rate_per_s("50000/s"), Ok(50_000));
+        assert_eq!(parse_rate_per_s("50000"), Ok(50_000));
+        assert_eq!(parse_rate_per_s("50k/s"), Ok(50_000));
+        assert_eq!(parse_rate_per_s("2M"), Ok(2_000_000));
+        for bad in ["", "/s", "0", "-1", "1.5", "5/m", "k", "99999999999999999999", "99999999999999999M"] {
+            assert!(parse_rate_per_s(bad).is_err(), "{bad} was taken");
+        }
     }
 
     #[test]

@@ -87,7 +87,10 @@ pub(super) fn take_rows(area: &mut Rect, rows: usize) -> Rect {
 
 /// The first row that a list shows so that the selected one is seen: lists move by whole pages.
 pub(super) const fn first_shown(selected: usize, height: usize) -> usize {
-    if height == 0 { selected } else { selected / height * height }
+    match selected.checked_div(height) {
+        Some(page) => page * height,
+        None => selected,
+    }
 }
 
 #[cfg(test)]

@@ -42,6 +42,9 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, body: Rect) {
     draw_listeners_and_peers(state, buffer, right_area);
 }
 
+/// Its title, its points, and how a value of it is written.
+type Chart = (&'static str, Vec<Point>, fn(u64) -> String);
+
 /// Draws what fits of the charts.
 fn draw_charts(state: &State, buffer: &mut Buffer, area: &mut Rect) {
     let width = usize::from(area.width);
@@ -50,7 +53,7 @@ fn draw_charts(state: &State, buffer: &mut Buffer, area: &mut Rect) {
     let left_over = usize::from(area.height).saturating_sub(STATE_ORDER.len() + 1 + 2);
     let chart_rows = (left_over / 3).saturating_sub(1).clamp(CHART_ROWS.0, CHART_ROWS.1);
     let span = state.span(CHART_MS, columns);
-    let charts: [(&str, Vec<Point>, fn(u64) -> String); 3] = [
+    let charts: [Chart; 3] = [
         ("SYN-RECV", state.history.gauge(SeriesId::State(TcpState::SynRecv), span), count),
         ("TIME-WAIT", state.history.gauge(SeriesId::TimeWaitBuckets, span), count),
         ("listen drops", state.history.rate(SeriesId::TcpExt("ListenDrops"), span), rate),

@@ -1,0 +1,78 @@
+//! The retransmission timeout of a connection.
+//!
+//! Mirrors: `tcp_rtt_estimator()` for a first sample, `tcp_set_rto()`/`__tcp_set_rto()`, `tcp_rto_min()`, and
+//! `tcp_schedule_loss_probe()` in `net/ipv4/tcp_input.c` and `tcp_output.c`.
+//!
+//! Differs from the kernel: the round-trip time is that of the handshake alone, as on a fresh connection; more
+//! samples let the variance decay, down to an RTO of RTT + 200 ms. No route has a locked `rto_min`, and
+//! `tcp_metrics` knows nothing.
+
+use super::constants::{RTO_MAX_US, RTO_MIN_US};
+use super::scenario::Endpoint;
+use super::wheel::{ticks_ceil, ticks_to_us};
+use crate::units::{Hz, KernelVersion};
+
+/// `TCP_TIMEOUT_MIN_US`: what a probe of several packets waits besides two round trips.
+const PROBE_MARGIN_US: u64 = 2_000;
+
+/// The timeouts of one connection, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// RTO before any backoff.
+    pub rto_us: u64,
+    /// How long a tail loss probe waits when one packet is out; nothing where none is sent.
+    pub probe_us: Option<u64>,
+    /// How long it waits when several are out.
+    pub probe_of_many_us: Option<u64>,
+    /// Largest RTO.
+    pub rto_max_us: u64,
+}
+
+/// The timeouts after a handshake that took `rtt_us`, or of a connection of which more is known.
+#[must_use]
+pub fn timeouts(end: &Endpoint, version: KernelVersion, rtt_us: u64, hz: Hz) -> Timeouts {
+    let Endpoint { settings, options, measured } = end;
+    let rto_min_us = if version.at_least(6, 11) { u64::from(settings.rto_min_us) } else { RTO_MIN_US };
+    let rto_max_us = match options.rto_max_ms {
+        _ if !version.at_least(6, 15) => RTO_MAX_US,
+        Some(ms) => u64::from(ms) * 1000,
+        None => settings.rto_max_us(),
+    };
+    let ticks = |us: u64| ticks_to_us(ticks_ceil(us, hz), hz);
+    // First sample: srtt = rtt, mdev = rtt / 2, and the RTO takes four of them, floored by rto_min.
+    let variance_us = rtt_us.saturating_mul(2).max(rto_min_us);
+    let first_us = ticks(rtt_us.saturating_add(variance_us)).min(rto_max_us);
+    let (rto_us, srtt_us) = measured.map_or((first_us, rtt_us), |measured| (measured.rto_us, measured.srtt_us));
+    // The probe needs SACK and tcp_early_retrans 3 or 4; it is never later than the RTO would be.
+    let probes = settings.sack && (3..=4).contains(&settings.early_retrans);
+    let probe = |margin_us: u64| ticks(srtt_us.saturating_mul(2).saturating_add(margin_us)).min(rto_us);
+    Timeouts {
+        rto_us,
+        probe_us: probes.then(|| probe(rto_min_us)),
+        probe_of_many_us: probes.then(|| probe(PROBE_MARGIN_US)),
+        rto_max_us,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rto_ms(rtt_us: u64, ticks_per_s: u32) -> (u64, u64) {
+        let hz = Hz::new(ticks_per_s).expect("a tick rate");
+        let version = KernelVersion::new(6, 18);
+        let timeouts = timeouts(&Endpoint::default(), version, rtt_us, hz);
+        (timeouts.rto_us / 1000, timeouts.probe_us.map_or(0, |us| us / 1000))
+    }
+
+    /// Measured at HZ 250: 204 ms on a wire without delay, 304 ms and a probe before it at 100.3 ms.
+    #[test]
+    fn the_rto_is_what_ss_shows_after_a_handshake() {
+        assert_eq!(rto_ms(50, 250), (204, 204));
+        assert_eq!(rto_ms(100_300, 250), (304, 304));
+        assert_eq!(rto_ms(50, 1000), (201, 201));
+        assert_eq!(rto_ms(50, 100), (210, 210));
+        assert_eq!(rto_ms(50_000, 1000), (250, 250));
+        assert_eq!(rto_ms(200_000, 1000), (600, 600));
+    }
+}

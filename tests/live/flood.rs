@@ -1,0 +1,192 @@
+//! SYN floods on the kernel and in the model. The forged SYNs never leave the private namespaces.
+
+use std::time::Duration;
+
+use tcpctl::lab::{FLOOD_MOST, FloodBench, FloodCounts, LabError, flood};
+use tcpctl::model::{Flood, FloodClient, FloodForecast, Host, Outcome, Settings, Span, forecast_flood};
+
+use crate::case::{CannotRun, Case, Ran};
+use crate::place::Place;
+
+/// SYNs per second that the model is told; every flood here is over long before a timer could matter.
+const RATE: u64 = 100_000;
+/// What the laboratory may be late in noticing, as in its own comparisons.
+const NOTICED: Duration = Duration::from_millis(100);
+
+/// The cases of this file.
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("a flood leaves what the model says, for every backlog and every value of tcp_syncookies", |place| {
+            every_backlog_and_cookie(place)
+        }),
+        Case::new("a flood leaves what the model says, for every tcp_max_syn_backlog", every_max_syn_backlog),
+        Case::new("a flood of 20000 SYNs is counted to the last one", most),
+        Case::new("pruning leaves what the model says of 18, 11 and 10 requests and of a full queue", every_pruning),
+        Case::new("a flood that goes on refills the queue as often as the model says", lasting),
+        Case::new("a client is served by a cookie while the queue is full", served_by_cookie),
+        Case::new("a client without cookies gets in when the requests have died", |place| waiting_client(place, 0)),
+        Case::new("a client without cookies gets in when pruning has made room", |place| waiting_client(place, 5)),
+    ]
+}
+
+fn cannot(error: &LabError) -> CannotRun {
+    CannotRun(error.to_string())
+}
+
+/// What the model says of a flood on the kernel that runs.
+fn predicted(place: &Place, settings: &Settings, backlog: u32, count: u32) -> Result<FloodForecast, CannotRun> {
+    predicted_at(place, settings, backlog, count, RATE)
+}
+
+fn predicted_at(
+    place: &Place,
+    settings: &Settings,
+    backlog: u32,
+    count: u32,
+    rate_per_s: u64,
+) -> Result<FloodForecast, CannotRun> {
+    let kernel = place.snapshot().kernel;
+    let version = kernel.version.ok_or_else(|| CannotRun("the kernel version could not be read".into()))?;
+    let host = Host { version, hz: kernel.hz.map(|reading| reading.hz) };
+    let client = FloodClient::default();
+    Ok(forecast_flood(&Flood {
+        host,
+        settings: settings.clone(),
+        asked: backlog,
+        rate_per_s,
+        count: count.into(),
+        client,
+    }))
+}
+
+/// Floods the kernel and the model and demands the same counts.
+fn demand(place: &Place, settings: &Settings, backlog: u32, count: u32) -> Ran {
+    let said = predicted(place, settings, backlog, count)?;
+    let seen = flood(settings, i32::try_from(backlog).unwrap(), count).map_err(|error| cannot(&error))?;
+    let queue_full_drops = if said.drops_count_as_full() { said.dropped } else { 0 };
+    let expected = FloodCounts {
+        half_open: said.half_open_peak,
+        // A request whose first timer has fired meanwhile has sent another one.
+        syn_acks: seen.syn_acks.max(said.taken + said.cookies_sent),
+        cookies_sent: said.cookies_sent,
+        listen_drops: said.dropped,
+        listen_overflows: 0,
+        queue_full_cookies: said.cookies_sent,
+        queue_full_drops,
+    };
+    assert_eq!(
+        seen, expected,
+        "backlog {backlog}, cookies {}, max_syn_backlog {}",
+        settings.syncookies, settings.max_syn_backlog
+    );
+    Ok(())
+}
+
+fn every_backlog_and_cookie(place: &Place) -> Ran {
+    for backlog in [0, 8, 128, 1000] {
+        for syncookies in [0, 1, 2, 3] {
+            demand(place, &Settings { syncookies, ..Settings::default() }, backlog, 1500)?;
+        }
+    }
+    // somaxconn cuts what the application asks for.
+    demand(place, &Settings { somaxconn: 100, ..Settings::default() }, 1000, 300)
+}
+
+fn every_max_syn_backlog(place: &Place) -> Ran {
+    for max_syn_backlog in [-1, 0, 1, 3, 16, 64, 171, 172, 4096] {
+        for syncookies in [0, 1] {
+            demand(place, &Settings { syncookies, max_syn_backlog, ..Settings::default() }, 128, 300)?;
+        }
+    }
+    Ok(())
+}
+
+fn most(place: &Place) -> Ran {
+    let settings = Settings { somaxconn: 65_535, ..Settings::default() };
+    demand(place, &settings, 1000, FLOOD_MOST)?;
+    assert!(matches!(flood(&settings, 1000, FLOOD_MOST + 1), Err(LabError::NotPlayable(_))));
+    Ok(())
+}
+
+/// All of them at once, each in namespaces of its own, since it takes 8 s.
+fn every_pruning(place: &Place) -> Ran {
+    let said: Vec<_> = [18, 11, 10].map(|count| predicted(place, &Settings::default(), 20, count)).into();
+    let full = predicted(place, &without_cookies(), 128, 200)?;
+    std::thread::scope(|scope| {
+        let mut runs: Vec<_> = Vec::new();
+        for (said, count) in said.into_iter().zip([18, 11, 10]) {
+            runs.push(scope.spawn(move || pruning(&said?, count)));
+        }
+        runs.push(scope.spawn(|| refill(&full)));
+        runs.into_iter().try_for_each(|run| run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+fn without_cookies() -> Settings {
+    Settings { syncookies: 0, ..Settings::default() }
+}
+
+/// The requests are watched until each has had its third timer: 7 s, at most 0.6 s late on any common tick rate.
+fn pruning(said: &FloodForecast, count: u32) -> Ran {
+    let mut bench = FloodBench::build(&Settings::default(), 20).map_err(|error| cannot(&error))?;
+    bench.send(count).map_err(|error| cannot(&error))?;
+    let levels = bench.watch(Duration::from_millis(8500)).map_err(|error| cannot(&error))?;
+    assert_eq!(levels.first().map(|(_, level)| *level), Some(said.half_open_peak), "{levels:?}");
+    assert_eq!(levels.last().map(|(_, level)| *level), Some(said.half_open_after_pruning), "{levels:?}");
+    if let Some((changed, _)) = levels.get(1) {
+        assert!((Duration::from_secs(7)..Duration::from_millis(7600) + NOTICED).contains(changed), "{levels:?}");
+    }
+    Ok(())
+}
+
+/// A queue of 129 is pruned to 64; what comes then fills it again, and is young, so that nobody goes before 15 s.
+fn refill(said: &FloodForecast) -> Ran {
+    let mut bench = FloodBench::build(&without_cookies(), 128).map_err(|error| cannot(&error))?;
+    bench.send(200).map_err(|error| cannot(&error))?;
+    let levels = bench.watch(Duration::from_millis(8500)).map_err(|error| cannot(&error))?;
+    assert_eq!(levels.last().map(|(_, level)| *level), Some(said.half_open_after_pruning), "{levels:?}");
+    bench.send(200).map_err(|error| cannot(&error))?;
+    let seen = bench.counts().map_err(|error| cannot(&error))?;
+    let room = said.half_open_peak - said.half_open_after_pruning;
+    assert_eq!((seen.half_open, seen.queue_full_drops), (said.half_open_peak, said.dropped + 200 - room));
+    Ok(())
+}
+
+/// Requests without retries live 1 s, so that a flood of 3 s fills the queue three times.
+fn lasting(place: &Place) -> Ran {
+    let settings = Settings { synack_retries: 0, ..Settings::default() };
+    let rate = 500;
+    let said = predicted_at(place, &settings, 128, 1500, rate)?;
+    let mut bench = FloodBench::build(&settings, 128).map_err(|error| cannot(&error))?;
+    bench.send_paced(1500, rate).map_err(|error| cannot(&error))?;
+    let seen = bench.counts().map_err(|error| cannot(&error))?;
+    assert_eq!(said.spans, [Span { least: 1113, most: 1113 }, Span::default(), Span::default()]);
+    assert_eq!((seen.cookies_sent, seen.listen_drops), (said.cookies_sent, said.dropped));
+    Ok(())
+}
+
+fn served_by_cookie(place: &Place) -> Ran {
+    let settings = Settings::default();
+    let said = predicted(place, &settings, 8, 40)?;
+    let mut bench = FloodBench::build(&settings, 8).map_err(|error| cannot(&error))?;
+    bench.send(40).map_err(|error| cannot(&error))?;
+    let took = bench.connect(Duration::from_secs(3)).map_err(|error| cannot(&error))?;
+    assert!(took.is_some_and(|took| took < Duration::from_secs(1)), "{took:?}");
+    assert!(said.legitimate.by_cookie);
+    let seen = bench.counts().map_err(|error| cannot(&error))?;
+    // Its own cookie is no part of the flood.
+    assert_eq!((seen.cookies_sent, seen.half_open), (said.cookies_sent + 1, said.half_open_peak));
+    Ok(())
+}
+
+fn waiting_client(place: &Place, synack_retries: u32) -> Ran {
+    let settings = Settings { syncookies: 0, synack_retries, ..Settings::default() };
+    let said = predicted(place, &settings, 8, 40)?.legitimate;
+    assert_eq!(said.outcome, Outcome::Established);
+    let mut bench = FloodBench::build(&settings, 8).map_err(|error| cannot(&error))?;
+    bench.send(40).map_err(|error| cannot(&error))?;
+    let (first, last) = (Duration::from_micros(said.at.at_us), Duration::from_micros(said.at.latest_us) + NOTICED);
+    let took = bench.connect(last + NOTICED).map_err(|error| cannot(&error))?;
+    assert!(took.is_some_and(|took| (first..=last).contains(&took)), "{took:?} is not in {}", said.at);
+    Ok(())
+}
