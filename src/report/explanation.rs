@@ -36,6 +36,9 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
         text.push_str(&render_diagram(timeline, style));
         text.push_str("\nTimeline (a timer may be late, never early: from the first to the second time)\n");
         text.push_str(&render_timeline(timeline, width));
+        for end in timeline.ends.iter().filter(|end| end.outcome == Outcome::Never) {
+            text.push_str(&format!("The {} does not end by itself: this goes on for ever.\n", end.side.name()));
+        }
         text.push_str(&render_alternatives(timeline, style));
     }
     if !explanation.settings.is_empty() || !explanation.socket_options.is_empty() {
