@@ -4,7 +4,7 @@ use super::answer::render_window;
 use super::diagram::{DiagramStyle, render_diagram};
 use super::flood::render_flood;
 use super::grid::render_grid;
-use super::prose::{hanging, wrapped};
+use super::prose::{hanging, in_ascii, wrapped};
 use super::timeline::render_timeline;
 use crate::explain::{Explanation, Origin, SettingRow, SocketOptionRow, Topic};
 use crate::model::{Outcome, Side, Timeline, Window};
@@ -23,19 +23,22 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
     for sentence in &explanation.figures.answer {
         text.push_str(&wrapped(sentence, width));
     }
-    if let Some(flood) = &explanation.figures.flood {
-        text.push('\n');
-        text.push_str(&render_flood(flood, width, style.ascii));
-    }
     for table in &explanation.figures.tables {
         text.push_str(&format!("\n{}", wrapped(&table.title, width)));
         text.push_str(&render_grid(&table.columns, &table.rows, width));
+    }
+    if let Some(flood) = &explanation.figures.flood {
+        text.push('\n');
+        text.push_str(&render_flood(flood, width, style.ascii));
     }
     if let Some(timeline) = &explanation.timeline {
         text.push('\n');
         text.push_str(&render_diagram(timeline, style));
         text.push_str("\nTimeline (a timer may be late, never early: from the first to the second time)\n");
         text.push_str(&render_timeline(timeline, width));
+        for end in timeline.ends.iter().filter(|end| end.outcome == Outcome::Never) {
+            text.push_str(&format!("The {} does not end by itself: this goes on for ever.\n", end.side.name()));
+        }
         text.push_str(&render_alternatives(timeline, style));
     }
     if !explanation.settings.is_empty() || !explanation.socket_options.is_empty() {
@@ -58,7 +61,7 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
         }
     }
     text.push_str(&format!("\n{}", hanging("Sources: ", &topic.sources.join(", "), width)));
-    text
+    if style.ascii { in_ascii(&text) } else { text }
 }
 
 /// What else can happen as well, where timers meet: the endings of each side that differ.

@@ -214,7 +214,7 @@ impl From<&Explanation> for HeadingView {
 
 impl From<&Explanation> for CaseView {
     fn from(explanation: &Explanation) -> Self {
-        let Figures { answer, queues, ports, flood, mss, waits, tables, .. } = &explanation.figures;
+        let Figures { answer, queues, ports, flood, mss, waits, tables } = &explanation.figures;
         Self {
             answer: answer.clone(),
             timeline: explanation.timeline.as_ref().map(TimelineView::from),

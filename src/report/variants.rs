@@ -7,7 +7,7 @@ use super::explanation::endings;
 use super::grid::render_grid;
 use super::prose::wrapped;
 use crate::explain::{Case, Explanation};
-use crate::model::{Outcome, Segment, Side, Timeline, What};
+use crate::model::{FloodForecast, Outcome, Segment, Side, Timeline, What};
 
 /// The same topic answered for each combination of values: when it ends, how, and with how many segments.
 #[must_use]
@@ -38,7 +38,7 @@ pub fn render_variants(cases: &[Case], width: usize, ascii: bool) -> String {
     if figures.is_empty() {
         text.push_str("This topic has no figures to compare.\n");
     }
-    if first.timeline.is_some() && first.figures.queues.is_none() && first.figures.ports.is_none() {
+    if figures.iter().any(|column| column.name.ends_with(" ends")) {
         text.push_str(&wrapped(
             "A timer may be late, never early: each end lies between the two times. One value shows the whole course.",
             width,
@@ -62,7 +62,14 @@ fn columns(explanation: &Explanation) -> Vec<Column> {
     let mut columns = Vec::new();
     let mut add = |name: &str, value| columns.push(Column { name: name.to_owned(), value });
     let figures = &explanation.figures;
-    if figures.queues.is_some() {
+    if figures.flood.is_some() {
+        add("half-open at most", |explanation, _| with_flood(explanation, |flood| flood.half_open_peak.to_string()));
+        add("cookies", |explanation, _| with_flood(explanation, |flood| flood.cookies_sent.to_string()));
+        add("dropped", |explanation, _| with_flood(explanation, |flood| flood.dropped.to_string()));
+        add("honest client", |explanation, _| {
+            with_flood(explanation, |flood| flood.legitimate.outcome.name().to_owned())
+        });
+    } else if figures.queues.is_some() {
         add("accept queue", |explanation, _| {
             explanation.figures.queues.map_or_else(String::new, |queues| queues.accept_capacity.to_string())
         });
@@ -96,6 +103,10 @@ fn columns(explanation: &Explanation) -> Vec<Column> {
         add("server sends", |explanation, _| with_timeline(explanation, |course| segments(course, Side::Server)));
     }
     columns
+}
+
+fn with_flood(explanation: &Explanation, words: impl Fn(&FloodForecast) -> String) -> String {
+    explanation.figures.flood.as_ref().map_or_else(String::new, |figures| words(&figures.forecast))
 }
 
 fn with_timeline(explanation: &Explanation, words: impl Fn(&Timeline) -> String) -> String {
