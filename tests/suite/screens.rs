@@ -401,6 +401,30 @@ fn what_could_not_be_read_is_a_gap_on_every_screen() {
     assert_screen("gaps_page", &state);
 }
 
+/// A host whose kernel does not let this process read a few settings.
+fn host_with_hidden_settings(seconds: u64) -> Snapshot {
+    let mut snapshot = busy_host(seconds);
+    for leaf in ["tcp_syn_retries", "tcp_syncookies", "ip_local_reserved_ports"] {
+        let key = format!("net.ipv4.{leaf}").parse().unwrap();
+        snapshot.sysctls.readings.insert(key, SysctlReading::Unreadable("EACCES".into()));
+    }
+    snapshot
+}
+
+#[test]
+fn no_default_stands_in_for_a_setting_that_could_not_be_read() {
+    let state = watching(COLOUR, (160, 48), 3, host_with_hidden_settings);
+    let screen = text(&state);
+    let row = |label: &str| screen.lines().find(|line| line.contains(label)).unwrap_or_else(|| panic!("{screen}"));
+    let ports = row("10.0.3.9:5432");
+    assert!(ports.contains(" ? ") && !ports.contains("28232"), "{ports}");
+    let queue = row("SYN-RECV :");
+    assert!(queue.contains(" ? ") && !queue.contains("512"), "{queue}");
+    for (label, shown) in [("connect gives up", "2m11s"), ("ports per peer", "28232"), ("connects per peer", "470")] {
+        assert!(row(label).contains('?') && !row(label).contains(shown), "{}", row(label));
+    }
+}
+
 #[test]
 fn a_reading_that_fails_makes_the_picture_stale_and_leaves_a_hole() {
     let mut state = watching(COLOUR, (80, 24), 60, busy_host);

@@ -147,6 +147,7 @@ pub(super) fn host() -> FakeKernel {
         ("net.ipv4.tcp_max_syn_backlog", "1024"),
         ("net.ipv4.tcp_syncookies", "0"),
         ("net.ipv4.tcp_synack_retries", "5"),
+        ("net.ipv4.tcp_rto_max_ms", "120000"),
     ])
 }
 

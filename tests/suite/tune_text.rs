@@ -66,6 +66,20 @@ fn a_plan_says_what_is_left_out_and_why() {
     assert_snapshot!(render_verification(&plan, WIDTH, false));
 }
 
+/// The profile changes how long a half-open entry lives, and how long that is hangs on another key as well.
+#[test]
+fn an_effect_that_hangs_on_a_key_that_could_not_be_read_is_unknown() {
+    let kernel = host();
+    let mut snapshot = flooded(&kernel);
+    let mut reading = |key: &str, reading| snapshot.sysctls.readings.insert(key.parse().unwrap(), reading);
+    reading("net.ipv4.tcp_rto_max_ms", SysctlReading::Unreadable("Permission denied".into()));
+    reading("net.ipv4.tcp_syncookies", SysctlReading::Unreadable("Permission denied".into()));
+    let text = render_plan(&plan_profile(&profile(), &snapshot), WIDTH, false);
+    let prose = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(prose.contains("a half-open entry that nobody completes is dropped after ? (now ?)"), "{text}");
+    assert!(!text.contains("half-open entries"), "the queues of listeners are unknown without syncookies: {text}");
+}
+
 #[test]
 fn no_line_is_longer_than_the_width_and_ascii_is_ascii() {
     let plan = plan_profile(&profile(), &flooded(&host()));

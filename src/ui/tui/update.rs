@@ -11,7 +11,7 @@ use super::state::{Frozen, INTERVALS_MS, Page, Picture, State};
 use super::theme::Severity;
 use super::{tuning, view};
 use crate::diagnose::diagnose;
-use crate::model::{Host, Settings, consequences};
+use crate::model::{Host, KnownSettings, consequences};
 use crate::snapshot::Snapshot;
 
 /// Takes what happened into the state; what the outside has to do is returned. No I/O, no clock.
@@ -60,8 +60,8 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     let consequences = match state.latest.as_ref().filter(same) {
         Some(picture) => picture.consequences.clone(),
         None => snapshot.kernel.version.map(|version| {
-            let settings = Settings::from_values(&snapshot.sysctls.values());
-            consequences(&settings, &Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) })
+            let known = KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key));
+            consequences(&known, &Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) })
         }),
     };
     let findings = Arc::new(diagnose(&snapshot, state.recent.front().map(Arc::as_ref)));
