@@ -104,6 +104,10 @@ pub enum SkipReason {
     OnlyInInitialNamespace,
     /// The kernel has no such key.
     Absent,
+    /// It is not to be seen although this kernel, if its version is known, has it here.
+    Hidden(Option<KernelVersion>),
+    /// It comes with a module that is not loaded.
+    NotLoaded(&'static str),
     /// The rule is for other kernels.
     OtherKernel {
         /// First kernel the rule is for.
@@ -164,7 +168,16 @@ impl Plan {
     /// kernel no longer has needs no restoring.
     pub fn left(&self) -> impl Iterator<Item = &Skip> {
         let rollback = matches!(self.kind, PlanKind::Rollback(_));
-        self.skipped.iter().filter(move |skip| rollback && skip.why != SkipReason::Absent)
+        let gone = |why: &SkipReason| matches!(why, SkipReason::Absent | SkipReason::NotLoaded(_));
+        self.skipped.iter().filter(move |skip| rollback && !gone(&skip.why))
+    }
+
+    /// Whether nothing is known to be as wanted, and nothing to be otherwise, because keys cannot be seen or read:
+    /// that there is nothing to write then is no success.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let unseen = |skip: &Skip| matches!(skip.why, SkipReason::Hidden(_) | SkipReason::Unreadable(_));
+        self.changes.is_empty() && self.already.is_empty() && self.skipped.iter().any(unseen)
     }
 
     /// Whether there is nothing to write.
@@ -257,15 +270,17 @@ fn plan_rule(key: &SysctlKey, rule: &Rule, snapshot: &Snapshot) -> Planned {
     })
 }
 
-/// Why a key is not there: not in this namespace, or not in this kernel.
-fn absence(key: &SysctlKey, snapshot: &Snapshot) -> SkipReason {
-    let host_only = snapshot.kernel.version.is_some_and(|version| {
-        catalog::find(key.as_str())
-            .is_some_and(|parameter| parameter.exists(version) && parameter.scope(version) == Scope::Host)
-    });
-    if host_only && snapshot.netns.initial != Some(true) {
-        SkipReason::OnlyInInitialNamespace
-    } else {
-        SkipReason::Absent
+/// Why a key is not there: not in this namespace, not in this kernel, or only not to be seen.
+pub(super) fn absence(key: &SysctlKey, snapshot: &Snapshot) -> SkipReason {
+    /// Its sysctls come and go with it (`nf_conntrack_standalone_init_sysctl`).
+    const CONNTRACK: (&str, &str) = ("net.netfilter.nf_conntrack", "nf_conntrack");
+    let Some(row) = catalog::find(key.as_str()) else { return SkipReason::Absent };
+    let Some(version) = snapshot.kernel.version else { return SkipReason::Hidden(None) };
+    match (row.scope(version), snapshot.netns.initial) {
+        _ if !row.exists(version) => SkipReason::Absent,
+        (Scope::Host, Some(false)) => SkipReason::OnlyInInitialNamespace,
+        // Whether it is the initial one can be told only where sysctls are to be seen at all.
+        (_, Some(_)) if row.key.starts_with(CONNTRACK.0) => SkipReason::NotLoaded(CONNTRACK.1),
+        _ => SkipReason::Hidden(Some(version)),
     }
 }

@@ -75,6 +75,9 @@ fn refusal(state: &State, plan: &Plan) -> Option<String> {
     {
         return Some(format!("nothing to write: {} left alone; tcpctl rollback {entry} --force", keys(left)));
     }
+    if plan.is_blind() {
+        return Some("nothing is written: none of the keys can be seen or read here".to_owned());
+    }
     if plan.is_empty() {
         return Some("nothing to write: every key that can be set is as wanted".to_owned());
     }

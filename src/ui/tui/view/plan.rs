@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::frame::netns_words;
 use super::tables::answer_text;
+use crate::report::count_changes;
 use crate::tune::{Change, ListenerEffect, Plan, PlanKind, Skip, SkipReason};
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{columns, cut, draw_lines, left, right, rule, wrap};
@@ -96,12 +97,11 @@ fn key_text(key: &SysctlKey) -> &str {
 }
 
 fn plan_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
-    let total = plan.changes.len() + plan.already.len() + plan.skipped.len();
     let what = match plan.kind {
         PlanKind::Apply => format!("Plan: {}", plan.profile),
         PlanKind::Rollback(entry) => format!("Undo {} (entry {entry})", plan.profile),
     };
-    let change = format!("{} of {total} keys change", plan.changes.len());
+    let change = count_changes(plan);
     let mut lines = vec![rule(state.theme, &what, &[&change, "nothing written yet"], width)];
     lines.extend(key_lines(state.theme, plan, width));
     let effects_title = rule(state.theme, "What it does, on this host", &[], width);
@@ -181,6 +181,10 @@ fn skip_words(skip: &Skip) -> (&'static str, &str, String) {
     match &skip.why {
         SkipReason::OnlyInInitialNamespace => ("–", "–", "only the initial network namespace has this key".to_owned()),
         SkipReason::Absent => ("–", "–", "this kernel has no such key".to_owned()),
+        SkipReason::Hidden(_) => {
+            ("?", "?", "not visible here though the kernel has it: is /proc/sys masked?".to_owned())
+        }
+        SkipReason::NotLoaded(module) => ("–", "–", format!("the module {module}, which brings it, is not loaded")),
         SkipReason::OtherKernel { since, until } => {
             let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
             let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
