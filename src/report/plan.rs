@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::answer::{AnswerView, render_answer};
+use super::answer::{AnswerView, answer_sentence};
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::catalog::{Scope, TakesEffect};
@@ -53,6 +53,8 @@ struct ChangeView<'a> {
     source: &'a str,
     risk: Option<&'a str>,
     takes_effect: Option<TakesEffect>,
+    /// Why the new value has no effect after the plan, where it has none.
+    idle: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -131,6 +133,7 @@ fn changes<'a>(plan: &'a Plan) -> Vec<ChangeView<'a>> {
         source: &change.source,
         risk: change.risk.as_deref(),
         takes_effect: change.takes_effect,
+        idle: change.idle.as_deref(),
     };
     plan.changes.iter().map(view).collect()
 }
@@ -362,8 +365,8 @@ fn effects(plan: &Plan, width: usize, ascii: bool) -> String {
     }
     let mut text = String::from("\nWhat it does\n");
     for effect in &plan.effects {
-        let (before, after) = (render_answer(effect.before, ascii), render_answer(effect.after, ascii));
-        text.push_str(&hanging("  ", &format!("{} {after} (now {before})", effect.label), width));
+        let (before, after) = (answer_sentence(effect.before), answer_sentence(effect.after));
+        text.push_str(&hanging("  ", &format!("{} {after}; now {before}", effect.label), width));
     }
     for listener in plan.listeners.iter().take(LISTENERS_SHOWN) {
         text.push_str(&hanging("  ", &listener_sentence(listener, arrow), width));
@@ -372,7 +375,11 @@ fn effects(plan: &Plan, width: usize, ascii: bool) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  and {more} more listeners (--json lists all)");
     }
-    if plan.effects.is_empty() && plan.listeners.is_empty() {
+    let idle: Vec<_> = plan.changes.iter().filter_map(|change| Some((change, change.idle.as_ref()?))).collect();
+    for (change, why) in &idle {
+        text.push_str(&hanging("  ", &format!("{} has no effect {why}", change.key.leaf()), width));
+    }
+    if plan.effects.is_empty() && plan.listeners.is_empty() && idle.is_empty() {
         text.push_str("  nothing that the model can put a figure on\n");
     }
     text

@@ -1,6 +1,6 @@
 //! What a profile would change here: the very object that `apply` consumes.
 
-use super::effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
+use super::effect::{Effect, ListenerEffect, mark_idle, plan_effects, plan_listener_effects};
 use super::{Operator, Profile, Rule};
 use crate::catalog::{self, Scope, TakesEffect, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
@@ -67,6 +67,8 @@ pub struct Change {
     pub risk: Option<String>,
     /// When the new value begins to count; nothing when the catalogue does not know the key.
     pub takes_effect: Option<TakesEffect>,
+    /// Why the new value has no effect after the plan, where another key sees to that: "while … is not 0".
+    pub idle: Option<String>,
 }
 
 /// One sysctl that is already as wanted.
@@ -154,6 +156,7 @@ impl Plan {
 
     /// Works out what the changes do, once all are known.
     pub(super) fn with_effects(mut self, snapshot: &Snapshot) -> Self {
+        mark_idle(&mut self.changes, snapshot);
         self.effects = plan_effects(&self.changes, snapshot);
         self.listeners = plan_listener_effects(&self.changes, snapshot);
         self
@@ -267,6 +270,7 @@ fn plan_rule(key: &SysctlKey, rule: &Rule, snapshot: &Snapshot) -> Planned {
         source: rule.source.clone(),
         risk: rule.risk.clone(),
         takes_effect: parameter.map(|parameter| parameter.takes_effect),
+        idle: None,
     })
 }
 

@@ -232,5 +232,6 @@ fn restoring(entry: &JournalEntry, key: &JournalKey, present: String, snapshot: 
         source: format!("journal entry {}", entry.id),
         risk: None,
         takes_effect: parameter.map(|row| row.takes_effect),
+        idle: None,
     }
 }

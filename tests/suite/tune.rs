@@ -572,6 +572,24 @@ fn a_key_that_is_not_there_is_left_out_for_the_true_reason() {
 }
 
 #[test]
+fn a_change_that_cookies_make_idle_says_so() {
+    let idle = |present: &str, profile: &Profile| {
+        let kernel = host();
+        kernel.poke("net.ipv4.tcp_syncookies", present);
+        let plan = plan_profile(profile, &kernel.snapshot());
+        let change = plan.changes.into_iter().find(|change| change.key.as_str() == "net.ipv4.tcp_max_syn_backlog");
+        change.unwrap().idle
+    };
+    let then = idle("0", &profile());
+    assert_eq!(then.as_deref(), Some("while net.ipv4.tcp_syncookies is not 0: it is 1 then"));
+    let mut alone = profile();
+    alone.rules.retain(|key, _| key.as_str() == "net.ipv4.tcp_max_syn_backlog");
+    let now = idle("2", &alone);
+    assert_eq!(now.as_deref(), Some("while net.ipv4.tcp_syncookies is not 0: it is 2 now"));
+    assert_eq!(idle("0", &alone), None);
+}
+
+#[test]
 fn a_plan_that_can_see_nothing_is_drift_and_no_success() {
     let kernel = host();
     let mut snapshot = kernel.snapshot();

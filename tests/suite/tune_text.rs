@@ -121,6 +121,14 @@ fn without_sysctls_to_see_no_verb_looks_like_success() {
 }
 
 #[test]
+fn times_in_the_text_of_a_plan_are_sentences_as_in_every_other_verb() {
+    let text = render_plan(&plan_profile(&profile(), &host().snapshot()), WIDTH, false);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("is dropped after 7 s (up to 7.4 s); now 63 s (up to "), "{text}");
+    assert!(flat.contains("tcp_max_syn_backlog has no effect while net.ipv4.tcp_syncookies is not 0"), "{text}");
+}
+
+#[test]
 fn receipts_say_for_each_key_what_was_read_back_or_put_back() {
     let (kernel, (_outer, state)) = (host(), state_dir());
     assert_snapshot!("applied", render_receipt(&apply(&kernel, &state).unwrap(), WIDTH, false));

@@ -201,7 +201,8 @@ fn skip_words(skip: &Skip) -> (&'static str, &str, String) {
 }
 
 fn effect_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {
-    if plan.effects.is_empty() && plan.listeners.is_empty() {
+    let idle: Vec<_> = plan.changes.iter().filter_map(|change| Some((change, change.idle.as_ref()?))).collect();
+    if plan.effects.is_empty() && plan.listeners.is_empty() && idle.is_empty() {
         return vec![Line::raw("   no time or count that the model knows is altered")];
     }
     let answer = 15;
@@ -213,10 +214,15 @@ fn effect_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {
             Span::styled(format!("  →  {}", answer_text(effect.after)), theme.style(Role::Predicted)),
         ])
     };
+    let idle = idle.into_iter().flat_map(|(change, why)| {
+        let text = format!("{}: no effect {}", change.key.leaf(), why.replace("net.ipv4.", ""));
+        wrap(&text, width.saturating_sub(3)).into_iter().map(|part| Line::raw(format!("   {part}")))
+    });
     plan.effects
         .iter()
         .map(line)
         .chain(plan.listeners.iter().map(|listener| listener_line(theme, listener, label)))
+        .chain(idle)
         .collect()
 }
 
