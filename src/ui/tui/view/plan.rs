@@ -21,6 +21,13 @@ pub(in crate::ui::tui) fn plan_length(state: &State) -> usize {
     state.profiles.plan.as_ref().map_or(0, |plan| plan_lines(state, plan, usize::from(state.size.0)).len())
 }
 
+/// Lines of the plan, from its first, that must have been on the screen before it may be carried out: what changes
+/// and what that does. The reasons below do not alter what is written.
+pub(in crate::ui::tui) fn plan_deciding_length(state: &State) -> usize {
+    let width = usize::from(state.size.0);
+    state.profiles.plan.as_ref().map_or(0, |plan| deciding_lines(state, plan, width).len())
+}
+
 /// Lines of the plan that are on the screen at once.
 pub(in crate::ui::tui) fn plan_height(state: &State) -> usize {
     usize::from(state.size.1.saturating_sub(4))
@@ -96,7 +103,8 @@ fn key_text(key: &SysctlKey) -> &str {
     key.as_str().strip_prefix("net.ipv4.").unwrap_or(key.as_str())
 }
 
-fn plan_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
+/// What changes and what that does.
+fn deciding_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
     let what = match plan.kind {
         PlanKind::Apply => format!("Plan: {}", plan.profile),
         PlanKind::Rollback(entry) => format!("Undo {} (entry {entry})", plan.profile),
@@ -107,6 +115,11 @@ fn plan_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
     let effects_title = rule(state.theme, "What it does, on this host", &[], width);
     lines.push(effects_title);
     lines.extend(effect_lines(state.theme, plan, width));
+    lines
+}
+
+fn plan_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
+    let mut lines = deciding_lines(state, plan, width);
     let advice = advice_lines(state.theme, plan, width);
     if !advice.is_empty() {
         lines.push(rule(state.theme, "Reasons, costs and what no setting can do", &[], width));
