@@ -57,6 +57,14 @@ pub fn render_answer(answer: Answer, ascii: bool) -> String {
     }
 }
 
+/// An answer in a sentence: `63 s (up to 65.1 s)`, `never`, `470/s`, `28232`.
+pub(super) fn answer_sentence(answer: Answer) -> String {
+    match answer {
+        Answer::After(window) => window.to_string(),
+        other => render_answer(other, true),
+    }
+}
+
 /// A window in a table: both ends in one unit, with as many digits as make them differ and one decimal at most:
 /// `63–66s`, `7.0–7.2s`, `2m11s–2m16s`. The latest end is never rounded down.
 #[must_use]

@@ -59,6 +59,25 @@ impl Both {
     }
 }
 
+/// Keys that the kernel does not look at while another one is not 0.
+///
+/// `tcp_conn_request` (net/ipv4/tcp_input.c) compares the queue with `sysctl_max_syn_backlog` only where
+/// `sysctl_tcp_syncookies` is 0.
+const IDLE_UNLESS_0: [(&str, &str); 1] = [("net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_syncookies")];
+
+/// Says of each change to a key that the kernel will not look at why that is so.
+pub(super) fn mark_idle(changes: &mut [Change], snapshot: &Snapshot) {
+    for (key, other) in IDLE_UNLESS_0 {
+        let planned = changes.iter().find(|change| change.key.as_str() == other);
+        let value = planned.map(|change| change.after.as_str()).or_else(|| snapshot.sysctls.value(other));
+        let Some(value) = value.filter(|value| *value != "0") else { continue };
+        let why = format!("while {other} is not 0: it is {value} {}", if planned.is_some() { "then" } else { "now" });
+        for change in changes.iter_mut().filter(|change| change.key.as_str() == key) {
+            change.idle = Some(why.clone());
+        }
+    }
+}
+
 /// The answers of the model that the changes alter, in the order of its table.
 ///
 /// Nothing when the kernel version is unknown, since the rules differ by version.

@@ -1,6 +1,6 @@
 //! What a profile would change here: the very object that `apply` consumes.
 
-use super::effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
+use super::effect::{Effect, ListenerEffect, mark_idle, plan_effects, plan_listener_effects};
 use super::{Operator, Profile, Rule};
 use crate::catalog::{self, Scope, TakesEffect, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
@@ -67,6 +67,8 @@ pub struct Change {
     pub risk: Option<String>,
     /// When the new value begins to count; nothing when the catalogue does not know the key.
     pub takes_effect: Option<TakesEffect>,
+    /// Why the new value has no effect after the plan, where another key sees to that: "while … is not 0".
+    pub idle: Option<String>,
 }
 
 /// One sysctl that is already as wanted.
@@ -104,6 +106,10 @@ pub enum SkipReason {
     OnlyInInitialNamespace,
     /// The kernel has no such key.
     Absent,
+    /// It is not to be seen although this kernel, if its version is known, has it here.
+    Hidden(Option<KernelVersion>),
+    /// It comes with a module that is not loaded.
+    NotLoaded(&'static str),
     /// The rule is for other kernels.
     OtherKernel {
         /// First kernel the rule is for.
@@ -150,6 +156,7 @@ impl Plan {
 
     /// Works out what the changes do, once all are known.
     pub(super) fn with_effects(mut self, snapshot: &Snapshot) -> Self {
+        mark_idle(&mut self.changes, snapshot);
         self.effects = plan_effects(&self.changes, snapshot);
         self.listeners = plan_listener_effects(&self.changes, snapshot);
         self
@@ -164,7 +171,16 @@ impl Plan {
     /// kernel no longer has needs no restoring.
     pub fn left(&self) -> impl Iterator<Item = &Skip> {
         let rollback = matches!(self.kind, PlanKind::Rollback(_));
-        self.skipped.iter().filter(move |skip| rollback && skip.why != SkipReason::Absent)
+        let gone = |why: &SkipReason| matches!(why, SkipReason::Absent | SkipReason::NotLoaded(_));
+        self.skipped.iter().filter(move |skip| rollback && !gone(&skip.why))
+    }
+
+    /// Whether nothing is known to be as wanted, and nothing to be otherwise, because keys cannot be seen or read:
+    /// that there is nothing to write then is no success.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let unseen = |skip: &Skip| matches!(skip.why, SkipReason::Hidden(_) | SkipReason::Unreadable(_));
+        self.changes.is_empty() && self.already.is_empty() && self.skipped.iter().any(unseen)
     }
 
     /// Whether there is nothing to write.
@@ -254,18 +270,21 @@ fn plan_rule(key: &SysctlKey, rule: &Rule, snapshot: &Snapshot) -> Planned {
         source: rule.source.clone(),
         risk: rule.risk.clone(),
         takes_effect: parameter.map(|parameter| parameter.takes_effect),
+        idle: None,
     })
 }
 
-/// Why a key is not there: not in this namespace, or not in this kernel.
-fn absence(key: &SysctlKey, snapshot: &Snapshot) -> SkipReason {
-    let host_only = snapshot.kernel.version.is_some_and(|version| {
-        catalog::find(key.as_str())
-            .is_some_and(|parameter| parameter.exists(version) && parameter.scope(version) == Scope::Host)
-    });
-    if host_only && snapshot.netns.initial != Some(true) {
-        SkipReason::OnlyInInitialNamespace
-    } else {
-        SkipReason::Absent
+/// Why a key is not there: not in this namespace, not in this kernel, or only not to be seen.
+pub(super) fn absence(key: &SysctlKey, snapshot: &Snapshot) -> SkipReason {
+    /// Its sysctls come and go with it (`nf_conntrack_standalone_init_sysctl`).
+    const CONNTRACK: (&str, &str) = ("net.netfilter.nf_conntrack", "nf_conntrack");
+    let Some(row) = catalog::find(key.as_str()) else { return SkipReason::Absent };
+    let Some(version) = snapshot.kernel.version else { return SkipReason::Hidden(None) };
+    match (row.scope(version), snapshot.netns.initial) {
+        _ if !row.exists(version) => SkipReason::Absent,
+        (Scope::Host, Some(false)) => SkipReason::OnlyInInitialNamespace,
+        // Whether it is the initial one can be told only where sysctls are to be seen at all.
+        (_, Some(_)) if row.key.starts_with(CONNTRACK.0) => SkipReason::NotLoaded(CONNTRACK.1),
+        _ => SkipReason::Hidden(Some(version)),
     }
 }

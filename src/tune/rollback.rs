@@ -1,6 +1,7 @@
 //! Restoring what was there before an apply: a plan made from the journal.
 
 use super::journal::{Action, History, JournalEntry, JournalKey, JournalOutcome, Unreadable};
+use super::plan::absence;
 use super::{Already, Change, Operator, Place, Plan, PlanKind, Skip, SkipReason};
 use crate::catalog::{self, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
@@ -179,7 +180,7 @@ pub fn plan_rollback(entry: &JournalEntry, history: &[JournalEntry], snapshot: &
         let present = match snapshot.sysctls.readings.get(&key.key) {
             Some(SysctlReading::Value(value)) => normalize_value(value),
             Some(SysctlReading::Absent) => {
-                plan.skipped.push(skip(SkipReason::Absent));
+                plan.skipped.push(skip(absence(&key.key, snapshot)));
                 continue;
             }
             Some(SysctlReading::Unreadable(reason)) => {
@@ -231,5 +232,6 @@ fn restoring(entry: &JournalEntry, key: &JournalKey, present: String, snapshot: 
         source: format!("journal entry {}", entry.id),
         risk: None,
         takes_effect: parameter.map(|row| row.takes_effect),
+        idle: None,
     }
 }

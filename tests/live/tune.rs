@@ -366,6 +366,11 @@ fn ranges(place: &Place) -> Ran {
         }
         place.set(row.key, &before);
     }
+    let range: SysctlKey = "net.ipv4.ip_local_port_range".parse().unwrap();
+    for (text, taken) in [("60000 1000", false), ("+2000 3000", false), ("2000 3000", true)] {
+        assert_eq!(catalog::check_value(range.as_str(), text, version).is_ok(), taken, "{text} by the catalogue");
+        assert_eq!(files.write(&range, text).is_ok(), taken, "{text} by the kernel");
+    }
     assert!(tried > 100, "only {tried} values were tried");
     Ok(())
 }

@@ -482,9 +482,8 @@ fn a_profile_leads_to_its_plan_and_the_plan_to_its_question() {
     assert_screen("profiles_80x24", &state);
     type_keys(&mut state, characters("\n"));
     assert_screen("plan_80x24", &state);
+    // Every change and every effect is on the screen, so there is nothing to scroll to first.
     type_keys(&mut state, characters("A"));
-    assert_ne!(state.context(), Context::Question, "the end of the plan was not on the screen yet");
-    type_keys(&mut state, characters("GA"));
     assert_screen("question_80x24", &state);
     let written = type_keys(&mut state, characters("y"));
     assert_eq!(written.iter().map(|plan| plan.kind).collect::<Vec<_>>(), [PlanKind::Apply]);
@@ -503,6 +502,16 @@ fn plans_and_questions_fit_other_sizes() {
         type_keys(&mut state, characters("A"));
         assert_screen(&format!("question_{}x{}", size.0, size.1), &state);
     }
+}
+
+#[test]
+fn a_plan_whose_effects_were_not_on_the_screen_yet_is_not_carried_out() {
+    let mut state = watching(COLOUR, (60, 10), 3, busy_host);
+    type_keys(&mut state, characters("5\nA"));
+    assert_eq!(state.context(), Context::Plan);
+    assert!(text(&state).contains("look at all changes and effects first"), "{}", text(&state));
+    type_keys(&mut state, characters("GA"));
+    assert_eq!(state.context(), Context::Question);
 }
 
 #[test]
@@ -626,6 +635,8 @@ fn a_key_that_no_row_has_says_where_keys_are_listed() {
     let mut state = WATCHING.clone();
     press(&mut state, Key::Char('z'));
     assert!(text(&state).contains("z has no meaning here; ? lists the keys"));
+    press(&mut state, Key::Char('2'));
+    assert!(!text(&state).contains("has no meaning"), "the answer to an earlier key is gone with the next one");
 }
 
 #[test]

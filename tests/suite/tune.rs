@@ -544,8 +544,63 @@ fn what_is_missing_or_unreadable_is_left_out_with_its_reason() {
     let plan = plan_profile(&profile(), &snapshot);
     let why = |key: &str| plan.skipped.iter().find(|skip| skip.key.as_str() == key).map(|skip| skip.why.clone());
     assert_eq!(why("net.core.somaxconn"), Some(SkipReason::Unreadable("Permission denied".into())));
-    assert_eq!(why("net.ipv4.tcp_syncookies"), Some(SkipReason::Absent));
+    assert_eq!(why("net.ipv4.tcp_syncookies"), Some(SkipReason::Hidden(Some(KernelVersion::new(6, 18)))));
     assert_eq!(plan.changes.len(), 3);
+    assert!(!plan.is_blind());
+}
+
+#[test]
+fn a_key_that_is_not_there_is_left_out_for_the_true_reason() {
+    let why = |key: &str, version: Option<KernelVersion>, initial| {
+        let mut profile = profile();
+        let rule = profile.rules.values().next().unwrap().clone();
+        profile.rules = BTreeMap::from([(key.parse().unwrap(), rule)]);
+        let mut snapshot = snapshot_with(BTreeMap::from([(key.parse().unwrap(), SysctlReading::Absent)]));
+        (snapshot.kernel.version, snapshot.netns.initial) = (version, initial);
+        plan_profile(&profile, &snapshot).skipped.remove(0).why
+    };
+    let (new, old) = (KernelVersion::new(6, 18), KernelVersion::new(6, 1));
+    let host_wide = "net.core.netdev_max_backlog";
+    assert_eq!(why(host_wide, Some(new), Some(false)), SkipReason::OnlyInInitialNamespace);
+    assert_eq!(why(host_wide, Some(new), None), SkipReason::Hidden(Some(new)));
+    assert_eq!(why(host_wide, Some(new), Some(true)), SkipReason::Hidden(Some(new)));
+    assert_eq!(why("net.core.somaxconn", Some(new), Some(false)), SkipReason::Hidden(Some(new)));
+    assert_eq!(why("net.core.somaxconn", None, None), SkipReason::Hidden(None));
+    assert_eq!(why("net.ipv4.tcp_syn_linear_timeouts", Some(old), Some(true)), SkipReason::Absent);
+    let conntrack = "net.netfilter.nf_conntrack_max";
+    assert_eq!(why(conntrack, Some(new), Some(true)), SkipReason::NotLoaded("nf_conntrack"));
+    assert_eq!(why(conntrack, Some(new), None), SkipReason::Hidden(Some(new)));
+}
+
+#[test]
+fn a_change_that_cookies_make_idle_says_so() {
+    let idle = |present: &str, profile: &Profile| {
+        let kernel = host();
+        kernel.poke("net.ipv4.tcp_syncookies", present);
+        let plan = plan_profile(profile, &kernel.snapshot());
+        let change = plan.changes.into_iter().find(|change| change.key.as_str() == "net.ipv4.tcp_max_syn_backlog");
+        change.unwrap().idle
+    };
+    let then = idle("0", &profile());
+    assert_eq!(then.as_deref(), Some("while net.ipv4.tcp_syncookies is not 0: it is 1 then"));
+    let mut alone = profile();
+    alone.rules.retain(|key, _| key.as_str() == "net.ipv4.tcp_max_syn_backlog");
+    let now = idle("2", &alone);
+    assert_eq!(now.as_deref(), Some("while net.ipv4.tcp_syncookies is not 0: it is 2 now"));
+    assert_eq!(idle("0", &alone), None);
+}
+
+#[test]
+fn a_plan_that_can_see_nothing_is_drift_and_no_success() {
+    let kernel = host();
+    let mut snapshot = kernel.snapshot();
+    snapshot.netns.initial = None;
+    snapshot.sysctls.readings.values_mut().for_each(|reading| *reading = SysctlReading::Absent);
+    let plan = plan_profile(&profile(), &snapshot);
+    assert!(plan.is_blind() && plan.has_drift());
+    let (_outer, state) = state_dir();
+    assert!(matches!(apply_plan(&plan, &kernel, &state, &from()), Err(ApplyError::Blind { count: 5 })));
+    assert!(!state.path().exists());
 }
 
 proptest! {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use insta::assert_snapshot;
 use tcpctl::report::{
-    PlanView, render_entry, render_history, render_plan, render_profile, render_receipt, render_verification,
+    PlanView, count_changes, render_entry, render_history, render_plan, render_profile, render_receipt,
+    render_verification,
 };
 use tcpctl::snapshot::{Drops, Listener, Snapshot, SocketSource, Sockets, SysctlReading};
 use tcpctl::tune::{Place, Profiles, plan_profile};
@@ -100,6 +101,45 @@ fn a_plan_with_nothing_to_change_says_so() {
     let text = render_plan(&plan, WIDTH, false);
     assert!(text.contains("nothing to change, 5 already so\n"), "{text}");
     assert!(!text.contains("What it does"), "{text}");
+}
+
+#[test]
+fn one_key_changes_and_several_change() {
+    let mut profile = profile();
+    let counted = |profile: &tcpctl::tune::Profile| count_changes(&plan_profile(profile, &host().snapshot()));
+    assert_eq!(counted(&profile), "5 of 5 keys change");
+    profile.rules.retain(|key, _| key.as_str() == "net.core.somaxconn");
+    assert_eq!(counted(&profile), "1 of 1 key changes");
+}
+
+/// A proc file system that has a kernel and a namespace, and no `sys/net`: it is masked.
+#[test]
+fn without_sysctls_to_see_no_verb_looks_like_success() {
+    let (proc, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir_all(proc.path().join("sys/kernel")).unwrap();
+    std::fs::write(proc.path().join("sys/kernel/osrelease"), "6.18.3\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = assert_cmd::Command::cargo_bin("tcpctl").unwrap();
+        command.arg("--proc").arg(proc.path()).arg("--state-dir").arg(state.path()).args(arguments);
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, stdout, stderr) = run(&["plan", "anti-syn-flood"]);
+    assert_eq!(code, Some(3), "{stdout}{stderr}");
+    assert!(stdout.contains("nothing can be seen, 5 left out") && stdout.contains("masked"), "{stdout}");
+    assert!(stderr.contains("none of the 5 keys can be seen"), "{stderr}");
+    assert!(!stdout.contains("does not have it") && !stdout.contains("only the initial"), "{stdout}");
+    assert_eq!(run(&["apply", "anti-syn-flood", "--yes"]).0, Some(3));
+    assert_eq!(run(&["verify", "anti-syn-flood"]).0, Some(1));
+}
+
+#[test]
+fn times_in_the_text_of_a_plan_are_sentences_as_in_every_other_verb() {
+    let text = render_plan(&plan_profile(&profile(), &host().snapshot()), WIDTH, false);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("is dropped after 7 s (up to 7.4 s); now 63 s (up to "), "{text}");
+    assert!(flat.contains("tcp_max_syn_backlog has no effect while net.ipv4.tcp_syncookies is not 0"), "{text}");
 }
 
 #[test]

@@ -48,6 +48,9 @@ pub fn apply_plan(
     if let Some(skip) = plan.unmet().next() {
         return Err(ApplyError::RequiredKey { key: skip.key.clone() });
     }
+    if plan.is_blind() {
+        return Err(ApplyError::Blind { count: plan.skipped.len() });
+    }
     if plan.is_empty() {
         return Ok(receipt(None, Vec::new(), Outcome::Nothing));
     }

@@ -113,6 +113,15 @@ pub enum ApplyError {
         /// The key.
         key: SysctlKey,
     },
+    /// None of the keys can be seen or read.
+    #[error(
+        "none of the {count} keys can be seen or read here, so whether anything is as wanted is unknown; nothing was \
+         written; is /proc/sys masked, as in a container?"
+    )]
+    Blind {
+        /// How many keys the plan has.
+        count: usize,
+    },
     /// A key could not be read again, or may not be written.
     #[error("cannot set {key}: {error}; nothing was written")]
     Sysctl {

@@ -51,6 +51,7 @@ pub(in crate::ui::cli) fn carry_out(plan: &Plan, yes: bool, context: &mut Contex
         write!(context.out, "{}", render_plan(plan, context.width, context.ascii))?;
         context.out.flush()?;
     }
+    refuse_blind(plan)?;
     if !plan.is_empty() {
         if let Some(skip) = plan.unmet().next() {
             let key = skip.key.clone();
@@ -70,6 +71,12 @@ pub(in crate::ui::cli) fn carry_out(plan: &Plan, yes: bool, context: &mut Contex
         write!(context.out, "\n{}", render_receipt(&receipt, context.width, context.ascii))?;
     }
     ending(&receipt)
+}
+
+/// A plan that could see nothing is a failure and not one that has nothing to do.
+pub(in crate::ui::cli) fn refuse_blind(plan: &Plan) -> Result<(), CliError> {
+    let blind = plan.is_blind().then(|| ApplyError::Blind { count: plan.skipped.len() });
+    blind.map_or(Ok(()), |error| Err(refusal(error)))
 }
 
 /// The exit code that a receipt stands for.

@@ -51,7 +51,7 @@ pub(super) fn ask_rollback(state: &mut State) -> Vec<Effect> {
     request(state, "looking for what can be undone", TuneRequest::PlanRollback)
 }
 
-/// Opens the question about the plan on the screen, if it may be carried out and has been seen to its end.
+/// Opens the question about the plan on the screen, if it may be carried out and has been seen as far as it decides.
 pub(super) fn ask(state: &mut State) {
     let Some(plan) = state.profiles.plan.clone() else { return };
     note_seen(state);
@@ -75,6 +75,9 @@ fn refusal(state: &State, plan: &Plan) -> Option<String> {
     {
         return Some(format!("nothing to write: {} left alone; tcpctl rollback {entry} --force", keys(left)));
     }
+    if plan.is_blind() {
+        return Some("nothing is written: none of the keys can be seen or read here".to_owned());
+    }
     if plan.is_empty() {
         return Some("nothing to write: every key that can be set is as wanted".to_owned());
     }
@@ -84,8 +87,8 @@ fn refusal(state: &State, plan: &Plan) -> Option<String> {
     if let Some(reason) = state.read_only_reason() {
         return Some(reason);
     }
-    if state.profiles.plan_seen < view::plan_length(state) {
-        return Some("look at the whole plan first: PgDn or G goes on, then ask again".to_owned());
+    if state.profiles.plan_seen < view::plan_deciding_length(state) {
+        return Some("look at all changes and effects first: PgDn or G goes on, then ask again".to_owned());
     }
     None
 }

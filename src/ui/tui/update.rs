@@ -80,7 +80,13 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
 fn press(state: &mut State, key: super::key::Key) -> Vec<Effect> {
     let context = state.context();
     match meaning(key, context) {
-        Meaning::Here(action) => act(state, action, context),
+        Meaning::Here(action) => {
+            // What was said of an earlier key is no answer to this one. What failed stays until Esc.
+            if state.message.as_ref().is_some_and(|message| message.severity != Severity::Critical) {
+                state.message = None;
+            }
+            act(state, action, context)
+        }
         Meaning::Elsewhere(binding) => {
             let places: Vec<&str> = binding.contexts.iter().map(|context| context.name()).collect();
             let text = format!("{key} does nothing in {}; it is for {}", context.name(), places.join(", "));
