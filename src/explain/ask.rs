@@ -71,6 +71,8 @@ pub struct Overrides {
     pub sockopt: Vec<String>,
     /// MTU of every link, in bytes.
     pub mtu: Option<u32>,
+    /// Whether the peer answers, where the question leaves that open.
+    pub peer_alive: bool,
 }
 
 /// A question's premises, checked.
@@ -92,6 +94,8 @@ pub struct Ask {
     pub socket_options: Vec<SocketOptionValue>,
     /// MTU of every link, in bytes.
     pub mtu: u32,
+    /// Whether the peer answers, where the question leaves that open.
+    pub peer_alive: bool,
     /// The host's memory in KiB, where it is known.
     pub memory_kib: Option<u64>,
 }
@@ -197,6 +201,7 @@ impl Ask {
             rtt_us,
             socket_options: socket_options?,
             mtu,
+            peer_alive: overrides.peer_alive,
             memory_kib,
             flood: FloodAsk::new(overrides.rate_per_s, overrides.count)?,
         })

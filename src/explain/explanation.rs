@@ -4,7 +4,7 @@ use super::ask::{Ask, Origin, Sourced};
 use super::flood::FloodFigures;
 use super::topic::Topic;
 use crate::catalog;
-use crate::model::{Host, LimitedBy, PortBudget, SegmentSizes, Side, Timeline, WheelWait, forecast};
+use crate::model::{Host, LimitedBy, PortBudget, Scenario, SegmentSizes, Side, Timeline, WheelWait, forecast};
 
 /// What a topic's rule works out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,7 +71,9 @@ pub struct SettingRow {
     pub key: &'static str,
     /// Its unit.
     pub unit: &'static str,
-    /// Its value and where that came from; nothing when this kernel does not have the key.
+    /// Whether this kernel has the key.
+    pub exists: bool,
+    /// Its value and where that came from; nothing when it is not known, or this kernel does not have the key.
     pub value: Option<Sourced>,
     /// The kernel's default; nothing when it is not known.
     pub default: Option<String>,
@@ -115,6 +117,16 @@ pub struct Explanation {
     pub idle_what_ifs: Vec<String>,
 }
 
+/// The scenario of a topic under these premises, socket options included; nothing for a topic without one.
+#[must_use]
+pub fn scenario_of(topic: &'static Topic, ask: &Ask) -> Option<Scenario> {
+    let mut scenario = (topic.scenario?)(ask);
+    for given in &ask.socket_options {
+        given.lay_on(&mut scenario);
+    }
+    Some(scenario)
+}
+
 /// Answers a topic.
 #[must_use]
 pub fn explain(topic: &'static Topic, ask: &Ask) -> Explanation {
@@ -148,6 +160,7 @@ fn setting_row(key: &'static str, ask: &Ask) -> Option<SettingRow> {
     Some(SettingRow {
         key,
         unit: parameter.unit,
+        exists: parameter.exists(ask.host.version),
         value: ask.values.get(key).cloned(),
         default: ask.defaults.get(key).cloned(),
         affects: parameter.affects,

@@ -1,12 +1,14 @@
 //! The applications of both ends: their sockets, and what they do with them.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use super::LabError;
 use super::network::Network;
-use crate::model::{Action, SocketOptions};
+use crate::model::{Action, Measured, Side, SocketOptions};
 use crate::sys::{IntOption, Stream, listen_on, set_int_option};
+use crate::wire::TcpInfo;
 
 pub(super) const PORT: u16 = 80;
 const BACKLOG: i32 = 128;
@@ -94,6 +96,16 @@ impl Apps {
             }
             _ => Err(LabError::NotPlayable("a call on a socket that is not there")),
         }
+    }
+
+    /// What both ends have measured of the wire so far.
+    pub(super) fn measured(&self) -> BTreeMap<Side, Measured> {
+        let ends = [(Side::Client, &self.client), (Side::Server, &self.server)];
+        let read = |stream: &Option<Stream>| {
+            let info = TcpInfo::decode(&stream.as_ref()?.tcp_info().ok()?);
+            Some(Measured { rto_us: u64::from(info.rto_us?), srtt_us: u64::from(info.rtt_us?) })
+        };
+        ends.into_iter().filter_map(|(side, stream)| Some((side, read(stream)?))).collect()
     }
 
     /// Fills the way to a server that does not read, until the kernel takes no more.

@@ -9,7 +9,7 @@ use super::apps::{Apps, PORT, errno_of};
 use super::look::{Seen, Watcher};
 use super::network::Network;
 use super::record::{Recognizer, Record};
-use crate::model::{Action, Errno, Outcome, Scenario, Segment, Side, Start, Timeline};
+use crate::model::{Action, Errno, Measured, Outcome, Scenario, Segment, Side, Start, Timeline};
 use crate::sys::{Interest, unix_ns, wait_ready};
 use crate::wire::{build_syn, decode_segment};
 
@@ -29,6 +29,8 @@ pub struct Played {
     pub timeline: Timeline,
     /// How late this process took packets from the wire at worst, in microseconds, by the kernel's stamps.
     pub lateness_us: u64,
+    /// What the connection had measured of the wire when the scenario began, where there was one.
+    pub measured: BTreeMap<Side, Measured>,
     /// The sysctls of both namespaces, as read back.
     pub pins: BTreeMap<Side, Vec<(String, String)>>,
 }
@@ -54,6 +56,7 @@ pub fn play(scenario: &Scenario, limit: Duration) -> Result<Played, LabError> {
     Ok(Played {
         timeline: bench.record.into_timeline(scenario.about),
         lateness_us: bench.lateness_ns / 1000,
+        measured: bench.measured,
         pins: BTreeMap::from(pins),
     })
 }
@@ -67,7 +70,8 @@ struct Bench<'a> {
     seen: BTreeMap<Side, Seen>,
     /// Whether the scenario has begun: before, nothing is lost and nothing is written down.
     begun: bool,
-    looked: bool,
+    /// Looks in a row in which no timer of any socket ran.
+    quiet_looks: u32,
     next_look: Instant,
     /// Packets on their way: when they are due, in order; to which side.
     on_the_way: BTreeMap<(Instant, u64), (Side, Vec<u8>)>,
@@ -80,6 +84,7 @@ struct Bench<'a> {
     /// Stamp of the last packet before the beginning.
     last_ns: u64,
     lateness_ns: u64,
+    measured: BTreeMap<Side, Measured>,
 }
 
 impl<'a> Bench<'a> {
@@ -97,7 +102,7 @@ impl<'a> Bench<'a> {
             watchers,
             seen: BTreeMap::new(),
             begun: false,
-            looked: false,
+            quiet_looks: 0,
             next_look: Instant::now(),
             on_the_way: BTreeMap::new(),
             next_packet: 0,
@@ -107,6 +112,7 @@ impl<'a> Bench<'a> {
             record: Record::default(),
             last_ns: 0,
             lateness_ns: 0,
+            measured: BTreeMap::new(),
         })
     }
 
@@ -161,6 +167,7 @@ impl<'a> Bench<'a> {
     /// The scenario begins: the applications do what they do at time 0, and the wire begins to lose.
     fn begin(&mut self) -> Result<(), LabError> {
         self.begun = true;
+        self.measured = self.apps.measured();
         if matches!(self.scenario.start, Start::Established) && self.scenario.calls.is_empty() {
             // Time 0 is when something was last heard.
             self.record.begin(self.last_ns);
@@ -169,11 +176,14 @@ impl<'a> Bench<'a> {
             match (call.action, call.at_us) {
                 (Action::Connect, 0) => self.apps.connect(self.network, &self.scenario.client.options)?,
                 (Action::ForgeSyn, 0) => self.forge_syn()?,
-                (action, 0) if self.scenario.start != Start::Closed => self.apps.act(action)?,
+                (Action::CloseAfterPeer, 0) => self.apps.act(Action::CloseAfterPeer)?,
+                // On a connection that is not there yet they wait for connect() to return.
+                (_, 0) if self.scenario.start == Start::Closed => {}
+                (action, 0) => self.apps.act(action)?,
                 _ => return Err(LabError::NotPlayable("calls after the beginning")),
             }
         }
-        (self.looked, self.next_look) = (false, Instant::now());
+        (self.quiet_looks, self.next_look) = (0, Instant::now());
         Ok(())
     }
 
@@ -187,8 +197,8 @@ impl<'a> Bench<'a> {
 
     /// Whether nothing more can happen by itself: nothing is on its way, and no timer of any socket runs.
     fn is_over(&self) -> bool {
-        let timed = self.seen.values().any(|seen| seen.timed > 0);
-        self.looked && !self.apps.connecting && !timed && self.on_the_way.is_empty()
+        // Twice, so that what the last timer did has been taken note of.
+        self.quiet_looks >= 2 && !self.apps.connecting && self.on_the_way.is_empty()
     }
 
     /// Waits for the next thing and deals with it.
@@ -240,7 +250,8 @@ impl<'a> Bench<'a> {
             self.record.ended(now_ns, Side::Client, Outcome::Failed(errno));
         }
         if self.begun && connecting && errno.is_none() {
-            for call in self.scenario.calls.iter().filter(|call| call.action != Action::Connect) {
+            let later = |action| matches!(action, Action::Send | Action::Shutdown | Action::Close);
+            for call in self.scenario.calls.iter().filter(|call| later(call.action)) {
                 self.apps.act(call.action)?;
             }
         }
@@ -305,12 +316,13 @@ impl<'a> Bench<'a> {
         for (side, watcher) in &mut self.watchers {
             let now = watcher.look()?;
             let before = self.seen.insert(*side, now).unwrap_or_default();
-            let own_end = *side == Side::Client && (self.apps.client.is_some() || self.record.has_ended(*side));
+            let own_end = *side == Side::Client && (self.apps.client.is_some() || self.record.has_failed(*side));
             if self.begun && before.sockets > 0 && now.sockets == 0 && !own_end {
                 self.record.ended(unix_ns(), *side, Outcome::Gone);
             }
         }
-        self.looked = true;
+        let timed = self.seen.values().any(|seen| seen.timed > 0);
+        self.quiet_looks = if timed { 0 } else { self.quiet_looks.saturating_add(1) };
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Comparison, LabError, Played, compare, play};
-use crate::model::{Scenario, Timeline};
+use crate::model::{Scenario, Side, Timeline, forecast};
 
 /// How much longer than predicted the kernel is given before the laboratory stops waiting.
 const GRACE: Duration = Duration::from_secs(3);
@@ -11,6 +11,8 @@ const GRACE: Duration = Duration::from_secs(3);
 /// A scenario as it was played, beside its prediction.
 #[derive(Debug)]
 pub struct Proof {
+    /// The prediction, from what the connection had measured of the wire where it began connected.
+    pub predicted: Timeline,
     /// What the kernel did.
     pub played: Played,
     /// How that fits the prediction.
@@ -22,14 +24,19 @@ pub struct Proof {
 ///
 /// # Errors
 /// When it cannot be played.
-pub fn prove(scenario: &Scenario, predicted: &Timeline) -> Result<Proof, LabError> {
-    let run = || -> Result<Proof, LabError> {
-        let played = play(scenario, longest(predicted))?;
-        let comparison = compare(predicted, &played.timeline, played.lateness_us);
-        Ok(Proof { played, comparison })
-    };
-    let first = run()?;
-    if first.comparison.conclusive { Ok(first) } else { run() }
+pub fn prove(scenario: &Scenario) -> Result<Proof, LabError> {
+    let first = run(scenario)?;
+    if first.comparison.conclusive { Ok(first) } else { run(scenario) }
+}
+
+fn run(scenario: &Scenario) -> Result<Proof, LabError> {
+    let played = play(scenario, longest(&forecast(scenario)))?;
+    let mut known = scenario.clone();
+    known.client.measured = played.measured.get(&Side::Client).copied();
+    known.server.measured = played.measured.get(&Side::Server).copied();
+    let predicted = forecast(&known);
+    let comparison = compare(&predicted, &played.timeline, played.lateness_us);
+    Ok(Proof { predicted, played, comparison })
 }
 
 /// How long a scenario is played at the most: until the latest moment of any course, and a grace.

@@ -22,9 +22,9 @@ impl Record {
         self.start_ns = Some(unix_ns);
     }
 
-    /// Whether the end of a side was written down.
-    pub(super) fn has_ended(&self, side: Side) -> bool {
-        self.ends.iter().any(|(_, ended, _)| *ended == side)
+    /// Whether a side has failed.
+    pub(super) fn has_failed(&self, side: Side) -> bool {
+        self.ends.iter().any(|(_, ended, outcome)| *ended == side && matches!(outcome, Outcome::Failed(_)))
     }
 
     /// A segment left; `lost` says whether the wire loses this copy of it, counted from 0.

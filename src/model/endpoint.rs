@@ -73,7 +73,8 @@ pub(super) struct Endpoint {
     same_interval: (u64, u32),
     /// When a challenge was last answered.
     pub(super) challenged_us: Option<u64>,
-    copies: BTreeMap<Segment, u32>,
+    sent: BTreeMap<Segment, u32>,
+    copies: BTreeMap<(Segment, u32), u32>,
 }
 
 impl Endpoint {
@@ -91,7 +92,7 @@ impl Endpoint {
             settings: endpoint.settings.clone(),
             options: endpoint.options,
             version,
-            timeouts: timeouts(&endpoint.settings, &endpoint.options, version, rtt_sample_us, hz),
+            timeouts: timeouts(endpoint, version, rtt_sample_us, hz),
             state: known,
             request: None,
             connecting: false,
@@ -104,6 +105,7 @@ impl Endpoint {
             flight: Vec::new(),
             same_interval: (0, 0),
             challenged_us: None,
+            sent: BTreeMap::new(),
             copies: BTreeMap::new(),
         }
     }
@@ -121,16 +123,26 @@ impl Endpoint {
         }
     }
 
-    /// How often the segment was sent before.
-    pub(super) fn count_copy(&mut self, segment: Segment) -> u32 {
-        let copies = self.copies.entry(segment).or_insert(0);
+    /// How many segments of this kind were sent before, whatever was in them.
+    pub(super) fn count_sent(&mut self, segment: Segment) -> u32 {
+        let sent = self.sent.entry(segment).or_insert(0);
+        *sent += 1;
+        *sent - 1
+    }
+
+    /// How often this very segment was sent before; an ACK or RST is never a copy of another.
+    pub(super) fn count_copy(&mut self, segment: Segment, number: u32) -> u32 {
+        if matches!(segment, Segment::Ack | Segment::Rst) {
+            return 0;
+        }
+        let copies = self.copies.entry((segment, number)).or_insert(0);
         *copies += 1;
         *copies - 1
     }
 
     /// How often a segment was sent.
     pub(super) fn copies_of(&self, segment: Segment) -> u32 {
-        self.copies.get(&segment).copied().unwrap_or(0)
+        self.sent.get(&segment).copied().unwrap_or(0)
     }
 
     pub(super) fn enter(&mut self, state: TcpState, step: &mut Step<'_>) {
@@ -166,6 +178,11 @@ impl Endpoint {
                 self.grant_wishes(step);
             }
         }
+    }
+
+    /// Whether the application closes as soon as it learns that the peer has.
+    pub(super) fn closes_now(&self) -> bool {
+        matches!(self.wishes.first(), Some(Action::Close | Action::CloseAfterPeer))
     }
 
     /// Does what the application wants and the state allows.

@@ -80,10 +80,7 @@ impl Found {
 /// The round-trip times that the handshake may have measured; one where it makes no difference.
 fn rtt_samples_us(scenario: &Scenario, hz: Hz) -> Vec<u64> {
     let (least, most) = (scenario.rtt_us.max(1), scenario.rtt_us.saturating_add(RTT_ERROR_US));
-    let of = |rtt_us| {
-        [&scenario.client, &scenario.server]
-            .map(|end| timeouts(&end.settings, &end.options, scenario.host.version, rtt_us, hz))
-    };
+    let of = |rtt_us| [&scenario.client, &scenario.server].map(|end| timeouts(end, scenario.host.version, rtt_us, hz));
     if of(least) == of(most) { vec![least] } else { vec![least, most] }
 }
 

@@ -319,8 +319,9 @@ impl Player<'_> {
     }
 
     fn send(&mut self, window: Window, side: Side, packet: Packet) {
-        let copy = self.end(side).count_copy(packet.segment);
-        let lost = self.scenario.loses(side, packet.segment, copy);
+        let ordinal = self.end(side).count_sent(packet.segment);
+        let copy = self.end(side).count_copy(packet.segment, packet.number);
+        let lost = self.scenario.loses(side, packet.segment, ordinal);
         self.course.events.push((window, side, What::Send { segment: packet.segment, copy, lost }));
         if !lost {
             let half = self.scenario.rtt_us / 2;

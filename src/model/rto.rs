@@ -8,8 +8,8 @@
 //! `tcp_metrics` knows nothing.
 
 use super::constants::{RTO_MAX_US, RTO_MIN_US};
+use super::scenario::Endpoint;
 use super::wheel::{ticks_ceil, ticks_to_us};
-use super::{Settings, SocketOptions};
 use crate::units::{Hz, KernelVersion};
 
 /// `TCP_TIMEOUT_MIN_US`: what a probe of several packets waits besides two round trips.
@@ -28,9 +28,10 @@ pub struct Timeouts {
     pub rto_max_us: u64,
 }
 
-/// The timeouts after a handshake that took `rtt_us`.
+/// The timeouts after a handshake that took `rtt_us`, or of a connection of which more is known.
 #[must_use]
-pub fn timeouts(settings: &Settings, options: &SocketOptions, version: KernelVersion, rtt_us: u64, hz: Hz) -> Timeouts {
+pub fn timeouts(end: &Endpoint, version: KernelVersion, rtt_us: u64, hz: Hz) -> Timeouts {
+    let Endpoint { settings, options, measured } = end;
     let rto_min_us = if version.at_least(6, 11) { u64::from(settings.rto_min_us) } else { RTO_MIN_US };
     let rto_max_us = match options.rto_max_ms {
         _ if !version.at_least(6, 15) => RTO_MAX_US,
@@ -40,10 +41,11 @@ pub fn timeouts(settings: &Settings, options: &SocketOptions, version: KernelVer
     let ticks = |us: u64| ticks_to_us(ticks_ceil(us, hz), hz);
     // First sample: srtt = rtt, mdev = rtt / 2, and the RTO takes four of them, floored by rto_min.
     let variance_us = rtt_us.saturating_mul(2).max(rto_min_us);
-    let rto_us = ticks(rtt_us.saturating_add(variance_us)).min(rto_max_us);
+    let first_us = ticks(rtt_us.saturating_add(variance_us)).min(rto_max_us);
+    let (rto_us, srtt_us) = measured.map_or((first_us, rtt_us), |measured| (measured.rto_us, measured.srtt_us));
     // The probe needs SACK and tcp_early_retrans 3 or 4; it is never later than the RTO would be.
     let probes = settings.sack && (3..=4).contains(&settings.early_retrans);
-    let probe = |margin_us: u64| ticks(rtt_us.saturating_mul(2).saturating_add(margin_us)).min(rto_us);
+    let probe = |margin_us: u64| ticks(srtt_us.saturating_mul(2).saturating_add(margin_us)).min(rto_us);
     Timeouts {
         rto_us,
         probe_us: probes.then(|| probe(rto_min_us)),
@@ -59,7 +61,7 @@ mod tests {
     fn rto_ms(rtt_us: u64, ticks_per_s: u32) -> (u64, u64) {
         let hz = Hz::new(ticks_per_s).expect("a tick rate");
         let version = KernelVersion::new(6, 18);
-        let timeouts = timeouts(&Settings::default(), &SocketOptions::default(), version, rtt_us, hz);
+        let timeouts = timeouts(&Endpoint::default(), version, rtt_us, hz);
         (timeouts.rto_us / 1000, timeouts.probe_us.map_or(0, |us| us / 1000))
     }
 

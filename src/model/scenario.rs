@@ -32,6 +32,17 @@ pub struct Endpoint {
     pub settings: Settings,
     /// Its socket options.
     pub options: SocketOptions,
+    /// What its connection is known to have measured; nothing for a connection fresh from its handshake.
+    pub measured: Option<Measured>,
+}
+
+/// What `tcp_info` says of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// `tcpi_rto`, not backed off, in microseconds.
+    pub rto_us: u64,
+    /// `tcpi_rtt`, smoothed, in microseconds.
+    pub srtt_us: u64,
 }
 
 /// How a scenario stands at time 0.
@@ -112,7 +123,7 @@ impl Scenario {
     /// Two ends with these settings that stand so at time 0.
     #[must_use]
     pub fn beginning(host: Host, settings: &Settings, start: Start) -> Self {
-        let endpoint = Endpoint { settings: settings.clone(), options: SocketOptions::default() };
+        let endpoint = Endpoint { settings: settings.clone(), ..Endpoint::default() };
         Self {
             host,
             client: endpoint.clone(),

@@ -149,7 +149,8 @@ impl Endpoint {
     /// Data, a FIN, or a question is answered.
     fn take_payload(&mut self, packet: Packet, step: &mut Step<'_>) {
         match packet.segment {
-            Segment::Probe | Segment::Keepalive => self.reply(Segment::Ack, step),
+            // Their number lies behind the window, so the answer is limited like a challenge.
+            Segment::Probe | Segment::Keepalive => self.challenge(step),
             Segment::Data | Segment::Fin if packet.number == self.expected => {
                 self.expected += 1;
                 if packet.segment == Segment::Fin {
@@ -173,16 +174,19 @@ impl Endpoint {
         match self.state {
             Some(TcpState::Estab) => {
                 self.enter(TcpState::CloseWait, step);
-                self.reply(Segment::Ack, step);
                 step.doings.push(Doing::End(Outcome::Never));
+                // tcp_fin() makes the ACK wait a little; an application that closes at once sends it with its FIN.
+                if !self.closes_now() {
+                    self.reply(Segment::Ack, step);
+                }
             }
             Some(TcpState::FinWait1) => {
                 self.enter(TcpState::Closing, step);
                 self.reply(Segment::Ack, step);
             }
             Some(TcpState::FinWait2) => {
-                self.reply(Segment::Ack, step);
                 self.enter_time_wait(step);
+                self.reply(Segment::Ack, step);
             }
             _ => self.reply(Segment::Ack, step),
         }

@@ -130,7 +130,7 @@ pub enum What {
     Send {
         /// Which.
         segment: Segment,
-        /// How often it was sent before: 0 for the first copy.
+        /// How often it was sent before: 0 for the first copy, and for segments that take no number (ACK, RST).
         copy: u32,
         /// Whether the wire loses it.
         lost: bool,

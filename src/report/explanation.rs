@@ -4,7 +4,7 @@ use super::answer::render_window;
 use super::diagram::{DiagramStyle, render_diagram};
 use super::flood::render_flood;
 use super::grid::render_grid;
-use super::prose::{hanging, wrapped};
+use super::prose::{hanging, in_ascii, wrapped};
 use super::timeline::render_timeline;
 use crate::explain::{Explanation, Origin, SettingRow, SocketOptionRow, Topic};
 use crate::model::{Outcome, Side, Timeline, Window};
@@ -28,13 +28,17 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
         text.push_str(&render_grid(&table.columns, &table.rows, width));
     }
     if let Some(flood) = &explanation.figures.flood {
-        text.push_str(&format!("\n{}", render_flood(flood, width, style.ascii)));
+        text.push('\n');
+        text.push_str(&render_flood(flood, width, style.ascii));
     }
     if let Some(timeline) = &explanation.timeline {
         text.push('\n');
         text.push_str(&render_diagram(timeline, style));
         text.push_str("\nTimeline (a timer may be late, never early: from the first to the second time)\n");
         text.push_str(&render_timeline(timeline, width));
+        for end in timeline.ends.iter().filter(|end| end.outcome == Outcome::Never) {
+            text.push_str(&format!("The {} does not end by itself: this goes on for ever.\n", end.side.name()));
+        }
         text.push_str(&render_alternatives(timeline, style));
     }
     if !explanation.settings.is_empty() || !explanation.socket_options.is_empty() {
@@ -57,7 +61,7 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
         }
     }
     text.push_str(&format!("\n{}", hanging("Sources: ", &topic.sources.join(", "), width)));
-    text
+    if style.ascii { in_ascii(&text) } else { text }
 }
 
 /// What else can happen as well, where timers meet: the endings of each side that differ.
@@ -66,7 +70,7 @@ fn render_alternatives(timeline: &Timeline, style: DiagramStyle) -> String {
         return String::new();
     }
     let others = timeline.alternatives.len();
-    let ways = if others == 1 { "One other course is".to_owned() } else { format!("{others} other courses are") };
+    let ways = if others == 1 { "one other course is".to_owned() } else { format!("{others} other courses are") };
     let mut text = format!("A tie: {ways} as likely, where timers meet.");
     for side in [Side::Client, Side::Server] {
         if let Some(words) = endings(timeline, side, style.ascii) {
@@ -128,7 +132,10 @@ fn render_settings(settings: &[SettingRow], width: usize) -> String {
 
 /// Where a value came from, beside the default.
 fn origin(row: &SettingRow) -> String {
-    let Some(sourced) = &row.value else { return "not in this kernel".to_owned() };
+    let Some(sourced) = &row.value else {
+        // Some defaults depend on the host's memory or processors, and not every key can be read everywhere.
+        return if row.exists { "not known" } else { "not in this kernel" }.to_owned();
+    };
     let name = sourced.origin.name();
     match &row.default {
         _ if sourced.origin == Origin::Default => name.to_owned(),
@@ -157,6 +164,6 @@ pub fn render_topics<'a>(topics: impl Iterator<Item = &'a Topic>) -> String {
         }
         text.push_str(&format!("  {:<longest$}  {}\n", topic.id, topic.question));
     }
-    text.push_str("\ntcpctl explain TOPIC answers for this host; --set KEY=VALUE, --kernel and --hz ask what if.\n");
+    text.push_str("\ntcpctl explain TOPIC answers for this host; --set KEY=VALUE, --sockopt,\n--kernel, --hz and --rtt ask what if.\n");
     text
 }

@@ -214,7 +214,7 @@ impl From<&Explanation> for HeadingView {
 
 impl From<&Explanation> for CaseView {
     fn from(explanation: &Explanation) -> Self {
-        let Figures { answer, queues, ports, flood, mss, waits, tables, .. } = &explanation.figures;
+        let Figures { answer, queues, ports, flood, mss, waits, tables } = &explanation.figures;
         Self {
             answer: answer.clone(),
             timeline: explanation.timeline.as_ref().map(TimelineView::from),
@@ -225,12 +225,12 @@ impl From<&Explanation> for CaseView {
                 half_open_capacity: queues.half_open_capacity,
                 limited_by: queues.limited_by.name(),
             }),
-            flood: flood.as_ref().map(FloodView::from),
             ports: ports.map(|ports| PortsView {
                 available: ports.available,
                 held_ms: ports.held_ms,
                 sustained_per_s: ports.sustained_per_s,
             }),
+            flood: flood.as_ref().map(FloodView::from),
             mss: mss.map(|mss| MssView {
                 mtu: mss.mtu,
                 data: mss.data,

@@ -29,6 +29,27 @@ pub(super) fn hanging(lead: &str, text: &str, width: usize) -> String {
     lines
 }
 
+/// The text with the signs that sentences use beyond ASCII written as people do without them.
+#[must_use]
+pub(super) fn in_ascii(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut plain, character| {
+        match character {
+            '×' => plain.push('x'),
+            '–' | '—' | '−' => plain.push('-'),
+            '“' | '”' => plain.push('"'),
+            '’' => plain.push('\''),
+            '…' => plain.push_str("..."),
+            'µ' => plain.push('u'),
+            '≤' => plain.push_str("<="),
+            '≥' => plain.push_str(">="),
+            '→' => plain.push_str("->"),
+            other if other.is_ascii() => plain.push(other),
+            _ => plain.push('?'),
+        }
+        plain
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +58,10 @@ mod tests {
     fn lines_break_between_words_and_hang_below_the_lead() {
         assert_eq!(hanging("- ", "one two three", 9), "- one two\n  three\n");
         assert_eq!(wrapped("averylongword b", 5), "averylongword\nb\n");
+    }
+
+    #[test]
+    fn signs_beyond_ascii_are_written_without_them() {
+        assert_eq!(in_ascii("2 × 3 … “yes” ☃"), "2 x 3 ... \"yes\" ?");
     }
 }

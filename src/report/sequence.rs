@@ -68,20 +68,26 @@ impl Row {
         }
     }
 
-    /// Whether it shows nothing but another copy of a segment.
+    /// Whether it shows nothing but another copy of a segment, or the ACK that answers one.
     fn is_repetition(&self) -> bool {
         let plain = |mark: &Mark| mark.state.is_none() && mark.note.is_empty();
-        plain(&self.client) && plain(&self.server) && self.arrow.is_some_and(|arrow| arrow.copy > 0)
+        plain(&self.client)
+            && plain(&self.server)
+            && self.arrow.is_some_and(|arrow| arrow.copy > 0 || arrow.segment == Segment::Ack)
     }
 }
 
 impl Arrow {
-    /// `SYN`, `SYN again (3)`.
     pub(super) fn label(&self) -> String {
-        match self.copy {
-            0 => self.segment.name().to_owned(),
-            copy => format!("{} again ({copy})", self.segment.name()),
-        }
+        label(self.segment, self.copy)
+    }
+}
+
+/// `SYN`, `SYN again (3)`.
+pub(super) fn label(segment: Segment, copy: u32) -> String {
+    match copy {
+        0 => segment.name().to_owned(),
+        copy => format!("{} again ({copy})", segment.name()),
     }
 }
 
@@ -92,6 +98,8 @@ struct Point {
     /// The event it began with, for the order of points that nothing ties together.
     order: usize,
     message: Option<usize>,
+    /// Whether its state was entered after its segment had left.
+    state_followed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -138,19 +146,37 @@ struct Lifelines {
 }
 
 impl Lifelines {
-    fn line(&mut self, side: Side) -> &mut Vec<Point> {
+    fn line(&self, side: Side) -> &[Point] {
+        match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        }
+    }
+
+    fn line_mut(&mut self, side: Side) -> &mut Vec<Point> {
         match side {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
         }
     }
 
+    /// Takes a state off the segment that it was entered after: what is sent next is sent in that state.
+    fn take_followed_state(&mut self, side: Side, window: Window) -> Option<TcpState> {
+        let point = self.line_mut(side).last_mut().filter(|point| point.state_followed)?;
+        if point.mark.window.is_some_and(|there| there.at_us == window.at_us) {
+            point.state_followed = false;
+            point.mark.state.take()
+        } else {
+            None
+        }
+    }
+
     /// The last point of a side if it is of that moment and fit for more, else a new one.
     fn point(&mut self, side: Side, order: usize, window: Window, fits: impl Fn(&Point) -> bool) -> Option<&mut Point> {
-        let line = self.line(side);
+        let line = self.line_mut(side);
         let now = |point: &Point| point.mark.window.is_some_and(|there| there.at_us == window.at_us);
         if !line.last().is_some_and(|point| now(point) && fits(point)) {
-            line.push(Point { mark: Mark { window: Some(window), ..Mark::default() }, order, message: None });
+            line.push(Point { mark: Mark { window: Some(window), ..Mark::default() }, order, ..Point::default() });
         }
         let last = line.len().saturating_sub(1);
         line.get_mut(last)
@@ -162,9 +188,11 @@ impl Lifelines {
             What::Send { segment, copy, lost } => {
                 let message = self.messages.len();
                 // A state entered just before, such as SYN-SENT, labels the row of what is sent then.
+                let before = self.take_followed_state(side, window);
                 let fits = |point: &Point| point.message.is_none() && point.mark.note.is_empty();
                 if let Some(point) = self.point(side, order, window, fits) {
                     point.message = Some(message);
+                    point.mark.state = point.mark.state.or(before);
                 }
                 let leaves = Some(self.line(side).len() - 1);
                 let (from, crosses) = (side, false);
@@ -183,11 +211,13 @@ impl Lifelines {
             }
             What::Arrive(segment) => self.arrive(order, side, window, *segment),
             What::State(state) => {
-                let arrived: Vec<bool> = self.messages.iter().map(|message| message.from != side).collect();
-                let came = |message: Option<usize>| message.is_none_or(|it| arrived.get(it).copied().unwrap_or(false));
-                let fits = |point: &Point| point.mark.state.is_none() && came(point.message);
-                if let Some(point) = self.point(side, order, window, fits) {
+                if let Some(point) = self.point(side, order, window, |point| point.mark.state.is_none()) {
                     point.mark.state = Some(*state);
+                    point.state_followed = point.message.is_some();
+                }
+                let arrived = self.line(side).last().and_then(|point| self.messages.get(point.message?));
+                if arrived.is_some_and(|message| message.from != side) {
+                    self.line_mut(side).last_mut().into_iter().for_each(|point| point.state_followed = false);
                 }
             }
             What::Return(call, Some(errno)) => {
@@ -408,6 +438,44 @@ fn waits(at_us: &[u64]) -> Waits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Host, Scenario, Settings, forecast};
+    use crate::units::{Hz, KernelVersion};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_segment_is_drawn_once_and_each_side_reads_top_down(
+            rtt_us in 0_u64..4_000_000,
+            closes in any::<bool>(),
+            lost in prop::option::of(prop::sample::select(vec![Segment::Syn, Segment::SynAck, Segment::Ack])),
+        ) {
+            let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+            let settings = Settings { syn_retries: 2, synack_retries: 2, ..Settings::default() };
+            let scenario = if closes { Scenario::close(host, &settings) } else { Scenario::connect(host, &settings) };
+            let mut scenario = match lost {
+                Some(segment) if segment == Segment::SynAck => scenario.losing(Side::Server, segment),
+                Some(segment) => scenario.losing(Side::Client, segment),
+                None => scenario,
+            };
+            scenario.rtt_us = rtt_us;
+            let events = forecast(&scenario).events;
+            let rows = rows(&events);
+            let leaving = rows.iter().filter_map(|row| row.arrow).filter(|arrow| arrow.part != Part::Arrives);
+            let sent = events.iter().filter(|event| matches!(event.what, What::Send { .. }));
+            prop_assert_eq!(leaving.count(), sent.count());
+            let coming = rows.iter().filter_map(|row| row.arrow);
+            let coming = coming.filter(|arrow| matches!(arrow.part, Part::Whole | Part::Arrives));
+            let arrived = events.iter().filter(|event| matches!(event.what, What::Arrive(_)));
+            prop_assert_eq!(coming.count(), arrived.count());
+            for side in [Side::Client, Side::Server] {
+                let times = rows.iter().filter_map(|row| row.mark(side).window).map(|window| window.at_us);
+                prop_assert!(times.is_sorted());
+                let states = rows.iter().filter(|row| row.mark(side).state.is_some()).count();
+                let entered = events.iter().filter(|event| event.side == side && matches!(event.what, What::State(_)));
+                prop_assert_eq!(states, entered.count());
+            }
+        }
+    }
 
     fn event(at_us: u64, side: Side, what: What) -> Event {
         Event { window: Window::exactly(at_us), side, what }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::prose::hanging;
+use super::sequence::label;
 use crate::model::{End, Event, Timeline, What, Window};
 
 /// A timeline in JSON. The shape is a contract: it only grows.
@@ -146,8 +147,7 @@ fn words(what: &What) -> String {
         What::Return(call, Some(errno)) => format!("{call}() fails: {}", errno.name()),
         What::Return(call, None) => format!("{call}() returns"),
         What::Send { segment, copy, lost } => {
-            let again = if *copy > 0 { format!(" again ({copy})") } else { String::new() };
-            format!("{}{again}{}", segment.name(), if *lost { ", lost" } else { "" })
+            format!("{}{}", label(*segment, *copy), if *lost { ", lost" } else { "" })
         }
         What::Arrive(segment) => format!("{} arrives", segment.name()),
         What::State(state) => (*state).to_string(),

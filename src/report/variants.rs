@@ -37,11 +37,10 @@ pub fn render_variants(cases: &[Case], width: usize, ascii: bool) -> String {
     if !idle.is_empty() {
         text.push_str(&wrapped(&format!("{} does not change this answer.", idle.join(", ")), width));
     }
-    if first.timeline.is_some()
-        && first.figures.queues.is_none()
-        && first.figures.ports.is_none()
-        && first.figures.flood.is_none()
-    {
+    if figures.is_empty() {
+        text.push_str("This topic has no figures to compare.\n");
+    }
+    if figures.iter().any(|column| column.name.ends_with(" ends")) {
         text.push_str(&wrapped(
             "A timer may be late, never early: each end lies between the two times. One value shows the whole course.",
             width,
@@ -95,6 +94,16 @@ fn columns(explanation: &Explanation) -> Vec<Column> {
         add("connections/s", |explanation, _| {
             explanation.figures.ports.map_or_else(String::new, |ports| ports.sustained_per_s.to_string())
         });
+    } else if figures.mss.is_some() {
+        add("MSS (IPv4)", |explanation, _| {
+            explanation.figures.mss.map_or_else(String::new, |mss| mss.ipv4.mss.to_string())
+        });
+        add("data a segment", |explanation, _| {
+            explanation.figures.mss.map_or_else(String::new, |mss| mss.ipv4.data_per_segment.to_string())
+        });
+        add("segments", |explanation, _| {
+            explanation.figures.mss.map_or_else(String::new, |mss| mss.ipv4.segments.to_string())
+        });
     } else if let Some(timeline) = &explanation.timeline {
         let about = timeline.end().map_or("", |end| end.side.name());
         add(format!("{about} ends").trim(), |explanation, ascii| {
@@ -108,7 +117,7 @@ fn columns(explanation: &Explanation) -> Vec<Column> {
 }
 
 fn with_flood(explanation: &Explanation, words: impl Fn(&FloodForecast) -> String) -> String {
-    explanation.figures.flood.as_ref().map_or_else(String::new, |flood| words(&flood.forecast))
+    explanation.figures.flood.as_ref().map_or_else(String::new, |figures| words(&figures.forecast))
 }
 
 fn with_timeline(explanation: &Explanation, words: impl Fn(&Timeline) -> String) -> String {

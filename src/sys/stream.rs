@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -39,6 +39,26 @@ impl Stream {
             Err(Errno::AGAIN) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The bytes of `struct tcp_info` (`TCP_INFO`), as many as this kernel has.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    #[expect(unsafe_code, reason = "TCP_INFO is not wrapped by rustix")]
+    pub fn tcp_info(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0_u8; 512];
+        let mut length = libc::socklen_t::try_from(bytes.len()).map_err(io::Error::other)?;
+        let descriptor = self.socket.as_raw_fd();
+        // SAFETY: the buffer is live for the call, and its length is given and updated.
+        let result = unsafe {
+            libc::getsockopt(descriptor, libc::IPPROTO_TCP, libc::TCP_INFO, bytes.as_mut_ptr().cast(), &raw mut length)
+        };
+        if result < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        bytes.truncate(usize::try_from(length).unwrap_or(0));
+        Ok(bytes)
     }
 
     /// Begins a connect() and does not wait for it.

@@ -34,8 +34,7 @@ fn host(place: &Place) -> Result<Host, CannotRun> {
 
 /// Plays it, and demands that every event lies in its window and that there is no other.
 fn demand(scenario: &Scenario) -> Ran {
-    let predicted = forecast(scenario);
-    let proof = prove(scenario, &predicted).map_err(|error| CannotRun(error.to_string()))?;
+    let proof = prove(scenario).map_err(|error| CannotRun(error.to_string()))?;
     let comparison = &proof.comparison;
     if !comparison.conclusive {
         return Err(CannotRun(format!("the wire was {} us late, twice", proof.played.lateness_us)));

@@ -90,6 +90,9 @@ fn a_list_of_ports_is_one_value() {
 fn the_mtu_decides_the_mss() {
     let mss = |mtu: &str| json(&["mss", "--defaults", "--kernel", "6.18", "--mtu", mtu])["mss"]["ipv4"]["mss"].as_u64();
     assert_eq!([mss("1500"), mss("9000"), mss("576"), mss("65536")], [Some(1460), Some(8960), Some(536), Some(65_495)]);
+    let view = json(&["mss", "--defaults", "--kernel", "6.18", "--set", "tcp_timestamps=0,1"]);
+    assert_eq!(view["comparison"][0]["mss"]["ipv4"]["data_per_segment"], 1460);
+    assert_eq!(view["comparison"][1]["mss"]["ipv4"]["data_per_segment"], 1448);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! The close that works.
 
 use crate::explain::{Ask, Figures, Folklore, Group, Topic};
-use crate::model::{Scenario, Side, Timeline};
+use crate::model::{Action, Call, Scenario, Side, Timeline};
+
+/// When the server's application closes in the scenario.
+const SERVER_CLOSES_AT_US: u64 = 1_000_000;
 
 /// The topic.
 pub(super) const TOPIC: Topic = Topic {
@@ -27,8 +30,11 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::close(ask.host, &ask.settings());
+    let mut scenario = Scenario::closed_alone(ask.host, &ask.settings());
     scenario.rtt_us = ask.rtt_us;
+    // Later than any delayed ACK, so that all four segments are seen.
+    let at_us = SERVER_CLOSES_AT_US + ask.rtt_us * 2;
+    scenario.calls.push(Call { at_us, side: Side::Server, action: Action::CloseAfterPeer });
     scenario
 }
 
@@ -44,7 +50,10 @@ fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {
         _ if ask.settings().max_tw_buckets <= 0 => {
             "tcp_max_tw_buckets is 0 here: the first closer skips TIME-WAIT and is gone at once.".to_owned()
         }
-        Some(end) => format!("The first closer is gone after {}; the other keeps nothing.", end.window),
+        Some(end) => format!(
+            "In the diagram the server closes a second later. The client is gone after {}; the server keeps nothing.",
+            end.window
+        ),
         None => "The other keeps nothing.".to_owned(),
     });
     sentences.push(

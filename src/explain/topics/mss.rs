@@ -7,6 +7,8 @@ use crate::model::{IpVersion, SegmentSizes, Timeline, arrival_ppm, segment_sizes
 const DATA: u64 = 65_000;
 /// Chance that a packet is lost in the example: one in a hundred.
 const LOSS_PPM: u64 = 10_000;
+/// What `tcp_min_snd_mss` is by default, and was before it was a setting.
+const LEAST_MSS: u64 = 48;
 /// The least MTU of a link with IPv6 (RFC 8200 5).
 const LEAST_IPV6_MTU: u32 = 1280;
 
@@ -40,15 +42,18 @@ pub(super) const TOPIC: Topic = Topic {
 
 fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
     let mtu = ask.mtu;
-    let sizes = |ip| segment_sizes(u64::from(mtu), DATA, ip, ask.settings().timestamps);
+    let least = ask.values.get("net.ipv4.tcp_min_snd_mss").and_then(|sourced| sourced.value.parse().ok());
+    let least = least.unwrap_or(LEAST_MSS);
+    let sizes = |ip| segment_sizes(u64::from(mtu), DATA, ip, ask.settings().timestamps, least);
     let (v4, v6) = (sizes(IpVersion::V4), sizes(IpVersion::V6));
     let mut sentences = vec![
         "IP can send again only a whole packet, TCP a single segment: when one fragment is lost, all the others were \
          sent for nothing."
             .to_owned(),
         format!(
-            "At an MTU of {mtu} bytes a SYN over IPv4 announces MSS {} (MTU less 20 for IP and 20 for TCP){}.",
+            "At an MTU of {mtu} bytes a SYN over IPv4 announces MSS {} ({}){}.",
             v4.mss,
+            if v4.mss > u64::from(mtu) { "the least it ever does" } else { "MTU less 20 for IP and 20 for TCP" },
             if mtu < LEAST_IPV6_MTU {
                 "; IPv6 needs 1280".to_owned()
             } else {
@@ -75,7 +80,7 @@ fn lost_sentence(sizes: &SegmentSizes) -> String {
              {fragments} fragments, one lost costs all {}.",
             sizes.segments, sizes.data_per_segment, sizes.lost_segment_bytes, sizes.lost_fragment_bytes
         ),
-        _ => format!("{DATA} bytes fit into {} segments here, and IP has nothing to fragment.", sizes.segments),
+        _ => format!("{DATA} bytes fit into one segment here, and IP has nothing to fragment."),
     }
 }
 

@@ -70,6 +70,9 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
         syn_queue_sentence(&limits, settings.max_syn_backlog),
     ];
     sentences.push(match settings.syncookies {
+        0 if limits.limited_by == LimitedBy::MaxSynBacklog => {
+            "Beyond that, SYNs of unknown peers are dropped (ListenDrops alone).".to_owned()
+        }
         0 => "SYN queue full: further SYNs are dropped (TCPReqQFullDrop, ListenDrops).".to_owned(),
         2 => "Every SYN gets a cookie (tcp_syncookies=2 is meant for tests).".to_owned(),
         _ => "SYN queue full: further SYNs get a cookie and take no room (TCPReqQFullDoCookies).".to_owned(),

@@ -1,7 +1,7 @@
 //! The second handshake segment is lost.
 
 use crate::explain::{Ask, Figures, Folklore, Group, Topic};
-use crate::model::{End, Scenario, Segment, Side, Timeline};
+use crate::model::{End, Scenario, Segment, Side, Timeline, forecast};
 use crate::units::Micros;
 
 /// The topic.
@@ -38,7 +38,7 @@ fn scenario(ask: &Ask) -> Scenario {
     scenario
 }
 
-fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
+fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {
     let Some(timeline) = timeline else { return Figures::default() };
     let mut sentences = Vec::new();
     if let Some(client) = timeline.ends.iter().find(|end| end.side == Side::Client) {
@@ -49,9 +49,23 @@ fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
         ));
     }
     sentences.push(server_sentence(timeline));
+    sentences.push(alone_sentence(ask));
     sentences
         .push("Nobody is told when the server drops the entry: no RST, and no counter but TCPTimeouts.".to_owned());
     Figures { answer: sentences, ..Figures::default() }
+}
+
+/// When the server forgets a client that does not try again: one that is gone, or a forged SYN.
+fn alone_sentence(ask: &Ask) -> String {
+    let timeline = forecast(&Scenario::half_open(ask.host, &ask.settings()));
+    timeline.end().map_or_else(String::new, |end| {
+        format!(
+            "If the client does not try again (it is gone, or the SYN was forged), the entry is dropped after {}, and {} \
+             SYN-ACKs went out.",
+            end.window,
+            timeline.sent(Side::Server, Segment::SynAck),
+        )
+    })
 }
 
 /// When the server forgets, in every course that is possible.

@@ -105,13 +105,15 @@ impl ProbeClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Endpoint;
     use crate::model::rto::timeouts;
     use crate::units::{Hz, KernelVersion};
 
     fn clock(retries2: u32, user_timeout_ms: u32) -> ProbeClock {
         let settings = Settings { retries2, ..Settings::default() };
         let options = SocketOptions { user_timeout_ms, ..SocketOptions::default() };
-        let timeouts = timeouts(&settings, &options, KernelVersion::new(6, 18), 50, Hz::new(250).expect("a tick rate"));
+        let end = Endpoint { settings: settings.clone(), options, measured: None };
+        let timeouts = timeouts(&end, KernelVersion::new(6, 18), 50, Hz::new(250).expect("a tick rate"));
         ProbeClock::closed_window(&settings, &options, timeouts)
     }
 

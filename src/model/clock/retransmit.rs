@@ -130,6 +130,7 @@ impl RetransmitClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Endpoint;
     use crate::model::rto::timeouts;
     use crate::units::Hz;
 
@@ -138,7 +139,8 @@ mod tests {
         let (mut settings, mut options) = (Settings::default(), SocketOptions::default());
         edit(&mut settings, &mut options);
         let version = KernelVersion::new(6, 18);
-        let timeouts = timeouts(&settings, &options, version, 50, Hz::new(250).expect("a tick rate"));
+        let end = Endpoint { settings: settings.clone(), options, measured: None };
+        let timeouts = timeouts(&end, version, 50, Hz::new(250).expect("a tick rate"));
         let mut clock = RetransmitClock::sent(&settings, &options, version, timeouts, true);
         let mut now_us = clock.first_wait_us();
         let mut sent_ms = Vec::new();

@@ -118,6 +118,9 @@ pub struct ExplainArgs {
     /// What if: a socket option, such as TCP_USER_TIMEOUT=5000 or server:TCP_DEFER_ACCEPT=10
     #[arg(long, value_name = "[SIDE:]NAME=VALUE")]
     pub sockopt: Vec<String>,
+    /// Whether the peer still answers (zero-window)
+    #[arg(long, value_enum, default_value_t = Peer::Gone)]
+    pub peer: Peer,
     /// What if: another kernel version
     #[arg(long, value_name = "VERSION")]
     pub kernel: Option<String>,
@@ -162,6 +165,15 @@ pub enum DiagramFormat {
     Mermaid,
 }
 
+/// Whether a peer answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Peer {
+    /// It answers
+    Alive,
+    /// Nothing comes back
+    Gone,
+}
+
 /// Play a scenario on this host's own kernel in private network namespaces, beside the prediction
 #[derive(Clone, Debug, Args)]
 pub struct LabArgs {
@@ -170,6 +182,15 @@ pub struct LabArgs {
     /// A sysctl to set in the private namespaces
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// A socket option that the application sets, such as TCP_USER_TIMEOUT=5000 or server:TCP_DEFER_ACCEPT=10
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub sockopt: Vec<String>,
+    /// Round-trip time of the wire, such as 30us, 50ms or 1s
+    #[arg(long, value_name = "TIME")]
+    pub rtt: Option<String>,
+    /// Whether the peer still answers (zero-window)
+    #[arg(long, value_enum, default_value_t = Peer::Gone)]
+    pub peer: Peer,
 }
 
 /// Say what is wrong on this host, how it is known, and what to do

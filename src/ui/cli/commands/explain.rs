@@ -7,7 +7,7 @@ use crate::report::{
     DiagramStyle, ExplanationView, PacketView, TopicView, VariantsView, render_explanation, render_mermaid,
     render_packet, render_svg, render_topics, render_variants,
 };
-use crate::ui::cli::args::{DiagramFormat, ExplainArgs, parse_duration_us};
+use crate::ui::cli::args::{DiagramFormat, ExplainArgs, Peer, parse_duration_us};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 use crate::wire::{decode_packet, parse_hex};
@@ -74,10 +74,11 @@ fn overrides(args: &ExplainArgs) -> Result<Overrides, CliError> {
         kernel: args.kernel.clone(),
         hz: args.hz.clone(),
         backlog: args.backlog,
-        rate_per_s: args.rate,
-        count: args.count,
         sockopt: args.sockopt.clone(),
         mtu: args.mtu,
+        rate_per_s: args.rate,
+        count: args.count,
+        peer_alive: args.peer == Peer::Alive,
         rtt_us: args.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,
     })
 }

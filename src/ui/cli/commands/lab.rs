@@ -1,15 +1,30 @@
 //! `tcpctl lab`.
 
-use crate::explain::{Overrides, find_topic, topics};
+use crate::explain::{Overrides, find_topic, scenario_of, topics};
 use crate::lab::{LabError, Proof, longest, prove};
 use crate::model::forecast;
 use crate::report::{ComparisonView, render_comparison, render_topics};
-use crate::ui::cli::args::LabArgs;
+use crate::ui::cli::args::{LabArgs, Peer, parse_duration_us};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 
 /// Topics whose scenario the lab plays whole.
-const PLAYABLE: &[&str] = &["syn-lost", "synack-lost"];
+const PLAYABLE: &[&str] = &[
+    "syn-lost",
+    "synack-lost",
+    "third-ack-lost",
+    "ack-with-data",
+    "fin-lost",
+    "fin-ack-lost",
+    "fin-wait-2",
+    "close-wait",
+    "last-ack-lost",
+    "final-ack-lost",
+    "data-lost",
+    "keepalive",
+    "zero-window",
+    "half-open",
+];
 
 /// Plays a topic's scenario on the kernel and prints it beside the prediction.
 pub(in crate::ui::cli) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -19,19 +34,24 @@ pub(in crate::ui::cli) fn run(args: &LabArgs, context: &mut Context<'_>) -> Resu
         return Ok(Exit::Ok);
     };
     let topic = find_topic(id).map_err(|error| CliError::Usage(error.to_string()))?;
-    let scenario = topic
-        .scenario
-        .filter(|_| PLAYABLE.contains(&topic.id))
-        .ok_or_else(|| CliError::Usage(format!("the lab cannot play `{id}` yet; it plays {}", PLAYABLE.join(", "))))?;
-    let overrides = Overrides { set: args.set.clone(), ..Overrides::default() };
-    let scenario = scenario(&context.ask(&overrides, false)?);
-    let predicted = forecast(&scenario);
+    if !PLAYABLE.contains(&topic.id) {
+        return Err(CliError::Usage(format!("the lab cannot play `{id}` yet; it plays {}", PLAYABLE.join(", "))));
+    }
+    let overrides = Overrides {
+        set: args.set.clone(),
+        sockopt: args.sockopt.clone(),
+        rtt_us: args.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,
+        peer_alive: args.peer == Peer::Alive,
+        ..Overrides::default()
+    };
+    let scenario = scenario_of(topic, &context.ask(&overrides, false)?)
+        .ok_or_else(|| CliError::Usage(format!("`{id}` has no scenario to play")))?;
     if !context.json {
-        let seconds = longest(&predicted).as_secs();
+        let seconds = longest(&forecast(&scenario)).as_secs();
         writeln!(context.out, "{}\nPlaying it on this kernel, at most {seconds} s.\n", topic.question)?;
         context.out.flush()?;
     }
-    let Proof { played, comparison } = prove(&scenario, &predicted).map_err(error_of)?;
+    let Proof { predicted, played, comparison } = prove(&scenario).map_err(error_of)?;
     if context.json {
         context.print_json(&ComparisonView::new(topic.id, &predicted, &played, &comparison))?;
     } else {

@@ -1,0 +1,55 @@
+//! What if an idle peer vanishes.
+
+use crate::explain::{Ask, Figures, Folklore, Group, Topic};
+use crate::model::{Scenario, Segment, Side, Timeline};
+
+/// The topic.
+pub(super) const TOPIC: Topic = Topic {
+    id: "keepalive",
+    group: Group::Living,
+    question: "What if an idle peer vanishes?",
+    keys: &["net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes"],
+    folklore: &[
+        Folklore {
+            said: "tcp_keepalive_time makes idle connections safe.",
+            kernel: "Only sockets that set SO_KEEPALIVE are probed; all others wait for ever.",
+        },
+        Folklore {
+            said: "Keepalive detects after the idle time and one interval a probe.",
+            kernel: "To the tick of a coarse timer: with 7200 s it may be minutes later.",
+        },
+    ],
+    sources: &["tcp_keepalive_timer()"],
+    scenario: Some(scenario),
+    answer,
+};
+
+fn scenario(ask: &Ask) -> Scenario {
+    let mut scenario = probed(Scenario::established(ask.host, &ask.settings()).silencing(Side::Client));
+    scenario.rtt_us = ask.rtt_us;
+    scenario
+}
+
+/// The client has keepalive on: that is what the question is about.
+fn probed(mut scenario: Scenario) -> Scenario {
+    scenario.client.options.keepalive = true;
+    scenario
+}
+
+fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
+    let mut answer = Vec::new();
+    if let Some((timeline, end)) = timeline.and_then(|timeline| Some((timeline, timeline.end()?))) {
+        answer.push(format!(
+            "With SO_KEEPALIVE, {} probes go unanswered, and the connection fails with {} after {}.",
+            timeline.sent(Side::Client, Segment::Keepalive),
+            end.outcome.name(),
+            end.window,
+        ));
+    }
+    answer.push("Without SO_KEEPALIVE nothing is ever noticed until somebody sends.".to_owned());
+    answer.push(
+        "A middlebox that forgets idle connections must wait longer than tcp_keepalive_time (or TCP_KEEPIDLE)."
+            .to_owned(),
+    );
+    Figures { answer, ..Figures::default() }
+}
