@@ -1,6 +1,6 @@
 //! Whether the kernel would take a value.
 
-use super::{Bound, Form, find, nearest};
+use super::{Bound, Form, Order, Parameter, find, nearest};
 use crate::units::{Hz, KernelVersion};
 
 /// Why the kernel would not take a value.
@@ -45,6 +45,20 @@ pub enum ValueError {
         number: i128,
         /// What is accepted, in words.
         range: String,
+    },
+    /// A number is less than the one before it.
+    #[error("`{text}` is not a value of {key}: {less} comes after {number} and is less; {who}")]
+    NotRising {
+        /// The key.
+        key: &'static str,
+        /// What was given.
+        text: String,
+        /// The greater number.
+        number: i128,
+        /// The lesser one after it.
+        less: i128,
+        /// Who refuses that.
+        who: &'static str,
     },
     /// It cannot be written at all.
     #[error("{key} is read-only")]
@@ -94,26 +108,9 @@ pub fn check_value(key: &str, text: &str, version: KernelVersion) -> Result<(), 
     let malformed = |expected: String| ValueError::Malformed { key: parameter.key, text: text.to_owned(), expected };
     match parameter.form {
         Form::Numbers(count) => {
-            let words: Vec<&str> = text.split_whitespace().collect();
-            let expected = || match count {
-                1 => "one whole number".to_owned(),
-                many => format!("{many} whole numbers separated by blanks"),
-            };
-            if words.len() != count {
-                return Err(malformed(expected()));
-            }
-            let range = parameter.range(version);
-            let (min, max) = range.map_or((i128::from(i32::MIN), i128::from(i32::MAX)), |range| {
-                (range.min.as_number(), range.max.as_number())
-            });
-            for word in words {
-                let number: i128 = word.parse().map_err(|_| malformed(expected()))?;
-                if number < min || number > max {
-                    let range = format!("{min} to {max}");
-                    return Err(ValueError::OutOfRange { key: parameter.key, number, range });
-                }
-            }
-            Ok(())
+            let numbers = check_numbers(text, count).map_err(malformed)?;
+            check_range(parameter, &numbers, version)?;
+            check_order(parameter, &numbers, text)
         }
         Form::Name if text.split_whitespace().count() != 1 => Err(malformed("one word".to_owned())),
         Form::Words if text.trim().is_empty() => Err(malformed("words separated by blanks".to_owned())),
@@ -125,13 +122,62 @@ pub fn check_value(key: &str, text: &str, version: KernelVersion) -> Result<(), 
     }
 }
 
+/// The numbers of a text, each written as the kernel prints it: `proc_get_long` (kernel/sysctl.c) refuses `+2` and
+/// reads `010` as 8.
+fn check_numbers(text: &str, count: usize) -> Result<Vec<i128>, String> {
+    let expected = || match count {
+        1 => "one whole number".to_owned(),
+        many => format!("{many} whole numbers separated by blanks"),
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.len() != count {
+        return Err(expected());
+    }
+    let plain = |word: &str| {
+        let number: i128 = word.parse().map_err(|_| expected())?;
+        let plainly = number.to_string();
+        if plainly == word { Ok(number) } else { Err(format!("{}, written plainly: {plainly}", expected())) }
+    };
+    words.into_iter().map(plain).collect()
+}
+
+fn check_range(parameter: &Parameter, numbers: &[i128], version: KernelVersion) -> Result<(), ValueError> {
+    let range = parameter.range(version);
+    let whole = (i128::from(i32::MIN), i128::from(i32::MAX));
+    let (min, max) = range.map_or(whole, |range| (range.min.as_number(), range.max.as_number()));
+    match numbers.iter().find(|number| **number < min || **number > max) {
+        Some(number) => {
+            Err(ValueError::OutOfRange { key: parameter.key, number: *number, range: format!("{min} to {max}") })
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_order(parameter: &Parameter, numbers: &[i128], text: &str) -> Result<(), ValueError> {
+    let who = match parameter.order {
+        Order::Any => return Ok(()),
+        Order::RisingByKernel => "the kernel refuses that with EINVAL (Invalid argument)",
+        Order::RisingBySense => "the kernel would take it, but it can only be a mistake, so tcpctl does not",
+    };
+    for (number, less) in numbers.iter().zip(numbers.iter().skip(1)) {
+        if less < number {
+            let (number, less, text) = (*number, *less, text.to_owned());
+            return Err(ValueError::NotRising { key: parameter.key, text, number, less, who });
+        }
+    }
+    Ok(())
+}
+
 /// Ports as `proc_do_large_bitmap` reads them: `8080,9000-9100`.
 fn check_ports(text: &str) -> Result<(), String> {
     let expected = || "ports and ranges separated by commas, such as 8080,9000-9100".to_owned();
     for part in text.trim().split(',').filter(|part| !part.is_empty()) {
         let (low, high) = part.split_once('-').unwrap_or((part, part));
-        let low: u16 = low.trim().parse().map_err(|_| expected())?;
-        let high: u16 = high.trim().parse().map_err(|_| expected())?;
+        let port = |text: &str| {
+            // Digits only: the kernel refuses signs and blanks, and reads `010` as 8.
+            text.parse().ok().filter(|port: &u16| port.to_string() == text).ok_or_else(expected)
+        };
+        let (low, high) = (port(low)?, port(high)?);
         if low > high {
             return Err(expected());
         }
@@ -202,6 +248,33 @@ mod tests {
         assert!(check("net.ipv4.ip_local_reserved_ports", "70000").is_err());
         assert!(check("net.ipv4.tcp_congestion_control", "two words").is_err());
         assert!(check("net.ipv4.tcp_available_congestion_control", "cubic").is_err());
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_kernel_reads_them() {
+        assert_eq!(
+            check("net.ipv4.tcp_synack_retries", "+2"),
+            Err("`+2` is not a value of net.ipv4.tcp_synack_retries; expected one whole number, written plainly: 2"
+                .into())
+        );
+        for odd in ["010", "-0", "0x10", "2.0", "--2", "2-"] {
+            assert!(check("net.ipv4.tcp_synack_retries", odd).is_err(), "{odd}");
+        }
+        assert!(check("net.ipv4.tcp_rmem", "4096 +131072 6291456").is_err());
+        for odd in ["+8080", "8080, 9000", "010", "8080 - 8090"] {
+            assert!(check("net.ipv4.ip_local_reserved_ports", odd).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_must_rise_do() {
+        let refused = |key, text| check(key, text).unwrap_err();
+        let range = refused("net.ipv4.ip_local_port_range", "60000 1000");
+        assert!(range.contains("1000 comes after 60000") && range.contains("EINVAL"), "{range}");
+        assert_eq!(check("net.ipv4.ip_local_port_range", "1024 1024"), Ok(()));
+        let buffers = refused("net.ipv4.tcp_rmem", "4096 131072 65536");
+        assert!(buffers.contains("65536 comes after 131072") && buffers.contains("kernel would take it"), "{buffers}");
+        assert!(check("net.ipv4.tcp_wmem", "4096 16384 8192").is_err());
     }
 
     #[test]

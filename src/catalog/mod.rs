@@ -13,5 +13,5 @@ mod table;
 pub use check::{ValueError, check_value, normalize_value};
 pub use defaults::{default_value, defaults, ehash_buckets};
 pub use lookup::{exists, find, find_by_name, nearest};
-pub use parameter::{Bound, Default, DefaultSince, Form, Parameter, Range, RangeSince, Scope, TakesEffect};
+pub use parameter::{Bound, Default, DefaultSince, Form, Order, Parameter, Range, RangeSince, Scope, TakesEffect};
 pub use table::parameters;

@@ -15,6 +15,8 @@ pub struct Parameter {
     pub unit: &'static str,
     /// How its text is built.
     pub form: Form,
+    /// How its numbers must stand to each other.
+    pub order: Order,
     /// What the kernel accepts, oldest first; before the first entry any number of the type is taken.
     pub ranges: &'static [RangeSince],
     /// What the kernel sets it to, oldest first. Empty where no default is known.
@@ -48,6 +50,17 @@ pub enum Form {
     Ports,
     /// Bits as hexadecimal digits, with commas or dashes between groups.
     Hex,
+}
+
+/// How the numbers of one value must stand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// In any way.
+    Any,
+    /// None may be less than the one before it; the kernel refuses that.
+    RisingByKernel,
+    /// None should be less than the one before it: the kernel takes it, and it means nothing sensible.
+    RisingBySense,
 }
 
 /// A bound of a range.
@@ -219,6 +232,7 @@ impl Parameter {
             key,
             unit,
             form: Form::Numbers(1),
+            order: Order::Any,
             ranges: &[],
             defaults: &[],
             since: ALWAYS,
@@ -234,6 +248,12 @@ impl Parameter {
     /// The form, where it is not a single number.
     pub(super) const fn form(mut self, form: Form) -> Self {
         self.form = form;
+        self
+    }
+
+    /// How the numbers stand to each other, where there are several.
+    pub(super) const fn order(mut self, order: Order) -> Self {
+        self.order = order;
         self
     }
 

@@ -176,15 +176,8 @@ impl FloodBench {
     /// # Errors
     /// When the wire fails or the attempt is refused.
     pub fn connect(&mut self, limit: Duration) -> Result<Option<Duration>, LabError> {
-        let target = SocketAddr::new(self.network.server.address, PORT);
         let called = Instant::now();
-        let connect = || {
-            let socket = Stream::new(target.is_ipv6())?;
-            socket.start_connect(target)?;
-            Ok(socket)
-        };
-        let socket = self.network.client.namespace.run(connect)?;
-        let socket = socket.map_err(|error| LabError::Setup { doing: "connect", error })?;
+        let Some(socket) = self.connect_at_once(1)?.pop() else { return Ok(None) };
         while let Some(left) = limit.checked_sub(called.elapsed()) {
             let watched = [
                 (socket.as_fd(), Interest::Writable),
@@ -202,6 +195,24 @@ impl FloodBench {
             }
         }
         Ok(None)
+    }
+
+    /// Lets so many honest clients connect at once, so that every SYN arrives before the first answer, and carries
+    /// packets until nothing is on its way. Their sockets are handed back.
+    ///
+    /// # Errors
+    /// When the wire fails.
+    pub fn connect_at_once(&mut self, clients: u32) -> Result<Vec<Stream>, LabError> {
+        let target = SocketAddr::new(self.network.server.address, PORT);
+        let connect = |_| {
+            let socket = Stream::new(target.is_ipv6())?;
+            socket.start_connect(target)?;
+            Ok(socket)
+        };
+        let sockets = self.network.client.namespace.run(|| (0..clients).map(connect).collect::<io::Result<_>>())?;
+        let sockets = sockets.map_err(|error| LabError::Setup { doing: "connect", error })?;
+        self.carry()?;
+        Ok(sockets)
     }
 
     /// Takes what both ends sent: what is for the other one gets there at once, what is for a forged source is lost.

@@ -1,7 +1,7 @@
 //! What the settings mean in seconds: one table, from which `status`, the effects of a plan and the screens are
 //! made.
 
-use super::{Host, Outcome, Scenario, Segment, Settings, Side, Window, forecast, port_budget};
+use super::{Host, KnownSettings, Outcome, Scenario, Segment, Settings, Side, Window, forecast, port_budget};
 
 /// A question about the settings with an answer in seconds, per second, or a count.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub struct Consequence {
     pub short: &'static str,
     /// The topic of `explain` that has more.
     pub topic: &'static str,
-    /// The sysctls it follows from.
+    /// The sysctls it follows from, all of them: without one that the kernel has, the answer is unknown.
     pub keys: &'static [&'static str],
     /// The rule.
     pub answer: fn(&Settings, &Host) -> Answer,
@@ -31,6 +31,8 @@ pub enum Answer {
     PerSecond(u64),
     /// A number of things.
     Count(u64),
+    /// A setting that it follows from could not be read.
+    Unknown,
 }
 
 /// Every consequence, in the order in which they are shown.
@@ -48,7 +50,8 @@ pub const CONSEQUENCES: &[Consequence] = &[
         label: "a half-open entry that nobody completes is dropped after",
         short: "half-open entry",
         topic: "synack-lost",
-        keys: &["net.ipv4.tcp_synack_retries"],
+        // Since 6.19 the longest timeout counts for SYN-ACKs too.
+        keys: &["net.ipv4.tcp_synack_retries", "net.ipv4.tcp_rto_max_ms"],
         answer: |settings, host| ends(&Scenario::half_open(*host, settings)),
     },
     Consequence {
@@ -91,10 +94,14 @@ pub const CONSEQUENCES: &[Consequence] = &[
     },
 ];
 
-/// The answers of all of them.
+/// The answers of all of them, unknown where a setting is missing.
 #[must_use]
-pub fn consequences(settings: &Settings, host: &Host) -> Vec<(&'static Consequence, Answer)> {
-    CONSEQUENCES.iter().map(|consequence| (consequence, (consequence.answer)(settings, host))).collect()
+pub fn consequences(known: &KnownSettings, host: &Host) -> Vec<(&'static Consequence, Answer)> {
+    let answer = |consequence: &'static Consequence| match known.missing(consequence.keys).is_empty() {
+        true => (consequence, (consequence.answer)(known.settings(), host)),
+        false => (consequence, Answer::Unknown),
+    };
+    CONSEQUENCES.iter().map(answer).collect()
 }
 
 /// When the side that the scenario is about ends, in every course it can take.
@@ -114,7 +121,11 @@ fn ends(scenario: &Scenario) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{Hz, KernelVersion};
+    use crate::units::{Hz, KernelVersion, SysctlValues};
+
+    fn values(settings: &Settings) -> SysctlValues {
+        settings.values().into_iter().map(|(key, value)| (key.parse().expect("a key"), value)).collect()
+    }
 
     #[test]
     fn ids_are_unique_and_every_key_is_one_that_the_model_reads() {
@@ -131,12 +142,12 @@ mod tests {
     #[test]
     fn the_nominal_answers_for_a_stock_kernel() {
         let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
-        let nominal: Vec<_> = consequences(&Settings::default(), &host)
+        let nominal: Vec<_> = consequences(&KnownSettings::new(&values(&Settings::default()), |_| true), &host)
             .into_iter()
             .map(|(consequence, answer)| match answer {
                 Answer::After(window) => (consequence.id, window.at_us / 1_000_000),
                 Answer::PerSecond(number) | Answer::Count(number) => (consequence.id, number),
-                Answer::Never => (consequence.id, u64::MAX),
+                Answer::Never | Answer::Unknown => (consequence.id, u64::MAX),
             })
             .collect();
         assert_eq!(
@@ -150,5 +161,48 @@ mod tests {
                 ("connects-per-second", 470),
             ]
         );
+    }
+
+    /// Each setting in turn gets other values; an answer that moves must name it.
+    #[test]
+    fn an_answer_names_every_key_that_it_follows_from() {
+        let usual = values(&Settings::default());
+        for version in [KernelVersion::new(5, 15), KernelVersion::new(6, 19)] {
+            let host = Host { version, hz: Hz::new(250) };
+            let answers = |values: &SysctlValues, skip: &str| {
+                let settings = Settings::from_values(values);
+                let others = CONSEQUENCES.iter().filter(|one| !one.keys.contains(&skip));
+                others.map(|one| (one.id, (one.answer)(&settings, &host))).collect::<Vec<_>>()
+            };
+            let all = answers(&usual, "");
+            for key in Settings::keys() {
+                let mut other = usual.clone();
+                let text = match key {
+                    "net.ipv4.ip_local_port_range" => "1000 1009",
+                    "net.ipv4.ip_local_reserved_ports" => "40000-40010",
+                    _ => "1",
+                };
+                other.insert(key.parse().expect("a key"), text.to_owned());
+                for (id, answer) in answers(&other, key) {
+                    assert!(all.contains(&(id, answer)), "{id} does not name {key}, which is {text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_is_unknown_without_a_key_that_this_kernel_has() {
+        let host = Host { version: KernelVersion::new(6, 1), hz: Hz::new(250) };
+        let unknown = |missing: &str| {
+            let mut read = values(&Settings::default());
+            read.remove(missing);
+            read.remove("net.ipv4.tcp_rto_max_ms");
+            let known = KnownSettings::new(&read, |key| key != "net.ipv4.tcp_rto_max_ms");
+            let answers = consequences(&known, &host).into_iter();
+            answers.filter(|(_, answer)| *answer == Answer::Unknown).map(|(one, _)| one.id).collect::<Vec<_>>()
+        };
+        assert_eq!(unknown("net.ipv4.tcp_syn_retries"), ["connect-gives-up"]);
+        assert_eq!(unknown("net.ipv4.ip_local_reserved_ports"), ["ports-per-destination", "connects-per-second"]);
+        assert!(unknown("net.ipv4.tcp_rto_max_ms").is_empty());
     }
 }

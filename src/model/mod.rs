@@ -44,6 +44,6 @@ pub use port::{PortBudget, port_budget};
 pub use queue::{LimitedBy, QueueLimits, queue_limits};
 pub use rto::{Timeouts, timeouts};
 pub use scenario::{Action, Call, Endpoint, Loss, Measured, Scenario, Start};
-pub use settings::Settings;
+pub use settings::{KnownSettings, Settings};
 pub use timeline::{End, Errno, Event, Outcome, Segment, Side, Timeline, What, Window};
 pub use wheel::{WheelWait, wheel_wait};

@@ -185,8 +185,8 @@ impl Endpoint {
                 self.reply(Segment::Ack, step);
             }
             Some(TcpState::FinWait2) => {
-                self.reply(Segment::Ack, step);
                 self.enter_time_wait(step);
+                self.reply(Segment::Ack, step);
             }
             _ => self.reply(Segment::Ack, step),
         }

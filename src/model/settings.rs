@@ -2,7 +2,10 @@
 //!
 //! Mirrors: the fields of `struct netns_ipv4` that the clocks read.
 
-use crate::units::SysctlValues;
+use std::collections::BTreeSet;
+
+use super::{QueueLimits, port_budget, queue_limits};
+use crate::units::{KernelVersion, SysctlValues};
 
 /// The sysctls that decide what the model says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,8 +96,8 @@ impl Default for Settings {
 /// One sysctl that the model reads, where its value goes, and how it is written.
 struct Field {
     key: &'static str,
-    /// Stores the value; a text that the kernel would never show is left alone.
-    store: fn(&mut Settings, &str),
+    /// Stores the value and says whether it did; a text that the kernel would never show is left alone.
+    store: fn(&mut Settings, &str) -> bool,
     /// The value as the kernel takes it.
     show: fn(&Settings) -> String,
 }
@@ -116,9 +119,9 @@ macro_rules! flag {
         Field {
             key: $key,
             store: |settings, text| {
-                if let Ok(value) = text.trim().parse::<i64>() {
-                    settings.$field = value != 0;
-                }
+                let value = text.trim().parse::<i64>();
+                settings.$field = value.as_ref().map_or(settings.$field, |value| *value != 0);
+                value.is_ok()
             },
             show: |settings| u8::from(settings.$field).to_string(),
         }
@@ -156,7 +159,12 @@ const FIELDS: &[Field] = &[
     },
     Field {
         key: "net.ipv4.ip_local_reserved_ports",
-        store: |settings, text| settings.reserved_ports = parse_port_list(text),
+        store: |settings, text| {
+            let ports = parse_port_list(text);
+            let understood = ports.is_some();
+            settings.reserved_ports = ports.unwrap_or_default();
+            understood
+        },
         show: |settings| {
             let ranges = settings.reserved_ports.iter().map(|(low, high)| format!("{low}-{high}"));
             ranges.collect::<Vec<_>>().join(",")
@@ -195,31 +203,93 @@ impl Settings {
     }
 }
 
-fn store_number<T: core::str::FromStr>(text: &str, target: &mut T) {
-    if let Ok(value) = text.trim().parse() {
+/// Settings as they were read from a host, with the keys that could not be. An answer that follows from one of those
+/// is not known, however likely the kernel's initial value is: only here is that decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownSettings {
+    settings: Settings,
+    missing: BTreeSet<&'static str>,
+}
+
+impl KnownSettings {
+    /// Takes the values that the model needs. A key without a value, or with one that the kernel would never show,
+    /// is missing, unless `exists` says that this kernel does not have it.
+    pub fn new(values: &SysctlValues, exists: impl Fn(&str) -> bool) -> Self {
+        let mut settings = Settings::default();
+        let mut missing = BTreeSet::new();
+        for field in FIELDS {
+            let stored = values.get(field.key).is_some_and(|text| (field.store)(&mut settings, text));
+            if !stored && exists(field.key) {
+                missing.insert(field.key);
+            }
+        }
+        Self { settings, missing }
+    }
+
+    /// The settings; those that are missing have the kernel's initial value.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Which of these keys are missing, in their order.
+    #[must_use]
+    pub fn missing(&self, keys: &[&'static str]) -> Vec<&'static str> {
+        keys.iter().copied().filter(|key| self.missing.contains(key)).collect()
+    }
+
+    /// The limits of a listener that is open with this backlog (ss's Send-Q), which a later change of somaxconn does
+    /// not reach. Nothing when `tcp_syncookies` is missing, or with cookies off `tcp_max_syn_backlog`.
+    #[must_use]
+    pub fn open_queue_limits(&self, backlog: u32, version: KernelVersion) -> Option<QueueLimits> {
+        let needed: &[&str] = match self.settings.syncookies {
+            0 => &["net.ipv4.tcp_syncookies", "net.ipv4.tcp_max_syn_backlog"],
+            _ => &["net.ipv4.tcp_syncookies"],
+        };
+        let settings = Settings { somaxconn: u32::MAX, ..self.settings.clone() };
+        self.missing(needed).is_empty().then(|| queue_limits(backlog, &settings, version))
+    }
+
+    /// How many local ports connect() may choose from, which is the same on every kernel version. Nothing when the
+    /// range or the list of reserved ports is missing.
+    #[must_use]
+    pub fn ports_available(&self) -> Option<u64> {
+        let known = self.missing(&["net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports"]).is_empty();
+        known.then(|| port_budget(&self.settings, KernelVersion::new(6, 18), false).available)
+    }
+}
+
+fn store_number<T: core::str::FromStr>(text: &str, target: &mut T) -> bool {
+    let value = text.trim().parse();
+    let understood = value.is_ok();
+    if let Ok(value) = value {
         *target = value;
     }
+    understood
 }
 
-fn store_port_pair(text: &str, target: &mut (u16, u16)) {
+fn store_port_pair(text: &str, target: &mut (u16, u16)) -> bool {
     let mut parts = text.split_whitespace().map(str::parse);
-    if let (Some(Ok(low)), Some(Ok(high))) = (parts.next(), parts.next()) {
-        *target = (low, high);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(low)), Some(Ok(high))) => {
+            *target = (low, high);
+            true
+        }
+        _ => false,
     }
 }
 
-/// Reads a list such as `8080,9000-9010`; parts that are no ports are passed over.
-fn parse_port_list(text: &str) -> Vec<(u16, u16)> {
-    let mut ranges: Vec<(u16, u16)> = text
-        .trim()
-        .split(',')
-        .filter_map(|part| {
-            let (low, high) = part.split_once('-').unwrap_or((part, part));
-            Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
-        })
-        .collect();
+/// Reads a list such as `8080,9000-9010`, which may be empty; nothing when a part is no port and no range.
+fn parse_port_list(text: &str) -> Option<Vec<(u16, u16)>> {
+    let range = |part: &str| {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
+    };
+    let mut ranges: Vec<(u16, u16)> = match text.trim() {
+        "" => Vec::new(),
+        list => list.split(',').map(range).collect::<Option<_>>()?,
+    };
     ranges.sort_unstable();
-    ranges
+    Some(ranges)
 }
 
 #[cfg(test)]
@@ -257,5 +327,42 @@ mod tests {
         };
         let values = settings.values().into_iter().map(|(key, value)| (key.parse().expect("a key"), value)).collect();
         assert_eq!(Settings::from_values(&values), settings);
+    }
+
+    fn values(pairs: &[(&str, &str)]) -> SysctlValues {
+        pairs.iter().map(|(key, value)| (key.parse().expect("a key"), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_key_is_missing_when_the_kernel_has_it_and_no_value_was_understood() {
+        let read = values(&[("net.ipv4.tcp_syn_retries", "many"), ("net.ipv4.tcp_synack_retries", "5")]);
+        let known = KnownSettings::new(&read, |key| key != "net.ipv4.tcp_rto_max_ms");
+        let asked = ["net.ipv4.tcp_synack_retries", "net.ipv4.tcp_syn_retries", "net.ipv4.tcp_rto_max_ms"];
+        assert_eq!(known.missing(&asked), ["net.ipv4.tcp_syn_retries"]);
+    }
+
+    #[test]
+    fn queues_need_syncookies_and_the_syn_backlog_only_without_them() {
+        let version = KernelVersion::new(6, 18);
+        let capacity = |pairs: &[(&str, &str)]| {
+            let known = KnownSettings::new(&values(pairs), |_| true);
+            known.open_queue_limits(128, version).map(|limits| limits.half_open_capacity)
+        };
+        let (cookies, backlog) = ("net.ipv4.tcp_syncookies", ("net.ipv4.tcp_max_syn_backlog", "64"));
+        assert_eq!(capacity(&[]), None);
+        assert_eq!(capacity(&[backlog]), None);
+        assert_eq!(capacity(&[(cookies, "0")]), None);
+        assert_eq!(capacity(&[(cookies, "0"), backlog]), Some(49));
+        assert_eq!(capacity(&[(cookies, "1")]), Some(129));
+    }
+
+    #[test]
+    fn ports_need_the_range_and_the_list_of_reserved_ones() {
+        let available = |pairs: &[(&str, &str)]| KnownSettings::new(&values(pairs), |_| true).ports_available();
+        let (range, reserved) = (("net.ipv4.ip_local_port_range", "1000 1009"), "net.ipv4.ip_local_reserved_ports");
+        assert_eq!(available(&[range]), None);
+        assert_eq!(available(&[(reserved, "")]), None);
+        assert_eq!(available(&[range, (reserved, "1000,x")]), None);
+        assert_eq!(available(&[range, (reserved, "1000,1002-1003")]), Some(7));
     }
 }

@@ -27,6 +27,8 @@ pub enum AnswerView {
         /// The number.
         value: u64,
     },
+    /// A setting that it follows from could not be read.
+    Unknown,
 }
 
 impl From<Answer> for AnswerView {
@@ -38,11 +40,12 @@ impl From<Answer> for AnswerView {
             Answer::Never => Self::Never,
             Answer::PerSecond(value) => Self::PerSecond { value },
             Answer::Count(value) => Self::Count { value },
+            Answer::Unknown => Self::Unknown,
         }
     }
 }
 
-/// An answer in a table: `63–66s`, `never`, `470/s`, `28232`.
+/// An answer in a table: `63–66s`, `never`, `470/s`, `28232`, `?`.
 #[must_use]
 pub fn render_answer(answer: Answer, ascii: bool) -> String {
     match answer {
@@ -50,6 +53,15 @@ pub fn render_answer(answer: Answer, ascii: bool) -> String {
         Answer::Never => "never".to_owned(),
         Answer::PerSecond(rate) => format!("{rate}/s"),
         Answer::Count(number) => number.to_string(),
+        Answer::Unknown => "?".to_owned(),
+    }
+}
+
+/// An answer in a sentence: `63 s (up to 65.1 s)`, `never`, `470/s`, `28232`.
+pub(super) fn answer_sentence(answer: Answer) -> String {
+    match answer {
+        Answer::After(window) => window.to_string(),
+        other => render_answer(other, true),
     }
 }
 

@@ -10,6 +10,7 @@ pub(super) fn answer(answer: Answer) -> String {
         Answer::Never => "never".to_owned(),
         Answer::PerSecond(rate) => format!("{rate} per second"),
         Answer::Count(count) => count.to_string(),
+        Answer::Unknown => "?".to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::figure;
 use super::prose::hanging;
-use crate::model::{LimitedBy, Settings, queue_limits};
+use crate::model::{KnownSettings, LimitedBy};
 use crate::snapshot::{Drops, Gap, Listener, Netns, Process, Snapshot};
 
 /// Version of the JSON forms of `status` and `listeners`.
@@ -109,17 +109,18 @@ impl ListenersView {
 /// The listeners of a snapshot with their limits; nothing when sockets could not be read.
 #[must_use]
 pub fn listener_views(snapshot: &Snapshot) -> Option<Vec<ListenerView>> {
-    Some(snapshot.sockets.as_ref()?.listeners.iter().map(|listener| view(listener, snapshot)).collect())
+    let known = KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key));
+    Some(snapshot.sockets.as_ref()?.listeners.iter().map(|listener| view(listener, snapshot, &known)).collect())
 }
 
-fn view(listener: &Listener, snapshot: &Snapshot) -> ListenerView {
+fn view(listener: &Listener, snapshot: &Snapshot, known: &KnownSettings) -> ListenerView {
     let accept_queue = QueueView {
         now: listener.accept_queue.map(u64::from),
         // `sk_acceptq_is_full` compares with `>`, in every version.
         capacity: listener.backlog.map(|backlog| u64::from(backlog) + 1),
         bound_by: accept_bound_by(listener, snapshot),
     };
-    let (capacity, bound_by) = syn_limit(listener, snapshot, accept_queue.bound_by);
+    let (capacity, bound_by) = syn_limit(listener, snapshot, known, accept_queue.bound_by);
     ListenerView {
         address: listener.address,
         port: listener.port,
@@ -152,16 +153,11 @@ fn accept_bound_by(listener: &Listener, snapshot: &Snapshot) -> Option<&'static 
 fn syn_limit(
     listener: &Listener,
     snapshot: &Snapshot,
+    known: &KnownSettings,
     accept_bound_by: Option<&'static str>,
 ) -> (Option<u64>, Option<&'static str>) {
-    let known = |key: &str| snapshot.sysctls.value(key).is_some();
     let (Some(backlog), Some(version)) = (listener.backlog, snapshot.kernel.version) else { return (None, None) };
-    if !known("net.ipv4.tcp_syncookies") || !known("net.ipv4.tcp_max_syn_backlog") {
-        return (None, None);
-    }
-    // The backlog is what is left after somaxconn, whatever that is now.
-    let settings = Settings { somaxconn: u32::MAX, ..Settings::from_values(&snapshot.sysctls.values()) };
-    let limits = queue_limits(backlog, &settings, version);
+    let Some(limits) = known.open_queue_limits(backlog, version) else { return (None, None) };
     let bound_by = match limits.limited_by {
         LimitedBy::Backlog | LimitedBy::Somaxconn => accept_bound_by,
         other => Some(other.name()),
@@ -378,6 +374,16 @@ mod tests {
         now.sockets.as_mut().unwrap().listeners[0].backlog = None;
         let view = &listener_views(&now).unwrap()[0];
         assert_eq!((view.accept_queue.capacity, view.accept_queue.bound_by), (None, None));
+    }
+
+    #[test]
+    fn without_syncookies_no_capacity_is_guessed() {
+        let mut now = snapshot();
+        now.sysctls.readings.remove("net.ipv4.tcp_syncookies");
+        assert!(listener_views(&now).unwrap().iter().all(|view| view.syn_queue.capacity.is_none()));
+        set(&mut now, "net.ipv4.tcp_syncookies", "1");
+        now.sysctls.readings.remove("net.ipv4.tcp_max_syn_backlog");
+        assert_eq!(listener_views(&now).unwrap()[2].syn_queue.capacity, Some(512), "only used without cookies");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod findings;
 #[cfg(test)]
 mod fixture;
 mod flood;
+mod fold;
 mod grid;
 mod listeners;
 mod openmetrics;
@@ -47,7 +48,7 @@ pub use findings::{FindingsStyle, FindingsView, render_findings};
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_views, render_listeners};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};
-pub use plan::{PlanView, render_plan};
+pub use plan::{PlanView, count_changes, render_plan};
 pub use profiles::{ProfileRow, ProfileView, ProfilesView, render_profile, render_profiles};
 pub use receipt::{EntryView, HistoryView, ReceiptView, render_entry, render_history, render_receipt};
 pub use status::{KernelView, LimitView, SecondsView, StatusView};

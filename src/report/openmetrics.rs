@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::exposition::{Family, Kind, Sample, render_family};
-use crate::model::{Answer, Host, Settings, consequences, port_budget};
-use crate::snapshot::{Drops, GapKind, Listener, Snapshot, SysctlReading};
-use crate::units::{KernelVersion, TcpState};
+use crate::model::{Answer, Host, KnownSettings, consequences};
+use crate::snapshot::{Drops, GapKind, Listener, Snapshot};
+use crate::units::TcpState;
 
 /// Listening addresses that are exported at most; those that drop most and are fullest go first.
 const LISTENERS_MAX: usize = 200;
@@ -263,23 +263,15 @@ fn listeners_left_out(snapshot: &Snapshot) -> Vec<Sample> {
     one(snapshot.sockets.as_ref().map(left_out))
 }
 
-/// The settings with the kernel they are of; nothing when the version is unknown.
-fn settings(snapshot: &Snapshot) -> Option<(Settings, Host)> {
-    let host = Host { version: snapshot.kernel.version?, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
-    Some((Settings::from_values(&snapshot.sysctls.values()), host))
-}
-
-/// Whether a setting is known: read, or not there in this kernel. One that could not be read must not pass for
-/// its default.
-fn is_known(snapshot: &Snapshot, key: &str) -> bool {
-    matches!(snapshot.sysctls.readings.get(key), Some(SysctlReading::Value(_) | SysctlReading::Absent))
-}
-
+/// The answers of the model; nothing when the kernel version is unknown.
 fn answers(snapshot: &Snapshot) -> Vec<(&'static str, Answer)> {
-    let Some((settings, host)) = settings(snapshot) else { return Vec::new() };
-    let known = consequences(&settings, &host).into_iter();
-    let known = known.filter(|(consequence, _)| consequence.keys.iter().all(|key| is_known(snapshot, key)));
-    known.map(|(consequence, answer)| (consequence.id, answer)).collect()
+    let Some(version) = snapshot.kernel.version else { return Vec::new() };
+    let host = Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
+    consequences(&known(snapshot), &host).into_iter().map(|(consequence, answer)| (consequence.id, answer)).collect()
+}
+
+fn known(snapshot: &Snapshot) -> KnownSettings {
+    KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key))
 }
 
 fn setting_seconds(snapshot: &Snapshot) -> Vec<Sample> {
@@ -288,7 +280,7 @@ fn setting_seconds(snapshot: &Snapshot) -> Vec<Sample> {
         let (at, latest) = match answer {
             Answer::After(window) => (seconds(window.at_us), seconds(window.latest_us)),
             Answer::Never => ("+Inf".to_owned(), "+Inf".to_owned()),
-            Answer::PerSecond(_) | Answer::Count(_) => continue,
+            Answer::PerSecond(_) | Answer::Count(_) | Answer::Unknown => continue,
         };
         samples.push(Sample::new(at).label("setting", id).label("bound", "nominal"));
         samples.push(Sample::new(latest).label("setting", id).label("bound", "latest"));
@@ -313,12 +305,7 @@ fn setting_count(snapshot: &Snapshot) -> Vec<Sample> {
 }
 
 fn ports_available(snapshot: &Snapshot) -> Vec<Sample> {
-    let keys = ["net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports"];
-    let known = keys.iter().all(|key| is_known(snapshot, key))
-        && snapshot.sysctls.value("net.ipv4.ip_local_port_range").is_some();
-    let settings = Settings::from_values(&snapshot.sysctls.values());
-    // How many there are is the same on every kernel version; only how long each is held differs.
-    one(known.then(|| port_budget(&settings, KernelVersion::new(6, 18), false).available))
+    one(known(snapshot).ports_available())
 }
 
 fn ports_in_use_most(snapshot: &Snapshot) -> Vec<Sample> {

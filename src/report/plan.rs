@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::answer::{AnswerView, render_answer};
+use super::answer::{AnswerView, answer_sentence};
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::catalog::{Scope, TakesEffect};
@@ -53,6 +53,8 @@ struct ChangeView<'a> {
     source: &'a str,
     risk: Option<&'a str>,
     takes_effect: Option<TakesEffect>,
+    /// Why the new value has no effect after the plan, where it has none.
+    idle: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -131,6 +133,7 @@ fn changes<'a>(plan: &'a Plan) -> Vec<ChangeView<'a>> {
         source: &change.source,
         risk: change.risk.as_deref(),
         takes_effect: change.takes_effect,
+        idle: change.idle.as_deref(),
     };
     plan.changes.iter().map(view).collect()
 }
@@ -192,18 +195,21 @@ fn skip_word(why: &SkipReason) -> &'static str {
     match why {
         SkipReason::OnlyInInitialNamespace => "only-in-initial-namespace",
         SkipReason::Absent => "absent",
+        SkipReason::Hidden(_) => "hidden",
+        SkipReason::NotLoaded(_) => "module-not-loaded",
         SkipReason::OtherKernel { .. } => "other-kernel",
         SkipReason::Unreadable(_) => "unreadable",
         SkipReason::ReadOnlyHere(_) => "read-only-here",
         SkipReason::ValueRefused(_) => "value-refused",
         SkipReason::ChangedSince(_) => "changed-since",
+        SkipReason::ChangedByEntry { .. } => "changed-by-entry",
     }
 }
 
 /// The value now: `?` when it could not be read, a dash when there is none.
 pub(super) fn present(skip: &Skip, ascii: bool) -> &str {
     let unknown = match skip.why.verdict() {
-        Verdict::Denied | Verdict::Differs => "?",
+        Verdict::Denied | Verdict::Hidden | Verdict::Differs => "?",
         _ if ascii => "-",
         _ => "–",
     };
@@ -215,6 +221,13 @@ pub(super) fn skip_reason(why: &SkipReason) -> String {
     match why {
         SkipReason::OnlyInInitialNamespace => "only the initial network namespace has it".to_owned(),
         SkipReason::Absent => "this kernel does not have it".to_owned(),
+        SkipReason::Hidden(None) => "not visible here (is /proc/sys masked?)".to_owned(),
+        SkipReason::Hidden(Some(version)) => {
+            format!(
+                "not visible here though Linux {version} has it (is /proc/sys masked, or the kernel built without?)"
+            )
+        }
+        SkipReason::NotLoaded(module) => format!("the module {module}, which brings it, is not loaded"),
         SkipReason::OtherKernel { since, until } => match (since, until) {
             (Some(since), Some(until)) => format!("the rule is for Linux {since} to {until}"),
             (Some(since), None) => format!("the rule is for Linux {since} and newer"),
@@ -227,6 +240,9 @@ pub(super) fn skip_reason(why: &SkipReason) -> String {
         }
         SkipReason::ValueRefused(reason) => reason.clone(),
         SkipReason::ChangedSince(value) => format!("somebody else set it to {value} since; --force restores it too"),
+        SkipReason::ChangedByEntry { value, entry } => {
+            format!("entry {entry} of the journal set it to {value} since; --force restores it too")
+        }
     }
 }
 
@@ -258,12 +274,7 @@ fn heading(plan: &Plan, width: usize) -> String {
     let kernel =
         plan.kernel.as_deref().map_or_else(|| "kernel unknown".to_owned(), |release| format!("Linux {release}"));
     text.push_str(&hanging("", &format!("{}, {kernel}", place(plan)), width));
-    let total = plan.changes.len() + plan.already.len() + plan.skipped.len();
-    let mut counts = match plan.changes.len() {
-        0 => "nothing to change".to_owned(),
-        1 => format!("1 of {total} keys changes"),
-        many => format!("{many} of {total} keys change"),
-    };
+    let mut counts = count_changes(plan);
     // Writing to a String cannot fail.
     if !plan.already.is_empty() {
         let _ = write!(counts, ", {} already so", plan.already.len());
@@ -277,6 +288,19 @@ fn heading(plan: &Plan, width: usize) -> String {
     text.push_str(&hanging("", &counts, width));
     text.push('\n');
     text
+}
+
+/// How many keys change, in words: `3 of 5 keys change`.
+#[must_use]
+pub fn count_changes(plan: &Plan) -> String {
+    let total = plan.changes.len() + plan.already.len() + plan.skipped.len();
+    match (plan.changes.len(), total) {
+        (0, _) if plan.is_blind() => "nothing can be seen".to_owned(),
+        (0, _) => "nothing to change".to_owned(),
+        (1, 1) => "1 of 1 key changes".to_owned(),
+        (1, _) => format!("1 of {total} keys changes"),
+        (many, _) => format!("{many} of {total} keys change"),
+    }
 }
 
 /// The network namespace in words.
@@ -341,8 +365,8 @@ fn effects(plan: &Plan, width: usize, ascii: bool) -> String {
     }
     let mut text = String::from("\nWhat it does\n");
     for effect in &plan.effects {
-        let (before, after) = (render_answer(effect.before, ascii), render_answer(effect.after, ascii));
-        text.push_str(&hanging("  ", &format!("{} {after} (now {before})", effect.label), width));
+        let (before, after) = (answer_sentence(effect.before), answer_sentence(effect.after));
+        text.push_str(&hanging("  ", &format!("{} {after}; now {before}", effect.label), width));
     }
     for listener in plan.listeners.iter().take(LISTENERS_SHOWN) {
         text.push_str(&hanging("  ", &listener_sentence(listener, arrow), width));
@@ -351,7 +375,11 @@ fn effects(plan: &Plan, width: usize, ascii: bool) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  and {more} more listeners (--json lists all)");
     }
-    if plan.effects.is_empty() && plan.listeners.is_empty() {
+    let idle: Vec<_> = plan.changes.iter().filter_map(|change| Some((change, change.idle.as_ref()?))).collect();
+    for (change, why) in &idle {
+        text.push_str(&hanging("  ", &format!("{} has no effect {why}", change.key.leaf()), width));
+    }
+    if plan.effects.is_empty() && plan.listeners.is_empty() && idle.is_empty() {
         text.push_str("  nothing that the model can put a figure on\n");
     }
     text

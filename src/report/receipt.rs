@@ -4,7 +4,10 @@ use serde::Serialize;
 
 use super::prose::hanging;
 use super::table::{Align, render_table};
-use crate::tune::{Action, History, JournalEntry, JournalOutcome, Outcome, PlanKind, Receipt, StepKind};
+use crate::tune::{
+    Action, History, JournalEntry, JournalOutcome, Outcome, Place, PlanKind, Receipt, StepKind, Unreadable,
+};
+use crate::units::SysctlKey;
 
 /// Version of the JSON of receipts and of the history; the shapes only grow.
 const SCHEMA: u32 = 1;
@@ -20,6 +23,8 @@ pub struct ReceiptView<'a> {
     entry: Option<u64>,
     profile: &'a str,
     written: Vec<WrittenView<'a>>,
+    /// What a rollback left as it was.
+    left: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureView<'a>>,
 }
@@ -65,6 +70,7 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             entry: receipt.entry,
             profile: &receipt.profile,
             written: written.collect(),
+            left: receipt.left.iter().map(SysctlKey::as_str).collect(),
             failure: failure(&receipt.outcome),
         }
     }
@@ -95,15 +101,21 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
     let entry = receipt.entry.map(|entry| format!("journal entry {entry}")).unwrap_or_default();
     let name = &receipt.profile;
     match &receipt.outcome {
-        Outcome::Nothing => format!("{name}: nothing to change\n"),
+        Outcome::Nothing => {
+            let mut text = format!("{name}: nothing to change\n");
+            text.push_str(&left_rows(receipt, width));
+            text
+        }
         Outcome::Applied => {
             let count = receipt.written.len();
             let done = match receipt.kind {
                 PlanKind::Apply => format!("{name} is applied"),
-                PlanKind::Rollback(of) => format!("entry {of} ({name}) is rolled back"),
+                PlanKind::Rollback(of) if receipt.left.is_empty() => format!("entry {of} ({name}) is rolled back"),
+                PlanKind::Rollback(of) => format!("entry {of} ({name}) is rolled back in part"),
             };
             let mut text = hanging("", &format!("{done}: {count} written and read back ({entry})"), width);
             text.push_str(&written_rows(receipt, width, ascii));
+            text.push_str(&left_rows(receipt, width));
             if let (PlanKind::Apply, Some(entry)) = (receipt.kind, receipt.entry) {
                 text.push_str(&hanging("  ", &format!("undo: tcpctl rollback {entry}"), width));
             }
@@ -126,6 +138,29 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
             text
         }
     }
+}
+
+/// `1 key` or `3 keys`.
+fn keys(count: usize) -> String {
+    if count == 1 { "1 key".to_owned() } else { format!("{count} keys") }
+}
+
+/// What to do about keys that a rollback of this entry left.
+fn left_sentence(count: usize, entry: u64) -> String {
+    format!("{} left; `tcpctl rollback {entry} --force`", keys(count))
+}
+
+/// What a rollback left as it was, and how to restore that too.
+fn left_rows(receipt: &Receipt, width: usize) -> String {
+    let PlanKind::Rollback(entry) = receipt.kind else { return String::new() };
+    if receipt.left.is_empty() {
+        return String::new();
+    }
+    let mut text = hanging("! ", &left_sentence(receipt.left.len(), entry), width);
+    for key in &receipt.left {
+        text.push_str(&hanging("  left  ", key.as_str(), width));
+    }
+    text
 }
 
 fn written_rows(receipt: &Receipt, width: usize, ascii: bool) -> String {
@@ -153,8 +188,10 @@ pub struct HistoryView<'a> {
 /// An entry of the journal in JSON.
 #[derive(Debug, Serialize)]
 pub struct EntryView<'a> {
-    /// Whether it was applied and not rolled back since.
+    /// Whether it was applied and not wholly rolled back since.
     stands: bool,
+    /// The keys for which it stands.
+    standing: Vec<&'a str>,
     #[serde(flatten)]
     entry: &'a JournalEntry,
 }
@@ -167,7 +204,7 @@ struct UnreadableView<'a> {
 
 impl<'a> From<&'a History> for HistoryView<'a> {
     fn from(history: &'a History) -> Self {
-        let unreadable = history.unreadable.iter().map(|(file, reason)| UnreadableView { file, reason });
+        let unreadable = history.unreadable.iter().map(|bad| UnreadableView { file: &bad.file, reason: &bad.reason });
         Self {
             schema: SCHEMA,
             entries: history.entries.iter().map(|entry| EntryView::new(entry, history)).collect(),
@@ -180,26 +217,30 @@ impl<'a> EntryView<'a> {
     /// One entry of a history.
     #[must_use]
     pub fn new(entry: &'a JournalEntry, history: &History) -> Self {
-        Self { stands: entry.stands(&history.entries), entry }
+        let standing: Vec<_> = entry.left(&history.entries).into_iter().map(|key| key.key.as_str()).collect();
+        Self { stands: !standing.is_empty(), standing, entry }
     }
 }
 
-/// The journal as a table, the newest entry first.
+/// The journal as a table, the newest entry first, and what there is to do about entries that did not end well.
+/// `place` is where this is, as far as that is known: nothing can be done about entries of another boot.
 #[must_use]
-pub fn render_history(history: &History, width: usize) -> String {
+pub fn render_history(history: &History, place: Option<&Place>, width: usize) -> String {
     let rows: Vec<[String; 6]> = history
         .entries
         .iter()
         .rev()
         .map(|entry| {
-            let netns = entry.netns_name.clone().unwrap_or_else(|| entry.netns.to_string());
+            // The name may mean another namespace by now, or none.
+            let name = entry.netns_name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+            let netns = format!("{}{name}", entry.netns);
             [
                 entry.id.to_string(),
                 time(entry.started_unix_ms),
                 what(entry),
                 netns,
                 entry.uid.to_string(),
-                ending(entry, history).to_owned(),
+                ending(entry, history),
             ]
         })
         .collect();
@@ -209,7 +250,13 @@ pub fn render_history(history: &History, width: usize) -> String {
         let align = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Right, Align::Left];
         render_table(&["id", "when (UTC)", "what", "netns", "uid", "state"], &align, &rows, width)
     };
-    for (file, reason) in &history.unreadable {
+    let present = |entry: &&JournalEntry| place.is_none_or(|place| entry.boot_id == place.boot_id);
+    for entry in history.entries.iter().rev().filter(present) {
+        if let Some(remedy) = remedy(entry, history) {
+            text.push_str(&hanging("! ", &format!("entry {}: {remedy}", entry.id), width));
+        }
+    }
+    for Unreadable { file, reason, .. } in &history.unreadable {
         text.push_str(&hanging("! ", &format!("{file} cannot be understood: {reason}"), width));
     }
     text
@@ -229,7 +276,7 @@ pub fn render_entry(entry: &JournalEntry, history: &History, width: usize, ascii
         entry.uid,
         entry.netns,
         entry.boot_id,
-        ending(entry, history),
+        remedy(entry, history).unwrap_or_else(|| ending(entry, history)),
     );
     let rows: Vec<[String; 5]> = entry
         .keys
@@ -262,14 +309,38 @@ fn what(entry: &JournalEntry) -> String {
     }
 }
 
-fn ending(entry: &JournalEntry, history: &History) -> &'static str {
+fn ending(entry: &JournalEntry, history: &History) -> String {
+    let left = entry.left(&history.entries).len();
     match (entry.action, entry.outcome) {
-        (_, None) if entry.stands(&history.entries) || entry.action != Action::Apply => "stopped half way",
-        (_, Some(JournalOutcome::Undone)) => "failed, undone",
-        (_, Some(JournalOutcome::UndoFailed)) => "failed, not undone",
-        (Action::Rollback(_), _) => "done",
-        (Action::Apply, _) if entry.stands(&history.entries) => "stands",
-        (Action::Apply, _) => "rolled back",
+        (_, Some(JournalOutcome::Undone)) => "failed, undone".to_owned(),
+        (Action::Rollback(_), None) => "stopped half way".to_owned(),
+        (Action::Rollback(_), Some(JournalOutcome::UndoFailed)) => "failed, not undone".to_owned(),
+        (Action::Rollback(_), Some(JournalOutcome::Applied)) if entry.left.is_empty() => "done".to_owned(),
+        (Action::Rollback(_), Some(JournalOutcome::Applied)) => "done in part".to_owned(),
+        (Action::Apply, _) if left == 0 => "rolled back".to_owned(),
+        (Action::Apply, _) if left < entry.keys.len() => format!("{} left", keys(left)),
+        (Action::Apply, None) => "stopped half way".to_owned(),
+        (Action::Apply, Some(JournalOutcome::UndoFailed)) => "failed, not undone".to_owned(),
+        (Action::Apply, Some(JournalOutcome::Applied)) => "stands".to_owned(),
+    }
+}
+
+/// What to do about an entry that left something behind.
+fn remedy(entry: &JournalEntry, history: &History) -> Option<String> {
+    let left = entry.left(&history.entries).len();
+    let of = match entry.action {
+        Action::Apply if left > 0 && left < entry.keys.len() => return Some(left_sentence(left, entry.id)),
+        Action::Apply if left > 0 => entry.id,
+        Action::Apply => return None,
+        Action::Rollback(of) => {
+            let stands = |entry: &JournalEntry| entry.id == of && entry.stands(&history.entries);
+            history.entries.iter().any(stands).then_some(of)?
+        }
+    };
+    match entry.outcome {
+        None => Some(format!("stopped half way; run `tcpctl rollback {of}`")),
+        Some(JournalOutcome::UndoFailed) => Some(format!("not everything was put back; run `tcpctl rollback {of}`")),
+        Some(JournalOutcome::Applied | JournalOutcome::Undone) => None,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::counters::{CounterView, main_counters, window_ms};
 use super::listeners::{ListenerView, SCHEMA, listener_views};
 use crate::diagnose::Headline;
-use crate::model::{Answer, Host, Settings, consequences};
+use crate::model::{Answer, Consequence, Host, KnownSettings, Settings, consequences};
 use crate::snapshot::{Capabilities, Gap, HzSource, Netns, PortUse, Snapshot, SocketSource};
 use crate::units::{Hz, KernelVersion, TcpState};
 
@@ -85,7 +85,7 @@ pub struct SecondsView {
     pub id: &'static str,
     /// The sentence that the answer ends.
     pub label: &'static str,
-    /// `after`, `never`, `per-second` or `count`.
+    /// `after`, `never`, `per-second`, `count`, or `unknown` when a setting that it follows from could not be read.
     pub kind: &'static str,
     /// For `after`: the nominal time in milliseconds, rounded down.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,6 +98,9 @@ pub struct SecondsView {
     pub value: Option<u64>,
     /// The sysctls it follows from.
     pub keys: &'static [&'static str],
+    /// For `unknown`: those of them that this kernel has and that could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<&'static str>,
     /// The topic of `tcpctl explain` that has more.
     pub topic: &'static str,
     /// The answer itself, for the text form.
@@ -176,16 +179,12 @@ fn limits(now: &Snapshot) -> Vec<LimitView> {
 
 fn ports_limit(now: &Snapshot, fullest: &PortUse) -> LimitView {
     let destination = std::net::SocketAddr::new(fullest.destination, fullest.destination_port);
-    let known = now.sysctls.value("net.ipv4.ip_local_port_range").is_some();
-    let available = now.kernel.version.filter(|_| known).map(|version| {
-        let settings = Settings::from_values(&now.sysctls.values());
-        crate::model::port_budget(&settings, version, fullest.destination.is_loopback()).available
-    });
+    let known = KnownSettings::new(&now.sysctls.values(), |key| now.has_key(key));
     LimitView {
         id: "ports",
         label: format!("ports to {destination}"),
         now: Some(fullest.used),
-        limit: available,
+        limit: known.ports_available(),
         key: "net.ipv4.ip_local_port_range",
         of_host: false,
     }
@@ -196,29 +195,24 @@ fn third_number(now: &Snapshot, key: &str) -> Option<u64> {
     now.sysctls.value(key)?.split(' ').nth(2)?.parse().ok()
 }
 
-/// What the settings mean. Where a value that an answer needs could not be read, that answer is left out: the
-/// model would put the kernel's initial value in its place.
+/// What the settings mean; nothing when the kernel version is unknown.
 fn seconds(now: &Snapshot) -> Option<Vec<SecondsView>> {
-    use crate::snapshot::SysctlReading::Unreadable;
     let host = Host { version: now.kernel.version?, hz: now.kernel.hz.as_ref().map(|reading| reading.hz) };
-    let settings = Settings::from_values(&now.sysctls.values());
-    let readable = |keys: &[&str]| {
-        let readings = || keys.iter().map(|key| now.sysctls.readings.get(*key));
-        !readings().any(|reading| matches!(reading, Some(Unreadable(_)) | None))
-    };
-    let answers = consequences(&settings, &host);
-    Some(answers.into_iter().filter(|(one, _)| readable(one.keys)).map(|(one, answer)| view(one, answer)).collect())
+    let known = KnownSettings::new(&now.sysctls.values(), |key| now.has_key(key));
+    let answers = consequences(&known, &host).into_iter();
+    Some(answers.map(|(one, answer)| view(one, answer, known.missing(one.keys))).collect())
 }
 
-fn view(one: &'static crate::model::Consequence, answer: Answer) -> SecondsView {
+fn view(one: &'static Consequence, answer: Answer, missing: Vec<&'static str>) -> SecondsView {
     let (kind, at_ms, latest_ms, value) = match answer {
         Answer::After(window) => ("after", Some(window.at_us / 1_000), Some(window.latest_us.div_ceil(1_000)), None),
         Answer::Never => ("never", None, None, None),
         Answer::PerSecond(rate) => ("per-second", None, None, Some(rate)),
         Answer::Count(count) => ("count", None, None, Some(count)),
+        Answer::Unknown => ("unknown", None, None, None),
     };
     let (id, label, keys, topic) = (one.id, one.label, one.keys, one.topic);
-    SecondsView { id, label, kind, at_ms, latest_ms, value, keys, topic, answer }
+    SecondsView { id, label, kind, at_ms, latest_ms, value, keys, missing, topic, answer }
 }
 
 #[cfg(test)]
@@ -256,13 +250,30 @@ mod tests {
         }
     }
 
+    /// Unreadable, not there although this kernel has it, never asked for: none of them is the initial value.
     #[test]
-    fn an_answer_is_left_out_when_a_value_that_it_needs_could_not_be_read() {
+    fn an_answer_is_unknown_when_a_value_that_it_needs_could_not_be_read() {
+        let key: crate::units::SysctlKey = "net.ipv4.tcp_synack_retries".parse().unwrap();
+        for reading in
+            [Some(SysctlReading::Unreadable("Permission denied".to_owned())), Some(SysctlReading::Absent), None]
+        {
+            let mut now = snapshot();
+            now.sysctls.readings.remove(&key);
+            now.sysctls.readings.extend(reading.map(|reading| (key.clone(), reading)));
+            let json = serde_json::to_value(StatusView::new(&now, None, &[])).unwrap();
+            let half_open = &json["seconds"][1];
+            assert_eq!((&half_open["id"], &half_open["kind"]), (&"half-open-life".into(), &"unknown".into()));
+            assert_eq!(half_open["missing"], serde_json::json!(["net.ipv4.tcp_synack_retries"]));
+            assert_eq!(json["seconds"][0]["kind"], "after");
+        }
+    }
+
+    #[test]
+    fn the_limit_of_ports_is_unknown_without_the_list_of_reserved_ports() {
         let mut now = snapshot();
-        let key = "net.ipv4.tcp_synack_retries".parse().unwrap();
-        now.sysctls.readings.insert(key, SysctlReading::Unreadable("Permission denied".to_owned()));
-        let seconds = StatusView::new(&now, None, &[]).seconds.unwrap();
-        assert!(seconds.iter().all(|one| one.id != "half-open-life"));
-        assert!(seconds.iter().any(|one| one.id == "connect-gives-up"));
+        let limit = |now: &Snapshot| StatusView::new(now, None, &[]).limits.last().unwrap().limit;
+        assert_eq!(limit(&now), Some(28_232));
+        now.sysctls.readings.remove("net.ipv4.ip_local_reserved_ports");
+        assert_eq!(limit(&now), None);
     }
 }

@@ -192,7 +192,9 @@ fn render_seconds(status: &StatusView, width: usize, text: &mut String) {
         return;
     };
     for one in seconds {
-        let sentence = format!("{} {}", one.label, figure::answer(one.answer));
+        let missing: Vec<&str> = one.missing.iter().map(|key| key.rsplit('.').next().unwrap_or(key)).collect();
+        let why = if missing.is_empty() { String::new() } else { format!(" (not read: {})", missing.join(", ")) };
+        let sentence = format!("{} {}{why}", one.label, figure::answer(one.answer));
         text.push_str(&hanging("  ", &sentence, width));
     }
     if status.kernel.hz.is_none() {

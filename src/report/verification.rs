@@ -22,7 +22,7 @@ pub struct VerificationView<'a> {
 
 #[derive(Debug, Serialize)]
 struct CheckView<'a> {
-    /// `ok`, `differs`, `missing`, `denied` or `not-for-this-kernel`.
+    /// `ok`, `differs`, `missing`, `hidden`, `denied` or `not-for-this-kernel`.
     verdict: &'static str,
     key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

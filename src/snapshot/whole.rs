@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Capabilities, Counters, Gap, Kernel, Netns, Sockets, Sysctls};
+use crate::catalog;
 
 /// Version of the stored form; a reader refuses a newer one.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -34,4 +35,13 @@ pub struct Snapshot {
     pub sockets: Option<Sockets>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
+}
+
+impl Snapshot {
+    /// Whether the kernel that was read has a sysctl, as far as the catalogue knows; while its version is unknown
+    /// it may have all of them.
+    #[must_use]
+    pub fn has_key(&self, key: &str) -> bool {
+        self.kernel.version.is_none_or(|version| catalog::exists(key, version))
+    }
 }

@@ -28,7 +28,7 @@ pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, re
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use route::{RouteSocket, raise_loopback};
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
-pub use socket_option::{IntOption, set_int_option};
+pub use socket_option::{IntOption, netns_cookie, set_int_option};
 pub use stream::{Interest, Stream, listen_on, wait_ready};
 pub use sysctl::{SysctlError, SysctlFiles};
 pub use tap::{Tap, Tapped};

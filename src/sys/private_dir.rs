@@ -133,6 +133,13 @@ impl PrivateDir {
     /// # Errors
     /// Denied or failed.
     pub fn replace(&self, name: &str, content: &[u8]) -> Result<(), PrivateDirError> {
+        let beside = self.write_beside(name, content)?;
+        rustix::fs::renameat(&self.directory, &beside, &self.directory, name)?;
+        Ok(rustix::fs::fsync(&self.directory)?)
+    }
+
+    /// Writes the file beside the one it is for, for this user alone, and flushes it; its name.
+    fn write_beside(&self, name: &str, content: &[u8]) -> Result<String, PrivateDirError> {
         let beside = format!("{name}.new");
         // Left over from a crash; the lock says that nobody is writing it.
         match rustix::fs::unlinkat(&self.directory, &beside, AtFlags::empty()) {
@@ -144,7 +151,20 @@ impl PrivateDir {
         let mut file = File::from(file);
         file.write_all(content)?;
         file.sync_all()?;
-        rustix::fs::renameat(&self.directory, &beside, &self.directory, name)?;
+        Ok(beside)
+    }
+
+    /// Makes a file that is not there yet and waits until that is on the disk, as [`PrivateDir::replace`] does. A file
+    /// of that name is never replaced: it is linked and not renamed.
+    ///
+    /// The caller holds the lock.
+    ///
+    /// # Errors
+    /// Failed when there is such a file; denied or failed.
+    pub fn create_new(&self, name: &str, content: &[u8]) -> Result<(), PrivateDirError> {
+        let beside = self.write_beside(name, content)?;
+        rustix::fs::linkat(&self.directory, &beside, &self.directory, name, AtFlags::empty())?;
+        rustix::fs::unlinkat(&self.directory, &beside, AtFlags::empty())?;
         Ok(rustix::fs::fsync(&self.directory)?)
     }
 
@@ -178,6 +198,20 @@ mod tests {
         directory.replace("a", b"two").unwrap();
         assert_eq!(directory.read("a").as_deref(), Ok("two"));
         assert_eq!(directory.read("b"), Err(PrivateDirError::Absent));
+    }
+
+    #[test]
+    fn a_new_file_never_takes_the_place_of_another() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("state");
+        let directory = PrivateDir::create(&path).unwrap();
+        std::fs::write(path.join("a.new"), "half").unwrap();
+        directory.create_new("a", b"one").unwrap();
+        assert!(matches!(directory.create_new("a", b"two"), Err(PrivateDirError::Failed(_))));
+        assert_eq!(directory.read("a").as_deref(), Ok("one"));
+        directory.replace("a", b"three").unwrap();
+        assert_eq!(directory.read("a").as_deref(), Ok("three"));
+        assert_eq!(std::fs::read_dir(&path).unwrap().count(), 1, "nothing is left beside it");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
+use rustix::net::{AddressFamily, SocketType, socket};
+
 /// `TCP_RTO_MAX_MS` of `include/uapi/linux/tcp.h` (6.15).
 const TCP_RTO_MAX_MS: libc::c_int = 44;
 
@@ -60,4 +62,26 @@ pub fn set_int_option(socket: impl AsFd, option: IntOption, value: i32) -> io::R
     // SAFETY: the descriptor is borrowed for the call, and the pointer and length are those of `value`.
     let result = unsafe { libc::setsockopt(descriptor, level, name, (&raw const value).cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A number of the calling thread's network namespace that no other namespace gets before the next boot; its inode is
+/// given to another one as soon as it is gone.
+///
+/// `SO_NETNS_COOKIE` (`sk_getsockopt`, net/core/sock.c) of a socket made for this; nothing before Linux 5.14.
+#[must_use]
+pub fn netns_cookie() -> Option<u64> {
+    let socket = socket(AddressFamily::UNIX, SocketType::DGRAM, None).ok()?;
+    read_netns_cookie(socket.as_raw_fd())
+}
+
+#[expect(unsafe_code, reason = "getsockopt is called directly")]
+fn read_netns_cookie(descriptor: i32) -> Option<u64> {
+    let mut cookie = 0_u64;
+    let mut length = libc::socklen_t::try_from(size_of_val(&cookie)).ok()?;
+    // SAFETY: the pointers are those of `cookie` and `length`, which outlive the call, and the kernel writes at most
+    // `length` bytes.
+    let result = unsafe {
+        libc::getsockopt(descriptor, libc::SOL_SOCKET, libc::SO_NETNS_COOKIE, (&raw mut cookie).cast(), &raw mut length)
+    };
+    (result == 0 && usize::try_from(length).ok()? == size_of_val(&cookie)).then_some(cookie)
 }

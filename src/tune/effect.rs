@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Change;
-use crate::model::{Answer, Host, QueueLimits, Settings, consequences, queue_limits};
+use crate::model::{Answer, Host, KnownSettings, QueueLimits, Settings, consequences};
 use crate::snapshot::Snapshot;
 use crate::units::{KernelVersion, SysctlValues};
 
@@ -59,6 +59,25 @@ impl Both {
     }
 }
 
+/// Keys that the kernel does not look at while another one is not 0.
+///
+/// `tcp_conn_request` (net/ipv4/tcp_input.c) compares the queue with `sysctl_max_syn_backlog` only where
+/// `sysctl_tcp_syncookies` is 0.
+const IDLE_UNLESS_0: [(&str, &str); 1] = [("net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_syncookies")];
+
+/// Says of each change to a key that the kernel will not look at why that is so.
+pub(super) fn mark_idle(changes: &mut [Change], snapshot: &Snapshot) {
+    for (key, other) in IDLE_UNLESS_0 {
+        let planned = changes.iter().find(|change| change.key.as_str() == other);
+        let value = planned.map(|change| change.after.as_str()).or_else(|| snapshot.sysctls.value(other));
+        let Some(value) = value.filter(|value| *value != "0") else { continue };
+        let why = format!("while {other} is not 0: it is {value} {}", if planned.is_some() { "then" } else { "now" });
+        for change in changes.iter_mut().filter(|change| change.key.as_str() == key) {
+            change.idle = Some(why.clone());
+        }
+    }
+}
+
 /// The answers of the model that the changes alter, in the order of its table.
 ///
 /// Nothing when the kernel version is unknown, since the rules differ by version.
@@ -66,11 +85,13 @@ impl Both {
 pub fn plan_effects(changes: &[Change], snapshot: &Snapshot) -> Vec<Effect> {
     let Some(values) = Both::new(changes, snapshot) else { return Vec::new() };
     let host = Host { version: values.version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
-    let answers = |values: &SysctlValues| consequences(&Settings::from_values(values), &host);
+    let answers = |values: &SysctlValues| consequences(&KnownSettings::new(values, |key| snapshot.has_key(key)), &host);
+    let touched = |keys: &[&str]| changes.iter().any(|change| keys.contains(&change.key.as_str()));
     answers(&values.before)
         .into_iter()
         .zip(answers(&values.after))
-        .filter(|((_, before), (_, after))| before != after)
+        // What is not known before and after may differ all the same, when a change has a part in it.
+        .filter(|((one, before), (_, after))| before != after || (*before == Answer::Unknown && touched(one.keys)))
         .map(|((consequence, before), (_, after))| Effect {
             id: consequence.id,
             label: consequence.label,
@@ -84,28 +105,25 @@ pub fn plan_effects(changes: &[Change], snapshot: &Snapshot) -> Vec<Effect> {
 
 /// The listeners whose queues the changes make longer or shorter, now or at the next listen().
 ///
-/// Listeners whose backlog could not be read are left out.
+/// Listeners whose backlog could not be read are left out, and all of them when a setting that limits them could not.
 #[must_use]
 pub fn plan_listener_effects(changes: &[Change], snapshot: &Snapshot) -> Vec<ListenerEffect> {
     let (Some(values), Some(sockets)) = (Both::new(changes, snapshot), &snapshot.sockets) else { return Vec::new() };
     let (before, after) = (Settings::from_values(&values.before), Settings::from_values(&values.after));
+    let known = |values: &SysctlValues| KnownSettings::new(values, |key| snapshot.has_key(key));
+    let (known_before, known_after) = (known(&values.before), known(&values.after));
     let raised = after.somaxconn > before.somaxconn;
     sockets
         .listeners
         .iter()
         .filter_map(|listener| {
             let backlog = listener.backlog?;
-            // The socket keeps the backlog it got from listen(), whatever somaxconn is now.
-            let limits = |settings: &Settings| {
-                let settings = Settings { somaxconn: settings.somaxconn.max(backlog), ..settings.clone() };
-                queue_limits(backlog, &settings, values.version)
-            };
             let effect = ListenerEffect {
                 address: listener.address,
                 port: listener.port,
                 backlog,
-                before: limits(&before),
-                after: limits(&after),
+                before: known_before.open_queue_limits(backlog, values.version)?,
+                after: known_after.open_queue_limits(backlog, values.version)?,
                 held_by_somaxconn: raised && backlog == before.somaxconn,
             };
             (effect.before != effect.after || effect.held_by_somaxconn).then_some(effect)

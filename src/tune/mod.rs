@@ -22,6 +22,7 @@ pub use apply::{
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
 pub use journal::{
     Action, History, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, StateDir, StepKind,
+    Unreadable,
 };
 pub use plan::{Already, Change, Plan, PlanKind, Skip, SkipReason, plan_profile};
 pub use profile::{Operator, Profile, Rule};

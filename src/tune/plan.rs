@@ -1,6 +1,6 @@
 //! What a profile would change here: the very object that `apply` consumes.
 
-use super::effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
+use super::effect::{Effect, ListenerEffect, mark_idle, plan_effects, plan_listener_effects};
 use super::{Operator, Profile, Rule};
 use crate::catalog::{self, Scope, TakesEffect, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
@@ -17,6 +17,8 @@ pub struct Plan {
     pub kernel: Option<String>,
     /// Inode of the network namespace it was made for; nothing when that is unknown.
     pub netns: Option<u64>,
+    /// Cookie of that namespace, for a rollback: that of the entry, where it has one.
+    pub netns_cookie: Option<u64>,
     /// The name or path by which the namespace was asked for.
     pub netns_name: Option<String>,
     /// Whether it is the initial network namespace, the host's own; nothing when that could not be told.
@@ -65,6 +67,8 @@ pub struct Change {
     pub risk: Option<String>,
     /// When the new value begins to count; nothing when the catalogue does not know the key.
     pub takes_effect: Option<TakesEffect>,
+    /// Why the new value has no effect after the plan, where another key sees to that: "while … is not 0".
+    pub idle: Option<String>,
 }
 
 /// One sysctl that is already as wanted.
@@ -102,6 +106,10 @@ pub enum SkipReason {
     OnlyInInitialNamespace,
     /// The kernel has no such key.
     Absent,
+    /// It is not to be seen although this kernel, if its version is known, has it here.
+    Hidden(Option<KernelVersion>),
+    /// It comes with a module that is not loaded.
+    NotLoaded(&'static str),
     /// The rule is for other kernels.
     OtherKernel {
         /// First kernel the rule is for.
@@ -117,12 +125,62 @@ pub enum SkipReason {
     ValueRefused(String),
     /// Somebody else has changed it since the apply; the present value.
     ChangedSince(String),
+    /// A later entry of the journal has changed it since the apply.
+    ChangedByEntry {
+        /// The present value.
+        value: String,
+        /// The entry's number.
+        entry: u64,
+    },
 }
 
 impl Plan {
+    /// A plan for the namespace of a snapshot with nothing in it yet.
+    pub(super) fn new(kind: PlanKind, profile: &str, snapshot: &Snapshot) -> Self {
+        Self {
+            kind,
+            profile: profile.to_owned(),
+            kernel: snapshot.kernel.release.clone(),
+            netns: snapshot.netns.inode,
+            netns_cookie: None,
+            netns_name: snapshot.netns.name.clone(),
+            netns_initial: snapshot.netns.initial,
+            changes: Vec::new(),
+            already: Vec::new(),
+            skipped: Vec::new(),
+            effects: Vec::new(),
+            listeners: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Works out what the changes do, once all are known.
+    pub(super) fn with_effects(mut self, snapshot: &Snapshot) -> Self {
+        mark_idle(&mut self.changes, snapshot);
+        self.effects = plan_effects(&self.changes, snapshot);
+        self.listeners = plan_listener_effects(&self.changes, snapshot);
+        self
+    }
+
     /// The keys without which the plan must not be applied.
     pub fn unmet(&self) -> impl Iterator<Item = &Skip> {
         self.skipped.iter().filter(|skip| skip.required)
+    }
+
+    /// For a rollback, the keys that it leaves as they are, so that the entry goes on standing for them. What the
+    /// kernel no longer has needs no restoring.
+    pub fn left(&self) -> impl Iterator<Item = &Skip> {
+        let rollback = matches!(self.kind, PlanKind::Rollback(_));
+        let gone = |why: &SkipReason| matches!(why, SkipReason::Absent | SkipReason::NotLoaded(_));
+        self.skipped.iter().filter(move |skip| rollback && !gone(&skip.why))
+    }
+
+    /// Whether nothing is known to be as wanted, and nothing to be otherwise, because keys cannot be seen or read:
+    /// that there is nothing to write then is no success.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        let unseen = |skip: &Skip| matches!(skip.why, SkipReason::Hidden(_) | SkipReason::Unreadable(_));
+        self.changes.is_empty() && self.already.is_empty() && self.skipped.iter().any(unseen)
     }
 
     /// Whether there is nothing to write.
@@ -137,7 +195,9 @@ impl Skip {
     #[must_use]
     pub fn present(&self) -> Option<&str> {
         match &self.why {
-            SkipReason::ReadOnlyHere(value) | SkipReason::ChangedSince(value) => Some(value),
+            SkipReason::ReadOnlyHere(value)
+            | SkipReason::ChangedSince(value)
+            | SkipReason::ChangedByEntry { value, .. } => Some(value),
             _ => None,
         }
     }
@@ -155,20 +215,8 @@ enum Planned {
 /// A key that the snapshot was not asked to read counts as unreadable.
 #[must_use]
 pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
-    let mut plan = Plan {
-        kind: PlanKind::Apply,
-        profile: profile.name.clone(),
-        kernel: snapshot.kernel.release.clone(),
-        netns: snapshot.netns.inode,
-        netns_name: snapshot.netns.name.clone(),
-        netns_initial: snapshot.netns.initial,
-        changes: Vec::new(),
-        already: Vec::new(),
-        skipped: Vec::new(),
-        effects: Vec::new(),
-        listeners: Vec::new(),
-        notes: profile.notes.clone(),
-    };
+    let mut plan = Plan::new(PlanKind::Apply, &profile.name, snapshot);
+    plan.notes.clone_from(&profile.notes);
     for (key, rule) in &profile.rules {
         match plan_rule(key, rule, snapshot) {
             Planned::Change(change) => plan.changes.push(change),
@@ -176,9 +224,7 @@ pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
             Planned::Skip(skip) => plan.skipped.push(skip),
         }
     }
-    plan.effects = plan_effects(&plan.changes, snapshot);
-    plan.listeners = plan_listener_effects(&plan.changes, snapshot);
-    plan
+    plan.with_effects(snapshot)
 }
 
 fn plan_rule(key: &SysctlKey, rule: &Rule, snapshot: &Snapshot) -> Planned {
@@ -224,18 +270,21 @@ fn plan_rule(key: &SysctlKey, rule: &Rule, snapshot: &Snapshot) -> Planned {
         source: rule.source.clone(),
         risk: rule.risk.clone(),
         takes_effect: parameter.map(|parameter| parameter.takes_effect),
+        idle: None,
     })
 }
 
-/// Why a key is not there: not in this namespace, or not in this kernel.
-fn absence(key: &SysctlKey, snapshot: &Snapshot) -> SkipReason {
-    let host_only = snapshot.kernel.version.is_some_and(|version| {
-        catalog::find(key.as_str())
-            .is_some_and(|parameter| parameter.exists(version) && parameter.scope(version) == Scope::Host)
-    });
-    if host_only && snapshot.netns.initial != Some(true) {
-        SkipReason::OnlyInInitialNamespace
-    } else {
-        SkipReason::Absent
+/// Why a key is not there: not in this namespace, not in this kernel, or only not to be seen.
+pub(super) fn absence(key: &SysctlKey, snapshot: &Snapshot) -> SkipReason {
+    /// Its sysctls come and go with it (`nf_conntrack_standalone_init_sysctl`).
+    const CONNTRACK: (&str, &str) = ("net.netfilter.nf_conntrack", "nf_conntrack");
+    let Some(row) = catalog::find(key.as_str()) else { return SkipReason::Absent };
+    let Some(version) = snapshot.kernel.version else { return SkipReason::Hidden(None) };
+    match (row.scope(version), snapshot.netns.initial) {
+        _ if !row.exists(version) => SkipReason::Absent,
+        (Scope::Host, Some(false)) => SkipReason::OnlyInInitialNamespace,
+        // Whether it is the initial one can be told only where sysctls are to be seen at all.
+        (_, Some(_)) if row.key.starts_with(CONNTRACK.0) => SkipReason::NotLoaded(CONNTRACK.1),
+        _ => SkipReason::Hidden(Some(version)),
     }
 }

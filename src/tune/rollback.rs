@@ -1,10 +1,11 @@
 //! Restoring what was there before an apply: a plan made from the journal.
 
-use super::effect::{plan_effects, plan_listener_effects};
-use super::journal::{Action, JournalEntry, JournalKey, JournalOutcome};
-use super::{Already, Change, Operator, Plan, PlanKind, Skip, SkipReason};
+use super::journal::{Action, History, JournalEntry, JournalKey, JournalOutcome, Unreadable};
+use super::plan::absence;
+use super::{Already, Change, Operator, Place, Plan, PlanKind, Skip, SkipReason};
 use crate::catalog::{self, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
+use crate::units::SysctlKey;
 
 /// Why an entry cannot be rolled back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +13,22 @@ pub enum RollbackError {
     /// Nothing that was applied still stands.
     #[error("nothing to roll back: the journal has no apply that still stands")]
     Nothing,
+    /// What is to be chosen cannot be told, because of a file that cannot be understood.
+    #[error(
+        "cannot tell what to roll back: {file} in the journal cannot be understood ({reason}), so what it changed is \
+         unknown; nothing was written; {}", .entry.map_or_else(
+            || "no other entry stands".to_owned(),
+            |entry| format!("`tcpctl rollback {entry}` restores the newest entry before it that stands"),
+        )
+    )]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why it cannot be understood.
+        reason: String,
+        /// The newest entry before it that stands.
+        entry: Option<u64>,
+    },
     /// There is no such entry.
     #[error("the journal has no entry {id}; `tcpctl history` lists what there is")]
     NoSuchEntry {
@@ -54,6 +71,17 @@ pub enum RollbackError {
         /// This namespace.
         here: u64,
     },
+    /// The entry is of a network namespace that is gone; another one got its inode.
+    #[error(
+        "entry {id} was applied in a network namespace that is gone: its inode {netns} belongs to a newer one now, so \
+         there is nothing of it to restore"
+    )]
+    NamespaceGone {
+        /// The entry.
+        id: u64,
+        /// The inode of both.
+        netns: u64,
+    },
 }
 
 fn named(name: &Option<String>) -> String {
@@ -61,36 +89,56 @@ fn named(name: &Option<String>) -> String {
 }
 
 impl JournalEntry {
-    /// Whether its values are still those of the host as far as the journal knows: it was applied, or stopped half
-    /// way, and no later entry rolled it back.
+    /// Whether it was written in this boot and in this very network namespace.
+    #[must_use]
+    pub fn is_of(&self, place: &Place) -> bool {
+        self.boot_id == place.boot_id && place.is_namespace(self.netns, self.netns_cookie)
+    }
+
+    /// Its keys whose values are still those of the host as far as the journal knows: it was applied, or stopped half
+    /// way, and no later entry restored them. The order of the history does not matter.
+    #[must_use]
+    pub fn left(&self, history: &[Self]) -> Vec<&JournalKey> {
+        if self.action != Action::Apply || self.outcome == Some(JournalOutcome::Undone) {
+            return Vec::new();
+        }
+        let undoes =
+            |later: &Self| later.action == Action::Rollback(self.id) && later.outcome == Some(JournalOutcome::Applied);
+        let restored = |key: &SysctlKey| history.iter().any(|later| undoes(later) && !later.left.contains(key));
+        self.keys.iter().filter(|key| !restored(&key.key)).collect()
+    }
+
+    /// Whether a key of it is left to restore.
     #[must_use]
     pub fn stands(&self, history: &[Self]) -> bool {
-        let applied = self.action == Action::Apply && self.outcome != Some(JournalOutcome::Undone);
-        let undone_later = history
-            .iter()
-            .any(|later| later.action == Action::Rollback(self.id) && later.outcome == Some(JournalOutcome::Applied));
-        applied && !undone_later
+        !self.left(history).is_empty()
     }
 }
 
-/// The entry to roll back: the one asked for, or the newest of this boot and namespace that still stands.
+/// The entry to roll back: the one asked for, or the newest of this boot and namespace that still stands. None is
+/// chosen while a newer one cannot be understood, since that may be the one that counts.
 ///
 /// # Errors
 /// Says why there is none, or why the one asked for cannot be restored here.
 pub fn choose_entry<'a>(
-    history: &'a [JournalEntry],
+    history: &'a History,
     asked: Option<u64>,
-    boot_id: &str,
-    netns: u64,
+    place: &Place,
 ) -> Result<&'a JournalEntry, RollbackError> {
+    let entries = &history.entries;
     let entry = match asked {
-        Some(id) => history.iter().find(|entry| entry.id == id).ok_or(RollbackError::NoSuchEntry { id })?,
+        Some(id) => entries.iter().find(|entry| entry.id == id).ok_or(RollbackError::NoSuchEntry { id })?,
         None => {
-            let standing = || history.iter().rev().filter(|entry| entry.stands(history));
-            let here = |entry: &&JournalEntry| entry.boot_id == boot_id && entry.netns == netns;
-            let same_boot = |entry: &&JournalEntry| entry.boot_id == boot_id;
-            let found = standing().find(here).or_else(|| standing().find(same_boot));
-            found.or_else(|| standing().next()).ok_or(RollbackError::Nothing)?
+            let standing = || entries.iter().rev().filter(|entry| entry.stands(entries));
+            let here = |entry: &&JournalEntry| entry.is_of(place);
+            let same_boot = |entry: &&JournalEntry| entry.boot_id == place.boot_id;
+            let found = standing().find(here).or_else(|| standing().find(same_boot)).or_else(|| standing().next());
+            let newer = |bad: &&Unreadable| found.is_none_or(|entry| bad.is_newer_than(entry.id));
+            if let Some(bad) = history.unreadable.iter().find(newer) {
+                let (file, reason) = (bad.file.clone(), bad.reason.clone());
+                return Err(RollbackError::Unreadable { file, reason, entry: found.map(|entry| entry.id) });
+            }
+            found.ok_or(RollbackError::Nothing)?
         }
     };
     let id = entry.id;
@@ -100,45 +148,39 @@ pub fn choose_entry<'a>(
     if entry.outcome == Some(JournalOutcome::Undone) {
         return Err(RollbackError::WasUndone { id });
     }
-    if entry.boot_id != boot_id {
+    if entry.boot_id != place.boot_id {
         return Err(RollbackError::OtherBoot { id });
     }
-    if entry.netns != netns {
+    if entry.netns != place.netns {
         let name = entry.netns_name.clone();
-        return Err(RollbackError::OtherNamespace { id, entry: entry.netns, name, here: netns });
+        return Err(RollbackError::OtherNamespace { id, entry: entry.netns, name, here: place.netns });
+    }
+    if !entry.is_of(place) {
+        return Err(RollbackError::NamespaceGone { id, netns: entry.netns });
     }
     Ok(entry)
 }
 
-/// What restoring the values from before an entry would change, the last key written first.
+/// What restoring the values from before an entry would change, the last key written first: of the keys that are
+/// left to restore by the history, or of all when none is.
 ///
-/// A key that holds neither the entry's value nor the one from before was changed by somebody else since; it is
-/// left alone unless `force`.
+/// A key that holds neither the entry's value nor the one from before was changed by somebody else, or by a
+/// later entry, since; it is left alone unless `force`.
 #[must_use]
-pub fn plan_rollback(entry: &JournalEntry, snapshot: &Snapshot, force: bool) -> Plan {
-    let mut plan = Plan {
-        kind: PlanKind::Rollback(entry.id),
-        profile: entry.profile.clone(),
-        kernel: snapshot.kernel.release.clone(),
-        // The entry's, so that a name that means another namespace by now is noticed on apply.
-        netns: Some(entry.netns),
-        netns_name: snapshot.netns.name.clone(),
-        netns_initial: snapshot.netns.initial,
-        changes: Vec::new(),
-        already: Vec::new(),
-        skipped: Vec::new(),
-        effects: Vec::new(),
-        listeners: Vec::new(),
-        notes: Vec::new(),
-    };
-    for key in entry.keys.iter().rev() {
+pub fn plan_rollback(entry: &JournalEntry, history: &[JournalEntry], snapshot: &Snapshot, force: bool) -> Plan {
+    let mut plan = Plan::new(PlanKind::Rollback(entry.id), &entry.profile, snapshot);
+    // The entry's, so that a name that means another namespace by now is noticed on apply.
+    (plan.netns, plan.netns_cookie) = (Some(entry.netns), entry.netns_cookie);
+    let left = entry.left(history);
+    let keys = if left.is_empty() { entry.keys.iter().collect() } else { left };
+    for key in keys.into_iter().rev() {
         let wanted = normalize_value(&key.before);
         let skip =
             |why| Skip { key: key.key.clone(), operator: Operator::Set, wanted: wanted.clone(), why, required: false };
         let present = match snapshot.sysctls.readings.get(&key.key) {
             Some(SysctlReading::Value(value)) => normalize_value(value),
             Some(SysctlReading::Absent) => {
-                plan.skipped.push(skip(SkipReason::Absent));
+                plan.skipped.push(skip(absence(&key.key, snapshot)));
                 continue;
             }
             Some(SysctlReading::Unreadable(reason)) => {
@@ -155,12 +197,27 @@ pub fn plan_rollback(entry: &JournalEntry, snapshot: &Snapshot, force: bool) -> 
         } else if present == normalize_value(&key.after) || force {
             plan.changes.push(restoring(entry, key, present, snapshot));
         } else {
-            plan.skipped.push(skip(SkipReason::ChangedSince(present)));
+            let by = changed_by(entry, &key.key, &present, history);
+            plan.skipped.push(skip(match by {
+                Some(entry) => SkipReason::ChangedByEntry { value: present, entry },
+                None => SkipReason::ChangedSince(present),
+            }));
         }
     }
-    plan.effects = plan_effects(&plan.changes, snapshot);
-    plan.listeners = plan_listener_effects(&plan.changes, snapshot);
-    plan
+    plan.with_effects(snapshot)
+}
+
+/// The newest later entry that gave a key its present value.
+fn changed_by(entry: &JournalEntry, key: &SysctlKey, present: &str, history: &[JournalEntry]) -> Option<u64> {
+    let there = |later: &&JournalEntry| {
+        (later.boot_id == entry.boot_id && later.netns == entry.netns)
+            && later.id > entry.id
+            && later.outcome != Some(JournalOutcome::Undone)
+    };
+    let set_it = |later: &&JournalEntry| {
+        later.keys.iter().any(|written| written.key == *key && normalize_value(&written.after) == present)
+    };
+    history.iter().filter(there).filter(set_it).map(|later| later.id).max()
 }
 
 fn restoring(entry: &JournalEntry, key: &JournalKey, present: String, snapshot: &Snapshot) -> Change {
@@ -175,5 +232,6 @@ fn restoring(entry: &JournalEntry, key: &JournalKey, present: String, snapshot: 
         source: format!("journal entry {}", entry.id),
         risk: None,
         takes_effect: parameter.map(|row| row.takes_effect),
+        idle: None,
     }
 }

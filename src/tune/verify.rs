@@ -11,6 +11,8 @@ pub enum Verdict {
     Differs,
     /// It is not here.
     Missing,
+    /// It is not to be seen although the kernel has it.
+    Hidden,
     /// It could not be read.
     Denied,
     /// The rule is for other kernels.
@@ -25,6 +27,7 @@ impl Verdict {
             Self::Ok => "ok",
             Self::Differs => "differs",
             Self::Missing => "missing",
+            Self::Hidden => "hidden",
             Self::Denied => "denied",
             Self::NotForThisKernel => "not-for-this-kernel",
         }
@@ -36,10 +39,13 @@ impl SkipReason {
     #[must_use]
     pub const fn verdict(&self) -> Verdict {
         match self {
-            Self::OnlyInInitialNamespace | Self::Absent => Verdict::Missing,
+            Self::OnlyInInitialNamespace | Self::Absent | Self::NotLoaded(_) => Verdict::Missing,
+            Self::Hidden(_) => Verdict::Hidden,
             Self::OtherKernel { .. } => Verdict::NotForThisKernel,
             Self::Unreadable(_) => Verdict::Denied,
-            Self::ReadOnlyHere(_) | Self::ValueRefused(_) | Self::ChangedSince(_) => Verdict::Differs,
+            Self::ReadOnlyHere(_) | Self::ValueRefused(_) | Self::ChangedSince(_) | Self::ChangedByEntry { .. } => {
+                Verdict::Differs
+            }
         }
     }
 }
@@ -49,7 +55,7 @@ impl Plan {
     /// unless the profile requires it.
     #[must_use]
     pub fn has_drift(&self) -> bool {
-        let counts = |why: &SkipReason| matches!(why.verdict(), Verdict::Differs | Verdict::Denied);
+        let counts = |why: &SkipReason| matches!(why.verdict(), Verdict::Differs | Verdict::Denied | Verdict::Hidden);
         !self.changes.is_empty() || self.skipped.iter().any(|skip| skip.required || counts(&skip.why))
     }
 }

@@ -23,6 +23,8 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("a flood of 20000 SYNs is counted to the last one", most),
         Case::new("pruning leaves what the model says of 18, 11 and 10 requests and of a full queue", every_pruning),
         Case::new("a flood that goes on refills the queue as often as the model says", lasting),
+        Case::new("a third segment that finds the accept queue full is ignored and tried again", |_| overflow(false)),
+        Case::new("a third segment that finds the accept queue full is reset if that is set", |_| overflow(true)),
         Case::new("a client is served by a cookie while the queue is full", served_by_cookie),
         Case::new("a client without cookies gets in when the requests have died", |place| waiting_client(place, 0)),
         Case::new("a client without cookies gets in when pruning has made room", |place| waiting_client(place, 5)),
@@ -162,6 +164,30 @@ fn lasting(place: &Place) -> Ran {
     let seen = bench.counts().map_err(|error| cannot(&error))?;
     assert_eq!(said.spans, [Span { least: 1113, most: 1113 }, Span::default(), Span::default()]);
     assert_eq!((seen.cookies_sent, seen.listen_drops), (said.cookies_sent, said.dropped));
+    Ok(())
+}
+
+/// Of two clients whose SYNs were taken, only one has a place in the accept queue. The model's course of the other one
+/// has a SYN-ACK at 1 s, whose answer is another try, and the next one not before 3 s.
+fn overflow(abort_on_overflow: bool) -> Ran {
+    let settings = Settings { abort_on_overflow, syncookies: 0, ..Settings::default() };
+    let mut bench = FloodBench::build(&settings, 1).map_err(|error| cannot(&error))?;
+    let first = bench.connect_at_once(1).map_err(|error| cannot(&error))?;
+    let two = bench.connect_at_once(2).map_err(|error| cannot(&error))?;
+    let errors: Vec<_> = two.iter().filter_map(|socket| socket.take_error().expect("SO_ERROR")).collect();
+    let seen = bench.counts().map_err(|error| cannot(&error))?;
+    assert_eq!((seen.listen_overflows, seen.listen_drops, seen.syn_acks), (1, 1, 3));
+    if abort_on_overflow {
+        let kinds: Vec<_> = errors.iter().map(std::io::Error::kind).collect();
+        assert_eq!((kinds, seen.half_open), (vec![std::io::ErrorKind::ConnectionReset], 0));
+    } else {
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(seen.half_open, 1);
+        bench.watch(Duration::from_millis(2500)).map_err(|error| cannot(&error))?;
+        let later = bench.counts().map_err(|error| cannot(&error))?;
+        assert_eq!((later.listen_overflows, later.half_open, later.syn_acks), (2, 1, 4));
+    }
+    drop((first, two));
     Ok(())
 }
 

@@ -25,7 +25,9 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("a value that the kernel refuses undoes what was written before it", refused),
         Case::new("a run that stopped half way is rolled back", stopped_half_way),
         Case::new("what somebody else changed since is left alone unless forced", changed_since),
+        Case::new("a damaged newest entry stops a rollback that was not told which", damaged),
         Case::new("an entry of another namespace is refused", other_namespace),
+        Case::new("every namespace has a cookie of its own, and the journal keeps it", cookies),
         Case::new("without a terminal and without --yes nothing is written", nobody_to_ask),
         Case::new("the plan says which listeners must listen again", listeners),
         Case::new("every TCP sysctl of this kernel is in the catalogue with its default", catalogue),
@@ -177,7 +179,8 @@ fn stopped_half_way(place: &Place) -> Ran {
         let source = Source { sockets: SocketReading::Skip, processes: false, ..Source::own(keys) };
         let plan = plan_profile(&profile, &collect::live(&source).unwrap());
         let boot_id = cat("kernel.random.boot_id");
-        let from = ApplyFrom { now_unix_ms: 0, uid: 0, boot_id, netns: place.inode() };
+        let here = tcpctl::tune::Place { boot_id, netns: place.inode(), netns_cookie: tcpctl::sys::netns_cookie() };
+        let from = ApplyFrom { now_unix_ms: 0, uid: 0, place: here };
         let store = Dying { files: SysctlFiles::new("/proc"), writes_left: Cell::new(writes) };
         let state_dir = StateDir::new(&state.path);
         assert!(catch_unwind(AssertUnwindSafe(|| apply_plan(&plan, &store, &state_dir, &from))).is_err());
@@ -197,7 +200,30 @@ fn changed_since(place: &Place) -> Ran {
     assert_eq!(done["plan"]["skipped"][0]["why"], "changed-since");
     assert_eq!(cat("net.core.somaxconn"), "9999");
     assert_eq!(cat("net.ipv4.tcp_synack_retries"), "5");
-    state.json(place, &["rollback", "1", "--yes", "--force"]);
+    let history = state.run(place, &["history"]);
+    assert!(text(&history.stdout).contains("1 key left; `tcpctl rollback 1 --force`"), "{}", text(&history.stdout));
+    state.json(place, &["rollback", "--yes", "--force"]);
+    assert_eq!(values(), before);
+    assert!(text(&state.run(place, &["rollback", "--yes"]).stdout).starts_with("nothing to roll back"));
+    Ok(())
+}
+
+fn damaged(place: &Place) -> Ran {
+    let before = spoil(place);
+    let state = State::new();
+    assert_eq!(state.exit(place, &["apply", "anti-syn-flood", "-y"]), Some(0));
+    let applied = values();
+    std::fs::write(Path::new(&state.path).join("000002.json"), "garbage").unwrap();
+    let refused = state.run(place, &["rollback", "--yes"]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(text(&refused.stderr).contains("000002.json"), "{}", text(&refused.stderr));
+    assert_eq!(values(), applied);
+    let history = state.run(place, &["history", "--json"]);
+    assert_eq!(history.status.code(), Some(1));
+    assert!(text(&history.stderr).contains("000002.json"), "{}", text(&history.stderr));
+    let told = state.run(place, &["rollback", "1", "--yes"]);
+    assert_eq!(told.status.code(), Some(0));
+    assert!(text(&told.stderr).contains("000002.json"), "{}", text(&told.stderr));
     assert_eq!(values(), before);
     Ok(())
 }
@@ -213,6 +239,23 @@ fn other_namespace(place: &Place) -> Ran {
     let message = text(&output.stderr);
     assert!(message.contains(&format!("entry 1 was applied in network namespace {}", place.inode())), "{message}");
     assert_eq!(values(), applied);
+    Ok(())
+}
+
+fn cookies(place: &Place) -> Ran {
+    let version: tcpctl::units::KernelVersion = tcpctl::sys::kernel_release().parse().expect("a kernel version");
+    if version < tcpctl::units::KernelVersion::new(5, 14) {
+        return Err(crate::case::CannotRun(format!("Linux {version} has no SO_NETNS_COOKIE")));
+    }
+    let own = tcpctl::sys::netns_cookie().expect("a cookie");
+    assert_eq!(tcpctl::sys::netns_cookie(), Some(own));
+    let other = tcpctl::sys::Namespace::fresh().unwrap().run(tcpctl::sys::netns_cookie).unwrap();
+    assert!(other.is_some_and(|other| other != own), "{other:?} and {own}");
+    spoil(place);
+    let state = State::new();
+    assert_eq!(state.exit(place, &["apply", "anti-syn-flood", "-y"]), Some(0));
+    let entry = state.json(place, &["history", "1"]);
+    assert_eq!((&entry["netns"], &entry["netns_cookie"]), (&place.inode().into(), &own.into()));
     Ok(())
 }
 
@@ -322,6 +365,11 @@ fn ranges(place: &Place) -> Ran {
             tried += 1;
         }
         place.set(row.key, &before);
+    }
+    let range: SysctlKey = "net.ipv4.ip_local_port_range".parse().unwrap();
+    for (text, taken) in [("60000 1000", false), ("+2000 3000", false), ("2000 3000", true)] {
+        assert_eq!(catalog::check_value(range.as_str(), text, version).is_ok(), taken, "{text} by the catalogue");
+        assert_eq!(files.write(&range, text).is_ok(), taken, "{text} by the kernel");
     }
     assert!(tried > 100, "only {tried} values were tried");
     Ok(())

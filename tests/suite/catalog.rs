@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tcpctl::catalog::{self, Default, Form, Scope, TakesEffect};
+use tcpctl::catalog::{self, Default, Form, Order, Scope, TakesEffect, ValueError};
 use tcpctl::units::{KernelVersion, SysctlKey};
 
 const NEWEST: KernelVersion = KernelVersion { major: u16::MAX, minor: 0, patch: 0 };
@@ -65,6 +65,26 @@ fn ranges_are_for_numbers_and_leave_room() {
             assert!(entry.range.min.as_number() < entry.range.max.as_number(), "{} takes nothing", row.key);
         }
     }
+}
+
+#[test]
+fn every_row_of_several_numbers_says_how_they_stand_to_each_other_and_is_checked_for_it() {
+    let mut rows = 0;
+    for row in catalog::parameters() {
+        let count = if let Form::Numbers(count) = row.form { count } else { 1 };
+        assert_eq!(row.order != Order::Any, count > 1, "{}", row.key);
+        if count > 1 {
+            rows += 1;
+            let value = |numbers: &mut dyn Iterator<Item = usize>| {
+                numbers.map(|n| (n * 1000).to_string()).collect::<Vec<_>>().join(" ")
+            };
+            let check = |text: String| catalog::check_value(row.key, &text, NEWEST);
+            assert_eq!(check(value(&mut (1..=count))), Ok(()), "{}", row.key);
+            let falling = check(value(&mut (1..=count).rev()));
+            assert!(matches!(falling, Err(ValueError::NotRising { .. })), "{}: {falling:?}", row.key);
+        }
+    }
+    assert!(rows >= 5, "only {rows} rows");
 }
 
 #[test]

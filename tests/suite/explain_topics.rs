@@ -40,6 +40,9 @@ snapshots! {
     why_four_reads_well: "why-four", 20_000;
     why_2msl_reads_well: "why-2msl", 0;
     synack_lost_is_folded: "synack-lost", 0;
+    accept_queue_full_reads_well: "accept-queue-full", 20_000;
+    syn_flood_reads_well: "syn-flood", 20_000;
+    syncookies_reads_well: "syncookies", 20_000;
 }
 
 #[test]

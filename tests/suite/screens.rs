@@ -278,7 +278,7 @@ static FLOOD_PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
 });
 
 static ROLLBACK_PLAN: LazyLock<Arc<Plan>> =
-    LazyLock::new(|| Arc::new(plan_rollback(&journal()[0], &busy_host(3), false)));
+    LazyLock::new(|| Arc::new(plan_rollback(&journal()[0], &journal(), &busy_host(3), false)));
 
 /// A state of 80×24 that has seen three seconds of the busy host.
 static WATCHING: LazyLock<State> = LazyLock::new(|| watching(COLOUR, (80, 24), 3, busy_host));
@@ -295,9 +295,11 @@ fn journal() -> Vec<JournalEntry> {
         uid: 0,
         boot_id: boot_id.into(),
         netns,
+        netns_cookie: None,
         netns_name: None,
         kernel: None,
         keys: keys.clone().into(),
+        left: Vec::new(),
         steps: Vec::new(),
         outcome: Some(JournalOutcome::Applied),
     };
@@ -311,9 +313,11 @@ fn journal() -> Vec<JournalEntry> {
         uid: 0,
         boot_id: "b".into(),
         netns: 4_026_531_840,
+        netns_cookie: None,
         netns_name: None,
         kernel: None,
         keys: keys.clone().into(),
+        left: Vec::new(),
         steps: Vec::new(),
         outcome: Some(JournalOutcome::Applied),
     }];
@@ -337,7 +341,7 @@ fn answer(request: TuneRequest) -> TuneReply {
                 },
             ],
             history: Ok(journal()),
-            place: Some(tcpctl::tune::Place { boot_id: "b".into(), netns: 4_026_531_840 }),
+            place: Some(tcpctl::tune::Place { boot_id: "b".into(), netns: 4_026_531_840, netns_cookie: None }),
         },
         TuneRequest::PlanProfile(_) => TuneReply::Planned(Ok(Arc::clone(&FLOOD_PLAN))),
         TuneRequest::PlanRollback => TuneReply::Planned(Ok(Arc::clone(&ROLLBACK_PLAN))),
@@ -345,6 +349,7 @@ fn answer(request: TuneRequest) -> TuneReply {
             entry: Some(5),
             kind: plan.kind,
             profile: plan.profile.clone(),
+            left: Vec::new(),
             written: plan
                 .changes
                 .iter()
@@ -394,6 +399,30 @@ fn what_could_not_be_read_is_a_gap_on_every_screen() {
     assert_screen("listeners_gaps", &state);
     press(&mut state, Key::Char('i'));
     assert_screen("gaps_page", &state);
+}
+
+/// A host whose kernel does not let this process read a few settings.
+fn host_with_hidden_settings(seconds: u64) -> Snapshot {
+    let mut snapshot = busy_host(seconds);
+    for leaf in ["tcp_syn_retries", "tcp_syncookies", "ip_local_reserved_ports"] {
+        let key = format!("net.ipv4.{leaf}").parse().unwrap();
+        snapshot.sysctls.readings.insert(key, SysctlReading::Unreadable("EACCES".into()));
+    }
+    snapshot
+}
+
+#[test]
+fn no_default_stands_in_for_a_setting_that_could_not_be_read() {
+    let state = watching(COLOUR, (160, 48), 3, host_with_hidden_settings);
+    let screen = text(&state);
+    let row = |label: &str| screen.lines().find(|line| line.contains(label)).unwrap_or_else(|| panic!("{screen}"));
+    let ports = row("10.0.3.9:5432");
+    assert!(ports.contains(" ? ") && !ports.contains("28232"), "{ports}");
+    let queue = row("SYN-RECV :");
+    assert!(queue.contains(" ? ") && !queue.contains("512"), "{queue}");
+    for (label, shown) in [("connect gives up", "2m11s"), ("ports per peer", "28232"), ("connects per peer", "470")] {
+        assert!(row(label).contains('?') && !row(label).contains(shown), "{}", row(label));
+    }
 }
 
 #[test]
@@ -453,9 +482,8 @@ fn a_profile_leads_to_its_plan_and_the_plan_to_its_question() {
     assert_screen("profiles_80x24", &state);
     type_keys(&mut state, characters("\n"));
     assert_screen("plan_80x24", &state);
+    // Every change and every effect is on the screen, so there is nothing to scroll to first.
     type_keys(&mut state, characters("A"));
-    assert_ne!(state.context(), Context::Question, "the end of the plan was not on the screen yet");
-    type_keys(&mut state, characters("GA"));
     assert_screen("question_80x24", &state);
     let written = type_keys(&mut state, characters("y"));
     assert_eq!(written.iter().map(|plan| plan.kind).collect::<Vec<_>>(), [PlanKind::Apply]);
@@ -474,6 +502,16 @@ fn plans_and_questions_fit_other_sizes() {
         type_keys(&mut state, characters("A"));
         assert_screen(&format!("question_{}x{}", size.0, size.1), &state);
     }
+}
+
+#[test]
+fn a_plan_whose_effects_were_not_on_the_screen_yet_is_not_carried_out() {
+    let mut state = watching(COLOUR, (60, 10), 3, busy_host);
+    type_keys(&mut state, characters("5\nA"));
+    assert_eq!(state.context(), Context::Plan);
+    assert!(text(&state).contains("look at all changes and effects first"), "{}", text(&state));
+    type_keys(&mut state, characters("GA"));
+    assert_eq!(state.context(), Context::Question);
 }
 
 #[test]
@@ -597,6 +635,8 @@ fn a_key_that_no_row_has_says_where_keys_are_listed() {
     let mut state = WATCHING.clone();
     press(&mut state, Key::Char('z'));
     assert!(text(&state).contains("z has no meaning here; ? lists the keys"));
+    press(&mut state, Key::Char('2'));
+    assert!(!text(&state).contains("has no meaning"), "the answer to an earlier key is gone with the next one");
 }
 
 #[test]

@@ -101,6 +101,38 @@ fn the_listeners_of_a_copy_have_question_marks_for_what_the_tables_lack() {
     assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["2/?", "1/?", "?", "?", "?", "0.0.0.0:80"]);
 }
 
+/// Without the settings nothing that follows from them may be said, on any way out.
+#[test]
+fn a_setting_that_could_not_be_read_is_not_its_default() {
+    let copy = copy_of_a_host();
+    for key in ["core/somaxconn", "ipv4/tcp_syn_retries", "ipv4/ip_local_reserved_ports", "ipv4/tcp_syncookies"] {
+        std::fs::remove_file(copy.path().join("sys/net").join(key)).unwrap();
+    }
+    let text = String::from_utf8(on_copy(copy.path(), &["status"]).stdout).unwrap();
+    let prose = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in [
+        "a connect that nobody answers fails after ? (not read: tcp_syn_retries)",
+        "half-open entry that nobody completes is dropped after 7 s",
+        "leaves FIN-WAIT-2 after ? (not read: tcp_fin_timeout)",
+        "TIME-WAIT, which no setting changes, lasts 60 s",
+        "to one address and port: ? (not read: ip_local_reserved_ports)",
+        "ports to 10.0.3.9:5432 3 ? ?",
+    ] {
+        assert!(prose.contains(expected), "{expected}\n{text}");
+    }
+    let status = json(&on_copy(copy.path(), &["status", "--json"]));
+    let kinds: Vec<&Value> = status["seconds"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, ["unknown", "after", "unknown", "after", "unknown", "unknown"]);
+    let metrics = String::from_utf8(on_copy(copy.path(), &["serve", "--textfile", "-"]).stdout).unwrap();
+    for absent in ["connect-gives-up", "fin-wait-2-life", "connects-per-second", "tcpctl_ports_available"] {
+        assert!(!metrics.contains(absent), "{absent}\n{metrics}");
+    }
+    assert!(metrics.contains("half-open-life"), "{metrics}");
+    let diagnosis = on_copy(copy.path(), &["diagnose", "--window", "10ms", "--json", "ports-exhaustion"]);
+    let diagnosis = json(&diagnosis);
+    assert_eq!(diagnosis["undecided"][0]["rule"], "ports-exhaustion", "{diagnosis}");
+}
+
 #[test]
 fn the_own_host_is_read_by_anybody() {
     let status = json(&tcpctl(&["status", "--json"]));

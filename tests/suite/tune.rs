@@ -11,7 +11,7 @@ use tcpctl::snapshot::{
 };
 use tcpctl::sys::SysctlError;
 use tcpctl::tune::{
-    ApplyError, ApplyFrom, JournalError, JournalOutcome, Outcome, Plan, PlanKind, Profile, Profiles, Receipt,
+    ApplyError, ApplyFrom, JournalError, JournalOutcome, Outcome, Place, Plan, PlanKind, Profile, Profiles, Receipt,
     RollbackError, SkipReason, StateDir, SysctlStore, apply_plan, choose_entry, plan_profile, plan_rollback,
 };
 use tcpctl::units::{Hz, KernelVersion, SysctlKey};
@@ -147,6 +147,7 @@ pub(super) fn host() -> FakeKernel {
         ("net.ipv4.tcp_max_syn_backlog", "1024"),
         ("net.ipv4.tcp_syncookies", "0"),
         ("net.ipv4.tcp_synack_retries", "5"),
+        ("net.ipv4.tcp_rto_max_ms", "120000"),
     ])
 }
 
@@ -154,8 +155,13 @@ pub(super) fn profile() -> Profile {
     Profiles::vendor().resolve("anti-syn-flood").unwrap().unwrap()
 }
 
+/// Where the stand-in is.
+pub(super) fn place() -> Place {
+    Place { boot_id: BOOT.into(), netns: NETNS, netns_cookie: Some(7) }
+}
+
 fn from() -> ApplyFrom {
-    ApplyFrom { now_unix_ms: 1_700_000_000_000, uid: 0, boot_id: BOOT.into(), netns: NETNS }
+    ApplyFrom { now_unix_ms: 1_700_000_000_000, uid: 0, place: place() }
 }
 
 pub(super) fn state_dir() -> (tempfile::TempDir, StateDir) {
@@ -169,9 +175,9 @@ pub(super) fn apply(kernel: &FakeKernel, state: &StateDir) -> Result<Receipt, Ap
 }
 
 pub(super) fn rollback_plan(kernel: &FakeKernel, state: &StateDir, force: bool) -> Plan {
-    let history = state.history().unwrap().entries;
-    let entry = choose_entry(&history, None, BOOT, NETNS).unwrap();
-    plan_rollback(entry, &kernel.snapshot(), force)
+    let history = state.history().unwrap();
+    let entry = choose_entry(&history, None, &place()).unwrap();
+    plan_rollback(entry, &history.entries, &kernel.snapshot(), force)
 }
 
 pub(super) fn rollback(kernel: &FakeKernel, state: &StateDir) -> Receipt {
@@ -212,10 +218,10 @@ fn a_write_that_is_refused_undoes_those_before_it_last_first() {
         let order: Vec<_> = receipt.written.iter().rev().map(|written| written.key.clone()).collect();
         assert_eq!(undone.iter().map(|undone| undone.key.clone()).collect::<Vec<_>>(), order);
         assert_eq!(kernel.values(), before, "write {n} left something changed");
-        let history = state.history().unwrap().entries;
-        assert_eq!(history[0].outcome, Some(JournalOutcome::Undone));
-        assert_eq!(choose_entry(&history, None, BOOT, NETNS), Err(RollbackError::Nothing));
-        assert_eq!(choose_entry(&history, Some(1), BOOT, NETNS), Err(RollbackError::WasUndone { id: 1 }));
+        let history = state.history().unwrap();
+        assert_eq!(history.entries[0].outcome, Some(JournalOutcome::Undone));
+        assert_eq!(choose_entry(&history, None, &place()), Err(RollbackError::Nothing));
+        assert_eq!(choose_entry(&history, Some(1), &place()), Err(RollbackError::WasUndone { id: 1 }));
     }
 }
 
@@ -283,9 +289,9 @@ fn rollback_restores_in_reverse_and_is_an_entry_of_its_own() {
     let order: Vec<_> = applied.written.iter().rev().map(|written| &written.key).collect();
     assert_eq!(receipt.written.iter().map(|written| &written.key).collect::<Vec<_>>(), order);
     assert_eq!(kernel.values(), before);
-    let history = state.history().unwrap().entries;
-    assert_eq!(choose_entry(&history, None, BOOT, NETNS), Err(RollbackError::Nothing));
-    let again = choose_entry(&history, Some(2), BOOT, NETNS);
+    let history = state.history().unwrap();
+    assert_eq!(choose_entry(&history, None, &place()), Err(RollbackError::Nothing));
+    let again = choose_entry(&history, Some(2), &place());
     assert!(matches!(again, Err(RollbackError::IsRollback { of: 1, .. })));
 }
 
@@ -320,14 +326,50 @@ fn a_key_that_somebody_else_changed_since_is_left_alone_unless_forced() {
 fn an_entry_of_another_boot_or_namespace_is_refused_with_the_reason() {
     let (kernel, (_outer, state)) = (host(), state_dir());
     apply(&kernel, &state).unwrap();
-    let history = state.history().unwrap().entries;
-    assert_eq!(choose_entry(&history, None, "another-boot", NETNS), Err(RollbackError::OtherBoot { id: 1 }));
-    let elsewhere = choose_entry(&history, Some(1), BOOT, 4_026_532_999);
+    let history = state.history().unwrap();
+    assert_eq!(
+        choose_entry(&history, None, &Place { boot_id: "another-boot".into(), ..place() }),
+        Err(RollbackError::OtherBoot { id: 1 })
+    );
+    let elsewhere = choose_entry(&history, Some(1), &Place { netns: 4_026_532_999, ..place() });
     assert!(matches!(elsewhere, Err(RollbackError::OtherNamespace { entry: NETNS, here: 4_026_532_999, .. })));
-    assert_eq!(choose_entry(&history, Some(9), BOOT, NETNS), Err(RollbackError::NoSuchEntry { id: 9 }));
+    assert_eq!(choose_entry(&history, Some(9), &place()), Err(RollbackError::NoSuchEntry { id: 9 }));
     let plan = plan_profile(&profile(), &host().snapshot());
-    let other = ApplyFrom { netns: 1, ..from() };
+    let other = ApplyFrom { place: Place { netns: 1, ..place() }, ..from() };
     assert!(matches!(apply_plan(&plan, &host(), &state, &other), Err(ApplyError::OtherNamespace { .. })));
+}
+
+#[test]
+fn a_namespace_that_got_the_inode_of_one_that_is_gone_is_not_taken_for_it() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let history = state.history().unwrap();
+    assert_eq!(history.entries[0].netns_cookie, Some(7));
+    let newer = Place { netns_cookie: Some(8), ..place() };
+    let gone = Err(RollbackError::NamespaceGone { id: 1, netns: NETNS });
+    assert_eq!(choose_entry(&history, None, &newer), gone);
+    assert_eq!(choose_entry(&history, Some(1), &newer), gone);
+    let plan = rollback_plan(&kernel, &state, false);
+    let error = apply_plan(&plan, &kernel, &state, &ApplyFrom { place: newer, ..from() }).unwrap_err();
+    assert!(error.to_string().contains("a newer one with the same inode"), "{error}");
+    // A kernel without cookies leaves the inode.
+    let unknown = Place { netns_cookie: None, ..place() };
+    assert_eq!(choose_entry(&history, None, &unknown).map(|entry| entry.id), Ok(1));
+}
+
+#[test]
+fn an_entry_from_before_there_were_cookies_is_still_read() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let path = state.path().join("000001.json");
+    let mut old: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let fields = old.as_object_mut().unwrap();
+    fields.insert("schema".into(), 1.into());
+    fields.remove("netns_cookie").unwrap();
+    std::fs::write(&path, old.to_string()).unwrap();
+    let history = state.history().unwrap();
+    assert_eq!(history.unreadable, []);
+    assert_eq!(choose_entry(&history, None, &place()).map(|entry| entry.id), Ok(1));
 }
 
 #[test]
@@ -390,9 +432,91 @@ fn a_damaged_entry_is_named_and_does_not_hide_the_others() {
     let history = state.history().unwrap();
     assert_eq!(history.entries.len(), 1);
     assert_eq!(history.unreadable.len(), 1);
-    assert_eq!(history.unreadable[0].0, "000002.json");
-    // A new entry never takes the number of a damaged one.
-    assert_eq!(rollback(&kernel, &state).entry, Some(3));
+    assert_eq!(history.unreadable[0].file, "000002.json");
+    // The damaged one may have changed anything, so nothing is chosen, but what is asked for is done.
+    let error = choose_entry(&history, None, &place()).unwrap_err().to_string();
+    assert!(error.contains("000002.json") && error.contains("tcpctl rollback 1"), "{error}");
+    let entry = choose_entry(&history, Some(1), &place()).unwrap();
+    let plan = plan_rollback(entry, &history.entries, &kernel.snapshot(), false);
+    let receipt = apply_plan(&plan, &kernel, &state, &from()).unwrap();
+    assert_eq!(receipt.entry, Some(3), "a new entry never takes the number of a damaged one");
+    let error = choose_entry(&state.history().unwrap(), None, &place()).unwrap_err().to_string();
+    assert!(error.contains("no other entry stands"), "{error}");
+}
+
+#[test]
+fn a_damaged_entry_that_is_older_is_no_obstacle() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    std::fs::create_dir(state.path()).unwrap();
+    std::fs::write(state.path().join("000001.json"), "{").unwrap();
+    apply(&kernel, &state).unwrap();
+    assert_eq!(choose_entry(&state.history().unwrap(), None, &place()).map(|entry| entry.id), Ok(2));
+}
+
+#[test]
+fn an_entry_goes_on_standing_for_the_keys_that_a_rollback_left() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    let before = kernel.values();
+    apply(&kernel, &state).unwrap();
+    kernel.poke("net.ipv4.tcp_synack_retries", "4");
+    let receipt = rollback(&kernel, &state);
+    assert_eq!(receipt.left.iter().map(SysctlKey::as_str).collect::<Vec<_>>(), ["net.ipv4.tcp_synack_retries"]);
+    let history = state.history().unwrap().entries;
+    assert!(history[0].stands(&history));
+    assert_eq!(history[1].left, receipt.left);
+    // What was restored is no business of a later rollback any more.
+    kernel.poke("net.core.somaxconn", "777");
+    assert_eq!(rollback_plan(&kernel, &state, false).changes, []);
+    let forced = rollback_plan(&kernel, &state, true);
+    assert_eq!(forced.changes.len(), 1);
+    apply_plan(&forced, &kernel, &state, &from()).unwrap();
+    kernel.poke("net.core.somaxconn", "128");
+    assert_eq!(kernel.values(), before);
+    assert_eq!(choose_entry(&state.history().unwrap(), None, &place()), Err(RollbackError::Nothing));
+}
+
+#[test]
+fn what_a_later_entry_changed_is_not_blamed_on_somebody_else() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let mut lower = profile();
+    lower.rules.retain(|key, _| key.as_str() == "net.ipv4.tcp_synack_retries");
+    lower.rules.values_mut().for_each(|rule| rule.value = "1".into());
+    apply_plan(&plan_profile(&lower, &kernel.snapshot()), &kernel, &state, &from()).unwrap();
+    let history = state.history().unwrap().entries;
+    let plan = plan_rollback(&history[0], &history, &kernel.snapshot(), false);
+    let why: Vec<_> = plan.skipped.iter().map(|skip| skip.why.clone()).collect();
+    assert_eq!(why, [SkipReason::ChangedByEntry { value: "1".into(), entry: 2 }]);
+}
+
+#[test]
+fn only_digits_are_the_number_of_an_entry_and_odd_numbers_are_named() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let text = std::fs::read_to_string(state.path().join("000001.json")).unwrap();
+    for name in ["+5.json", "-5.json", " 5.json", ".json", "5x.json"] {
+        std::fs::write(state.path().join(name), &text).unwrap();
+    }
+    assert_eq!(state.history().unwrap().unreadable, []);
+    for name in ["1.json", "99999999999999999999.json"] {
+        std::fs::write(state.path().join(name), &text).unwrap();
+    }
+    let history = state.history().unwrap();
+    assert_eq!(history.entries.len(), 1);
+    let unreadable: Vec<_> = history.unreadable.iter().map(|bad| (bad.file.as_str(), bad.id)).collect();
+    assert_eq!(unreadable, [("1.json", Some(1)), ("99999999999999999999.json", None)]);
+}
+
+#[test]
+fn a_journal_that_has_run_out_of_numbers_loses_no_entry_and_writes_nothing() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    std::fs::create_dir(state.path()).unwrap();
+    let last = state.path().join(format!("{}.json", u64::MAX));
+    std::fs::write(&last, "precious").unwrap();
+    let error = apply(&kernel, &state).unwrap_err().to_string();
+    assert!(error.contains("18446744073709551615.json") && error.contains("move that file away"), "{error}");
+    assert_eq!(std::fs::read_to_string(&last).unwrap(), "precious");
+    assert_eq!(kernel.writes.get(), 0);
 }
 
 #[test]
@@ -420,8 +544,63 @@ fn what_is_missing_or_unreadable_is_left_out_with_its_reason() {
     let plan = plan_profile(&profile(), &snapshot);
     let why = |key: &str| plan.skipped.iter().find(|skip| skip.key.as_str() == key).map(|skip| skip.why.clone());
     assert_eq!(why("net.core.somaxconn"), Some(SkipReason::Unreadable("Permission denied".into())));
-    assert_eq!(why("net.ipv4.tcp_syncookies"), Some(SkipReason::Absent));
+    assert_eq!(why("net.ipv4.tcp_syncookies"), Some(SkipReason::Hidden(Some(KernelVersion::new(6, 18)))));
     assert_eq!(plan.changes.len(), 3);
+    assert!(!plan.is_blind());
+}
+
+#[test]
+fn a_key_that_is_not_there_is_left_out_for_the_true_reason() {
+    let why = |key: &str, version: Option<KernelVersion>, initial| {
+        let mut profile = profile();
+        let rule = profile.rules.values().next().unwrap().clone();
+        profile.rules = BTreeMap::from([(key.parse().unwrap(), rule)]);
+        let mut snapshot = snapshot_with(BTreeMap::from([(key.parse().unwrap(), SysctlReading::Absent)]));
+        (snapshot.kernel.version, snapshot.netns.initial) = (version, initial);
+        plan_profile(&profile, &snapshot).skipped.remove(0).why
+    };
+    let (new, old) = (KernelVersion::new(6, 18), KernelVersion::new(6, 1));
+    let host_wide = "net.core.netdev_max_backlog";
+    assert_eq!(why(host_wide, Some(new), Some(false)), SkipReason::OnlyInInitialNamespace);
+    assert_eq!(why(host_wide, Some(new), None), SkipReason::Hidden(Some(new)));
+    assert_eq!(why(host_wide, Some(new), Some(true)), SkipReason::Hidden(Some(new)));
+    assert_eq!(why("net.core.somaxconn", Some(new), Some(false)), SkipReason::Hidden(Some(new)));
+    assert_eq!(why("net.core.somaxconn", None, None), SkipReason::Hidden(None));
+    assert_eq!(why("net.ipv4.tcp_syn_linear_timeouts", Some(old), Some(true)), SkipReason::Absent);
+    let conntrack = "net.netfilter.nf_conntrack_max";
+    assert_eq!(why(conntrack, Some(new), Some(true)), SkipReason::NotLoaded("nf_conntrack"));
+    assert_eq!(why(conntrack, Some(new), None), SkipReason::Hidden(Some(new)));
+}
+
+#[test]
+fn a_change_that_cookies_make_idle_says_so() {
+    let idle = |present: &str, profile: &Profile| {
+        let kernel = host();
+        kernel.poke("net.ipv4.tcp_syncookies", present);
+        let plan = plan_profile(profile, &kernel.snapshot());
+        let change = plan.changes.into_iter().find(|change| change.key.as_str() == "net.ipv4.tcp_max_syn_backlog");
+        change.unwrap().idle
+    };
+    let then = idle("0", &profile());
+    assert_eq!(then.as_deref(), Some("while net.ipv4.tcp_syncookies is not 0: it is 1 then"));
+    let mut alone = profile();
+    alone.rules.retain(|key, _| key.as_str() == "net.ipv4.tcp_max_syn_backlog");
+    let now = idle("2", &alone);
+    assert_eq!(now.as_deref(), Some("while net.ipv4.tcp_syncookies is not 0: it is 2 now"));
+    assert_eq!(idle("0", &alone), None);
+}
+
+#[test]
+fn a_plan_that_can_see_nothing_is_drift_and_no_success() {
+    let kernel = host();
+    let mut snapshot = kernel.snapshot();
+    snapshot.netns.initial = None;
+    snapshot.sysctls.readings.values_mut().for_each(|reading| *reading = SysctlReading::Absent);
+    let plan = plan_profile(&profile(), &snapshot);
+    assert!(plan.is_blind() && plan.has_drift());
+    let (_outer, state) = state_dir();
+    assert!(matches!(apply_plan(&plan, &kernel, &state, &from()), Err(ApplyError::Blind { count: 5 })));
+    assert!(!state.path().exists());
 }
 
 proptest! {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use insta::assert_snapshot;
 use tcpctl::report::{
-    PlanView, render_entry, render_history, render_plan, render_profile, render_receipt, render_verification,
+    PlanView, count_changes, render_entry, render_history, render_plan, render_profile, render_receipt,
+    render_verification,
 };
 use tcpctl::snapshot::{Drops, Listener, Snapshot, SocketSource, Sockets, SysctlReading};
-use tcpctl::tune::{Profiles, plan_profile};
+use tcpctl::tune::{Place, Profiles, plan_profile};
 
-use super::tune::{FakeKernel, Fault, apply, host, profile, rollback, rollback_plan, state_dir};
+use super::tune::{FakeKernel, Fault, apply, host, place, profile, rollback, rollback_plan, state_dir};
 
 const WIDTH: usize = 80;
 
@@ -66,6 +67,20 @@ fn a_plan_says_what_is_left_out_and_why() {
     assert_snapshot!(render_verification(&plan, WIDTH, false));
 }
 
+/// The profile changes how long a half-open entry lives, and how long that is hangs on another key as well.
+#[test]
+fn an_effect_that_hangs_on_a_key_that_could_not_be_read_is_unknown() {
+    let kernel = host();
+    let mut snapshot = flooded(&kernel);
+    let mut reading = |key: &str, reading| snapshot.sysctls.readings.insert(key.parse().unwrap(), reading);
+    reading("net.ipv4.tcp_rto_max_ms", SysctlReading::Unreadable("Permission denied".into()));
+    reading("net.ipv4.tcp_syncookies", SysctlReading::Unreadable("Permission denied".into()));
+    let text = render_plan(&plan_profile(&profile(), &snapshot), WIDTH, false);
+    let prose = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(prose.contains("a half-open entry that nobody completes is dropped after ? (now ?)"), "{text}");
+    assert!(!text.contains("half-open entries"), "the queues of listeners are unknown without syncookies: {text}");
+}
+
 #[test]
 fn no_line_is_longer_than_the_width_and_ascii_is_ascii() {
     let plan = plan_profile(&profile(), &flooded(&host()));
@@ -89,6 +104,45 @@ fn a_plan_with_nothing_to_change_says_so() {
 }
 
 #[test]
+fn one_key_changes_and_several_change() {
+    let mut profile = profile();
+    let counted = |profile: &tcpctl::tune::Profile| count_changes(&plan_profile(profile, &host().snapshot()));
+    assert_eq!(counted(&profile), "5 of 5 keys change");
+    profile.rules.retain(|key, _| key.as_str() == "net.core.somaxconn");
+    assert_eq!(counted(&profile), "1 of 1 key changes");
+}
+
+/// A proc file system that has a kernel and a namespace, and no `sys/net`: it is masked.
+#[test]
+fn without_sysctls_to_see_no_verb_looks_like_success() {
+    let (proc, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir_all(proc.path().join("sys/kernel")).unwrap();
+    std::fs::write(proc.path().join("sys/kernel/osrelease"), "6.18.3\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = assert_cmd::Command::cargo_bin("tcpctl").unwrap();
+        command.arg("--proc").arg(proc.path()).arg("--state-dir").arg(state.path()).args(arguments);
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, stdout, stderr) = run(&["plan", "anti-syn-flood"]);
+    assert_eq!(code, Some(3), "{stdout}{stderr}");
+    assert!(stdout.contains("nothing can be seen, 5 left out") && stdout.contains("masked"), "{stdout}");
+    assert!(stderr.contains("none of the 5 keys can be seen"), "{stderr}");
+    assert!(!stdout.contains("does not have it") && !stdout.contains("only the initial"), "{stdout}");
+    assert_eq!(run(&["apply", "anti-syn-flood", "--yes"]).0, Some(3));
+    assert_eq!(run(&["verify", "anti-syn-flood"]).0, Some(1));
+}
+
+#[test]
+fn times_in_the_text_of_a_plan_are_sentences_as_in_every_other_verb() {
+    let text = render_plan(&plan_profile(&profile(), &host().snapshot()), WIDTH, false);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("is dropped after 7 s (up to 7.4 s); now 63 s (up to "), "{text}");
+    assert!(flat.contains("tcp_max_syn_backlog has no effect while net.ipv4.tcp_syncookies is not 0"), "{text}");
+}
+
+#[test]
 fn receipts_say_for_each_key_what_was_read_back_or_put_back() {
     let (kernel, (_outer, state)) = (host(), state_dir());
     assert_snapshot!("applied", render_receipt(&apply(&kernel, &state).unwrap(), WIDTH, false));
@@ -104,8 +158,18 @@ fn the_journal_lists_what_stands() {
     apply(&kernel, &state).unwrap();
     std::fs::write(state.path().join("000009.json"), "{}").unwrap();
     let history = state.history().unwrap();
-    assert_snapshot!("history", render_history(&history, WIDTH));
+    assert_snapshot!("history", render_history(&history, None, WIDTH));
     assert_snapshot!("entry", render_entry(&history.entries[0], &history, WIDTH, false));
+}
+
+#[test]
+fn the_journal_names_a_namespace_by_its_inode_besides_what_it_was_asked_for_by() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let mut history = state.history().unwrap();
+    history.entries[0].netns_name = Some("4711".into());
+    let text = render_history(&history, None, WIDTH);
+    assert!(text.contains("  4026531840 4711  "), "{text}");
 }
 
 #[test]
@@ -114,6 +178,32 @@ fn a_rollback_plan_says_what_somebody_else_changed() {
     apply(&kernel, &state).unwrap();
     kernel.poke("net.core.somaxconn", "9999");
     assert_snapshot!(render_plan(&rollback_plan(&kernel, &state, false), WIDTH, false));
+}
+
+#[test]
+fn a_rollback_in_part_says_what_is_left_and_how_to_restore_that() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    kernel.poke("net.core.somaxconn", "9999");
+    assert_snapshot!("rolled_back_in_part", render_receipt(&rollback(&kernel, &state), WIDTH, false));
+    assert_snapshot!("nothing_but_left", render_receipt(&rollback(&kernel, &state), WIDTH, false));
+    let history = state.history().unwrap();
+    assert_snapshot!("history_in_part", render_history(&history, Some(&place()), WIDTH));
+    let entry = render_entry(&history.entries[0], &history, WIDTH, false);
+    assert!(entry.contains("1 key left; `tcpctl rollback 1 --force`"), "{entry}");
+    let rebooted = Place { boot_id: "another".into(), ..place() };
+    let text = render_history(&history, Some(&rebooted), WIDTH);
+    assert!(!text.contains("--force"), "a reboot has undone it all: {text}");
+}
+
+#[test]
+fn a_run_that_stopped_half_way_comes_with_the_way_out() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply(&kernel, &state).unwrap();
+    let mut history = state.history().unwrap();
+    history.entries[0].outcome = None;
+    let text = render_history(&history, Some(&place()), WIDTH);
+    assert!(text.contains("! entry 1: stopped half way; run `tcpctl rollback 1`\n"), "{text}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Buffers, windows, segment sizes and memory.
 
 use super::{INT_MAX, always, constant, described, from, number, since};
-use crate::catalog::{Bound, Default, Form, Parameter, Scope, TakesEffect};
+use crate::catalog::{Bound, Default, Form, Order, Parameter, Scope, TakesEffect};
 
 /// The rows.
 pub(super) const ROWS: &[Parameter] = &[
@@ -17,12 +17,14 @@ pub(super) const ROWS: &[Parameter] = &[
         .affects("windows above 64 KB"),
     Parameter::number("net.ipv4.tcp_mem", "pages")
         .form(Form::Numbers(3))
+        .order(Order::RisingBySense)
         .defaults(&[described("3/4, 1 and 3/2 of a sixteenth of the pages free at boot")])
         .shared(Scope::Host)
         .affects("global TCP memory: low, pressure, high")
         .note("above high: orphans and small windows suffer, TCPAbortOnMemory"),
     Parameter::number("net.ipv4.tcp_rmem", "bytes")
         .form(Form::Numbers(3))
+        .order(Order::RisingBySense)
         .ranges(&[always(number(1), INT_MAX)])
         .defaults(&[
             from(0, 0, Default::ConstantFrom { text: "4096 87380 6291456", memory_kib: 1_048_576 }),
@@ -35,6 +37,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .note("[2] was 6 MB-class before 6.16; [1] 87380 before 4.20; not forced monotonic"),
     Parameter::number("net.ipv4.tcp_wmem", "bytes")
         .form(Form::Numbers(3))
+        .order(Order::RisingBySense)
         .ranges(&[always(number(1), INT_MAX)])
         .defaults(&[from(0, 0, Default::ConstantFrom { text: "4096 16384 4194304", memory_kib: 1_048_576 })])
         .per_namespace_since(4, 15)

@@ -1,12 +1,13 @@
 //! Ports and addresses.
 
 use super::{always, constant, number, since};
-use crate::catalog::{Form, Parameter, TakesEffect};
+use crate::catalog::{Form, Order, Parameter, TakesEffect};
 
 /// The rows.
 pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.ip_local_port_range", "ports")
         .form(Form::Numbers(2))
+        .order(Order::RisingByKernel)
         .ranges(&[always(number(1), number(65_535))])
         .defaults(&[constant("32768 60999")])
         .affects("ephemeral ports (TCP UDP SCTP, v4 and v6)")

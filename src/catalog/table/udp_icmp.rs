@@ -1,12 +1,13 @@
 //! UDP and ICMP beside TCP.
 
 use super::{INT_MAX, always, constant, described, number, since};
-use crate::catalog::{Form, Parameter, Scope, TakesEffect};
+use crate::catalog::{Form, Order, Parameter, Scope, TakesEffect};
 
 /// The rows.
 pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.udp_mem", "pages")
         .form(Form::Numbers(3))
+        .order(Order::RisingBySense)
         .defaults(&[described("3/4, 1 and 3/2 of an eighth of the pages free at boot")])
         .shared(Scope::Host)
         .affects("global UDP memory"),

@@ -6,9 +6,8 @@
 
 use crate::diagnose::case::SOCK_DIAG;
 use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
-use crate::model::{Settings, port_budget};
+use crate::model::KnownSettings;
 use crate::snapshot::PortUse;
-use crate::units::KernelVersion;
 
 /// Share of the usable ports, in percent, from which it is said. From 50 % on the search already walks both
 /// parities; 70 leaves time to act.
@@ -45,11 +44,10 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
 /// How many ports connect() may choose from: the range without what is reserved in it.
 fn usable_ports(case: &Case<'_>) -> Result<u64, String> {
     case.sysctl(RANGE)?.ok_or_else(|| format!("{RANGE} is not in this network namespace"))?;
-    // An unreadable list of reserved ports is a gap; a kernel without the key reserves none.
     case.sysctl(RESERVED)?;
-    let settings = Settings::from_values(&case.now().sysctls.values());
-    // How many there are does not depend on the kernel version; how long each is held does, and is not asked.
-    Ok(port_budget(&settings, KernelVersion::new(6, 18), false).available.max(1))
+    let known = KnownSettings::new(&case.now().sysctls.values(), |key| case.now().has_key(key));
+    let missing = || format!("{} could not be read", known.missing(&[RANGE, RESERVED]).join(" and "));
+    Ok(known.ports_available().ok_or_else(missing)?.max(1))
 }
 
 fn crowded_destination(case: &Case<'_>, row: &PortUse, usable: u64) -> Finding {

@@ -15,7 +15,7 @@ pub(super) const TOPIC: Topic = Topic {
             kernel: "Only sockets that set SO_KEEPALIVE are probed; all others wait for ever.",
         },
         Folklore {
-            said: "Keepalive detects after time + interval × probes.",
+            said: "Keepalive detects after the idle time and one interval a probe.",
             kernel: "To the tick of a coarse timer: with 7200 s it may be minutes later.",
         },
     ],

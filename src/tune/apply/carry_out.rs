@@ -36,13 +36,20 @@ pub fn apply_plan(
     state_dir: &StateDir,
     from: &ApplyFrom,
 ) -> Result<Receipt, ApplyError> {
-    let receipt =
-        |entry, written, outcome| Receipt { entry, kind: plan.kind, profile: plan.profile.clone(), written, outcome };
-    if let Some(planned) = plan.netns.filter(|planned| *planned != from.netns) {
-        return Err(ApplyError::OtherNamespace { planned, present: from.netns });
+    let left: Vec<SysctlKey> = plan.left().map(|skip| skip.key.clone()).collect();
+    let receipt = |entry, written, outcome| {
+        let (kind, profile, left) = (plan.kind, plan.profile.clone(), left.clone());
+        Receipt { entry, kind, profile, written, left, outcome }
+    };
+    let elsewhere = |planned: &u64| !from.place.is_namespace(*planned, plan.netns_cookie);
+    if let Some(planned) = plan.netns.filter(elsewhere) {
+        return Err(ApplyError::OtherNamespace { planned, present: from.place.netns });
     }
     if let Some(skip) = plan.unmet().next() {
         return Err(ApplyError::RequiredKey { key: skip.key.clone() });
+    }
+    if plan.is_blind() {
+        return Err(ApplyError::Blind { count: plan.skipped.len() });
     }
     if plan.is_empty() {
         return Ok(receipt(None, Vec::new(), Outcome::Nothing));
@@ -98,11 +105,13 @@ fn new_entry(plan: &Plan, keys: Vec<JournalKey>, from: &ApplyFrom) -> JournalEnt
         profile: plan.profile.clone(),
         started_unix_ms: from.now_unix_ms,
         uid: from.uid,
-        boot_id: from.boot_id.clone(),
-        netns: from.netns,
+        boot_id: from.place.boot_id.clone(),
+        netns: from.place.netns,
+        netns_cookie: from.place.netns_cookie,
         netns_name: plan.netns_name.clone(),
         kernel: plan.kernel.clone(),
         keys,
+        left: plan.left().map(|skip| skip.key.clone()).collect(),
         steps: Vec::new(),
         outcome: None,
     }

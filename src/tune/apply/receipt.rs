@@ -1,5 +1,6 @@
 //! What was done, or why nothing was.
 
+use super::target::Place;
 use crate::sys::{NamespaceError, SysctlError};
 use crate::tune::PlanKind;
 use crate::tune::journal::JournalError;
@@ -12,10 +13,8 @@ pub struct ApplyFrom {
     pub now_unix_ms: u64,
     /// Effective user id.
     pub uid: u32,
-    /// The boot (`/proc/sys/kernel/random/boot_id`).
-    pub boot_id: String,
-    /// Inode of the network namespace that the store writes to.
-    pub netns: u64,
+    /// The boot and the network namespace that the store writes to.
+    pub place: Place,
 }
 
 /// What was done, key by key.
@@ -29,6 +28,8 @@ pub struct Receipt {
     pub profile: String,
     /// What was written and held, in the order of writing.
     pub written: Vec<Written>,
+    /// What a rollback left as it was, so that its entry goes on standing.
+    pub left: Vec<SysctlKey>,
     /// How it ended.
     pub outcome: Outcome,
 }
@@ -77,6 +78,11 @@ pub struct Undone {
     pub failure: Option<String>,
 }
 
+/// A namespace by its inode, which another one may have had before.
+fn here(planned: u64, present: u64) -> String {
+    if planned == present { "a newer one with the same inode".to_owned() } else { present.to_string() }
+}
+
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
@@ -94,7 +100,7 @@ pub enum ApplyError {
         present: String,
     },
     /// The plan was made for another network namespace.
-    #[error("the plan is for network namespace {planned}, this is {present}; nothing was written")]
+    #[error("the plan is for network namespace {planned}, this is {}; nothing was written", here(*.planned, *.present))]
     OtherNamespace {
         /// The plan's.
         planned: u64,
@@ -106,6 +112,15 @@ pub enum ApplyError {
     RequiredKey {
         /// The key.
         key: SysctlKey,
+    },
+    /// None of the keys can be seen or read.
+    #[error(
+        "none of the {count} keys can be seen or read here, so whether anything is as wanted is unknown; nothing was \
+         written; is /proc/sys masked, as in a container?"
+    )]
+    Blind {
+        /// How many keys the plan has.
+        count: usize,
     },
     /// A key could not be read again, or may not be written.
     #[error("cannot set {key}: {error}; nothing was written")]

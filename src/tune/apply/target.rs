@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::carry_out::{apply_plan, check_permission};
 use super::receipt::{ApplyError, ApplyFrom, Receipt};
-use crate::sys::{Namespace, ProcRoot, SysctlFiles, effective_uid, unix_ms};
+use crate::sys::{Namespace, ProcRoot, SysctlFiles, effective_uid, netns_cookie, own_netns_inode, unix_ms};
 use crate::tune::Plan;
 use crate::tune::journal::StateDir;
 use crate::units::SysctlKey;
@@ -27,6 +27,18 @@ pub struct Place {
     pub boot_id: String,
     /// Inode of the network namespace.
     pub netns: u64,
+    /// Its cookie (`SO_NETNS_COOKIE`), which unlike an inode is never given to another namespace; nothing before
+    /// Linux 5.14.
+    pub netns_cookie: Option<u64>,
+}
+
+impl Place {
+    /// Whether this is the network namespace with this inode and, as far as both cookies are known, this cookie.
+    #[must_use]
+    pub fn is_namespace(&self, inode: u64, cookie: Option<u64>) -> bool {
+        let differs = |(one, other)| one != other;
+        self.netns == inode && !self.netns_cookie.zip(cookie).is_some_and(differs)
+    }
 }
 
 impl Target {
@@ -66,8 +78,7 @@ impl Target {
     pub fn apply(&self, plan: &Plan) -> Result<Receipt, ApplyError> {
         self.inside(|| {
             let place = self.own_place()?;
-            let from =
-                ApplyFrom { now_unix_ms: unix_ms(), uid: effective_uid(), boot_id: place.boot_id, netns: place.netns };
+            let from = ApplyFrom { now_unix_ms: unix_ms(), uid: effective_uid(), place };
             apply_plan(plan, &self.files(), &self.state_dir, &from)
         })
     }
@@ -103,7 +114,9 @@ impl Target {
         let boot_id = self.files().read(&key).map_err(|error| unidentified("the boot", error.to_string()))?;
         let netns = ProcRoot::new(&self.proc_root).netns_inode();
         let netns = netns.map_err(|error| unidentified("the network namespace", error.to_string()))?;
-        Ok(Place { boot_id: boot_id.trim().to_owned(), netns })
+        // The cookie is that of the calling thread's namespace, which a copy of /proc need not show.
+        let netns_cookie = (own_netns_inode() == Some(netns)).then(netns_cookie).flatten();
+        Ok(Place { boot_id: boot_id.trim().to_owned(), netns, netns_cookie })
     }
 }
 

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::units::SysctlKey;
 
 /// Version of the stored form; a reader refuses a newer one.
-pub(in crate::tune) const SCHEMA_VERSION: u32 = 1;
+///
+/// Version 2 added `netns_cookie` and `left`; an entry of version 1 is read as one without.
+pub(in crate::tune) const SCHEMA_VERSION: u32 = 2;
 
 /// One apply or rollback, in a file of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,12 +29,19 @@ pub struct JournalEntry {
     pub boot_id: String,
     /// Inode of the network namespace it belongs to.
     pub netns: u64,
+    /// Cookie of that namespace, since inodes are given to new namespaces at once; nothing where the kernel has none
+    /// or the entry is older than that.
+    #[serde(default)]
+    pub netns_cookie: Option<u64>,
     /// The name or path by which the namespace was asked for.
     pub netns_name: Option<String>,
     /// Release of the kernel.
     pub kernel: Option<String>,
     /// What was to be written, in this order.
     pub keys: Vec<JournalKey>,
+    /// For a rollback, the keys that it left as they were: somebody had changed them, or they could not be read.
+    #[serde(default)]
+    pub left: Vec<SysctlKey>,
     /// What was done, in this order.
     pub steps: Vec<JournalStep>,
     /// How it ended; nothing when the program stopped half way.

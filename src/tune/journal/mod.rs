@@ -10,4 +10,4 @@ mod state_dir;
 pub(super) use entry::SCHEMA_VERSION;
 pub use entry::{Action, JournalEntry, JournalKey, JournalOutcome, JournalStep, StepKind};
 pub(super) use state_dir::JournalWriter;
-pub use state_dir::{History, JournalError, StateDir};
+pub use state_dir::{History, JournalError, StateDir, Unreadable};

@@ -16,8 +16,27 @@ pub struct StateDir {
 pub struct History {
     /// The entries, oldest first.
     pub entries: Vec<JournalEntry>,
-    /// Files that are entries by their name and could not be understood, with the reason.
-    pub unreadable: Vec<(String, String)>,
+    /// Files that are entries by their name and could not be understood.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A file that is an entry by its name and could not be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its name.
+    pub file: String,
+    /// The number in its name; nothing when that is greater than any entry's can be.
+    pub id: Option<u64>,
+    /// Why.
+    pub reason: String,
+}
+
+impl Unreadable {
+    /// Whether it was written after the entry with this number.
+    #[must_use]
+    pub fn is_newer_than(&self, entry: u64) -> bool {
+        self.id.is_none_or(|id| id > entry)
+    }
 }
 
 /// Why the journal could not be read or written.
@@ -107,24 +126,31 @@ impl StateDir {
             other => other.map_err(|error| JournalError::of("open the state directory", &self.path, error))?,
         };
         let mut history = History::default();
-        for id in self.numbers(&directory)? {
-            let name = file_name(id);
-            match read_entry(&directory, &name) {
-                Ok(entry) if entry.id == id => history.entries.push(entry),
-                Ok(entry) => history.unreadable.push((name, format!("it says it is entry {}", entry.id))),
-                Err(reason) => history.unreadable.push((name, reason)),
+        for (id, file) in self.numbered(&directory)? {
+            match read_entry(&directory, &file, id) {
+                Ok(entry) => history.entries.push(entry),
+                Err(reason) => history.unreadable.push(Unreadable { file, id, reason }),
             }
         }
         Ok(history)
     }
 
-    /// The numbers of the entries, ascending.
-    fn numbers(&self, directory: &PrivateDir) -> Result<Vec<u64>, JournalError> {
+    /// The files that are entries by their name (digits and `.json`) with their numbers, ascending.
+    fn numbered(&self, directory: &PrivateDir) -> Result<Vec<(Option<u64>, String)>, JournalError> {
         let names = directory.names().map_err(|error| JournalError::of("list", &self.path, error))?;
-        let stems = names.iter().filter_map(|name| name.strip_suffix(".json"));
-        let mut numbers: Vec<u64> = stems.filter_map(|stem| stem.parse().ok()).collect();
-        numbers.sort_unstable();
-        Ok(numbers)
+        let mut numbered: Vec<(Option<u64>, String)> = names
+            .into_iter()
+            .filter_map(|name| {
+                let stem = name.strip_suffix(".json")?;
+                // `parse` alone would also take `+5`.
+                let digits = !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_digit());
+                let id = stem.parse().ok();
+                digits.then_some((id, name))
+            })
+            .collect();
+        // A number that is too great for an entry is the newest.
+        numbered.sort_unstable_by_key(|(id, name)| (id.is_none(), *id, name.clone()));
+        Ok(numbered)
     }
 
     /// Makes the directory if need be and takes the lock, which is held until the value is dropped.
@@ -140,11 +166,19 @@ impl StateDir {
     }
 }
 
-fn read_entry(directory: &PrivateDir, name: &str) -> Result<JournalEntry, String> {
+/// Reads the entry that must be in a file with this name.
+fn read_entry(directory: &PrivateDir, name: &str, id: Option<u64>) -> Result<JournalEntry, String> {
+    let expected = id.map(file_name).ok_or("its number is greater than any entry's can be")?;
+    if name != expected {
+        return Err(format!("an entry with this number is called {expected}"));
+    }
     let text = directory.read(name).map_err(|error| error.to_string())?;
     let entry: JournalEntry = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     if entry.schema > SCHEMA_VERSION {
         return Err(format!("its form is version {}, newer than this program's {SCHEMA_VERSION}", entry.schema));
+    }
+    if Some(entry.id) != id {
+        return Err(format!("it says it is entry {}", entry.id));
     }
     Ok(entry)
 }
@@ -167,10 +201,14 @@ impl<'a> LockedDir<'a> {
     /// # Errors
     /// Denied or failed; nothing may be written to the kernel then.
     pub(in crate::tune) fn begin(self, mut entry: JournalEntry) -> Result<JournalWriter<'a>, JournalError> {
-        let last = self.state_dir.numbers(&self.directory)?.last().copied().unwrap_or(0);
-        entry.id = last.saturating_add(1);
+        let last = self.state_dir.numbered(&self.directory)?.into_iter().filter_map(|(id, _)| id).max().unwrap_or(0);
+        entry.id = last.checked_add(1).ok_or_else(|| {
+            let reason = "it is the greatest number that there is; move that file away".to_owned();
+            let path = self.state_dir.path.join(file_name(last)).display().to_string();
+            JournalError::Failed { action: "number a new entry after", path, reason }
+        })?;
         let writer = JournalWriter { directory: self, entry };
-        writer.save()?;
+        writer.save(PrivateDir::create_new)?;
         Ok(writer)
     }
 }
@@ -190,22 +228,23 @@ impl JournalWriter<'_> {
     /// Adds a step and waits until it is on the disk.
     pub(in crate::tune) fn step(&mut self, step: JournalStep) -> Result<(), JournalError> {
         self.entry.steps.push(step);
-        self.save()
+        self.save(PrivateDir::replace)
     }
 
     /// Says how it ended and waits until that is on the disk.
     pub(in crate::tune) fn finish(mut self, outcome: JournalOutcome) -> Result<(), JournalError> {
         self.entry.outcome = Some(outcome);
-        self.save()
+        self.save(PrivateDir::replace)
     }
 
-    fn save(&self) -> Result<(), JournalError> {
+    /// Writes it as it is now, in one of the two ways that a directory has.
+    fn save(&self, write: fn(&PrivateDir, &str, &[u8]) -> Result<(), PrivateDirError>) -> Result<(), JournalError> {
         let name = file_name(self.entry.id);
         let path = self.directory.state_dir.path.join(&name);
         let failed = |error| JournalError::of("write the journal", &path, error);
         let mut text = serde_json::to_vec_pretty(&self.entry)
             .map_err(|error| failed(PrivateDirError::Failed(error.to_string())))?;
         text.push(b'\n');
-        self.directory.directory.replace(&name, &text).map_err(failed)
+        write(&self.directory.directory, &name, &text).map_err(failed)
     }
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::report::{PlanView, ReceiptView, render_plan, render_receipt};
-use crate::tune::{ApplyError, JournalError, Outcome, Plan, PlanKind, Receipt, Target};
+use crate::tune::{ApplyError, History, JournalError, Outcome, Plan, PlanKind, Receipt, Target, Unreadable};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 
@@ -19,6 +19,19 @@ struct ChangeView<'a> {
 /// The target that the options speak of.
 pub(in crate::ui::cli) fn target(context: &Context<'_>) -> Target {
     Target::new(&context.proc_root, context.netns.as_deref(), &context.state_dir)
+}
+
+/// Warns on standard error of files in the journal that cannot be understood.
+pub(in crate::ui::cli) fn warn_of_unreadable(history: &History, target: &Target) -> Result<(), CliError> {
+    for Unreadable { file, reason, .. } in &history.unreadable {
+        let path = target.state_dir().path().join(file);
+        writeln!(
+            std::io::stderr(),
+            "tcpctl: warning: {} cannot be understood: {reason}; what it changed is unknown",
+            path.display()
+        )?;
+    }
+    Ok(())
 }
 
 /// Says that there is not even a plan.
@@ -38,6 +51,7 @@ pub(in crate::ui::cli) fn carry_out(plan: &Plan, yes: bool, context: &mut Contex
         write!(context.out, "{}", render_plan(plan, context.width, context.ascii))?;
         context.out.flush()?;
     }
+    refuse_blind(plan)?;
     if !plan.is_empty() {
         if let Some(skip) = plan.unmet().next() {
             let key = skip.key.clone();
@@ -53,10 +67,16 @@ pub(in crate::ui::cli) fn carry_out(plan: &Plan, yes: bool, context: &mut Contex
     if context.json {
         let view = ChangeView { plan: Some(plan.into()), receipt: Some((&receipt).into()) };
         context.print_json(&view)?;
-    } else if !plan.is_empty() {
+    } else if !plan.is_empty() || !receipt.left.is_empty() {
         write!(context.out, "\n{}", render_receipt(&receipt, context.width, context.ascii))?;
     }
     ending(&receipt)
+}
+
+/// A plan that could see nothing is a failure and not one that has nothing to do.
+pub(in crate::ui::cli) fn refuse_blind(plan: &Plan) -> Result<(), CliError> {
+    let blind = plan.is_blind().then(|| ApplyError::Blind { count: plan.skipped.len() });
+    blind.map_or(Ok(()), |error| Err(refusal(error)))
 }
 
 /// The exit code that a receipt stands for.

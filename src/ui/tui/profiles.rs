@@ -117,8 +117,7 @@ impl ProfilesState {
 
     /// Whether the values of an entry are those of this very namespace as far as the journal knows.
     pub(super) fn stands_here(&self, entry: &JournalEntry) -> bool {
-        let here = |place: &Place| entry.boot_id == place.boot_id && entry.netns == place.netns;
-        self.place.as_ref().is_some_and(here) && entry.stands(self.journal())
+        self.place.as_ref().is_some_and(|place| entry.is_of(place)) && entry.stands(self.journal())
     }
 
     /// Place of the selected entry in the journal.

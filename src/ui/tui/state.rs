@@ -23,7 +23,7 @@ pub struct Now {
     pub utc_offset_s: i32,
 }
 
-/// What stands in the message row until the next message or Esc.
+/// What stands in the message row until the next message or a key that means something; what is critical until Esc.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
     pub(super) severity: Severity,

@@ -11,7 +11,9 @@ use super::run::{Arrival, Options, send, spawn};
 use super::{Event, ProfileEntry, TuneReply, TuneRequest};
 use crate::collect::{SocketReading, Source, live};
 use crate::snapshot::Snapshot;
-use crate::tune::{JournalEntry, Plan, ProfileFiles, Target, choose_entry, plan_profile, plan_rollback, read_profiles};
+use crate::tune::{
+    JournalEntry, Plan, ProfileFiles, Target, Unreadable, choose_entry, plan_profile, plan_rollback, read_profiles,
+};
 use crate::units::SysctlKey;
 
 /// Where the administrator's profiles are.
@@ -84,7 +86,7 @@ impl Tuner {
     fn history(&self) -> Result<Vec<JournalEntry>, String> {
         let state_dir = self.target.state_dir();
         let mut history = state_dir.history().map_err(|error| error.to_string())?;
-        if let Some((file, reason)) = history.unreadable.first() {
+        if let Some(Unreadable { file, reason, .. }) = history.unreadable.first() {
             return Err(format!("{}/{file}: {reason}", state_dir.path().display()));
         }
         history.entries.reverse();
@@ -94,10 +96,10 @@ impl Tuner {
     fn rollback(&self) -> Result<Plan, String> {
         let history = self.target.state_dir().history().map_err(|error| error.to_string())?;
         let place = self.target.place().map_err(|error| error.to_string())?;
-        let entry = choose_entry(&history.entries, None, &place.boot_id, place.netns);
+        let entry = choose_entry(&history, None, &place);
         let entry = entry.map_err(|error| error.to_string())?;
         let snapshot = self.read(entry.keys.iter().map(|key| key.key.clone()))?;
-        Ok(plan_rollback(entry, &snapshot, false))
+        Ok(plan_rollback(entry, &history.entries, &snapshot, false))
     }
 }
 

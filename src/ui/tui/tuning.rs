@@ -51,7 +51,7 @@ pub(super) fn ask_rollback(state: &mut State) -> Vec<Effect> {
     request(state, "looking for what can be undone", TuneRequest::PlanRollback)
 }
 
-/// Opens the question about the plan on the screen, if it may be carried out and has been seen to its end.
+/// Opens the question about the plan on the screen, if it may be carried out and has been seen as far as it decides.
 pub(super) fn ask(state: &mut State) {
     let Some(plan) = state.profiles.plan.clone() else { return };
     note_seen(state);
@@ -68,6 +68,16 @@ fn refusal(state: &State, plan: &Plan) -> Option<String> {
     if let Some(other) = state.profiles.busy {
         return Some(format!("still {other}"));
     }
+    let left = plan.left().count();
+    if let PlanKind::Rollback(entry) = plan.kind
+        && plan.is_empty()
+        && left > 0
+    {
+        return Some(format!("nothing to write: {} left alone; tcpctl rollback {entry} --force", keys(left)));
+    }
+    if plan.is_blind() {
+        return Some("nothing is written: none of the keys can be seen or read here".to_owned());
+    }
     if plan.is_empty() {
         return Some("nothing to write: every key that can be set is as wanted".to_owned());
     }
@@ -77,8 +87,8 @@ fn refusal(state: &State, plan: &Plan) -> Option<String> {
     if let Some(reason) = state.read_only_reason() {
         return Some(reason);
     }
-    if state.profiles.plan_seen < view::plan_length(state) {
-        return Some("look at the whole plan first: PgDn or G goes on, then ask again".to_owned());
+    if state.profiles.plan_seen < view::plan_deciding_length(state) {
+        return Some("look at all changes and effects first: PgDn or G goes on, then ask again".to_owned());
     }
     None
 }
@@ -140,6 +150,11 @@ pub(super) fn take_reply(state: &mut State, reply: TuneReply) -> Vec<Effect> {
     }
 }
 
+/// `1 key` or `3 keys`.
+fn keys(count: usize) -> String {
+    if count == 1 { "1 key".to_owned() } else { format!("{count} keys") }
+}
+
 /// What was done, in one row.
 fn receipt_text(state: &State, receipt: &Receipt) -> (Severity, String) {
     let time = super::number::time_of_day(state.now.unix_ms, state.now.utc_offset_s);
@@ -149,6 +164,10 @@ fn receipt_text(state: &State, receipt: &Receipt) -> (Severity, String) {
         (Outcome::Nothing, _) => (Severity::Quiet, format!("{name}: there was nothing to write")),
         (Outcome::Applied, PlanKind::Apply) => {
             (Severity::Quiet, format!("✓ {name} applied {time}, read back {written} of {written}; U undoes it"))
+        }
+        (Outcome::Applied, PlanKind::Rollback(entry)) if !receipt.left.is_empty() => {
+            let left = keys(receipt.left.len());
+            (Severity::Warning, format!("{name} rolled back {time} but for {left}: tcpctl rollback {entry} --force"))
         }
         (Outcome::Applied, PlanKind::Rollback(_)) => {
             (Severity::Quiet, format!("✓ {name} rolled back {time}, read back {written} of {written}"))

@@ -11,7 +11,7 @@ use super::state::{Frozen, INTERVALS_MS, Page, Picture, State};
 use super::theme::Severity;
 use super::{tuning, view};
 use crate::diagnose::diagnose;
-use crate::model::{Host, Settings, consequences};
+use crate::model::{Host, KnownSettings, consequences};
 use crate::snapshot::Snapshot;
 
 /// Takes what happened into the state; what the outside has to do is returned. No I/O, no clock.
@@ -60,8 +60,8 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     let consequences = match state.latest.as_ref().filter(same) {
         Some(picture) => picture.consequences.clone(),
         None => snapshot.kernel.version.map(|version| {
-            let settings = Settings::from_values(&snapshot.sysctls.values());
-            consequences(&settings, &Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) })
+            let known = KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key));
+            consequences(&known, &Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) })
         }),
     };
     let findings = Arc::new(diagnose(&snapshot, state.recent.front().map(Arc::as_ref)));
@@ -80,7 +80,13 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
 fn press(state: &mut State, key: super::key::Key) -> Vec<Effect> {
     let context = state.context();
     match meaning(key, context) {
-        Meaning::Here(action) => act(state, action, context),
+        Meaning::Here(action) => {
+            // What was said of an earlier key is no answer to this one. What failed stays until Esc.
+            if state.message.as_ref().is_some_and(|message| message.severity != Severity::Critical) {
+                state.message = None;
+            }
+            act(state, action, context)
+        }
         Meaning::Elsewhere(binding) => {
             let places: Vec<&str> = binding.contexts.iter().map(|context| context.name()).collect();
             let text = format!("{key} does nothing in {}; it is for {}", context.name(), places.join(", "));

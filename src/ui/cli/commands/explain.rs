@@ -74,11 +74,11 @@ fn overrides(args: &ExplainArgs) -> Result<Overrides, CliError> {
         kernel: args.kernel.clone(),
         hz: args.hz.clone(),
         backlog: args.backlog,
+        sockopt: args.sockopt.clone(),
+        mtu: args.mtu,
         rate_per_s: args.rate,
         count: args.count,
-        sockopt: args.sockopt.clone(),
         peer_alive: args.peer == Peer::Alive,
-        mtu: args.mtu,
         rtt_us: args.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,
     })
 }

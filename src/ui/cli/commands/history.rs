@@ -9,8 +9,9 @@ use crate::ui::cli::{CliError, Exit, change};
 
 /// Runs `tcpctl history`.
 pub(in crate::ui::cli) fn run(args: &HistoryArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let state_dir = change::target(context).state_dir().clone();
-    let history = state_dir.history().map_err(|error| change::journal_refusal(&error))?;
+    let target = change::target(context);
+    let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
+    change::warn_of_unreadable(&history, &target)?;
     match args.id.as_deref().map(rollback::parse_entry).transpose()? {
         Some(id) => {
             let entry = history.entries.iter().find(|entry| entry.id == id);
@@ -26,7 +27,7 @@ pub(in crate::ui::cli) fn run(args: &HistoryArgs, context: &mut Context<'_>) -> 
             let view = HistoryView::from(&history);
             context.print_json(&view)?;
         }
-        None => write!(context.out, "{}", render_history(&history, context.width))?,
+        None => write!(context.out, "{}", render_history(&history, target.place().ok().as_ref(), context.width))?,
     }
-    Ok(Exit::Ok)
+    Ok(if history.unreadable.is_empty() { Exit::Ok } else { Exit::Findings })
 }

@@ -5,7 +5,7 @@ use crate::tune::plan_profile;
 use crate::ui::cli::args::PlanArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
-use crate::ui::cli::{CliError, Exit, choose};
+use crate::ui::cli::{CliError, Exit, change, choose};
 
 /// Runs `tcpctl plan`.
 pub(in crate::ui::cli) fn run(args: &PlanArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -17,5 +17,7 @@ pub(in crate::ui::cli) fn run(args: &PlanArgs, context: &mut Context<'_>) -> Res
     } else {
         write!(context.out, "{}", render_plan(&plan, context.width, context.ascii))?;
     }
+    context.out.flush()?;
+    change::refuse_blind(&plan)?;
     Ok(Exit::Ok)
 }

@@ -12,7 +12,7 @@ pub(in crate::ui::cli) fn run(args: &RollbackArgs, context: &mut Context<'_>) ->
     let target = change::target(context);
     let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
     let place = target.place().map_err(change::refusal)?;
-    let entry = match choose_entry(&history.entries, asked, &place.boot_id, place.netns) {
+    let entry = match choose_entry(&history, asked, &place) {
         Ok(entry) => entry,
         Err(error @ (RollbackError::NoSuchEntry { .. } | RollbackError::IsRollback { .. })) => {
             return Err(CliError::Usage(error.to_string()));
@@ -23,8 +23,9 @@ pub(in crate::ui::cli) fn run(args: &RollbackArgs, context: &mut Context<'_>) ->
         }
         Err(error) => return Err(CliError::failure(error)),
     };
+    change::warn_of_unreadable(&history, &target)?;
     let snapshot = read_snapshot(context, Depth::Sockets, entry.keys.iter().map(|key| key.key.clone()))?;
-    change::carry_out(&plan_rollback(entry, &snapshot, args.force), args.yes, context)
+    change::carry_out(&plan_rollback(entry, &history.entries, &snapshot, args.force), args.yes, context)
 }
 
 /// An entry's number as `history` prints it.

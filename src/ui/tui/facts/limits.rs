@@ -2,7 +2,7 @@
 
 use super::SeriesId;
 use super::listeners::{ListenerRow, SortBy, listener_rows};
-use crate::model::{Settings, port_budget};
+use crate::model::KnownSettings;
 use crate::snapshot::{Listener, Snapshot, SysctlReading};
 use crate::ui::tui::graph::{self, Point};
 use crate::ui::tui::history::{ListenerId, Span};
@@ -145,10 +145,8 @@ fn ports(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
         (Some(_), None) => Cell::Value(0),
         (Some(_), Some(port)) => Cell::Value(port.used),
     };
-    let limit = Cell::from_reading(snapshot.kernel.version.map(|version| {
-        let settings = Settings::from_values(&snapshot.sysctls.values());
-        port_budget(&settings, version, false).available
-    }));
+    let known = KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key));
+    let limit = Cell::from_reading(known.ports_available());
     let label = fullest.map_or_else(
         || "ports, fullest peer".to_owned(),
         |port| match port.destination {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Settings, queue_limits};
+use crate::model::KnownSettings;
 use crate::snapshot::{Listener, Snapshot};
 use crate::ui::tui::history::ListenerId;
 use crate::ui::tui::number::Cell;
@@ -121,22 +121,20 @@ pub(in crate::ui::tui) fn listener_rows<'a>(
 
 /// What the queue rules need; nothing when the kernel version is unknown.
 struct Model {
-    settings: Settings,
+    settings: KnownSettings,
     version: KernelVersion,
 }
 
 impl Model {
     fn of(snapshot: &Snapshot) -> Option<Self> {
         let version = snapshot.kernel.version?;
-        Some(Self { settings: Settings::from_values(&snapshot.sysctls.values()), version })
+        let settings = KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key));
+        Some(Self { settings, version })
     }
 
-    /// How many half-open entries a listener with this backlog keeps.
-    fn half_open_capacity(&self, backlog: u32) -> u64 {
-        // A later change of somaxconn does not reach a listener that is open.
-        let mut settings = self.settings.clone();
-        settings.somaxconn = settings.somaxconn.max(backlog);
-        queue_limits(backlog, &settings, self.version).half_open_capacity
+    /// How many half-open entries a listener with this backlog keeps; nothing when a setting of it is unknown.
+    fn half_open_capacity(&self, backlog: u32) -> Option<u64> {
+        Some(self.settings.open_queue_limits(backlog, self.version)?.half_open_capacity)
     }
 }
 
@@ -146,7 +144,7 @@ fn row<'a>(state: &State, model: Option<&Model>, listener: &'a Listener) -> List
     let accept = Cell::from_reading(listener.accept_queue.map(u64::from));
     let accept_capacity = Cell::from_reading(listener.backlog.map(|backlog| u64::from(backlog) + 1));
     let syn_capacity =
-        Cell::from_reading(model.zip(listener.backlog).map(|(model, backlog)| model.half_open_capacity(backlog)));
+        Cell::from_reading(model.zip(listener.backlog).and_then(|(model, backlog)| model.half_open_capacity(backlog)));
     let drops = match (listener.drops, state.history.listener_drops_now(&id, until)) {
         (crate::snapshot::Drops::Unknown, _) => Cell::Unread,
         (_, Some(rate)) => Cell::Value(rate),

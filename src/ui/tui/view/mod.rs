@@ -20,4 +20,4 @@ pub(super) use frame::picture_words;
 pub(super) use overview::overview_limit_ids;
 pub(super) use overview_lines::overview_scroll_limit;
 pub(super) use pages::page_scroll_limit;
-pub(super) use plan::{plan_height, plan_length, plan_scroll_limit};
+pub(super) use plan::{plan_deciding_length, plan_height, plan_scroll_limit};

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::frame::netns_words;
 use super::tables::answer_text;
+use crate::report::count_changes;
 use crate::tune::{Change, ListenerEffect, Plan, PlanKind, Skip, SkipReason};
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{columns, cut, draw_lines, left, right, rule, wrap};
@@ -18,6 +19,13 @@ const QUESTION_ROWS: u16 = 4;
 /// Lines of the plan at the present width.
 pub(in crate::ui::tui) fn plan_length(state: &State) -> usize {
     state.profiles.plan.as_ref().map_or(0, |plan| plan_lines(state, plan, usize::from(state.size.0)).len())
+}
+
+/// Lines of the plan, from its first, that must have been on the screen before it may be carried out: what changes
+/// and what that does. The reasons below do not alter what is written.
+pub(in crate::ui::tui) fn plan_deciding_length(state: &State) -> usize {
+    let width = usize::from(state.size.0);
+    state.profiles.plan.as_ref().map_or(0, |plan| deciding_lines(state, plan, width).len())
 }
 
 /// Lines of the plan that are on the screen at once.
@@ -95,18 +103,23 @@ fn key_text(key: &SysctlKey) -> &str {
     key.as_str().strip_prefix("net.ipv4.").unwrap_or(key.as_str())
 }
 
-fn plan_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
-    let total = plan.changes.len() + plan.already.len() + plan.skipped.len();
+/// What changes and what that does.
+fn deciding_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
     let what = match plan.kind {
         PlanKind::Apply => format!("Plan: {}", plan.profile),
         PlanKind::Rollback(entry) => format!("Undo {} (entry {entry})", plan.profile),
     };
-    let change = format!("{} of {total} keys change", plan.changes.len());
+    let change = count_changes(plan);
     let mut lines = vec![rule(state.theme, &what, &[&change, "nothing written yet"], width)];
     lines.extend(key_lines(state.theme, plan, width));
     let effects_title = rule(state.theme, "What it does, on this host", &[], width);
     lines.push(effects_title);
     lines.extend(effect_lines(state.theme, plan, width));
+    lines
+}
+
+fn plan_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
+    let mut lines = deciding_lines(state, plan, width);
     let advice = advice_lines(state.theme, plan, width);
     if !advice.is_empty() {
         lines.push(rule(state.theme, "Reasons, costs and what no setting can do", &[], width));
@@ -181,6 +194,10 @@ fn skip_words(skip: &Skip) -> (&'static str, &str, String) {
     match &skip.why {
         SkipReason::OnlyInInitialNamespace => ("–", "–", "only the initial network namespace has this key".to_owned()),
         SkipReason::Absent => ("–", "–", "this kernel has no such key".to_owned()),
+        SkipReason::Hidden(_) => {
+            ("?", "?", "not visible here though the kernel has it: is /proc/sys masked?".to_owned())
+        }
+        SkipReason::NotLoaded(module) => ("–", "–", format!("the module {module}, which brings it, is not loaded")),
         SkipReason::OtherKernel { since, until } => {
             let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
             let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
@@ -189,12 +206,16 @@ fn skip_words(skip: &Skip) -> (&'static str, &str, String) {
         SkipReason::Unreadable(reason) => ("?", "?", format!("not readable: {reason}")),
         SkipReason::ReadOnlyHere(value) => ("–", value, "read-only in this network namespace".to_owned()),
         SkipReason::ValueRefused(reason) => ("!", "?", format!("this kernel would refuse it: {reason}")),
+        SkipReason::ChangedByEntry { value, entry } => {
+            ("!", value, format!("entry {entry} of the history changed it since; it is left alone"))
+        }
         SkipReason::ChangedSince(value) => ("!", value, "somebody else changed it since; it is left alone".to_owned()),
     }
 }
 
 fn effect_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {
-    if plan.effects.is_empty() && plan.listeners.is_empty() {
+    let idle: Vec<_> = plan.changes.iter().filter_map(|change| Some((change, change.idle.as_ref()?))).collect();
+    if plan.effects.is_empty() && plan.listeners.is_empty() && idle.is_empty() {
         return vec![Line::raw("   no time or count that the model knows is altered")];
     }
     let answer = 15;
@@ -206,10 +227,15 @@ fn effect_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {
             Span::styled(format!("  →  {}", answer_text(effect.after)), theme.style(Role::Predicted)),
         ])
     };
+    let idle = idle.into_iter().flat_map(|(change, why)| {
+        let text = format!("{}: no effect {}", change.key.leaf(), why.replace("net.ipv4.", ""));
+        wrap(&text, width.saturating_sub(3)).into_iter().map(|part| Line::raw(format!("   {part}")))
+    });
     plan.effects
         .iter()
         .map(line)
         .chain(plan.listeners.iter().map(|listener| listener_line(theme, listener, label)))
+        .chain(idle)
         .collect()
 }
 

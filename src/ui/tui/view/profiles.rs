@@ -146,16 +146,20 @@ fn journal_line(state: &State, entry: &JournalEntry, selected: bool) -> Line<'st
         Action::Apply => format!("applied {}", entry.profile),
         Action::Rollback(of) => format!("rolled back {} (entry {of})", entry.profile),
     };
-    let keys = match entry.keys.len() {
-        1 => "1 key".to_owned(),
-        count => format!("{count} keys"),
-    };
+    let count = |count| if count == 1 { "1 key".to_owned() } else { format!("{count} keys") };
+    let keys = count(entry.keys.len());
+    let left = entry.left(state.profiles.journal()).len();
+    let in_part = format!("{} left: tcpctl rollback {} --force", count(left), entry.id);
     let (sign, outcome, role) = match entry.outcome {
+        Some(JournalOutcome::Applied) if left < entry.keys.len() && state.profiles.stands_here(entry) => {
+            ("!", in_part.as_str(), Role::Warning)
+        }
         Some(JournalOutcome::Applied) if state.profiles.stands_here(entry) => ("✓", "stands", Role::Plain),
         Some(JournalOutcome::Applied) if entry.stands(state.profiles.journal()) => {
             (" ", elsewhere(state, entry), Role::Dim)
         }
         Some(JournalOutcome::Applied) if entry.action == Action::Apply => (" ", "rolled back since", Role::Plain),
+        Some(JournalOutcome::Applied) if !entry.left.is_empty() => (" ", "done in part", Role::Plain),
         Some(JournalOutcome::Applied) => (" ", "done", Role::Plain),
         Some(JournalOutcome::Undone) => ("!", "a key failed, all put back", Role::Warning),
         Some(JournalOutcome::UndoFailed) => ("✗", "a key failed, not all put back", Role::Critical),
