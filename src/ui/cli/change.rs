@@ -75,7 +75,7 @@ pub(in crate::ui::cli) fn carry_out(plan: &Plan, yes: bool, context: &mut Contex
 
 /// A plan that could see nothing is a failure and not one that has nothing to do.
 pub(in crate::ui::cli) fn refuse_blind(plan: &Plan) -> Result<(), CliError> {
-    let blind = plan.is_blind().then(|| ApplyError::Blind { count: plan.skipped.len() });
+    let blind = plan.is_blind().then_some(ApplyError::Blind { count: plan.skipped.len() });
     blind.map_or(Ok(()), |error| Err(refusal(error)))
 }
 
