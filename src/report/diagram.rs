@@ -1,6 +1,7 @@
 //! A sequence diagram with two lifelines, as text.
 
-use super::sequence::{Arrow, Fold, Line, Mark, Part, Row, Waits, fold, rows};
+use super::fold::{Fold, Line, Waits, fold};
+use super::sequence::{Arrow, Mark, Part, Row, rows};
 use crate::model::{Side, Timeline};
 use crate::units::Micros;
 

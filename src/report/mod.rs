@@ -19,6 +19,7 @@ mod findings;
 #[cfg(test)]
 mod fixture;
 mod flood;
+mod fold;
 mod grid;
 mod listeners;
 mod openmetrics;
