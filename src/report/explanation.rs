@@ -211,16 +211,30 @@ pub fn render_topics<'a>(topics: impl Iterator<Item = &'a Topic>) -> String {
         }
         text.push_str(&format!("  {:<longest$}  {}\n", topic.id, topic.question));
     }
-    text.push_str("\ntcpctl explain TOPIC answers for this host; --set KEY=VALUE, --kernel and --hz ask what if.\n");
+    text.push_str("\ntcpctl explain TOPIC answers for this host; --set, --kernel, --hz ask what if.\n");
     text
 }
 
-/// The list of topics in JSON.
+/// A topic of the list in JSON.
 #[derive(Debug, Serialize)]
 pub struct TopicView {
     id: &'static str,
     group: &'static str,
     question: &'static str,
+}
+
+/// The list of topics with the version of its shape.
+#[derive(Debug, Serialize)]
+pub struct TopicsView {
+    schema: u32,
+    topics: Vec<TopicView>,
+}
+
+impl TopicsView {
+    /// The view of some topics.
+    pub fn new<'a>(topics: impl Iterator<Item = &'a Topic>) -> Self {
+        Self { schema: SCHEMA, topics: topics.map(TopicView::from).collect() }
+    }
 }
 
 impl From<&Topic> for TopicView {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::printable::printable_lines;
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::tune::{Action, History, JournalEntry, JournalOutcome, Outcome, PlanKind, Receipt, StepKind};
@@ -94,7 +95,7 @@ fn failure(outcome: &Outcome) -> Option<FailureView<'_>> {
 pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
     let entry = receipt.entry.map(|entry| format!("journal entry {entry}")).unwrap_or_default();
     let name = &receipt.profile;
-    match &receipt.outcome {
+    let text = match &receipt.outcome {
         Outcome::Nothing => format!("{name}: nothing to change\n"),
         Outcome::Applied => {
             let count = receipt.written.len();
@@ -125,7 +126,8 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
             }
             text
         }
-    }
+    };
+    printable_lines(&text)
 }
 
 fn written_rows(receipt: &Receipt, width: usize, ascii: bool) -> String {
@@ -184,35 +186,28 @@ impl<'a> EntryView<'a> {
     }
 }
 
-/// The journal as a table, the newest entry first.
+/// The journal as a table, the newest entry first. Who did it is in the entry itself: the lines must fit.
 #[must_use]
 pub fn render_history(history: &History, width: usize) -> String {
-    let rows: Vec<[String; 6]> = history
+    let rows: Vec<[String; 5]> = history
         .entries
         .iter()
         .rev()
         .map(|entry| {
             let netns = entry.netns_name.clone().unwrap_or_else(|| entry.netns.to_string());
-            [
-                entry.id.to_string(),
-                time(entry.started_unix_ms),
-                what(entry),
-                netns,
-                entry.uid.to_string(),
-                ending(entry, history).to_owned(),
-            ]
+            [entry.id.to_string(), time(entry.started_unix_ms), what(entry), netns, ending(entry, history).to_owned()]
         })
         .collect();
     let mut text = if rows.is_empty() {
         "nothing was applied yet\n".to_owned()
     } else {
-        let align = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Right, Align::Left];
-        render_table(&["id", "when (UTC)", "what", "netns", "uid", "state"], &align, &rows, width)
+        let align = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Left];
+        render_table(&["id", "when (UTC)", "what", "netns", "state"], &align, &rows, width)
     };
     for (file, reason) in &history.unreadable {
         text.push_str(&hanging("! ", &format!("{file} cannot be understood: {reason}"), width));
     }
-    text
+    printable_lines(&text)
 }
 
 /// One entry whole: what was to be written and each step.
@@ -241,7 +236,7 @@ pub fn render_entry(entry: &JournalEntry, history: &History, width: usize, ascii
         .collect();
     let align = [Align::Left, Align::Right, Align::Left, Align::Right, Align::Left];
     text.push_str(&render_table(&["key", "before", "", "after", "last step"], &align, &rows, width));
-    text
+    printable_lines(&text)
 }
 
 fn step_text(step: Option<&StepKind>) -> String {
@@ -264,7 +259,7 @@ fn what(entry: &JournalEntry) -> String {
 
 fn ending(entry: &JournalEntry, history: &History) -> &'static str {
     match (entry.action, entry.outcome) {
-        (_, None) if entry.stands(&history.entries) || entry.action != Action::Apply => "stopped half way",
+        (_, None) if entry.stands(&history.entries) || entry.action != Action::Apply => "half done",
         (_, Some(JournalOutcome::Undone)) => "failed, undone",
         (_, Some(JournalOutcome::UndoFailed)) => "failed, not undone",
         (Action::Rollback(_), _) => "done",

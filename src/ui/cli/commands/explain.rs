@@ -1,7 +1,7 @@
 //! `tcpctl explain`.
 
 use crate::explain::{Overrides, explain, find_topic, topics};
-use crate::report::{DiagramStyle, ExplanationView, TopicView, render_explanation, render_topics};
+use crate::report::{DiagramStyle, ExplanationView, TopicsView, render_explanation, render_topics};
 use crate::ui::cli::args::{ExplainArgs, parse_duration_us};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
@@ -10,8 +10,7 @@ use crate::ui::cli::{CliError, Exit};
 pub(in crate::ui::cli) fn run(args: &ExplainArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let Some(id) = &args.topic else {
         if context.json {
-            let views: Vec<TopicView> = topics().map(TopicView::from).collect();
-            context.print_json(&views)?;
+            context.print_json(&TopicsView::new(topics()))?;
         } else {
             write!(context.out, "{}", render_topics(topics()))?;
         }
