@@ -67,7 +67,7 @@ fn read_hz(root: &ProcRoot, release: Option<&str>, gaps: &mut Vec<Gap>) -> Optio
         "CONFIG_HZ",
         GapKind::Absent,
         "no kernel configuration can be read: neither config.gz nor one in /boot or /lib/modules",
-        "times are given for every common tick rate; make /boot/config-$(uname -r) readable or give --hz",
+        "times are given for every common tick rate; make /boot/config-$(uname -r) readable",
     ));
     None
 }

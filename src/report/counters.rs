@@ -82,7 +82,7 @@ pub const MAIN_COUNTERS: &[MainCounter] = &[
     },
     loss("TCPBacklogDrop", "segments dropped, socket backlog was full"),
     loss("TCPTimeWaitOverflow", "TIME-WAIT refused, too many"),
-    loss("TCPAbortOnMemory", "connections ended, too many orphans or no memory"),
+    loss("TCPAbortOnMemory", "ended for too many orphans or no memory"),
     loss("TCPAbortOnTimeout", "connections ended by timeout"),
     event("TCPTimeouts", "retransmission timeouts"),
     event("TCPSynRetrans", "SYNs and SYN-ACKs sent again"),

@@ -302,9 +302,23 @@ impl From<&Folklore> for FolkloreView {
     }
 }
 
-/// The list of topics in JSON.
+/// The list of topics in JSON, with the version of its shape.
 #[derive(Debug, Serialize)]
-pub struct TopicView {
+pub struct TopicsView {
+    schema: u32,
+    topics: Vec<TopicView>,
+}
+
+impl TopicsView {
+    /// The view of some topics.
+    pub fn new<'a>(topics: impl Iterator<Item = &'a Topic>) -> Self {
+        Self { schema: SCHEMA, topics: topics.map(TopicView::from).collect() }
+    }
+}
+
+/// A topic of the list.
+#[derive(Debug, Serialize)]
+struct TopicView {
     id: &'static str,
     group: &'static str,
     question: &'static str,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::printable::printable;
 use super::prose::hanging;
 use crate::diagnose::{Finding, Findings, Severity};
 use crate::units::Micros;
@@ -67,11 +68,11 @@ fn gaps(findings: &Findings, width: usize) -> String {
             None => rows.push((&undecided.gap, vec![undecided.rule])),
         }
     }
-    rows.iter().map(|(gap, rules)| hanging("? ", &format!("{gap} ({})", rules.join(", ")), width)).collect()
+    rows.iter().map(|(gap, rules)| hanging("? ", &printable(&format!("{gap} ({})", rules.join(", "))), width)).collect()
 }
 
 /// A severity's sign, which stands for it without colour.
-fn sign(severity: Severity, ascii: bool) -> &'static str {
+pub(super) fn sign(severity: Severity, ascii: bool) -> &'static str {
     match severity {
         Severity::Critical if ascii => "X",
         Severity::Critical => "✗",
@@ -86,22 +87,27 @@ fn lead(sign: &str, rule: &str) -> String {
 /// The sign is coloured after the text is set, so that escape codes do not count as columns.
 fn headline(finding: &Finding, style: FindingsStyle) -> String {
     let sign = sign(finding.severity, style.ascii);
-    let colour = match finding.severity {
+    let text = hanging(&lead(sign, finding.rule), &printable(&finding.sentence), style.width);
+    painted(finding.severity, sign, &text)
+}
+
+/// A text that begins with a sign, which gets its severity's colour.
+pub(super) fn painted(severity: Severity, sign: &str, text: &str) -> String {
+    let colour = match severity {
         Severity::Critical => anstyle::AnsiColor::Red,
         Severity::Warning => anstyle::AnsiColor::Yellow,
     };
     let paint = colour.on_default() | anstyle::Effects::BOLD;
-    let text = hanging(&lead(sign, finding.rule), &finding.sentence, style.width);
-    format!("{paint}{sign}{paint:#}{}", text.strip_prefix(sign).unwrap_or(&text))
+    text.strip_prefix(sign).map_or_else(|| text.to_owned(), |rest| format!("{paint}{sign}{paint:#}{rest}"))
 }
 
 fn details(finding: &Finding, width: usize) -> String {
     let mut text = String::new();
-    let columns = finding.evidence.iter().map(|evidence| evidence.seen.chars().count()).max().unwrap_or(0);
+    let columns = finding.evidence.iter().map(|evidence| printable(&evidence.seen).chars().count()).max().unwrap_or(0);
     for (place, evidence) in finding.evidence.iter().enumerate() {
         let label = if place == 0 { "Evidence" } else { "" };
-        let lead = format!("  {label:<10} {:<columns$}  ", evidence.seen);
-        text.push_str(&hanging(&lead, &format!("{} ({})", evidence.what, evidence.source), width));
+        let lead = format!("  {label:<10} {:<columns$}  ", printable(&evidence.seen));
+        text.push_str(&hanging(&lead, &printable(&format!("{} ({})", evidence.what, evidence.source)), width));
     }
     let more = finding.topic.map(|topic| format!("tcpctl explain {topic}")).unwrap_or_default();
     for (label, sentence) in [
@@ -112,7 +118,7 @@ fn details(finding: &Finding, width: usize) -> String {
         ("More", &more),
     ] {
         if !sentence.is_empty() {
-            text.push_str(&hanging(&format!("  {label:<10} "), sentence, width));
+            text.push_str(&hanging(&format!("  {label:<10} "), &printable(sentence), width));
         }
     }
     text.push('\n');

@@ -6,7 +6,10 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::figure;
+use super::findings::painted;
+use super::printable::printable;
 use super::prose::hanging;
+use crate::diagnose::Severity;
 use crate::model::{KnownSettings, LimitedBy};
 use crate::snapshot::{Drops, Gap, Listener, Netns, Process, Snapshot};
 
@@ -216,7 +219,7 @@ fn render_table(listeners: &[ListenerView], width: usize, text: &mut String) {
             // Numbers to the right, words to the left.
             let _ = if at < 3 { write!(out, " {cell:>column$} ") } else { write!(out, " {cell:<column$} ") };
         }
-        text.push_str(out.trim_end());
+        text.push_str(&painted(Severity::Warning, "!", out.trim_end()));
         text.push('\n');
     };
     line(&HEADINGS, false);
@@ -256,8 +259,8 @@ fn cells(one: &ListenerView) -> [String; 6] {
 pub(super) fn processes(processes: &[Process]) -> String {
     match processes {
         [] => "?".to_owned(),
-        [only] => format!("{}({})", only.name, only.pid),
-        [first, others @ ..] => format!("{}({}) +{}", first.name, first.pid, others.len()),
+        [only] => format!("{}({})", printable(&only.name), only.pid),
+        [first, others @ ..] => format!("{}({}) +{}", printable(&first.name), first.pid, others.len()),
     }
 }
 
@@ -297,7 +300,7 @@ pub(super) fn render_gaps(gaps: &[Gap], width: usize, text: &mut String) {
     }
     for gap in gaps {
         let sentence = format!("{}: {} → {}", gap.source, gap.reason, gap.consequence);
-        text.push_str(&hanging("? ", &sentence, width));
+        text.push_str(&hanging("? ", &printable(&sentence), width));
     }
 }
 
@@ -314,7 +317,15 @@ mod tests {
     use crate::units::KernelVersion;
 
     fn text(snapshot: &Snapshot) -> String {
-        render_listeners(&ListenersView::new(snapshot, None), 80, false)
+        let coloured = render_listeners(&ListenersView::new(snapshot, None), 80, false);
+        anstream::adapter::strip_str(&coloured).to_string()
+    }
+
+    #[test]
+    fn the_sign_of_a_full_queue_is_coloured_and_the_rest_is_not() {
+        let coloured = render_listeners(&ListenersView::new(&snapshot(), None), 80, false);
+        assert_eq!(coloured.matches('\u{1b}').count(), 3, "{coloured:?}");
+        assert!(coloured.contains("\u{1b}[1m\u{1b}[33m!\u{1b}[0m"), "{coloured:?}");
     }
 
     fn set(snapshot: &mut Snapshot, key: &str, value: &str) {

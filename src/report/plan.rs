@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::answer::{AnswerView, answer_sentence};
+use super::printable::printable_lines;
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::catalog::{Scope, TakesEffect};
@@ -263,7 +264,7 @@ pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
             text.push_str(&hanging("  - ", note, width));
         }
     }
-    text
+    printable_lines(&text)
 }
 
 fn heading(plan: &Plan, width: usize) -> String {

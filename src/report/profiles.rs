@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::printable::printable_lines;
 use super::prose::hanging;
 use crate::tune::{Operator, Profile};
 
@@ -48,7 +49,7 @@ pub fn render_profiles(rows: &[ProfileRow], width: usize) -> String {
         text.push_str(&hanging("  ", &row.summary, width));
     }
     text.push_str("\ntcpctl profiles NAME gives the reasons, tcpctl plan NAME what would change here\n");
-    text
+    printable_lines(&text)
 }
 
 /// A profile in JSON, with everything it takes from its parents.
@@ -141,5 +142,5 @@ pub fn render_profile(profile: &Profile, file: Option<&str>, width: usize) -> St
             text.push_str(&hanging("  - ", note, width));
         }
     }
-    text
+    printable_lines(&text)
 }

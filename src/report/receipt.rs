@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::printable::printable_lines;
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::tune::{
@@ -100,7 +101,7 @@ fn failure(outcome: &Outcome) -> Option<FailureView<'_>> {
 pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
     let entry = receipt.entry.map(|entry| format!("journal entry {entry}")).unwrap_or_default();
     let name = &receipt.profile;
-    match &receipt.outcome {
+    let text = match &receipt.outcome {
         Outcome::Nothing => {
             let mut text = format!("{name}: nothing to change\n");
             text.push_str(&left_rows(receipt, width));
@@ -137,7 +138,8 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
             }
             text
         }
-    }
+    };
+    printable_lines(&text)
 }
 
 /// `1 key` or `3 keys`.
@@ -226,7 +228,7 @@ impl<'a> EntryView<'a> {
 /// `place` is where this is, as far as that is known: nothing can be done about entries of another boot.
 #[must_use]
 pub fn render_history(history: &History, place: Option<&Place>, width: usize) -> String {
-    let rows: Vec<[String; 6]> = history
+    let rows: Vec<[String; 5]> = history
         .entries
         .iter()
         .rev()
@@ -234,21 +236,14 @@ pub fn render_history(history: &History, place: Option<&Place>, width: usize) ->
             // The name may mean another namespace by now, or none.
             let name = entry.netns_name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
             let netns = format!("{}{name}", entry.netns);
-            [
-                entry.id.to_string(),
-                time(entry.started_unix_ms),
-                what(entry),
-                netns,
-                entry.uid.to_string(),
-                ending(entry, history),
-            ]
+            [entry.id.to_string(), time(entry.started_unix_ms), what(entry), netns, ending(entry, history)]
         })
         .collect();
     let mut text = if rows.is_empty() {
         "nothing was applied yet\n".to_owned()
     } else {
-        let align = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Right, Align::Left];
-        render_table(&["id", "when (UTC)", "what", "netns", "uid", "state"], &align, &rows, width)
+        let align = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Left];
+        render_table(&["id", "when (UTC)", "what", "netns", "state"], &align, &rows, width)
     };
     let present = |entry: &&JournalEntry| place.is_none_or(|place| entry.boot_id == place.boot_id);
     for entry in history.entries.iter().rev().filter(present) {
@@ -259,7 +254,7 @@ pub fn render_history(history: &History, place: Option<&Place>, width: usize) ->
     for Unreadable { file, reason, .. } in &history.unreadable {
         text.push_str(&hanging("! ", &format!("{file} cannot be understood: {reason}"), width));
     }
-    text
+    printable_lines(&text)
 }
 
 /// One entry whole: what was to be written and each step.
@@ -288,7 +283,7 @@ pub fn render_entry(entry: &JournalEntry, history: &History, width: usize, ascii
         .collect();
     let align = [Align::Left, Align::Right, Align::Left, Align::Right, Align::Left];
     text.push_str(&render_table(&["key", "before", "", "after", "last step"], &align, &rows, width));
-    text
+    printable_lines(&text)
 }
 
 fn step_text(step: Option<&StepKind>) -> String {

@@ -4,7 +4,9 @@ use core::fmt::Write;
 
 use super::counters::CounterView;
 use super::figure;
+use super::findings::{painted, sign};
 use super::listeners::{ListenerView, QueueView, plain, processes, render_gaps, use_of};
+use super::printable::printable;
 use super::prose::hanging;
 use super::status::{LimitView, StatusView};
 use crate::diagnose::Severity;
@@ -12,6 +14,8 @@ use crate::units::Micros;
 
 /// How many listeners the screen shows; `tcpctl listeners` shows all.
 const LISTENERS_SHOWN: usize = 3;
+/// Columns for what a counter counts, so that the line fits with the longest name, TCPReqQFullDoCookies.
+const LABEL_COLUMNS: usize = 45;
 /// States that come after SYN-RECV and TIME-WAIT, three to a line.
 const OTHER_STATES: [&str; 9] =
     ["ESTAB", "SYN-SENT", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "LAST-ACK", "CLOSING", "CLOSE", "LISTEN"];
@@ -22,11 +26,9 @@ pub fn render_status(status: &StatusView, width: usize, ascii: bool) -> String {
     let mut text = String::new();
     render_header(status, width, &mut text);
     for headline in &status.headlines {
-        let sign = match headline.severity {
-            Severity::Critical => "✗ ",
-            Severity::Warning => "! ",
-        };
-        text.push_str(&hanging(sign, &headline.sentence, width));
+        let sign = sign(headline.severity, ascii);
+        let line = hanging(&format!("{sign} "), &printable(&headline.sentence), width);
+        text.push_str(&painted(headline.severity, sign, &line));
     }
     render_states(status, width, &mut text);
     render_limits(status, &mut text);
@@ -49,7 +51,7 @@ fn render_header(status: &StatusView, width: usize, text: &mut String) {
     });
     parts.push(time(status.taken_unix_ms));
     // Joined parts stay together when the line is broken.
-    text.push_str(&hanging("", &parts.join(" · "), width));
+    text.push_str(&hanging("", &printable(&parts.join(" · ")), width));
 }
 
 fn time(unix_ms: u64) -> String {
@@ -75,13 +77,20 @@ fn render_states(status: &StatusView, width: usize, text: &mut String) {
 
 /// Where the half-open entries are.
 fn syn_recv_note(status: &StatusView) -> String {
-    let fullest = status.listeners.iter().flatten().max_by_key(|one| one.syn_queue.use_milli());
+    let total = status.states.as_ref().and_then(|states| states.get("SYN-RECV")).copied();
+    let listeners = || status.listeners.iter().flatten();
+    // Where no capacity is known, the longest queue stands for the fullest.
+    let fullest = listeners().max_by_key(|one| (one.syn_queue.use_milli(), one.syn_queue.now));
     match fullest {
-        Some(one) if one.syn_queue.now != Some(0) => {
+        Some(one) if one.syn_queue.now.is_some_and(|now| now > 0) => {
             let at_most = if one.shares_port > 1 { "≤" } else { "" };
-            format!("fullest SYN queue {at_most}{} on {}", of_capacity(&one.syn_queue), one.local)
+            let word = if one.syn_queue.capacity.is_some() { "fullest" } else { "longest" };
+            format!("{word} SYN queue {at_most}{} on {}", of_capacity(&one.syn_queue), one.local)
         }
-        _ => "half-open; every SYN queue is empty".to_owned(),
+        _ if total == Some(0) && listeners().all(|one| one.syn_queue.now == Some(0)) => {
+            "half-open; every SYN queue is empty".to_owned()
+        }
+        _ => "half-open; no listener is known to hold them".to_owned(),
     }
 }
 
@@ -169,7 +178,8 @@ fn render_counters(status: &StatusView, width: usize, text: &mut String) {
             Some((true, shown)) => {
                 // A total may be of last year; only what is being lost now is marked.
                 let mark = if counter.loss && status.window_ms.is_some() { '!' } else { ' ' };
-                let _ = writeln!(text, "{mark} {:<51}{shown:>9}  {}", counter.label, counter.name);
+                let line = format!("{mark} {:<LABEL_COLUMNS$}{shown:>11}  {}\n", counter.label, counter.name);
+                text.push_str(&painted(Severity::Warning, "!", &line));
             }
             // Of what was not lost, only what there was is worth a line.
             Some((false, _)) if counter.loss => zero.push(counter.name),
@@ -216,7 +226,11 @@ mod tests {
         now.gaps.push(Gap::new("/proc/<pid>/fd", GapKind::Denied, "permission denied for 94 processes", consequence));
         let sentence = "clients of *:443 are refused: its accept queue is full".to_owned();
         let headline = Headline { severity: Severity::Critical, rule: "accept-queue-full", sentence };
-        let text = render_status(&StatusView::new(&now, None, &[headline]), 80, false);
+        let coloured = render_status(&StatusView::new(&now, None, std::slice::from_ref(&headline)), 80, false);
+        assert!(coloured.contains("\u{1b}[1m\u{1b}[31m✗\u{1b}[0m clients of"), "{coloured}");
+        let ascii = render_status(&StatusView::new(&now, None, &[headline]), 80, true);
+        assert!(ascii.is_ascii() && ascii.contains("X\u{1b}[0m clients of"), "{ascii}");
+        let text = anstream::adapter::strip_str(&coloured).to_string();
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         insta::assert_snapshot!("host_in_trouble", text);
     }
@@ -240,6 +254,43 @@ mod tests {
         now.kernel = crate::snapshot::Kernel { release: None, version: None, hz: None };
         now.netns.inode = None;
         insta::assert_snapshot!("nothing_could_be_read", render_status(&StatusView::new(&now, None, &[]), 80, false));
+    }
+
+    #[test]
+    fn half_open_entries_are_found_without_knowing_a_capacity() {
+        let note = |now: &crate::snapshot::Snapshot| syn_recv_note(&StatusView::new(now, None, &[]));
+        let mut now = snapshot();
+        now.sysctls.readings.remove("net.ipv4.tcp_syncookies");
+        assert_eq!(note(&now), "longest SYN queue 37/? on *:443");
+        now.sockets.as_mut().unwrap().listeners.iter_mut().for_each(|one| one.half_open = 0);
+        assert_eq!(note(&now), "half-open; no listener is known to hold them");
+        now.sockets.as_mut().unwrap().states.insert(crate::units::TcpState::SynRecv, 0);
+        assert_eq!(note(&now), "half-open; every SYN queue is empty");
+    }
+
+    #[test]
+    fn every_counter_fits_a_line_with_a_large_total() {
+        for counter in super::super::counters::MAIN_COUNTERS {
+            assert!(counter.label.chars().count() <= LABEL_COLUMNS, "{}", counter.label);
+            assert!(2 + LABEL_COLUMNS + 11 + 2 + counter.name.len() <= 80, "{}", counter.name);
+        }
+    }
+
+    #[test]
+    fn names_that_a_terminal_would_obey_are_spelt_out() {
+        let mut now = snapshot();
+        let evil = "a\u{1b}]0;b\u{7}\nc";
+        now.hostname = Some(evil.to_owned());
+        now.netns.name = Some(evil.to_owned());
+        now.gaps.push(Gap::new(evil, GapKind::Failed, evil, evil));
+        now.sockets.as_mut().unwrap().listeners[2].processes[0].name = evil.to_owned();
+        let headline = Headline { severity: Severity::Warning, rule: "r", sentence: evil.to_owned() };
+        let text = render_status(&StatusView::new(&now, None, &[headline]), 80, false);
+        let text = text.replace("\u{1b}[1m\u{1b}[33m!\u{1b}[0m", "!");
+        assert!(!text.contains(|letter: char| letter.is_control() && letter != '\n'), "{text:?}");
+        assert!(text.matches("a\\x1b]0;b\\x07\\nc").count() >= 5, "{text}");
+        let json = serde_json::to_value(StatusView::new(&now, None, &[])).unwrap();
+        assert_eq!(json["hostname"], evil, "JSON keeps it");
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub fn render_table<const N: usize>(
     rows: &[[String; N]],
     width: usize,
 ) -> String {
+    // Cells hold names and values of others.
+    let rows: Vec<[String; N]> =
+        rows.iter().map(|row| row.each_ref().map(|cell| super::printable::printable(cell))).collect();
     let length = |text: &str| text.chars().count();
     let widths: Vec<usize> = (0..N)
         .map(|column| {
@@ -30,7 +33,7 @@ pub fn render_table<const N: usize>(
     let split = whole > width;
     let mut text = String::new();
     let head = head.map(str::to_owned);
-    for row in std::iter::once(&head).chain(rows) {
+    for row in std::iter::once(&head).chain(&rows) {
         let mut line = String::new();
         for ((cell, cell_width), (column, align)) in row.iter().zip(&widths).zip(align.iter().enumerate()) {
             if split && column == 0 {

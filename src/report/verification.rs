@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::plan::{SkipView, present, skip_reason};
+use super::printable::printable_lines;
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::tune::{Plan, Verdict};
@@ -93,5 +94,5 @@ pub fn render_verification(plan: &Plan, width: usize, ascii: bool) -> String {
     for skip in &plan.skipped {
         text.push_str(&hanging("  ", &format!("{}: {}", skip.key, skip_reason(&skip.why)), width));
     }
-    text
+    printable_lines(&text)
 }

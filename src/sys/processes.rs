@@ -62,11 +62,16 @@ fn wanted(target: &FDTarget, inodes: &BTreeSet<u64>) -> Option<u64> {
     }
 }
 
-/// The `comm` of a process; shorter than its `stat`, and readable for everybody.
+/// The `comm` of a process, which may hold any bytes; shorter than its `stat`, and readable for everybody.
 fn comm(process: &procfs::process::Process) -> ProcResult<String> {
-    let mut name = String::new();
-    std::io::Read::read_to_string(&mut process.open_relative("comm")?, &mut name)?;
-    Ok(name.trim_end_matches('\n').to_owned())
+    let mut name = Vec::new();
+    std::io::Read::read_to_end(&mut process.open_relative("comm")?, &mut name)?;
+    Ok(name_of(&name))
+}
+
+/// Without the line end that the kernel adds; bytes that are no UTF-8 are marked and not left out.
+fn name_of(comm: &[u8]) -> String {
+    String::from_utf8_lossy(comm.strip_suffix(b"\n").unwrap_or(comm)).into_owned()
 }
 
 fn read_error(root: &ProcRoot, error: &ProcError) -> ReadError {
@@ -92,6 +97,11 @@ mod tests {
         let own = std::fs::read_to_string("/proc/self/comm").unwrap();
         let expected = SocketHolder { pid: i32::try_from(std::process::id()).unwrap(), name: own.trim().to_owned() };
         assert_eq!(found.by_inode.get(&inode), Some(&vec![expected]));
+    }
+
+    #[test]
+    fn a_name_of_any_bytes_is_kept() {
+        assert_eq!([name_of(b"a\xffb\n"), name_of(b"x\n\n")], ["a\u{fffd}b", "x\n"]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ mod generated;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod output;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod screens;

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 /// A copy of the files of a host with Linux 5.15: one listener with a backlog nobody can see, four connections.
-fn copy_of_a_host() -> tempfile::TempDir {
+pub(super) fn copy_of_a_host() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let heading = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
     let row = |local: &str, remote: &str, state: u8| {

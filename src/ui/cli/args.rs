@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 ///
 /// Without a command: the terminal interface, or `status` when standard output is not a terminal.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "tcpctl", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "tcpctl", version, max_term_width = 80, disable_help_subcommand = true)]
 #[command(after_help = "Exit codes: 0 ok, 1 findings or drift, 2 usage, 3 failure, 4 not permitted.")]
 pub struct Cli {
     /// Options of every command
@@ -19,26 +19,29 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
+/// Heading of the options of every command, apart from those of the verb.
+const GLOBAL: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// Print JSON instead of text
-    #[arg(long, short = 'j', global = true)]
+    #[arg(help_heading = GLOBAL, long, short = 'j', global = true)]
     pub json: bool,
     /// Network namespace to read and change: a name as in `ip netns`, a process id, or a path
-    #[arg(long, short = 'N', global = true, value_name = "NAME|PID|PATH")]
+    #[arg(help_heading = GLOBAL, long, short = 'N', global = true, value_name = "NAME|PID|PATH", value_parser = parse_netns)]
     pub netns: Option<String>,
     /// Colour in the output
-    #[arg(long, global = true, value_enum, default_value_t = ColorWhen::Auto)]
+    #[arg(help_heading = GLOBAL, long, global = true, value_enum, default_value_t = ColorWhen::Auto)]
     pub color: ColorWhen,
     /// Draw with ASCII characters only
-    #[arg(long, global = true)]
+    #[arg(help_heading = GLOBAL, long, global = true)]
     pub ascii: bool,
     /// Root of the proc file system
-    #[arg(long, global = true, value_name = "DIR", default_value = "/proc")]
+    #[arg(help_heading = GLOBAL, long, global = true, value_name = "DIR", default_value = "/proc")]
     pub proc: PathBuf,
     /// Where the journal of changes is kept
-    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/tcpctl")]
+    #[arg(help_heading = GLOBAL, long, global = true, value_name = "DIR", default_value = "/var/lib/tcpctl")]
     pub state_dir: PathBuf,
 }
 
@@ -298,9 +301,24 @@ pub struct ManArgs {
     pub dir: PathBuf,
 }
 
+/// Takes a namespace's name, process id or path; whether there is one is seen on opening it.
+fn parse_netns(text: &str) -> Result<String, String> {
+    // As in `limits.h`, the path without its final zero.
+    const NAME_MAX: usize = 255;
+    const PATH_MAX: usize = 4095;
+    if text.is_empty() {
+        return Err("it is empty; expected a name as in `ip netns`, a process id, or a path".to_owned());
+    }
+    if text.len() > PATH_MAX || text.split('/').any(|part| part.len() > NAME_MAX) {
+        return Err("it is longer than a name or path can be".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// Reads an interval such as `1s`, `500ms` or `2` (seconds) as milliseconds.
 fn parse_interval_ms(text: &str) -> Result<u64, String> {
-    let us = parse_duration_us(text)?;
+    let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let us = if bare { parse_duration_us(&format!("{text}s"))? } else { parse_duration_us(text)? };
     match us / 1000 {
         ms @ 10..=86_400_000 => Ok(ms),
         _ => Err(format!("`{text}` is outside 10ms to 24h")),
@@ -319,7 +337,8 @@ fn parse_rate_per_s(text: &str) -> Result<u64, String> {
     rate.ok_or_else(|| format!("`{text}` is not a rate; expected one such as 50000/s, 50k/s or 50000"))
 }
 
-/// Reads a duration with a unit (`us`, `ms`, `s`, `m`, `h`; seconds without one) as microseconds.
+/// Reads a duration with a unit (`us`, `ms`, `s`, `m`, `h`) as microseconds. Without one it is refused: 50 could be
+/// meant in ms as well as in s.
 ///
 /// # Errors
 /// Says what was expected when the text is no such duration.
@@ -329,7 +348,10 @@ pub fn parse_duration_us(text: &str) -> Result<u64, String> {
     let factor: u64 = match unit.trim() {
         "us" | "µs" => 1,
         "ms" => 1_000,
-        "" | "s" => 1_000_000,
+        "s" => 1_000_000,
+        "" if !number.is_empty() => {
+            return Err(format!("`{text}` has no unit; expected one such as 30us, 50ms or 1.5s"));
+        }
         "m" | "min" => 60_000_000,
         "h" => 3_600_000_000,
         _ => return Err(format!("`{text}` is not a duration; expected one such as 30us, 50ms, 1.5s or 2m")),
@@ -375,10 +397,17 @@ mod tests {
         assert_eq!(parse_duration_us("30us"), Ok(30));
         assert_eq!(parse_duration_us("50ms"), Ok(50_000));
         assert_eq!(parse_duration_us("1.5s"), Ok(1_500_000));
-        assert_eq!(parse_duration_us("2"), Ok(2_000_000));
+        assert_eq!((parse_interval_ms("2"), parse_interval_ms("1.5")), (Ok(2000), Ok(1500)));
         assert_eq!(parse_duration_us("2m"), Ok(120_000_000));
-        for bad in ["", "s", "1x", "-1s", "1.s", "99999999999999h", "1.2.3s"] {
+        for bad in ["", "50", "1.5", "s", "1x", "-1s", "1.s", "99999999999999h", "1.2.3s"] {
             assert!(parse_duration_us(bad).is_err(), "{bad} was taken");
         }
+    }
+
+    #[test]
+    fn a_namespace_that_cannot_be_one_is_refused() {
+        assert!(parse_netns("").is_err() && parse_netns(&"x".repeat(256)).is_err());
+        assert!(parse_netns(&"/x".repeat(2048)).is_err());
+        assert_eq!(parse_netns("/proc/1/ns/net"), Ok("/proc/1/ns/net".to_owned()));
     }
 }

@@ -12,9 +12,17 @@ use crate::ui::cli::{CliError, Exit};
 /// What `apply --json` and `rollback --json` print.
 #[derive(Serialize)]
 struct ChangeView<'a> {
+    /// Version of this shape, which only grows.
+    schema: u32,
     plan: Option<PlanView<'a>>,
     receipt: Option<ReceiptView<'a>>,
+    /// Why there is not even a plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
+
+/// Version of [`ChangeView`].
+const SCHEMA: u32 = 1;
 
 /// The target that the options speak of.
 pub(in crate::ui::cli) fn target(context: &Context<'_>) -> Target {
@@ -37,7 +45,7 @@ pub(in crate::ui::cli) fn warn_of_unreadable(history: &History, target: &Target)
 /// Says that there is not even a plan.
 pub(in crate::ui::cli) fn print_nothing(why: &str, context: &mut Context<'_>) -> Result<(), CliError> {
     if context.json {
-        context.print_json(&ChangeView { plan: None, receipt: None })?;
+        context.print_json(&ChangeView { schema: SCHEMA, plan: None, receipt: None, reason: Some(why) })?;
     } else {
         writeln!(context.out, "{why}")?;
     }
@@ -65,7 +73,8 @@ pub(in crate::ui::cli) fn carry_out(plan: &Plan, yes: bool, context: &mut Contex
     }
     let receipt = target.apply(plan).map_err(refusal)?;
     if context.json {
-        let view = ChangeView { plan: Some(plan.into()), receipt: Some((&receipt).into()) };
+        let view =
+            ChangeView { schema: SCHEMA, plan: Some(plan.into()), receipt: Some((&receipt).into()), reason: None };
         context.print_json(&view)?;
     } else if !plan.is_empty() || !receipt.left.is_empty() {
         write!(context.out, "\n{}", render_receipt(&receipt, context.width, context.ascii))?;

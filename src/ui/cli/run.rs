@@ -9,6 +9,7 @@ use super::args::{Cli, ColorWhen, Command, StatusArgs};
 use super::commands;
 use super::context::Context;
 use super::{CliError, Exit};
+use crate::report::printable_lines;
 
 /// Parses the arguments, runs the verb, and maps the result to an exit code.
 #[must_use]
@@ -18,7 +19,13 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // clap prints help and version on standard output with code 0, mistakes on standard error with 2.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            let printed = error.print();
+            // What was typed is in the text; clap's own colours are given up when it holds escapes of its own.
+            let typed = std::env::args_os().any(|typed| typed.to_string_lossy().contains(char::is_control));
+            let printed = if typed {
+                write!(std::io::stderr(), "{}", printable_lines(&error.to_string()))
+            } else {
+                error.print()
+            };
             return if printed.is_ok() { ExitCode::from(code) } else { ExitCode::SUCCESS };
         }
     };
@@ -28,7 +35,7 @@ pub fn main() -> ExitCode {
             let code = error.code();
             if code != 0 {
                 // Nothing can be done when standard error is gone as well.
-                let _ = writeln!(anstream::stderr(), "tcpctl: {error}");
+                let _ = writeln!(anstream::stderr(), "tcpctl: {}", printable_lines(&error.to_string()));
             }
             ExitCode::from(code)
         }
@@ -83,7 +90,15 @@ fn terminal_interface(cli: &Cli, choice: anstream::ColorChoice) -> Result<Exit, 
 /// Columns of the terminal; 80 when there is none, so that piped text never depends on a window.
 fn columns(terminal: bool) -> usize {
     let size = if terminal { crossterm::terminal::size().ok() } else { None };
-    size.map_or(80, |(columns, _)| usize::from(columns).clamp(40, 200))
+    usable_columns(size.map(|(columns, _)| columns))
+}
+
+/// A terminal of no columns, such as that of `script` or a fresh container, does not know its size.
+fn usable_columns(columns: Option<u16>) -> usize {
+    match columns {
+        None | Some(0) => 80,
+        Some(columns) => usize::from(columns).clamp(40, 200),
+    }
 }
 
 fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -103,5 +118,15 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
         Command::Serve(args) => commands::serve::run(args, context),
         Command::Completions(args) => commands::completions::run(args, context),
         Command::Man(args) => commands::man::run(args, context),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_does_not_know_its_size_has_80_columns() {
+        assert_eq!([None, Some(0), Some(20), Some(100), Some(999)].map(usable_columns), [80, 80, 40, 100, 200]);
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 
 use crate::explain::{Case, Explanation, Overrides, Topic, explain, find_topic, topics, variants};
 use crate::report::{
-    DiagramStyle, ExplanationView, PacketView, TopicView, VariantsView, render_explanation, render_mermaid,
+    DiagramStyle, ExplanationView, PacketView, TopicsView, VariantsView, render_explanation, render_mermaid,
     render_packet, render_svg, render_topics, render_variants,
 };
 use crate::ui::cli::args::{DiagramFormat, ExplainArgs, Peer, parse_duration_us};
@@ -50,8 +50,7 @@ pub(in crate::ui::cli) fn run(args: &ExplainArgs, context: &mut Context<'_>) -> 
 
 fn list(context: &mut Context<'_>) -> Result<Exit, CliError> {
     if context.json {
-        let views: Vec<TopicView> = topics().map(TopicView::from).collect();
-        context.print_json(&views)?;
+        context.print_json(&TopicsView::new(topics()))?;
     } else {
         write!(context.out, "{}", render_topics(topics()))?;
     }
