@@ -24,7 +24,9 @@ pub use clock::{monotonic_ms, unix_ms, unix_ns};
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
 pub use privilege::{effective_capabilities, effective_uid};
-pub use proc::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text};
+pub use proc::{
+    ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text, read_utf8_text,
+};
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use route::{RouteSocket, raise_loopback};
 pub use sock_diag::{DumpError, DumpStep, SockDiag};

@@ -156,11 +156,29 @@ impl ProcRoot {
 /// # Errors
 /// Absent, denied or failed, with the path and the kernel's answer.
 pub fn read_text(path: &Path) -> Result<String, ReadError> {
+    let bytes = read_bytes(path)?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+/// Reads a file that people write, which must be UTF-8.
+///
+/// # Errors
+/// Absent, denied or failed (also when it is not UTF-8; says where), with the path and the answer.
+pub fn read_utf8_text(path: &Path) -> Result<String, ReadError> {
+    String::from_utf8(read_bytes(path)?).map_err(|error| {
+        let good = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        let line = good.filter(|byte| **byte == b'\n').count() + 1;
+        let reason = format!("line {line} is not UTF-8; save the file in that encoding");
+        ReadError { path: path.display().to_string(), kind: ReadErrorKind::Failed, reason }
+    })
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(READ_LIMIT).read_to_end(&mut bytes))
         .map_err(|error| ReadError::new(path, &error))?;
-    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    Ok(bytes)
 }
 
 /// Reads and unpacks a gzip file such as `/proc/config.gz`.

@@ -109,6 +109,10 @@ impl Reader<'_> {
         if let Some(missing) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
             message = format!("`{missing}` is missing; expected a line {missing} = \"…\"");
         }
+        let integer = message.strip_prefix("invalid type: integer `").and_then(|rest| rest.split_once("` as i128"));
+        if let Some((number, _)) = integer {
+            message = format!("{number} is out of range: a whole number here is {} to {}", i64::MIN, i64::MAX);
+        }
         let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
         if let Some(unknown) = unknown.map(str::to_owned) {
             let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();

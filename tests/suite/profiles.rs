@@ -73,6 +73,16 @@ fn every_wrong_profile_is_refused_with_the_place_and_what_was_expected() {
 }
 
 #[test]
+fn a_profile_that_is_not_utf_8_is_said_to_be_that() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("latin.toml"), b"summary = \"x\"\nnotes = [\"caf\xe9\"]\n").unwrap();
+    let files = tcpctl::tune::read_profiles(directory.path()).unwrap();
+    let [(name, _, reason)] = files.unreadable.as_slice() else { panic!("{:?}", files.unreadable) };
+    assert_eq!(name, "latin");
+    assert_eq!(reason, "line 2 is not UTF-8; save the file in that encoding");
+}
+
+#[test]
 fn a_profile_lays_its_own_rules_over_its_parents() {
     let mut profiles = Profiles::vendor();
     let text = format!("summary = \"x\"\nparent = \"anti-syn-flood\"\n[keys.\"net.core.somaxconn\"]\n{RULE}");

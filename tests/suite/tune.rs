@@ -414,6 +414,17 @@ fn a_state_directory_that_others_could_change_is_refused() {
 }
 
 #[test]
+fn a_state_directory_without_a_parent_names_the_parent() {
+    let outer = tempfile::tempdir().unwrap();
+    let parent = outer.path().join("none");
+    let (kernel, state) = (host(), StateDir::new(parent.join("state")));
+    let error = apply(&kernel, &state).unwrap_err().to_string();
+    let missing = format!("the directory {} does not exist; make it first", parent.display());
+    assert!(error.contains(&missing), "{error}");
+    assert_eq!(kernel.writes.get(), 0);
+}
+
+#[test]
 fn the_journal_is_for_its_owner_only() {
     let (kernel, (_outer, state)) = (host(), state_dir());
     apply(&kernel, &state).unwrap();

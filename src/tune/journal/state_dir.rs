@@ -158,8 +158,14 @@ impl StateDir {
     /// # Errors
     /// Denied, not trustworthy, locked by another process, or failed.
     pub(in crate::tune) fn lock(&self) -> Result<LockedDir<'_>, JournalError> {
-        let directory = PrivateDir::create(&self.path)
-            .map_err(|error| JournalError::of("make the state directory", &self.path, error))?;
+        let failed = |error| JournalError::of("make the state directory", &self.path, error);
+        let directory = PrivateDir::create(&self.path).map_err(|error| match (error, self.path.parent()) {
+            (PrivateDirError::Absent, Some(parent)) => {
+                let reason = format!("the directory {} does not exist; make it first", parent.display());
+                failed(PrivateDirError::Failed(reason))
+            }
+            (error, _) => failed(error),
+        })?;
         let lock =
             directory.lock(LOCK).map_err(|error| JournalError::of("take the lock", &self.path.join(LOCK), error))?;
         Ok(LockedDir { state_dir: self, directory, _lock: lock })

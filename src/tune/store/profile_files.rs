@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::sys::read_text;
+use crate::sys::read_utf8_text;
 use crate::tune::Profiles;
 
 /// Every profile, and the files that could not be read.
@@ -42,7 +42,7 @@ impl ProfileFiles {
     pub fn read(&mut self, path: &Path) -> String {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let file = path.display().to_string();
-        match read_text(path) {
+        match read_utf8_text(path) {
             Ok(text) => self.profiles.add(name.clone(), file, text),
             Err(error) => self.unreadable.push((name.clone(), file, error.reason)),
         }

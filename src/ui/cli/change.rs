@@ -84,8 +84,10 @@ pub(in crate::ui::cli) fn carry_out(plan: &Plan, yes: bool, context: &mut Contex
 
 /// A plan that could see nothing is a failure and not one that has nothing to do.
 pub(in crate::ui::cli) fn refuse_blind(plan: &Plan) -> Result<(), CliError> {
-    let blind = plan.is_blind().then_some(ApplyError::Blind { count: plan.skipped.len() });
-    blind.map_or(Ok(()), |error| Err(refusal(error)))
+    if plan.is_blind() {
+        return Err(refusal(ApplyError::Blind { count: plan.skipped.len() }));
+    }
+    Ok(())
 }
 
 /// The exit code that a receipt stands for.

@@ -66,11 +66,11 @@ fn name(row: &ListenerRow<'_>) -> String {
     format!(":{}{owner}", row.listener.port)
 }
 
-fn accept_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
-    let rows = listener_rows(state, snapshot, SortBy::AcceptUse);
-    let mut limit_row = LimitRow {
-        id: "accept-queue",
-        label: "accept queue".to_owned(),
+/// A queue of no listener yet.
+fn no_queue(snapshot: &Snapshot, span: Span, id: &'static str, label: &str) -> LimitRow {
+    LimitRow {
+        id,
+        label: label.to_owned(),
         now: nothing(snapshot),
         limit: nothing(snapshot),
         write: number::count,
@@ -79,50 +79,53 @@ fn accept_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
         binds: String::new(),
         severity: Severity::Quiet,
         listener: None,
-    };
-    if let Some(worst) = rows.first() {
-        limit_row.label = format!("accept queue {}", name(worst));
-        (limit_row.now, limit_row.limit) = (worst.accept, worst.accept_capacity);
-        limit_row.points = state.history.listener(&worst.id, span, |sample| sample.accept_queue);
-        limit_row.peak = graph::peak(&limit_row.points).map_or(worst.accept, Cell::Value);
-        limit_row.binds = what_binds(snapshot, worst.listener);
-        limit_row.severity = severity(worst.accept, worst.accept_capacity, Severity::Critical);
-        limit_row.listener = Some(worst.id);
     }
-    limit_row
+}
+
+/// The queue of a listener, with what it holds, what it could hold and what it held.
+fn queue_of(
+    snapshot: &Snapshot,
+    worst: &ListenerRow<'_>,
+    empty: LimitRow,
+    (now, limit): (Cell, Cell),
+    points: Vec<Point>,
+) -> LimitRow {
+    LimitRow {
+        label: format!("{} {}", empty.label, name(worst)),
+        now,
+        limit,
+        peak: graph::peak(&points).map_or(now, Cell::Value),
+        points,
+        binds: what_binds(snapshot, worst.listener),
+        listener: Some(worst.id),
+        ..empty
+    }
+}
+
+fn accept_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
+    let empty = no_queue(snapshot, span, "accept-queue", "accept queue");
+    let rows = listener_rows(state, snapshot, SortBy::AcceptUse);
+    let Some(worst) = rows.first() else { return empty };
+    let points = state.history.listener(&worst.id, span, |sample| sample.accept_queue);
+    let severity = severity(worst.accept, worst.accept_capacity, Severity::Critical);
+    let row = queue_of(snapshot, worst, empty, (worst.accept, worst.accept_capacity), points);
+    LimitRow { severity, ..row }
 }
 
 fn syn_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
+    let empty = no_queue(snapshot, span, "syn-queue", "SYN-RECV");
     let rows = listener_rows(state, snapshot, SortBy::SynUse);
-    let mut limit_row = LimitRow {
-        id: "syn-queue",
-        label: "SYN-RECV".to_owned(),
-        now: nothing(snapshot),
-        limit: nothing(snapshot),
-        write: number::count,
-        points: vec![Point::Before; span.columns],
-        peak: nothing(snapshot),
-        binds: String::new(),
-        severity: Severity::Quiet,
-        listener: None,
-    };
-    if let Some(worst) = rows.first() {
-        // With cookies a full SYN queue costs options, not connections.
-        let cookies = snapshot.sysctls.number("net.ipv4.tcp_syncookies").is_some_and(|value| value > 0);
-        let at_limit = if cookies { Severity::Warning } else { Severity::Critical };
-        limit_row.label = format!("SYN-RECV {}", name(worst));
-        (limit_row.now, limit_row.limit) = (worst.half_open, worst.syn_capacity);
-        limit_row.points = state.history.listener(&worst.id, span, |sample| Some(sample.half_open));
-        limit_row.peak = graph::peak(&limit_row.points).map_or(worst.half_open, Cell::Value);
-        limit_row.binds = what_binds(snapshot, worst.listener);
-        if worst.listener.shares_port > 1 {
-            limit_row.binds = format!("sum of {} listeners on the port", worst.listener.shares_port);
-        } else {
-            limit_row.severity = severity(worst.half_open, worst.syn_capacity, at_limit);
-        }
-        limit_row.listener = Some(worst.id);
+    let Some(worst) = rows.first() else { return empty };
+    let points = state.history.listener(&worst.id, span, |sample| Some(sample.half_open));
+    let row = queue_of(snapshot, worst, empty, (worst.half_open, worst.syn_capacity), points);
+    if worst.listener.shares_port > 1 {
+        let binds = format!("sum of {} listeners on the port", worst.listener.shares_port);
+        return LimitRow { binds, ..row };
     }
-    limit_row
+    // With cookies a full SYN queue costs options, not connections.
+    let cookies = snapshot.sysctls.number("net.ipv4.tcp_syncookies").is_some_and(|value| value > 0);
+    let at_limit = if cookies { Severity::Warning } else { Severity::Critical };
+    LimitRow { severity: severity(worst.half_open, worst.syn_capacity, at_limit), ..row }
 }
 
 /// Which of the two limits of a queue it was that `listen()` took.
