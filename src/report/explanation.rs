@@ -152,7 +152,7 @@ fn shown(value: &str) -> String {
 
 /// The list of topics by group.
 #[must_use]
-pub fn render_topics<'a>(topics: impl Iterator<Item = &'a Topic>) -> String {
+pub fn render_topics<'a>(topics: impl Iterator<Item = &'a Topic>, width: usize) -> String {
     let topics: Vec<&Topic> = topics.collect();
     let longest = topics.iter().map(|topic| topic.id.len()).max().unwrap_or(0);
     let mut text = String::new();
@@ -162,8 +162,10 @@ pub fn render_topics<'a>(topics: impl Iterator<Item = &'a Topic>) -> String {
             text.push_str(&format!("{}{}\n", if group.is_some() { "\n" } else { "" }, topic.group.title()));
             group = Some(topic.group);
         }
-        text.push_str(&format!("  {:<longest$}  {}\n", topic.id, topic.question));
+        text.push_str(&hanging(&format!("  {:<longest$}  ", topic.id), topic.question, width));
     }
-    text.push_str("\ntcpctl explain TOPIC answers for this host; --set KEY=VALUE, --sockopt,\n--kernel, --hz and --rtt ask what if.\n");
+    let hint =
+        "tcpctl explain TOPIC answers for this host; --set KEY=VALUE, --sockopt, --kernel, --hz and --rtt ask what if.";
+    text.push_str(&format!("\n{}", wrapped(hint, width)));
     text
 }

@@ -97,7 +97,7 @@ fn assert_is(definition: &str, value: &Value) {
 }
 
 fn topic_ids() -> Vec<String> {
-    explain(&[]).as_array().unwrap().iter().map(|topic| topic["id"].as_str().unwrap().to_owned()).collect()
+    explain(&[])["topics"].as_array().unwrap().iter().map(|topic| topic["id"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]

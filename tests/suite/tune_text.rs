@@ -77,7 +77,7 @@ fn an_effect_that_hangs_on_a_key_that_could_not_be_read_is_unknown() {
     reading("net.ipv4.tcp_syncookies", SysctlReading::Unreadable("Permission denied".into()));
     let text = render_plan(&plan_profile(&profile(), &snapshot), WIDTH, false);
     let prose = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(prose.contains("a half-open entry that nobody completes is dropped after ? (now ?)"), "{text}");
+    assert!(prose.contains("a half-open entry that nobody completes is dropped after ?; now ?"), "{text}");
     assert!(!text.contains("half-open entries"), "the queues of listeners are unknown without syncookies: {text}");
 }
 

@@ -52,7 +52,7 @@ fn list(context: &mut Context<'_>) -> Result<Exit, CliError> {
     if context.json {
         context.print_json(&TopicsView::new(topics()))?;
     } else {
-        write!(context.out, "{}", render_topics(topics()))?;
+        write!(context.out, "{}", render_topics(topics(), context.width))?;
     }
     Ok(Exit::Ok)
 }

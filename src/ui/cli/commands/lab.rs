@@ -30,7 +30,7 @@ const PLAYABLE: &[&str] = &[
 pub(in crate::ui::cli) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let Some(id) = &args.scenario else {
         let playable = topics().filter(|topic| PLAYABLE.contains(&topic.id));
-        write!(context.out, "{}", render_topics(playable))?;
+        write!(context.out, "{}", render_topics(playable, context.width))?;
         return Ok(Exit::Ok);
     };
     let topic = find_topic(id).map_err(|error| CliError::Usage(error.to_string()))?;
