@@ -20,3 +20,6 @@ pub(super) const FIN_TIMEOUT_MAX_US: u64 = 120_000_000;
 
 /// `tcp_invalid_ratelimit`'s default: least time between two answers to repeated SYNs of one request.
 pub(super) const INVALID_RATELIMIT_US: u64 = 500_000;
+
+/// `TCP_ATO_MIN`: least time that an ACK is delayed after data has come.
+pub(super) const ATO_MIN_US: u64 = 40_000;

@@ -33,6 +33,7 @@ pub(super) enum Clock {
     FinWait2Socket(u64),
     FinWait2Minisock,
     TimeWait,
+    DelayedAck,
 }
 
 impl Clock {
@@ -41,6 +42,7 @@ impl Clock {
         match self {
             Self::Syn(_) | Self::SynAck | Self::Retransmit(_) | Self::Probe(_) => Timer::Write,
             Self::Keepalive(_) | Self::FinWait2Socket(_) | Self::FinWait2Minisock | Self::TimeWait => Timer::Life,
+            Self::DelayedAck => Timer::Ack,
         }
     }
 }
@@ -217,6 +219,8 @@ impl Endpoint {
     /// Sends a segment that must be acknowledged, and starts the clock if it does not run.
     fn put_in_flight(&mut self, segment: Segment, step: &mut Step<'_>) {
         self.send(segment, self.next, step);
+        // It acknowledges as well: tcp_event_ack_sent().
+        step.doings.push(Doing::Disarm(Timer::Ack));
         self.next += 1;
         self.flight.push(segment);
         if self.flight.len() == 1 {
@@ -266,6 +270,7 @@ impl Endpoint {
             Clock::Keepalive(clock) => self.expire_keepalive(&clock, step),
             Clock::FinWait2Socket(wait_us) => step.arm(Clock::FinWait2Minisock, wait_us),
             Clock::FinWait2Minisock | Clock::TimeWait => self.forget(step),
+            Clock::DelayedAck => self.reply(Segment::Ack, step),
         }
     }
 
@@ -359,7 +364,7 @@ impl Endpoint {
         if self.orphan {
             return self.forget(step);
         }
-        step.doings.extend([Doing::Disarm(Timer::Write), Doing::Disarm(Timer::Life)]);
+        step.doings.extend([Timer::Write, Timer::Life, Timer::Ack].map(Doing::Disarm));
         self.enter(TcpState::Close, step);
         self.flight.clear();
         if core::mem::take(&mut self.connecting) {
@@ -369,7 +374,7 @@ impl Endpoint {
     }
 
     pub(super) fn forget(&mut self, step: &mut Step<'_>) {
-        step.doings.extend([Doing::Disarm(Timer::Write), Doing::Disarm(Timer::Life)]);
+        step.doings.extend([Timer::Write, Timer::Life, Timer::Ack].map(Doing::Disarm));
         self.request = None;
         self.flight.clear();
         self.enter(TcpState::Close, step);

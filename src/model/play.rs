@@ -52,6 +52,8 @@ pub(super) enum Timer {
     Write,
     /// `sk_timer` (keepalive, FIN_WAIT_2), and the timer of a minisock.
     Life,
+    /// `icsk_delack_timer`.
+    Ack,
 }
 
 /// A segment on its way.
@@ -211,6 +213,7 @@ impl Player<'_> {
             Some(Clock::Retransmit(_)) => end.flight.first().copied(),
             Some(Clock::Probe(_)) => Some(Segment::Probe),
             Some(Clock::Keepalive(_)) => Some(Segment::Keepalive),
+            Some(Clock::DelayedAck) => Some(Segment::Ack),
             Some(Clock::FinWait2Socket(_) | Clock::FinWait2Minisock | Clock::TimeWait) | None => None,
         };
         segment.is_some_and(|segment| !self.scenario.loses(side, segment, end.copies_of(segment)))

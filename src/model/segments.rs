@@ -4,11 +4,11 @@
 //! `tcp_rcv_state_process()`, `tcp_validate_incoming()`, `tcp_timewait_state_process()` and `tcp_v4_rcv()` for
 //! segments without a socket.
 //!
-//! Differs from the kernel: every segment is acknowledged at once (the kernel may delay an ACK by up to 40 ms when
-//! data flows both ways).
+//! Differs from the kernel: data is acknowledged at once (the kernel may delay an ACK by up to 40 ms when data flows
+//! both ways).
 
 use super::clock::{SynAckClock, TIME_WAIT_US};
-use super::constants::INVALID_RATELIMIT_US;
+use super::constants::{ATO_MIN_US, INVALID_RATELIMIT_US};
 use super::endpoint::{Clock, Endpoint};
 use super::play::{Doing, Packet, Step, Timer};
 use super::timeline::{Errno, Outcome, Segment, Side, What};
@@ -175,9 +175,10 @@ impl Endpoint {
             Some(TcpState::Estab) => {
                 self.enter(TcpState::CloseWait, step);
                 step.doings.push(Doing::End(Outcome::Never));
-                // tcp_fin() makes the ACK wait a little; an application that closes at once sends it with its FIN.
+                // tcp_fin() enters pingpong mode, so the ACK is delayed; an application that closes at once sends it
+                // with its FIN.
                 if !self.closes_now() {
-                    self.reply(Segment::Ack, step);
+                    step.arm(Clock::DelayedAck, self.ack_delay_us());
                 }
             }
             Some(TcpState::FinWait1) => {
@@ -190,6 +191,12 @@ impl Endpoint {
             }
             _ => self.reply(Segment::Ack, step),
         }
+    }
+
+    /// `icsk_ack.ato`: nothing until the first data, and then `TCP_ATO_MIN` as `tcp_event_data_recv()` keeps it.
+    fn ack_delay_us(&self) -> u64 {
+        // The SYN and the FIN have a number each.
+        if self.expected > 2 { ATO_MIN_US } else { 0 }
     }
 
     fn enter_time_wait(&mut self, step: &mut Step<'_>) {
