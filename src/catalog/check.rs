@@ -209,6 +209,13 @@ mod tests {
     }
 
     #[test]
+    fn vectors_are_separated_by_single_blanks() {
+        assert_eq!(normalize_value("4096\t131072\t6291456\n"), "4096 131072 6291456");
+        assert_eq!(normalize_value("  bbr "), "bbr");
+        assert_eq!(normalize_value("\n"), "");
+    }
+
+    #[test]
     fn values_are_refused_with_the_kernels_own_range() {
         assert_eq!(check("net.ipv4.tcp_syn_retries", "6"), Ok(()));
         assert_eq!(

@@ -1,9 +1,9 @@
 //! Sysctls.
 
+use crate::catalog::normalize_value;
 use crate::snapshot::{Gap, GapKind, SysctlReading, Sysctls};
 use crate::sys::{ProcRoot, SysctlError, SysctlFiles};
 use crate::units::SysctlKey;
-use crate::wire::normalise_sysctl;
 
 /// Last parts of keys whose values are secrets. They are never read, so that no snapshot can give them away.
 const SECRETS: [&str; 2] = ["tcp_fastopen_key", "stable_secret"];
@@ -22,7 +22,7 @@ pub(super) fn read_sysctls(keys: &[SysctlKey], root: &ProcRoot, gaps: &mut Vec<G
             continue;
         }
         let reading = match files.read(key) {
-            Ok(raw) => SysctlReading::Value(normalise_sysctl(&raw)),
+            Ok(raw) => SysctlReading::Value(normalize_value(&raw)),
             Err(SysctlError::Absent { .. }) => SysctlReading::Absent,
             Err(error) => {
                 denied &= matches!(error, SysctlError::Denied { .. });

@@ -130,7 +130,7 @@ impl<'a> Case<'a> {
         if before.source != self.sockets()?.source {
             return Err("the two readings of sockets are from different sources".to_owned());
         }
-        let old = before.listeners.iter().find(|old| old.cookie != 0 && old.cookie == listener.cookie);
+        let old = self.listener_before(listener);
         Ok(total(listener)?.saturating_sub(old.map(total).transpose()?.unwrap_or(0)))
     }
 

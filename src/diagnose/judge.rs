@@ -41,6 +41,7 @@ pub fn diagnose_with(rules: &[&'static Rule], now: &Snapshot, before: Option<&Sn
     for rule in rules {
         let mut verdict = (rule.check)(&case);
         // Several listeners that lack the same input are one gap.
+        verdict.gaps.sort();
         verdict.gaps.dedup();
         all.findings.extend(verdict.findings);
         all.undecided.extend(verdict.gaps.into_iter().map(|gap| Undecided { rule: rule.id, gap }));

@@ -2,6 +2,7 @@
 
 use super::ask::{Ask, Origin, Sourced};
 use super::flood::FloodFigures;
+use super::socket_option::SocketOptionValue;
 use super::topic::Topic;
 use crate::catalog;
 use crate::model::{Host, LimitedBy, PortBudget, Scenario, SegmentSizes, Side, Timeline, WheelWait, forecast};
@@ -120,11 +121,21 @@ pub struct Explanation {
 /// The scenario of a topic under these premises, socket options included; nothing for a topic without one.
 #[must_use]
 pub fn scenario_of(topic: &'static Topic, ask: &Ask) -> Option<Scenario> {
-    let mut scenario = (topic.scenario?)(ask);
-    for given in &ask.socket_options {
-        given.lay_on(&mut scenario);
-    }
-    Some(scenario)
+    posed(topic, ask).0
+}
+
+/// The same, and which side each socket option went to.
+fn posed(topic: &'static Topic, ask: &Ask) -> (Option<Scenario>, Vec<SocketOptionRow>) {
+    let mut scenario = topic.scenario.map(|scenario| Scenario { rtt_us: ask.rtt_us, ..scenario(ask) });
+    let row = |given: &SocketOptionValue| SocketOptionRow {
+        name: given.option.name,
+        unit: given.option.unit,
+        affects: given.option.affects,
+        value: given.value,
+        side: scenario.as_mut().map(|scenario| given.lay_on(scenario)),
+    };
+    let socket_options = ask.socket_options.iter().map(row).collect();
+    (scenario, socket_options)
 }
 
 /// Answers a topic.
@@ -133,15 +144,7 @@ pub fn explain(topic: &'static Topic, ask: &Ask) -> Explanation {
     let settings = topic.keys.iter().filter_map(|key| setting_row(key, ask)).collect();
     let what_ifs = ask.values.iter().filter(|(_, sourced)| sourced.origin == Origin::WhatIf);
     let idle = what_ifs.map(|(key, _)| key.as_str()).filter(|key| !topic.keys.contains(key));
-    let mut scenario = topic.scenario.map(|scenario| scenario(ask));
-    let socket_options = ask.socket_options.iter().map(|given| SocketOptionRow {
-        name: given.option.name,
-        unit: given.option.unit,
-        affects: given.option.affects,
-        value: given.value,
-        side: scenario.as_mut().map(|scenario| given.lay_on(scenario)),
-    });
-    let socket_options = socket_options.collect();
+    let (scenario, socket_options) = posed(topic, ask);
     let timeline = scenario.as_ref().map(forecast);
     Explanation {
         topic,

@@ -124,6 +124,8 @@ pub fn forecast_flood(flood: &Flood) -> FloodForecast {
     };
     let cookies_sent = refused_as(true, main.refused);
     let last_syn_us = setup.syn_at_us(setup.count.saturating_sub(1));
+    // How long one request lives that is left alone.
+    let life = forecast(&Scenario::half_open(flood.host, &flood.settings)).ends.first().map(|end| end.window);
     FloodForecast {
         limits,
         backlog: setup.backlog,
@@ -135,14 +137,18 @@ pub fn forecast_flood(flood: &Flood) -> FloodForecast {
         half_open_after_pruning: main.after_pruning,
         full_at_us: main.full_at_us,
         last_syn_us,
-        last_gone: last_gone(flood, &setup, &courses),
+        last_gone: life.and_then(|life| last_gone(flood, &setup, &courses, life)),
         occupancy: occupancy(main, last_syn_us),
         spans: [
             span(&|course| refused_as(true, course.refused)),
             span(&|course| refused_as(false, course.refused)),
             span(&|course| course.after_pruning),
         ],
-        steady: rates(flood.host.hz).next().map(|hz| steady(flood, &setup, hz)).unwrap_or_default(),
+        steady: rates(flood.host.hz)
+            .next()
+            .zip(life)
+            .map(|(hz, life)| steady(flood, &setup, hz, life))
+            .unwrap_or_default(),
         legitimate: legitimate(flood, limits, &courses, main),
     }
 }
@@ -175,11 +181,10 @@ fn courses(setup: &Setup, hz: Option<Hz>) -> Vec<Course> {
 }
 
 /// When the last request goes. None lives longer than one that is left alone, nor shorter than by the asked times.
-fn last_gone(flood: &Flood, setup: &Setup, courses: &[Course]) -> Option<Window> {
+fn last_gone(flood: &Flood, setup: &Setup, courses: &[Course], life: Window) -> Option<Window> {
     let first_us = courses.iter().filter_map(|course| course.last_gone_us).min()?;
     let seen_us = courses.iter().filter_map(|course| course.last_gone_us).max()?;
     let taken_us = courses.iter().filter_map(|course| course.last_taken_us).max()?;
-    let life = forecast(&Scenario::half_open(flood.host, &flood.settings)).ends.first().map(|end| end.window)?;
     // Asked times do not fall together as late ones do, so a long flood has many more changes with them.
     let changes = courses.iter().map(|course| course.levels.len()).max().unwrap_or(0);
     let nominal_us = if changes > CHANGES_MOST / 10 {
@@ -209,9 +214,8 @@ fn occupancy(course: &Course, last_syn_us: u64) -> Vec<(u64, u64)> {
 }
 
 /// The same flood without an end: left alone for two lives of a request (or until that is too long), then watched.
-fn steady(flood: &Flood, setup: &Setup, hz: Hz) -> SteadyFlood {
-    let life = forecast(&Scenario::half_open(flood.host, &flood.settings));
-    let life_us = life.ends.first().map_or(0, |end| end.window.latest_us).max(10_000_000);
+fn steady(flood: &Flood, setup: &Setup, hz: Hz, life: Window) -> SteadyFlood {
+    let life_us = life.latest_us.max(10_000_000);
     let from_us = (life_us * 2).min(SETTLING_MOST_US);
     let watched_us = life_us.min(WATCHED_MOST_US);
     let endless = Setup { count: u64::MAX, ..setup.clone() };

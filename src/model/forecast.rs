@@ -25,7 +25,7 @@ use crate::units::Hz;
 
 /// Courses played at the most; a scenario with more ties than this has its nominal courses listed.
 const MOST_COURSES: usize = 512;
-/// Phases tried at the most; enough for every phase of the clocks here.
+/// Phases tried at the most; of more, some that are evenly apart.
 const MOST_PHASES: usize = 1024;
 /// How much longer than asked a measured round trip may be: what a host adds, in microseconds.
 const RTT_ERROR_US: u64 = 1000;
@@ -160,10 +160,8 @@ fn what_happens(course: &Course, side: Side) -> impl Iterator<Item = &What> {
 /// Phases of the wheel right after which a timer that the outside armed fires a whole step later. Between two of
 /// them nothing changes but that everything is a little earlier.
 fn phases(nominal: &Course, sides: &[Side], hz: Hz) -> Vec<u64> {
-    let longest = nominal.events.iter().map(|(window, ..)| window.at_us).max().unwrap_or(0);
     let granularity = |wait_us: u64| granularity_ticks(wait_us, hz);
-    // No single wait is longer than the whole course, nor than the longest wait of any clock here.
-    let period = granularity(longest.min(120_000_000));
+    let period = granularity(nominal.longest_wait_us);
     let mut phases = BTreeSet::from([0]);
     for (_, at_us, wait_us) in nominal.armed.iter().filter(|(side, ..)| sides.contains(side)) {
         let own = granularity(*wait_us);
@@ -171,7 +169,8 @@ fn phases(nominal: &Course, sides: &[Side], hz: Hz) -> Vec<u64> {
         let first = (own - expires % own) % own;
         phases.extend((0..period.max(own) / own).map(|turn| first + turn * own));
     }
-    phases.into_iter().take(MOST_PHASES).collect()
+    let step = phases.len().div_ceil(MOST_PHASES);
+    phases.into_iter().step_by(step).collect()
 }
 
 /// What happens on each side in which order, without times: courses that agree in it are one outcome.
@@ -352,6 +351,18 @@ mod tests {
         let last = acks(&wordy).pop().expect("the ACK of the FIN");
         assert_eq!(last, Window { at_us: 40_000, latest_us: 48_000 });
         assert_eq!(acks(&Scenario::close(host(250), &settings)), []);
+    }
+
+    /// A wait of 300 s lies on a level of 32.8 s at HZ 1000, whatever the first wait was.
+    #[test]
+    fn phases_cover_the_longest_wait() {
+        let settings = Settings { keepalive_time_s: 10, keepalive_intvl_s: 300, ..Settings::default() };
+        let mut scenario = Scenario::established(host(1000), &settings).silencing(Side::Client);
+        scenario.client.options.keepalive = true;
+        let windows = windows_ms(&forecast(&scenario));
+        let (second_ms, latest_ms) = windows[1];
+        assert_eq!(second_ms, 310_000);
+        assert!(latest_ms >= second_ms + 32_000, "{windows:?}");
     }
 
     /// Where a copy of the SYN and the server's own timer meet, either may come first; both were seen on 6.18.

@@ -41,6 +41,8 @@ pub(super) struct Course {
     pub(super) ends: BTreeMap<Side, (Window, Outcome)>,
     /// Timers that something other than a timer armed: on which side, when and for how long.
     pub(super) armed: BTreeSet<(Side, u64, u64)>,
+    /// The longest wait of any timer.
+    pub(super) longest_wait_us: u64,
     /// How many ties there were on the way.
     pub(super) ties: usize,
 }
@@ -303,6 +305,7 @@ impl Player<'_> {
                 if !in_timer {
                     self.course.armed.insert((side, window.at_us, waits_us.0));
                 }
+                self.course.longest_wait_us = self.course.longest_wait_us.max(waits_us.1);
                 let fires = self.variant.wheel.fire(window, waits_us);
                 let timer = clock.timer();
                 let entry = self.timers.entry((side, timer)).or_insert((0, None));

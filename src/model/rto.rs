@@ -10,6 +10,7 @@
 use super::constants::{RTO_MAX_US, RTO_MIN_US};
 use super::scenario::Endpoint;
 use super::wheel::{ticks_ceil, ticks_to_us};
+use super::{Settings, SocketOptions};
 use crate::units::{Hz, KernelVersion};
 
 /// `TCP_TIMEOUT_MIN_US`: what a probe of several packets waits besides two round trips.
@@ -28,16 +29,21 @@ pub struct Timeouts {
     pub rto_max_us: u64,
 }
 
+/// `tcp_rto_max()`: `TCP_RTO_MAX_MS` of the socket, else `tcp_rto_max_ms`, both since 6.15; in microseconds.
+pub(super) fn largest_rto_us(settings: &Settings, options: &SocketOptions, version: KernelVersion) -> u64 {
+    match options.rto_max_ms {
+        _ if !version.at_least(6, 15) => RTO_MAX_US,
+        Some(ms) => u64::from(ms) * 1000,
+        None => settings.rto_max_us(),
+    }
+}
+
 /// The timeouts after a handshake that took `rtt_us`, or of a connection of which more is known.
 #[must_use]
 pub fn timeouts(end: &Endpoint, version: KernelVersion, rtt_us: u64, hz: Hz) -> Timeouts {
     let Endpoint { settings, options, measured } = end;
     let rto_min_us = if version.at_least(6, 11) { u64::from(settings.rto_min_us) } else { RTO_MIN_US };
-    let rto_max_us = match options.rto_max_ms {
-        _ if !version.at_least(6, 15) => RTO_MAX_US,
-        Some(ms) => u64::from(ms) * 1000,
-        None => settings.rto_max_us(),
-    };
+    let rto_max_us = largest_rto_us(settings, options, version);
     let ticks = |us: u64| ticks_to_us(ticks_ceil(us, hz), hz);
     // First sample: srtt = rtt, mdev = rtt / 2, and the RTO takes four of them, floored by rto_min.
     let variance_us = rtt_us.saturating_mul(2).max(rto_min_us);

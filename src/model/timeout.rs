@@ -21,6 +21,16 @@ pub(super) fn model_timeout_us(boundary: u32, base_us: u64, max_us: u64) -> u64 
     }
 }
 
+/// What is left of a wait under a user timeout in microseconds (0 for none), after `elapsed_us`: the wait, but no
+/// longer than the timeout leaves; one tick where that is nothing. `tcp_clamp_rto_to_user_timeout()`, since 4.19.
+pub(super) fn cut_to_user_timeout(wait_us: u64, user_timeout_us: u64, elapsed_us: u64, tick_us: u64) -> u64 {
+    match (user_timeout_us, user_timeout_us.saturating_sub(elapsed_us)) {
+        (0, _) => wait_us,
+        (_, 0) => tick_us,
+        (_, left_us) => wait_us.min(left_us),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::constants::{RTO_MAX_US, RTO_MIN_US, TIMEOUT_INIT_US};

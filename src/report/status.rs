@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::answer::AnswerView;
 use super::counters::{CounterView, main_counters, window_ms};
 use super::listeners::{ListenerView, SCHEMA, listener_views};
 use crate::diagnose::Headline;
@@ -85,17 +86,9 @@ pub struct SecondsView {
     pub id: &'static str,
     /// The sentence that the answer ends.
     pub label: &'static str,
-    /// `after`, `never`, `per-second`, `count`, or `unknown` when a setting that it follows from could not be read.
-    pub kind: &'static str,
-    /// For `after`: the nominal time in milliseconds, rounded down.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at_ms: Option<u64>,
-    /// For `after`: the latest time in milliseconds, rounded up.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub latest_ms: Option<u64>,
-    /// For `per-second` and `count`: the number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<u64>,
+    /// The answer.
+    #[serde(flatten)]
+    pub shown: AnswerView,
     /// The sysctls it follows from.
     pub keys: &'static [&'static str],
     /// For `unknown`: those of them that this kernel has and that could not be read.
@@ -109,7 +102,7 @@ pub struct SecondsView {
 }
 
 /// The sysctls that limits are read from, besides those of the model.
-const LIMIT_KEYS: [&str; 3] = ["net.ipv4.tcp_max_orphans", "net.ipv4.tcp_max_tw_buckets", "net.ipv4.tcp_mem"];
+const LIMIT_KEYS: [&str; 2] = ["net.ipv4.tcp_max_orphans", "net.ipv4.tcp_mem"];
 
 impl StatusView {
     /// The sysctls that a snapshot must have been asked for, so that nothing here is unknown for want of them.
@@ -204,15 +197,8 @@ fn seconds(now: &Snapshot) -> Option<Vec<SecondsView>> {
 }
 
 fn view(one: &'static Consequence, answer: Answer, missing: Vec<&'static str>) -> SecondsView {
-    let (kind, at_ms, latest_ms, value) = match answer {
-        Answer::After(window) => ("after", Some(window.at_us / 1_000), Some(window.latest_us.div_ceil(1_000)), None),
-        Answer::Never => ("never", None, None, None),
-        Answer::PerSecond(rate) => ("per-second", None, None, Some(rate)),
-        Answer::Count(count) => ("count", None, None, Some(count)),
-        Answer::Unknown => ("unknown", None, None, None),
-    };
     let (id, label, keys, topic) = (one.id, one.label, one.keys, one.topic);
-    SecondsView { id, label, kind, at_ms, latest_ms, value, keys, missing, topic, answer }
+    SecondsView { id, label, shown: answer.into(), keys, missing, topic, answer }
 }
 
 #[cfg(test)]

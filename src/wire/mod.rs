@@ -25,4 +25,4 @@ pub use proc_tcp::{ProcTcpRow, parse_proc_tcp_line};
 pub use request::{DumpFamily, Extensions, StateMask, build_tcp_dump};
 pub use segment::{SegmentHeader, build_syn, decode_segment};
 pub use tcp_info::TcpInfo;
-pub use text::{normalise_sysctl, parse_mem_total_kib};
+pub use text::parse_mem_total_kib;

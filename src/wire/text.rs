@@ -1,18 +1,4 @@
-//! Small texts: sysctl values, the host's memory.
-
-/// A sysctl value with its runs of blanks and tabs turned into single blanks and none at either end, so that
-/// `4096\t131072\t6291456` equals what a person types.
-#[must_use]
-pub fn normalise_sysctl(raw: &str) -> String {
-    let mut value = String::with_capacity(raw.len());
-    for word in raw.split_whitespace() {
-        if !value.is_empty() {
-            value.push(' ');
-        }
-        value.push_str(word);
-    }
-    value
-}
+//! Small texts: the host's memory.
 
 /// `MemTotal` of `/proc/meminfo` in KiB.
 #[must_use]
@@ -24,13 +10,6 @@ pub fn parse_mem_total_kib(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn vectors_are_separated_by_single_blanks() {
-        assert_eq!(normalise_sysctl("4096\t131072\t6291456\n"), "4096 131072 6291456");
-        assert_eq!(normalise_sysctl("  bbr "), "bbr");
-        assert_eq!(normalise_sysctl("\n"), "");
-    }
 
     #[test]
     fn memory_is_in_kib() {

@@ -207,6 +207,21 @@ fn a_second_apply_has_nothing_to_do_and_leaves_no_entry() {
     assert_eq!(state.history().unwrap().entries.len(), 1);
 }
 
+/// Somebody put the values back by hand: the entry must not stand for ever and hide the ones before it.
+#[test]
+fn a_rollback_that_finds_everything_restored_settles_the_entry() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    let before = kernel.values();
+    apply(&kernel, &state).unwrap();
+    for (key, value) in &before {
+        kernel.write(key, value).unwrap();
+    }
+    assert_eq!(rollback(&kernel, &state).outcome, Outcome::Nothing);
+    let entries = state.history().unwrap().entries;
+    assert_eq!(entries.len(), 2);
+    assert!(entries.iter().all(|entry| !entry.stands(&entries)));
+}
+
 #[test]
 fn a_write_that_is_refused_undoes_those_before_it_last_first() {
     for n in 1..=5 {

@@ -37,7 +37,6 @@ fn check(case: &Case<'_>) -> Verdict {
             verdict.gaps.push(gap);
         }
     }
-    verdict.gaps.sort();
     verdict
 }
 

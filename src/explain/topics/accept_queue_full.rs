@@ -46,9 +46,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::overflowing(ask.host, &ask.settings());
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::overflowing(ask.host, &ask.settings())
 }
 
 fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {

@@ -16,13 +16,11 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::connect(ask.host, &ask.settings()).calling(Side::Client, Action::Send).losing_first(
+    Scenario::connect(ask.host, &ask.settings()).calling(Side::Client, Action::Send).losing_first(
         Side::Client,
         Segment::Ack,
         1,
-    );
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    )
 }
 
 fn answer(_ask: &Ask, _timeline: Option<&Timeline>) -> Figures {

@@ -31,7 +31,6 @@ pub(super) const TOPIC: Topic = Topic {
 
 fn scenario(ask: &Ask) -> Scenario {
     let mut scenario = Scenario::closed_alone(ask.host, &ask.settings());
-    scenario.rtt_us = ask.rtt_us;
     // Later than any delayed ACK, so that all four segments are seen.
     let at_us = SERVER_CLOSES_AT_US + ask.rtt_us * 2;
     scenario.calls.push(Call { at_us, side: Side::Server, action: Action::CloseAfterPeer });

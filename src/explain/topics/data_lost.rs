@@ -38,10 +38,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario =
-        Scenario::established(ask.host, &ask.settings()).calling(Side::Client, Action::Send).silencing(Side::Client);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::established(ask.host, &ask.settings()).calling(Side::Client, Action::Send).silencing(Side::Client)
 }
 
 fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {

@@ -16,11 +16,11 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::established(ask.host, &ask.settings())
-        .calling(Side::Client, Action::Close)
-        .losing_first(Side::Server, Segment::Ack, 1);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::established(ask.host, &ask.settings()).calling(Side::Client, Action::Close).losing_first(
+        Side::Server,
+        Segment::Ack,
+        1,
+    )
 }
 
 fn answer(_ask: &Ask, _timeline: Option<&Timeline>) -> Figures {

@@ -31,10 +31,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario =
-        Scenario::established(ask.host, &ask.settings()).calling(Side::Client, Action::Close).silencing(Side::Client);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::established(ask.host, &ask.settings()).calling(Side::Client, Action::Close).silencing(Side::Client)
 }
 
 fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {

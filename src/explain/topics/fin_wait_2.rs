@@ -22,9 +22,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::closed_alone(ask.host, &ask.settings());
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::closed_alone(ask.host, &ask.settings())
 }
 
 fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {

@@ -19,12 +19,10 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::established(ask.host, &ask.settings())
+    Scenario::established(ask.host, &ask.settings())
         .calling(Side::Client, Action::Close)
         .calling(Side::Server, Action::CloseAfterPeer)
-        .losing_first(Side::Client, Segment::Ack, 1);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+        .losing_first(Side::Client, Segment::Ack, 1)
 }
 
 fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {

@@ -16,10 +16,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario =
-        Scenario::beginning(ask.host, &ask.settings(), Start::Forgotten).calling(Side::Client, Action::Send);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::beginning(ask.host, &ask.settings(), Start::Forgotten).calling(Side::Client, Action::Send)
 }
 
 fn answer(_ask: &Ask, _timeline: Option<&Timeline>) -> Figures {

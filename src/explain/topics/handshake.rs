@@ -34,9 +34,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::connect(ask.host, &ask.settings());
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::connect(ask.host, &ask.settings())
 }
 
 fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {

@@ -25,9 +25,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = probed(Scenario::established(ask.host, &ask.settings()).silencing(Side::Client));
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    probed(Scenario::established(ask.host, &ask.settings()).silencing(Side::Client))
 }
 
 /// The client has keepalive on: that is what the question is about.

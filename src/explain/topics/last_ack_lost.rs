@@ -28,13 +28,11 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::established(ask.host, &ask.settings())
+    Scenario::established(ask.host, &ask.settings())
         .calling(Side::Client, Action::Close)
         .calling(Side::Server, Action::CloseAfterPeer)
         .losing(Side::Server, Segment::Fin)
-        .about(Side::Server);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+        .about(Side::Server)
 }
 
 fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {

@@ -16,11 +16,9 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::established(ask.host, &ask.settings())
+    Scenario::established(ask.host, &ask.settings())
         .calling(Side::Client, Action::Close)
-        .calling(Side::Server, Action::Close);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+        .calling(Side::Server, Action::Close)
 }
 
 fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {

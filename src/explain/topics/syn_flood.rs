@@ -55,9 +55,7 @@ pub(super) const TOPIC: Topic = Topic {
 
 /// One entry of the flood.
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::half_open(ask.host, &ask.settings());
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::half_open(ask.host, &ask.settings())
 }
 
 fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {

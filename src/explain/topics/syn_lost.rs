@@ -27,9 +27,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::connect(ask.host, &ask.settings()).losing(Side::Client, Segment::Syn);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::connect(ask.host, &ask.settings()).losing(Side::Client, Segment::Syn)
 }
 
 fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {

@@ -33,9 +33,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::connect(ask.host, &ask.settings()).losing(Side::Server, Segment::SynAck);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::connect(ask.host, &ask.settings()).losing(Side::Server, Segment::SynAck)
 }
 
 fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {

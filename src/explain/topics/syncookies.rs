@@ -44,9 +44,7 @@ pub(super) const TOPIC: Topic = Topic {
 
 /// On the wire a handshake with a cookie is like any other.
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::connect(ask.host, &ask.settings());
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::connect(ask.host, &ask.settings())
 }
 
 fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {

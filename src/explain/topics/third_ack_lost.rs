@@ -19,10 +19,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario =
-        Scenario::connect(ask.host, &ask.settings()).losing(Side::Client, Segment::Ack).about(Side::Server);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::connect(ask.host, &ask.settings()).losing(Side::Client, Segment::Ack).about(Side::Server)
 }
 
 fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {

@@ -43,9 +43,7 @@ const WAITS: [(u64, &str); 12] = [
 ];
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::connect(ask.host, &ask.settings()).losing(Side::Client, Segment::Syn);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::connect(ask.host, &ask.settings()).losing(Side::Client, Segment::Syn)
 }
 
 fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {

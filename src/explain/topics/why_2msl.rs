@@ -31,9 +31,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = Scenario::close(ask.host, &ask.settings());
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    Scenario::close(ask.host, &ask.settings())
 }
 
 fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {

@@ -25,7 +25,6 @@ pub(super) const TOPIC: Topic = Topic {
 
 fn scenario(ask: &Ask) -> Scenario {
     let mut scenario = Scenario::connect(ask.host, &ask.settings());
-    scenario.rtt_us = ask.rtt_us;
     let server_closes_us = SERVER_CLOSES_AT_US + ask.rtt_us * 2;
     scenario.calls.extend([
         Call { at_us: 0, side: Side::Client, action: Action::Close },

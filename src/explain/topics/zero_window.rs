@@ -19,9 +19,7 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn scenario(ask: &Ask) -> Scenario {
-    let mut scenario = silent(Scenario::beginning(ask.host, &ask.settings(), Start::WindowClosed), !ask.peer_alive);
-    scenario.rtt_us = ask.rtt_us;
-    scenario
+    silent(Scenario::beginning(ask.host, &ask.settings(), Start::WindowClosed), !ask.peer_alive)
 }
 
 /// Whether the peer is gone, too.

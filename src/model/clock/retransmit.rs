@@ -9,7 +9,7 @@
 
 use crate::model::constants::RTO_MIN_US;
 use crate::model::rto::Timeouts;
-use crate::model::timeout::model_timeout_us;
+use crate::model::timeout::{cut_to_user_timeout, model_timeout_us};
 use crate::model::{Settings, SocketOptions};
 use crate::units::KernelVersion;
 
@@ -99,7 +99,7 @@ impl RetransmitClock {
         } else {
             self.rto_us.saturating_mul(2).min(self.timeouts.rto_max_us)
         };
-        RetransmitExpiry::Resend { wait_us: self.cut_to_user_timeout(now_us.saturating_sub(stamp_us), tick_us) }
+        RetransmitExpiry::Resend { wait_us: self.next_wait_us(now_us.saturating_sub(stamp_us), tick_us) }
     }
 
     fn limit_us(&self, orphan: bool) -> u64 {
@@ -116,14 +116,9 @@ impl RetransmitClock {
     }
 
     /// `tcp_clamp_rto_to_user_timeout()`.
-    fn cut_to_user_timeout(&self, elapsed_us: u64, tick_us: u64) -> u64 {
-        if self.user_timeout_us == 0 || !self.cuts {
-            return self.rto_us;
-        }
-        match self.user_timeout_us.saturating_sub(elapsed_us) {
-            0 => tick_us,
-            remaining_us => self.rto_us.min(remaining_us),
-        }
+    fn next_wait_us(&self, elapsed_us: u64, tick_us: u64) -> u64 {
+        let user_timeout_us = if !self.cuts { 0 } else { self.user_timeout_us };
+        cut_to_user_timeout(self.rto_us, user_timeout_us, elapsed_us, tick_us)
     }
 }
 

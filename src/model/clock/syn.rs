@@ -6,8 +6,9 @@
 //! Differs from the kernel: no local transmit failures (a full queueing discipline makes the kernel wait 500 ms
 //! without counting), no BPF sock_ops program that replaces the first RTO.
 
-use crate::model::constants::{RTO_MAX_US, RTO_MIN_US, TIMEOUT_INIT_US};
-use crate::model::timeout::model_timeout_us;
+use crate::model::constants::{RTO_MIN_US, TIMEOUT_INIT_US};
+use crate::model::rto::largest_rto_us;
+use crate::model::timeout::{cut_to_user_timeout, model_timeout_us};
 use crate::model::{Settings, SocketOptions};
 use crate::units::KernelVersion;
 
@@ -74,7 +75,7 @@ impl SynClock {
             linear: if version.at_least(6, 5) { settings.syn_linear_timeouts } else { 0 },
             limit: Limit::of(version),
             user_timeout_us: u64::from(options.user_timeout_ms) * 1000,
-            rto_max_us: if version.at_least(6, 15) { settings.rto_max_us() } else { RTO_MAX_US },
+            rto_max_us: largest_rto_us(settings, options, version),
             first_us: now_us,
             rto_us: TIMEOUT_INIT_US,
             retransmits: 0,
@@ -98,7 +99,7 @@ impl SynClock {
         if self.retransmits > self.linear {
             self.rto_us = self.rto_us.saturating_mul(2).min(self.rto_max_us);
         }
-        SynExpiry::Resend { wait_us: self.cut_to_user_timeout(elapsed_us, tick_us) }
+        SynExpiry::Resend { wait_us: self.next_wait_us(elapsed_us, tick_us) }
     }
 
     /// `retransmits_timed_out()`: never at the first timer.
@@ -116,14 +117,9 @@ impl SynClock {
     }
 
     /// `tcp_clamp_rto_to_user_timeout()`, since 4.19.
-    fn cut_to_user_timeout(&self, elapsed_us: u64, tick_us: u64) -> u64 {
-        if self.user_timeout_us == 0 || self.limit == Limit::Count {
-            return self.rto_us;
-        }
-        match self.user_timeout_us.saturating_sub(elapsed_us) {
-            0 => tick_us,
-            remaining_us => self.rto_us.min(remaining_us),
-        }
+    fn next_wait_us(&self, elapsed_us: u64, tick_us: u64) -> u64 {
+        let user_timeout_us = if self.limit == Limit::Count { 0 } else { self.user_timeout_us };
+        cut_to_user_timeout(self.rto_us, user_timeout_us, elapsed_us, tick_us)
     }
 }
 
@@ -187,6 +183,19 @@ mod tests {
         };
         assert_eq!(capped((6, 18, 0)).1, 13_000);
         assert_eq!(capped((6, 14, 0)).1, 131_000);
+    }
+
+    /// Measured on 6.18: 1.02, 3.04, 5.05, and ETIMEDOUT at 7.07 s.
+    #[test]
+    fn the_rto_max_of_the_socket_replaces_that_of_the_host() {
+        let capped = |version| {
+            play(version, |settings, options| {
+                (settings.syn_retries, settings.syn_linear_timeouts) = (3, 0);
+                options.rto_max_ms = Some(2000);
+            })
+        };
+        assert_eq!(capped((6, 18, 0)), (vec![0, 1000, 3000, 5000], 7000));
+        assert_eq!(capped((6, 14, 0)).1, 15_000);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub fn apply_plan(
         return Err(ApplyError::Blind { count: plan.skipped.len() });
     }
     if plan.is_empty() {
-        return Ok(receipt(None, Vec::new(), Outcome::Nothing));
+        return Ok(receipt(settle(plan, state_dir, from)?, Vec::new(), Outcome::Nothing));
     }
     check_permission(plan, store)?;
     let locked = state_dir.lock()?;
@@ -77,6 +77,19 @@ pub fn apply_plan(
     // Everything holds. If the disk fails here, the entry has no outcome and still stands, which is true.
     let _ = journal.finish(JournalOutcome::Applied);
     Ok(receipt(entry, written, Outcome::Applied))
+}
+
+/// Writes down that a rollback found its values restored already, so that the entry does not stand for ever and hide
+/// older ones. Gives the new entry.
+fn settle(plan: &Plan, state_dir: &StateDir, from: &ApplyFrom) -> Result<Option<u64>, ApplyError> {
+    if plan.kind == PlanKind::Apply || plan.already.is_empty() {
+        return Ok(None);
+    }
+    let locked = state_dir.lock()?;
+    let journal = locked.begin(new_entry(plan, Vec::new(), from))?;
+    let id = journal.id();
+    journal.finish(JournalOutcome::Applied)?;
+    Ok(Some(id))
 }
 
 /// Reads every key again under the lock; a value that is not the plan's makes the plan stale.

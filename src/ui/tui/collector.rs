@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::run::{Arrival, Options, read_event, send, spawn};
 use super::{DEFAULT_INTERVAL_MS, Event};
 use crate::collect::{SocketReading, Source, live};
-use crate::model::Settings;
+use crate::diagnose;
+use crate::report::StatusView;
 use crate::units::SysctlKey;
 
 /// What the thread can be told.
@@ -19,13 +20,9 @@ pub(super) enum CollectorRequest {
     Interval(Duration),
 }
 
-/// The sysctls that limits on the screen come from, besides those of the model.
-const LIMIT_KEYS: [&str; 4] =
-    ["net.core.somaxconn", "net.ipv4.tcp_max_tw_buckets", "net.ipv4.tcp_max_orphans", "net.ipv4.tcp_mem"];
-
-/// Every sysctl that the screens and the model need.
+/// Every sysctl that the screens, the model and the rules need.
 pub(super) fn screen_keys() -> BTreeSet<SysctlKey> {
-    Settings::keys().chain(LIMIT_KEYS).filter_map(|key| key.parse().ok()).collect()
+    StatusView::keys().chain(diagnose::keys()).filter_map(|key| key.parse().ok()).collect()
 }
 
 /// Starts the thread; it ends with the sender of its requests.
