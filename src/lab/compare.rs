@@ -129,7 +129,7 @@ fn by_kind(timeline: &Timeline, horizon_us: u64) -> BTreeMap<(Side, Kind), Vec<W
         let kind = match &event.what {
             What::Send { segment, .. } => Kind::Send(*segment),
             What::Return(_, errno) => Kind::Return(errno.map(|errno| errno.name())),
-            What::Call(_) | What::Arrive(_) | What::State(_) => continue,
+            What::Call(_) | What::Arrive(_) | What::Icmp(_) | What::State(_) => continue,
         };
         kinds.entry((event.side, kind)).or_default().push(event.window);
     }

@@ -40,7 +40,7 @@ pub struct Played {
 /// # Errors
 /// When the private namespaces cannot be made (usually for want of rights) or the wire fails.
 pub fn play(scenario: &Scenario, limit: Duration) -> Result<Played, LabError> {
-    if scenario.accept_queue_full {
+    if scenario.listener.joining > 0 {
         return Err(LabError::NotPlayable("a full accept queue"));
     }
     let network = Network::build(scenario)?;
@@ -118,7 +118,7 @@ impl<'a> Bench<'a> {
 
     /// Brings both ends to where the scenario begins.
     fn prepare(&mut self) -> Result<(), LabError> {
-        if self.scenario.start == Start::Closed {
+        if matches!(self.scenario.start, Start::Closed | Start::Nothing) {
             return Ok(());
         }
         self.apps.connect(self.network, &self.scenario.client.options)?;
@@ -138,7 +138,7 @@ impl<'a> Bench<'a> {
                 self.settle()?;
                 self.carried.lose_all = false;
             }
-            Start::Closed | Start::Established => {}
+            Start::Closed | Start::Nothing | Start::Established => {}
         }
         Ok(())
     }
@@ -284,7 +284,7 @@ impl<'a> Bench<'a> {
     fn loses(&mut self, side: Side, segment: Segment) -> bool {
         let copies = self.copies.entry((side, segment)).or_insert(0);
         *copies += 1;
-        self.scenario.loses(side, segment, *copies - 1)
+        self.scenario.loses(side, segment, *copies - 1, 0)
     }
 
     /// Takes the kernel's stamps of what passed.
@@ -302,7 +302,7 @@ impl<'a> Bench<'a> {
                 self.lateness_ns = self.lateness_ns.max(unix_ns().saturating_sub(tapped.unix_ns));
                 if tapped.outgoing {
                     let scenario = self.scenario;
-                    self.record.sent(tapped.unix_ns, side, segment, |copy| scenario.loses(side, segment, copy));
+                    self.record.sent(tapped.unix_ns, side, segment, |copy| scenario.loses(side, segment, copy, 0));
                 } else {
                     self.record.arrived(tapped.unix_ns, side, segment);
                 }

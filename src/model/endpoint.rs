@@ -13,7 +13,8 @@ use super::clock::{
 };
 use super::play::{Doing, Packet, Step, Timer};
 use super::rto::{Timeouts, timeouts};
-use super::scenario::{Action, Scenario, Start};
+use super::scenario::{Scenario, Start};
+use super::script::Action;
 use super::timeline::{Errno, Outcome, Segment, Side, What};
 use super::{Settings, SocketOptions};
 use crate::units::{Hz, KernelVersion, TcpState};
@@ -99,7 +100,7 @@ impl Endpoint {
             request: None,
             connecting: false,
             orphan: false,
-            accept_queue_full: side == Side::Server && scenario.accept_queue_full,
+            accept_queue_full: side == Side::Server && scenario.listener.joining > 0,
             wishes: Vec::new(),
             next: opened,
             unacknowledged: opened,

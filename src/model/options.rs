@@ -3,7 +3,7 @@
 /// What an application set on a socket with setsockopt(); nothing set by default.
 ///
 /// Mirrors: `do_tcp_setsockopt()` and `sk_setsockopt()`; the ranges are theirs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SocketOptions {
     /// `TCP_SYNCNT`, 1 to 127 retries; replaces `tcp_syn_retries` (or, on a listener, `tcp_synack_retries`).
     pub syncnt: Option<u8>,

@@ -11,7 +11,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::endpoint::{Clock, Endpoint};
-use super::scenario::{Action, Scenario, Start};
+use super::scenario::{Scenario, Start};
+use super::script::Action;
 use super::timeline::{Outcome, Segment, Side, What, Window};
 use super::wheel::Wheel;
 use crate::units::{Hz, TcpState};
@@ -218,7 +219,7 @@ impl Player<'_> {
             Some(Clock::DelayedAck) => Some(Segment::Ack),
             Some(Clock::FinWait2Socket(_) | Clock::FinWait2Minisock | Clock::TimeWait) | None => None,
         };
-        segment.is_some_and(|segment| !self.scenario.loses(side, segment, end.copies_of(segment)))
+        segment.is_some_and(|segment| !self.scenario.loses(side, segment, end.copies_of(segment), 0))
     }
 
     /// Takes the next event: the nominally first one, unless another may come before it.
@@ -327,7 +328,7 @@ impl Player<'_> {
     fn send(&mut self, window: Window, side: Side, packet: Packet) {
         let ordinal = self.end(side).count_sent(packet.segment);
         let copy = self.end(side).count_copy(packet.segment, packet.number);
-        let lost = self.scenario.loses(side, packet.segment, ordinal);
+        let lost = self.scenario.loses(side, packet.segment, ordinal, window.at_us);
         self.course.events.push((window, side, What::Send { segment: packet.segment, copy, lost }));
         if !lost {
             let half = self.scenario.rtt_us / 2;

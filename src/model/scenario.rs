@@ -1,5 +1,6 @@
 //! What is played: two ends, what their applications do, and what the wire loses.
 
+use super::script::{Action, Call, Fate, Injection, WireRule};
 use super::{Host, Segment, Settings, Side, SocketOptions};
 
 /// A scenario. Deterministic: the same scenario gives the same timeline.
@@ -15,11 +16,13 @@ pub struct Scenario {
     pub rtt_us: u64,
     /// How it stands at time 0.
     pub start: Start,
-    /// Whether the server's accept queue is full from the third segment on: its application accepts nothing.
-    pub accept_queue_full: bool,
-    /// What the wire loses; everything else arrives.
-    pub losses: Vec<Loss>,
-    /// What the applications do, by time.
+    /// The server's listening socket.
+    pub listener: Listener,
+    /// What the wire does to segments; those that no rule is for arrive after half a round trip.
+    pub wire: Vec<WireRule>,
+    /// What comes from outside.
+    pub injections: Vec<Injection>,
+    /// What the applications do.
     pub calls: Vec<Call>,
     /// The side whose end the scenario is about.
     pub about: Side,
@@ -36,6 +39,24 @@ pub struct Endpoint {
     pub measured: Option<Measured>,
 }
 
+/// A listening socket and its accept queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The backlog given to listen(), before somaxconn.
+    pub backlog: u32,
+    /// Connections of others that wait for accept() from the beginning.
+    pub waiting: u32,
+    /// Connections of others that join them between the scenario's SYN and its third segment.
+    pub joining: u32,
+}
+
+impl Default for Listener {
+    /// Nobody waits.
+    fn default() -> Self {
+        Self { backlog: 4096, waiting: 0, joining: 0 }
+    }
+}
+
 /// What `tcp_info` says of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measured {
@@ -50,61 +71,14 @@ pub struct Measured {
 pub enum Start {
     /// The server listens, the client has no socket yet.
     Closed,
+    /// Neither has a socket, and nobody listens.
+    Nothing,
     /// Connected and idle, fresh from a handshake.
     Established,
     /// Connected; the client has data queued, the server's window is closed, and the first probe is due.
     WindowClosed,
     /// Connected as the client believes; the server has forgotten it (it was rebooted) and listens.
     Forgotten,
-}
-
-/// A segment kind that the wire loses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// Who sends it.
-    pub from: Side,
-    /// Which kind; nothing for every kind.
-    pub segment: Option<Segment>,
-    /// How many copies of it from the first on; nothing for every copy.
-    pub first: Option<u32>,
-}
-
-impl Loss {
-    /// Whether it takes this copy (counted from 0) of a segment.
-    #[must_use]
-    pub fn takes(&self, from: Side, segment: Segment, copy: u32) -> bool {
-        self.from == from
-            && self.segment.is_none_or(|lost| lost == segment)
-            && self.first.is_none_or(|first| copy < first)
-    }
-}
-
-/// An application's doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// When, in microseconds.
-    pub at_us: u64,
-    /// Who.
-    pub side: Side,
-    /// What.
-    pub action: Action,
-}
-
-/// What an application can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Action {
-    /// connect() to the server.
-    Connect,
-    /// Send one SYN from outside any socket, as a flood does: nobody waits for the answer.
-    ForgeSyn,
-    /// send() one segment of data, as soon as the connection is established.
-    Send,
-    /// shutdown(SHUT_WR), as soon as the connection is established; the socket stays with the application.
-    Shutdown,
-    /// close(), as soon as the connection is established.
-    Close,
-    /// close(), as soon as the peer has closed.
-    CloseAfterPeer,
 }
 
 impl Scenario {
@@ -130,8 +104,9 @@ impl Scenario {
             server: endpoint,
             rtt_us: 0,
             start,
-            accept_queue_full: false,
-            losses: Vec::new(),
+            listener: Listener::default(),
+            wire: Vec::new(),
+            injections: Vec::new(),
             calls: Vec::new(),
             about: Side::Client,
         }
@@ -139,29 +114,46 @@ impl Scenario {
 
     /// The same, and an application does this at time 0.
     #[must_use]
-    pub fn calling(mut self, side: Side, action: Action) -> Self {
-        self.calls.push(Call { at_us: 0, side, action });
+    pub fn calling(self, side: Side, action: Action) -> Self {
+        self.calling_at(0, side, action)
+    }
+
+    /// The same, and an application does this at a time in microseconds.
+    #[must_use]
+    pub fn calling_at(mut self, at_us: u64, side: Side, action: Action) -> Self {
+        self.calls.push(Call { at_us, side, action });
         self
     }
 
     /// The same, and the wire loses every copy of a segment.
     #[must_use]
-    pub fn losing(mut self, from: Side, segment: Segment) -> Self {
-        self.losses.push(Loss { from, segment: Some(segment), first: None });
-        self
+    pub fn losing(self, from: Side, segment: Segment) -> Self {
+        self.ruled(WireRule { segment: Some(segment), ..WireRule::every(from, Fate::Lose) })
     }
 
     /// The same, and the wire loses the first copies of a segment.
     #[must_use]
-    pub fn losing_first(mut self, from: Side, segment: Segment, copies: u32) -> Self {
-        self.losses.push(Loss { from, segment: Some(segment), first: Some(copies) });
-        self
+    pub fn losing_first(self, from: Side, segment: Segment, copies: u32) -> Self {
+        self.ruled(WireRule { segment: Some(segment), nth: (1, Some(copies)), ..WireRule::every(from, Fate::Lose) })
     }
 
     /// The same, and nothing that a side sends arrives.
     #[must_use]
-    pub fn silencing(mut self, from: Side) -> Self {
-        self.losses.push(Loss { from, segment: None, first: None });
+    pub fn silencing(self, from: Side) -> Self {
+        self.ruled(WireRule::every(from, Fate::Lose))
+    }
+
+    /// The same, and the wire has one more rule.
+    #[must_use]
+    pub fn ruled(mut self, rule: WireRule) -> Self {
+        self.wire.push(rule);
+        self
+    }
+
+    /// The same, and something comes from outside.
+    #[must_use]
+    pub fn injecting(mut self, injection: Injection) -> Self {
+        self.injections.push(injection);
         self
     }
 
@@ -186,7 +178,8 @@ impl Scenario {
     #[must_use]
     pub fn overflowing(host: Host, settings: &Settings) -> Self {
         let about = if settings.abort_on_overflow { Side::Client } else { Side::Server };
-        Self { accept_queue_full: true, ..Self::connect(host, settings).about(about) }
+        let listener = Listener { backlog: 0, waiting: 0, joining: 1 };
+        Self { listener, ..Self::connect(host, settings).about(about) }
     }
 
     /// A connection that the client closes as soon as it is open, and the server right after it.
@@ -209,9 +202,10 @@ impl Scenario {
         }
     }
 
-    /// Whether the wire loses this copy of a segment.
+    /// Whether the wire loses this copy (counted from 0) of a segment that leaves at this time.
     #[must_use]
-    pub fn loses(&self, from: Side, segment: Segment, copy: u32) -> bool {
-        self.losses.iter().any(|loss| loss.takes(from, segment, copy))
+    pub fn loses(&self, from: Side, segment: Segment, copy: u32, at_us: u64) -> bool {
+        let loses = |rule: &&WireRule| rule.fate == Fate::Lose && rule.rules_at(at_us);
+        self.wire.iter().filter(loses).any(|rule| rule.fits(from, segment, copy))
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::IcmpError;
 use crate::units::{Micros, TcpState};
 
 /// When something happens: not before `at_us`, not after `latest_us`.
@@ -137,6 +138,8 @@ pub enum What {
     },
     /// A segment arrives.
     Arrive(Segment),
+    /// An ICMP error arrives.
+    Icmp(IcmpError),
     /// The socket (or request) enters a state; [`TcpState::Close`] is its end.
     State(TcpState),
 }
@@ -150,6 +153,14 @@ pub enum Errno {
     ConnectionRefused,
     /// A RST ended what was established.
     ConnectionReset,
+    /// A RST ended what the peer had closed.
+    BrokenPipe,
+    /// An ICMP error said that the host cannot be reached.
+    HostUnreachable,
+    /// An ICMP error said that the network cannot be reached.
+    NetworkUnreachable,
+    /// No local port is free for that destination.
+    AddressNotAvailable,
 }
 
 impl Errno {
@@ -160,6 +171,10 @@ impl Errno {
             Self::TimedOut => "ETIMEDOUT",
             Self::ConnectionRefused => "ECONNREFUSED",
             Self::ConnectionReset => "ECONNRESET",
+            Self::BrokenPipe => "EPIPE",
+            Self::HostUnreachable => "EHOSTUNREACH",
+            Self::NetworkUnreachable => "ENETUNREACH",
+            Self::AddressNotAvailable => "EADDRNOTAVAIL",
         }
     }
 }

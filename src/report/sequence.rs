@@ -226,6 +226,11 @@ impl Lifelines {
                     point.mark.note = format!("{call}() fails: {}", errno.name());
                 }
             }
+            What::Icmp(error) => {
+                if let Some(point) = self.point(side, order, window, |_| false) {
+                    point.mark.note = format!("ICMP {}", error.name());
+                }
+            }
             What::Call(_) | What::Return(_, None) => {}
         }
     }

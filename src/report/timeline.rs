@@ -28,7 +28,7 @@ pub struct EventView {
     pub latest_ms: u64,
     /// `client` or `server`.
     pub side: &'static str,
-    /// `call`, `return`, `send`, `arrive` or `state`.
+    /// `call`, `return`, `send`, `arrive`, `icmp` or `state`.
     pub kind: &'static str,
     /// The segment of `send` and `arrive`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,6 +48,9 @@ pub struct EventView {
     /// The error that a call returns with; absent for success.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errno: Option<&'static str>,
+    /// The ICMP error that arrives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp: Option<&'static str>,
 }
 
 /// One ending.
@@ -93,6 +96,7 @@ impl From<&Event> for EventView {
             state: None,
             call: None,
             errno: None,
+            icmp: None,
         };
         match &event.what {
             What::Call(call) => (view.kind, view.call) = ("call", Some(*call)),
@@ -104,6 +108,7 @@ impl From<&Event> for EventView {
                 (view.copy, view.lost) = (Some(*copy), Some(*lost));
             }
             What::Arrive(segment) => (view.kind, view.segment) = ("arrive", Some(segment.name())),
+            What::Icmp(error) => (view.kind, view.icmp) = ("icmp", Some(error.name())),
             What::State(state) => (view.kind, view.state) = ("state", Some(state.name())),
         }
         view
@@ -150,6 +155,7 @@ fn words(what: &What) -> String {
             format!("{}{}", label(*segment, *copy), if *lost { ", lost" } else { "" })
         }
         What::Arrive(segment) => format!("{} arrives", segment.name()),
+        What::Icmp(error) => format!("ICMP {} arrives", error.name()),
         What::State(state) => (*state).to_string(),
     }
 }
