@@ -215,6 +215,20 @@ impl Ask {
     }
 }
 
+#[cfg(test)]
+impl Ask {
+    /// The defaults of Linux 6.18 at 250 ticks a second, over this round trip.
+    pub(in crate::explain) fn of_defaults(rtt_us: u64) -> Self {
+        let overrides = Overrides {
+            kernel: Some("6.18".to_owned()),
+            hz: Some("250".to_owned()),
+            rtt_us: Some(rtt_us),
+            ..Overrides::default()
+        };
+        Self::new(None, None, Some(8 << 20), &SysctlValues::new(), &overrides).unwrap()
+    }
+}
+
 /// Reads `KEY=VALUE` and checks that this kernel would take it.
 fn checked_set(text: &str, version: KernelVersion) -> Result<(SysctlKey, String), AskError> {
     let (name, value) = text.split_once('=').ok_or_else(|| AskError::NoValue(text.to_owned()))?;

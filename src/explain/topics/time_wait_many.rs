@@ -56,8 +56,13 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
         reuse_sentence(&settings, &budget),
         "When they run out, connect() fails with EADDRNOTAVAIL; no packet is sent and no counter moves.".to_owned(),
     ];
-    sentences.push(if settings.max_tw_buckets <= 0 {
-        format!("tcp_max_tw_buckets is {}: no socket enters TIME-WAIT at all.", settings.max_tw_buckets)
+    sentences.push(if !settings.keeps_time_wait() {
+        "tcp_max_tw_buckets is 0: no socket enters TIME-WAIT at all.".to_owned()
+    } else if settings.max_tw_buckets < 0 {
+        format!(
+            "tcp_max_tw_buckets is {}, which is no limit: the kernel compares without a sign.",
+            settings.max_tw_buckets
+        )
     } else {
         format!("At most {} are kept (tcp_max_tw_buckets); further closes skip TIME-WAIT.", settings.max_tw_buckets)
     });

@@ -7,7 +7,6 @@
 
 use super::state::{Clock, Endpoint};
 use crate::model::clock::{FinWait2Life, KeepaliveClock, SynClock, fin_wait2_life};
-use crate::model::isn::isn_advance;
 use crate::model::play::{Doing, Packet, Step, Timer};
 use crate::model::rto::largest_rto_us;
 use crate::model::script::Action;
@@ -57,8 +56,7 @@ impl Endpoint {
         step.record_call("connect");
         let now_us = step.window.at_us;
         self.isn = match self.state {
-            // The kernel adds a clock to a secret of the four addresses and ports; here that secret is 0.
-            None | Some(TcpState::Close) => i64::from(isn_advance(now_us)),
+            None | Some(TcpState::Close) => self.fresh_isn(now_us),
             Some(TcpState::TimeWait) if self.is_reusable(now_us) => {
                 step.disarm(Timer::Life);
                 self.next + REUSE_ADVANCE
@@ -187,7 +185,7 @@ impl Endpoint {
     }
 
     pub(super) fn keep_fin_wait2_minisock(&mut self, wait_us: u64, step: &mut Step<'_>) {
-        if self.keeps_no_minisock() {
+        if !self.settings.keeps_time_wait() {
             return self.forget(step);
         }
         self.minisock = true;
