@@ -63,7 +63,7 @@ pub struct Overrides {
     pub backlog: Option<u32>,
     /// Round-trip time in microseconds.
     pub rtt_us: Option<u64>,
-    /// SYNs per second of a flood.
+    /// SYNs per second of a flood, or connections per second.
     pub rate_per_s: Option<u64>,
     /// SYNs of a flood in all.
     pub count: Option<u64>,
@@ -88,6 +88,8 @@ pub struct Ask {
     pub backlog: Option<u32>,
     /// Round-trip time in microseconds.
     pub rtt_us: u64,
+    /// The rate that is asked about, a second; nothing when none is.
+    pub rate_per_s: Option<u64>,
     /// The flood that is asked about.
     pub flood: FloodAsk,
     /// Socket options in the order in which the application sets them.
@@ -203,6 +205,7 @@ impl Ask {
             mtu,
             peer_alive: overrides.peer_alive,
             memory_kib,
+            rate_per_s: overrides.rate_per_s,
             flood: FloodAsk::new(overrides.rate_per_s, overrides.count)?,
         })
     }

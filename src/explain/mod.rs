@@ -16,7 +16,8 @@ mod variant;
 
 pub use ask::{Ask, AskError, Origin, Overrides, Sourced};
 pub use explanation::{
-    Explanation, FigureTable, Figures, MssFigures, QueueFigures, SettingRow, SocketOptionRow, explain, scenario_of,
+    Explanation, FigureTable, Figures, MssFigures, PortFigures, QueueFigures, SettingRow, SocketOptionRow, explain,
+    scenario_of,
 };
 pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
 pub use socket_option::{SocketOption, SocketOptionError, SocketOptionValue, parse_socket_option};

@@ -139,7 +139,7 @@ pub struct ExplainArgs {
     /// What if: round-trip time, such as 30us, 50ms or 1s
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub rtt: Option<String>,
-    /// What if: SYNs per second of a flood, such as 50000 or 50k/s
+    /// What if: SYNs per second of a flood, or connections per second (time-wait-many), such as 50000 or 50k/s
     #[arg(long, value_name = "RATE", value_parser = parse_rate_per_s)]
     pub rate: Option<u64>,
     /// What if: SYNs of a flood in all; those of one minute if not given
