@@ -67,7 +67,7 @@ impl Endpoint {
         self.orphan = false;
         self.connecting = true;
         self.soft_error = None;
-        let clock = SynClock::connect(&self.settings, &self.options, self.version, now_us);
+        let clock = SynClock::connect(&self.settings, &self.options, self.version, self.timeouts.rto_max_us, now_us);
         let wait_us = clock.first_wait_us();
         self.enter(TcpState::SynSent, step);
         (self.next, self.unacknowledged) = (self.isn + 1, self.isn);
@@ -197,7 +197,7 @@ impl Endpoint {
     fn set_options(&mut self, options: SocketOptions, step: &mut Step<'_>) {
         step.record_call("setsockopt");
         let before = core::mem::replace(&mut self.options, options);
-        self.timeouts.rto_max_us = largest_rto_us(&self.settings, &options, self.version);
+        self.timeouts.rto_max_us = largest_rto_us(&self.settings, &options, self.version, self.hz);
         if self.minisock || !matches!(self.state, Some(TcpState::Estab | TcpState::CloseWait)) {
             return;
         }

@@ -57,6 +57,7 @@ pub(in crate::model) struct Endpoint {
     pub(super) settings: Settings,
     pub(super) options: SocketOptions,
     pub(super) version: KernelVersion,
+    pub(super) hz: Hz,
     pub(super) timeouts: Timeouts,
     pub(in crate::model) state: Option<TcpState>,
     /// Whether a listening socket takes SYNs here.
@@ -116,6 +117,7 @@ impl Endpoint {
             settings: endpoint.settings.clone(),
             options: endpoint.options,
             version,
+            hz,
             timeouts: timeouts(endpoint, version, rtt_sample_us, hz),
             state: known,
             listening: side == Side::Server && scenario.start != Start::Nothing,
