@@ -17,6 +17,10 @@ mod generated;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod model_cases;
+#[cfg(test)]
+mod model_grid;
+#[cfg(test)]
 mod output;
 #[cfg(test)]
 mod profiles;
