@@ -20,6 +20,7 @@ mod metrics;
 mod model_cases;
 #[cfg(test)]
 mod model_grid;
+mod model_scripts;
 #[cfg(test)]
 mod output;
 #[cfg(test)]
