@@ -9,6 +9,8 @@
 mod ask;
 mod explanation;
 mod flood;
+mod scenario_file;
+mod simulation;
 mod socket_option;
 mod topic;
 mod topics;
@@ -19,6 +21,11 @@ pub use explanation::{
     Explanation, FigureTable, Figures, MssFigures, QueueFigures, SettingRow, SocketOptionRow, explain, scenario_of,
 };
 pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
+pub use scenario_file::{
+    FORMAT, FormatKey, FormatTable, FormatWord, HostPremises, ScenarioFile, ScenarioFileError, format_words,
+    read_scenario, scenario_text, topic_scenario_text,
+};
+pub use simulation::{Simulation, simulate};
 pub use socket_option::{SocketOption, SocketOptionError, SocketOptionValue, parse_socket_option};
 pub use topic::{Folklore, Group, Topic, UnknownTopic, find_topic, topics};
 pub use variant::{Case, Variant, variants};
