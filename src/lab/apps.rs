@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use super::LabError;
 use super::network::Network;
 use crate::model::{Action, Measured, Side, SocketOptions};
-use crate::sys::{IntOption, Stream, listen_on, set_int_option};
+use crate::sys::{IntOption, Stream, listen_on, set_backlog, set_int_option};
 use crate::wire::TcpInfo;
 
 pub(super) const PORT: u16 = 80;
@@ -28,15 +28,18 @@ pub(super) struct Apps {
     close_after_peer: bool,
     /// Whether the server reads what arrives.
     pub(super) server_reads: bool,
+    /// Whether the server accepts connections.
+    pub(super) server_accepts: bool,
+    /// A connection that waits in the accept queue for ever, where there is one.
+    waiting: Option<Stream>,
 }
 
 impl Apps {
     /// Listens in the server's namespace.
-    pub(super) fn listen(network: &Network, options: &SocketOptions, small_buffer: bool) -> Result<Self, LabError> {
+    pub(super) fn listen(network: &Network, small_buffer: bool) -> Result<Self, LabError> {
         let server = &network.server;
         let listener = server.namespace.run(|| listen_on(SocketAddr::new(server.address, PORT), BACKLOG))?;
         let listener = listener.map_err(|error| LabError::Setup { doing: "listen", error })?;
-        set_options(&listener, options)?;
         if small_buffer {
             set(&listener, IntOption::ReceiveBuffer, SMALL_BUFFER)?;
         }
@@ -47,23 +50,38 @@ impl Apps {
             server: None,
             close_after_peer: false,
             server_reads: !small_buffer,
+            server_accepts: true,
+            waiting: None,
         })
+    }
+
+    /// Sets the server's options, which connections that it takes from now on inherit.
+    pub(super) fn set_server_options(&self, options: &SocketOptions) -> Result<(), LabError> {
+        set_options(&self.listener, options)
+    }
+
+    /// Opens a connection that the server never accepts.
+    pub(super) fn connect_waiting(&mut self, network: &Network) -> Result<(), LabError> {
+        self.server_accepts = false;
+        self.waiting = Some(start_connect(network, &SocketOptions::default())?);
+        Ok(())
+    }
+
+    /// Leaves the accept queue no place beside the connection that waits in it.
+    pub(super) fn close_accept_queue(&self) -> Result<(), LabError> {
+        // A backlog of 0 is a queue of one.
+        set_backlog(&self.listener, 0).map_err(|error| LabError::Setup { doing: "listen with a backlog of 0", error })
     }
 
     /// Calls connect() in the client's namespace.
     pub(super) fn connect(&mut self, network: &Network, options: &SocketOptions) -> Result<(), LabError> {
-        let target = SocketAddr::new(network.server.address, PORT);
-        let socket = network.client.namespace.run(|| Stream::new(target.is_ipv6()))?;
-        let socket = socket.map_err(|error| LabError::Setup { doing: "make a socket", error })?;
-        set_options(&socket, options)?;
-        socket.start_connect(target).map_err(|error| LabError::Setup { doing: "connect", error })?;
-        (self.client, self.connecting) = (Some(socket), true);
+        (self.client, self.connecting) = (Some(start_connect(network, options)?), true);
         Ok(())
     }
 
     /// Accepts and reads what there is, and closes the server's socket if it is time.
     pub(super) fn serve(&mut self) -> Result<(), LabError> {
-        if self.server.is_none() {
+        if self.server.is_none() && self.server_accepts {
             self.server = Stream::accept(&self.listener).map_err(LabError::Wire)?;
         }
         let Some(server) = self.server.as_ref().filter(|_| self.server_reads) else { return Ok(()) };
@@ -120,6 +138,16 @@ impl Apps {
     pub(super) fn forget(&mut self) -> Result<(), LabError> {
         self.server.take().map_or(Ok(()), Stream::reset).map_err(LabError::Wire)
     }
+}
+
+/// Begins a connect() of a new socket in the client's namespace.
+fn start_connect(network: &Network, options: &SocketOptions) -> Result<Stream, LabError> {
+    let target = SocketAddr::new(network.server.address, PORT);
+    let socket = network.client.namespace.run(|| Stream::new(target.is_ipv6()))?;
+    let socket = socket.map_err(|error| LabError::Setup { doing: "make a socket", error })?;
+    set_options(&socket, options)?;
+    socket.start_connect(target).map_err(|error| LabError::Setup { doing: "connect", error })?;
+    Ok(socket)
 }
 
 fn set(socket: impl std::os::fd::AsFd, option: IntOption, value: i32) -> Result<(), LabError> {

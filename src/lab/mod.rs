@@ -8,6 +8,7 @@
 mod apps;
 mod compare;
 mod error;
+mod filler;
 mod flood;
 mod look;
 mod network;

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::LabError;
 use super::apps::{Apps, PORT, errno_of};
+use super::filler::Filler;
 use super::look::{Seen, Watcher};
 use super::network::Network;
 use super::record::{Recognizer, Record};
 use crate::model::{Action, Errno, Measured, Outcome, Scenario, Segment, Side, Start, Timeline};
 use crate::sys::{Interest, unix_ns, wait_ready};
-use crate::wire::{build_syn, decode_segment};
+use crate::wire::{SegmentHeader, build_syn, decode_segment};
 
 /// Where forged SYNs come from: an address of the same documentation network that nobody has.
 const FORGED_SOURCE: &str = "192.0.2.77:5555";
@@ -40,9 +41,6 @@ pub struct Played {
 /// # Errors
 /// When the private namespaces cannot be made (usually for want of rights) or the wire fails.
 pub fn play(scenario: &Scenario, limit: Duration) -> Result<Played, LabError> {
-    if scenario.listener.joining > 0 {
-        return Err(LabError::NotPlayable("a full accept queue"));
-    }
     let network = Network::build(scenario)?;
     let mut bench = Bench::new(scenario, &network)?;
     bench.prepare()?;
@@ -66,6 +64,7 @@ struct Bench<'a> {
     scenario: &'a Scenario,
     network: &'a Network,
     apps: Apps,
+    filler: Filler,
     watchers: BTreeMap<Side, Watcher>,
     seen: BTreeMap<Side, Seen>,
     /// Whether the scenario has begun: before, nothing is lost and nothing is written down.
@@ -90,7 +89,7 @@ struct Bench<'a> {
 impl<'a> Bench<'a> {
     fn new(scenario: &'a Scenario, network: &'a Network) -> Result<Self, LabError> {
         let small_buffer = scenario.start == Start::WindowClosed;
-        let apps = Apps::listen(network, &scenario.server.options, small_buffer)?;
+        let apps = Apps::listen(network, small_buffer)?;
         let mut watchers = BTreeMap::new();
         for side in SIDES {
             watchers.insert(side, Watcher::new(network.host(side))?);
@@ -99,6 +98,7 @@ impl<'a> Bench<'a> {
             scenario,
             network,
             apps,
+            filler: Filler::default(),
             watchers,
             seen: BTreeMap::new(),
             begun: false,
@@ -118,6 +118,10 @@ impl<'a> Bench<'a> {
 
     /// Brings both ends to where the scenario begins.
     fn prepare(&mut self) -> Result<(), LabError> {
+        if self.scenario.listener.joining > 0 {
+            self.fill_accept_queue()?;
+        }
+        self.apps.set_server_options(&self.scenario.server.options)?;
         if matches!(self.scenario.start, Start::Closed | Start::Nothing) {
             return Ok(());
         }
@@ -141,6 +145,17 @@ impl<'a> Bench<'a> {
             Start::Closed | Start::Nothing | Start::Established => {}
         }
         Ok(())
+    }
+
+    /// Opens a connection that stays in the accept queue. The queue has room beside it until the scenario's SYN was
+    /// taken: the kernel takes none while it is full.
+    fn fill_accept_queue(&mut self) -> Result<(), LabError> {
+        if self.scenario.start != Start::Closed {
+            return Err(LabError::NotPlayable("a full accept queue behind an open connection"));
+        }
+        self.apps.connect_waiting(self.network)?;
+        self.until("the accept queue to fill", |bench| bench.filler.answered)?;
+        self.settle()
     }
 
     /// Turns until something is so, for a limited time.
@@ -264,8 +279,7 @@ impl<'a> Bench<'a> {
         for side in SIDES {
             while let Some(packet) = self.network.host(side).tun.receive(&mut buffer).map_err(LabError::Wire)? {
                 let Some(header) = decode_segment(packet) else { continue };
-                let segment = self.carried.kind_of(side, &header);
-                if self.carried.lose_all || (self.begun && self.loses(side, segment)) {
+                if !self.is_foreign(side, &header) && self.takes_away(side, &header)? {
                     continue;
                 }
                 let due = Instant::now() + Duration::from_micros(self.scenario.rtt_us / 2);
@@ -278,6 +292,23 @@ impl<'a> Bench<'a> {
             self.network.host(side).tun.send(&packet).map_err(LabError::Wire)?;
         }
         Ok(())
+    }
+
+    /// Whether a segment is not the scenario's but that of the connection which fills the accept queue.
+    fn is_foreign(&mut self, sender: Side, header: &SegmentHeader) -> bool {
+        if self.scenario.listener.joining > 0 && !self.begun {
+            self.filler.learn(sender, header);
+        }
+        self.filler.owns(sender, header)
+    }
+
+    /// Whether the wire takes a segment and does not bring it.
+    fn takes_away(&mut self, side: Side, header: &SegmentHeader) -> Result<bool, LabError> {
+        let segment = self.carried.kind_of(side, header);
+        if self.scenario.listener.joining > 0 && segment == Segment::SynAck {
+            self.apps.close_accept_queue()?;
+        }
+        Ok(self.carried.lose_all || (self.begun && self.loses(side, segment)))
     }
 
     /// Whether the wire loses this copy of a segment; counts it.
@@ -294,6 +325,9 @@ impl<'a> Bench<'a> {
             while let Some(tapped) = self.network.host(side).tap.receive(&mut buffer).map_err(LabError::Wire)? {
                 let Some(header) = buffer.get(..tapped.length).and_then(decode_segment) else { continue };
                 let sender = if tapped.outgoing { side } else { side.other() };
+                if self.is_foreign(sender, &header) {
+                    continue;
+                }
                 let segment = self.tapped.kind_of(sender, &header);
                 if !self.begun {
                     self.last_ns = tapped.unix_ns;
@@ -314,7 +348,7 @@ impl<'a> Bench<'a> {
     /// Sees what sockets there are, and writes down when the last one of an end vanishes.
     fn look(&mut self) -> Result<(), LabError> {
         for (side, watcher) in &mut self.watchers {
-            let now = watcher.look()?;
+            let now = watcher.look(self.filler.port())?;
             let before = self.seen.insert(*side, now).unwrap_or_default();
             let own_end = *side == Side::Client && (self.apps.client.is_some() || self.record.has_failed(*side));
             if self.begun && before.sockets > 0 && now.sockets == 0 && !own_end {

@@ -302,6 +302,7 @@ mod tests {
                 let ((_, _, number), (mut clock, _)) = timers.pop_first().unwrap();
                 match clock.expire(fill) {
                     SynAckExpiry::Drop => gone_us = Some(at_us),
+                    SynAckExpiry::Wait { .. } => unreachable!("nobody acknowledges"),
                     SynAckExpiry::Resend { wait_us } => {
                         sent_again += 1;
                         let fires_us = wheel.fire_at_us(at_us, wait_us);

@@ -23,7 +23,6 @@ mod queue;
 mod rto;
 mod scenario;
 mod script;
-mod segments;
 mod settings;
 mod timeline;
 mod timeout;

@@ -6,13 +6,13 @@
 //!
 //! Mirrors: the order in which softirqs of one end run; the ends themselves are in `endpoint` and `segments`.
 //!
-//! Differs from the kernel: two segments of one direction never overtake each other.
+//! Differs from the kernel: the wire keeps the order of segments of one direction, unless its rules say otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::endpoint::{Clock, Endpoint};
 use super::scenario::{Scenario, Start};
-use super::script::Action;
+use super::script::{Action, Fate, Injected, Injection, Number};
 use super::timeline::{Outcome, Segment, Side, What, Window};
 use super::wheel::Wheel;
 use crate::units::{Hz, TcpState};
@@ -63,10 +63,26 @@ pub(super) enum Timer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Packet {
     pub(super) segment: Segment,
-    /// Its number among the sender's numbered segments: SYN, data, FIN.
-    pub(super) number: u32,
-    /// The next number that the sender expects.
-    pub(super) acknowledges: u32,
+    /// Its sequence number, above the first one that its sender's clock gave.
+    pub(super) seq: i64,
+    /// The next number that the sender expects; nothing without the ACK flag.
+    pub(super) ack: Option<i64>,
+}
+
+impl Packet {
+    /// The number after its last one: SYN, FIN and a byte of data take one each.
+    pub(super) const fn end(&self) -> i64 {
+        match self.segment {
+            Segment::Syn | Segment::SynAck | Segment::Data | Segment::Fin => self.seq + 1,
+            Segment::Ack | Segment::Rst | Segment::Probe | Segment::Keepalive => self.seq,
+        }
+    }
+
+    /// `tcp_in_window()`.
+    pub(super) const fn fits(&self, first: i64, after: i64) -> bool {
+        let (seq, end) = (self.seq, self.end());
+        seq == first || (end > first && seq < after) || (seq == after && seq == end)
+    }
 }
 
 /// What the queue holds.
@@ -75,6 +91,7 @@ enum Happening {
     Begin,
     Call(Action),
     Arrive(Packet),
+    Inject(Injected),
     /// A timer of this generation; an older generation was re-armed or stopped meanwhile.
     Timer(Timer, u64),
 }
@@ -103,6 +120,8 @@ pub(super) struct Step<'a> {
     pub(super) window: Window,
     /// The shortest tick in microseconds.
     pub(super) tick_us: u64,
+    /// What the write timer is armed with.
+    pub(super) armed: Option<Clock>,
     script: &'a [bool],
     ties: &'a mut usize,
     pub(super) doings: Vec<Doing>,
@@ -111,7 +130,28 @@ pub(super) struct Step<'a> {
 impl Step<'_> {
     /// Arms the clock's timer.
     pub(super) fn arm(&mut self, clock: Clock, wait_us: u64) {
-        self.doings.push(Doing::Arm(clock, (wait_us, wait_us)));
+        self.arm_between(clock, (wait_us, wait_us));
+    }
+
+    /// Arms the clock's timer, for the first wait at the beginning of the step's window and the second at its end.
+    pub(super) fn arm_between(&mut self, clock: Clock, waits_us: (u64, u64)) {
+        if clock.timer() == Timer::Write {
+            self.armed = Some(clock.clone());
+        }
+        self.doings.push(Doing::Arm(clock, waits_us));
+    }
+
+    /// Stops a timer.
+    pub(super) fn disarm(&mut self, timer: Timer) {
+        if timer == Timer::Write {
+            self.armed = None;
+        }
+        self.doings.push(Doing::Disarm(timer));
+    }
+
+    /// Writes a call down.
+    pub(super) fn record_call(&mut self, call: &'static str) {
+        self.doings.push(Doing::Record(What::Call(call)));
     }
 
     /// Whether a limit has passed by now, given as a test of the time; narrows the step's window to the part
@@ -172,6 +212,9 @@ pub(super) fn play(scenario: &Scenario, variant: Variant<'_>) -> Course {
     for call in &scenario.calls {
         player.schedule(Window::exactly(call.at_us), call.side, Happening::Call(call.action));
     }
+    for Injection { at_us, to, what } in &scenario.injections {
+        player.schedule(Window::exactly(*at_us), *to, Happening::Inject(*what));
+    }
     for _ in 0..MOST_STEPS {
         let Some((window, side, happening)) = player.next() else { break };
         player.step(window, side, happening);
@@ -206,20 +249,13 @@ impl Player<'_> {
         }
     }
 
-    /// Whether what a timer sends when it fires reaches the other end.
-    fn gets_through(&self, side: Side, happening: Happening) -> bool {
+    /// Whether what a timer sends when it fires then reaches the other end.
+    fn gets_through(&self, at_us: u64, side: Side, happening: Happening) -> bool {
         let Happening::Timer(timer, _) = happening else { return false };
         let end = self.seen_end(side);
-        let segment = match self.timers.get(&(side, timer)).and_then(|(_, clock)| clock.as_ref()) {
-            Some(Clock::Syn(_)) => Some(Segment::Syn),
-            Some(Clock::SynAck) => Some(Segment::SynAck),
-            Some(Clock::Retransmit(_)) => end.flight.first().copied(),
-            Some(Clock::Probe(_)) => Some(Segment::Probe),
-            Some(Clock::Keepalive(_)) => Some(Segment::Keepalive),
-            Some(Clock::DelayedAck) => Some(Segment::Ack),
-            Some(Clock::FinWait2Socket(_) | Clock::FinWait2Minisock | Clock::TimeWait) | None => None,
-        };
-        segment.is_some_and(|segment| !self.scenario.loses(side, segment, end.copies_of(segment), 0))
+        let clock = self.timers.get(&(side, timer)).and_then(|(_, clock)| clock.as_ref());
+        let segment = clock.and_then(|clock| end.would_send(clock));
+        segment.is_some_and(|segment| !self.scenario.loses(side, segment, end.copies_of(segment), at_us))
     }
 
     /// Takes the next event: the nominally first one, unless another may come before it.
@@ -241,7 +277,7 @@ impl Player<'_> {
                 && *where_to != side
                 && other.at_us.saturating_add(half) <= window.latest_us
                 && self.is_live(*where_to, *happening)
-                && self.gets_through(*where_to, *happening)
+                && self.gets_through(other.at_us, *where_to, *happening)
         });
         if let Some(key) = ahead.map(|(key, _)| *key).filter(|_| window.at_us < window.latest_us) {
             return self.queue.remove(&key);
@@ -267,41 +303,55 @@ impl Player<'_> {
 
     fn step(&mut self, window: Window, side: Side, happening: Happening) {
         let in_timer = matches!(happening, Happening::Timer(..));
+        // A timer that fires is not armed any more.
+        let fired = match happening {
+            Happening::Timer(timer, _) => self.timers.get_mut(&(side, timer)).and_then(|(_, clock)| clock.take()),
+            _ => None,
+        };
         let armed = self.timers.get(&(side, Timer::Write)).and_then(|(_, clock)| clock.clone());
         let mut ties = self.course.ties;
         let tick_us = self.variant.wheel.tick_us();
-        let mut step = Step { window, tick_us, script: self.variant.script, ties: &mut ties, doings: Vec::new() };
+        let mut step =
+            Step { window, tick_us, armed, script: self.variant.script, ties: &mut ties, doings: Vec::new() };
+        let injected = self.resolve(side, happening);
+        let start = self.scenario.start;
+        let end = self.end(side);
         match happening {
-            Happening::Begin => {
-                let start = self.scenario.start;
-                self.end(side).begin(start, &mut step);
-            }
-            Happening::Call(action) => self.end(side).call(action, &mut step),
-            Happening::Arrive(packet) => {
-                step.doings.push(Doing::Record(What::Arrive(packet.segment)));
-                if let Some((_, Some(Clock::Keepalive(clock)))) = self.timers.get_mut(&(side, Timer::Life)) {
-                    clock.heard(window.at_us);
+            Happening::Begin => end.begin(start, &mut step),
+            Happening::Call(action) => end.call(action, &mut step),
+            Happening::Arrive(packet) => end.arrive(packet, &mut step),
+            Happening::Inject(Injected::Icmp { error, in_call }) => end.hear_icmp(error, in_call, &mut step),
+            Happening::Inject(Injected::Segment { .. }) => {
+                if let Some(packet) = injected {
+                    end.arrive(packet, &mut step);
                 }
-                self.end(side).arrive(packet, armed, &mut step);
             }
-            Happening::Timer(timer, _) => {
-                let clock = self.timers.get_mut(&(side, timer)).and_then(|(_, clock)| clock.take());
-                if let Some(clock) = clock {
-                    self.end(side).expire(clock, &mut step);
+            Happening::Timer(..) => {
+                if let Some(clock) = fired {
+                    end.expire(clock, &mut step);
                 }
             }
         }
-        let (window, doings) = (step.window, step.doings);
+        let (mut window, doings) = (step.window, step.doings);
         self.course.ties = ties;
         for doing in doings {
-            self.perform(window, side, doing, in_timer);
+            window = self.perform(window, side, doing, in_timer);
         }
     }
 
-    fn perform(&mut self, window: Window, side: Side, doing: Doing, in_timer: bool) {
+    /// A segment from outside with the numbers that its script means at this moment.
+    fn resolve(&self, side: Side, happening: Happening) -> Option<Packet> {
+        let Happening::Inject(Injected::Segment { segment, seq, ack }) = happening else { return None };
+        let (end, peer) = (self.seen_end(side), self.seen_end(side.other()));
+        let own = |number: Number| end.own_number(number);
+        Some(Packet { segment, seq: end.number_from(peer, seq), ack: ack.map(own) })
+    }
+
+    /// Does it; returns what is left of the window.
+    fn perform(&mut self, window: Window, side: Side, doing: Doing, in_timer: bool) -> Window {
         match doing {
             Doing::Record(what) => self.course.events.push((window, side, what)),
-            Doing::Send(packet) => self.send(window, side, packet),
+            Doing::Send(packet) => return self.send(window, side, packet),
             Doing::Arm(clock, waits_us) => {
                 if !in_timer {
                     self.course.armed.insert((side, window.at_us, waits_us.0));
@@ -323,19 +373,49 @@ impl Player<'_> {
             }
             Doing::Halt => self.queue.clear(),
         }
+        window
     }
 
-    fn send(&mut self, window: Window, side: Side, packet: Packet) {
+    /// Puts a segment on the wire; returns the part of the window in which the wire's rules do what they do here.
+    fn send(&mut self, window: Window, side: Side, packet: Packet) -> Window {
         let ordinal = self.end(side).count_sent(packet.segment);
-        let copy = self.end(side).count_copy(packet.segment, packet.number);
-        let lost = self.scenario.loses(side, packet.segment, ordinal, window.at_us);
+        let copy = self.end(side).count_copy(packet.segment, packet.seq);
+        let window = self.narrow_to_rules(window, side, packet.segment, ordinal);
+        let (mut lost, mut delay_us, mut duplicates_us) = (false, self.scenario.rtt_us / 2, Vec::new());
+        let fitting = self.scenario.wire.iter().filter(|rule| rule.fits(side, packet.segment, ordinal));
+        for rule in fitting.filter(|rule| rule.rules_at(window.at_us)) {
+            match rule.fate {
+                Fate::Lose => lost = true,
+                Fate::Delay { by_us } => delay_us = delay_us.saturating_add(by_us),
+                Fate::Duplicate { after_us } => duplicates_us.push(after_us),
+            }
+        }
         self.course.events.push((window, side, What::Send { segment: packet.segment, copy, lost }));
         if !lost {
-            let half = self.scenario.rtt_us / 2;
-            let arrives =
-                Window { at_us: window.at_us.saturating_add(half), latest_us: window.latest_us.saturating_add(half) };
-            self.schedule(arrives, side.other(), Happening::Arrive(packet));
+            for later_us in core::iter::once(0).chain(duplicates_us) {
+                let way_us = delay_us.saturating_add(later_us);
+                let arrives = Window {
+                    at_us: window.at_us.saturating_add(way_us),
+                    latest_us: window.latest_us.saturating_add(way_us),
+                };
+                self.schedule(arrives, side.other(), Happening::Arrive(packet));
+            }
         }
+        window
+    }
+
+    /// Where a rule begins or ends within the window, it is a tie whether the segment leaves before or after.
+    fn narrow_to_rules(&mut self, mut window: Window, side: Side, segment: Segment, ordinal: u32) -> Window {
+        let scenario = self.scenario;
+        for rule in scenario.wire.iter().filter(|rule| rule.fits(side, segment, ordinal)) {
+            for limit_us in [Some(rule.from_us), rule.until_us].into_iter().flatten() {
+                if window.at_us < limit_us && limit_us <= window.latest_us {
+                    let later = decide(self.variant.script, &mut self.course.ties);
+                    if later { window.at_us = limit_us } else { window.latest_us = limit_us - 1 }
+                }
+            }
+        }
+        window
     }
 
     /// An end that was connected at time 0 and still is stays so.

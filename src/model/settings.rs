@@ -46,12 +46,15 @@ pub struct Settings {
     pub keepalive_probes: u32,
     /// `tcp_fin_timeout` in seconds; 0 and negative values are accepted by the kernel.
     pub fin_timeout_s: i64,
-    /// `tcp_max_tw_buckets`; 0 or negative makes no TIME_WAIT.
+    /// `tcp_max_tw_buckets`; 0 makes no TIME_WAIT, and a negative number is no limit, since the kernel compares
+    /// without a sign.
     pub max_tw_buckets: i64,
     /// `tcp_tw_reuse`: 0 never, 1 everywhere, 2 on loopback.
     pub tw_reuse: u32,
     /// `tcp_tw_reuse_delay` in milliseconds (6.14; 1000 before).
     pub tw_reuse_delay_ms: u32,
+    /// `tcp_rfc1337` is not 0: a RST does not end TIME_WAIT.
+    pub rfc1337: bool,
     /// `tcp_timestamps` is not 0.
     pub timestamps: bool,
     /// `ip_local_port_range`, lowest and highest port.
@@ -86,6 +89,7 @@ impl Default for Settings {
             max_tw_buckets: 262_144,
             tw_reuse: 2,
             tw_reuse_delay_ms: 1000,
+            rfc1337: false,
             timestamps: true,
             local_ports: (32_768, 60_999),
             reserved_ports: Vec::new(),
@@ -151,6 +155,7 @@ const FIELDS: &[Field] = &[
     number!("net.ipv4.tcp_max_tw_buckets", max_tw_buckets),
     number!("net.ipv4.tcp_tw_reuse", tw_reuse),
     number!("net.ipv4.tcp_tw_reuse_delay", tw_reuse_delay_ms),
+    flag!("net.ipv4.tcp_rfc1337", rfc1337),
     flag!("net.ipv4.tcp_timestamps", timestamps),
     Field {
         key: "net.ipv4.ip_local_port_range",

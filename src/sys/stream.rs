@@ -143,6 +143,14 @@ pub fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
+/// Gives a listener another backlog by a second listen(); what waits in its queue stays there.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
+    Ok(listen(listener, backlog)?)
+}
+
 /// What to wait for on a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {

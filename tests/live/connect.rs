@@ -20,6 +20,15 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("a half-open entry sends and vanishes when predicted, with 0 retries", |place| half_open(place, 0)),
         Case::new("a half-open entry sends and vanishes when predicted, with 2 retries", |place| half_open(place, 2)),
         Case::new("a lost SYN-ACK keeps both ends to the prediction", lost_syn_ack),
+        Case::new("a full accept queue ignores the third segment until the request dies, when predicted", |place| {
+            full_accept_queue(place, false, 0)
+        }),
+        Case::new("a full accept queue takes the answer to a repeated SYN-ACK no sooner", |place| {
+            full_accept_queue(place, false, 1)
+        }),
+        Case::new("a full accept queue resets the third segment if that is set", |place| {
+            full_accept_queue(place, true, 1)
+        }),
         Case::new("a wrong prediction is found out", wrong_prediction),
         Case::new("the command plays a scenario beside the prediction", command),
     ]
@@ -56,6 +65,12 @@ fn half_open(place: &Place, synack_retries: u32) -> Ran {
 fn lost_syn_ack(place: &Place) -> Ran {
     let settings = Settings { syn_retries: 1, synack_retries: 1, ..Settings::default() };
     demand(&Scenario::connect(host(place)?, &settings).losing(Side::Server, Segment::SynAck))
+}
+
+/// The queue fills between the SYN and the third segment, by a connection of which nothing is in the record.
+fn full_accept_queue(place: &Place, abort_on_overflow: bool, synack_retries: u32) -> Ran {
+    let settings = Settings { abort_on_overflow, synack_retries, ..Settings::default() };
+    demand(&Scenario::overflowing(host(place)?, &settings))
 }
 
 /// What the kernel does with 1 retry, held against the prediction for 2.

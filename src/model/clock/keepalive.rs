@@ -78,10 +78,18 @@ impl KeepaliveClock {
         KeepaliveExpiry::Probe { wait_us: self.interval_us }
     }
 
-    /// The peer was heard at `now_us`.
-    pub fn heard(&mut self, now_us: u64) {
-        self.heard_us = now_us;
-        self.probes = 0;
+    /// The socket has these options from now on.
+    pub(crate) fn take_options(&mut self, settings: &Settings, options: &SocketOptions) {
+        let Self { heard_us, probes, .. } = *self;
+        *self = Self { probes, ..Self::idle_since(settings, options, heard_us) };
+    }
+
+    /// The peer was last heard at `heard_us`.
+    pub fn heard(&mut self, heard_us: u64) {
+        if heard_us > self.heard_us {
+            self.heard_us = heard_us;
+            self.probes = 0;
+        }
     }
 }
 

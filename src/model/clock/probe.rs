@@ -55,6 +55,12 @@ impl ProbeClock {
         }
     }
 
+    /// The socket has these options from now on.
+    pub(crate) fn take_options(&mut self, options: &SocketOptions, timeouts: Timeouts) {
+        self.user_timeout_us = u64::from(options.user_timeout_ms) * 1000;
+        self.timeouts = timeouts;
+    }
+
     /// The wait at the present backoff, in microseconds.
     fn interval_us(&self) -> u64 {
         let base_us = self.timeouts.rto_us.max(RTO_MIN_US);

@@ -4,7 +4,8 @@
 //! `tcp_send_loss_probe()`. The limit is a time, counted from the first retransmission that the RTO timer sent
 //! (`retrans_stamp`), not from the first transmission and not in packets.
 //!
-//! Differs from the kernel: no local transmit failures, no soft errors from ICMP, no memory pressure, no
+//! Differs from the kernel: no local transmit failures, a soft error does not shorten the life of an orphan whose
+//! RTO is at its largest, no memory pressure, no
 //! spurious-timeout detection; one flight is out and nothing of it is acknowledged.
 
 use crate::model::constants::RTO_MIN_US;
@@ -33,7 +34,11 @@ pub struct RetransmitClock {
     /// The probe's wait while one is due.
     probe_us: Option<u64>,
     rto_us: u64,
+    /// Doublings of the RTO (`icsk_backoff`).
+    backoff: u32,
     retransmits: u32,
+    /// When something was last sent.
+    sent_us: u64,
     /// When the RTO timer first sent it again.
     stamp_us: Option<u64>,
 }
@@ -41,7 +46,12 @@ pub struct RetransmitClock {
 /// What the kernel does when the timer fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetransmitExpiry {
-    /// Sends it again and waits that long, in microseconds.
+    /// Sends the newest segment again as a tail loss probe and waits that long, in microseconds.
+    Probe {
+        /// The next wait.
+        wait_us: u64,
+    },
+    /// Sends the oldest segment again and waits that long, in microseconds.
     Resend {
         /// The next wait.
         wait_us: u64,
@@ -69,7 +79,9 @@ impl RetransmitClock {
             thin_linear: settings.thin_linear_timeouts,
             probe_us: if one_packet { timeouts.probe_us } else { timeouts.probe_of_many_us },
             rto_us: timeouts.rto_us,
+            backoff: 0,
             retransmits: 0,
+            sent_us: 0,
             stamp_us: None,
         }
     }
@@ -80,12 +92,41 @@ impl RetransmitClock {
         self.probe_us.unwrap_or(self.rto_us)
     }
 
+    /// The socket has these options from now on.
+    pub(crate) fn take_options(&mut self, options: &SocketOptions, timeouts: Timeouts) {
+        self.user_timeout_us = u64::from(options.user_timeout_ms) * 1000;
+        self.timeouts = timeouts;
+    }
+
+    /// Whether a tail loss probe comes first.
+    pub(crate) const fn awaits_probe(&self) -> bool {
+        self.probe_us.is_some()
+    }
+
+    /// Whether the RTO timer has sent something again.
+    pub(crate) const fn has_retransmitted(&self) -> bool {
+        self.retransmits > 0
+    }
+
+    /// An ICMP error says at `now_us` that the path is broken: one doubling is taken back. Returns how long to wait
+    /// from now on, in microseconds, 0 for not at all; nothing where there is no doubling to take back.
+    /// `tcp_ld_RTO_revert()`, RFC 6069.
+    pub(crate) fn revert_backoff(&mut self, now_us: u64) -> Option<u64> {
+        if self.retransmits == 0 || self.backoff == 0 {
+            return None;
+        }
+        self.backoff -= 1;
+        let factor = 1_u64.checked_shl(self.backoff).unwrap_or(u64::MAX);
+        self.rto_us = self.timeouts.rto_us.saturating_mul(factor).min(self.timeouts.rto_max_us);
+        Some(self.rto_us.saturating_sub(now_us.saturating_sub(self.sent_us)))
+    }
+
     /// The timer fires at `now_us`; `tick_us` is the shortest wait there is. An orphan is a socket that its
     /// application has closed.
     pub fn expire(&mut self, now_us: u64, tick_us: u64, orphan: bool) -> RetransmitExpiry {
         // The tail loss probe: not counted, no backoff, and the RTO starts anew from here.
         if self.probe_us.take().is_some() {
-            return RetransmitExpiry::Resend { wait_us: self.rto_us };
+            return RetransmitExpiry::Probe { wait_us: self.rto_us };
         }
         let elapsed_us = self.stamp_us.map(|stamp_us| now_us.saturating_sub(stamp_us));
         if elapsed_us.is_some_and(|elapsed_us| elapsed_us >= self.limit_us(orphan)) {
@@ -93,10 +134,13 @@ impl RetransmitClock {
         }
         let stamp_us = *self.stamp_us.get_or_insert(now_us);
         self.retransmits += 1;
+        self.sent_us = now_us;
         // A thin stream (fewer than four packets out) keeps the RTO for its first retransmissions.
         self.rto_us = if self.thin_linear && !orphan && self.retransmits <= THIN_LINEAR_RETRIES {
+            self.backoff = 0;
             self.timeouts.rto_us
         } else {
+            self.backoff += 1;
             self.rto_us.saturating_mul(2).min(self.timeouts.rto_max_us)
         };
         RetransmitExpiry::Resend { wait_us: self.next_wait_us(now_us.saturating_sub(stamp_us), tick_us) }
@@ -139,7 +183,9 @@ mod tests {
         let mut clock = RetransmitClock::sent(&settings, &options, version, timeouts, true);
         let mut now_us = clock.first_wait_us();
         let mut sent_ms = Vec::new();
-        while let RetransmitExpiry::Resend { wait_us } = clock.expire(now_us, 4000, orphan) {
+        while let RetransmitExpiry::Probe { wait_us } | RetransmitExpiry::Resend { wait_us } =
+            clock.expire(now_us, 4000, orphan)
+        {
             sent_ms.push(now_us / 1000);
             now_us += wait_us;
         }

@@ -88,15 +88,28 @@ impl SynClock {
         self.rto_us.min(self.rto_max_us)
     }
 
-    /// The timer fires at `now_us`; `tick_us` is the shortest wait there is.
-    pub fn expire(&mut self, now_us: u64, tick_us: u64) -> SynExpiry {
+    /// The socket has these options from now on.
+    pub(crate) fn take_options(&mut self, settings: &Settings, options: &SocketOptions, version: KernelVersion) {
+        let Self { first_us, rto_us, retransmits, .. } = *self;
+        *self = Self { rto_us, retransmits, ..Self::connect(settings, options, version, first_us) };
+    }
+
+    /// Whether the SYN was sent again already.
+    pub(crate) const fn has_retransmitted(&self) -> bool {
+        self.retransmits > 0
+    }
+
+    /// The timer fires at `now_us`; `tick_us` is the shortest wait there is. `opened` says that the peer's SYN has
+    /// come meanwhile (SYN_RECV of a simultaneous open), so that the linear timeouts count no more.
+    pub fn expire(&mut self, now_us: u64, tick_us: u64, opened: bool) -> SynExpiry {
         let elapsed_us = now_us.saturating_sub(self.first_us);
-        if self.retransmits >= self.retries.saturating_add(self.linear) || self.timed_out(elapsed_us) {
+        let linear = if opened { 0 } else { self.linear };
+        if self.retransmits >= self.retries.saturating_add(linear) || self.timed_out(elapsed_us) {
             return SynExpiry::GiveUp;
         }
         self.retransmits += 1;
         // tcp_retransmit_timer(): linear timeouts leave the RTO alone (tcp_syn_linear_timeouts, 6.5).
-        if self.retransmits > self.linear {
+        if self.retransmits > linear {
             self.rto_us = self.rto_us.saturating_mul(2).min(self.rto_max_us);
         }
         SynExpiry::Resend { wait_us: self.next_wait_us(elapsed_us, tick_us) }
@@ -136,7 +149,7 @@ mod tests {
         let mut clock = SynClock::connect(&settings, &options, version, 0);
         let mut sent_ms = vec![0];
         let mut now_us = clock.first_wait_us();
-        while let SynExpiry::Resend { wait_us } = clock.expire(now_us, 4000) {
+        while let SynExpiry::Resend { wait_us } = clock.expire(now_us, 4000, false) {
             sent_ms.push(now_us / 1000);
             now_us += wait_us;
         }

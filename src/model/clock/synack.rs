@@ -3,7 +3,7 @@
 //! Mirrors: `reqsk_timer_handler()` and `syn_ack_recalc()` in `net/ipv4/inet_connection_sock.c`, and the
 //! re-arming for a repeated SYN in `tcp_check_req()` (`tcp_minisocks.c`); the same logic from 4.14 to 6.18.
 //!
-//! Differs from the kernel: `TCP_DEFER_ACCEPT` and listeners that close are not modelled here.
+//! Differs from the kernel: a listener that closes is for the caller to look at.
 
 use crate::model::constants::{INVALID_RATELIMIT_US, RTO_MAX_US, TIMEOUT_INIT_US};
 use crate::model::{Settings, SocketOptions};
@@ -26,6 +26,10 @@ pub struct SynAckClock {
     /// The listener's `TCP_SYNCNT`, else `tcp_synack_retries`.
     retries: u32,
     rto_max_us: u64,
+    /// `TCP_DEFER_ACCEPT` as the number of SYN-ACKs that it is kept as (`rskq_defer_accept`); 0 is off.
+    defer: u32,
+    /// Whether the peer has acknowledged the SYN-ACK, without data or without a place for it (`acked`).
+    acked: bool,
     /// Timers that fired so far (`num_timeout`).
     timeouts: u32,
     /// When a repeated SYN was last answered (`last_oow_ack_time`).
@@ -37,6 +41,11 @@ pub struct SynAckClock {
 pub enum SynAckExpiry {
     /// Sends the SYN-ACK again and waits that long, in microseconds.
     Resend {
+        /// The next wait.
+        wait_us: u64,
+    },
+    /// Sends nothing, since the peer has acknowledged and is only waited for, and waits that long, in microseconds.
+    Wait {
         /// The next wait.
         wait_us: u64,
     },
@@ -53,6 +62,8 @@ impl SynAckClock {
         Self {
             retries: options.syncnt.map_or(settings.synack_retries, u32::from),
             rto_max_us,
+            defer: deferred_synacks(options.defer_accept_s.unwrap_or(0)),
+            acked: false,
             timeouts: 0,
             answered_us: None,
         }
@@ -67,23 +78,59 @@ impl SynAckClock {
 
     /// The timer fires.
     pub fn expire(&mut self, fill: QueueFill) -> SynAckExpiry {
-        if self.timeouts >= allowed_retries(self.retries, fill) {
+        let spent = self.timeouts >= allowed_retries(self.retries, fill);
+        // syn_ack_recalc(): a deferred peer that has acknowledged is kept for its period, whatever the retries.
+        let (expires, resends) = if self.defer == 0 {
+            (spent, true)
+        } else {
+            (spent && (!self.acked || self.timeouts >= self.defer), !self.acked || self.timeouts >= self.defer - 1)
+        };
+        if expires {
             return SynAckExpiry::Drop;
         }
         self.timeouts += 1;
-        SynAckExpiry::Resend { wait_us: self.wait_us() }
+        let wait_us = self.wait_us();
+        if resends { SynAckExpiry::Resend { wait_us } } else { SynAckExpiry::Wait { wait_us } }
+    }
+
+    /// Whether an ACK without data is passed over now (`tcp_check_req()`, `TCP_DEFER_ACCEPT`); takes a note of it.
+    pub(crate) fn defers(&mut self) -> bool {
+        let defers = self.timeouts < self.defer;
+        self.acked |= defers;
+        defers
+    }
+
+    /// The peer has acknowledged, but there is no place for it.
+    pub(crate) fn acknowledged(&mut self) {
+        self.acked = true;
+    }
+
+    /// Whether a segment outside the window is answered at `now_us`: at most every 500 ms, copies of the SYN counted.
+    pub(crate) fn may_answer(&mut self, now_us: u64) -> bool {
+        let may = self.answered_us.is_none_or(|before| now_us.saturating_sub(before) >= INVALID_RATELIMIT_US);
+        if may {
+            self.answered_us = Some(now_us);
+        }
+        may
     }
 
     /// Another copy of the SYN arrives at `now_us`: the SYN-ACK is sent again and the timer re-armed for the
     /// returned microseconds at the present backoff, unless a copy was answered less than 500 ms ago
     /// (`tcp_invalid_ratelimit`). The number of retries stays.
     pub fn repeated_syn(&mut self, now_us: u64) -> Option<u64> {
-        if self.answered_us.is_some_and(|before| now_us.saturating_sub(before) < INVALID_RATELIMIT_US) {
-            return None;
-        }
-        self.answered_us = Some(now_us);
-        Some(self.wait_us())
+        self.may_answer(now_us).then(|| self.wait_us())
     }
+}
+
+/// `secs_to_retrans()`: the fewest SYN-ACKs whose waits of 1, 2, 4 … seconds, none above 120, add up to the time.
+fn deferred_synacks(seconds: u32) -> u32 {
+    let (mut synacks, mut wait_s, mut sum_s) = (0, 1_u32, 0_u32);
+    while sum_s < seconds && synacks < u32::from(u8::MAX) {
+        sum_s = sum_s.saturating_add(wait_s);
+        wait_s = wait_s.saturating_mul(2).min(120);
+        synacks += 1;
+    }
+    synacks
 }
 
 /// The retries that a queue this full allows: above half of the backlog, old entries are pruned so that there is

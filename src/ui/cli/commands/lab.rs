@@ -15,6 +15,7 @@ const PLAYABLE: &[&str] = &[
     "synack-lost",
     "third-ack-lost",
     "ack-with-data",
+    "accept-queue-full",
     "fin-lost",
     "fin-ack-lost",
     "fin-wait-2",

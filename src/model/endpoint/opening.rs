@@ -1,0 +1,169 @@
+//! What an end does with a segment that arrives, and how connections open.
+//!
+//! Mirrors: `tcp_v4_rcv()` for segments without a socket, `tcp_conn_request()`, `tcp_check_req()`,
+//! `tcp_v4_syn_recv_sock()`, `tcp_rcv_synsent_state_process()`.
+//!
+//! Differs from the kernel: no Fast Open, no SYN cookies (a single connection fills no SYN queue), no timestamps in
+//! what is injected.
+
+use super::state::{Clock, Endpoint, WINDOW};
+use crate::model::clock::SynAckClock;
+use crate::model::isn::isn_advance;
+use crate::model::play::{Doing, Packet, Step, Timer};
+use crate::model::timeline::{Errno, Outcome, Segment, What};
+use crate::units::TcpState;
+
+/// `TCP_TIMEOUT_MIN`: ticks after which a SYN goes out again that an older connection's answer has met.
+const TIMEOUT_MIN_TICKS: u64 = 2;
+
+impl Endpoint {
+    /// A segment arrives.
+    pub(in crate::model) fn arrive(&mut self, packet: Packet, step: &mut Step<'_>) {
+        step.doings.push(Doing::Record(What::Arrive(packet.segment)));
+        self.heard_us = step.window.at_us;
+        match self.state {
+            None | Some(TcpState::Close) => self.arrive_unknown(packet, step),
+            Some(TcpState::SynRecv) if self.request.is_some() => self.arrive_request(packet, step),
+            Some(TcpState::SynSent) => self.arrive_syn_sent(packet, step),
+            Some(_) if self.minisock => self.arrive_minisock(packet, step),
+            Some(_) => self.arrive_synchronised(packet, step),
+        }
+    }
+
+    /// No socket of this connection: a listener takes SYNs, everything else is refused.
+    fn arrive_unknown(&mut self, packet: Packet, step: &mut Step<'_>) {
+        match packet.segment {
+            Segment::Rst => {}
+            Segment::Syn if self.listening && packet.ack.is_none() => {
+                // The number that the clock gives a second connection; the first one's begins at 0.
+                let isn = if self.state.is_none() { 0 } else { i64::from(isn_advance(step.window.at_us)) };
+                self.begin_request(packet, isn, step);
+            }
+            _ => Self::refuse(packet, step),
+        }
+    }
+
+    /// A listener takes a SYN, unless its accept queue is full already.
+    pub(super) fn begin_request(&mut self, packet: Packet, isn: i64, step: &mut Step<'_>) {
+        if self.accept_queue_is_full(self.listener.waiting) {
+            return;
+        }
+        let request = SynAckClock::request(&self.settings, &self.options, self.version);
+        let wait_us = request.wait_us();
+        self.request = Some(request);
+        self.orphan = false;
+        self.soft_error = None;
+        self.isn = isn;
+        (self.next, self.unacknowledged) = (isn + 1, isn);
+        (self.peer_isn, self.expected) = (packet.seq, packet.seq + 1);
+        self.enter(TcpState::SynRecv, step);
+        self.send(Segment::SynAck, self.isn, step);
+        step.arm(Clock::SynAck, wait_us);
+    }
+
+    /// `tcp_check_req()`, in its order.
+    fn arrive_request(&mut self, packet: Packet, step: &mut Step<'_>) {
+        let now_us = step.window.at_us;
+        if !self.listening {
+            self.forget(step);
+            return Self::refuse(packet, step);
+        }
+        let Some(request) = &mut self.request else { return };
+        if packet.segment == Segment::Syn && packet.seq == self.peer_isn {
+            if let Some(wait_us) = request.repeated_syn(now_us) {
+                self.send(Segment::SynAck, self.isn, step);
+                step.arm(Clock::SynAck, wait_us);
+            }
+            return;
+        }
+        if packet.ack.is_some_and(|ack| ack != self.isn + 1) {
+            return Self::refuse(packet, step);
+        }
+        if !packet.fits(self.expected, self.expected + WINDOW) {
+            if packet.segment != Segment::Rst && request.may_answer(now_us) {
+                self.reply(Segment::Ack, step);
+            }
+            return;
+        }
+        match packet.segment {
+            Segment::Rst => self.forget(step),
+            // A SYN of another connection, near enough to be taken for one of this: both are refused.
+            Segment::Syn => {
+                Self::refuse(packet, step);
+                self.forget(step);
+            }
+            _ if packet.ack.is_none() => {}
+            Segment::Ack if request.defers() => {}
+            _ => self.complete_request(packet, step),
+        }
+    }
+
+    /// Whatever acknowledges the SYN-ACK completes the handshake, data and FIN included.
+    fn complete_request(&mut self, packet: Packet, step: &mut Step<'_>) {
+        if self.accept_queue_is_full(self.listener.waiting.saturating_add(self.listener.joining)) {
+            // tcp_v4_syn_recv_sock() finds no place: the segment is dropped and the request stays, or it is aborted.
+            if self.settings.abort_on_overflow {
+                Self::refuse(packet, step);
+                self.forget(step);
+            } else if let Some(request) = &mut self.request {
+                request.acknowledged();
+            }
+            return;
+        }
+        step.disarm(Timer::Write);
+        self.request = None;
+        self.establish(false, step);
+        self.take_payload(packet, step);
+        self.grant_wishes(step);
+    }
+
+    /// The handshake is complete, and the peer is told so where it does not know.
+    pub(super) fn establish(&mut self, tells: bool, step: &mut Step<'_>) {
+        self.unacknowledged = self.isn + 1;
+        self.answered_us = None;
+        self.enter(TcpState::Estab, step);
+        if tells {
+            self.reply(Segment::Ack, step);
+        }
+        if core::mem::take(&mut self.connecting) {
+            step.doings.push(Doing::Record(What::Return("connect", None)));
+        }
+        step.doings.push(Doing::End(Outcome::Established));
+        self.start_keepalive(step);
+    }
+
+    fn arrive_syn_sent(&mut self, packet: Packet, step: &mut Step<'_>) {
+        if packet.ack.is_some_and(|ack| ack != self.isn + 1) {
+            return self.arrive_wrong_ack(packet, step);
+        }
+        match (packet.segment, packet.ack) {
+            (Segment::Rst, Some(_)) => self.fail(Errno::ConnectionRefused, step),
+            (Segment::SynAck, Some(_)) => {
+                step.disarm(Timer::Write);
+                (self.peer_isn, self.expected) = (packet.seq, packet.seq + 1);
+                self.establish(true, step);
+                self.grant_wishes(step);
+            }
+            (Segment::Syn, None) => {
+                // Both opened at once. The timer of the SYN goes on.
+                (self.peer_isn, self.expected) = (packet.seq, packet.seq + 1);
+                self.enter(TcpState::SynRecv, step);
+                self.send(Segment::SynAck, self.isn, step);
+            }
+            _ => {}
+        }
+    }
+
+    /// An answer to something that this connection never sent: an older one's. It is refused, and since that makes
+    /// room at the peer, the SYN is sent again at once if it has not been yet (5.6).
+    fn arrive_wrong_ack(&mut self, packet: Packet, step: &mut Step<'_>) {
+        if let Some(Clock::Syn(clock)) = &step.armed
+            && self.version.at_least(5, 6)
+            && !clock.has_retransmitted()
+        {
+            let clock = clock.clone();
+            step.arm(Clock::Syn(clock), TIMEOUT_MIN_TICKS * step.tick_us);
+        }
+        Self::refuse(packet, step);
+    }
+}

@@ -1,0 +1,327 @@
+//! What an end is and knows, and how it sends.
+//!
+//! Mirrors: `struct tcp_sock`, `struct tcp_request_sock` and `struct tcp_timewait_sock`, as far as clocks and states
+//! depend on them; `tcp_send_ack()`, `tcp_v4_send_reset()`.
+//!
+//! Differs from the kernel: sequence numbers do not wrap, a segment of data is one byte long, and the receive
+//! window is open at its first size or closed.
+
+use std::collections::BTreeMap;
+
+use crate::model::clock::{KeepaliveClock, ProbeClock, RetransmitClock, SynAckClock, SynClock, TIME_WAIT_US};
+use crate::model::play::{Doing, Packet, Step, Timer};
+use crate::model::rto::{Timeouts, timeouts};
+use crate::model::scenario::{Listener, Scenario, Start};
+use crate::model::script::{Action, Number};
+use crate::model::timeline::{Errno, Outcome, Segment, Side, What};
+use crate::model::{Settings, SocketOptions};
+use crate::units::{Hz, KernelVersion, TcpState};
+
+/// The window that a fresh connection offers over Ethernet: `tcp_select_initial_window()`, 44 segments of 1460.
+pub(super) const WINDOW: i64 = 64_240;
+/// The sequence number of a RST that answers a segment without ACK: 0, which fits no connection but by chance.
+const NOWHERE: i64 = i64::MIN / 2;
+
+/// What a timer is armed with.
+#[derive(Clone, Debug)]
+pub(in crate::model) enum Clock {
+    Syn(SynClock),
+    SynAck,
+    Retransmit(RetransmitClock),
+    Probe(ProbeClock),
+    Keepalive(KeepaliveClock),
+    /// FIN_WAIT_2 in a full socket; the minisock's wait follows.
+    FinWait2Socket(u64),
+    FinWait2Minisock,
+    TimeWait,
+    DelayedAck,
+}
+
+impl Clock {
+    /// Which of the end's timers it runs on.
+    pub(in crate::model) const fn timer(&self) -> Timer {
+        match self {
+            Self::Syn(_) | Self::SynAck | Self::Retransmit(_) | Self::Probe(_) => Timer::Write,
+            Self::Keepalive(_) | Self::FinWait2Socket(_) | Self::FinWait2Minisock | Self::TimeWait => Timer::Life,
+            Self::DelayedAck => Timer::Ack,
+        }
+    }
+}
+
+/// One end.
+pub(in crate::model) struct Endpoint {
+    pub(super) side: Side,
+    pub(super) settings: Settings,
+    pub(super) options: SocketOptions,
+    pub(super) version: KernelVersion,
+    pub(super) timeouts: Timeouts,
+    pub(in crate::model) state: Option<TcpState>,
+    /// Whether a listening socket takes SYNs here.
+    pub(super) listening: bool,
+    pub(super) listener: Listener,
+    /// The half-open entry, while there is one; SYN-RECV without it is a full socket that opened simultaneously.
+    pub(super) request: Option<SynAckClock>,
+    /// Whether the state is kept in a minisock: TIME-WAIT, and FIN-WAIT-2 of an orphan.
+    pub(super) minisock: bool,
+    /// When TIME-WAIT was entered.
+    pub(super) waiting_since_us: u64,
+    /// Whether an application waits in connect().
+    pub(super) connecting: bool,
+    /// Whether the application has closed the socket.
+    pub(super) orphan: bool,
+    /// What the application wants as soon as it can: in this order.
+    pub(super) wishes: Vec<Action>,
+    /// Its initial sequence number, the next to send, the oldest that is not acknowledged.
+    pub(super) isn: i64,
+    pub(super) next: i64,
+    pub(super) unacknowledged: i64,
+    /// The peer's initial sequence number, and the next to receive.
+    pub(super) peer_isn: i64,
+    pub(super) expected: i64,
+    /// What is in flight, from `unacknowledged` on.
+    pub(super) flight: Vec<Segment>,
+    /// What waits behind it until the peer is heard again.
+    pub(super) unsent: Vec<Segment>,
+    /// What arrived too early, by its number.
+    pub(super) early: BTreeMap<i64, Segment>,
+    /// What ICMP said last (`sk_err_soft`).
+    pub(super) soft_error: Option<Errno>,
+    /// The wait between the last two probes, and how often it was the same.
+    pub(super) same_interval: (u64, u32),
+    /// When the peer was last heard.
+    pub(super) heard_us: u64,
+    /// When a segment outside the window was last answered (`last_oow_ack_time`).
+    pub(super) answered_us: Option<u64>,
+    sent: BTreeMap<Segment, u32>,
+    copies: BTreeMap<(Segment, i64), u32>,
+}
+
+impl Endpoint {
+    pub(in crate::model) fn new(side: Side, scenario: &Scenario, hz: Hz, rtt_sample_us: u64) -> Self {
+        let endpoint = scenario.endpoint(side);
+        let version = scenario.host.version;
+        let known = match (scenario.start, side) {
+            (Start::Closed | Start::Nothing, _) | (Start::Forgotten, Side::Server) => None,
+            _ => Some(TcpState::Estab),
+        };
+        // The SYN counts as one.
+        let opened = i64::from(known.is_some());
+        Self {
+            side,
+            settings: endpoint.settings.clone(),
+            options: endpoint.options,
+            version,
+            timeouts: timeouts(endpoint, version, rtt_sample_us, hz),
+            state: known,
+            listening: side == Side::Server && scenario.start != Start::Nothing,
+            listener: scenario.listener,
+            request: None,
+            minisock: false,
+            waiting_since_us: 0,
+            connecting: false,
+            orphan: false,
+            wishes: Vec::new(),
+            isn: 0,
+            next: opened,
+            unacknowledged: opened,
+            peer_isn: 0,
+            expected: opened,
+            flight: Vec::new(),
+            unsent: Vec::new(),
+            early: BTreeMap::new(),
+            soft_error: None,
+            same_interval: (0, 0),
+            heard_us: 0,
+            answered_us: None,
+            sent: BTreeMap::new(),
+            copies: BTreeMap::new(),
+        }
+    }
+
+    /// What an end that is connected at time 0 does by itself.
+    pub(in crate::model) fn begin(&mut self, start: Start, step: &mut Step<'_>) {
+        if self.state != Some(TcpState::Estab) {
+            return;
+        }
+        if start == Start::WindowClosed && self.side == Side::Client {
+            let clock = ProbeClock::closed_window(&self.settings, &self.options, self.timeouts);
+            self.expire_probe(&clock, step);
+        } else {
+            self.start_keepalive(step);
+        }
+    }
+
+    /// How many segments of this kind were sent before, whatever was in them.
+    pub(in crate::model) fn count_sent(&mut self, segment: Segment) -> u32 {
+        let sent = self.sent.entry(segment).or_insert(0);
+        *sent += 1;
+        *sent - 1
+    }
+
+    /// How often this very segment was sent before; an ACK or RST is never a copy of another.
+    pub(in crate::model) fn count_copy(&mut self, segment: Segment, seq: i64) -> u32 {
+        if matches!(segment, Segment::Ack | Segment::Rst) {
+            return 0;
+        }
+        let copies = self.copies.entry((segment, seq)).or_insert(0);
+        *copies += 1;
+        *copies - 1
+    }
+
+    /// How often a segment was sent.
+    pub(in crate::model) fn copies_of(&self, segment: Segment) -> u32 {
+        self.sent.get(&segment).copied().unwrap_or(0)
+    }
+
+    /// What a timer sends when it fires now; nothing for one that only ends a state.
+    pub(in crate::model) fn would_send(&self, clock: &Clock) -> Option<Segment> {
+        match clock {
+            Clock::Syn(_) if self.state == Some(TcpState::SynRecv) => Some(Segment::SynAck),
+            Clock::Syn(_) => Some(Segment::Syn),
+            Clock::SynAck => Some(Segment::SynAck),
+            Clock::Retransmit(clock) if clock.awaits_probe() => self.flight.last().copied(),
+            Clock::Retransmit(_) => self.flight.first().copied(),
+            Clock::Probe(_) => Some(Segment::Probe),
+            Clock::Keepalive(_) => Some(Segment::Keepalive),
+            Clock::DelayedAck => Some(Segment::Ack),
+            Clock::FinWait2Socket(_) | Clock::FinWait2Minisock | Clock::TimeWait => None,
+        }
+    }
+
+    /// The number that a script means, of an end's own or of the peer's.
+    pub(in crate::model) fn own_number(&self, number: Number) -> i64 {
+        match number {
+            Number::Fitting(above) => self.next + i64::from(above),
+            Number::Initial(above) => self.isn + i64::from(above),
+        }
+    }
+
+    /// The sequence number that a script means for a segment that comes to this end; `peer` is the other end.
+    pub(in crate::model) fn number_from(&self, peer: &Self, number: Number) -> i64 {
+        match number {
+            Number::Fitting(above) => self.expected + i64::from(above),
+            Number::Initial(above) => peer.isn + i64::from(above),
+        }
+    }
+
+    pub(super) fn enter(&mut self, state: TcpState, step: &mut Step<'_>) {
+        self.state = Some(state);
+        step.doings.push(Doing::Record(What::State(state)));
+    }
+
+    /// A segment with a number of its own.
+    pub(super) fn send(&self, segment: Segment, seq: i64, step: &mut Step<'_>) {
+        let ack = (segment != Segment::Syn).then_some(self.expected);
+        step.doings.push(Doing::Send(Packet { segment, seq, ack }));
+    }
+
+    /// A segment that takes no number.
+    pub(super) fn reply(&self, segment: Segment, step: &mut Step<'_>) {
+        self.send(segment, self.next, step);
+    }
+
+    /// `tcp_v4_send_reset()`: a RST that the sender of this segment must take for one of the connection's.
+    pub(super) fn refuse(packet: Packet, step: &mut Step<'_>) {
+        let rst = match packet.ack {
+            // Never a RST for a RST.
+            _ if packet.segment == Segment::Rst => return,
+            Some(ack) => Packet { segment: Segment::Rst, seq: ack, ack: None },
+            None => Packet { segment: Segment::Rst, seq: NOWHERE, ack: Some(packet.end()) },
+        };
+        step.doings.push(Doing::Send(rst));
+    }
+
+    /// Sends a segment that must be acknowledged, and starts the clock, or starts it anew while only a probe is due.
+    /// Once something was sent again nothing new goes out (a congestion window of one) until the peer is heard.
+    pub(super) fn put_in_flight(&mut self, segment: Segment, step: &mut Step<'_>) {
+        let (probe_is_due, lost) = match &step.armed {
+            Some(Clock::Retransmit(clock)) => (clock.awaits_probe(), clock.has_retransmitted()),
+            _ => (false, false),
+        };
+        if lost {
+            return self.unsent.push(segment);
+        }
+        self.send(segment, self.next, step);
+        // It acknowledges as well: tcp_event_ack_sent().
+        step.disarm(Timer::Ack);
+        self.next += 1;
+        self.flight.push(segment);
+        if self.flight.len() == 1 || probe_is_due {
+            self.start_retransmission(step);
+        }
+    }
+
+    /// The clock of what is in flight, from now on.
+    pub(super) fn start_retransmission(&self, step: &mut Step<'_>) {
+        let one = self.flight.len() == 1;
+        let clock = RetransmitClock::sent(&self.settings, &self.options, self.version, self.timeouts, one);
+        let wait_us = clock.first_wait_us();
+        step.arm(Clock::Retransmit(clock), wait_us);
+    }
+
+    pub(super) fn start_keepalive(&mut self, step: &mut Step<'_>) {
+        self.heard_us = step.window.at_us;
+        if self.options.keepalive {
+            let clock = KeepaliveClock::idle_since(&self.settings, &self.options, self.heard_us);
+            let wait_us = clock.first_wait_us();
+            step.arm(Clock::Keepalive(clock), wait_us);
+        }
+    }
+
+    /// Whether the kernel keeps no minisock: `inet_twsk_alloc()` compares without a sign, so that a negative
+    /// `tcp_max_tw_buckets` is no limit.
+    pub(super) const fn keeps_no_minisock(&self) -> bool {
+        self.settings.max_tw_buckets == 0
+    }
+
+    pub(super) fn enter_time_wait(&mut self, step: &mut Step<'_>) {
+        step.disarm(Timer::Write);
+        step.disarm(Timer::Ack);
+        if self.keeps_no_minisock() {
+            return self.forget(step);
+        }
+        self.minisock = true;
+        self.waiting_since_us = step.window.at_us;
+        self.answered_us = None;
+        self.enter(TcpState::TimeWait, step);
+        step.arm(Clock::TimeWait, TIME_WAIT_US);
+    }
+
+    /// Whether there is no place for a connection in the accept queue: `sk_acceptq_is_full()`.
+    pub(super) fn accept_queue_is_full(&self, others: u32) -> bool {
+        others > self.listener.backlog.min(self.settings.somaxconn)
+    }
+
+    /// A timer ends it: with what ICMP said, else because nobody answered.
+    pub(super) fn give_up(&mut self, step: &mut Step<'_>) {
+        self.fail(self.soft_error.unwrap_or(Errno::TimedOut), step);
+    }
+
+    /// Ends with an error; silently if no application holds the socket.
+    pub(super) fn fail(&mut self, errno: Errno, step: &mut Step<'_>) {
+        if self.orphan {
+            return self.forget(step);
+        }
+        self.close_socket(step);
+        if core::mem::take(&mut self.connecting) {
+            step.doings.push(Doing::Record(What::Return("connect", Some(errno))));
+        }
+        step.doings.push(Doing::End(Outcome::Failed(errno)));
+    }
+
+    pub(super) fn forget(&mut self, step: &mut Step<'_>) {
+        self.close_socket(step);
+        step.doings.push(Doing::End(Outcome::Gone));
+    }
+
+    fn close_socket(&mut self, step: &mut Step<'_>) {
+        [Timer::Write, Timer::Life, Timer::Ack].into_iter().for_each(|timer| step.disarm(timer));
+        self.request = None;
+        self.minisock = false;
+        self.flight.clear();
+        self.unsent.clear();
+        self.early.clear();
+        self.wishes.clear();
+        self.enter(TcpState::Close, step);
+    }
+}
