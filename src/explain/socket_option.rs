@@ -124,6 +124,11 @@ const OPTIONS: &[SocketOption] = &[
     },
 ];
 
+/// The names of all of them, each with what it does and in which unit.
+pub(super) fn socket_options() -> impl Iterator<Item = (&'static str, String)> {
+    OPTIONS.iter().map(|option| (option.name, format!("{} ({})", option.affects, option.unit)))
+}
+
 /// The names and numbers with which setsockopt() makes these options of those, in the order of the table. Only an
 /// option that can be switched off can go.
 pub(super) fn options_between(before: &SocketOptions, after: &SocketOptions) -> Vec<(&'static str, i64)> {

@@ -111,7 +111,9 @@ pub(super) fn endings(timeline: &Timeline, side: Side, ascii: bool) -> Option<St
 
 pub(super) fn render_socket_options(options: &[SocketOptionRow], width: usize) -> String {
     let line = |row: &SocketOptionRow| {
-        let side = row.side.map_or("no effect here".to_owned(), |side| format!("{} for the {}", row.origin.name(), side.name()));
+        let side = row
+            .side
+            .map_or("no effect here".to_owned(), |side| format!("{} for the {}", row.origin.name(), side.name()));
         let lead = format!("  {:<18}  {:>10}  {:<6}  ", row.name, row.value, row.unit);
         hanging(&lead, &format!("{side}: {}", row.affects), width)
     };

@@ -1,5 +1,7 @@
 //! The manual page of the scenario format, made from its tables.
 
+use std::collections::BTreeSet;
+
 use crate::explain::{FORMAT, FormatKey, FormatTable, format_words};
 
 const BEFORE: &str = r#".TH TCPCTL\-SCENARIO 5 "" "tcpctl" "File Formats"
@@ -50,8 +52,9 @@ const LAST: &str = r#".EE
 #[must_use]
 pub fn render_scenario_manual(example: &str) -> String {
     let mut page = BEFORE.to_owned();
+    let mut listed = BTreeSet::new();
     for table in FORMAT {
-        page.push_str(&section(table));
+        page.push_str(&section(table, &mut listed));
     }
     page.push_str(AFTER);
     page.push_str(&escaped(example));
@@ -59,24 +62,31 @@ pub fn render_scenario_manual(example: &str) -> String {
     page
 }
 
-fn section(table: &FormatTable) -> String {
+/// A table; the words of a key are listed where it comes first.
+fn section(table: &FormatTable, listed: &mut BTreeSet<&'static str>) -> String {
     let title = if table.header.is_empty() { "At the top" } else { table.header };
     let mut text = format!(".SS {}\n{}\n", escaped(title), sentences(table.says));
     for key in table.keys {
-        text.push_str(&entry(key));
+        text.push_str(&entry(key, listed.insert(key.key)));
     }
     text
 }
 
-fn entry(key: &FormatKey) -> String {
+fn entry(key: &FormatKey, first: bool) -> String {
     let mut text = format!(".TP\n.BR {} \" = {}\"\n{}\n", escaped(key.key), argument(key.example), sentences(key.says));
     let words = format_words(key.key);
-    if !words.is_empty() {
-        text.push_str("One of:\n.RS\n");
-        for word in words {
-            text.push_str(&format!(".TP\n.B \"\\(dq{}\\(dq\"\n{}.\n", escaped(word.word), escaped(word.says)));
+    match (words.as_slice(), first) {
+        ([], _) => {}
+        (_, false) => text.push_str("The same as above.\n"),
+        (words, true) => {
+            // Options are keys themselves, words stand in quotes.
+            let quote = if key.key == "sockopt" { "" } else { "\\(dq" };
+            text.push_str("One of:\n.RS\n");
+            for word in words {
+                text.push_str(&format!(".TP\n.B \"{quote}{}{quote}\"\n{}.\n", escaped(word.word), escaped(&word.says)));
+            }
+            text.push_str(".RE\n");
         }
-        text.push_str(".RE\n");
     }
     text
 }
@@ -89,7 +99,8 @@ fn sentences(text: &str) -> String {
 /// Text with the signs escaped that roff takes for its own.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
-    let lines = text.split('\n').map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() });
+    let lines =
+        text.split('\n').map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() });
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -28,10 +28,7 @@ pub(super) fn calls(
     }
     let mut order: Vec<usize> = (0..calls.len()).collect();
     order.sort_by_key(|place| calls.get(*place).map(|(call, _)| call.at_us));
-    let mut now = BTreeMap::from([
-        (Side::Client, scenario.client.options),
-        (Side::Server, scenario.server.options),
-    ]);
+    let mut now = BTreeMap::from([(Side::Client, scenario.client.options), (Side::Server, scenario.server.options)]);
     for place in order {
         let Some((call, given)) = calls.get_mut(place) else { continue };
         if let (Action::SetOptions(options), Some(now)) = (&mut call.action, now.get_mut(&call.side)) {
@@ -96,9 +93,11 @@ pub(super) fn options_before(scenario: &Scenario, place: usize) -> SocketOptions
         Side::Client => scenario.client.options,
         Side::Server => scenario.server.options,
     };
-    let earlier = scenario.calls.iter().enumerate().filter(|(other, earlier)| {
-        earlier.side == call.side && (earlier.at_us, *other) < (call.at_us, place)
-    });
+    let earlier = scenario
+        .calls
+        .iter()
+        .enumerate()
+        .filter(|(other, earlier)| earlier.side == call.side && (earlier.at_us, *other) < (call.at_us, place));
     let set = earlier.filter_map(|(other, earlier)| match earlier.action {
         Action::SetOptions(options) => Some(((earlier.at_us, other), options)),
         _ => None,

@@ -36,7 +36,11 @@ pub const FORMAT: &[FormatTable] = &[
             key("about", "\"client\"", "The side whose end counts. Without it the client."),
             key("start", "\"closed\"", "How it stands at time 0. Without it \"closed\"."),
             key("rtt", "\"50ms\"", "Round-trip time, half of it each way, at most 1h. Without it 0s."),
-            key("settings", "\"host\"", "Which values those sysctls have that the file does not give. Without it \"host\"."),
+            key(
+                "settings",
+                "\"host\"",
+                "Which values those sysctls have that the file does not give. Without it \"host\".",
+            ),
         ],
     },
     FormatTable {
@@ -85,11 +89,7 @@ pub const FORMAT: &[FormatTable] = &[
         says: "The server's listening socket.",
         keys: &[
             key("backlog", "4096", "The number given to listen(), before somaxconn. Without it 4096."),
-            key(
-                "waiting",
-                "0",
-                "Connections of others that wait for accept() from the beginning. Without it none.",
-            ),
+            key("waiting", "0", "Connections of others that wait for accept() from the beginning. Without it none."),
             key(
                 "joining",
                 "0",

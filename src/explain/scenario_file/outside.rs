@@ -23,8 +23,7 @@ fn wire_rule(reader: &Reader<'_>, spanned: &Spanned<RawWire>) -> Result<WireRule
     let segment = raw.segment.as_ref().map(|value| reader.word("segment", value, &SEGMENTS)).transpose()?;
     let nth = raw.nth.as_ref().map_or(Ok((1, None)), |value| nth(reader, value))?;
     let from_us = reader.duration_or("after", raw.after.as_ref(), 0)?;
-    let until_us =
-        raw.until.as_ref().map(|value| reader.duration("until", value, LONGEST_US)).transpose()?;
+    let until_us = raw.until.as_ref().map(|value| reader.duration("until", value, LONGEST_US)).transpose()?;
     if let (Some(until_us), Some(value)) = (until_us, &raw.until)
         && until_us <= from_us
     {
@@ -82,7 +81,8 @@ fn injection(reader: &Reader<'_>, spanned: &Spanned<RawInject>) -> Result<Inject
             return Err(reader.error(&icmp.span(), "both `segment` and `icmp` are given; expected one of them"));
         }
         (None, None) => {
-            let message = "nothing is injected; expected a line such as segment = \"RST\" or icmp = \"host-unreachable\"";
+            let message =
+                "nothing is injected; expected a line such as segment = \"RST\" or icmp = \"host-unreachable\"";
             return Err(reader.error(&spanned.span(), message));
         }
     };
@@ -111,7 +111,9 @@ fn injected_segment(reader: &Reader<'_>, raw: &RawInject, segment: &RawValue) ->
             None
         }
         Some(value) if kind == Segment::Syn => {
-            return Err(reader.error(&value.span(), "a SYN that acknowledges is a SYN-ACK: write segment = \"SYN-ACK\""));
+            return Err(
+                reader.error(&value.span(), "a SYN that acknowledges is a SYN-ACK: write segment = \"SYN-ACK\"")
+            );
         }
         Some(value) => Some(number("ack", value)?),
     };

@@ -120,7 +120,9 @@ impl Reader<'_> {
             return Err(self.error(&value.span(), "`summary` is empty; expected a line that says what this shows"));
         }
         if summary.contains(char::is_control) {
-            return Err(self.error(&value.span(), "`summary` has a line end or another control character; expected one line"));
+            return Err(
+                self.error(&value.span(), "`summary` has a line end or another control character; expected one line")
+            );
         }
         Ok(summary.to_owned())
     }
@@ -176,7 +178,7 @@ impl Reader<'_> {
     fn measured(&self, raw: &RawMeasured) -> Result<Measured, TextError> {
         let rto_us = self.duration("rto", &raw.rto, LONGEST_US)?;
         if rto_us == 0 {
-            return Err(self.error(&raw.rto.span(), "`rto` is 0; ss shows that of a connection as rto, in ms"));
+            return Err(self.error(&raw.rto.span(), "`rto` is 0, which no connection has; ss -ti shows it, in ms"));
         }
         Ok(Measured { rto_us, srtt_us: self.duration("rtt", &raw.rtt, LONGEST_RTT_US)? })
     }

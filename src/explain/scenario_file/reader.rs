@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::raw::RawValue;
 use super::words::{Word, parse_word};
-use crate::units::{TextError, duration_text, parse_duration_us};
+use crate::units::{TextError, parse_duration_us};
 
 /// Times above a day are taken for a slip of the pen.
 pub(super) const LONGEST_US: u64 = 86_400_000_000;
@@ -74,8 +74,8 @@ impl Reader<'_> {
             parse_duration_us(text).map_err(|message| format!("`{what}`: {message}"))
         })?;
         if us > longest_us {
-            let most = if longest_us == LONGEST_US { "24h".to_owned() } else { duration_text(longest_us) };
-            let message = format!("`{what}` is longer than {most}, which can only be a mistake");
+            let hours = longest_us / 3_600_000_000;
+            let message = format!("`{what}` is longer than {hours}h, which can only be a mistake");
             return Err(self.error(&value.span(), message));
         }
         Ok(us)
@@ -106,9 +106,7 @@ impl Reader<'_> {
     pub(super) fn flag(&self, what: &str, value: &RawValue) -> Result<bool, TextError> {
         match value.get_ref() {
             toml::Value::Boolean(flag) => Ok(*flag),
-            other => {
-                Err(self.error(&value.span(), format!("`{what}` is {}; expected true or false", kind(other))))
-            }
+            other => Err(self.error(&value.span(), format!("`{what}` is {}; expected true or false", kind(other)))),
         }
     }
 

@@ -6,7 +6,7 @@ use super::read::Places;
 use super::reader::Reader;
 use super::words::{STARTS, action_word, word_of};
 use crate::model::{Action, Call, Scenario, Side, Start, queue_limits};
-use crate::units::{TextError, duration_text};
+use crate::units::TextError;
 
 /// Refuses a scenario in which nothing happens, or in which somebody does what cannot be done.
 pub(super) fn check(reader: &Reader<'_>, scenario: &Scenario, places: &Places) -> Result<(), TextError> {
@@ -55,22 +55,20 @@ fn senseless(scenario: &Scenario, call: &Call) -> Option<String> {
         (_, Action::ForgeSyn | Action::Die | Action::Reboot) => None,
         (Side::Server, Action::Accept | Action::SetOptions(_)) => {
             let listens = scenario.start != Start::Nothing || before(scenario, call, Side::Server, &[Action::Listen]);
-            (!listens).then(|| {
-                format!("the server has no socket to {word}: nobody listens before {}", duration_text(call.at_us))
-            })
+            (!listens).then(|| format!("the server cannot {word}: nobody listens by then"))
         }
         (Side::Client, Action::SetOptions(_)) => {
             // A socket takes options before it connects as well.
             let connects = connected || scenario.calls.iter().any(|other| other.action == Action::Connect);
-            (!connects).then(|| "the client never has a socket: it does not connect".to_owned())
+            (!connects).then(|| format!("the client cannot {word}: it never connects, so it has no socket"))
         }
         (Side::Client, _) => {
             let connects = connected || before(scenario, call, Side::Client, &[Action::Connect]);
-            (!connects).then(|| format!("the client has no connection to {word}: it does not connect before that"))
+            (!connects).then(|| format!("the client cannot {word}: it does not connect before that"))
         }
         (Side::Server, _) => {
             let comes = connected || scenario.calls.iter().any(|other| other.action == Action::Connect);
-            (!comes).then(|| format!("the server has no connection to {word}: the client never connects"))
+            (!comes).then(|| format!("the server cannot {word}: the client never connects"))
         }
     }
 }
@@ -94,10 +92,7 @@ fn listener(reader: &Reader<'_>, scenario: &Scenario, places: &Places) -> Result
 }
 
 fn nothing_happens(scenario: &Scenario) -> bool {
-    let probed = begins_connected(scenario.start)
-        && (scenario.client.options.keepalive || scenario.server.options.keepalive);
-    scenario.calls.is_empty()
-        && scenario.injections.is_empty()
-        && scenario.start != Start::WindowClosed
-        && !probed
+    let probed =
+        begins_connected(scenario.start) && (scenario.client.options.keepalive || scenario.server.options.keepalive);
+    scenario.calls.is_empty() && scenario.injections.is_empty() && scenario.start != Start::WindowClosed && !probed
 }

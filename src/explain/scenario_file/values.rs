@@ -64,7 +64,7 @@ fn sysctl(
         toml::Value::String(text) => catalog::normalize_value(text),
         toml::Value::Table(_) => {
             let message = format!(
-                "`{}` begins a key without quotes; write it as \"net.ipv4.tcp_syn_retries\" = 3, in quotes",
+                "`{}` begins a key without quotes; expected one such as \"net.ipv4.tcp_syn_retries\" = 3",
                 name.get_ref()
             );
             return Err(reader.error(&name.span(), message));
@@ -79,8 +79,8 @@ fn sysctl(
         }
     };
     let unknown = || ValueError::UnknownKey { key: name.get_ref().clone(), nearest: catalog::nearest(name.get_ref()) };
-    let parameter = catalog::find_by_name(name.get_ref())
-        .ok_or_else(|| reader.error(&name.span(), unknown().to_string()))?;
+    let parameter =
+        catalog::find_by_name(name.get_ref()).ok_or_else(|| reader.error(&name.span(), unknown().to_string()))?;
     match catalog::check_value(parameter.key, &text, version) {
         Ok(()) => {}
         Err(

@@ -1,5 +1,6 @@
 //! The words of the format, one table for each kind; reading, writing and the manual page walk them.
 
+use crate::explain::socket_option::socket_options;
 use crate::model::{Action, IcmpError, Number, Segment, Side, SocketOptions, Start};
 
 /// A word with what it stands for.
@@ -99,19 +100,19 @@ const fn icmp(error: IcmpError, says: &'static str) -> Word<IcmpError> {
 }
 
 /// A word of the format with its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatWord {
     /// The word.
     pub word: &'static str,
     /// What it means, as a clause.
-    pub says: &'static str,
+    pub says: String,
 }
 
-/// The words that a key takes; none where it takes numbers, durations or texts.
+/// The words that a key takes, or for `sockopt` the options; none where it takes numbers, durations or texts.
 #[must_use]
 pub fn format_words(key: &str) -> Vec<FormatWord> {
     fn listed<T>(words: &[Word<T>]) -> Vec<FormatWord> {
-        words.iter().map(|word| FormatWord { word: word.word, says: word.says }).collect()
+        words.iter().map(|word| FormatWord { word: word.word, says: word.says.to_owned() }).collect()
     }
     match key {
         "start" => listed(&STARTS),
@@ -119,6 +120,7 @@ pub fn format_words(key: &str) -> Vec<FormatWord> {
         "do" => listed(&ACTIONS),
         "segment" => listed(&SEGMENTS),
         "icmp" => listed(&ICMP_ERRORS),
+        "sockopt" => socket_options().map(|(word, says)| FormatWord { word, says }).collect(),
         _ => Vec::new(),
     }
 }
@@ -139,6 +141,9 @@ pub(super) fn says_of<T: PartialEq>(words: &'static [Word<T>], value: &T) -> &'s
     words.iter().find(|word| word.value == *value).map_or("", |word| word.says)
 }
 
+/// Below this share of common letters a suggestion confuses more than it helps.
+const LEAST_LIKENESS: f32 = 0.65;
+
 /// The value of a word.
 ///
 /// # Errors
@@ -150,7 +155,7 @@ pub(super) fn parse_word<T: Copy>(words: &[Word<T>], what: &str, text: &str) -> 
     let known: Vec<&str> = words.iter().map(|word| word.word).collect();
     // `syn` is meant for `SYN`, however little the two have in common letter by letter.
     let cased = known.iter().find(|known| known.eq_ignore_ascii_case(&text.replace('_', "-"))).copied();
-    let close = cased.or_else(|| similar::get_close_matches(text, &known, 1, 0.6).first().copied());
+    let close = cased.or_else(|| similar::get_close_matches(text, &known, 1, LEAST_LIKENESS).first().copied());
     let meant = close.map_or(String::new(), |close| format!("; did you mean \"{close}\"?"));
     let listed: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
     Err(format!("`{what}` is \"{text}\"; expected one of {}{meant}", listed.join(", ")))
@@ -162,7 +167,9 @@ pub(super) fn parse_word<T: Copy>(words: &[Word<T>], what: &str, text: &str) -> 
 /// Says what was expected.
 pub(super) fn parse_number(what: &str, text: &str) -> Result<Number, String> {
     let error = || {
-        format!("`{what}` is \"{text}\"; expected \"fitting\" or \"initial\", with a distance such as \"fitting-1\" if need be")
+        format!(
+            "`{what}` is \"{text}\"; expected \"fitting\" or \"initial\", with a distance such as \"fitting-1\" if need be"
+        )
     };
     let (make, distance): (fn(i32) -> Number, &str) = match (text.strip_prefix("fitting"), text.strip_prefix("initial"))
     {
@@ -198,7 +205,8 @@ pub(super) fn number_text(number: Number) -> String {
 /// # Errors
 /// Says what was expected.
 pub(super) fn parse_nth(text: &str) -> Result<(u32, Option<u32>), String> {
-    let error = || format!("`nth` is \"{text}\"; expected one such as 1, \"1-3\" or \"2-\" (the second and all after it)");
+    let error =
+        || format!("`nth` is \"{text}\"; expected one such as 1, \"1-3\" or \"2-\" (the second and all after it)");
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if digits { text.parse::<u32>().map_err(|_| error()) } else { Err(error()) }

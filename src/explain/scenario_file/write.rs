@@ -10,8 +10,7 @@ use crate::explain::ask::{Ask, Origin};
 use crate::explain::socket_option::options_between;
 use crate::explain::{Topic, scenario_of};
 use crate::model::{
-    Action, Call, Endpoint, Fate, Injected, Injection, Listener, Scenario, Settings, SocketOptions,
-    WireRule,
+    Action, Call, Endpoint, Fate, Injected, Injection, Listener, Scenario, Settings, SocketOptions, WireRule,
 };
 use crate::units::duration_text;
 
@@ -30,7 +29,10 @@ pub fn scenario_text(summary: &str, scenario: &Scenario) -> String {
 #[must_use]
 pub fn topic_scenario_text(topic: &'static Topic, ask: &Ask) -> Option<String> {
     let scenario = scenario_of(topic, ask)?;
-    let text = format!("# From: tcpctl explain {}\n# To play it: tcpctl simulate FILE\n# All words: man 5 tcpctl-scenario\n\n", topic.id);
+    let text = format!(
+        "# From: tcpctl explain {}\n# To play it: tcpctl simulate FILE\n# All words: man 5 tcpctl-scenario\n\n",
+        topic.id
+    );
     let mut writer = Writer { text, scenario: &scenario, shown: topic.keys, ask: Some(ask) };
     writer.whole(topic.question);
     Some(writer.text)
@@ -173,6 +175,7 @@ impl Writer<'_> {
         let says = ACTIONS.iter().find(|action| action.word == word).map_or("", |action| action.says);
         // What may be said of the side, the line above says.
         let says = says.split(';').next().unwrap_or_default();
+        let says = if says.starts_with("setsockopt") || says == format!("{word}()") { "" } else { says };
         self.line("do", &quoted(word), says);
         if let Action::SetOptions(options) = call.action {
             let mut changed = options_between(before, &options);

@@ -2,9 +2,9 @@
 
 use anyhow::Context as _;
 
+use super::CliError;
 use super::args::{DiagramFormat, DrawingArgs};
 use super::context::Context;
-use super::CliError;
 use crate::report::{Pictured, render_mermaid, render_svg};
 
 /// Prints the diagram of a course, or writes it to the file that was asked for; `name` is what has the course.

@@ -33,7 +33,9 @@ pub(in crate::ui::cli) fn run(args: &ExplainArgs, context: &mut Context<'_>) -> 
     }
     let cases = answer(topic, args, context)?;
     match (cases.as_slice(), args.drawing.diagram) {
-        ([Case { explanation, .. }], Some(format)) => print_diagram(explanation, format, topic.id, &args.drawing, context)?,
+        ([Case { explanation, .. }], Some(format)) => {
+            print_diagram(explanation, format, topic.id, &args.drawing, context)?
+        }
         (_, Some(_)) => {
             return Err(CliError::Usage(
                 "a diagram shows one course: give each key one value, or leave out --diagram".to_owned(),

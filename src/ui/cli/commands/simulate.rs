@@ -20,8 +20,8 @@ pub(in crate::ui::cli) fn run(args: &SimulateArgs, context: &mut Context<'_>) ->
     let text = read_text(&args.file, &file)?;
     let overrides = args.premises.overrides(&args.set)?;
     let host = context.premises(args.premises.defaults)?;
-    let scenario = read_scenario(&name, &file, &text, &host, &overrides)
-        .map_err(|error| CliError::Usage(error.to_string()))?;
+    let scenario =
+        read_scenario(&name, &file, &text, &host, &overrides).map_err(|error| CliError::Usage(error.to_string()))?;
     let simulation = simulate(scenario);
     match args.drawing.diagram {
         Some(format) => print_diagram(&simulation, format, &name, &args.drawing, context)?,
