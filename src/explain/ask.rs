@@ -16,7 +16,7 @@ const MTU: core::ops::RangeInclusive<u32> = 68..=65_536;
 /// The MTU of Ethernet, taken when none is asked about.
 const ETHERNET_MTU: u32 = 1500;
 /// Round-trip times above an hour are taken for a slip of the pen.
-const LONGEST_RTT_US: u64 = 3_600_000_000;
+pub(super) const LONGEST_RTT_US: u64 = 3_600_000_000;
 
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +25,8 @@ pub enum Origin {
     Host,
     /// The kernel's default.
     Default,
+    /// Given by the file of a scenario.
+    File,
     /// Given as a what-if.
     WhatIf,
 }
@@ -36,6 +38,7 @@ impl Origin {
         match self {
             Self::Host => "host",
             Self::Default => "default",
+            Self::File => "file",
             Self::WhatIf => "what-if",
         }
     }
@@ -160,9 +163,7 @@ impl Ask {
             Some(text) => text.parse()?,
             None => host_version.ok_or(AskError::NoVersion)?,
         };
-        if version < OLDEST {
-            return Err(AskError::TooOld(version));
-        }
+        check_version(version)?;
         let hz = match &overrides.hz {
             Some(text) => Some(text.parse().map_err(AskError::TickRate)?),
             None => host_hz,
@@ -230,6 +231,11 @@ impl Ask {
         };
         Self::new(None, None, Some(8 << 20), &SysctlValues::new(), &overrides).unwrap()
     }
+}
+
+/// The version, if the model has its rules.
+pub(super) fn check_version(version: KernelVersion) -> Result<KernelVersion, AskError> {
+    if version < OLDEST { Err(AskError::TooOld(version)) } else { Ok(version) }
 }
 
 /// Reads `KEY=VALUE` and checks that this kernel would take it.

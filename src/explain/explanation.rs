@@ -98,6 +98,8 @@ pub struct SettingRow {
     pub key: &'static str,
     /// Its unit.
     pub unit: &'static str,
+    /// The end that has this value; nothing for both.
+    pub side: Option<Side>,
     /// Whether this kernel has the key.
     pub exists: bool,
     /// Its value and where that came from; nothing when it is not known, or this kernel does not have the key.
@@ -108,7 +110,7 @@ pub struct SettingRow {
     pub affects: &'static str,
 }
 
-/// A socket option that was set as a what-if.
+/// A socket option that was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketOptionRow {
     /// Its name.
@@ -121,6 +123,8 @@ pub struct SocketOptionRow {
     pub value: i32,
     /// The side that sets it; nothing when the topic has no scenario.
     pub side: Option<Side>,
+    /// Where it came from.
+    pub origin: Origin,
 }
 
 /// A topic, answered.
@@ -153,12 +157,9 @@ pub fn scenario_of(topic: &'static Topic, ask: &Ask) -> Option<Scenario> {
 /// The same, and which side each socket option went to.
 fn posed(topic: &'static Topic, ask: &Ask) -> (Option<Scenario>, Vec<SocketOptionRow>) {
     let mut scenario = topic.scenario.map(|scenario| Scenario { rtt_us: ask.rtt_us, ..scenario(ask) });
-    let row = |given: &SocketOptionValue| SocketOptionRow {
-        name: given.option.name,
-        unit: given.option.unit,
-        affects: given.option.affects,
-        value: given.value,
-        side: scenario.as_mut().map(|scenario| given.lay_on(scenario)),
+    let row = |given: &SocketOptionValue| {
+        let side = scenario.as_mut().map(|scenario| given.lay_on(scenario));
+        given.row(side, Origin::WhatIf)
     };
     let socket_options = ask.socket_options.iter().map(row).collect();
     (scenario, socket_options)
@@ -167,7 +168,7 @@ fn posed(topic: &'static Topic, ask: &Ask) -> (Option<Scenario>, Vec<SocketOptio
 /// Answers a topic.
 #[must_use]
 pub fn explain(topic: &'static Topic, ask: &Ask) -> Explanation {
-    let settings = topic.keys.iter().filter_map(|key| setting_row(key, ask)).collect();
+    let settings = topic.keys.iter().filter_map(|key| setting_row(key, None, ask.values.get(*key), ask)).collect();
     let what_ifs = ask.values.iter().filter(|(_, sourced)| sourced.origin == Origin::WhatIf);
     let idle = what_ifs.map(|(key, _)| key.as_str()).filter(|key| !topic.keys.contains(key));
     let (scenario, socket_options) = posed(topic, ask);
@@ -184,13 +185,20 @@ pub fn explain(topic: &'static Topic, ask: &Ask) -> Explanation {
     }
 }
 
-fn setting_row(key: &'static str, ask: &Ask) -> Option<SettingRow> {
+/// A line about a setting with this value, at one end or at both.
+pub(super) fn setting_row(
+    key: &'static str,
+    side: Option<Side>,
+    value: Option<&Sourced>,
+    ask: &Ask,
+) -> Option<SettingRow> {
     let parameter = catalog::find(key)?;
     Some(SettingRow {
         key,
         unit: parameter.unit,
+        side,
         exists: parameter.exists(ask.host.version),
-        value: ask.values.get(key).cloned(),
+        value: value.cloned(),
         default: ask.defaults.get(key).cloned(),
         affects: parameter.affects,
     })

@@ -9,6 +9,8 @@
 mod ask;
 mod explanation;
 mod flood;
+mod scenario_file;
+mod simulation;
 mod socket_option;
 mod topic;
 mod topics;
@@ -20,6 +22,11 @@ pub use explanation::{
     scenario_of,
 };
 pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
+pub use scenario_file::{
+    FORMAT, FormatKey, FormatTable, FormatWord, HostPremises, ScenarioFile, ScenarioFileError, format_words,
+    read_scenario, scenario_text, topic_scenario_text,
+};
+pub use simulation::{Simulation, simulate};
 pub use socket_option::{SocketOption, SocketOptionError, SocketOptionValue, parse_socket_option};
 pub use topic::{Folklore, Group, Topic, UnknownTopic, find_topic, topics};
 pub use variant::{Case, Variant, variants};

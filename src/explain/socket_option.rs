@@ -2,6 +2,8 @@
 //!
 //! Mirrors: `do_tcp_setsockopt()` and `sk_setsockopt()`: which values they take, and with what they refuse the rest.
 
+use super::ask::Origin;
+use super::explanation::SocketOptionRow;
 use crate::model::{Scenario, Side, SocketOptions};
 use crate::units::KernelVersion;
 
@@ -21,6 +23,8 @@ pub struct SocketOption {
     /// The only side on which it means anything.
     only_on: Option<Side>,
     store: fn(&mut SocketOptions, i32),
+    /// The number that setsockopt() would be given for what is stored; nothing where nothing was set.
+    show: fn(&SocketOptions) -> Option<i64>,
 }
 
 const ALWAYS: KernelVersion = KernelVersion::new(0, 0);
@@ -32,47 +36,109 @@ const fn option(
     range: (i32, i32),
     affects: &'static str,
     store: fn(&mut SocketOptions, i32),
+    show: fn(&SocketOptions) -> Option<i64>,
 ) -> SocketOption {
-    SocketOption { name, unit, affects, since: ALWAYS, range, only_on: None, store }
+    SocketOption { name, unit, affects, since: ALWAYS, range, only_on: None, store, show }
 }
 
 /// The table of them.
 const OPTIONS: &[SocketOption] = &[
-    option("TCP_SYNCNT", "count", (1, 127), "retries of a connect(), for tcp_syn_retries", |options, value| {
-        options.syncnt = u8::try_from(value).ok();
-    }),
-    option("TCP_USER_TIMEOUT", "ms", (0, i32::MAX), "longest time without an answer; 0 is off", |options, value| {
-        options.user_timeout_ms = u32::try_from(value).unwrap_or(0);
-    }),
-    option("TCP_LINGER2", "s", (i32::MIN, i32::MAX), "life of FIN-WAIT-2, for tcp_fin_timeout", |options, value| {
-        options.linger2_s = Some(value);
-    }),
-    option("SO_KEEPALIVE", "bool", (i32::MIN, i32::MAX), "whether an idle peer is probed", |options, value| {
-        options.keepalive = value != 0;
-    }),
-    option("TCP_KEEPIDLE", "s", (1, 32_767), "idle time before the first probe", |options, value| {
-        options.keepidle_s = u32::try_from(value).ok();
-    }),
-    option("TCP_KEEPINTVL", "s", (1, 32_767), "time between probes", |options, value| {
-        options.keepintvl_s = u32::try_from(value).ok();
-    }),
-    option("TCP_KEEPCNT", "count", (1, 127), "probes without an answer before the end", |options, value| {
-        options.keepcnt = u8::try_from(value).ok();
-    }),
+    option(
+        "TCP_SYNCNT",
+        "count",
+        (1, 127),
+        "retries of a connect(), for tcp_syn_retries",
+        |options, value| options.syncnt = u8::try_from(value).ok(),
+        |options| options.syncnt.map(i64::from),
+    ),
+    option(
+        "TCP_USER_TIMEOUT",
+        "ms",
+        (0, i32::MAX),
+        "longest time without an answer; 0 is off",
+        |options, value| options.user_timeout_ms = u32::try_from(value).unwrap_or(0),
+        |options| Some(i64::from(options.user_timeout_ms)).filter(|ms| *ms > 0),
+    ),
+    option(
+        "TCP_LINGER2",
+        "s",
+        (i32::MIN, i32::MAX),
+        "life of FIN-WAIT-2, for tcp_fin_timeout",
+        |options, value| options.linger2_s = Some(value),
+        |options| options.linger2_s.map(i64::from),
+    ),
+    option(
+        "SO_KEEPALIVE",
+        "bool",
+        (i32::MIN, i32::MAX),
+        "whether an idle peer is probed",
+        |options, value| options.keepalive = value != 0,
+        |options| options.keepalive.then_some(1),
+    ),
+    option(
+        "TCP_KEEPIDLE",
+        "s",
+        (1, 32_767),
+        "idle time before the first probe",
+        |options, value| options.keepidle_s = u32::try_from(value).ok(),
+        |options| options.keepidle_s.map(i64::from),
+    ),
+    option(
+        "TCP_KEEPINTVL",
+        "s",
+        (1, 32_767),
+        "time between probes",
+        |options, value| options.keepintvl_s = u32::try_from(value).ok(),
+        |options| options.keepintvl_s.map(i64::from),
+    ),
+    option(
+        "TCP_KEEPCNT",
+        "count",
+        (1, 127),
+        "probes without an answer before the end",
+        |options, value| options.keepcnt = u8::try_from(value).ok(),
+        |options| options.keepcnt.map(i64::from),
+    ),
     SocketOption {
         only_on: Some(Side::Server),
-        // The kernel takes a negative number for 0.
-        ..option("TCP_DEFER_ACCEPT", "s", (i32::MIN, i32::MAX), "wait for data before accept()", |options, value| {
-            options.defer_accept_s = Some(u32::try_from(value).unwrap_or(0));
-        })
+        ..option(
+            "TCP_DEFER_ACCEPT",
+            "s",
+            (i32::MIN, i32::MAX),
+            "wait for data before accept()",
+            // The kernel takes a negative number for 0.
+            |options, value| options.defer_accept_s = Some(u32::try_from(value).unwrap_or(0)),
+            |options| options.defer_accept_s.map(i64::from),
+        )
     },
     SocketOption {
         since: KernelVersion::new(6, 15),
-        ..option("TCP_RTO_MAX_MS", "ms", (1000, 120_000), "largest RTO, for tcp_rto_max_ms", |options, value| {
-            options.rto_max_ms = u32::try_from(value).ok();
-        })
+        ..option(
+            "TCP_RTO_MAX_MS",
+            "ms",
+            (1000, 120_000),
+            "largest RTO, for tcp_rto_max_ms",
+            |options, value| options.rto_max_ms = u32::try_from(value).ok(),
+            |options| options.rto_max_ms.map(i64::from),
+        )
     },
 ];
+
+/// The names of all of them, each with what it does and in which unit.
+pub(super) fn socket_options() -> impl Iterator<Item = (&'static str, String)> {
+    OPTIONS.iter().map(|option| (option.name, format!("{} ({})", option.affects, option.unit)))
+}
+
+/// The names and numbers with which setsockopt() makes these options of those, in the order of the table. Only an
+/// option that can be switched off can go.
+pub(super) fn options_between(before: &SocketOptions, after: &SocketOptions) -> Vec<(&'static str, i64)> {
+    let changed = OPTIONS.iter().filter_map(|option| match ((option.show)(before), (option.show)(after)) {
+        (before, after) if before == after => None,
+        (_, Some(number)) => Some((option.name, number)),
+        (_, None) => Some((option.name, 0)).filter(|_| option.range.0 <= 0),
+    });
+    changed.collect()
+}
 
 /// An option with a value, for one side or for the one that a topic is about.
 #[derive(Clone, Copy, Debug)]
@@ -101,8 +167,19 @@ impl SocketOptionValue {
             Side::Client => &mut scenario.client,
             Side::Server => &mut scenario.server,
         };
-        (self.option.store)(&mut endpoint.options, self.value);
+        self.store(&mut endpoint.options);
         side
+    }
+
+    /// Sets it among the options of a socket.
+    pub(super) fn store(&self, options: &mut SocketOptions) {
+        (self.option.store)(options, self.value);
+    }
+
+    /// A line about it.
+    pub(super) fn row(&self, side: Option<Side>, origin: Origin) -> SocketOptionRow {
+        let SocketOption { name, unit, affects, .. } = *self.option;
+        SocketOptionRow { name, unit, affects, value: self.value, side, origin }
     }
 }
 

@@ -1,16 +1,16 @@
 //! A sequence diagram in Mermaid's language, which GitHub, GitLab and many wikis draw.
 
 use super::answer::render_window;
-use super::diagram_caption::Caption;
+use super::diagram_caption::{Caption, Pictured};
 use super::sequence::{Arrow, Mark, Part, rows};
-use crate::explain::Explanation;
 use crate::model::Side;
 
-/// The diagram of an explanation's course; nothing when there is no course.
+/// The diagram of a course; nothing when there is none.
 #[must_use]
-pub fn render_mermaid(explanation: &Explanation) -> Option<String> {
-    let timeline = explanation.timeline.as_ref()?;
-    let caption = Caption::of(explanation, timeline);
+pub fn render_mermaid<'a>(pictured: impl Into<Pictured<'a>>) -> Option<String> {
+    let pictured = pictured.into();
+    let timeline = pictured.timeline?;
+    let caption = Caption::of(&pictured, timeline);
     let mut text = format!("---\ntitle: {}\n---\nsequenceDiagram\n", quoted(&caption.title));
     text.push_str("    participant client\n    participant server\n");
     for line in &caption.above {

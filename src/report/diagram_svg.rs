@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::answer::render_window;
-use super::diagram_caption::Caption;
+use super::diagram_caption::{Caption, Pictured};
 use super::prose::hanging;
 use super::sequence::{Arrow, Mark, Part, Row, rows};
-use crate::explain::Explanation;
 use crate::model::{Side, Window};
 
 const WIDTH: usize = 780;
@@ -21,12 +20,13 @@ const SLOPE: usize = 12;
 /// Characters of a caption's line.
 const CAPTION_COLUMNS: usize = 96;
 
-/// The diagram of an explanation's course; nothing when there is no course.
+/// The diagram of a course; nothing when there is none.
 #[must_use]
-pub fn render_svg(explanation: &Explanation) -> Option<String> {
-    let timeline = explanation.timeline.as_ref()?;
+pub fn render_svg<'a>(pictured: impl Into<Pictured<'a>>) -> Option<String> {
+    let pictured = pictured.into();
+    let timeline = pictured.timeline?;
     let rows = rows(&timeline.events);
-    let caption = Caption::of(explanation, timeline);
+    let caption = Caption::of(&pictured, timeline);
     let above: Vec<String> = caption.above.iter().flat_map(|line| lines(line)).collect();
     let below: Vec<String> = caption.below.iter().flat_map(|line| lines(line)).collect();
     let top = 52 + above.len() * 18 + 40;

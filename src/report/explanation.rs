@@ -32,14 +32,7 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
         text.push_str(&render_flood(flood, width, style.ascii));
     }
     if let Some(timeline) = &explanation.timeline {
-        text.push('\n');
-        text.push_str(&render_diagram(timeline, style));
-        text.push_str("\nTimeline (a timer may be late, never early: from the first to the second time)\n");
-        text.push_str(&render_timeline(timeline, width));
-        for end in timeline.ends.iter().filter(|end| end.outcome == Outcome::Never) {
-            text.push_str(&format!("The {} does not end by itself: this goes on for ever.\n", end.side.name()));
-        }
-        text.push_str(&render_alternatives(timeline, style));
+        text.push_str(&render_course(timeline, style));
     }
     if !explanation.settings.is_empty() || !explanation.socket_options.is_empty() {
         text.push_str("\nSettings that matter\n");
@@ -62,6 +55,18 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
     }
     text.push_str(&format!("\n{}", hanging("Sources: ", &topic.sources.join(", "), width)));
     if style.ascii { in_ascii(&text) } else { text }
+}
+
+/// A course: the diagram, the timeline, what goes on for ever, and ties.
+pub(super) fn render_course(timeline: &Timeline, style: DiagramStyle) -> String {
+    let mut text = format!("\n{}", render_diagram(timeline, style));
+    text.push_str("\nTimeline (a timer may be late, never early: from the first to the second time)\n");
+    text.push_str(&render_timeline(timeline, style.width));
+    for end in timeline.ends.iter().filter(|end| end.outcome == Outcome::Never) {
+        text.push_str(&format!("The {} does not end by itself: this goes on for ever.\n", end.side.name()));
+    }
+    text.push_str(&render_alternatives(timeline, style));
+    text
 }
 
 /// What else can happen as well, where timers meet: the endings of each side that differ.
@@ -104,9 +109,11 @@ pub(super) fn endings(timeline: &Timeline, side: Side, ascii: bool) -> Option<St
     }
 }
 
-fn render_socket_options(options: &[SocketOptionRow], width: usize) -> String {
+pub(super) fn render_socket_options(options: &[SocketOptionRow], width: usize) -> String {
     let line = |row: &SocketOptionRow| {
-        let side = row.side.map_or("no effect here".to_owned(), |side| format!("what-if for the {}", side.name()));
+        let side = row
+            .side
+            .map_or("no effect here".to_owned(), |side| format!("{} for the {}", row.origin.name(), side.name()));
         let lead = format!("  {:<18}  {:>10}  {:<6}  ", row.name, row.value, row.unit);
         hanging(&lead, &format!("{side}: {}", row.affects), width)
     };
@@ -117,7 +124,7 @@ fn closing_quote(said: &str, ascii: bool) -> String {
     format!("{said}{}", if ascii { "\"" } else { "”" })
 }
 
-fn render_settings(settings: &[SettingRow], width: usize) -> String {
+pub(super) fn render_settings(settings: &[SettingRow], width: usize) -> String {
     let values: Vec<String> =
         settings.iter().map(|row| row.value.as_ref().map_or("-".to_owned(), |sourced| shown(&sourced.value))).collect();
     let longest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
@@ -130,8 +137,13 @@ fn render_settings(settings: &[SettingRow], width: usize) -> String {
     lines.collect()
 }
 
-/// Where a value came from, beside the default.
+/// Where a value came from, beside the default, and the end that has it where the other has another.
 fn origin(row: &SettingRow) -> String {
+    let from = origin_of_value(row);
+    row.side.map_or(from.clone(), |side| format!("{}: {from}", side.name()))
+}
+
+fn origin_of_value(row: &SettingRow) -> String {
     let Some(sourced) = &row.value else {
         // Some defaults depend on the host's memory or processors, and not every key can be read everywhere.
         return if row.exists { "not known" } else { "not in this kernel" }.to_owned();

@@ -7,7 +7,7 @@ use super::timeline::TimelineView;
 use crate::explain::{
     Case, Explanation, FigureTable, Figures, Folklore, PortFigures, SettingRow, SocketOptionRow, Topic,
 };
-use crate::model::{SegmentSizes, WheelWait};
+use crate::model::{Host, SegmentSizes, WheelWait};
 
 /// Version of the JSON of `explain`; the shape only grows.
 pub(super) const SCHEMA: u32 = 1;
@@ -89,7 +89,7 @@ struct BackgroundView {
 }
 
 #[derive(Debug, Serialize)]
-struct KernelView {
+pub(super) struct KernelView {
     version: String,
     /// Null when unknown: windows then cover every common rate.
     hz: Option<u32>,
@@ -161,23 +161,28 @@ struct TableView {
 }
 
 #[derive(Debug, Serialize)]
-struct SettingView {
+pub(super) struct SettingView {
     key: &'static str,
     unit: &'static str,
     /// Null when this kernel does not have the key.
     value: Option<String>,
-    /// `host`, `default` or `what-if`.
+    /// `host`, `default`, `file` or `what-if`.
     source: Option<&'static str>,
     default: Option<String>,
+    /// The end that has this value; absent when both have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    side: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
-struct SocketOptionView {
+pub(super) struct SocketOptionView {
     name: &'static str,
     unit: &'static str,
     value: i32,
     /// Null when the topic has no scenario.
     side: Option<&'static str>,
+    /// `file` or `what-if`.
+    source: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -219,12 +224,15 @@ impl From<&Explanation> for HeadingView {
             schema: SCHEMA,
             topic: explanation.topic.id,
             question: explanation.topic.question,
-            kernel: KernelView {
-                version: explanation.host.version.to_string(),
-                hz: explanation.host.hz.map(|hz| hz.get()),
-            },
+            kernel: KernelView::from(explanation.host),
             rtt_us: explanation.rtt_us,
         }
+    }
+}
+
+impl From<Host> for KernelView {
+    fn from(host: Host) -> Self {
+        Self { version: host.version.to_string(), hz: host.hz.map(|hz| hz.get()) }
     }
 }
 
@@ -299,13 +307,20 @@ impl From<&SettingRow> for SettingView {
             value: row.value.as_ref().map(|sourced| sourced.value.clone()),
             source: row.value.as_ref().map(|sourced| sourced.origin.name()),
             default: row.default.clone(),
+            side: row.side.map(|side| side.name()),
         }
     }
 }
 
 impl From<&SocketOptionRow> for SocketOptionView {
     fn from(row: &SocketOptionRow) -> Self {
-        Self { name: row.name, unit: row.unit, value: row.value, side: row.side.map(|side| side.name()) }
+        Self {
+            name: row.name,
+            unit: row.unit,
+            value: row.value,
+            side: row.side.map(|side| side.name()),
+            source: row.origin.name(),
+        }
     }
 }
 

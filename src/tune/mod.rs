@@ -26,7 +26,7 @@ pub use journal::{
 };
 pub use plan::{Already, Change, Plan, PlanKind, Skip, SkipReason, plan_profile};
 pub use profile::{Operator, Profile, Rule};
-pub use profile_text::{ProfileError, ProfileText, TextPlace, parse_profile};
+pub use profile_text::{ProfileText, parse_profile};
 pub use rollback::{RollbackError, choose_entry, plan_rollback};
 pub use store::{ProfileFiles, SysctlStore, read_profiles};
 pub use vendor::{ProfileSource, Profiles, VENDOR_PROFILES};

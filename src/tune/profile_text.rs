@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::{Operator, Rule};
 use crate::catalog::{self, Form, ValueError};
-use crate::units::{KernelVersion, SysctlKey};
+use crate::units::{KernelVersion, SysctlKey, TextError, TextPlace};
 
 /// A profile as its own text says it, without its parents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,27 +21,6 @@ pub struct ProfileText {
     pub rules: BTreeMap<SysctlKey, Rule>,
     /// Advice that no sysctl can carry out.
     pub notes: Vec<String>,
-}
-
-/// A place in a text, both numbers from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TextPlace {
-    /// Line.
-    pub line: usize,
-    /// Column in characters.
-    pub column: usize,
-}
-
-/// What is wrong with a profile, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{}:{}: {message}", place.line, place.column)]
-pub struct ProfileError {
-    /// The file, or `profile NAME` for a built-in one.
-    pub file: String,
-    /// Where in it.
-    pub place: TextPlace,
-    /// What is wrong and what was expected.
-    pub message: String,
 }
 
 /// The tables of the text.
@@ -77,16 +56,16 @@ struct RawRule {
 /// # Errors
 /// The first mistake: TOML that cannot be read, an unknown word, a missing reason, a key that the catalogue does
 /// not know (with the nearest names), a value that the kernel would refuse.
-pub fn parse_profile(name: &str, file: &str, text: &str) -> Result<ProfileText, ProfileError> {
+pub fn parse_profile(name: &str, file: &str, text: &str) -> Result<ProfileText, TextError> {
     let reader = Reader { name, file, text };
-    let raw: RawProfile = toml::from_str(text).map_err(|error| reader.toml_error(&error))?;
+    let raw: RawProfile = toml::from_str(text).map_err(|error| TextError::from_toml(file, text, &error))?;
     reader.filled("summary", &raw.summary)?;
     let mut rules = BTreeMap::new();
     for (key, rule) in &raw.keys {
         let (key, rule) = reader.rule(key, rule)?;
         rules.insert(key, rule);
     }
-    let parent = raw.parent.map(|parent| (parent.get_ref().clone(), place_of(text, parent.span().start)));
+    let parent = raw.parent.map(|parent| (parent.get_ref().clone(), TextPlace::of(text, parent.span().start)));
     Ok(ProfileText { summary: raw.summary.into_inner(), parent, rules, notes: raw.notes })
 }
 
@@ -98,41 +77,19 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn error(&self, span: Range<usize>, message: impl Into<String>) -> ProfileError {
-        ProfileError { file: self.file.to_owned(), place: place_of(self.text, span.start), message: message.into() }
-    }
-
-    /// The parser's own mistake, with the nearest word where it speaks of an unknown one.
-    fn toml_error(&self, error: &toml::de::Error) -> ProfileError {
-        let span = error.span().unwrap_or(0..0);
-        let mut message = error.message().trim().replace('\n', "; ");
-        if let Some(missing) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-            message = format!("`{missing}` is missing; expected a line {missing} = \"…\"");
-        }
-        let integer = message.strip_prefix("invalid type: integer `").and_then(|rest| rest.split_once("` as i128"));
-        if let Some((number, _)) = integer {
-            message = format!("{number} is out of range: a whole number here is {} to {}", i64::MIN, i64::MAX);
-        }
-        let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-        if let Some(unknown) = unknown.map(str::to_owned) {
-            let known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
-            let close = similar::get_close_matches(unknown.as_str(), &known, 1, 0.6);
-            if let Some(close) = close.first() {
-                message = format!("{message}; did you mean `{close}`?");
-            }
-        }
-        self.error(span, message)
+    fn error(&self, span: Range<usize>, message: impl Into<String>) -> TextError {
+        TextError::at(self.file, self.text, &span, message)
     }
 
     /// Refuses a text that is empty, since an empty reason is no reason.
-    fn filled(&self, what: &str, text: &Spanned<String>) -> Result<String, ProfileError> {
+    fn filled(&self, what: &str, text: &Spanned<String>) -> Result<String, TextError> {
         if text.get_ref().trim().is_empty() {
             return Err(self.error(text.span(), format!("`{what}` is empty; expected a sentence")));
         }
         Ok(text.get_ref().clone())
     }
 
-    fn rule(&self, key: &Spanned<String>, raw: &Spanned<RawRule>) -> Result<(SysctlKey, Rule), ProfileError> {
+    fn rule(&self, key: &Spanned<String>, raw: &Spanned<RawRule>) -> Result<(SysctlKey, Rule), TextError> {
         let parsed: SysctlKey = key.get_ref().parse().map_err(|error| {
             let meant = catalog::find_by_name(key.get_ref()).map(|row| format!("; did you mean {}?", row.key));
             self.error(key.span(), format!("{error}{}", meant.unwrap_or_default()))
@@ -166,7 +123,7 @@ impl Reader<'_> {
         &self,
         key: &Spanned<String>,
         raw: &'r RawRule,
-    ) -> Result<(Operator, &'r Spanned<toml::Value>), ProfileError> {
+    ) -> Result<(Operator, &'r Spanned<toml::Value>), TextError> {
         let given: Vec<_> = Operator::ALL
             .into_iter()
             .filter_map(|operator| {
@@ -204,7 +161,7 @@ impl Reader<'_> {
         operator: Operator,
         value: &Spanned<toml::Value>,
         until: Option<KernelVersion>,
-    ) -> Result<String, ProfileError> {
+    ) -> Result<String, TextError> {
         let text = match value.get_ref() {
             toml::Value::Integer(number) => number.to_string(),
             toml::Value::String(text) => catalog::normalize_value(text),
@@ -234,7 +191,7 @@ impl Reader<'_> {
         Ok(text)
     }
 
-    fn version(&self, text: Option<&Spanned<String>>) -> Result<Option<KernelVersion>, ProfileError> {
+    fn version(&self, text: Option<&Spanned<String>>) -> Result<Option<KernelVersion>, TextError> {
         let Some(text) = text else { return Ok(None) };
         text.get_ref().parse().map(Some).map_err(|error| self.error(text.span(), format!("{error}")))
     }
@@ -244,12 +201,4 @@ impl Reader<'_> {
 fn operator_words() -> String {
     let words: Vec<String> = Operator::ALL.iter().map(|operator| format!("`{operator}`")).collect();
     words.join(", ")
-}
-
-/// Line and column of a byte offset.
-fn place_of(text: &str, offset: usize) -> TextPlace {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    TextPlace { line, column }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::profile_text::TextPlace;
-use super::{Profile, ProfileError, ProfileText, parse_profile};
+use super::{Profile, ProfileText, parse_profile};
+use crate::units::{TextError, TextPlace};
 
 /// The profiles that are built in: name and text.
 pub const VENDOR_PROFILES: &[(&str, &str)] = &[("anti-syn-flood", include_str!("../../profiles/anti-syn-flood.toml"))];
@@ -64,12 +64,12 @@ impl Profiles {
     ///
     /// # Errors
     /// The first mistake in it or in a parent; a parent that does not exist, or that leads back to it.
-    pub fn resolve(&self, name: &str) -> Option<Result<Profile, ProfileError>> {
+    pub fn resolve(&self, name: &str) -> Option<Result<Profile, TextError>> {
         self.source(name)?;
         Some(self.flatten(name))
     }
 
-    fn flatten(&self, name: &str) -> Result<Profile, ProfileError> {
+    fn flatten(&self, name: &str) -> Result<Profile, TextError> {
         // Nearest first. A profile of the administrator may build on the built-in one of its own name.
         let mut chain: Vec<(String, ProfileText)> = Vec::new();
         let mut next = name.to_owned();
@@ -94,7 +94,7 @@ impl Profiles {
         }
     }
 
-    fn missing_parent(&self, parent: &str, circle: bool, from: Option<(String, TextPlace)>) -> ProfileError {
+    fn missing_parent(&self, parent: &str, circle: bool, from: Option<(String, TextPlace)>) -> TextError {
         let (file, place) = from.unwrap_or_else(|| (parent.to_owned(), TextPlace { line: 1, column: 1 }));
         let message = if circle {
             format!("the parent `{parent}` leads back to itself; expected a profile that does not build on this one")
@@ -102,7 +102,7 @@ impl Profiles {
             let known = self.names().join(", ");
             format!("there is no profile `{parent}` to be the parent; expected one of {known}")
         };
-        ProfileError { file, place, message }
+        TextError { file, place, message }
     }
 }
 

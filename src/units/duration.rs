@@ -55,6 +55,58 @@ fn in_seconds(us: u64, blank: &str) -> String {
     }
 }
 
+/// Reads a duration with a unit (`us`, `ms`, `s`, `m`, `h`) as microseconds. Without one it is refused: 50 could be
+/// meant in ms as well as in s.
+///
+/// # Errors
+/// Says what was expected when the text is no such duration.
+pub fn parse_duration_us(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(split).unwrap_or((text, ""));
+    let factor: u64 = match unit.trim() {
+        "us" | "µs" => 1,
+        "ms" => 1_000,
+        "s" => 1_000_000,
+        "" if !number.is_empty() => {
+            return Err(format!("`{text}` has no unit; expected one such as 30us, 50ms or 1.5s"));
+        }
+        "m" | "min" => 60_000_000,
+        "h" => 3_600_000_000,
+        _ => return Err(format!("`{text}` is not a duration; expected one such as 30us, 50ms, 1.5s or 2m")),
+    };
+    let error = || format!("`{text}` is not a duration; expected one such as 30us, 50ms, 1.5s or 2m");
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if fraction.len() > 6 || (number.contains('.') && fraction.is_empty()) {
+        return Err(error());
+    }
+    let whole: u64 = whole.parse().map_err(|_| error())?;
+    let mut us = whole.checked_mul(factor).ok_or_else(error)?;
+    if !fraction.is_empty() {
+        let digits: u64 = fraction.parse().map_err(|_| error())?;
+        let scale = 10_u64.pow(u32::try_from(fraction.len()).unwrap_or(6));
+        us = us.saturating_add(digits.saturating_mul(factor) / scale);
+    }
+    Ok(us)
+}
+
+/// The same number of microseconds as [`parse_duration_us`] reads it, exactly and in the largest unit that is usual
+/// for it: `30us`, `204ms`, `1.5s`, `131s`.
+#[must_use]
+pub fn duration_text(us: u64) -> String {
+    let (unit_us, digits, unit) = match us {
+        0 => return "0s".to_owned(),
+        1..1_000 => (1, 0, "us"),
+        1_000..1_000_000 => (1_000, 3, "ms"),
+        _ => (1_000_000, 6, "s"),
+    };
+    let (whole, rest) = (us / unit_us, us % unit_us);
+    if rest == 0 {
+        return format!("{whole}{unit}");
+    }
+    let fraction = format!("{rest:0digits$}");
+    format!("{whole}.{}{unit}", fraction.trim_end_matches('0'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +125,25 @@ mod tests {
         let texts = [204_000, 3_100_000, 42_000_000, 131_000_000, 7_500_000_000, 273_600_000_000]
             .map(|us| format!("{:#}", Micros(us)));
         assert_eq!(texts, ["204ms", "3.1s", "42s", "2m11s", "2h05m", "3d04h"]);
+    }
+
+    #[test]
+    fn durations_are_read_with_their_unit() {
+        assert_eq!(parse_duration_us("30us"), Ok(30));
+        assert_eq!(parse_duration_us("50ms"), Ok(50_000));
+        assert_eq!(parse_duration_us("1.5s"), Ok(1_500_000));
+        assert_eq!(parse_duration_us("2m"), Ok(120_000_000));
+        for bad in ["", "50", "1.5", "s", "1x", "-1s", "1.s", "99999999999999h", "1.2.3s"] {
+            assert!(parse_duration_us(bad).is_err(), "{bad} was taken");
+        }
+    }
+
+    #[test]
+    fn a_written_duration_is_read_as_the_same_number() {
+        let texts = [0, 30, 1_500, 204_000, 1_500_000, 131_000_000, 86_400_000_000, 1_000_001].map(duration_text);
+        assert_eq!(texts, ["0s", "30us", "1.5ms", "204ms", "1.5s", "131s", "86400s", "1.000001s"]);
+        for us in [0, 1, 999, 1_001, 999_999, 1_000_001, 59_999_999, 86_399_999_999, u64::MAX / 2_000_000] {
+            assert_eq!(parse_duration_us(&duration_text(us)), Ok(us));
+        }
     }
 }

@@ -135,6 +135,29 @@ fn a_packet_is_decoded_as_the_schema_says() {
 }
 
 #[test]
+fn every_scenario_is_simulated_as_the_schema_says() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 3);
+    for file in files {
+        let what_ifs =
+            ["--sockopt", "TCP_USER_TIMEOUT=5000", "--set", "tcp_rmem=4096 131072 6291456", "--kernel", "6.18"];
+        let output = Command::new(env!("CARGO_BIN_EXE_tcpctl"))
+            .args(["--json", "simulate", "--defaults"])
+            .arg(&file)
+            .args(what_ifs)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
+        let simulation = serde_json::from_slice(&output.stdout).unwrap();
+        assert_is("simulation", &simulation);
+        assert_eq!(simulation["unused_what_ifs"][0], "net.ipv4.tcp_rmem");
+        assert_eq!(simulation["socket_options"].as_array().unwrap().last().unwrap()["source"], "what-if");
+    }
+}
+
+#[test]
 fn the_validator_finds_what_is_missing_foreign_or_wrong() {
     let validator = validator();
     let end = validator.root.pointer("/$defs/end").unwrap();

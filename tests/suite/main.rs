@@ -26,7 +26,11 @@ mod output;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]
+mod scenario_files;
+#[cfg(test)]
 mod screens;
+#[cfg(test)]
+mod simulate;
 #[cfg(test)]
 mod status;
 #[cfg(test)]

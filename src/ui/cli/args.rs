@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::units::parse_duration_us;
+
 /// See, understand, change and prove what the kernel's TCP does
 ///
 /// Without a command: the terminal interface, or `status` when standard output is not a terminal.
@@ -66,6 +68,8 @@ pub enum Command {
     Listeners(ListenersArgs),
     /// Explain what TCP does in a situation, and when, on this host or any other
     Explain(ExplainArgs),
+    /// Play a scenario of your own: who calls what when, what the wire does, what comes from outside
+    Simulate(SimulateArgs),
     /// Play a scenario on this host's own kernel in private network namespaces, beside the prediction
     Lab(LabArgs),
     /// Say what is wrong on this host, how it is known, and what to do
@@ -118,27 +122,15 @@ pub struct ExplainArgs {
     /// What if: a sysctl with another value; several, separated by commas, are compared
     #[arg(long = "set", value_name = "KEY=VALUE[,VALUE]")]
     pub set: Vec<String>,
-    /// What if: a socket option, such as TCP_USER_TIMEOUT=5000 or server:TCP_DEFER_ACCEPT=10
-    #[arg(long, value_name = "[SIDE:]NAME=VALUE")]
-    pub sockopt: Vec<String>,
+    /// Premises that a scenario has as well
+    #[command(flatten)]
+    pub premises: PremisesArgs,
     /// Whether the peer still answers (zero-window)
     #[arg(long, value_enum, default_value_t = Peer::Gone)]
     pub peer: Peer,
-    /// What if: another kernel version
-    #[arg(long, value_name = "VERSION")]
-    pub kernel: Option<String>,
-    /// What if: another tick rate
-    #[arg(long, value_name = "TICKS")]
-    pub hz: Option<String>,
-    /// Start from the kernel's defaults instead of this host's values
-    #[arg(long)]
-    pub defaults: bool,
     /// What if: the backlog that the application gives to listen()
     #[arg(long, value_name = "N")]
     pub backlog: Option<u32>,
-    /// What if: round-trip time, such as 30us, 50ms or 1s
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub rtt: Option<String>,
     /// What if: SYNs per second of a flood, or connections per second (time-wait-many), such as 50000 or 50k/s
     #[arg(long, value_name = "RATE", value_parser = parse_rate_per_s)]
     pub rate: Option<u64>,
@@ -148,15 +140,65 @@ pub struct ExplainArgs {
     /// What if: MTU of the links in bytes; 1500 when not given
     #[arg(long, value_name = "BYTES")]
     pub mtu: Option<u32>,
+    /// Print only the sequence diagram
+    #[command(flatten)]
+    pub drawing: DrawingArgs,
+    /// Print the scenario of the topic as a file for `tcpctl simulate`, with every what-if in it
+    #[arg(long, conflicts_with_all = ["diagram", "decode"])]
+    pub scenario: bool,
+    /// For the topic `segment`: explain this IP packet, given as hexadecimal digits, field by field
+    #[arg(long, value_name = "HEX", conflicts_with = "diagram")]
+    pub decode: Option<String>,
+}
+
+/// What both a topic and a scenario are played with.
+#[derive(Clone, Debug, Args)]
+pub struct PremisesArgs {
+    /// What if: a socket option, such as TCP_USER_TIMEOUT=5000 or server:TCP_DEFER_ACCEPT=10
+    #[arg(long, value_name = "[SIDE:]NAME=VALUE")]
+    pub sockopt: Vec<String>,
+    /// What if: another kernel version
+    #[arg(long, value_name = "VERSION")]
+    pub kernel: Option<String>,
+    /// What if: another tick rate
+    #[arg(long, value_name = "TICKS")]
+    pub hz: Option<String>,
+    /// Start from the kernel's defaults instead of this host's values
+    #[arg(long)]
+    pub defaults: bool,
+    /// What if: round-trip time, such as 30us, 50ms or 1s
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub rtt: Option<String>,
+}
+
+/// A diagram instead of the text.
+#[derive(Clone, Debug, Args)]
+pub struct DrawingArgs {
     /// Print only the sequence diagram, as SVG or Mermaid
-    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "decode")]
+    #[arg(long, value_enum, value_name = "FORMAT")]
     pub diagram: Option<DiagramFormat>,
     /// Write the diagram to this file instead of standard output
     #[arg(long, short = 'o', value_name = "FILE", requires = "diagram")]
     pub output: Option<PathBuf>,
-    /// For the topic `segment`: explain this IP packet, given as hexadecimal digits, field by field
-    #[arg(long, value_name = "HEX")]
-    pub decode: Option<String>,
+}
+
+/// Play a scenario of your own: who calls what when, what the wire does, what comes from outside
+///
+/// The file is TOML, described in tcpctl-scenario(5); `tcpctl explain TOPIC --scenario` prints one to start from. What it
+/// leaves open is this host's.
+#[derive(Clone, Debug, Args)]
+pub struct SimulateArgs {
+    /// The scenario; `-` for standard input
+    pub file: PathBuf,
+    /// What if: a sysctl with another value, at both ends
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Premises that a topic has as well
+    #[command(flatten)]
+    pub premises: PremisesArgs,
+    /// Print only the sequence diagram
+    #[command(flatten)]
+    pub drawing: DrawingArgs,
 }
 
 /// Formats of a diagram.
@@ -337,40 +379,6 @@ fn parse_rate_per_s(text: &str) -> Result<u64, String> {
     rate.ok_or_else(|| format!("`{text}` is not a rate; expected one such as 50000/s, 50k/s or 50000"))
 }
 
-/// Reads a duration with a unit (`us`, `ms`, `s`, `m`, `h`) as microseconds. Without one it is refused: 50 could be
-/// meant in ms as well as in s.
-///
-/// # Errors
-/// Says what was expected when the text is no such duration.
-pub fn parse_duration_us(text: &str) -> Result<u64, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(split).unwrap_or((text, ""));
-    let factor: u64 = match unit.trim() {
-        "us" | "µs" => 1,
-        "ms" => 1_000,
-        "s" => 1_000_000,
-        "" if !number.is_empty() => {
-            return Err(format!("`{text}` has no unit; expected one such as 30us, 50ms or 1.5s"));
-        }
-        "m" | "min" => 60_000_000,
-        "h" => 3_600_000_000,
-        _ => return Err(format!("`{text}` is not a duration; expected one such as 30us, 50ms, 1.5s or 2m")),
-    };
-    let error = || format!("`{text}` is not a duration; expected one such as 30us, 50ms, 1.5s or 2m");
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if fraction.len() > 6 || (number.contains('.') && fraction.is_empty()) {
-        return Err(error());
-    }
-    let whole: u64 = whole.parse().map_err(|_| error())?;
-    let mut us = whole.checked_mul(factor).ok_or_else(error)?;
-    if !fraction.is_empty() {
-        let digits: u64 = fraction.parse().map_err(|_| error())?;
-        let scale = 10_u64.pow(u32::try_from(fraction.len()).unwrap_or(6));
-        us = us.saturating_add(digits.saturating_mul(factor) / scale);
-    }
-    Ok(us)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,15 +401,9 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_read_with_their_unit() {
-        assert_eq!(parse_duration_us("30us"), Ok(30));
-        assert_eq!(parse_duration_us("50ms"), Ok(50_000));
-        assert_eq!(parse_duration_us("1.5s"), Ok(1_500_000));
+    fn an_interval_without_a_unit_is_in_seconds() {
         assert_eq!((parse_interval_ms("2"), parse_interval_ms("1.5")), (Ok(2000), Ok(1500)));
-        assert_eq!(parse_duration_us("2m"), Ok(120_000_000));
-        for bad in ["", "50", "1.5", "s", "1x", "-1s", "1.s", "99999999999999h", "1.2.3s"] {
-            assert!(parse_duration_us(bad).is_err(), "{bad} was taken");
-        }
+        assert!(parse_interval_ms("2x").is_err() && parse_interval_ms("25h").is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::CliError;
 use super::reading::{Depth, read_snapshot};
-use crate::explain::{Ask, Overrides};
+use crate::explain::{Ask, HostPremises, Overrides};
 use crate::units::SysctlValues;
 
 /// Where to read from, and how and where to print.
@@ -41,10 +41,16 @@ impl Context<'_> {
 
     /// The same for several sets of what-ifs, from one reading of the host.
     pub(super) fn asks(&self, overrides: &[Overrides], defaults: bool) -> Result<Vec<Ask>, CliError> {
+        let HostPremises { version, hz, memory_kib, values } = self.premises(defaults)?;
+        let ask = |overrides| Ask::new(version, hz, memory_kib, &values, overrides);
+        overrides.iter().map(ask).collect::<Result<_, _>>().map_err(|error| CliError::Usage(error.to_string()))
+    }
+
+    /// What this host is, with its settings or none for the kernel's defaults.
+    pub(super) fn premises(&self, defaults: bool) -> Result<HostPremises, CliError> {
         let host = read_snapshot(self, Depth::Settings, [])?;
         let values = if defaults { SysctlValues::new() } else { host.sysctls.values() };
         let hz = host.kernel.hz.map(|reading| reading.hz);
-        let ask = |overrides| Ask::new(host.kernel.version, hz, host.memory_kib, &values, overrides);
-        overrides.iter().map(ask).collect::<Result<_, _>>().map_err(|error| CliError::Usage(error.to_string()))
+        Ok(HostPremises { version: host.kernel.version, hz, memory_kib: host.memory_kib, values })
     }
 }

@@ -10,6 +10,7 @@ mod change;
 mod choose;
 mod commands;
 mod context;
+mod drawing;
 mod exit;
 mod reading;
 mod run;

@@ -107,6 +107,7 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
         Command::Status(args) => commands::status::run(args, context),
         Command::Listeners(args) => commands::listeners::run(args, context),
         Command::Explain(args) => commands::explain::run(args, context),
+        Command::Simulate(args) => commands::simulate::run(args, context),
         Command::Lab(args) => commands::lab::run(args, context),
         Command::Diagnose(args) => commands::diagnose::run(args, context),
         Command::Profiles(args) => commands::profiles::run(args, context),

@@ -1,15 +1,15 @@
 //! `tcpctl explain`.
 
-use anyhow::Context as _;
-
-use crate::explain::{Case, Explanation, Overrides, Topic, explain, find_topic, topics, variants};
+use crate::explain::{Case, Overrides, Topic, explain, find_topic, topic_scenario_text, topics, variants};
 use crate::report::{
-    DiagramStyle, ExplanationView, PacketView, TopicsView, VariantsView, render_explanation, render_mermaid,
-    render_packet, render_svg, render_topics, render_variants,
+    DiagramStyle, ExplanationView, PacketView, TopicsView, VariantsView, render_explanation, render_packet,
+    render_topics, render_variants,
 };
-use crate::ui::cli::args::{DiagramFormat, ExplainArgs, Peer, parse_duration_us};
+use crate::ui::cli::args::{ExplainArgs, Peer, PremisesArgs};
 use crate::ui::cli::context::Context;
+use crate::ui::cli::drawing::print_diagram;
 use crate::ui::cli::{CliError, Exit};
+use crate::units::parse_duration_us;
 use crate::wire::{decode_packet, parse_hex};
 
 /// The topic that explains packets.
@@ -18,8 +18,9 @@ const PACKET_TOPIC: &str = "segment";
 /// Lists the topics, or answers one for this host or for what was asked.
 pub(in crate::ui::cli) fn run(args: &ExplainArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let Some(id) = &args.topic else {
-        if args.decode.is_some() || args.diagram.is_some() {
-            return Err(CliError::Usage("--decode and --diagram need a topic: tcpctl explain TOPIC …".to_owned()));
+        if args.decode.is_some() || args.drawing.diagram.is_some() || args.scenario {
+            let message = "--decode, --diagram and --scenario need a topic: tcpctl explain TOPIC …";
+            return Err(CliError::Usage(message.to_owned()));
         }
         return list(context);
     };
@@ -27,9 +28,14 @@ pub(in crate::ui::cli) fn run(args: &ExplainArgs, context: &mut Context<'_>) -> 
     if let Some(hex) = &args.decode {
         return decode(topic, hex, context);
     }
+    if args.scenario {
+        return scenario(topic, args, context);
+    }
     let cases = answer(topic, args, context)?;
-    match (cases.as_slice(), args.diagram) {
-        ([Case { explanation, .. }], Some(format)) => diagram(explanation, format, args, context)?,
+    match (cases.as_slice(), args.drawing.diagram) {
+        ([Case { explanation, .. }], Some(format)) => {
+            print_diagram(explanation, format, topic.id, &args.drawing, context)?
+        }
         (_, Some(_)) => {
             return Err(CliError::Usage(
                 "a diagram shows one course: give each key one value, or leave out --diagram".to_owned(),
@@ -61,7 +67,7 @@ fn list(context: &mut Context<'_>) -> Result<Exit, CliError> {
 fn answer(topic: &'static Topic, args: &ExplainArgs, context: &Context<'_>) -> Result<Vec<Case>, CliError> {
     let variants = variants(&overrides(args)?).map_err(|error| CliError::Usage(error.to_string()))?;
     let asked: Vec<Overrides> = variants.iter().map(|variant| variant.overrides.clone()).collect();
-    let asks = context.asks(&asked, args.defaults)?;
+    let asks = context.asks(&asked, args.premises.defaults)?;
     let case = |(variant, ask)| Case { varied: variant, explanation: explain(topic, ask) };
     Ok(variants.into_iter().map(|variant| variant.varied).zip(&asks).map(case).collect())
 }
@@ -69,17 +75,46 @@ fn answer(topic: &'static Topic, args: &ExplainArgs, context: &Context<'_>) -> R
 /// The overrides as typed.
 fn overrides(args: &ExplainArgs) -> Result<Overrides, CliError> {
     Ok(Overrides {
-        set: args.set.clone(),
-        kernel: args.kernel.clone(),
-        hz: args.hz.clone(),
         backlog: args.backlog,
-        sockopt: args.sockopt.clone(),
         mtu: args.mtu,
         rate_per_s: args.rate,
         count: args.count,
         peer_alive: args.peer == Peer::Alive,
-        rtt_us: args.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,
+        ..args.premises.overrides(&args.set)?
     })
+}
+
+impl PremisesArgs {
+    /// The overrides that topics and scenarios share, as typed, with these of `--set`.
+    pub(super) fn overrides(&self, set: &[String]) -> Result<Overrides, CliError> {
+        Ok(Overrides {
+            set: set.to_vec(),
+            kernel: self.kernel.clone(),
+            hz: self.hz.clone(),
+            sockopt: self.sockopt.clone(),
+            rtt_us: self.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,
+            ..Overrides::default()
+        })
+    }
+}
+
+/// Prints the scenario of a topic as a file.
+fn scenario(topic: &'static Topic, args: &ExplainArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    if context.json {
+        let message = "--scenario prints a TOML file and --json JSON: leave out one";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    let variants = variants(&overrides(args)?).map_err(|error| CliError::Usage(error.to_string()))?;
+    let [variant] = variants.as_slice() else {
+        let message = "a scenario is played with one value for each key: leave out the others, or --scenario";
+        return Err(CliError::Usage(message.to_owned()));
+    };
+    let ask = context.ask(&variant.overrides, args.premises.defaults)?;
+    let text = topic_scenario_text(topic, &ask).ok_or_else(|| {
+        CliError::Usage(format!("{} is answered without a scenario: there is nothing to play", topic.id))
+    })?;
+    write!(context.out, "{text}")?;
+    Ok(Exit::Ok)
 }
 
 /// Explains a packet of the caller's.
@@ -95,29 +130,4 @@ fn decode(topic: &Topic, hex: &str, context: &mut Context<'_>) -> Result<Exit, C
         write!(context.out, "{}", render_packet(&packet, context.width, context.ascii))?;
     }
     Ok(Exit::Ok)
-}
-
-fn diagram(
-    explanation: &Explanation,
-    format: DiagramFormat,
-    args: &ExplainArgs,
-    context: &mut Context<'_>,
-) -> Result<(), CliError> {
-    if context.json {
-        return Err(CliError::Usage("--diagram prints a diagram and --json JSON: leave out one".to_owned()));
-    }
-    let drawn = match format {
-        DiagramFormat::Svg => render_svg(explanation),
-        DiagramFormat::Mermaid => render_mermaid(explanation),
-    };
-    let id = explanation.topic.id;
-    let drawn =
-        drawn.ok_or_else(|| CliError::Usage(format!("there is nothing to draw: {id} has no course of events")))?;
-    match &args.output {
-        None => write!(context.out, "{drawn}")?,
-        Some(path) => std::fs::write(path, drawn)
-            .with_context(|| format!("cannot write {}", path.display()))
-            .map_err(CliError::Failure)?,
-    }
-    Ok(())
 }

@@ -4,9 +4,10 @@ use crate::explain::{Overrides, find_topic, scenario_of, topics};
 use crate::lab::{LabError, Proof, longest, prove};
 use crate::model::forecast;
 use crate::report::{ComparisonView, render_comparison, render_topics};
-use crate::ui::cli::args::{LabArgs, Peer, parse_duration_us};
+use crate::ui::cli::args::{LabArgs, Peer};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
+use crate::units::parse_duration_us;
 
 /// Topics whose scenario the lab plays whole.
 const PLAYABLE: &[&str] = &[

@@ -16,5 +16,6 @@ pub(super) mod plan;
 pub(super) mod profiles;
 pub(super) mod rollback;
 pub(super) mod serve;
+pub(super) mod simulate;
 pub(super) mod status;
 pub(super) mod verify;
