@@ -21,6 +21,8 @@ mod model_cases;
 #[cfg(test)]
 mod model_grid;
 #[cfg(test)]
+mod model_properties;
+#[cfg(test)]
 mod output;
 #[cfg(test)]
 mod profiles;
