@@ -18,9 +18,10 @@ test:
 live *names:
     cargo test --locked --test live -- {{names}}
 
-# Time and memory of `status`
+# Time and memory of `status`, and time of the model
 budget:
     cargo bench --locked --bench budget
+    cargo bench --locked --bench model
 
 # The library's documentation
 docs:

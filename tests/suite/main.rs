@@ -22,6 +22,8 @@ mod model_cases;
 mod model_grid;
 mod model_scripts;
 #[cfg(test)]
+mod model_properties;
+#[cfg(test)]
 mod output;
 #[cfg(test)]
 mod profiles;
