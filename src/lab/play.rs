@@ -290,7 +290,11 @@ impl<'a> Bench<'a> {
             }
         }
         while let Some(entry) = self.on_the_way.first_entry().filter(|entry| entry.key().0 <= Instant::now()) {
+            let late = u64::try_from(entry.key().0.elapsed().as_nanos()).unwrap_or(u64::MAX);
             let (side, packet) = entry.remove();
+            if self.begun {
+                self.lateness_ns = self.lateness_ns.max(late);
+            }
             // What it did has to be looked at before all is taken to be over.
             self.quiet_looks = 0;
             self.network.host(side).tun.send(&packet).map_err(LabError::Wire)?;
