@@ -238,6 +238,7 @@ impl<'a> Bench<'a> {
         self.read_taps()?;
         self.apps.serve()?;
         if Instant::now() >= self.next_look {
+            self.note_lateness(self.next_look);
             self.look()?;
             self.next_look = Instant::now() + LOOK;
         }
@@ -290,14 +291,13 @@ impl<'a> Bench<'a> {
             }
         }
         while let Some(entry) = self.on_the_way.first_entry().filter(|entry| entry.key().0 <= Instant::now()) {
-            let late = u64::try_from(entry.key().0.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let due = entry.key().0;
             let (side, packet) = entry.remove();
-            if self.begun {
-                self.lateness_ns = self.lateness_ns.max(late);
-            }
             // What it did has to be looked at before all is taken to be over.
             self.quiet_looks = 0;
             self.network.host(side).tun.send(&packet).map_err(LabError::Wire)?;
+            // The kernel has dealt with it when the write returns.
+            self.note_lateness(due);
         }
         Ok(())
     }
@@ -317,6 +317,14 @@ impl<'a> Bench<'a> {
             self.apps.close_accept_queue()?;
         }
         Ok(self.carried.lose_all || (self.begun && self.loses(side, segment)))
+    }
+
+    /// Something that was due then has been done only now.
+    fn note_lateness(&mut self, due: Instant) {
+        if self.begun {
+            let late_ns = u64::try_from(due.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.lateness_ns = self.lateness_ns.max(late_ns);
+        }
     }
 
     /// Whether the wire loses this copy of a segment; counts it.
