@@ -80,7 +80,7 @@ struct Bench<'a> {
     tapped: Recognizer,
     copies: BTreeMap<(Side, Segment), u32>,
     record: Record,
-    /// Stamp of the last packet before the beginning.
+    /// Stamp of the last packet before the beginning that the side which the scenario is about sent or received.
     last_ns: u64,
     lateness_ns: u64,
     measured: BTreeMap<Side, Measured>,
@@ -135,6 +135,8 @@ impl<'a> Bench<'a> {
             Start::WindowClosed => {
                 self.apps.fill()?;
                 self.until("the window to close", |bench| bench.tapped.window_is_closed())?;
+                // The client learns of it half a round trip later, and measures that, too; its first probe is an RTO off.
+                self.settle()?;
             }
             Start::Forgotten => {
                 self.carried.lose_all = true;
@@ -236,6 +238,7 @@ impl<'a> Bench<'a> {
         self.read_taps()?;
         self.apps.serve()?;
         if Instant::now() >= self.next_look {
+            self.note_lateness(self.next_look);
             self.look()?;
             self.next_look = Instant::now() + LOOK;
         }
@@ -288,8 +291,13 @@ impl<'a> Bench<'a> {
             }
         }
         while let Some(entry) = self.on_the_way.first_entry().filter(|entry| entry.key().0 <= Instant::now()) {
+            let due = entry.key().0;
             let (side, packet) = entry.remove();
+            // What it did has to be looked at before all is taken to be over.
+            self.quiet_looks = 0;
             self.network.host(side).tun.send(&packet).map_err(LabError::Wire)?;
+            // The kernel has dealt with it when the write returns.
+            self.note_lateness(due);
         }
         Ok(())
     }
@@ -311,6 +319,14 @@ impl<'a> Bench<'a> {
         Ok(self.carried.lose_all || (self.begun && self.loses(side, segment)))
     }
 
+    /// Something that was due then has been done only now.
+    fn note_lateness(&mut self, due: Instant) {
+        if self.begun {
+            let late_ns = u64::try_from(due.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.lateness_ns = self.lateness_ns.max(late_ns);
+        }
+    }
+
     /// Whether the wire loses this copy of a segment; counts it.
     fn loses(&mut self, side: Side, segment: Segment) -> bool {
         let copies = self.copies.entry((side, segment)).or_insert(0);
@@ -330,7 +346,9 @@ impl<'a> Bench<'a> {
                 }
                 let segment = self.tapped.kind_of(sender, &header);
                 if !self.begun {
-                    self.last_ns = tapped.unix_ns;
+                    if side == self.scenario.about {
+                        self.last_ns = tapped.unix_ns;
+                    }
                     continue;
                 }
                 self.lateness_ns = self.lateness_ns.max(unix_ns().saturating_sub(tapped.unix_ns));

@@ -51,7 +51,9 @@ impl Record {
     /// The timeline, from the beginning on.
     pub(super) fn into_timeline(mut self, about: Side) -> Timeline {
         self.seen.sort_by_key(|(unix_ns, ..)| *unix_ns);
-        let first_ns = self.seen.first().map_or(0, |(unix_ns, ..)| *unix_ns);
+        // An end may come before anything was sent.
+        let first_end_ns = self.ends.iter().map(|(unix_ns, ..)| *unix_ns).min();
+        let first_ns = self.seen.first().map(|(unix_ns, ..)| *unix_ns).or(first_end_ns).unwrap_or(0);
         let start_ns = self.start_ns.unwrap_or(first_ns);
         let window = |unix_ns: u64| Window::exactly(unix_ns.saturating_sub(start_ns) / 1000);
         let events = self.seen.into_iter().map(|(at, side, what)| Event { window: window(at), side, what }).collect();
