@@ -58,11 +58,8 @@ pub fn render_simulation(simulation: &Simulation, style: DiagramStyle) -> String
     let rtt = Micros(simulation.rtt_us);
     text.push_str(&format!("For Linux {}, {hz}, round trip {rtt}.\n\n", simulation.host.version));
     for end in &simulation.timeline.ends {
-        let tie = endings(&simulation.timeline, end.side, style.ascii);
-        let sentence = match tie {
-            Some(words) => format!("The {} ends {words}: a tie.", end.side.name()),
-            None => ending(end),
-        };
+        let tie = endings(&simulation.timeline, end.side, style.ascii).is_some();
+        let sentence = format!("{}{}", ending(end), if tie { " A tie: below are its other endings." } else { "" });
         text.push_str(&wrapped(&sentence, width));
     }
     text.push_str(&render_course(&simulation.timeline, style));
