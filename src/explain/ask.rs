@@ -66,7 +66,7 @@ pub struct Overrides {
     pub backlog: Option<u32>,
     /// Round-trip time in microseconds.
     pub rtt_us: Option<u64>,
-    /// SYNs per second of a flood.
+    /// SYNs per second of a flood, or connections per second.
     pub rate_per_s: Option<u64>,
     /// SYNs of a flood in all.
     pub count: Option<u64>,
@@ -91,6 +91,8 @@ pub struct Ask {
     pub backlog: Option<u32>,
     /// Round-trip time in microseconds.
     pub rtt_us: u64,
+    /// The rate that is asked about, a second; nothing when none is.
+    pub rate_per_s: Option<u64>,
     /// The flood that is asked about.
     pub flood: FloodAsk,
     /// Socket options in the order in which the application sets them.
@@ -204,6 +206,7 @@ impl Ask {
             mtu,
             peer_alive: overrides.peer_alive,
             memory_kib,
+            rate_per_s: overrides.rate_per_s,
             flood: FloodAsk::new(overrides.rate_per_s, overrides.count)?,
         })
     }
@@ -219,6 +222,20 @@ impl Ask {
 /// The version, if the model has its rules.
 pub(super) fn check_version(version: KernelVersion) -> Result<KernelVersion, AskError> {
     if version < OLDEST { Err(AskError::TooOld(version)) } else { Ok(version) }
+}
+
+#[cfg(test)]
+impl Ask {
+    /// The defaults of Linux 6.18 at 250 ticks a second, over this round trip.
+    pub(in crate::explain) fn of_defaults(rtt_us: u64) -> Self {
+        let overrides = Overrides {
+            kernel: Some("6.18".to_owned()),
+            hz: Some("250".to_owned()),
+            rtt_us: Some(rtt_us),
+            ..Overrides::default()
+        };
+        Self::new(None, None, Some(8 << 20), &SysctlValues::new(), &overrides).unwrap()
+    }
 }
 
 /// Reads `KEY=VALUE` and checks that this kernel would take it.

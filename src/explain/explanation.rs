@@ -5,7 +5,9 @@ use super::flood::FloodFigures;
 use super::socket_option::SocketOptionValue;
 use super::topic::Topic;
 use crate::catalog;
-use crate::model::{Host, LimitedBy, PortBudget, Scenario, SegmentSizes, Side, Timeline, WheelWait, forecast};
+use crate::model::{
+    Host, LimitedBy, PortBudget, Scenario, SegmentSizes, Side, Timeline, WheelWait, forecast, port_budget,
+};
 
 /// What a topic's rule works out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct Figures {
     /// Queue capacities, where they are asked for.
     pub queues: Option<QueueFigures>,
     /// Ports per destination, where they are asked for.
-    pub ports: Option<PortBudget>,
+    pub ports: Option<PortFigures>,
     /// A flood and what would help against it, where that is asked for.
     pub flood: Option<FloodFigures>,
     /// How data is cut up, where that is asked for.
@@ -24,6 +26,30 @@ pub struct Figures {
     pub waits: Vec<WheelWait>,
     /// Tables for the reader.
     pub tables: Vec<FigureTable>,
+}
+
+/// Ports towards one destination address and port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortFigures {
+    /// By a network.
+    pub budget: PortBudget,
+    /// By the loopback, for which `tcp_tw_reuse` may differ.
+    pub loopback: PortBudget,
+    /// The rate that is asked about, and how long the ports last at it; nothing for as long as one likes.
+    pub at_rate: Option<(u64, Option<u64>)>,
+}
+
+impl PortFigures {
+    /// What follows from the premises.
+    pub(super) fn of(ask: &Ask) -> Self {
+        let settings = ask.settings();
+        let budget = port_budget(&settings, ask.host.version, false);
+        Self {
+            budget,
+            loopback: port_budget(&settings, ask.host.version, true),
+            at_rate: ask.rate_per_s.map(|rate| (rate, budget.exhausted_after_ms(rate))),
+        }
+    }
 }
 
 /// How data is cut up over links of one MTU.

@@ -18,7 +18,8 @@ mod variant;
 
 pub use ask::{Ask, AskError, Origin, Overrides, Sourced};
 pub use explanation::{
-    Explanation, FigureTable, Figures, MssFigures, QueueFigures, SettingRow, SocketOptionRow, explain, scenario_of,
+    Explanation, FigureTable, Figures, MssFigures, PortFigures, QueueFigures, SettingRow, SocketOptionRow, explain,
+    scenario_of,
 };
 pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
 pub use scenario_file::{

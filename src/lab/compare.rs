@@ -129,7 +129,7 @@ fn by_kind(timeline: &Timeline, horizon_us: u64) -> BTreeMap<(Side, Kind), Vec<W
         let kind = match &event.what {
             What::Send { segment, .. } => Kind::Send(*segment),
             What::Return(_, errno) => Kind::Return(errno.map(|errno| errno.name())),
-            What::Call(_) | What::Arrive(_) | What::Icmp(_) | What::State(_) => continue,
+            What::Call(_) | What::Arrive { .. } | What::Icmp(_) | What::State(_) => continue,
         };
         kinds.entry((event.side, kind)).or_default().push(event.window);
     }
@@ -149,8 +149,9 @@ fn by_kind(timeline: &Timeline, horizon_us: u64) -> BTreeMap<(Side, Kind), Vec<W
 
 fn rows(predicted: &Timeline, measured: &Timeline, lateness_us: u64) -> Vec<Row> {
     // An end that the wire brings something to is as late as the wire.
-    let hears =
-        |side: Side| measured.events.iter().any(|event| event.side == side && matches!(event.what, What::Arrive(_)));
+    let hears = |side: Side| {
+        measured.events.iter().any(|event| event.side == side && matches!(event.what, What::Arrive { .. }))
+    };
     let wire_us = [Side::Client, Side::Server].map(|side| (side, if hears(side) { lateness_us } else { 0 }));
     let wire_us = BTreeMap::from(wire_us);
     let (predicted, mut measured) = (by_kind(predicted, u64::MAX), by_kind(measured, horizon_us(predicted)));
@@ -255,7 +256,7 @@ mod tests {
         let seen = |syn_ack_us| Timeline {
             events: vec![
                 event(Side::Client, 0, What::Send { segment: Segment::Syn, copy: 0, lost: false }),
-                event(Side::Server, 0, What::Arrive(Segment::Syn)),
+                event(Side::Server, 0, What::Arrive { segment: Segment::Syn, copy: Some(0) }),
                 event(Side::Server, syn_ack_us, What::Send { segment: Segment::SynAck, copy: 0, lost: true }),
             ],
             ends: vec![End { window: Window::exactly(1_030_000), side: Side::Server, outcome: Outcome::Gone }],

@@ -35,7 +35,7 @@ impl Record {
     }
 
     pub(super) fn arrived(&mut self, unix_ns: u64, side: Side, segment: Segment) {
-        self.seen.push((unix_ns, side, What::Arrive(segment)));
+        self.seen.push((unix_ns, side, What::Arrive { segment, copy: None }));
     }
 
     pub(super) fn returned(&mut self, unix_ns: u64, side: Side, errno: Option<Errno>) {

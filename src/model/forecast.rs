@@ -116,7 +116,8 @@ fn sides_alone(found: &Found) -> Vec<Side> {
     if timed.len() <= 1 {
         return SIDES.to_vec();
     }
-    let hears = |side| courses().any(|course| what_happens(course, side).any(|what| matches!(what, What::Arrive(_))));
+    let hears =
+        |side| courses().any(|course| what_happens(course, side).any(|what| matches!(what, What::Arrive { .. })));
     SIDES.into_iter().filter(|side| !hears(*side)).collect()
 }
 

@@ -67,6 +67,8 @@ pub(super) struct Packet {
     pub(super) seq: i64,
     /// The next number that the sender expects; nothing without the ACK flag.
     pub(super) ack: Option<i64>,
+    /// How often it was sent before; nothing until it is sent, and for one that comes from outside.
+    pub(super) copy: Option<u32>,
 }
 
 impl Packet {
@@ -344,7 +346,7 @@ impl Player<'_> {
         let Happening::Inject(Injected::Segment { segment, seq, ack }) = happening else { return None };
         let (end, peer) = (self.seen_end(side), self.seen_end(side.other()));
         let own = |number: Number| end.own_number(number);
-        Some(Packet { segment, seq: end.number_from(peer, seq), ack: ack.map(own) })
+        Some(Packet { segment, seq: end.number_from(peer, seq), ack: ack.map(own), copy: None })
     }
 
     /// Does it; returns what is left of the window.
@@ -398,7 +400,7 @@ impl Player<'_> {
                     at_us: window.at_us.saturating_add(way_us),
                     latest_us: window.latest_us.saturating_add(way_us),
                 };
-                self.schedule(arrives, side.other(), Happening::Arrive(packet));
+                self.schedule(arrives, side.other(), Happening::Arrive(Packet { copy: Some(copy), ..packet }));
             }
         }
         window

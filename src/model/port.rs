@@ -1,5 +1,8 @@
 //! How many connections to one destination a host can have, and how fast it can open new ones.
 //!
+//! That is for ports which connect() chooses, or bind() to port 0 with `IP_BIND_ADDRESS_NO_PORT`. A plain bind() to
+//! port 0 takes a port for its local address alone, whatever the destination: the same number in all (measured).
+//!
 //! Mirrors: `__inet_hash_connect()` and `inet_sk_get_local_port_range()`; `tcp_twsk_unique()` for reuse.
 //!
 //! Differs from the kernel: one search over a range of odd length leaves one port out, though over several
@@ -17,6 +20,17 @@ pub struct PortBudget {
     pub held_ms: u64,
     /// Connections a second that can be opened and closed by this side without running out.
     pub sustained_per_s: u64,
+}
+
+impl PortBudget {
+    /// How long the ports last, in milliseconds, when this side opens and closes so many connections a second; nothing
+    /// when they last for ever.
+    #[must_use]
+    pub fn exhausted_after_ms(&self, rate_per_s: u64) -> Option<u64> {
+        // As many are taken at a time as are opened while a port is held.
+        let taken_per_hold = rate_per_s.saturating_mul(self.held_ms) / 1000;
+        (taken_per_hold > self.available).then(|| self.available.saturating_mul(1000) / rate_per_s.max(1))
+    }
 }
 
 /// The budget, towards the loopback or anything else, with `tcp_timestamps` on at the peer too.
@@ -84,6 +98,15 @@ mod tests {
         assert_eq!(reserved(&[(20_000, 20_001)]), 8);
         assert_eq!(reserved(&[(80, 80), (19_000, 20_002), (20_001, 20_004), (20_009, 30_000)]), 4);
         assert_eq!(reserved(&[(1, 65_535)]), 0);
+    }
+
+    #[test]
+    fn ports_run_out_when_more_are_opened_than_come_free() {
+        let stock = budget(|_| {});
+        assert_eq!(stock.exhausted_after_ms(470), None);
+        assert_eq!(stock.exhausted_after_ms(471), Some(59_940));
+        assert_eq!(stock.exhausted_after_ms(10_000), Some(2823));
+        assert_eq!(budget(|settings| settings.tw_reuse = 1).exhausted_after_ms(10_000), None);
     }
 
     #[test]

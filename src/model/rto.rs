@@ -29,22 +29,33 @@ pub struct Timeouts {
     pub rto_max_us: u64,
 }
 
-/// `tcp_rto_max()`: `TCP_RTO_MAX_MS` of the socket, else `tcp_rto_max_ms`, both since 6.15; in microseconds.
-pub(super) fn largest_rto_us(settings: &Settings, options: &SocketOptions, version: KernelVersion) -> u64 {
+/// `tcp_rto_max()`: `TCP_RTO_MAX_MS` of the socket, else `tcp_rto_max_ms`, both since 6.15 and kept in ticks; in
+/// microseconds.
+pub(super) fn largest_rto_us(settings: &Settings, options: &SocketOptions, version: KernelVersion, hz: Hz) -> u64 {
     match options.rto_max_ms {
         _ if !version.at_least(6, 15) => RTO_MAX_US,
-        Some(ms) => u64::from(ms) * 1000,
-        None => settings.rto_max_us(),
+        Some(ms) => whole_ticks(u64::from(ms) * 1000, hz),
+        None => whole_ticks(settings.rto_max_us(), hz),
     }
+}
+
+/// `tcp_rto_min()`: `tcp_rto_min_us` since 6.11, which is kept in ticks; in microseconds.
+fn least_rto_us(settings: &Settings, version: KernelVersion, hz: Hz) -> u64 {
+    if version.at_least(6, 11) { whole_ticks(u64::from(settings.rto_min_us), hz) } else { RTO_MIN_US }
+}
+
+/// A time rounded up to ticks, as `usecs_to_jiffies()` does.
+fn whole_ticks(us: u64, hz: Hz) -> u64 {
+    ticks_to_us(ticks_ceil(us, hz), hz)
 }
 
 /// The timeouts after a handshake that took `rtt_us`, or of a connection of which more is known.
 #[must_use]
 pub fn timeouts(end: &Endpoint, version: KernelVersion, rtt_us: u64, hz: Hz) -> Timeouts {
     let Endpoint { settings, options, measured } = end;
-    let rto_min_us = if version.at_least(6, 11) { u64::from(settings.rto_min_us) } else { RTO_MIN_US };
-    let rto_max_us = largest_rto_us(settings, options, version);
-    let ticks = |us: u64| ticks_to_us(ticks_ceil(us, hz), hz);
+    let rto_min_us = least_rto_us(settings, version, hz);
+    let rto_max_us = largest_rto_us(settings, options, version, hz);
+    let ticks = |us: u64| whole_ticks(us, hz);
     // First sample: srtt = rtt, mdev = rtt / 2, and the RTO takes four of them, floored by rto_min.
     let variance_us = rtt_us.saturating_mul(2).max(rto_min_us);
     let first_us = ticks(rtt_us.saturating_add(variance_us)).min(rto_max_us);
@@ -80,5 +91,17 @@ mod tests {
         assert_eq!(rto_ms(50, 100), (210, 210));
         assert_eq!(rto_ms(50_000, 1000), (250, 250));
         assert_eq!(rto_ms(200_000, 1000), (600, 600));
+    }
+
+    /// Measured at HZ 250 on the loopback: the least RTO is kept in ticks, and the sum is rounded once more.
+    #[test]
+    fn the_least_rto_counts_in_ticks() {
+        let rto_ms = |rto_min_us| {
+            let settings = Settings { rto_min_us, ..Settings::default() };
+            let end = Endpoint { settings, ..Endpoint::default() };
+            timeouts(&end, KernelVersion::new(6, 18), 14, Hz::new(250).expect("a tick rate")).rto_us / 1000
+        };
+        let given = [1, 1000, 4000, 4001, 8000, 8001, 10_000, 50_000, 100_000, 199_999, 200_000];
+        assert_eq!(given.map(rto_ms), [8, 8, 8, 12, 12, 16, 16, 56, 104, 204, 204]);
     }
 }

@@ -202,6 +202,13 @@ impl Settings {
         FIELDS.iter().map(|field| (field.key, (field.show)(self))).collect()
     }
 
+    /// Whether any minisock is kept (TIME_WAIT, and FIN_WAIT_2 of an orphan). `inet_twsk_alloc()` compares without a
+    /// sign, so that a negative `tcp_max_tw_buckets` is no limit (measured on 6.18).
+    #[must_use]
+    pub const fn keeps_time_wait(&self) -> bool {
+        self.max_tw_buckets != 0
+    }
+
     /// `tcp_rto_max_ms` in microseconds.
     pub(super) fn rto_max_us(&self) -> u64 {
         u64::from(self.rto_max_ms) * 1000

@@ -137,7 +137,12 @@ pub enum What {
         lost: bool,
     },
     /// A segment arrives.
-    Arrive(Segment),
+    Arrive {
+        /// Which.
+        segment: Segment,
+        /// How often it was sent before; nothing for a stray, which comes from outside.
+        copy: Option<u32>,
+    },
     /// An ICMP error arrives.
     Icmp(IcmpError),
     /// The socket (or request) enters a state; [`TcpState::Close`] is its end.

@@ -2,9 +2,7 @@
 //!
 //! Mirrors: `tcp_model_timeout()` in `net/ipv4/tcp_timer.c`, the same from 4.14 to 6.18.
 //!
-//! Differs from the kernel: counts microseconds where the kernel counts jiffies. Base and maximum are whole
-//! ticks at every tick rate for the values that the settings allow, except `tcp_rto_max_ms` values that are
-//! no whole number of ticks, where the kernel's limit is larger by less than a tick a retry.
+//! Differs from the kernel: counts microseconds where the kernel counts jiffies; base and maximum are whole ticks.
 
 /// The time in microseconds that `boundary` retries take when each waits twice as long as the one before,
 /// from `base_us` up to `max_us`. `base_us` must not be 0 and not exceed `max_us`; the result saturates.

@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::flood::FloodView;
 use super::timeline::TimelineView;
-use crate::explain::{Case, Explanation, FigureTable, Figures, Folklore, SettingRow, SocketOptionRow, Topic};
+use crate::explain::{
+    Case, Explanation, FigureTable, Figures, Folklore, PortFigures, SettingRow, SocketOptionRow, Topic,
+};
 use crate::model::{Host, SegmentSizes, WheelWait};
 
 /// Version of the JSON of `explain`; the shape only grows.
@@ -105,6 +107,20 @@ struct QueuesView {
 #[derive(Debug, Serialize)]
 struct PortsView {
     available: u64,
+    held_ms: u64,
+    sustained_per_s: u64,
+    /// The same by the loopback.
+    loopback: LoopbackView,
+    /// The rate that is asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_per_s: Option<u64>,
+    /// How long the ports last at that rate; null for as long as one likes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exhausted_after_ms: Option<Option<u64>>,
+}
+
+#[derive(Debug, Serialize)]
+struct LoopbackView {
     held_ms: u64,
     sustained_per_s: u64,
 }
@@ -233,10 +249,13 @@ impl From<&Explanation> for CaseView {
                 half_open_capacity: queues.half_open_capacity,
                 limited_by: queues.limited_by.name(),
             }),
-            ports: ports.map(|ports| PortsView {
-                available: ports.available,
-                held_ms: ports.held_ms,
-                sustained_per_s: ports.sustained_per_s,
+            ports: ports.map(|PortFigures { budget, loopback, at_rate }| PortsView {
+                available: budget.available,
+                held_ms: budget.held_ms,
+                sustained_per_s: budget.sustained_per_s,
+                loopback: LoopbackView { held_ms: loopback.held_ms, sustained_per_s: loopback.sustained_per_s },
+                rate_per_s: at_rate.map(|(rate_per_s, _)| rate_per_s),
+                exhausted_after_ms: at_rate.map(|(_, after_ms)| after_ms),
             }),
             flood: flood.as_ref().map(FloodView::from),
             mss: mss.map(|mss| MssView {

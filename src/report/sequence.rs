@@ -37,6 +37,8 @@ pub(super) struct Arrow {
     pub(super) segment: Segment,
     /// How often it was sent before.
     pub(super) copy: u32,
+    /// Whether it came from outside.
+    pub(super) stray: bool,
     pub(super) part: Part,
 }
 
@@ -79,9 +81,12 @@ impl Row {
 
 impl Arrow {
     pub(super) fn label(&self) -> String {
-        label(self.segment, self.copy)
+        if self.stray { format!("{STRAY} {}", self.segment.name()) } else { label(self.segment, self.copy) }
     }
 }
+
+/// What comes from outside is called.
+pub(super) const STRAY: &str = "stray";
 
 /// `SYN`, `SYN again (3)`.
 pub(super) fn label(segment: Segment, copy: u32) -> String {
@@ -107,6 +112,8 @@ struct Message {
     from: Side,
     segment: Segment,
     copy: u32,
+    /// Whether it came from outside.
+    stray: bool,
     lost: bool,
     /// Places in the sender's and the receiver's lifeline.
     leaves: Option<usize>,
@@ -141,8 +148,8 @@ struct Lifelines {
     client: Vec<Point>,
     server: Vec<Point>,
     messages: Vec<Message>,
-    /// Messages of each sender and kind that are on their way, oldest first.
-    on_the_way: BTreeMap<(Side, Segment), VecDeque<usize>>,
+    /// Messages of each sender, kind and copy that are on their way, oldest first.
+    on_the_way: BTreeMap<(Side, Segment, u32), VecDeque<usize>>,
 }
 
 impl Lifelines {
@@ -200,16 +207,17 @@ impl Lifelines {
                     from,
                     segment: *segment,
                     copy: *copy,
+                    stray: false,
                     lost: *lost,
                     leaves,
                     arrives: None,
                     crosses,
                 });
                 if !lost {
-                    self.on_the_way.entry((side, *segment)).or_default().push_back(message);
+                    self.on_the_way.entry((side, *segment, *copy)).or_default().push_back(message);
                 }
             }
-            What::Arrive(segment) => self.arrive(order, side, window, *segment),
+            What::Arrive { segment, copy } => self.arrive(order, side, window, (*segment, *copy)),
             What::State(state) => {
                 if let Some(point) = self.point(side, order, window, |point| point.mark.state.is_none()) {
                     point.mark.state = Some(*state);
@@ -235,10 +243,10 @@ impl Lifelines {
         }
     }
 
-    fn arrive(&mut self, order: usize, side: Side, window: Window, segment: Segment) {
+    fn arrive(&mut self, order: usize, side: Side, window: Window, (segment, copy): (Segment, Option<u32>)) {
         let from = side.other();
-        let sent = self.on_the_way.entry((from, segment)).or_default().pop_front();
-        // What nobody was seen to send came from outside.
+        let sent = copy.and_then(|copy| self.on_the_way.get_mut(&(from, segment, copy))?.pop_front());
+        // What the other side was not seen to send is a duplicate, or came from outside.
         let message = sent.unwrap_or(self.messages.len());
         if let Some(point) = self.point(side, order, window, |_| false) {
             point.message = Some(message);
@@ -249,7 +257,8 @@ impl Lifelines {
             None => self.messages.push(Message {
                 from,
                 segment,
-                copy: 0,
+                copy: copy.unwrap_or(0),
+                stray: copy.is_none(),
                 lost: false,
                 leaves: None,
                 arrives,
@@ -258,19 +267,22 @@ impl Lifelines {
         }
     }
 
-    /// Marks each message that another overtakes or meets on its way.
+    /// Marks messages that others overtake or meet on their way, those that meet the most first, until what is left
+    /// keeps its order: one late segment does not break up all that pass it.
     fn find_crossings(&mut self) {
-        let ends: Vec<Option<(usize, usize)>> = self.messages.iter().map(Message::ends).collect();
-        let crosses = |(client, server): (usize, usize)| {
-            ends.iter()
-                .flatten()
-                .any(|(other_client, other_server)| (client < *other_client) != (server < *other_server))
-        };
-        for message in &mut self.messages {
-            message.crosses = message.ends().is_some_and(|(client, server)| {
+        loop {
+            let ends: Vec<_> =
+                self.messages.iter().map(|message| message.ends().filter(|_| !message.crosses)).collect();
+            let crossings = |(client, server): (usize, usize)| {
+                let crosses = |other: &&(usize, usize)| (client < other.0) != (server < other.1);
                 // A message does not cross itself: both comparisons are false for it.
-                crosses((client, server))
-            });
+                ends.iter().flatten().filter(crosses).count()
+            };
+            let counts: Vec<usize> = ends.iter().map(|ends| ends.map_or(0, crossings)).collect();
+            let Some(most) = counts.iter().copied().max().filter(|most| *most > 0) else { return };
+            for (message, count) in self.messages.iter_mut().zip(counts) {
+                message.crosses |= count == most;
+            }
         }
     }
 
@@ -327,8 +339,8 @@ impl Lifelines {
     }
 
     fn arrow(&self, message: usize, part: Part) -> Option<Arrow> {
-        let Message { from, segment, copy, .. } = self.messages.get(message)?;
-        Some(Arrow { message, from: *from, segment: *segment, copy: *copy, part })
+        let Message { from, segment, copy, stray, .. } = self.messages.get(message)?;
+        Some(Arrow { message, from: *from, segment: *segment, copy: *copy, stray: *stray, part })
     }
 }
 
@@ -362,7 +374,7 @@ mod tests {
             prop_assert_eq!(leaving.count(), sent.count());
             let coming = rows.iter().filter_map(|row| row.arrow);
             let coming = coming.filter(|arrow| matches!(arrow.part, Part::Whole | Part::Arrives));
-            let arrived = events.iter().filter(|event| matches!(event.what, What::Arrive(_)));
+            let arrived = events.iter().filter(|event| matches!(event.what, What::Arrive { .. }));
             prop_assert_eq!(coming.count(), arrived.count());
             for side in [Side::Client, Side::Server] {
                 let times = rows.iter().filter_map(|row| row.mark(side).window).map(|window| window.at_us);
@@ -389,9 +401,9 @@ mod tests {
             event(0, Side::Client, send(Segment::Syn, 0, false)),
             event(0, Side::Server, What::State(TcpState::SynSent)),
             event(0, Side::Server, send(Segment::Syn, 0, false)),
-            event(50, Side::Client, What::Arrive(Segment::Syn)),
+            event(50, Side::Client, What::Arrive { segment: Segment::Syn, copy: Some(0) }),
             event(50, Side::Client, What::State(TcpState::SynRecv)),
-            event(50, Side::Server, What::Arrive(Segment::Syn)),
+            event(50, Side::Server, What::Arrive { segment: Segment::Syn, copy: Some(0) }),
             event(50, Side::Server, What::State(TcpState::SynRecv)),
         ];
         let rows = rows(&events);
@@ -413,7 +425,7 @@ mod tests {
         let events = [
             event(0, Side::Client, send(Segment::Syn, 0, false)),
             event(0, Side::Server, What::State(TcpState::Close)),
-            event(0, Side::Server, What::Arrive(Segment::Syn)),
+            event(0, Side::Server, What::Arrive { segment: Segment::Syn, copy: Some(0) }),
             event(0, Side::Server, What::State(TcpState::SynRecv)),
         ];
         let rows = rows(&events);
@@ -424,7 +436,7 @@ mod tests {
 
     #[test]
     fn what_nobody_sent_arrives_all_the_same() {
-        let rows = rows(&[event(5, Side::Server, What::Arrive(Segment::Syn))]);
+        let rows = rows(&[event(5, Side::Server, What::Arrive { segment: Segment::Syn, copy: Some(0) })]);
         assert_eq!(rows[0].arrow.map(|arrow| (arrow.from, arrow.part)), Some((Side::Client, Part::Arrives)));
     }
 }

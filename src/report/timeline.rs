@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::prose::hanging;
-use super::sequence::label;
+use super::sequence::{STRAY, label};
 use crate::model::{End, Event, Timeline, What, Window};
 
 /// A timeline in JSON. The shape is a contract: it only grows.
@@ -33,12 +33,15 @@ pub struct EventView {
     /// The segment of `send` and `arrive`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segment: Option<&'static str>,
-    /// How often it was sent before, for `send`.
+    /// How often it was sent before, for `send` and for what arrives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copy: Option<u32>,
     /// Whether the wire loses it, for `send`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<bool>,
+    /// Whether it comes from outside, for what arrives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stray: Option<bool>,
     /// The state entered, under ss's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<&'static str>,
@@ -93,6 +96,7 @@ impl From<&Event> for EventView {
             segment: None,
             copy: None,
             lost: None,
+            stray: None,
             state: None,
             call: None,
             errno: None,
@@ -107,7 +111,10 @@ impl From<&Event> for EventView {
                 (view.kind, view.segment) = ("send", Some(segment.name()));
                 (view.copy, view.lost) = (Some(*copy), Some(*lost));
             }
-            What::Arrive(segment) => (view.kind, view.segment) = ("arrive", Some(segment.name())),
+            What::Arrive { segment, copy } => {
+                (view.kind, view.segment) = ("arrive", Some(segment.name()));
+                (view.copy, view.stray) = (*copy, copy.is_none().then_some(true));
+            }
             What::Icmp(error) => (view.kind, view.icmp) = ("icmp", Some(error.name())),
             What::State(state) => (view.kind, view.state) = ("state", Some(state.name())),
         }
@@ -154,7 +161,8 @@ fn words(what: &What) -> String {
         What::Send { segment, copy, lost } => {
             format!("{}{}", label(*segment, *copy), if *lost { ", lost" } else { "" })
         }
-        What::Arrive(segment) => format!("{} arrives", segment.name()),
+        What::Arrive { segment, copy: None } => format!("{STRAY} {} arrives", segment.name()),
+        What::Arrive { segment, .. } => format!("{} arrives", segment.name()),
         What::Icmp(error) => format!("ICMP {} arrives", error.name()),
         What::State(state) => (*state).to_string(),
     }

@@ -89,10 +89,10 @@ fn columns(explanation: &Explanation) -> Vec<Column> {
         }
     } else if figures.ports.is_some() {
         add("ports", |explanation, _| {
-            explanation.figures.ports.map_or_else(String::new, |ports| ports.available.to_string())
+            explanation.figures.ports.map_or_else(String::new, |ports| ports.budget.available.to_string())
         });
         add("connections/s", |explanation, _| {
-            explanation.figures.ports.map_or_else(String::new, |ports| ports.sustained_per_s.to_string())
+            explanation.figures.ports.map_or_else(String::new, |ports| ports.budget.sustained_per_s.to_string())
         });
     } else if figures.mss.is_some() {
         add("MSS (IPv4)", |explanation, _| {

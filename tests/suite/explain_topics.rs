@@ -33,12 +33,16 @@ snapshots! {
     tcp_vs_udp_reads_well: "tcp-vs-udp", 0;
     same_port_reads_well: "same-port", 0;
     handshake_reads_well: "handshake", 50_000;
+    why_three_reads_well: "why-three", 20_000;
     isn_reads_well: "isn", 0;
     mss_reads_well: "mss", 0;
     timers_reads_well: "timers", 0;
     close_reads_well: "close", 0;
     why_four_reads_well: "why-four", 20_000;
+    why_time_wait_reads_well: "why-time-wait", 20_000;
     why_2msl_reads_well: "why-2msl", 0;
+    challenge_ack_reads_well: "challenge-ack", 20_000;
+    simultaneous_open_reads_well: "simultaneous-open", 20_000;
     synack_lost_is_folded: "synack-lost", 0;
     accept_queue_full_reads_well: "accept-queue-full", 20_000;
     syn_flood_reads_well: "syn-flood", 20_000;

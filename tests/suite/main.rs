@@ -17,6 +17,11 @@ mod generated;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod model_cases;
+#[cfg(test)]
+mod model_grid;
+mod model_scripts;
+#[cfg(test)]
 mod output;
 #[cfg(test)]
 mod profiles;

@@ -166,6 +166,7 @@ fn every_contradiction_is_refused_with_its_place() {
         call("closed", "side = \"server\"\ndo = \"close\""),
         call("closed", "side = \"client\"\ndo = \"setsockopt\"\nsockopt = { TCP_SYNCNT = 1 }"),
         call("nothing", "side = \"server\"\ndo = \"accept\""),
+        format!("start = \"nothing\"\n{CONNECT}[[call]]\nside = \"server\"\ndo = \"send\""),
         call("established", "side = \"client\"\ndo = \"connect\""),
         format!("start = \"nothing\"\n[listener]\nbacklog = 1\n{CONNECT}"),
         format!("[listener]\nbacklog = 1\nwaiting = 9\n{CONNECT}"),

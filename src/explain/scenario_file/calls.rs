@@ -62,7 +62,7 @@ fn call(
     };
     let (only, other) = match action {
         Action::Listen | Action::Accept => (Side::Server, "the server"),
-        Action::Connect | Action::ForgeSyn => (Side::Client, "the client"),
+        Action::ForgeSyn => (Side::Client, "the client"),
         _ => (side, ""),
     };
     if side != only {

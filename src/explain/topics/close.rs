@@ -46,7 +46,7 @@ fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {
     ];
     let end = timeline.and_then(|timeline| timeline.ends.iter().find(|end| end.side == Side::Client));
     sentences.push(match end {
-        _ if ask.settings().max_tw_buckets <= 0 => {
+        _ if !ask.settings().keeps_time_wait() => {
             "tcp_max_tw_buckets is 0 here: the first closer skips TIME-WAIT and is gone at once.".to_owned()
         }
         Some(end) => format!(

@@ -1,7 +1,7 @@
 //! What a connection is and how many there can be.
 
-use crate::explain::{Ask, Figures, Folklore, Group, Topic};
-use crate::model::{Timeline, port_budget};
+use crate::explain::{Ask, Figures, Folklore, Group, PortFigures, Topic};
+use crate::model::Timeline;
 
 /// Bytes of kernel memory of an idle connection with its file: `TCP` 2368, `sock_inode_cache` 832, `filp` and
 /// `dentry` 192 each, in /proc/slabinfo of 6.18 on x86-64. Buffers come on top while there is data in them.
@@ -37,7 +37,8 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
-    let budget = port_budget(&ask.settings(), ask.host.version, false);
+    let ports = PortFigures::of(ask);
+    let budget = ports.budget;
     let (low, high) = ask.settings().local_ports;
     let mut sentences = vec![
         "State that two kernels keep about each other: a socket on each side, the next sequence number in each \
@@ -57,7 +58,7 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
         budget.available,
         if u64::from(high) + 1 == u64::from(low) + budget.available { "" } else { ", without reserved ones" },
     ));
-    Figures { answer: sentences, ports: Some(budget), ..Figures::default() }
+    Figures { answer: sentences, ports: Some(ports), ..Figures::default() }
 }
 
 fn memory_sentence(memory_kib: Option<u64>) -> String {

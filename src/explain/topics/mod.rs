@@ -6,6 +6,7 @@
 
 mod accept_queue_full;
 mod ack_with_data;
+mod challenge_ack;
 mod close;
 mod close_wait;
 mod connection;
@@ -24,6 +25,7 @@ mod queues;
 mod same_port;
 mod segment;
 mod simultaneous_close;
+mod simultaneous_open;
 mod syn_flood;
 mod syn_lost;
 mod synack_lost;
@@ -35,6 +37,8 @@ mod time_wait_many;
 mod timers;
 mod why_2msl;
 mod why_four;
+mod why_three;
+mod why_time_wait;
 mod zero_window;
 
 pub(super) use queues::TYPICAL_BACKLOG;

@@ -1,7 +1,7 @@
 //! Many sockets in TIME_WAIT.
 
-use crate::explain::{Ask, Figures, Folklore, Group, Topic};
-use crate::model::{PortBudget, Scenario, Settings, Timeline, port_budget};
+use crate::explain::{Ask, FigureTable, Figures, Folklore, Group, PortFigures, Topic};
+use crate::model::{PortBudget, Scenario, Settings, Timeline};
 use crate::units::Micros;
 
 /// The topic.
@@ -43,7 +43,8 @@ fn scenario(ask: &Ask) -> Scenario {
 
 fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
     let settings = ask.settings();
-    let budget = port_budget(&settings, ask.host.version, false);
+    let ports = PortFigures::of(ask);
+    let budget = ports.budget;
     let mut sentences = vec![
         "On the side that does not open connections: memory, about 0.3 KiB each, and nothing else.".to_owned(),
         format!(
@@ -56,12 +57,42 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
         reuse_sentence(&settings, &budget),
         "When they run out, connect() fails with EADDRNOTAVAIL; no packet is sent and no counter moves.".to_owned(),
     ];
-    sentences.push(if settings.max_tw_buckets <= 0 {
-        format!("tcp_max_tw_buckets is {}: no socket enters TIME-WAIT at all.", settings.max_tw_buckets)
+    sentences.push(if !settings.keeps_time_wait() {
+        "tcp_max_tw_buckets is 0: no socket enters TIME-WAIT at all.".to_owned()
+    } else if settings.max_tw_buckets < 0 {
+        format!(
+            "tcp_max_tw_buckets is {}, which is no limit: the kernel compares without a sign.",
+            settings.max_tw_buckets
+        )
     } else {
         format!("At most {} are kept (tcp_max_tw_buckets); further closes skip TIME-WAIT.", settings.max_tw_buckets)
     });
-    Figures { answer: sentences, ports: Some(budget), ..Figures::default() }
+    sentences.extend(ports.at_rate.map(rate_sentence));
+    Figures { answer: sentences, ports: Some(ports), tables: vec![ways(&budget)], ..Figures::default() }
+}
+
+fn rate_sentence((rate_per_s, after_ms): (u64, Option<u64>)) -> String {
+    match after_ms {
+        Some(ms) => format!("At {rate_per_s} a second they run out after {}.", Micros(ms.saturating_mul(1000))),
+        None => format!("{rate_per_s} a second can go on for ever."),
+    }
+}
+
+/// Ways to a local port, and how far each goes.
+fn ways(budget: &PortBudget) -> FigureTable {
+    let row = |how: &str, shared: &str, error: &str| {
+        vec![how.to_owned(), budget.available.to_string(), shared.to_owned(), error.to_owned()]
+    };
+    let each = "each destination address and port";
+    FigureTable {
+        title: "How the local port is chosen".to_owned(),
+        columns: vec!["by", "ports", "for", "then"],
+        rows: vec![
+            row("connect() alone", each, "EADDRNOTAVAIL"),
+            row("bind() to port 0 with IP_BIND_ADDRESS_NO_PORT", each, "EADDRNOTAVAIL"),
+            row("bind() to port 0", "all destinations of a local address together", "EADDRINUSE"),
+        ],
+    }
 }
 
 fn reuse_sentence(settings: &Settings, budget: &PortBudget) -> String {

@@ -42,7 +42,7 @@ fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {
          the connection is on the network in either direction."
             .to_owned(),
     ];
-    sentences.push(if ask.settings().max_tw_buckets <= 0 {
+    sentences.push(if !ask.settings().keeps_time_wait() {
         "With tcp_max_tw_buckets at 0 here no socket waits at all.".to_owned()
     } else {
         let gone =

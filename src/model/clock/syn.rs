@@ -7,7 +7,6 @@
 //! without counting), no BPF sock_ops program that replaces the first RTO.
 
 use crate::model::constants::{RTO_MIN_US, TIMEOUT_INIT_US};
-use crate::model::rto::largest_rto_us;
 use crate::model::timeout::{cut_to_user_timeout, model_timeout_us};
 use crate::model::{Settings, SocketOptions};
 use crate::units::KernelVersion;
@@ -67,15 +66,21 @@ pub enum SynExpiry {
 }
 
 impl SynClock {
-    /// The clock as connect() starts it at `now_us`.
+    /// The clock as connect() starts it at `now_us`, of a socket whose RTO is never above `rto_max_us`.
     #[must_use]
-    pub fn connect(settings: &Settings, options: &SocketOptions, version: KernelVersion, now_us: u64) -> Self {
+    pub fn connect(
+        settings: &Settings,
+        options: &SocketOptions,
+        version: KernelVersion,
+        rto_max_us: u64,
+        now_us: u64,
+    ) -> Self {
         Self {
             retries: options.syncnt.map_or(settings.syn_retries, u32::from),
             linear: if version.at_least(6, 5) { settings.syn_linear_timeouts } else { 0 },
             limit: Limit::of(version),
             user_timeout_us: u64::from(options.user_timeout_ms) * 1000,
-            rto_max_us: largest_rto_us(settings, options, version),
+            rto_max_us,
             first_us: now_us,
             rto_us: TIMEOUT_INIT_US,
             retransmits: 0,
@@ -89,9 +94,15 @@ impl SynClock {
     }
 
     /// The socket has these options from now on.
-    pub(crate) fn take_options(&mut self, settings: &Settings, options: &SocketOptions, version: KernelVersion) {
+    pub(crate) fn take_options(
+        &mut self,
+        settings: &Settings,
+        options: &SocketOptions,
+        version: KernelVersion,
+        rto_max_us: u64,
+    ) {
         let Self { first_us, rto_us, retransmits, .. } = *self;
-        *self = Self { rto_us, retransmits, ..Self::connect(settings, options, version, first_us) };
+        *self = Self { rto_us, retransmits, ..Self::connect(settings, options, version, rto_max_us, first_us) };
     }
 
     /// Whether the SYN was sent again already.
@@ -139,6 +150,8 @@ impl SynClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::rto::largest_rto_us;
+    use crate::units::Hz;
 
     /// Nominal SYN times and the end, in milliseconds.
     fn play(version: (u16, u16, u16), edit: impl FnOnce(&mut Settings, &mut SocketOptions)) -> (Vec<u64>, u64) {
@@ -146,7 +159,8 @@ mod tests {
         let mut settings = Settings::default();
         let mut options = SocketOptions::default();
         edit(&mut settings, &mut options);
-        let mut clock = SynClock::connect(&settings, &options, version, 0);
+        let rto_max_us = largest_rto_us(&settings, &options, version, Hz::new(250).expect("a tick rate"));
+        let mut clock = SynClock::connect(&settings, &options, version, rto_max_us, 0);
         let mut sent_ms = vec![0];
         let mut now_us = clock.first_wait_us();
         while let SynExpiry::Resend { wait_us } = clock.expire(now_us, 4000, false) {

@@ -7,7 +7,6 @@
 
 use super::state::{Clock, Endpoint};
 use crate::model::clock::{FinWait2Life, KeepaliveClock, SynClock, fin_wait2_life};
-use crate::model::isn::isn_advance;
 use crate::model::play::{Doing, Packet, Step, Timer};
 use crate::model::rto::largest_rto_us;
 use crate::model::script::Action;
@@ -57,8 +56,7 @@ impl Endpoint {
         step.record_call("connect");
         let now_us = step.window.at_us;
         self.isn = match self.state {
-            // The kernel adds a clock to a secret of the four addresses and ports; here that secret is 0.
-            None | Some(TcpState::Close) => i64::from(isn_advance(now_us)),
+            None | Some(TcpState::Close) => self.fresh_isn(now_us),
             Some(TcpState::TimeWait) if self.is_reusable(now_us) => {
                 step.disarm(Timer::Life);
                 self.next + REUSE_ADVANCE
@@ -69,7 +67,7 @@ impl Endpoint {
         self.orphan = false;
         self.connecting = true;
         self.soft_error = None;
-        let clock = SynClock::connect(&self.settings, &self.options, self.version, now_us);
+        let clock = SynClock::connect(&self.settings, &self.options, self.version, self.timeouts.rto_max_us, now_us);
         let wait_us = clock.first_wait_us();
         self.enter(TcpState::SynSent, step);
         (self.next, self.unacknowledged) = (self.isn + 1, self.isn);
@@ -187,7 +185,7 @@ impl Endpoint {
     }
 
     pub(super) fn keep_fin_wait2_minisock(&mut self, wait_us: u64, step: &mut Step<'_>) {
-        if self.keeps_no_minisock() {
+        if !self.settings.keeps_time_wait() {
             return self.forget(step);
         }
         self.minisock = true;
@@ -199,7 +197,7 @@ impl Endpoint {
     fn set_options(&mut self, options: SocketOptions, step: &mut Step<'_>) {
         step.record_call("setsockopt");
         let before = core::mem::replace(&mut self.options, options);
-        self.timeouts.rto_max_us = largest_rto_us(&self.settings, &options, self.version);
+        self.timeouts.rto_max_us = largest_rto_us(&self.settings, &options, self.version, self.hz);
         if self.minisock || !matches!(self.state, Some(TcpState::Estab | TcpState::CloseWait)) {
             return;
         }

@@ -8,7 +8,6 @@
 
 use super::state::{Clock, Endpoint, WINDOW};
 use crate::model::clock::SynAckClock;
-use crate::model::isn::isn_advance;
 use crate::model::play::{Doing, Packet, Step, Timer};
 use crate::model::timeline::{Errno, Outcome, Segment, What};
 use crate::units::TcpState;
@@ -19,7 +18,7 @@ const TIMEOUT_MIN_TICKS: u64 = 2;
 impl Endpoint {
     /// A segment arrives.
     pub(in crate::model) fn arrive(&mut self, packet: Packet, step: &mut Step<'_>) {
-        step.doings.push(Doing::Record(What::Arrive(packet.segment)));
+        step.doings.push(Doing::Record(What::Arrive { segment: packet.segment, copy: packet.copy }));
         self.heard_us = step.window.at_us;
         match self.state {
             None | Some(TcpState::Close) => self.arrive_unknown(packet, step),
@@ -35,9 +34,7 @@ impl Endpoint {
         match packet.segment {
             Segment::Rst => {}
             Segment::Syn if self.listening && packet.ack.is_none() => {
-                // The number that the clock gives a second connection; the first one's begins at 0.
-                let isn = if self.state.is_none() { 0 } else { i64::from(isn_advance(step.window.at_us)) };
-                self.begin_request(packet, isn, step);
+                self.begin_request(packet, self.fresh_isn(step.window.at_us), step);
             }
             _ => Self::refuse(packet, step),
         }

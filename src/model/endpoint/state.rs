@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::clock::{KeepaliveClock, ProbeClock, RetransmitClock, SynAckClock, SynClock, TIME_WAIT_US};
+use crate::model::isn::isn_advance;
 use crate::model::play::{Doing, Packet, Step, Timer};
 use crate::model::rto::{Timeouts, timeouts};
 use crate::model::scenario::{Listener, Scenario, Start};
@@ -19,6 +20,8 @@ use crate::units::{Hz, KernelVersion, TcpState};
 
 /// The window that a fresh connection offers over Ethernet: `tcp_select_initial_window()`, 44 segments of 1460.
 pub(super) const WINDOW: i64 = 64_240;
+/// How old a connection is that is there at time 0.
+const AGE_US: u64 = 60_000_000;
 /// The sequence number of a RST that answers a segment without ACK: 0, which fits no connection but by chance.
 const NOWHERE: i64 = i64::MIN / 2;
 
@@ -54,6 +57,7 @@ pub(in crate::model) struct Endpoint {
     pub(super) settings: Settings,
     pub(super) options: SocketOptions,
     pub(super) version: KernelVersion,
+    pub(super) hz: Hz,
     pub(super) timeouts: Timeouts,
     pub(in crate::model) state: Option<TcpState>,
     /// Whether a listening socket takes SYNs here.
@@ -73,6 +77,8 @@ pub(in crate::model) struct Endpoint {
     pub(super) wishes: Vec<Action>,
     /// Its initial sequence number, the next to send, the oldest that is not acknowledged.
     pub(super) isn: i64,
+    /// How long before time 0 the present connection began, for the clock of initial sequence numbers.
+    age_us: u64,
     pub(super) next: i64,
     pub(super) unacknowledged: i64,
     /// The peer's initial sequence number, and the next to receive.
@@ -111,6 +117,7 @@ impl Endpoint {
             settings: endpoint.settings.clone(),
             options: endpoint.options,
             version,
+            hz,
             timeouts: timeouts(endpoint, version, rtt_sample_us, hz),
             state: known,
             listening: side == Side::Server && scenario.start != Start::Nothing,
@@ -122,6 +129,7 @@ impl Endpoint {
             orphan: false,
             wishes: Vec::new(),
             isn: 0,
+            age_us: if matches!(scenario.start, Start::Closed | Start::Nothing) { 0 } else { AGE_US },
             next: opened,
             unacknowledged: opened,
             peer_isn: 0,
@@ -136,6 +144,12 @@ impl Endpoint {
             sent: BTreeMap::new(),
             copies: BTreeMap::new(),
         }
+    }
+
+    /// The initial sequence number that the clock gives now: the kernel adds it to a secret of the addresses and ports,
+    /// which is left out here.
+    pub(super) fn fresh_isn(&self, now_us: u64) -> i64 {
+        i64::from(isn_advance(now_us.saturating_add(self.age_us)))
     }
 
     /// What an end that is connected at time 0 does by itself.
@@ -212,7 +226,7 @@ impl Endpoint {
     /// A segment with a number of its own.
     pub(super) fn send(&self, segment: Segment, seq: i64, step: &mut Step<'_>) {
         let ack = (segment != Segment::Syn).then_some(self.expected);
-        step.doings.push(Doing::Send(Packet { segment, seq, ack }));
+        step.doings.push(Doing::Send(Packet { segment, seq, ack, copy: None }));
     }
 
     /// A segment that takes no number.
@@ -225,8 +239,8 @@ impl Endpoint {
         let rst = match packet.ack {
             // Never a RST for a RST.
             _ if packet.segment == Segment::Rst => return,
-            Some(ack) => Packet { segment: Segment::Rst, seq: ack, ack: None },
-            None => Packet { segment: Segment::Rst, seq: NOWHERE, ack: Some(packet.end()) },
+            Some(ack) => Packet { segment: Segment::Rst, seq: ack, ack: None, copy: None },
+            None => Packet { segment: Segment::Rst, seq: NOWHERE, ack: Some(packet.end()), copy: None },
         };
         step.doings.push(Doing::Send(rst));
     }
@@ -268,16 +282,10 @@ impl Endpoint {
         }
     }
 
-    /// Whether the kernel keeps no minisock: `inet_twsk_alloc()` compares without a sign, so that a negative
-    /// `tcp_max_tw_buckets` is no limit.
-    pub(super) const fn keeps_no_minisock(&self) -> bool {
-        self.settings.max_tw_buckets == 0
-    }
-
     pub(super) fn enter_time_wait(&mut self, step: &mut Step<'_>) {
         step.disarm(Timer::Write);
         step.disarm(Timer::Ack);
-        if self.keeps_no_minisock() {
+        if !self.settings.keeps_time_wait() {
             return self.forget(step);
         }
         self.minisock = true;

@@ -57,11 +57,11 @@ impl Endpoint {
         after_fin && packet.seq == self.expected - 1
     }
 
-    /// The SYN-ACK of a peer that opened at the same time is an answer to the own one since 6.12 (23e89e8ee7be);
+    /// The SYN-ACK of a peer that opened at the same time is an answer to the own one since 6.11 (23e89e8ee7be);
     /// before, it is challenged like any SYN.
     fn answers_simultaneous_open(&self, packet: Packet) -> bool {
         self.state == Some(TcpState::SynRecv)
-            && self.version.at_least(6, 12)
+            && self.version.at_least(6, 11)
             && packet.seq + 1 == self.expected
             && packet.ack == Some(self.next)
     }
@@ -162,8 +162,6 @@ impl Endpoint {
                 }
                 self.reply(Segment::Ack, step);
             }
-            // tcp_data_queue() takes the SYN of a simultaneous open for a copy.
-            Segment::SynAck => self.reply(Segment::Ack, step),
             _ => {}
         }
     }

@@ -32,7 +32,7 @@ impl Endpoint {
     }
 
     fn expire_syn(&mut self, mut clock: SynClock, step: &mut Step<'_>) {
-        clock.take_options(&self.settings, &self.options, self.version);
+        clock.take_options(&self.settings, &self.options, self.version, self.timeouts.rto_max_us);
         let (tick_us, opened) = (step.tick_us, self.state == Some(TcpState::SynRecv));
         let at = |now_us| {
             let mut clock = clock.clone();

@@ -134,7 +134,7 @@ pub struct ExplainArgs {
     /// What if: the backlog that the application gives to listen()
     #[arg(long, value_name = "N")]
     pub backlog: Option<u32>,
-    /// What if: SYNs per second of a flood, such as 50000 or 50k/s
+    /// What if: SYNs per second of a flood, or connections per second (time-wait-many), such as 50000 or 50k/s
     #[arg(long, value_name = "RATE", value_parser = parse_rate_per_s)]
     pub rate: Option<u64>,
     /// What if: SYNs of a flood in all; those of one minute if not given
