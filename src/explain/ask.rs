@@ -219,11 +219,6 @@ impl Ask {
     }
 }
 
-/// The version, if the model has its rules.
-pub(super) fn check_version(version: KernelVersion) -> Result<KernelVersion, AskError> {
-    if version < OLDEST { Err(AskError::TooOld(version)) } else { Ok(version) }
-}
-
 #[cfg(test)]
 impl Ask {
     /// The defaults of Linux 6.18 at 250 ticks a second, over this round trip.
@@ -236,6 +231,11 @@ impl Ask {
         };
         Self::new(None, None, Some(8 << 20), &SysctlValues::new(), &overrides).unwrap()
     }
+}
+
+/// The version, if the model has its rules.
+pub(super) fn check_version(version: KernelVersion) -> Result<KernelVersion, AskError> {
+    if version < OLDEST { Err(AskError::TooOld(version)) } else { Ok(version) }
 }
 
 /// Reads `KEY=VALUE` and checks that this kernel would take it.

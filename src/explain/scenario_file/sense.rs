@@ -43,15 +43,15 @@ fn senseless(scenario: &Scenario, call: &Call) -> Option<String> {
     let connected = begins_connected(scenario.start);
     let ever = |side, action| scenario.calls.iter().any(|other| other.side == side && other.action == action);
     match (call.side, call.action) {
+        (Side::Server, Action::Connect) => {
+            let listens = scenario.start != Start::Nothing || before(scenario, call, Side::Server, &[Action::Listen]);
+            listens.then(|| "the server cannot connect: it listens; opening at once is start = \"nothing\"".to_owned())
+        }
         (Side::Client, Action::Connect) => {
             let ended =
                 [Action::Close, Action::CloseAfterPeer, Action::Shutdown, Action::Abort, Action::Die, Action::Reboot];
             let free = !connected || before(scenario, call, Side::Client, &ended);
             (!free).then(|| format!("the client is connected from the beginning (start = \"{start}\")"))
-        }
-        (Side::Server, Action::Connect) => {
-            let free = scenario.start == Start::Nothing && !ever(Side::Server, Action::Listen);
-            (!free).then(|| "the server listens, so it cannot connect; where start is \"nothing\" it can".to_owned())
         }
         (_, Action::Listen) => {
             let free = scenario.start == Start::Nothing || before(scenario, call, Side::Server, &[Action::Die]);
