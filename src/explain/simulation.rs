@@ -2,7 +2,7 @@
 
 use super::explanation::{SettingRow, SocketOptionRow};
 use super::scenario_file::ScenarioFile;
-use crate::model::{Host, Timeline, forecast};
+use crate::model::{Event, Host, Timeline, What, WireRule, forecast};
 
 /// A scenario with its course.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Simulation {
     pub socket_options: Vec<SocketOptionRow>,
     /// Settings that were given and change nothing here.
     pub unused: Vec<String>,
+    /// Rules of the wire that are for no segment of any course, counted from 1 in the order of the file.
+    pub idle_rules: Vec<usize>,
 }
 
 /// Plays a scenario.
@@ -31,5 +33,44 @@ pub fn simulate(file: ScenarioFile) -> Simulation {
     let ScenarioFile { name, summary, scenario, settings, socket_options, unused } = file;
     let timeline = forecast(&scenario);
     let (host, rtt_us) = (scenario.host, scenario.rtt_us);
-    Simulation { name, summary, host, rtt_us, timeline, settings, socket_options, unused }
+    let idle = scenario.wire.iter().zip(1..).filter(|(rule, _)| is_idle(rule, &timeline)).map(|(_, number)| number);
+    let idle_rules = idle.collect();
+    Simulation { name, summary, host, rtt_us, timeline, settings, socket_options, unused, idle_rules }
+}
+
+/// Whether a rule is for no segment of a course, nor of those that are as possible. In doubt it is for one: a segment
+/// that may leave in its time does.
+fn is_idle(rule: &WireRule, timeline: &Timeline) -> bool {
+    let fits = |event: &&Event| {
+        event.side == rule.from
+            && matches!(event.what, What::Send { segment, .. } if rule.segment.is_none_or(|kind| kind == segment))
+    };
+    let sent = || timeline.events.iter().filter(fits);
+    let in_time = |event: &Event| {
+        event.window.latest_us >= rule.from_us && rule.until_us.is_none_or(|until_us| event.window.at_us < until_us)
+    };
+    let enough = u32::try_from(sent().count()).is_ok_and(|count| count >= rule.nth.0);
+    !(enough && sent().any(in_time)) && timeline.alternatives.iter().all(|other| is_idle(rule, other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Fate, Scenario, Segment, Settings, Side};
+    use crate::units::KernelVersion;
+
+    #[test]
+    fn a_rule_is_idle_when_no_segment_is_of_its_side_kind_number_and_time() {
+        let host = Host { version: KernelVersion::new(6, 18), hz: None };
+        let timeline = forecast(&Scenario::connect(host, &Settings::default()).losing(Side::Client, Segment::Syn));
+        let rule = |segment| WireRule { segment, ..WireRule::every(Side::Client, Fate::Lose) };
+        let syn = rule(Some(Segment::Syn));
+        assert!(!is_idle(&syn, &timeline) && !is_idle(&rule(None), &timeline));
+        assert!(is_idle(&rule(Some(Segment::SynAck)), &timeline));
+        assert!(is_idle(&WireRule { from: Side::Server, ..syn }, &timeline));
+        assert!(!is_idle(&WireRule { nth: (11, None), ..syn }, &timeline));
+        assert!(is_idle(&WireRule { nth: (12, None), ..syn }, &timeline));
+        assert!(is_idle(&WireRule { from_us: 200_000_000, ..syn }, &timeline));
+        assert!(!is_idle(&WireRule { until_us: Some(1), ..syn }, &timeline));
+    }
 }

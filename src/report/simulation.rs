@@ -26,6 +26,8 @@ pub struct SimulationView {
     socket_options: Vec<SocketOptionView>,
     /// Settings that were given and change nothing here.
     unused_what_ifs: Vec<String>,
+    /// Rules of the wire that are for no segment, counted from 1 in the order of the file.
+    unused_wire_rules: Vec<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -45,6 +47,7 @@ impl From<&Simulation> for SimulationView {
             settings: simulation.settings.iter().map(SettingView::from).collect(),
             socket_options: simulation.socket_options.iter().map(SocketOptionView::from).collect(),
             unused_what_ifs: simulation.unused.clone(),
+            unused_wire_rules: simulation.idle_rules.clone(),
         }
     }
 }
@@ -58,12 +61,12 @@ pub fn render_simulation(simulation: &Simulation, style: DiagramStyle) -> String
     let rtt = Micros(simulation.rtt_us);
     text.push_str(&format!("For Linux {}, {hz}, round trip {rtt}.\n\n", simulation.host.version));
     for end in &simulation.timeline.ends {
-        let tie = endings(&simulation.timeline, end.side, style.ascii);
-        let sentence = match tie {
-            Some(words) => format!("The {} ends {words}: a tie.", end.side.name()),
-            None => ending(end),
-        };
+        let tie = endings(&simulation.timeline, end.side, style.ascii).is_some();
+        let sentence = format!("{}{}", ending(end), if tie { " A tie: below are its other endings." } else { "" });
         text.push_str(&wrapped(&sentence, width));
+    }
+    for number in &simulation.idle_rules {
+        text.push_str(&wrapped(&format!("Rule {number} of [[wire]] is for no segment that is sent here."), width));
     }
     text.push_str(&render_course(&simulation.timeline, style));
     if !simulation.settings.is_empty() || !simulation.socket_options.is_empty() {

@@ -118,6 +118,22 @@ fn mistakes_are_told_with_file_line_and_column_and_exit_code_2() {
 }
 
 #[test]
+fn a_topic_in_the_place_of_a_file_leads_to_explain() {
+    let told = refused(tcpctl().args(["simulate", "syn-lost"]));
+    assert!(told.contains("to play the topic: tcpctl explain syn-lost"), "{told}");
+}
+
+#[test]
+fn a_rule_that_is_for_no_segment_is_told() {
+    let text = "summary = \"x\"\n[[call]]\nside = \"client\"\ndo = \"connect\"\n\
+                [[wire]]\nfrom = \"client\"\nsegment = \"ACK\"\ndelay = \"5ms\"\n\
+                [[wire]]\nfrom = \"client\"\nsegment = \"SYN-ACK\"\nlose = true\n";
+    let told = printed(tcpctl().args(["simulate", "-"]).args(FIXED).write_stdin(text));
+    assert!(told.contains("Rule 2 of [[wire]] is for no segment that is sent here."), "{told}");
+    assert_eq!(told.matches("Rule ").count(), 1, "{told}");
+}
+
+#[test]
 fn what_ifs_on_the_command_line_are_checked_as_for_explain() {
     let file = scenario("overtaken-syn.toml");
     for (arguments, told) in [

@@ -41,6 +41,7 @@ fn senseless(scenario: &Scenario, call: &Call) -> Option<String> {
     let start = word_of(&STARTS, &scenario.start);
     let word = action_word(call.action);
     let connected = begins_connected(scenario.start);
+    let ever = |side, action| scenario.calls.iter().any(|other| other.side == side && other.action == action);
     match (call.side, call.action) {
         (Side::Server, Action::Connect) => {
             let listens = scenario.start != Start::Nothing || before(scenario, call, Side::Server, &[Action::Listen]);
@@ -57,22 +58,24 @@ fn senseless(scenario: &Scenario, call: &Call) -> Option<String> {
             (!free).then(|| format!("the server listens from the beginning (start = \"{start}\")"))
         }
         (_, Action::ForgeSyn | Action::Die | Action::Reboot) => None,
-        (Side::Server, Action::Accept | Action::SetOptions(_)) => {
-            let listens = scenario.start != Start::Nothing || before(scenario, call, Side::Server, &[Action::Listen]);
-            (!listens).then(|| format!("the server cannot {word}: nobody listens by then"))
-        }
         (Side::Client, Action::SetOptions(_)) => {
             // A socket takes options before it connects as well.
-            let connects = connected || scenario.calls.iter().any(|other| other.action == Action::Connect);
+            let connects = connected || ever(Side::Client, Action::Connect);
             (!connects).then(|| format!("the client cannot {word}: it never connects, so it has no socket"))
         }
         (Side::Client, _) => {
             let connects = connected || before(scenario, call, Side::Client, &[Action::Connect]);
             (!connects).then(|| format!("the client cannot {word}: it does not connect before that"))
         }
-        (Side::Server, _) => {
-            let comes = connected || scenario.calls.iter().any(|other| other.action == Action::Connect);
-            (!comes).then(|| format!("the server cannot {word}: the client never connects"))
+        (Side::Server, action) => {
+            let opens = [Action::Listen, Action::Connect];
+            let has_socket = scenario.start != Start::Nothing || before(scenario, call, Side::Server, &opens);
+            let peer = connected || ever(Side::Client, Action::Connect) || ever(Side::Server, Action::Connect);
+            match action {
+                _ if !has_socket => Some(format!("the server cannot {word}: it neither listens nor connects by then")),
+                Action::Accept | Action::SetOptions(_) => None,
+                _ => (!peer).then(|| format!("the server cannot {word}: the client never connects")),
+            }
         }
     }
 }

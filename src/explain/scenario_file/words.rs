@@ -44,7 +44,11 @@ pub(super) enum Base {
 /// What an application does; the options of `setsockopt` stand beside it.
 pub(super) const ACTIONS: [Word<Action>; 12] = [
     word("listen", Action::Listen, "listen(); server only, where start is \"nothing\" or the listener died"),
-    word("connect", Action::Connect, "connect(); client only"),
+    word(
+        "connect",
+        Action::Connect,
+        "connect(); the server only where start is \"nothing\": both sides then open at once",
+    ),
     word("accept", Action::Accept, "accept() takes one connection that waits; server only"),
     word("send", Action::Send, "send() one segment of data, once connected"),
     word("shutdown", Action::Shutdown, "shutdown(SHUT_WR), once connected; the socket stays with the application"),

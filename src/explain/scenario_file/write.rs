@@ -3,7 +3,8 @@
 use super::calls::options_before;
 use super::outside::acknowledges;
 use super::words::{
-    ACTIONS, BASES, Base, ICMP_ERRORS, SEGMENTS, SIDES, STARTS, action_word, nth_text, number_text, says_of, word_of,
+    ACTIONS, BASES, Base, ICMP_ERRORS, NO_OPTIONS, SEGMENTS, SIDES, STARTS, action_word, nth_text, number_text,
+    says_of, word_of,
 };
 use crate::catalog;
 use crate::explain::ask::{Ask, Origin};
@@ -175,7 +176,8 @@ impl Writer<'_> {
         let says = ACTIONS.iter().find(|action| action.word == word).map_or("", |action| action.says);
         // What may be said of the side, the line above says.
         let says = says.split(';').next().unwrap_or_default();
-        let says = if says.starts_with("setsockopt") || says == format!("{word}()") { "" } else { says };
+        let says =
+            if [Action::Connect, Action::SetOptions(NO_OPTIONS)].map(action_word).contains(&word) { "" } else { says };
         self.line("do", &quoted(word), says);
         if let Action::SetOptions(options) = call.action {
             let mut changed = options_between(before, &options);

@@ -71,7 +71,7 @@ fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {
     ];
     answer.extend(
         timeline
-            .and_then(|timeline| established(timeline))
+            .and_then(established)
             .map(|at| format!("In the diagram the connection is open after {at}, as if nothing had happened.")),
     );
     let before = forecast(&with_old_syn(ask, isn_advance(OLD_US)));

@@ -69,6 +69,9 @@ pub enum Command {
     /// Explain what TCP does in a situation, and when, on this host or any other
     Explain(ExplainArgs),
     /// Play a scenario of your own: who calls what when, what the wire does, what comes from outside
+    ///
+    /// The file is TOML, described in tcpctl-scenario(5); `tcpctl explain TOPIC --scenario` prints one to start from.
+    /// What it leaves open is this host's.
     Simulate(SimulateArgs),
     /// Play a scenario on this host's own kernel in private network namespaces, beside the prediction
     Lab(LabArgs),
@@ -183,9 +186,6 @@ pub struct DrawingArgs {
 }
 
 /// Play a scenario of your own: who calls what when, what the wire does, what comes from outside
-///
-/// The file is TOML, described in tcpctl-scenario(5); `tcpctl explain TOPIC --scenario` prints one to start from. What it
-/// leaves open is this host's.
 #[derive(Clone, Debug, Args)]
 pub struct SimulateArgs {
     /// The scenario; `-` for standard input

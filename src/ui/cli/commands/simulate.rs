@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use crate::explain::{read_scenario, simulate};
+use crate::explain::{find_topic, read_scenario, simulate};
 use crate::report::{DiagramStyle, SimulationView, render_simulation};
 use crate::ui::cli::args::SimulateArgs;
 use crate::ui::cli::context::Context;
@@ -56,7 +56,9 @@ fn read_text(path: &Path, file: &str) -> Result<String, CliError> {
         File::open(path).and_then(|opened| opened.take(MOST_BYTES + 1).read_to_end(&mut bytes))
     };
     read.map_err(|error| {
-        let message = format!("cannot read {file}: {error}");
+        let topic =
+            find_topic(file).map_or(String::new(), |topic| format!("; to play the topic: tcpctl explain {}", topic.id));
+        let message = format!("cannot read {file}: {error}{topic}");
         match error.kind() {
             ErrorKind::PermissionDenied => CliError::NotPermitted(message),
             _ => CliError::Usage(message),
