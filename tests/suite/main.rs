@@ -20,9 +20,9 @@ mod metrics;
 mod model_cases;
 #[cfg(test)]
 mod model_grid;
-mod model_scripts;
 #[cfg(test)]
 mod model_properties;
+mod model_scripts;
 #[cfg(test)]
 mod output;
 #[cfg(test)]

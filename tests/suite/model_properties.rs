@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tcpctl::explain::{Ask, Origin, Overrides, Sourced, explain, find_topic, scenario_of, topics};
 use tcpctl::model::{
-    Action, Call, Event, Host, Outcome, Scenario, Segment, Settings, Side, SocketOptions, Start, Timeline, What,
-    Window, forecast,
+    Action, Call, Event, Fate, Host, Injection, Outcome, Scenario, Segment, Settings, Side, SocketOptions, Start,
+    Timeline, What, Window, forecast,
 };
 use tcpctl::report::ExplanationView;
 use tcpctl::units::{Hz, KernelVersion, SysctlValues, TcpState};
@@ -138,7 +138,7 @@ prop_compose! {
         let mut scenario = scenario_of(find_topic(id).unwrap(), &ask).unwrap();
         (scenario.client.options, scenario.server.options) = (client, server);
         // Keepalive that is answered goes on for ever, and the model plays ten thousand steps of it in every course.
-        if !scenario.losses.iter().any(|loss| loss.segment.is_none()) {
+        if !scenario.wire.iter().any(|rule| rule.segment.is_none()) {
             scenario.client.options.keepalive = false;
             scenario.server.options.keepalive = false;
         }
@@ -173,7 +173,7 @@ fn times_are_in_order(scenario: &Scenario, course: &Timeline) -> Result<(), Test
             prop_assert!(before.at_us <= after.at_us, "{:?} then {:?}", pair[0], pair[1]);
             // Where a side hears something or has two timers, the model leaves windows in their order of nominal times
             // wider at the end than what comes next allows.
-            let plain = !probed && !events.iter().any(|event| matches!(event.what, What::Arrive(_)));
+            let plain = !probed && !events.iter().any(|event| matches!(event.what, What::Arrive { .. }));
             let in_order = before.latest_us <= after.latest_us;
             prop_assert!(in_order || !plain, "{:?} then {:?}", pair[0], pair[1]);
         }
@@ -189,7 +189,7 @@ fn ends_are_complete(scenario: &Scenario, course: &Timeline) -> Result<(), TestC
             _ => None,
         });
         let connected = match scenario.start {
-            Start::Closed => None,
+            Start::Closed | Start::Nothing => None,
             Start::Forgotten if side == Side::Server => None,
             _ => Some(TcpState::Estab),
         };
@@ -209,7 +209,7 @@ fn ends_are_complete(scenario: &Scenario, course: &Timeline) -> Result<(), TestC
                 let after = on(course, side).skip_while(|event| event.what != What::State(TcpState::Close));
                 let after = after.filter(|event| event.window.at_us > window.at_us);
                 for event in after {
-                    let refusal = matches!(event.what, What::Arrive(_) | What::Send { segment: Segment::Rst, .. });
+                    let refusal = matches!(event.what, What::Arrive { .. } | What::Send { segment: Segment::Rst, .. });
                     prop_assert!(refusal, "{side:?} ended {outcome:?} at {window:?}, and then {event:?}");
                 }
             }
@@ -224,22 +224,24 @@ fn what_arrives_was_sent(scenario: &Scenario, course: &Timeline) -> Result<(), T
     let probed = scenario.client.options.keepalive || scenario.server.options.keepalive;
     for side in SIDES {
         let sent = on(course, side).filter_map(|event| match event.what {
-            What::Send { segment, lost: false, .. } => Some((segment, event.window)),
+            What::Send { segment, copy, lost: false } => Some(((segment, copy), event.window)),
             _ => None,
         });
-        let mut sent = sent.collect::<Vec<_>>().into_iter();
+        let mut sent = sent.collect::<Vec<_>>();
         for event in on(course, side.other()) {
-            let What::Arrive(arrived) = event.what else { continue };
-            let Some((segment, left)) = sent.next() else {
-                return Err(TestCaseError::fail(format!("{arrived:?} was never sent")));
+            // What has no copy comes from outside.
+            let What::Arrive { segment, copy: Some(copy) } = event.what else { continue };
+            let Some(place) = sent.iter().position(|(what, _)| *what == (segment, copy)) else {
+                return Err(TestCaseError::fail(format!("{event:?} was never sent")));
             };
-            prop_assert_eq!(arrived, segment);
+            let (_, left) = sent.remove(place);
             let half_us = scenario.rtt_us / 2;
             prop_assert!(event.window.at_us >= left.at_us + half_us, "{left:?} to {event:?}");
             prop_assert!(event.window.latest_us >= left.at_us + half_us, "{left:?} to {event:?}");
             // A keepalive's arrival that had to wait for a tie is put after the end of its sending's window.
             let overlaps = event.window.at_us <= left.latest_us + half_us;
-            prop_assert!(overlaps || probed, "{left:?} to {event:?}");
+            let delayed = scenario.wire.iter().any(|rule| rule.fate != Fate::Lose);
+            prop_assert!(overlaps || probed || delayed, "{left:?} to {event:?}");
         }
     }
     Ok(())
@@ -412,7 +414,8 @@ proptest! {
 /// The same, with everything that is caused from outside that much later.
 fn later(scenario: &Scenario, by_us: u64) -> Scenario {
     let calls = scenario.calls.iter().map(|call| Call { at_us: call.at_us + by_us, ..*call }).collect();
-    Scenario { calls, ..scenario.clone() }
+    let injections = scenario.injections.iter().map(|it| Injection { at_us: it.at_us + by_us, ..*it }).collect();
+    Scenario { calls, injections, ..scenario.clone() }
 }
 
 /// Whether nothing happens but by a call: a probe or a keepalive timer that runs from time 0 on is not moved by
@@ -420,7 +423,7 @@ fn later(scenario: &Scenario, by_us: u64) -> Scenario {
 fn begins_with_calls(scenario: &Scenario) -> bool {
     let probed = scenario.client.options.keepalive || scenario.server.options.keepalive;
     match scenario.start {
-        Start::Closed => true,
+        Start::Closed | Start::Nothing => true,
         Start::WindowClosed => false,
         Start::Established | Start::Forgotten => !probed,
     }
