@@ -86,12 +86,13 @@ pub fn normalize_value(text: &str) -> String {
 
 /// Whether a kernel would take `text` as the value of `key`.
 ///
-/// Bounds that depend on the tick rate are taken at 100 Hz, the most generous common rate; a kernel that ticks
-/// faster may still refuse a value that this lets through, and says so on the write.
+/// Bounds that depend on the tick rate are taken at `hz`, or where that is not known at 100 Hz, the most generous
+/// common rate; a kernel that ticks faster may then still refuse a value that this lets through, and says so on the
+/// write.
 ///
 /// # Errors
 /// Says which rule of the kernel it breaks.
-pub fn check_value(key: &str, text: &str, version: KernelVersion) -> Result<(), ValueError> {
+pub fn check_value(key: &str, text: &str, version: KernelVersion, hz: Option<Hz>) -> Result<(), ValueError> {
     let Some(parameter) = find(key) else {
         return Err(ValueError::UnknownKey { key: key.to_owned(), nearest: nearest(key) });
     };
@@ -109,7 +110,7 @@ pub fn check_value(key: &str, text: &str, version: KernelVersion) -> Result<(), 
     match parameter.form {
         Form::Numbers(count) => {
             let numbers = check_numbers(text, count).map_err(malformed)?;
-            check_range(parameter, &numbers, version)?;
+            check_range(parameter, &numbers, version, hz)?;
             check_order(parameter, &numbers, text)
         }
         Form::Name if text.split_whitespace().count() != 1 => Err(malformed("one word".to_owned())),
@@ -141,10 +142,15 @@ fn check_numbers(text: &str, count: usize) -> Result<Vec<i128>, String> {
     words.into_iter().map(plain).collect()
 }
 
-fn check_range(parameter: &Parameter, numbers: &[i128], version: KernelVersion) -> Result<(), ValueError> {
+fn check_range(
+    parameter: &Parameter,
+    numbers: &[i128],
+    version: KernelVersion,
+    hz: Option<Hz>,
+) -> Result<(), ValueError> {
     let range = parameter.range(version);
     let whole = (i128::from(i32::MIN), i128::from(i32::MAX));
-    let (min, max) = range.map_or(whole, |range| (range.min.as_number(), range.max.as_number()));
+    let (min, max) = range.map_or(whole, |range| (range.min.as_number(hz), range.max.as_number(hz)));
     match numbers.iter().find(|number| **number < min || **number > max) {
         Some(number) => {
             Err(ValueError::OutOfRange { key: parameter.key, number: *number, range: format!("{min} to {max}") })
@@ -186,15 +192,15 @@ fn check_ports(text: &str) -> Result<(), String> {
 }
 
 impl Bound {
-    /// The bound as a number; those that depend on the tick rate at 100 Hz.
+    /// The bound as a number; those that depend on the tick rate at this one, or at 100 Hz.
     #[must_use]
-    pub fn as_number(self) -> i128 {
-        let generous = Hz::COMMON.first().map_or(100, |hz| i128::from(hz.get()));
+    pub fn as_number(self, hz: Option<Hz>) -> i128 {
+        let rate = hz.or_else(|| Hz::COMMON.first().copied()).map_or(100, |hz| i128::from(hz.get()));
         match self {
             Self::Number(number) => i128::from(number),
-            Self::IntMaxPerHz => i128::from(i32::MAX) / generous,
-            Self::MinusIntMaxPerHz => -(i128::from(i32::MAX) / generous),
-            Self::UintMaxPerHz => i128::from(u32::MAX) / generous,
+            Self::IntMaxPerHz => i128::from(i32::MAX) / rate,
+            Self::MinusIntMaxPerHz => -(i128::from(i32::MAX) / rate),
+            Self::UintMaxPerHz => i128::from(u32::MAX) / rate,
             Self::UlongMax => i128::from(u64::MAX),
         }
     }
@@ -205,7 +211,7 @@ mod tests {
     use super::*;
 
     fn check(key: &str, text: &str) -> Result<(), String> {
-        check_value(key, text, KernelVersion::new(6, 18)).map_err(|error| error.to_string())
+        check_value(key, text, KernelVersion::new(6, 18), None).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -234,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_retry_counts_were_plain_integers_before_5_13() {
-        let check = |version| check_value("net.ipv4.tcp_retries2", "1000", version);
+        let check = |version| check_value("net.ipv4.tcp_retries2", "1000", version, None);
         assert_eq!(check(KernelVersion::new(5, 12)), Ok(()));
         assert!(check(KernelVersion::new(5, 13)).is_err());
     }
@@ -292,7 +298,7 @@ mod tests {
                  did you mean net.ipv4.tcp_synack_retries, net.ipv4.tcp_syn_retries or net.ipv4.tcp_syncookies?"
                 .into())
         );
-        let old = check_value("net.ipv4.tcp_syn_linear_timeouts", "4", KernelVersion::new(6, 1));
+        let old = check_value("net.ipv4.tcp_syn_linear_timeouts", "4", KernelVersion::new(6, 1), None);
         assert_eq!(
             old.map_err(|error| error.to_string()),
             Err("Linux 6.1 has no net.ipv4.tcp_syn_linear_timeouts: it came with 6.5".into())

@@ -168,6 +168,7 @@ impl Ask {
             Some(text) => Some(text.parse().map_err(AskError::TickRate)?),
             None => host_hz,
         };
+        let host = Host { version, hz };
         let defaults = catalog::defaults(version, memory_kib);
         let mut values = BTreeMap::new();
         let mut lay = |key: SysctlKey, value: String, origin| {
@@ -183,7 +184,7 @@ impl Ask {
             }
         }
         for text in &overrides.set {
-            let (key, value) = checked_set(text, version)?;
+            let (key, value) = checked_set(text, host)?;
             lay(key, value, Origin::WhatIf);
         }
         let mtu = overrides.mtu.unwrap_or(ETHERNET_MTU);
@@ -195,9 +196,9 @@ impl Ask {
             return Err(AskError::Rtt(crate::units::Micros(rtt_us)));
         }
         let socket_options: Result<_, _> =
-            overrides.sockopt.iter().map(|text| parse_socket_option(text, version)).collect();
+            overrides.sockopt.iter().map(|text| parse_socket_option(text, host)).collect();
         Ok(Self {
-            host: Host { version, hz },
+            host,
             values,
             defaults,
             backlog: overrides.backlog,
@@ -239,12 +240,12 @@ pub(super) fn check_version(version: KernelVersion) -> Result<KernelVersion, Ask
 }
 
 /// Reads `KEY=VALUE` and checks that this kernel would take it.
-fn checked_set(text: &str, version: KernelVersion) -> Result<(SysctlKey, String), AskError> {
+fn checked_set(text: &str, host: Host) -> Result<(SysctlKey, String), AskError> {
     let (name, value) = text.split_once('=').ok_or_else(|| AskError::NoValue(text.to_owned()))?;
     let (name, value) = (name.trim(), catalog::normalize_value(value));
     let parameter = catalog::find_by_name(name)
         .ok_or_else(|| catalog::ValueError::UnknownKey { key: name.to_owned(), nearest: catalog::nearest(name) })?;
-    catalog::check_value(parameter.key, &value, version)?;
+    catalog::check_value(parameter.key, &value, host.version, host.hz)?;
     let key = parameter.key.parse().map_err(|_| AskError::NoValue(text.to_owned()))?;
     Ok((key, value))
 }

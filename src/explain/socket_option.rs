@@ -4,8 +4,8 @@
 
 use super::ask::Origin;
 use super::explanation::SocketOptionRow;
-use crate::model::{Scenario, Side, SocketOptions};
-use crate::units::KernelVersion;
+use crate::model::{Host, Scenario, Side, SocketOptions};
+use crate::units::{Hz, KernelVersion};
 
 /// An option that changes a clock.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct SocketOption {
     since: KernelVersion,
     /// The least and the greatest value that the kernel takes.
     range: (i32, i32),
+    /// The fewest ticks that the value must come to, for one in microseconds.
+    least_ticks: i32,
     /// The only side on which it means anything.
     only_on: Option<Side>,
     store: fn(&mut SocketOptions, i32),
@@ -38,7 +40,7 @@ const fn option(
     store: fn(&mut SocketOptions, i32),
     show: fn(&SocketOptions) -> Option<i64>,
 ) -> SocketOption {
-    SocketOption { name, unit, affects, since: ALWAYS, range, only_on: None, store, show }
+    SocketOption { name, unit, affects, since: ALWAYS, range, least_ticks: 0, only_on: None, store, show }
 }
 
 /// The table of them.
@@ -122,6 +124,27 @@ const OPTIONS: &[SocketOption] = &[
             |options| options.rto_max_ms.map(i64::from),
         )
     },
+    SocketOption {
+        since: KernelVersion::new(6, 15),
+        // TCP_TIMEOUT_MIN
+        least_ticks: 2,
+        ..option(
+            "TCP_RTO_MIN_US",
+            "us",
+            (1, 200_000),
+            "least RTO, for tcp_rto_min_us",
+            |options, value| options.rto_min_us = u32::try_from(value).ok(),
+            |options| options.rto_min_us.map(i64::from),
+        )
+    },
+    option(
+        "TCP_THIN_LINEAR_TIMEOUTS",
+        "bool",
+        (0, 1),
+        "whether a thin stream's first retransmissions do not double",
+        |options, value| options.thin_linear_timeouts = value != 0,
+        |options| options.thin_linear_timeouts.then_some(1),
+    ),
 ];
 
 /// The names of all of them, each with what it does and in which unit.
@@ -138,6 +161,17 @@ pub(super) fn options_between(before: &SocketOptions, after: &SocketOptions) -> 
         (_, None) => Some((option.name, 0)).filter(|_| option.range.0 <= 0),
     });
     changed.collect()
+}
+
+impl SocketOption {
+    /// The least and the greatest value that a kernel of this tick rate takes; where that is not known, that any takes.
+    fn range_at(&self, hz: Option<Hz>) -> (i32, i32) {
+        let fastest = Hz::COMMON.iter().map(|hz| hz.get()).max().unwrap_or(1000);
+        let tick_us = 1_000_000 / i32::try_from(hz.map_or(fastest, Hz::get)).unwrap_or(1000);
+        // usecs_to_jiffies() rounds up.
+        let least = if self.least_ticks > 0 { (self.least_ticks - 1) * tick_us + 1 } else { self.range.0 };
+        (least, self.range.1)
+    }
 }
 
 /// An option with a value, for one side or for the one that a topic is about.
@@ -249,7 +283,7 @@ pub enum SocketOptionError {
 ///
 /// # Errors
 /// Says why setsockopt() would fail, with the kernel's own range and errno.
-pub fn parse_socket_option(text: &str, version: KernelVersion) -> Result<SocketOptionValue, SocketOptionError> {
+pub fn parse_socket_option(text: &str, host: Host) -> Result<SocketOptionValue, SocketOptionError> {
     let malformed = || SocketOptionError::Malformed(text.to_owned());
     let (name, value) = text.split_once('=').ok_or_else(malformed)?;
     let (side, name) = match name.split_once(':') {
@@ -261,8 +295,12 @@ pub fn parse_socket_option(text: &str, version: KernelVersion) -> Result<SocketO
         },
     };
     let option = OPTIONS.iter().find(|option| option.name.eq_ignore_ascii_case(name)).ok_or_else(|| unknown(name))?;
-    if !version.at_least(option.since.major, option.since.minor) {
-        return Err(SocketOptionError::NotInThisKernel { name: option.name, version, since: option.since });
+    if !host.version.at_least(option.since.major, option.since.minor) {
+        return Err(SocketOptionError::NotInThisKernel {
+            name: option.name,
+            version: host.version,
+            since: option.since,
+        });
     }
     let value = value.trim();
     let value: i32 = value.parse().map_err(|_| SocketOptionError::NoNumber {
@@ -270,7 +308,7 @@ pub fn parse_socket_option(text: &str, version: KernelVersion) -> Result<SocketO
         unit: option.unit,
         value: value.to_owned(),
     })?;
-    let (min, max) = option.range;
+    let (min, max) = option.range_at(host.hz);
     if value < min || value > max {
         return Err(SocketOptionError::OutOfRange { name: option.name, value, min, max });
     }
@@ -295,9 +333,9 @@ fn unknown(name: &str) -> SocketOptionError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Host, Settings};
+    use crate::model::Settings;
 
-    const NEW: KernelVersion = KernelVersion::new(6, 18);
+    const NEW: Host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
 
     fn refused(text: &str) -> String {
         parse_socket_option(text, NEW).expect_err("an error").to_string()
@@ -305,8 +343,7 @@ mod tests {
 
     #[test]
     fn an_option_goes_to_the_side_that_the_scenario_is_about_or_to_the_one_named() {
-        let host = Host { version: NEW, hz: None };
-        let mut scenario = Scenario::connect(host, &Settings::default());
+        let mut scenario = Scenario::connect(NEW, &Settings::default());
         let mut lay = |text| parse_socket_option(text, NEW).expect("an option").lay_on(&mut scenario);
         assert_eq!(lay("TCP_USER_TIMEOUT=5000"), Side::Client);
         assert_eq!(lay("server:TCP_SYNCNT=3"), Side::Server);
@@ -323,6 +360,8 @@ mod tests {
             ("TCP_KEEPIDLE", 1, 32_767),
             ("TCP_KEEPCNT", 1, 127),
             ("TCP_RTO_MAX_MS", 1000, 120_000),
+            // Measured at HZ 250: two ticks at the least.
+            ("TCP_RTO_MIN_US", 4001, 200_000),
         ] {
             for taken in [least, greatest] {
                 assert!(parse_socket_option(&format!("{name}={taken}"), NEW).is_ok(), "{name}={taken}");
@@ -343,7 +382,8 @@ mod tests {
         assert!(refused("TCP_SYNCNT").contains("NAME=VALUE"));
         assert!(refused("peer:TCP_SYNCNT=3").contains("client:|server:"));
         assert!(refused("client:TCP_DEFER_ACCEPT=3").contains("listening socket"));
-        let old = parse_socket_option("TCP_RTO_MAX_MS=2000", KernelVersion::new(6, 14)).expect_err("too old");
+        let old = parse_socket_option("TCP_RTO_MAX_MS=2000", Host { version: KernelVersion::new(6, 14), ..NEW })
+            .expect_err("too old");
         assert!(old.to_string().contains("ENOPROTOOPT"), "{old}");
     }
 

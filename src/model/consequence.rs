@@ -89,6 +89,7 @@ pub const CONSEQUENCES: &[Consequence] = &[
             "net.ipv4.tcp_tw_reuse",
             "net.ipv4.tcp_tw_reuse_delay",
             "net.ipv4.tcp_timestamps",
+            "net.ipv4.tcp_max_tw_buckets",
         ],
         answer: |settings, host| Answer::PerSecond(port_budget(settings, host.version, false).sustained_per_s),
     },
@@ -180,6 +181,8 @@ mod tests {
                 let text = match key {
                     "net.ipv4.ip_local_port_range" => "1000 1009",
                     "net.ipv4.ip_local_reserved_ports" => "40000-40010",
+                    // The least that the kernel takes.
+                    "net.ipv4.tcp_rto_max_ms" => "1000",
                     _ => "1",
                 };
                 other.insert(key.parse().expect("a key"), text.to_owned());

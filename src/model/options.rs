@@ -23,4 +23,8 @@ pub struct SocketOptions {
     pub defer_accept_s: Option<u32>,
     /// `TCP_RTO_MAX_MS` in milliseconds, 1000 to 120000 (6.15); replaces `tcp_rto_max_ms`.
     pub rto_max_ms: Option<u32>,
+    /// `TCP_RTO_MIN_US` in microseconds, more than a tick and up to 200000 (6.15); replaces `tcp_rto_min_us`.
+    pub rto_min_us: Option<u32>,
+    /// `TCP_THIN_LINEAR_TIMEOUTS` is 1; `tcp_thin_linear_timeouts` does the same for every socket.
+    pub thin_linear_timeouts: bool,
 }

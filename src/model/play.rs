@@ -11,22 +11,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::endpoint::{Clock, Endpoint};
+use super::rto::RoundTrips;
 use super::scenario::{Scenario, Start};
 use super::script::{Action, Fate, Injected, Injection, Number};
 use super::timeline::{Outcome, Segment, Side, What, Window};
 use super::wheel::Wheel;
 use crate::units::{Hz, TcpState};
 
-/// No scenario of ours comes near; a guard against rules that would never end.
-const MOST_STEPS: usize = 10_000;
+/// A guard against scripts that would never end. A course that is cut off here leaves open how its sides end.
+const MOST_STEPS: usize = 100_000;
 
 /// What varies between two plays of one scenario.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Variant<'a> {
     /// Tick rate of both ends.
     pub(super) hz: Hz,
-    /// The round-trip time that the handshake measured, in microseconds.
-    pub(super) rtt_sample_us: u64,
+    /// What both ends have measured of the wire.
+    pub(super) seen: RoundTrips,
     /// The wheel of both ends.
     pub(super) wheel: Wheel,
     /// The n-th tie goes to the nominally later one where this says so; ties beyond it go to the earlier one.
@@ -40,10 +41,13 @@ pub(super) struct Course {
     pub(super) events: Vec<(Window, Side, What)>,
     /// How each side ended.
     pub(super) ends: BTreeMap<Side, (Window, Outcome)>,
-    /// Timers that something other than a timer armed: on which side, when and for how long.
+    /// Timers that something other than a timer armed, or for a time that does not depend on it: on which side, when
+    /// and for how long.
     pub(super) armed: BTreeSet<(Side, u64, u64)>,
     /// The longest wait of any timer.
     pub(super) longest_wait_us: u64,
+    /// Whether a wait ended at a fixed time, whenever it began.
+    pub(super) cut: bool,
     /// How many ties there were on the way.
     pub(super) ties: usize,
 }
@@ -112,8 +116,6 @@ pub(super) enum Doing {
     Disarm(Timer),
     /// Ends, for now.
     End(Outcome),
-    /// Nothing new happens from here on.
-    Halt,
 }
 
 /// What a step may ask and leave.
@@ -124,6 +126,8 @@ pub(super) struct Step<'a> {
     pub(super) tick_us: u64,
     /// What the write timer is armed with.
     pub(super) armed: Option<Clock>,
+    /// Whether nothing that is scripted lies ahead: what repeats itself now does so for ever.
+    pub(super) steady: bool,
     script: &'a [bool],
     ties: &'a mut usize,
     pub(super) doings: Vec<Doing>,
@@ -189,6 +193,8 @@ struct Player<'a> {
     /// By nominal time, then by the order of their causes.
     queue: BTreeMap<(u64, u64), (Window, Side, Happening)>,
     next_order: u64,
+    /// When the last thing happened on each side.
+    last_us: BTreeMap<Side, u64>,
     /// What each timer is armed with, and its generation.
     timers: BTreeMap<(Side, Timer), (u64, Option<Clock>)>,
     course: Course,
@@ -196,13 +202,14 @@ struct Player<'a> {
 
 /// Plays it.
 pub(super) fn play(scenario: &Scenario, variant: Variant<'_>) -> Course {
-    let end = |side| Endpoint::new(side, scenario, variant.hz, variant.rtt_sample_us);
+    let end = |side| Endpoint::new(side, scenario, variant.hz, variant.seen);
     let mut player = Player {
         scenario,
         variant,
         ends: [end(Side::Client), end(Side::Server)],
         queue: BTreeMap::new(),
         next_order: 0,
+        last_us: BTreeMap::new(),
         timers: BTreeMap::new(),
         course: Course::default(),
     };
@@ -218,10 +225,12 @@ pub(super) fn play(scenario: &Scenario, variant: Variant<'_>) -> Course {
         player.schedule(Window::exactly(*at_us), *to, Happening::Inject(*what));
     }
     for _ in 0..MOST_STEPS {
-        let Some((window, side, happening)) = player.next() else { break };
+        let Some((window, side, happening)) = player.next() else {
+            player.finish();
+            break;
+        };
         player.step(window, side, happening);
     }
-    player.finish();
     player.course
 }
 
@@ -303,7 +312,12 @@ impl Player<'_> {
         Some(first)
     }
 
-    fn step(&mut self, window: Window, side: Side, happening: Happening) {
+    fn step(&mut self, mut window: Window, side: Side, happening: Happening) {
+        // What happens after something else does not happen before it.
+        let last_us = self.last_us.entry(side).or_insert(0);
+        window.at_us = window.at_us.max(*last_us);
+        window.latest_us = window.latest_us.max(window.at_us);
+        *last_us = window.at_us;
         let in_timer = matches!(happening, Happening::Timer(..));
         // A timer that fires is not armed any more.
         let fired = match happening {
@@ -313,8 +327,8 @@ impl Player<'_> {
         let armed = self.timers.get(&(side, Timer::Write)).and_then(|(_, clock)| clock.clone());
         let mut ties = self.course.ties;
         let tick_us = self.variant.wheel.tick_us();
-        let mut step =
-            Step { window, tick_us, armed, script: self.variant.script, ties: &mut ties, doings: Vec::new() };
+        let (script, steady) = (self.variant.script, self.is_steady(window));
+        let mut step = Step { window, tick_us, armed, steady, script, ties: &mut ties, doings: Vec::new() };
         let injected = self.resolve(side, happening);
         let start = self.scenario.start;
         let end = self.end(side);
@@ -341,6 +355,14 @@ impl Player<'_> {
         }
     }
 
+    /// Whether no call, injection, or change of the wire's rules is still to come.
+    fn is_steady(&self, window: Window) -> bool {
+        let scripted = |happening: &Happening| matches!(happening, Happening::Call(_) | Happening::Inject(_));
+        let ahead = |limit_us: u64| limit_us > window.at_us;
+        !self.queue.values().any(|(_, _, happening)| scripted(happening))
+            && !self.scenario.wire.iter().any(|rule| ahead(rule.from_us) || rule.until_us.is_some_and(ahead))
+    }
+
     /// A segment from outside with the numbers that its script means at this moment.
     fn resolve(&self, side: Side, happening: Happening) -> Option<Packet> {
         let Happening::Inject(Injected::Segment { segment, seq, ack }) = happening else { return None };
@@ -355,7 +377,9 @@ impl Player<'_> {
             Doing::Record(what) => self.course.events.push((window, side, what)),
             Doing::Send(packet) => return self.send(window, side, packet),
             Doing::Arm(clock, waits_us) => {
-                if !in_timer {
+                // A wait that ends at a fixed time, whenever it began, is like one that the outside armed.
+                self.course.cut |= waits_us.0 != waits_us.1;
+                if !in_timer || waits_us.0 != waits_us.1 {
                     self.course.armed.insert((side, window.at_us, waits_us.0));
                 }
                 self.course.longest_wait_us = self.course.longest_wait_us.max(waits_us.1);
@@ -373,7 +397,6 @@ impl Player<'_> {
             Doing::End(outcome) => {
                 self.course.ends.insert(side, (window, outcome));
             }
-            Doing::Halt => self.queue.clear(),
         }
         window
     }

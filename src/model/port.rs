@@ -43,7 +43,9 @@ pub fn port_budget(settings: &Settings, version: KernelVersion, loopback: bool) 
         2 if version.at_least(4, 19) => loopback,
         _ => true,
     };
-    let held_ms = if reuse && settings.timestamps {
+    let held_ms = if !settings.keeps_time_wait() {
+        0
+    } else if reuse && settings.timestamps {
         // Before 6.14 the age was counted in whole seconds and had to be more than one.
         if version.at_least(6, 14) { u64::from(settings.tw_reuse_delay_ms) } else { 1000 }
     } else {
@@ -120,6 +122,7 @@ mod tests {
             .sustained_per_s,
             470
         );
+        assert_eq!(budget(|settings| settings.max_tw_buckets = 0).held_ms, 0, "no TIME_WAIT holds it");
         let loopback = port_budget(&Settings::default(), KernelVersion::new(6, 18), true);
         assert_eq!(loopback.held_ms, 1000);
     }

@@ -3,8 +3,8 @@
 //! Mirrors: `tcp_rtt_estimator()` for a first sample, `tcp_set_rto()`/`__tcp_set_rto()`, `tcp_rto_min()`, and
 //! `tcp_schedule_loss_probe()` in `net/ipv4/tcp_input.c` and `tcp_output.c`.
 //!
-//! Differs from the kernel: the round-trip time is that of the handshake alone, as on a fresh connection; more
-//! samples let the variance decay, down to an RTO of RTT + 200 ms. No route has a locked `rto_min`, and
+//! Differs from the kernel: the round-trip time is that of the handshake alone, as on a fresh connection, or the
+//! variance has come down to its least (an RTO of RTT + 200 ms), which takes many samples; nothing in between. No route has a locked `rto_min`, and
 //! `tcp_metrics` knows nothing.
 
 use super::constants::{RTO_MAX_US, RTO_MIN_US};
@@ -39,9 +39,14 @@ pub(super) fn largest_rto_us(settings: &Settings, options: &SocketOptions, versi
     }
 }
 
-/// `tcp_rto_min()`: `tcp_rto_min_us` since 6.11, which is kept in ticks; in microseconds.
-fn least_rto_us(settings: &Settings, version: KernelVersion, hz: Hz) -> u64 {
-    if version.at_least(6, 11) { whole_ticks(u64::from(settings.rto_min_us), hz) } else { RTO_MIN_US }
+/// `tcp_rto_min()`: `TCP_RTO_MIN_US` of the socket (6.15), else `tcp_rto_min_us` (6.11), both kept in ticks; in
+/// microseconds.
+fn least_rto_us(settings: &Settings, options: &SocketOptions, version: KernelVersion, hz: Hz) -> u64 {
+    match options.rto_min_us.filter(|_| version.at_least(6, 15)) {
+        Some(us) => whole_ticks(u64::from(us), hz),
+        None if version.at_least(6, 11) => whole_ticks(u64::from(settings.rto_min_us), hz),
+        None => RTO_MIN_US,
+    }
 }
 
 /// A time rounded up to ticks, as `usecs_to_jiffies()` does.
@@ -49,17 +54,34 @@ fn whole_ticks(us: u64, hz: Hz) -> u64 {
     ticks_to_us(ticks_ceil(us, hz), hz)
 }
 
-/// The timeouts after a handshake that took `rtt_us`, or of a connection of which more is known.
+/// What a connection has measured of the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoundTrips {
+    /// The smoothed round-trip time, in microseconds.
+    pub srtt_us: u64,
+    /// Whether there were so many that the variance has come down to its least; else there was one.
+    pub many: bool,
+}
+
+impl RoundTrips {
+    /// Those of a connection fresh from a handshake that took so long.
+    #[must_use]
+    pub const fn of_handshake(rtt_us: u64) -> Self {
+        Self { srtt_us: rtt_us, many: false }
+    }
+}
+
+/// The timeouts of a connection that has measured this, or of one of which more is known.
 #[must_use]
-pub fn timeouts(end: &Endpoint, version: KernelVersion, rtt_us: u64, hz: Hz) -> Timeouts {
+pub fn timeouts(end: &Endpoint, version: KernelVersion, seen: RoundTrips, hz: Hz) -> Timeouts {
     let Endpoint { settings, options, measured } = end;
-    let rto_min_us = least_rto_us(settings, version, hz);
+    let rto_min_us = least_rto_us(settings, options, version, hz);
     let rto_max_us = largest_rto_us(settings, options, version, hz);
     let ticks = |us: u64| whole_ticks(us, hz);
     // First sample: srtt = rtt, mdev = rtt / 2, and the RTO takes four of them, floored by rto_min.
-    let variance_us = rtt_us.saturating_mul(2).max(rto_min_us);
-    let first_us = ticks(rtt_us.saturating_add(variance_us)).min(rto_max_us);
-    let (rto_us, srtt_us) = measured.map_or((first_us, rtt_us), |measured| (measured.rto_us, measured.srtt_us));
+    let variance_us = if seen.many { rto_min_us } else { seen.srtt_us.saturating_mul(2).max(rto_min_us) };
+    let rto_us = ticks(seen.srtt_us.saturating_add(variance_us)).min(rto_max_us);
+    let (rto_us, srtt_us) = measured.map_or((rto_us, seen.srtt_us), |measured| (measured.rto_us, measured.srtt_us));
     // The probe needs SACK and tcp_early_retrans 3 or 4; it is never later than the RTO would be.
     let probes = settings.sack && (3..=4).contains(&settings.early_retrans);
     let probe = |margin_us: u64| ticks(srtt_us.saturating_mul(2).saturating_add(margin_us)).min(rto_us);
@@ -78,7 +100,7 @@ mod tests {
     fn rto_ms(rtt_us: u64, ticks_per_s: u32) -> (u64, u64) {
         let hz = Hz::new(ticks_per_s).expect("a tick rate");
         let version = KernelVersion::new(6, 18);
-        let timeouts = timeouts(&Endpoint::default(), version, rtt_us, hz);
+        let timeouts = timeouts(&Endpoint::default(), version, RoundTrips::of_handshake(rtt_us), hz);
         (timeouts.rto_us / 1000, timeouts.probe_us.map_or(0, |us| us / 1000))
     }
 
@@ -99,7 +121,9 @@ mod tests {
         let rto_ms = |rto_min_us| {
             let settings = Settings { rto_min_us, ..Settings::default() };
             let end = Endpoint { settings, ..Endpoint::default() };
-            timeouts(&end, KernelVersion::new(6, 18), 14, Hz::new(250).expect("a tick rate")).rto_us / 1000
+            timeouts(&end, KernelVersion::new(6, 18), RoundTrips::of_handshake(14), Hz::new(250).expect("a tick rate"))
+                .rto_us
+                / 1000
         };
         let given = [1, 1000, 4000, 4001, 8000, 8001, 10_000, 50_000, 100_000, 199_999, 200_000];
         assert_eq!(given.map(rto_ms), [8, 8, 8, 12, 12, 16, 16, 56, 104, 204, 204]);

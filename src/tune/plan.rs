@@ -254,7 +254,7 @@ fn plan_rule(key: &SysctlKey, rule: &Rule, snapshot: &Snapshot) -> Planned {
         return skip(SkipReason::ReadOnlyHere(before));
     }
     if let Some(version) = version
-        && let Err(error) = catalog::check_value(key.as_str(), &after, version)
+        && let Err(error) = catalog::check_value(key.as_str(), &after, version, None)
         // The key is there, so that the table thinks otherwise is a backport and no reason to refuse.
         && !matches!(error, catalog::ValueError::NotInThisKernel { .. })
     {

@@ -176,7 +176,7 @@ impl Reader<'_> {
         };
         // Later kernels check more, so the newest one that the rule is for is the strictest.
         let version = until.unwrap_or(KernelVersion { major: u16::MAX, minor: 0, patch: 0 });
-        match catalog::check_value(parsed.as_str(), &text, version) {
+        match catalog::check_value(parsed.as_str(), &text, version, None) {
             Ok(()) | Err(ValueError::NotInThisKernel { .. }) => {}
             Err(error @ (ValueError::UnknownKey { .. } | ValueError::ReadOnly { .. })) => {
                 return Err(self.error(key.span(), error.to_string()));

@@ -51,7 +51,7 @@ fn every_default_is_a_value_that_its_kernel_takes() {
                 _ => continue,
             };
             if row.takes_effect != TakesEffect::ReadOnly {
-                assert_eq!(catalog::check_value(row.key, text, version), Ok(()), "{} on {version}", row.key);
+                assert_eq!(catalog::check_value(row.key, text, version, None), Ok(()), "{} on {version}", row.key);
             }
         }
     }
@@ -62,7 +62,7 @@ fn ranges_are_for_numbers_and_leave_room() {
     for row in catalog::parameters() {
         for entry in row.ranges {
             assert!(matches!(row.form, Form::Numbers(_)), "{} has a range and is no number", row.key);
-            assert!(entry.range.min.as_number() < entry.range.max.as_number(), "{} takes nothing", row.key);
+            assert!(entry.range.min.as_number(None) < entry.range.max.as_number(None), "{} takes nothing", row.key);
         }
     }
 }
@@ -78,7 +78,7 @@ fn every_row_of_several_numbers_says_how_they_stand_to_each_other_and_is_checked
             let value = |numbers: &mut dyn Iterator<Item = usize>| {
                 numbers.map(|n| (n * 1000).to_string()).collect::<Vec<_>>().join(" ")
             };
-            let check = |text: String| catalog::check_value(row.key, &text, NEWEST);
+            let check = |text: String| catalog::check_value(row.key, &text, NEWEST, None);
             assert_eq!(check(value(&mut (1..=count))), Ok(()), "{}", row.key);
             let falling = check(value(&mut (1..=count).rev()));
             assert!(matches!(falling, Err(ValueError::NotRising { .. })), "{}: {falling:?}", row.key);

@@ -8,8 +8,8 @@ use super::raw::{RawCall, RawMap};
 use super::reader::Reader;
 use super::values::socket_options;
 use super::words::{ACTIONS, SIDES};
-use crate::model::{Action, Call, Scenario, Side, SocketOptions};
-use crate::units::{KernelVersion, TextError};
+use crate::model::{Action, Call, Host, Scenario, Side, SocketOptions};
+use crate::units::TextError;
 
 /// Calls at the most.
 const MOST_CALLS: usize = 64;
@@ -24,7 +24,7 @@ pub(super) fn calls(
     reader.few("call", raw, MOST_CALLS)?;
     let mut calls = Vec::new();
     for raw in raw {
-        calls.push(call(reader, raw.get_ref(), scenario.host.version)?);
+        calls.push(call(reader, raw.get_ref(), scenario.host)?);
     }
     let mut order: Vec<usize> = (0..calls.len()).collect();
     order.sort_by_key(|place| calls.get(*place).map(|(call, _)| call.at_us));
@@ -44,13 +44,13 @@ pub(super) fn calls(
 fn call(
     reader: &Reader<'_>,
     raw: &RawCall,
-    version: KernelVersion,
+    host: Host,
 ) -> Result<(Call, Vec<crate::explain::SocketOptionValue>), TextError> {
     let side = reader.word("side", &raw.side, &SIDES)?;
     let action = reader.word("do", &raw.action, &ACTIONS)?;
     let at_us = reader.duration_or("at", raw.at.as_ref(), 0)?;
     let options = match (action, &raw.sockopt) {
-        (Action::SetOptions(_), Some(options)) => named(reader, side, options, version)?,
+        (Action::SetOptions(_), Some(options)) => named(reader, side, options, host)?,
         (Action::SetOptions(_), None) => {
             let message = "setsockopt without `sockopt`; expected a line such as sockopt = { TCP_USER_TIMEOUT = 5000 }";
             return Err(reader.error(&raw.action.span(), message));
@@ -77,13 +77,13 @@ fn named(
     reader: &Reader<'_>,
     side: Side,
     options: &Spanned<RawMap>,
-    version: KernelVersion,
+    host: Host,
 ) -> Result<Vec<crate::explain::SocketOptionValue>, TextError> {
     if options.get_ref().is_empty() {
         let message = "`sockopt` names no option; expected one such as { TCP_USER_TIMEOUT = 5000 }";
         return Err(reader.error(&options.span(), message));
     }
-    socket_options(reader, side, options.get_ref(), version)
+    socket_options(reader, side, options.get_ref(), host)
 }
 
 /// The options of an end when a call comes: those of the end, or of the last setsockopt() before it.

@@ -74,8 +74,8 @@ pub fn read_scenario(
     let start = raw.start.as_ref().map_or(Ok(Start::Closed), |value| reader.word("start", value, &STARTS))?;
     let about = raw.about.as_ref().map_or(Ok(Side::Client), |value| reader.word("about", value, &SIDES))?;
     let ask = reader.ask(&raw, host, overrides)?;
-    let sysctls = Given::sysctls(&reader, &raw, ask.host.version)?;
-    let options = Given::options(&reader, &raw, ask.host.version)?;
+    let sysctls = Given::sysctls(&reader, &raw, ask.host)?;
+    let options = Given::options(&reader, &raw, ask.host)?;
     let mut laid = Laid::new(ask, sysctls);
     let end = |raw: &RawEnd, side| -> Result<Endpoint, TextError> {
         let measured = raw.measured.as_ref().map(|measured| reader.measured(measured)).transpose()?;

@@ -8,8 +8,8 @@ use crate::catalog::{self, ValueError};
 use crate::explain::ask::{Ask, Origin, Sourced};
 use crate::explain::explanation::{SettingRow, SocketOptionRow, setting_row};
 use crate::explain::socket_option::{SocketOptionError, SocketOptionValue, parse_socket_option};
-use crate::model::{Scenario, Settings, Side};
-use crate::units::{KernelVersion, SysctlKey, SysctlValues, TextError};
+use crate::model::{Host, Scenario, Settings, Side};
+use crate::units::{SysctlKey, SysctlValues, TextError};
 
 const SIDES: [Side; 2] = [Side::Client, Side::Server];
 
@@ -21,17 +21,13 @@ pub(super) type GivenSysctls = BTreeMap<(Option<Side>, SysctlKey), String>;
 
 impl Given {
     /// The sysctls of `[sysctl]`, `[client.sysctl]` and `[server.sysctl]`.
-    pub(super) fn sysctls(
-        reader: &Reader<'_>,
-        raw: &RawScenario,
-        version: KernelVersion,
-    ) -> Result<GivenSysctls, TextError> {
+    pub(super) fn sysctls(reader: &Reader<'_>, raw: &RawScenario, host: Host) -> Result<GivenSysctls, TextError> {
         let tables =
             [(None, &raw.sysctl), (Some(Side::Client), &raw.client.sysctl), (Some(Side::Server), &raw.server.sysctl)];
         let mut given = GivenSysctls::new();
         for (side, table) in tables {
             for (name, value) in table {
-                let (key, text) = sysctl(reader, name, value, version)?;
+                let (key, text) = sysctl(reader, name, value, host)?;
                 if given.insert((side, key.clone()), text).is_some() {
                     return Err(reader.error(&name.span(), format!("{key} is given twice")));
                 }
@@ -44,10 +40,10 @@ impl Given {
     pub(super) fn options(
         reader: &Reader<'_>,
         raw: &RawScenario,
-        version: KernelVersion,
+        host: Host,
     ) -> Result<Vec<SocketOptionValue>, TextError> {
-        let mut options = socket_options(reader, Side::Client, &raw.client.sockopt, version)?;
-        options.extend(socket_options(reader, Side::Server, &raw.server.sockopt, version)?);
+        let mut options = socket_options(reader, Side::Client, &raw.client.sockopt, host)?;
+        options.extend(socket_options(reader, Side::Server, &raw.server.sockopt, host)?);
         Ok(options)
     }
 }
@@ -57,7 +53,7 @@ fn sysctl(
     reader: &Reader<'_>,
     name: &toml::Spanned<String>,
     value: &RawValue,
-    version: KernelVersion,
+    host: Host,
 ) -> Result<(SysctlKey, String), TextError> {
     let text = match value.get_ref() {
         toml::Value::Integer(number) => number.to_string(),
@@ -81,7 +77,7 @@ fn sysctl(
     let unknown = || ValueError::UnknownKey { key: name.get_ref().clone(), nearest: catalog::nearest(name.get_ref()) };
     let parameter =
         catalog::find_by_name(name.get_ref()).ok_or_else(|| reader.error(&name.span(), unknown().to_string()))?;
-    match catalog::check_value(parameter.key, &text, version) {
+    match catalog::check_value(parameter.key, &text, host.version, host.hz) {
         Ok(()) => {}
         Err(
             error @ (ValueError::UnknownKey { .. } | ValueError::NotInThisKernel { .. } | ValueError::ReadOnly { .. }),
@@ -97,7 +93,7 @@ pub(super) fn socket_options(
     reader: &Reader<'_>,
     side: Side,
     table: &RawMap,
-    version: KernelVersion,
+    host: Host,
 ) -> Result<Vec<SocketOptionValue>, TextError> {
     let mut seen = BTreeSet::new();
     let mut options = Vec::new();
@@ -111,7 +107,7 @@ pub(super) fn socket_options(
             return Err(reader.error(&value.span(), message));
         };
         let text = format!("{}:{}={number}", side.name(), name.get_ref());
-        let option = parse_socket_option(&text, version).map_err(|error| {
+        let option = parse_socket_option(&text, host).map_err(|error| {
             let at_value = matches!(error, SocketOptionError::NoNumber { .. } | SocketOptionError::OutOfRange { .. });
             let span = if at_value { value.span() } else { name.span() };
             reader.error(&span, error.to_string())

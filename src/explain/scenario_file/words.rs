@@ -72,6 +72,8 @@ pub(super) const NO_OPTIONS: SocketOptions = SocketOptions {
     keepcnt: None,
     defer_accept_s: None,
     rto_max_ms: None,
+    rto_min_us: None,
+    thin_linear_timeouts: false,
 };
 
 /// Kinds of segments.

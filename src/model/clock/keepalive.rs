@@ -84,12 +84,14 @@ impl KeepaliveClock {
         *self = Self { probes, ..Self::idle_since(settings, options, heard_us) };
     }
 
-    /// The peer was last heard at `heard_us`.
-    pub fn heard(&mut self, heard_us: u64) {
+    /// The peer was last heard at `heard_us`; says whether that answers a probe.
+    pub fn heard(&mut self, heard_us: u64) -> bool {
+        let answered = heard_us > self.heard_us && self.probes > 0;
         if heard_us > self.heard_us {
             self.heard_us = heard_us;
             self.probes = 0;
         }
+        answered
     }
 }
 

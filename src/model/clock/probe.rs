@@ -8,6 +8,7 @@
 use crate::model::constants::RTO_MIN_US;
 use crate::model::rto::Timeouts;
 use crate::model::{Settings, SocketOptions};
+use crate::units::KernelVersion;
 
 /// What 0 stands for in `tcp_orphan_retries` while the peer may be alive.
 const ORPHAN_RETRIES_OF_ZERO: u32 = 8;
@@ -21,6 +22,8 @@ pub struct ProbeClock {
     retries2: u32,
     orphan_retries: u32,
     user_timeout_us: u64,
+    /// Whether the wait is cut to `TCP_USER_TIMEOUT` (344db93ae3ee, 5.11).
+    cuts: bool,
     /// When the timer first fired (`icsk_probes_tstamp`).
     first_us: Option<u64>,
     backoff: u32,
@@ -43,12 +46,18 @@ pub enum ProbeExpiry {
 impl ProbeClock {
     /// The clock as a closed window starts it.
     #[must_use]
-    pub fn closed_window(settings: &Settings, options: &SocketOptions, timeouts: Timeouts) -> Self {
+    pub fn closed_window(
+        settings: &Settings,
+        options: &SocketOptions,
+        version: KernelVersion,
+        timeouts: Timeouts,
+    ) -> Self {
         Self {
             timeouts,
             retries2: settings.retries2,
             orphan_retries: settings.orphan_retries,
             user_timeout_us: u64::from(options.user_timeout_ms) * 1000,
+            cuts: version.at_least(5, 11),
             first_us: None,
             backoff: 0,
             unanswered: 0,
@@ -102,6 +111,7 @@ impl ProbeClock {
     /// `tcp_clamp_probe0_to_user_timeout()`: not less than two ticks.
     fn cut_to_user_timeout(&self, elapsed_us: u64, tick_us: u64) -> u64 {
         match self.user_timeout_us {
+            _ if !self.cuts => self.interval_us(),
             0 => self.interval_us(),
             user_timeout_us => self.interval_us().min(user_timeout_us.saturating_sub(elapsed_us).max(2 * tick_us)),
         }
@@ -112,15 +122,19 @@ impl ProbeClock {
 mod tests {
     use super::*;
     use crate::model::Endpoint;
-    use crate::model::rto::timeouts;
-    use crate::units::{Hz, KernelVersion};
+    use crate::model::rto::{RoundTrips, timeouts};
+    use crate::units::Hz;
 
     fn clock(retries2: u32, user_timeout_ms: u32) -> ProbeClock {
+        clock_of(KernelVersion::new(6, 18), retries2, user_timeout_ms)
+    }
+
+    fn clock_of(version: KernelVersion, retries2: u32, user_timeout_ms: u32) -> ProbeClock {
         let settings = Settings { retries2, ..Settings::default() };
         let options = SocketOptions { user_timeout_ms, ..SocketOptions::default() };
         let end = Endpoint { settings: settings.clone(), options, measured: None };
-        let timeouts = timeouts(&end, KernelVersion::new(6, 18), 50, Hz::new(250).expect("a tick rate"));
-        ProbeClock::closed_window(&settings, &options, timeouts)
+        let timeouts = timeouts(&end, version, RoundTrips::of_handshake(50), Hz::new(250).expect("a tick rate"));
+        ProbeClock::closed_window(&settings, &options, version, timeouts)
     }
 
     #[test]
@@ -154,5 +168,15 @@ mod tests {
             now_us += clock.answered(now_us, 4000);
         }
         assert_eq!(now_us, 6_000_000);
+    }
+
+    #[test]
+    fn before_5_11_user_timeout_is_looked_at_when_a_probe_is_due_anyway() {
+        let mut clock = clock_of(KernelVersion::new(5, 10), 15, 6000);
+        let mut now_us = 0;
+        while let ProbeExpiry::Probe { wait_us } = clock.expire(now_us, 4000, false) {
+            now_us += wait_us;
+        }
+        assert_eq!(now_us / 1000, 6120);
     }
 }

@@ -76,7 +76,7 @@ impl RetransmitClock {
             orphan_retries: settings.orphan_retries,
             user_timeout_us: u64::from(options.user_timeout_ms) * 1000,
             cuts: version.at_least(4, 19),
-            thin_linear: settings.thin_linear_timeouts,
+            thin_linear: settings.thin_linear_timeouts || options.thin_linear_timeouts,
             probe_us: if one_packet { timeouts.probe_us } else { timeouts.probe_of_many_us },
             rto_us: timeouts.rto_us,
             backoff: 0,
@@ -170,7 +170,7 @@ impl RetransmitClock {
 mod tests {
     use super::*;
     use crate::model::Endpoint;
-    use crate::model::rto::timeouts;
+    use crate::model::rto::{RoundTrips, timeouts};
     use crate::units::Hz;
 
     /// Times of sending again and the end, in milliseconds, with an RTO of 204 ms.
@@ -179,7 +179,7 @@ mod tests {
         edit(&mut settings, &mut options);
         let version = KernelVersion::new(6, 18);
         let end = Endpoint { settings: settings.clone(), options, measured: None };
-        let timeouts = timeouts(&end, version, 50, Hz::new(250).expect("a tick rate"));
+        let timeouts = timeouts(&end, version, RoundTrips::of_handshake(50), Hz::new(250).expect("a tick rate"));
         let mut clock = RetransmitClock::sent(&settings, &options, version, timeouts, true);
         let mut now_us = clock.first_wait_us();
         let mut sent_ms = Vec::new();

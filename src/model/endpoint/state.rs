@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use crate::model::clock::{KeepaliveClock, ProbeClock, RetransmitClock, SynAckClock, SynClock, TIME_WAIT_US};
 use crate::model::isn::isn_advance;
 use crate::model::play::{Doing, Packet, Step, Timer};
-use crate::model::rto::{Timeouts, timeouts};
+use crate::model::rto::{RoundTrips, Timeouts, timeouts};
 use crate::model::scenario::{Listener, Scenario, Start};
 use crate::model::script::{Action, Number};
 use crate::model::timeline::{Errno, Outcome, Segment, Side, What};
@@ -94,6 +94,10 @@ pub(in crate::model) struct Endpoint {
     pub(super) soft_error: Option<Errno>,
     /// The wait between the last two probes, and how often it was the same.
     pub(super) same_interval: (u64, u32),
+    /// Whether the keepalive timer is to start when nothing is in flight any more.
+    pub(super) keepalive_waits: bool,
+    /// How often it has answered a keepalive probe.
+    pub(super) keepalives_answered: u32,
     /// When the peer was last heard.
     pub(super) heard_us: u64,
     /// When a segment outside the window was last answered (`last_oow_ack_time`).
@@ -103,7 +107,7 @@ pub(in crate::model) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(in crate::model) fn new(side: Side, scenario: &Scenario, hz: Hz, rtt_sample_us: u64) -> Self {
+    pub(in crate::model) fn new(side: Side, scenario: &Scenario, hz: Hz, seen: RoundTrips) -> Self {
         let endpoint = scenario.endpoint(side);
         let version = scenario.host.version;
         let known = match (scenario.start, side) {
@@ -118,7 +122,7 @@ impl Endpoint {
             options: endpoint.options,
             version,
             hz,
-            timeouts: timeouts(endpoint, version, rtt_sample_us, hz),
+            timeouts: timeouts(endpoint, version, seen, hz),
             state: known,
             listening: side == Side::Server && scenario.start != Start::Nothing,
             listener: scenario.listener,
@@ -139,6 +143,8 @@ impl Endpoint {
             early: BTreeMap::new(),
             soft_error: None,
             same_interval: (0, 0),
+            keepalive_waits: false,
+            keepalives_answered: 0,
             heard_us: 0,
             answered_us: None,
             sent: BTreeMap::new(),
@@ -158,7 +164,7 @@ impl Endpoint {
             return;
         }
         if start == Start::WindowClosed && self.side == Side::Client {
-            let clock = ProbeClock::closed_window(&self.settings, &self.options, self.timeouts);
+            let clock = ProbeClock::closed_window(&self.settings, &self.options, self.version, self.timeouts);
             self.expire_probe(&clock, step);
         } else {
             self.start_keepalive(step);

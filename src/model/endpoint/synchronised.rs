@@ -7,6 +7,7 @@
 //! both ways), and what arrives out of order is not told by SACK, so nothing is sent again before a timer says so.
 
 use super::state::{Clock, Endpoint, WINDOW};
+use crate::model::clock::KeepaliveClock;
 use crate::model::constants::{ATO_MIN_US, INVALID_RATELIMIT_US};
 use crate::model::play::{Doing, Packet, Step, Timer};
 use crate::model::timeline::{Errno, Outcome, Segment};
@@ -141,6 +142,10 @@ impl Endpoint {
         }
         for segment in core::mem::take(&mut self.unsent) {
             self.put_in_flight(segment, step);
+        }
+        if self.flight.is_empty() && core::mem::take(&mut self.keepalive_waits) {
+            let clock = KeepaliveClock::idle_since(&self.settings, &self.options, self.heard_us);
+            step.arm(Clock::Keepalive(clock), 0);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::model::clock::{
     KeepaliveClock, KeepaliveExpiry, ProbeClock, ProbeExpiry, QueueFill, RetransmitClock, RetransmitExpiry,
     SynAckExpiry, SynClock, SynExpiry,
 };
-use crate::model::play::{Doing, Step};
+use crate::model::play::{Doing, Step, Timer};
 use crate::model::timeline::{Outcome, Segment};
 use crate::units::TcpState;
 
@@ -113,9 +113,10 @@ impl Endpoint {
         let wait_us = clock.answered(step.window.at_us, step.tick_us);
         let (before, times) = self.same_interval;
         self.same_interval = if before == wait_us { (wait_us, times + 1) } else { (wait_us, 0) };
-        if self.same_interval.1 >= SAME_INTERVALS && self.options.user_timeout_ms == 0 {
+        if self.same_interval.1 >= SAME_INTERVALS && self.options.user_timeout_ms == 0 && step.steady {
             // It goes on like this.
-            step.doings.extend([Doing::End(Outcome::Never), Doing::Halt]);
+            step.disarm(Timer::Write);
+            step.doings.push(Doing::End(Outcome::Never));
         } else {
             step.arm(Clock::Probe(clock), wait_us);
         }
@@ -123,11 +124,22 @@ impl Endpoint {
 
     fn expire_keepalive(&mut self, mut clock: KeepaliveClock, step: &mut Step<'_>) {
         clock.take_options(&self.settings, &self.options);
-        clock.heard(self.heard_us);
+        if clock.heard(self.heard_us) {
+            self.keepalives_answered += 1;
+        }
+        if self.keepalives_answered >= SAME_INTERVALS && step.steady && self.flight.is_empty() {
+            // It goes on like this.
+            return;
+        }
         if !self.flight.is_empty() {
             // The retransmission timer owns the death of what is in flight.
             let wait_us = clock.first_wait_us();
-            return step.arm(Clock::Keepalive(clock), wait_us);
+            // Without an idle time the kernel looks again at each tick: to be waited for until the peer is heard.
+            self.keepalive_waits = wait_us == 0;
+            if wait_us > 0 {
+                step.arm(Clock::Keepalive(clock), wait_us);
+            }
+            return;
         }
         let at = |now_us| {
             let mut clock = clock.clone();
