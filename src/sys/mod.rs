@@ -31,7 +31,7 @@ pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use route::{RouteSocket, raise_loopback};
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
 pub use socket_option::{IntOption, netns_cookie, set_int_option};
-pub use stream::{Interest, Stream, listen_on, set_backlog, wait_ready};
+pub use stream::{Interest, Readiness, Stream, listen_on, set_backlog, wait_ready};
 pub use sysctl::{SysctlError, SysctlFiles};
 pub use tap::{Tap, Tapped};
 pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};
