@@ -120,7 +120,7 @@ impl Endpoint {
     /// The handshake is complete, and the peer is told so where it does not know.
     pub(super) fn establish(&mut self, tells: bool, step: &mut Step<'_>) {
         self.unacknowledged = self.isn + 1;
-        self.answered_us = None;
+        self.answered = None;
         self.enter(TcpState::Estab, step);
         if tells {
             self.reply(Segment::Ack, step);
