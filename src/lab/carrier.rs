@@ -20,6 +20,8 @@ pub(super) struct Carrier<'a> {
     pub(super) numbers: Numbers,
     /// Whether nothing at all is brought for now.
     pub(super) lose_all: bool,
+    /// How late packets were brought, all together.
+    pub(super) lateness: Duration,
 }
 
 impl<'a> Carrier<'a> {
@@ -32,6 +34,7 @@ impl<'a> Carrier<'a> {
             sent: BTreeMap::new(),
             numbers: Numbers::default(),
             lose_all: false,
+            lateness: Duration::ZERO,
         }
     }
 
@@ -80,7 +83,9 @@ impl<'a> Carrier<'a> {
 
     /// The next packet that is due by now, and where it goes.
     pub(super) fn arrival(&mut self) -> Option<(Side, Vec<u8>)> {
-        let entry = self.on_the_way.first_entry().filter(|entry| entry.key().0 <= Instant::now())?;
+        let now = Instant::now();
+        let entry = self.on_the_way.first_entry().filter(|entry| entry.key().0 <= now)?;
+        self.lateness += now.saturating_duration_since(entry.key().0);
         let (side, packet) = entry.remove();
         if let Some(header) = decode_segment(&packet) {
             self.numbers.delivered(side, &header);

@@ -166,17 +166,18 @@ fn rows(predicted: &Timeline, measured: &Timeline, lateness_us: u64, until_us: u
     let mut rows = Vec::new();
     for ((side, kind), windows) in predicted {
         let allowance_us = kind.allowance_us(lateness_us).saturating_add(wire_us.get(&side).copied().unwrap_or(0));
-        let mut seen = measured.remove(&(side, kind.clone())).unwrap_or_default().into_iter();
+        let mut measured_here = measured.remove(&(side, kind.clone())).unwrap_or_default().into_iter();
         for window in windows {
-            let measured_us = seen.next().map(|seen| seen.at_us);
+            let seen = measured_here.next();
+            let measured_us = seen.map(|seen| seen.latest_us);
             if measured_us.is_none() && window.latest_us.saturating_add(allowance_us) > until_us {
                 // It may still come.
                 continue;
             }
-            let verdict = measured_us.map_or(Verdict::Missing, |at_us| judge(at_us, window, allowance_us));
+            let verdict = seen.map_or(Verdict::Missing, |seen| judge(seen, window, allowance_us));
             rows.push(Row { side, what: kind.words(), predicted: Some(window), measured_us, verdict });
         }
-        rows.extend(seen.map(|extra| extra_row(side, &kind, extra)));
+        rows.extend(measured_here.map(|extra| extra_row(side, &kind, extra)));
     }
     for ((side, kind), windows) in measured {
         rows.extend(windows.into_iter().map(|extra| extra_row(side, &kind, extra)));
@@ -189,12 +190,13 @@ fn extra_row(side: Side, kind: &Kind, window: Window) -> Row {
     Row { side, what: kind.words(), predicted: None, measured_us: Some(window.at_us), verdict: Verdict::Extra }
 }
 
-fn judge(at_us: u64, window: Window, allowance_us: u64) -> Verdict {
+/// What was seen happened somewhere between its own two ends.
+fn judge(seen: Window, window: Window, allowance_us: u64) -> Verdict {
     let latest_us = window.latest_us.saturating_add(allowance_us);
-    if at_us < window.at_us {
-        Verdict::Early(window.at_us - at_us)
-    } else if at_us > latest_us {
-        Verdict::Late(at_us - latest_us)
+    if seen.latest_us < window.at_us {
+        Verdict::Early(window.at_us - seen.latest_us)
+    } else if seen.at_us > latest_us {
+        Verdict::Late(seen.at_us - latest_us)
     } else {
         Verdict::Inside
     }

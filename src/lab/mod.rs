@@ -24,4 +24,4 @@ pub use compare::{Comparison, Row, Verdict, compare, compare_until};
 pub use error::LabError;
 pub use flood::{FLOOD_MOST, FloodBench, FloodCounts, flood};
 pub use play::{Played, play};
-pub use prove::{Proof, longest, prove, prove_beginning};
+pub use prove::{Proof, judge, longest, prove, prove_beginning};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::LabError;
@@ -13,7 +14,7 @@ use super::look::{Seen, Watcher};
 use super::network::Network;
 use super::record::{Recognizer, Record};
 use crate::model::{Measured, Outcome, Scenario, Segment, Side, Start, Timeline};
-use crate::sys::{Interest, unix_ns, wait_ready};
+use crate::sys::{Interest, raise_priority, unix_ns, wait_ready};
 use crate::wire::{SegmentHeader, decode_segment};
 
 /// How often sockets are looked at; their ends are known to this much.
@@ -30,7 +31,8 @@ const SIDES: [Side; 2] = [Side::Client, Side::Server];
 pub struct Played {
     /// What happened, in windows of no width.
     pub timeline: Timeline,
-    /// How late this process took packets from the wire at worst, in microseconds, by the kernel's stamps.
+    /// How late this process took packets from the wire and brought them, all together, in microseconds: each may make
+    /// what follows from it later.
     pub lateness_us: u64,
     /// The scenario with the times at which its calls and injections really took place, and with what the connection
     /// had measured of the wire when it began, where there was one.
@@ -46,6 +48,19 @@ pub struct Played {
 /// something that cannot be played.
 pub fn play(scenario: &Scenario, limit: Duration) -> Result<Played, LabError> {
     super::agenda::check(scenario)?;
+    // On a thread of its own, whose priority ends with it.
+    let played = thread::scope(|scope| {
+        let playing = scope.spawn(|| {
+            // Without the right to it the wire is as late as the host is busy, and says so.
+            let _ = raise_priority();
+            play_here(scenario, limit)
+        });
+        playing.join()
+    });
+    played.unwrap_or(Err(LabError::NotReady("its own thread")))
+}
+
+fn play_here(scenario: &Scenario, limit: Duration) -> Result<Played, LabError> {
     let network = Network::build(scenario)?;
     let mut bench = Bench::new(scenario, &network)?;
     bench.prepare()?;
@@ -55,13 +70,14 @@ pub fn play(scenario: &Scenario, limit: Duration) -> Result<Played, LabError> {
         bench.turn(deadline)?;
     }
     bench.read_taps()?;
+    let carried_us = u64::try_from(bench.carrier.lateness.as_micros()).unwrap_or(u64::MAX);
     let pins = SIDES.map(|side| (side, network.host(side).pins.clone()));
     let mut as_played = bench.agenda.as_played(scenario, bench.record.start_ns().unwrap_or(0));
     as_played.client.measured = bench.measured.get(&Side::Client).copied();
     as_played.server.measured = bench.measured.get(&Side::Server).copied();
     Ok(Played {
         timeline: bench.record.into_timeline(scenario.about),
-        lateness_us: bench.lateness_ns / 1000,
+        lateness_us: bench.lateness_ns / 1000 + carried_us,
         scenario: as_played,
         pins: BTreeMap::from(pins),
     })
@@ -81,8 +97,10 @@ pub(super) struct Bench<'a> {
     /// Looks in a row in which no timer of any socket ran.
     pub(super) quiet_looks: u32,
     pub(super) next_look: Instant,
+    looked_ns: u64,
     pub(super) carrier: Carrier<'a>,
-    tapped: Recognizer,
+    /// For each tap one: it shows both directions in the order of its own host.
+    tapped: BTreeMap<Side, Recognizer>,
     /// Injected packets that no tap has shown yet, and what they are.
     pub(super) injected: Vec<(Side, Vec<u8>, Segment)>,
     /// The side whose RSTs are not the scenario's, since it loses power.
@@ -111,8 +129,9 @@ impl<'a> Bench<'a> {
             begun_ns: None,
             quiet_looks: 0,
             next_look: Instant::now(),
+            looked_ns: 0,
             carrier: Carrier::new(scenario),
-            tapped: Recognizer::new(scenario.start),
+            tapped: SIDES.map(|side| (side, Recognizer::new(scenario.start))).into(),
             injected: Vec::new(),
             losing_power: None,
             record: Record::default(),
@@ -144,7 +163,7 @@ impl<'a> Bench<'a> {
         match self.scenario.start {
             Start::WindowClosed => {
                 self.apps.of(Side::Client)?.fill()?;
-                self.until("the window to close", |bench| bench.tapped.window_is_closed())?;
+                self.until("the window to close", |bench| bench.tapped.values().any(Recognizer::window_is_closed))?;
             }
             Start::Forgotten => {
                 self.carrier.lose_all = true;
@@ -280,6 +299,8 @@ impl<'a> Bench<'a> {
         }
         while let Some((side, packet)) = self.carrier.arrival() {
             self.network.host(side).tun.send(&packet).map_err(LabError::Wire)?;
+            // What it does there has to be seen.
+            self.quiet_looks = 0;
         }
         Ok(())
     }
@@ -309,16 +330,22 @@ impl<'a> Bench<'a> {
                 if self.is_foreign(sender, &header) || (header.rst && self.losing_power == Some(sender)) {
                     continue;
                 }
-                let segment = self.tapped.kind_of(sender, &header);
+                let Some(recognizer) = self.tapped.get_mut(&side) else { continue };
+                let segment = recognizer.kind_of(sender, &header);
                 let Some(begun_ns) = self.begun_ns else {
                     self.last_ns = tapped.unix_ns;
                     continue;
                 };
-                self.lateness_ns = self.lateness_ns.max(unix_ns().saturating_sub(tapped.unix_ns));
                 if tapped.outgoing {
+                    self.lateness_ns += unix_ns().saturating_sub(tapped.unix_ns);
                     let at_us = tapped.unix_ns.saturating_sub(begun_ns) / 1000;
                     let lost = |nth| self.scenario.loses(side, segment, nth, at_us);
                     self.record.sent(tapped.unix_ns, side, (segment, header.sequence), lost);
+                    if matches!(segment, Segment::Syn | Segment::SynAck) {
+                        // It has an entry, however short that lives.
+                        self.record.begins_again(side);
+                        self.seen.entry(side).or_default().sockets = 1;
+                    }
                 } else {
                     self.record.arrived(tapped.unix_ns, side, segment);
                 }
@@ -330,6 +357,7 @@ impl<'a> Bench<'a> {
     /// Sees what sockets there are, and writes down when the last one of an end vanishes.
     fn look(&mut self) -> Result<(), LabError> {
         let others = self.fillers.ports();
+        let since_ns = core::mem::replace(&mut self.looked_ns, unix_ns());
         for (side, watcher) in &mut self.watchers {
             let now = watcher.look(&others)?;
             let before = self.seen.insert(*side, now).unwrap_or_default();
@@ -337,7 +365,7 @@ impl<'a> Bench<'a> {
                 continue;
             }
             if before.sockets > 0 && now.sockets == 0 && !self.record.has_failed(*side) {
-                self.record.ended(unix_ns(), *side, Outcome::Gone);
+                self.record.vanished(since_ns, unix_ns(), *side);
             } else if before.sockets == 0 && now.sockets > 0 {
                 self.record.begins_again(*side);
             }

@@ -46,10 +46,15 @@ fn twice_at_most(run: impl Fn() -> Result<Proof, LabError>) -> Result<Proof, Lab
 }
 
 fn run(scenario: &Scenario, limit: Duration, horizon_us: u64) -> Result<Proof, LabError> {
-    let played = play(scenario, limit)?;
+    Ok(judge(play(scenario, limit)?, horizon_us))
+}
+
+/// Holds what was played against its prediction, until `horizon_us` microseconds.
+#[must_use]
+pub fn judge(played: Played, horizon_us: u64) -> Proof {
     let predicted = forecast(&played.scenario);
     let comparison = compare_until(&predicted, &played.timeline, played.lateness_us, horizon_us);
-    Ok(Proof { predicted, played, comparison })
+    Proof { predicted, played, comparison }
 }
 
 /// How long a scenario is played at the most: until the latest moment of any course, and a grace.

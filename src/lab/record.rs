@@ -11,7 +11,8 @@ use crate::wire::SegmentHeader;
 pub(super) struct Record {
     /// Stamp in nanoseconds since 1970, side, what.
     seen: Vec<(u64, Side, What)>,
-    ends: Vec<(u64, Side, Outcome)>,
+    /// Between which stamps, side, how.
+    ends: Vec<((u64, u64), Side, Outcome)>,
     /// When it began, where that is not the first thing that was seen.
     start_ns: Option<u64>,
     /// How many of each kind a side sent, and how often each very segment.
@@ -74,7 +75,13 @@ impl Record {
 
     pub(super) fn ended(&mut self, unix_ns: u64, side: Side, outcome: Outcome) {
         self.begins_again(side);
-        self.ends.push((unix_ns, side, outcome));
+        self.ends.push(((unix_ns, unix_ns), side, outcome));
+    }
+
+    /// The last socket of a side vanished between two looks.
+    pub(super) fn vanished(&mut self, since_ns: u64, unix_ns: u64, side: Side) {
+        self.begins_again(side);
+        self.ends.push(((since_ns, unix_ns), side, Outcome::Gone));
     }
 
     /// A side has a socket again: how the one before ended is not its end.
@@ -88,7 +95,10 @@ impl Record {
         let start_ns = self.start_ns().unwrap_or(0);
         let window = |unix_ns: u64| Window::exactly(unix_ns.saturating_sub(start_ns) / 1000);
         let events = self.seen.into_iter().map(|(at, side, what)| Event { window: window(at), side, what }).collect();
-        let ends = self.ends.into_iter().map(|(at, side, outcome)| End { window: window(at), side, outcome });
+        let ends = self.ends.into_iter().map(|((since, at), side, outcome)| {
+            let window = Window { at_us: window(since).at_us, latest_us: window(at).at_us };
+            End { window, side, outcome }
+        });
         let mut ends: Vec<End> = ends.collect();
         ends.sort_by_key(|end| end.side != about);
         Timeline { events, ends, alternatives: Vec::new() }
