@@ -25,6 +25,8 @@ impl Endpoint {
     fn arrive_fin_wait2_minisock(&mut self, packet: Packet, step: &mut Step<'_>) {
         let fits = packet.fits(self.expected, self.expected + WINDOW);
         match packet.segment {
+            // Here a RST is no exception.
+            Segment::Rst if !fits => self.challenge(step),
             _ if !fits => self.answer_outside(packet, step),
             Segment::Rst => self.forget(step),
             // A SYN from the right edge on is refused and ends it (TCP_TW_RST).

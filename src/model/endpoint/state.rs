@@ -258,11 +258,13 @@ impl Endpoint {
     /// The same for several that go as one: what could not be sent before is put together.
     pub(super) fn put_all_in_flight(&mut self, segments: &[Segment], step: &mut Step<'_>) {
         let Some(segment) = segments.last().copied() else { return };
-        let (probe_is_due, lost) = match &step.armed {
+        let (probe_is_due, waits) = match &step.armed {
             Some(Clock::Retransmit(clock)) => (clock.awaits_probe(), clock.has_retransmitted()),
+            // Behind a closed window too.
+            Some(Clock::Probe(_)) => (false, true),
             _ => (false, false),
         };
-        if lost {
+        if waits {
             return self.unsent.extend(segments);
         }
         let count = i64::try_from(segments.len()).unwrap_or(1);
