@@ -88,7 +88,8 @@ impl Bench<'_> {
         self.measured = self.apps.measured();
         let mut now_ns = unix_ns();
         let speaks = |action| !matches!(action, Action::CloseAfterPeer | Action::SetOptions(_) | Action::Listen);
-        if !self.scenario.calls.iter().any(|call| call.at_us == 0 && speaks(call.action)) {
+        let first_probe = self.scenario.start == Start::WindowClosed;
+        if !first_probe && !self.scenario.calls.iter().any(|call| call.at_us == 0 && speaks(call.action)) {
             // Time 0 is when something was last heard; else when the first call sends something.
             if self.scenario.start == Start::Established {
                 now_ns = self.last_ns;
@@ -96,6 +97,12 @@ impl Bench<'_> {
             self.record.begin(now_ns);
         }
         self.begun_ns = Some(now_ns);
+        if first_probe {
+            // Time 0 is when it leaves.
+            self.until("the first probe", |bench| bench.record.start_ns().is_some())?;
+            now_ns = self.record.start_ns().unwrap_or(now_ns);
+            self.begun_ns = Some(now_ns);
+        }
         let since = Duration::from_nanos(unix_ns().saturating_sub(now_ns));
         let now = Instant::now();
         self.agenda.begun = Some(now.checked_sub(since).unwrap_or(now));

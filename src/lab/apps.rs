@@ -49,6 +49,8 @@ pub(super) struct App {
     hung_up: bool,
     /// What a call on the connection failed with.
     failure: Option<io::Error>,
+    /// Whether it has just closed since the peer has.
+    pub(super) answered_close: bool,
 }
 
 /// What an application learns of its connection.
@@ -148,6 +150,7 @@ impl App {
             ended: false,
             hung_up: false,
             failure: None,
+            answered_close: false,
         }
     }
 
@@ -267,6 +270,7 @@ impl App {
     fn grant(&mut self) -> Result<(), LabError> {
         while let Some(wish) = self.wishes.first().copied().filter(|_| !self.connecting) {
             let Some(stream) = &self.stream else { break };
+            self.answered_close |= self.ended && matches!(wish, Action::Close | Action::CloseAfterPeer);
             match wish {
                 Action::Send => self.failure = stream.send(b"x").err(),
                 Action::Shutdown => stream.shutdown_write().map_err(setup("shut down"))?,

@@ -34,6 +34,9 @@ pub struct Played {
     /// How late this process took packets from the wire and brought them, all together, in microseconds: each may make
     /// what follows from it later.
     pub lateness_us: u64,
+    /// Whether the kernel's tick came before an application had closed that closes as soon as the peer has: the delayed
+    /// ACK of the FIN went out by itself then.
+    pub outrun: bool,
     /// The scenario with the times at which its calls and injections really took place, and with what the connection
     /// had measured of the wire when it began, where there was one.
     pub scenario: Scenario,
@@ -75,7 +78,9 @@ fn play_here(scenario: &Scenario, limit: Duration) -> Result<Played, LabError> {
     let mut as_played = bench.agenda.as_played(scenario, bench.record.start_ns().unwrap_or(0));
     as_played.client.measured = bench.measured.get(&Side::Client).copied();
     as_played.server.measured = bench.measured.get(&Side::Server).copied();
+    let outrun = bench.closings.iter().any(|(side, since, until)| bench.record.acknowledged(*side, *since, *until));
     Ok(Played {
+        outrun,
         timeline: bench.record.into_timeline(scenario.about),
         lateness_us: bench.lateness_ns / 1000 + carried_us,
         scenario: as_played,
@@ -109,6 +114,8 @@ pub(super) struct Bench<'a> {
     /// Stamp of the last packet before the beginning.
     pub(super) last_ns: u64,
     lateness_ns: u64,
+    /// From when to when an application learnt that the peer has closed and closed as well.
+    closings: Vec<(Side, u64, u64)>,
     pub(super) measured: BTreeMap<Side, Measured>,
 }
 
@@ -137,6 +144,7 @@ impl<'a> Bench<'a> {
             record: Record::default(),
             last_ns: 0,
             lateness_ns: 0,
+            closings: Vec::new(),
             measured: BTreeMap::new(),
         })
     }
@@ -200,7 +208,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Turns until something is so, for a limited time.
-    fn until(&mut self, what: &'static str, so: impl Fn(&Self) -> bool) -> Result<(), LabError> {
+    pub(super) fn until(&mut self, what: &'static str, so: impl Fn(&Self) -> bool) -> Result<(), LabError> {
         let deadline = Instant::now() + PREPARATION;
         while !so(self) {
             if Instant::now() >= deadline {
@@ -298,7 +306,12 @@ impl<'a> Bench<'a> {
             }
         }
         while let Some((side, packet)) = self.carrier.arrival() {
+            let since_ns = unix_ns();
             self.network.host(side).tun.send(&packet).map_err(LabError::Wire)?;
+            self.apps.serve()?;
+            if core::mem::take(&mut self.apps.of(side)?.answered_close) {
+                self.closings.push((side, since_ns, unix_ns()));
+            }
             // What it does there has to be seen.
             self.quiet_looks = 0;
         }

@@ -53,7 +53,8 @@ fn run(scenario: &Scenario, limit: Duration, horizon_us: u64) -> Result<Proof, L
 #[must_use]
 pub fn judge(played: Played, horizon_us: u64) -> Proof {
     let predicted = forecast(&played.scenario);
-    let comparison = compare_until(&predicted, &played.timeline, played.lateness_us, horizon_us);
+    let mut comparison = compare_until(&predicted, &played.timeline, played.lateness_us, horizon_us);
+    comparison.conclusive &= !played.outrun;
     Proof { predicted, played, comparison }
 }
 

@@ -57,6 +57,12 @@ impl Record {
         self.seen.push((unix_ns, side, What::Send { segment, copy, lost }));
     }
 
+    /// Whether a side sent an ACK between two stamps.
+    pub(super) fn acknowledged(&self, side: Side, since_ns: u64, until_ns: u64) -> bool {
+        let is_ack = |what: &What| matches!(what, What::Send { segment: Segment::Ack, .. });
+        self.seen.iter().any(|(at, who, what)| *who == side && is_ack(what) && (since_ns..=until_ns).contains(at))
+    }
+
     pub(super) fn arrived(&mut self, unix_ns: u64, side: Side, segment: Segment) {
         self.seen.push((unix_ns, side, What::Arrive(segment)));
     }
