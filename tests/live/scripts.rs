@@ -22,7 +22,7 @@ use Segment::{Ack, Data, Fin, Rst, Syn, SynAck};
 use Side::{Client, Server};
 
 /// A scenario with its name, and how long it is looked at, in milliseconds.
-type Part = (&'static str, u64, Scenario);
+pub(crate) type Part = (&'static str, u64, Scenario);
 
 /// Starts are this far apart, so that the timers of all do not fire in one tick.
 const STAGGER: Duration = Duration::from_millis(7);
@@ -47,7 +47,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// Plays the scenarios, and demands of each that every event lies in its window and that there is no other.
-fn check(place: &Place, parts: fn(Host) -> Vec<Part>) -> Ran {
+pub(crate) fn check(place: &Place, parts: fn(Host) -> Vec<Part>) -> Ran {
     let parts = parts(host(place)?);
     let played: Vec<_> = thread::scope(|scope| {
         let players = parts.iter().map(|(_, until_ms, scenario)| {
@@ -90,17 +90,17 @@ fn describe(text: &mut String, name: &str, comparison: &Comparison) {
     }
 }
 
-fn ms(ms: u64) -> u64 {
+pub(crate) fn ms(ms: u64) -> u64 {
     ms * 1000
 }
 
 /// A segment that arrives from outside at a time in milliseconds.
-fn forged(to: Side, at_ms: u64, segment: Segment, seq: Number, ack: Option<Number>) -> Injection {
+pub(crate) fn forged(to: Side, at_ms: u64, segment: Segment, seq: Number, ack: Option<Number>) -> Injection {
     Injection { at_us: ms(at_ms), to, what: Injected::Segment { segment, seq, ack } }
 }
 
 /// An ICMP error that arrives at a time in milliseconds.
-fn unreachable(to: Side, at_ms: u64, error: IcmpError) -> Injection {
+pub(crate) fn unreachable(to: Side, at_ms: u64, error: IcmpError) -> Injection {
     Injection { at_us: ms(at_ms), to, what: Injected::Icmp { error, in_call: false } }
 }
 
@@ -109,15 +109,15 @@ fn first(from: Side, segment: Segment, count: u32, fate: Fate) -> WireRule {
     WireRule { segment: Some(segment), nth: (1, Some(count)), ..WireRule::every(from, fate) }
 }
 
-fn connect(host: Host) -> Scenario {
+pub(crate) fn connect(host: Host) -> Scenario {
     Scenario::connect(host, &Settings::default())
 }
 
-fn established(host: Host) -> Scenario {
+pub(crate) fn established(host: Host) -> Scenario {
     Scenario::established(host, &Settings::default())
 }
 
-fn with_settings(edit: impl FnOnce(&mut Settings)) -> Settings {
+pub(crate) fn with_settings(edit: impl FnOnce(&mut Settings)) -> Settings {
     let mut settings = Settings::default();
     edit(&mut settings);
     settings
