@@ -19,6 +19,9 @@ use crate::wire::{SegmentHeader, decode_segment};
 
 /// How often sockets are looked at; their ends are known to this much.
 const LOOK: Duration = Duration::from_millis(5);
+/// Looks in a row without any timer after which nothing more is waited for: sock_diag does not show the timer of a
+/// delayed ACK, 40 ms and two ticks.
+const QUIET_LOOKS: u32 = 12;
 /// How long it may take until a scenario stands as it begins.
 const PREPARATION: Duration = Duration::from_secs(10);
 /// Most connections of others in the accept queue.
@@ -230,8 +233,7 @@ impl<'a> Bench<'a> {
 
     /// Whether nothing more can happen by itself: nothing is on its way or to be done, and no timer of any socket runs.
     fn is_over(&self) -> bool {
-        // Twice, so that what the last timer did has been taken note of.
-        self.quiet_looks >= 2
+        self.quiet_looks >= QUIET_LOOKS
             && !self.apps.are_connecting()
             && self.carrier.due().is_none()
             && self.agenda.due().is_none()
