@@ -3,185 +3,355 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::LabError;
-use super::network::Network;
-use crate::model::{Action, Measured, Side, SocketOptions};
-use crate::sys::{IntOption, Stream, listen_on, set_backlog, set_int_option};
+use super::network::Host;
+use crate::model::{Action, Errno, Measured, Scenario, Side, SocketOptions, Start};
+use crate::sys::{IntOption, Interest, Stream, listen_on, set_backlog, set_int_option};
 use crate::wire::TcpInfo;
 
+/// The server's port.
 pub(super) const PORT: u16 = 80;
+/// The client's, where the script has to know it.
+pub(super) const CLIENT_PORT: u16 = 40_000;
+/// The first port of connections that take places in the accept queue.
+const FILLER_PORT: u16 = 50_000;
 const BACKLOG: i32 = 128;
 /// A receive buffer that is full after a few segments.
 const SMALL_BUFFER: i32 = 4096;
 
-/// Sockets of both ends.
-pub(super) struct Apps {
-    listener: TcpListener,
-    /// The client's socket from the call of connect() until it is closed.
-    pub(super) client: Option<Stream>,
+/// The application of one end.
+pub(super) struct App {
+    /// Where it listens, or would.
+    own: SocketAddr,
+    peer: SocketAddr,
+    /// Whether connect() binds the own port first, since the peer must know it.
+    binds: bool,
+    /// Its options, as set last.
+    options: SocketOptions,
+    listener: Option<TcpListener>,
+    /// Connections of others that lie before the scenario's in the accept queue.
+    others: u32,
+    /// Those of them that were accepted.
+    held: Vec<Stream>,
+    /// The connection, until it is closed.
+    stream: Option<Stream>,
     /// Whether connect() is under way.
     pub(super) connecting: bool,
-    /// The server's socket once it was accepted, until it is closed.
-    server: Option<Stream>,
-    /// Whether the server closes as soon as the client has.
-    close_after_peer: bool,
-    /// Whether the server reads what arrives.
-    pub(super) server_reads: bool,
-    /// Whether the server accepts connections.
-    pub(super) server_accepts: bool,
-    /// A connection that waits in the accept queue for ever, where there is one.
-    waiting: Option<Stream>,
+    /// What it does as soon as the connection is there.
+    wishes: Vec<Action>,
+    /// Whether it reads what arrives.
+    reads: bool,
+    /// Whether the peer has closed.
+    ended: bool,
+    /// Whether both directions are closed, so that there is nothing to wait for any more.
+    hung_up: bool,
+    /// What a call on the connection failed with.
+    failure: Option<io::Error>,
+    /// Whether it has just closed since the peer has.
+    pub(super) answered_close: bool,
+}
+
+/// What an application learns of its connection.
+pub(super) struct Noticed {
+    /// Whether connect() has come to an end.
+    pub(super) connecting: bool,
+    /// What went wrong.
+    pub(super) errno: Option<Errno>,
+}
+
+/// The application of both ends.
+pub(super) struct Apps {
+    ends: BTreeMap<Side, App>,
+    /// The far ends of connections that take places in the accept queue.
+    fillers: Vec<Stream>,
 }
 
 impl Apps {
-    /// Listens in the server's namespace.
-    pub(super) fn listen(network: &Network, small_buffer: bool) -> Result<Self, LabError> {
-        let server = &network.server;
-        let listener = server.namespace.run(|| listen_on(SocketAddr::new(server.address, PORT), BACKLOG))?;
-        let listener = listener.map_err(|error| LabError::Setup { doing: "listen", error })?;
-        if small_buffer {
-            set(&listener, IntOption::ReceiveBuffer, SMALL_BUFFER)?;
-        }
-        Ok(Self {
-            listener,
-            client: None,
-            connecting: false,
-            server: None,
-            close_after_peer: false,
-            server_reads: !small_buffer,
-            server_accepts: true,
-            waiting: None,
-        })
+    pub(super) fn new(scenario: &Scenario, client: &Host, server: &Host) -> Self {
+        let connects = |side| scenario.calls.iter().any(|call| call.side == side && call.action == Action::Connect);
+        let at = |host: &Host, port| SocketAddr::new(host.address, port);
+        let (there, here) = (at(client, CLIENT_PORT), at(server, PORT));
+        let closed_window = scenario.start == Start::WindowClosed;
+        let server_connects = connects(Side::Server);
+        let ends = [
+            (Side::Client, App::new(there, here, scenario.client.options, server_connects, true)),
+            (Side::Server, App::new(here, there, scenario.server.options, server_connects, !closed_window)),
+        ];
+        Self { ends: BTreeMap::from(ends), fillers: Vec::new() }
     }
 
-    /// Sets the server's options, which connections that it takes from now on inherit.
-    pub(super) fn set_server_options(&self, options: &SocketOptions) -> Result<(), LabError> {
-        set_options(&self.listener, options)
+    pub(super) fn of(&mut self, side: Side) -> Result<&mut App, LabError> {
+        self.ends.get_mut(&side).ok_or(LabError::NotPlayable("a third end"))
     }
 
-    /// Opens a connection that the server never accepts.
-    pub(super) fn connect_waiting(&mut self, network: &Network) -> Result<(), LabError> {
-        self.server_accepts = false;
-        self.waiting = Some(start_connect(network, &SocketOptions::default())?);
+    /// Opens another connection to the server, which is to wait in the accept queue.
+    pub(super) fn connect_filler(&mut self, client: &Host) -> Result<(), LabError> {
+        let number = u16::try_from(self.fillers.len()).unwrap_or(u16::MAX);
+        let from = SocketAddr::new(client.address, FILLER_PORT.saturating_add(number));
+        let server = self.of(Side::Server)?;
+        server.others += 1;
+        let to = server.own;
+        let stream = client.namespace.run(|| Stream::new(to.is_ipv6()))?.map_err(setup("make a socket"))?;
+        stream.bind_to(from).map_err(setup("bind a port"))?;
+        stream.start_connect(to).map_err(setup("connect"))?;
+        self.fillers.push(stream);
         Ok(())
     }
 
-    /// Leaves the accept queue no place beside the connection that waits in it.
-    pub(super) fn close_accept_queue(&self) -> Result<(), LabError> {
-        // A backlog of 0 is a queue of one.
-        set_backlog(&self.listener, 0).map_err(|error| LabError::Setup { doing: "listen with a backlog of 0", error })
+    /// Whether any connect() is under way.
+    pub(super) fn are_connecting(&self) -> bool {
+        self.ends.values().any(|app| app.connecting)
     }
 
-    /// Calls connect() in the client's namespace.
-    pub(super) fn connect(&mut self, network: &Network, options: &SocketOptions) -> Result<(), LabError> {
-        (self.client, self.connecting) = (Some(start_connect(network, options)?), true);
-        Ok(())
+    /// Whether both ends have a connection that is open.
+    pub(super) fn are_connected(&self) -> bool {
+        self.ends.values().all(App::is_connected)
     }
 
-    /// Accepts and reads what there is, and closes the server's socket if it is time.
+    /// Each accepts and reads what there is, and does what it waited for.
     pub(super) fn serve(&mut self) -> Result<(), LabError> {
-        if self.server.is_none() && self.server_accepts {
-            self.server = Stream::accept(&self.listener).map_err(LabError::Wire)?;
-        }
-        let Some(server) = self.server.as_ref().filter(|_| self.server_reads) else { return Ok(()) };
-        // A connection that was reset has nothing to close any more.
-        let ended = server.drain().unwrap_or(true);
-        if ended && self.close_after_peer {
-            self.server = None;
-        }
-        Ok(())
+        self.ends.values_mut().try_for_each(App::serve)
     }
 
-    /// Whether the server has the connection.
-    pub(super) fn is_accepted(&self) -> bool {
-        self.server.is_some()
-    }
-
-    /// Does what the client's application, or for CloseAfterPeer the server's, does.
-    pub(super) fn act(&mut self, action: Action) -> Result<(), LabError> {
-        let failed = |doing| move |error| LabError::Setup { doing, error };
-        match (action, &self.client) {
-            (Action::Send, Some(client)) => client.send(b"x").map(|_| ()).map_err(failed("send")),
-            (Action::Shutdown, Some(client)) => client.shutdown_write().map_err(failed("shut down")),
-            (Action::Close, _) => {
-                self.client = None;
-                Ok(())
-            }
-            (Action::CloseAfterPeer, _) => {
-                self.close_after_peer = true;
-                self.serve()
-            }
-            _ => Err(LabError::NotPlayable("a call on a socket that is not there")),
-        }
+    /// What to wait for.
+    pub(super) fn watched(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Interest)> {
+        self.ends.values().filter(|app| !app.hung_up).filter_map(|app| {
+            let interest = if app.connecting { Interest::Writable } else { Interest::Failure };
+            app.stream.as_ref().map(|stream| (stream.as_fd(), interest))
+        })
     }
 
     /// What both ends have measured of the wire so far.
     pub(super) fn measured(&self) -> BTreeMap<Side, Measured> {
-        let ends = [(Side::Client, &self.client), (Side::Server, &self.server)];
-        let read = |stream: &Option<Stream>| {
-            let info = TcpInfo::decode(&stream.as_ref()?.tcp_info().ok()?);
+        let read = |app: &App| {
+            let info = TcpInfo::decode(&app.stream.as_ref()?.tcp_info().ok()?);
             Some(Measured { rto_us: u64::from(info.rto_us?), srtt_us: u64::from(info.rtt_us?) })
         };
-        ends.into_iter().filter_map(|(side, stream)| Some((side, read(stream)?))).collect()
+        self.ends.iter().filter_map(|(side, app)| Some((*side, read(app)?))).collect()
+    }
+}
+
+impl App {
+    fn new(own: SocketAddr, peer: SocketAddr, options: SocketOptions, binds: bool, reads: bool) -> Self {
+        Self {
+            own,
+            peer,
+            binds,
+            options,
+            listener: None,
+            others: 0,
+            held: Vec::new(),
+            stream: None,
+            connecting: false,
+            wishes: Vec::new(),
+            reads,
+            ended: false,
+            hung_up: false,
+            failure: None,
+            answered_close: false,
+        }
     }
 
-    /// Fills the way to a server that does not read, until the kernel takes no more.
-    pub(super) fn fill(&self) -> Result<(), LabError> {
-        let bytes = [0_u8; 16 << 10];
-        let Some(client) = &self.client else { return Err(LabError::NotPlayable("filling a closed connection")) };
-        while client.send(&bytes).map_err(LabError::Wire)? > 0 {}
+    /// Listens; connections that it takes from now on inherit its options.
+    pub(super) fn listen(&mut self, host: &Host) -> Result<(), LabError> {
+        let listener = host.namespace.run(|| listen_on(self.own, BACKLOG))?.map_err(setup("listen"))?;
+        if !self.reads {
+            set(&listener, IntOption::ReceiveBuffer, SMALL_BUFFER)?;
+        }
+        set_options(&listener, &self.options, None)?;
+        self.listener = Some(listener);
         Ok(())
     }
 
-    /// Lets the server forget the connection as a reboot does; the wire must lose the RST.
+    /// Gives the listener another backlog; what waits in its queue stays there.
+    pub(super) fn limit_queue(&self, backlog: u32) -> Result<(), LabError> {
+        let Some(listener) = &self.listener else { return Ok(()) };
+        set_backlog(listener, i32::try_from(backlog).unwrap_or(i32::MAX)).map_err(setup("listen with another backlog"))
+    }
+
+    /// Begins a connect() of a new socket; says what the kernel answers where it refuses at once.
+    pub(super) fn connect(&mut self, host: &Host) -> Result<Option<Errno>, LabError> {
+        let socket = host.namespace.run(|| Stream::new(self.peer.is_ipv6()))?.map_err(setup("make a socket"))?;
+        set_options(&socket, &self.options, None)?;
+        // Each send() is a segment of its own.
+        set(&socket, IntOption::NoDelay, 1)?;
+        if self.binds {
+            socket.bind_to(self.own).map_err(setup("bind a port"))?;
+        }
+        match socket.start_connect(self.peer) {
+            Ok(()) => {
+                (self.stream, self.connecting, self.ended, self.hung_up) = (Some(socket), true, false, false);
+                Ok(None)
+            }
+            Err(error) => errno_of(&error).map(Some),
+        }
+    }
+
+    /// accept() of one of the others' connections, which makes room in the queue.
+    pub(super) fn accept_other(&mut self) -> Result<(), LabError> {
+        let Some(listener) = &self.listener else { return Err(LabError::NotPlayable("accept() without a listener")) };
+        if self.others > 0 {
+            let other = Stream::accept(listener).map_err(LabError::Wire)?;
+            self.others -= u32::from(other.is_some());
+            self.held.extend(other);
+        }
+        Ok(())
+    }
+
+    /// Whether it has a connection that is open.
+    pub(super) const fn is_connected(&self) -> bool {
+        self.stream.is_some() && !self.connecting
+    }
+
+    /// Wants this as soon as the connection is there.
+    pub(super) fn wish(&mut self, action: Action) -> Result<(), LabError> {
+        self.wishes.push(action);
+        self.serve()
+    }
+
+    /// The process ends, and the kernel closes what it held.
+    pub(super) fn die(&mut self) {
+        self.wishes.clear();
+        self.held.clear();
+        (self.listener, self.stream, self.connecting) = (None, None, false);
+    }
+
+    /// Lets the kernel forget the connection as a reboot does; the wire must lose the RST.
     pub(super) fn forget(&mut self) -> Result<(), LabError> {
-        self.server.take().map_or(Ok(()), Stream::reset).map_err(LabError::Wire)
+        self.wishes.clear();
+        self.connecting = false;
+        self.stream.take().map_or(Ok(()), Stream::reset).map_err(LabError::Wire)
+    }
+
+    /// setsockopt() on the connection, or on the listener where there is none yet.
+    pub(super) fn set_options(&mut self, options: SocketOptions) -> Result<(), LabError> {
+        let before = core::mem::replace(&mut self.options, options);
+        match (&self.stream, &self.listener) {
+            (Some(stream), _) => set_options(stream, &options, Some(&before)),
+            (None, Some(listener)) => set_options(listener, &options, Some(&before)),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Fills the way to a peer that does not read, until the kernel takes no more.
+    pub(super) fn fill(&self) -> Result<(), LabError> {
+        let bytes = [0_u8; 16 << 10];
+        let Some(stream) = &self.stream else { return Err(LabError::NotPlayable("filling a closed connection")) };
+        while stream.send(&bytes).map_err(LabError::Wire)? > 0 {}
+        Ok(())
+    }
+
+    /// Accepts and reads what there is, and does what it waited for.
+    fn serve(&mut self) -> Result<(), LabError> {
+        if self.stream.is_none()
+            && self.others == 0
+            && let Some(listener) = &self.listener
+        {
+            self.stream = Stream::accept(listener).map_err(LabError::Wire)?;
+            if let Some(stream) = &self.stream {
+                set(stream, IntOption::NoDelay, 1)?;
+                (self.ended, self.hung_up) = (false, false);
+            }
+        }
+        if let Some(stream) = self.stream.as_ref().filter(|_| self.reads && !self.connecting) {
+            match stream.drain() {
+                Ok(ended) => self.ended = ended,
+                // Closed long ago.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => self.ended = true,
+                Err(error) => self.failure = Some(error),
+            }
+        }
+        if self.failure.is_none() { self.grant() } else { Ok(()) }
+    }
+
+    /// Does what it wants and can.
+    fn grant(&mut self) -> Result<(), LabError> {
+        while let Some(wish) = self.wishes.first().copied().filter(|_| !self.connecting) {
+            let Some(stream) = &self.stream else { break };
+            self.answered_close |= self.ended && matches!(wish, Action::Close | Action::CloseAfterPeer);
+            match wish {
+                Action::Send => self.failure = stream.send(b"x").err(),
+                Action::Shutdown => stream.shutdown_write().map_err(setup("shut down"))?,
+                Action::CloseAfterPeer if !self.ended => break,
+                Action::Close | Action::CloseAfterPeer => self.stream = None,
+                Action::Abort => self.stream.take().map_or(Ok(()), Stream::reset).map_err(LabError::Wire)?,
+                _ => return Err(LabError::NotPlayable("such a call on a connection")),
+            }
+            self.wishes.remove(0);
+        }
+        Ok(())
+    }
+
+    /// What has become of the connection, or of the connect() that was under way, where there is news.
+    pub(super) fn notice(&mut self) -> Result<Option<Noticed>, LabError> {
+        let Some(stream) = &self.stream else {
+            self.failure = None;
+            return Ok(None);
+        };
+        let now = stream.readiness().map_err(LabError::Wire)?;
+        let pending = if now.failed { stream.take_error().map_err(LabError::Wire)? } else { None };
+        if let Some(error) = self.failure.take().or(pending) {
+            self.stream = None;
+            self.wishes.clear();
+            let connecting = core::mem::take(&mut self.connecting);
+            return Ok(Some(Noticed { connecting, errno: Some(errno_of(&error)?) }));
+        }
+        self.hung_up = now.hung_up;
+        if self.connecting && (now.writable || now.hung_up) {
+            self.connecting = false;
+            return Ok(Some(Noticed { connecting: true, errno: None }));
+        }
+        Ok(None)
     }
 }
 
-/// Begins a connect() of a new socket in the client's namespace.
-fn start_connect(network: &Network, options: &SocketOptions) -> Result<Stream, LabError> {
-    let target = SocketAddr::new(network.server.address, PORT);
-    let socket = network.client.namespace.run(|| Stream::new(target.is_ipv6()))?;
-    let socket = socket.map_err(|error| LabError::Setup { doing: "make a socket", error })?;
-    set_options(&socket, options)?;
-    socket.start_connect(target).map_err(|error| LabError::Setup { doing: "connect", error })?;
-    Ok(socket)
+fn setup(doing: &'static str) -> impl Fn(io::Error) -> LabError {
+    move |error| LabError::Setup { doing, error }
 }
 
-fn set(socket: impl std::os::fd::AsFd, option: IntOption, value: i32) -> Result<(), LabError> {
-    set_int_option(socket, option, value).map_err(|error| LabError::Setup { doing: "set a socket option", error })
+fn set(socket: impl AsFd, option: IntOption, value: i32) -> Result<(), LabError> {
+    set_int_option(socket, option, value).map_err(setup("set a socket option"))
 }
 
-/// Sets the options that the scenario asks for.
-fn set_options(socket: &impl std::os::fd::AsFd, options: &SocketOptions) -> Result<(), LabError> {
+/// Sets the options that the scenario asks for; those that had a value before and have none now are switched off.
+fn set_options(socket: &impl AsFd, options: &SocketOptions, before: Option<&SocketOptions>) -> Result<(), LabError> {
     let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
-    let wanted = [
-        (IntOption::SynCount, options.syncnt.map(i32::from)),
-        (IntOption::UserTimeout, (options.user_timeout_ms > 0).then(|| number(options.user_timeout_ms))),
-        (IntOption::Linger2, options.linger2_s),
-        (IntOption::DeferAccept, options.defer_accept_s.map(number)),
-        (IntOption::RtoMaxMs, options.rto_max_ms.map(number)),
-        (IntOption::KeepIdle, options.keepidle_s.map(number)),
-        (IntOption::KeepInterval, options.keepintvl_s.map(number)),
-        (IntOption::KeepCount, options.keepcnt.map(i32::from)),
-        (IntOption::Keepalive, options.keepalive.then_some(1)),
-    ];
-    for (option, value) in wanted {
-        if let Some(value) = value {
-            set(socket, option, value)?;
+    let values = |options: &SocketOptions| {
+        [
+            (IntOption::SynCount, options.syncnt.map(i32::from)),
+            (IntOption::UserTimeout, (options.user_timeout_ms > 0).then(|| number(options.user_timeout_ms))),
+            (IntOption::Linger2, options.linger2_s),
+            (IntOption::DeferAccept, options.defer_accept_s.map(number)),
+            (IntOption::RtoMaxMs, options.rto_max_ms.map(number)),
+            (IntOption::KeepIdle, options.keepidle_s.map(number)),
+            (IntOption::KeepInterval, options.keepintvl_s.map(number)),
+            (IntOption::KeepCount, options.keepcnt.map(i32::from)),
+            (IntOption::Keepalive, options.keepalive.then_some(1)),
+        ]
+    };
+    let before = values(before.unwrap_or(&SocketOptions::default()));
+    for ((option, value), (_, old)) in values(options).into_iter().zip(before) {
+        if value == old {
+            continue;
         }
+        // Of those that can be taken back, all take 0 for off.
+        set(socket, option, value.unwrap_or(0))?;
     }
     Ok(())
 }
 
-/// The error of a connection that ended, in the model's words.
-pub(super) fn errno_of(error: &io::Error) -> Option<crate::model::Errno> {
-    match error.kind() {
-        io::ErrorKind::TimedOut => Some(crate::model::Errno::TimedOut),
-        io::ErrorKind::ConnectionRefused => Some(crate::model::Errno::ConnectionRefused),
-        io::ErrorKind::ConnectionReset => Some(crate::model::Errno::ConnectionReset),
-        _ => None,
-    }
+/// An error of the kernel in the model's words.
+fn errno_of(error: &io::Error) -> Result<Errno, LabError> {
+    Ok(match error.kind() {
+        io::ErrorKind::TimedOut => Errno::TimedOut,
+        io::ErrorKind::ConnectionRefused => Errno::ConnectionRefused,
+        io::ErrorKind::ConnectionReset => Errno::ConnectionReset,
+        io::ErrorKind::BrokenPipe => Errno::BrokenPipe,
+        io::ErrorKind::HostUnreachable => Errno::HostUnreachable,
+        io::ErrorKind::NetworkUnreachable => Errno::NetworkUnreachable,
+        io::ErrorKind::AddrNotAvailable => Errno::AddressNotAvailable,
+        _ => return Err(LabError::Wire(io::Error::new(error.kind(), error.to_string()))),
+    })
 }

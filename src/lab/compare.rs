@@ -72,10 +72,16 @@ impl Comparison {
 /// `lateness_us` is how late the wire was at worst.
 #[must_use]
 pub fn compare(predicted: &Timeline, measured: &Timeline, lateness_us: u64) -> Comparison {
+    compare_until(predicted, measured, lateness_us, u64::MAX)
+}
+
+/// The same for what happens until `until_us` microseconds; what may happen later is not looked at.
+#[must_use]
+pub fn compare_until(predicted: &Timeline, measured: &Timeline, lateness_us: u64, until_us: u64) -> Comparison {
     let conclusive = lateness_us <= WIRE_LATENESS_MOST_US;
     let courses = core::iter::once(predicted).chain(&predicted.alternatives);
     let all = courses.enumerate().map(|(course, timeline)| {
-        let rows = rows(timeline, measured, lateness_us);
+        let rows = rows(timeline, measured, lateness_us, until_us);
         Comparison { rows, course, conclusive }
     });
     let wrong = |comparison: &Comparison| comparison.rows.iter().filter(|row| row.verdict != Verdict::Inside).count();
@@ -142,29 +148,37 @@ fn by_kind(timeline: &Timeline, horizon_us: u64) -> BTreeMap<(Side, Kind), Vec<W
             }
             Outcome::Failed(_) | Outcome::Established | Outcome::Never => continue,
         };
-        kinds.entry((*side, kind)).or_default().push(*window);
+        if window.at_us <= horizon_us {
+            kinds.entry((*side, kind)).or_default().push(*window);
+        }
     }
     kinds
 }
 
-fn rows(predicted: &Timeline, measured: &Timeline, lateness_us: u64) -> Vec<Row> {
+fn rows(predicted: &Timeline, measured: &Timeline, lateness_us: u64, until_us: u64) -> Vec<Row> {
     // An end that the wire brings something to is as late as the wire.
     let hears = |side: Side| {
         measured.events.iter().any(|event| event.side == side && matches!(event.what, What::Arrive { .. }))
     };
     let wire_us = [Side::Client, Side::Server].map(|side| (side, if hears(side) { lateness_us } else { 0 }));
     let wire_us = BTreeMap::from(wire_us);
-    let (predicted, mut measured) = (by_kind(predicted, u64::MAX), by_kind(measured, horizon_us(predicted)));
+    let horizon_us = if until_us == u64::MAX { horizon_us(predicted) } else { until_us };
+    let (predicted, mut measured) = (by_kind(predicted, until_us), by_kind(measured, horizon_us));
     let mut rows = Vec::new();
     for ((side, kind), windows) in predicted {
         let allowance_us = kind.allowance_us(lateness_us).saturating_add(wire_us.get(&side).copied().unwrap_or(0));
-        let mut seen = measured.remove(&(side, kind.clone())).unwrap_or_default().into_iter();
+        let mut measured_here = measured.remove(&(side, kind.clone())).unwrap_or_default().into_iter();
         for window in windows {
-            let measured_us = seen.next().map(|seen| seen.at_us);
-            let verdict = measured_us.map_or(Verdict::Missing, |at_us| judge(at_us, window, allowance_us));
+            let seen = measured_here.next();
+            let measured_us = seen.map(|seen| seen.latest_us);
+            if measured_us.is_none() && window.latest_us.saturating_add(allowance_us) > until_us {
+                // It may still come.
+                continue;
+            }
+            let verdict = seen.map_or(Verdict::Missing, |seen| judge(seen, window, allowance_us));
             rows.push(Row { side, what: kind.words(), predicted: Some(window), measured_us, verdict });
         }
-        rows.extend(seen.map(|extra| extra_row(side, &kind, extra)));
+        rows.extend(measured_here.map(|extra| extra_row(side, &kind, extra)));
     }
     for ((side, kind), windows) in measured {
         rows.extend(windows.into_iter().map(|extra| extra_row(side, &kind, extra)));
@@ -177,12 +191,13 @@ fn extra_row(side: Side, kind: &Kind, window: Window) -> Row {
     Row { side, what: kind.words(), predicted: None, measured_us: Some(window.at_us), verdict: Verdict::Extra }
 }
 
-fn judge(at_us: u64, window: Window, allowance_us: u64) -> Verdict {
+/// What was seen happened somewhere between its own two ends.
+fn judge(seen: Window, window: Window, allowance_us: u64) -> Verdict {
     let latest_us = window.latest_us.saturating_add(allowance_us);
-    if at_us < window.at_us {
-        Verdict::Early(window.at_us - at_us)
-    } else if at_us > latest_us {
-        Verdict::Late(at_us - latest_us)
+    if seen.latest_us < window.at_us {
+        Verdict::Early(window.at_us - seen.latest_us)
+    } else if seen.at_us > latest_us {
+        Verdict::Late(seen.at_us - latest_us)
     } else {
         Verdict::Inside
     }
@@ -264,5 +279,17 @@ mod tests {
         };
         assert!(compare(&half_open, &seen(30_000), 25_000).agrees());
         assert!(!compare(&half_open, &seen(60_000), 25_000).agrees());
+    }
+
+    #[test]
+    fn what_may_come_after_the_end_of_the_comparison_is_not_missed() {
+        let verdicts = |times_us: &[u64], until_us| -> Vec<Verdict> {
+            let comparison = compare_until(&predicted(1), &measured(times_us, 9_000_000), 0, until_us);
+            comparison.rows.into_iter().map(|row| row.verdict).collect()
+        };
+        assert_eq!(verdicts(&[0, 1_024_000], 1_500_000), [Verdict::Inside, Verdict::Inside]);
+        assert_eq!(verdicts(&[0], 1_020_000), [Verdict::Inside]);
+        assert_eq!(verdicts(&[0], 1_500_000), [Verdict::Inside, Verdict::Missing]);
+        assert_eq!(verdicts(&[0, 1_024_000, 1_100_000], 1_500_000).last(), Some(&Verdict::Extra));
     }
 }

@@ -1,32 +1,38 @@
-//! The connection that takes the place in the accept queue which the scenario's own would need.
+//! The connections that take the places in the accept queue which the scenario's own would need.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::Side;
 use crate::wire::SegmentHeader;
 
-/// Another connection of the client's host, known by its port there. It is open before the scenario begins, it is
-/// never accepted, and no part of the scenario.
+/// Other connections of the client's host, known by their ports there. They are open before the scenario begins, and
+/// no part of it.
 #[derive(Debug, Default)]
-pub(super) struct Filler {
-    port: Option<u16>,
-    /// Whether its handshake is complete for the client: the third segment has left.
-    pub(super) answered: bool,
+pub(super) struct Fillers {
+    /// By port: whether the handshake is complete for the client, so that the third segment has left.
+    answered: BTreeMap<u16, bool>,
 }
 
-impl Filler {
-    /// What passes before the scenario begins is the filler's: the scenario has no socket yet.
+impl Fillers {
+    /// What passes before the scenario begins is theirs: the scenario has no socket yet.
     pub(super) fn learn(&mut self, sender: Side, header: &SegmentHeader) {
-        self.port = Some(port_of(sender, header));
-        self.answered |= sender == Side::Client && !header.syn;
+        let answered = self.answered.entry(port_of(sender, header)).or_insert(false);
+        *answered |= sender == Side::Client && !header.syn;
     }
 
-    /// Whether a segment is one of the filler's.
-    pub(super) fn owns(&self, sender: Side, header: &SegmentHeader) -> bool {
-        self.port == Some(port_of(sender, header))
+    /// How many have completed their handshakes.
+    pub(super) fn open(&self) -> usize {
+        self.answered.values().filter(|answered| **answered).count()
     }
 
-    /// Its port on the client's host, once it has sent something.
-    pub(super) const fn port(&self) -> Option<u16> {
-        self.port
+    /// Whether a segment is one of theirs.
+    pub(super) fn own(&self, sender: Side, header: &SegmentHeader) -> bool {
+        self.answered.contains_key(&port_of(sender, header))
+    }
+
+    /// Their ports on the client's host.
+    pub(super) fn ports(&self) -> BTreeSet<u16> {
+        self.answered.keys().copied().collect()
     }
 }
 
@@ -49,14 +55,14 @@ mod tests {
     }
 
     #[test]
-    fn both_directions_of_its_connection_are_its_own_and_no_other() {
-        let mut filler = Filler::default();
+    fn both_directions_of_their_connections_are_their_own_and_no_other() {
+        let mut fillers = Fillers::default();
         let (own, other) = (syn("192.0.2.1:1000", "192.0.2.2:80"), syn("192.0.2.1:1001", "192.0.2.2:80"));
-        assert!(!filler.owns(Side::Client, &own));
-        filler.learn(Side::Client, &own);
-        assert!(filler.owns(Side::Client, &own) && !filler.owns(Side::Client, &other));
-        assert!(filler.owns(Side::Server, &syn("192.0.2.2:80", "192.0.2.1:1000")));
-        assert!(!filler.owns(Side::Server, &syn("192.0.2.2:80", "192.0.2.1:1001")));
-        assert!(!filler.answered);
+        assert!(!fillers.own(Side::Client, &own));
+        fillers.learn(Side::Client, &own);
+        assert!(fillers.own(Side::Client, &own) && !fillers.own(Side::Client, &other));
+        assert!(fillers.own(Side::Server, &syn("192.0.2.2:80", "192.0.2.1:1000")));
+        assert!(!fillers.own(Side::Server, &syn("192.0.2.2:80", "192.0.2.1:1001")));
+        assert_eq!(fillers.open(), 0);
     }
 }

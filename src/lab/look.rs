@@ -1,5 +1,6 @@
 //! What sockets an end has, by sock_diag.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use super::LabError;
@@ -31,17 +32,17 @@ impl Watcher {
         Ok(Self { diag, family })
     }
 
-    /// Looks at every socket but those with this port on either end.
-    pub(super) fn look(&mut self, but: Option<u16>) -> Result<Seen, LabError> {
+    /// Looks at every socket but those with one of these ports on either end.
+    pub(super) fn look(&mut self, but: &BTreeSet<u16>) -> Result<Seen, LabError> {
         self.look_at(StateMask::ALL.without(StateMask::of(TcpState::Listen)), but)
     }
 
     /// How many half-open entries there are.
     pub(super) fn count_half_open(&mut self) -> Result<u64, LabError> {
-        Ok(self.look_at(StateMask::of(TcpState::SynRecv), None)?.sockets.into())
+        Ok(self.look_at(StateMask::of(TcpState::SynRecv), &BTreeSet::new())?.sockets.into())
     }
 
-    fn look_at(&mut self, states: StateMask, but: Option<u16>) -> Result<Seen, LabError> {
+    fn look_at(&mut self, states: StateMask, but: &BTreeSet<u16>) -> Result<Seen, LabError> {
         let request = build_tcp_dump(self.family, states, Extensions::None, 1);
         let mut seen = Seen::default();
         let step = |buffer: &[u8]| {
@@ -49,7 +50,7 @@ impl Watcher {
                 match message.kind {
                     MessageKind::Data(_, payload) => {
                         let Some(found) = InetDiag::decode(payload) else { continue };
-                        if but.is_some_and(|port| found.source_port() == port || found.destination_port() == port) {
+                        if but.contains(&found.source_port()) || but.contains(&found.destination_port()) {
                             continue;
                         }
                         seen.sockets += 1;

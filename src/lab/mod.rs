@@ -5,20 +5,23 @@
 //! time, or widen a window.
 //! Mirrors: packetdrill's idea that the kernel is the oracle.
 
+mod agenda;
 mod apps;
+mod carrier;
 mod compare;
 mod error;
 mod filler;
 mod flood;
 mod look;
 mod network;
+mod numbers;
 mod pins;
 mod play;
 mod prove;
 mod record;
 
-pub use compare::{Comparison, Row, Verdict, compare};
+pub use compare::{Comparison, Row, Verdict, compare, compare_until};
 pub use error::LabError;
 pub use flood::{FLOOD_MOST, FloodBench, FloodCounts, flood};
 pub use play::{Played, play};
-pub use prove::{Proof, longest, prove};
+pub use prove::{Proof, judge, longest, prove, prove_beginning};

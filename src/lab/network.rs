@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::LabError;
+use super::apps::CLIENT_PORT;
 use super::pins::write_pins;
-use crate::model::{Scenario, Side};
+use crate::model::{Action, Scenario, Settings, Side};
 use crate::sys::{Namespace, RouteSocket, SysctlFiles, Tap, Tun};
 use crate::units::SysctlKey;
 
@@ -68,7 +69,7 @@ impl Host {
         let setup = |doing| move |error| LabError::Setup { doing, error };
         let (tun, tap, pins) = namespace.run(|| -> Result<_, LabError> {
             // Before the device and the sockets: both take values when they are made.
-            let pins = write_pins(settings)?;
+            let pins = write_pins(&with_one_port(scenario, side, settings))?;
             let mut route = RouteSocket::open().map_err(setup("open an rtnetlink socket"))?;
             route.raise_loopback().map_err(setup("raise the loopback device"))?;
             let tun = Tun::create("wire0").map_err(setup("make a TUN device"))?;
@@ -79,4 +80,15 @@ impl Host {
         })??;
         Ok(Self { namespace, tun, tap, address, pins })
     }
+}
+
+/// The settings of a side. One that connects more than once gets a single port, so that it takes the same again
+/// without binding it: a bound port may be taken out of TIME-WAIT whatever `tcp_tw_reuse` says.
+fn with_one_port(scenario: &Scenario, side: Side, settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    let connects = scenario.calls.iter().filter(|call| call.side == side && call.action == Action::Connect);
+    if connects.count() > 1 {
+        settings.local_ports = (CLIENT_PORT, CLIENT_PORT);
+    }
+    settings
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Comparison, LabError, Played, compare, play};
-use crate::model::{Scenario, Side, Timeline, forecast};
+use super::{Comparison, LabError, Played, compare_until, play};
+use crate::model::{Scenario, Timeline, forecast};
 
 /// How much longer than predicted the kernel is given before the laboratory stops waiting.
 const GRACE: Duration = Duration::from_secs(3);
@@ -14,7 +14,8 @@ const STRETCH: u64 = 8;
 /// A scenario as it was played, beside its prediction.
 #[derive(Debug)]
 pub struct Proof {
-    /// The prediction, from what the connection had measured of the wire where it began connected.
+    /// The prediction, from what the connection had measured of the wire where it began connected, and from when its
+    /// calls and injections really took place.
     pub predicted: Timeline,
     /// What the kernel did.
     pub played: Played,
@@ -28,18 +29,33 @@ pub struct Proof {
 /// # Errors
 /// When it cannot be played.
 pub fn prove(scenario: &Scenario) -> Result<Proof, LabError> {
-    let first = run(scenario)?;
-    if first.comparison.conclusive { Ok(first) } else { run(scenario) }
+    twice_at_most(|| run(scenario, longest(&forecast(scenario)), u64::MAX))
 }
 
-fn run(scenario: &Scenario) -> Result<Proof, LabError> {
-    let played = play(scenario, longest(&forecast(scenario)))?;
-    let mut known = scenario.clone();
-    known.client.measured = played.measured.get(&Side::Client).copied();
-    known.server.measured = played.measured.get(&Side::Server).copied();
-    let predicted = forecast(&known);
-    let comparison = compare(&predicted, &played.timeline, played.lateness_us);
-    Ok(Proof { predicted, played, comparison })
+/// The same, but only the beginning is played and compared, until `horizon_us` microseconds.
+///
+/// # Errors
+/// When it cannot be played.
+pub fn prove_beginning(scenario: &Scenario, horizon_us: u64) -> Result<Proof, LabError> {
+    twice_at_most(|| run(scenario, Duration::from_micros(horizon_us), horizon_us))
+}
+
+fn twice_at_most(run: impl Fn() -> Result<Proof, LabError>) -> Result<Proof, LabError> {
+    let first = run()?;
+    if first.comparison.conclusive { Ok(first) } else { run() }
+}
+
+fn run(scenario: &Scenario, limit: Duration, horizon_us: u64) -> Result<Proof, LabError> {
+    Ok(judge(play(scenario, limit)?, horizon_us))
+}
+
+/// Holds what was played against its prediction, until `horizon_us` microseconds.
+#[must_use]
+pub fn judge(played: Played, horizon_us: u64) -> Proof {
+    let predicted = forecast(&played.scenario);
+    let mut comparison = compare_until(&predicted, &played.timeline, played.lateness_us, horizon_us);
+    comparison.conclusive &= !played.outrun;
+    Proof { predicted, played, comparison }
 }
 
 /// How long a scenario is played at the most: until the latest moment of any course, and a grace.

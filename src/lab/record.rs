@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{End, Errno, Event, Outcome, Segment, Side, Start, Timeline, What, Window};
+use super::numbers::{is_ahead, length_of};
+use crate::model::{End, Errno, Event, IcmpError, Outcome, Segment, Side, Start, Timeline, What, Window};
 use crate::wire::SegmentHeader;
 
 /// What was seen, in the order of its stamps once finished.
@@ -10,10 +11,13 @@ use crate::wire::SegmentHeader;
 pub(super) struct Record {
     /// Stamp in nanoseconds since 1970, side, what.
     seen: Vec<(u64, Side, What)>,
-    ends: Vec<(u64, Side, Outcome)>,
+    /// Between which stamps, side, how.
+    ends: Vec<((u64, u64), Side, Outcome)>,
     /// When it began, where that is not the first thing that was seen.
     start_ns: Option<u64>,
-    copies: BTreeMap<(Side, Segment), u32>,
+    /// How many of each kind a side sent, and how often each very segment.
+    sent: BTreeMap<(Side, Segment), u32>,
+    copies: BTreeMap<(Side, Segment, u32), u32>,
 }
 
 impl Record {
@@ -22,42 +26,85 @@ impl Record {
         self.start_ns = Some(unix_ns);
     }
 
+    /// When it began, in nanoseconds since 1970; nothing before the first thing was seen.
+    pub(super) fn start_ns(&self) -> Option<u64> {
+        self.start_ns.or_else(|| self.seen.iter().map(|(unix_ns, ..)| *unix_ns).min())
+    }
+
     /// Whether a side has failed.
     pub(super) fn has_failed(&self, side: Side) -> bool {
         self.ends.iter().any(|(_, ended, outcome)| *ended == side && matches!(outcome, Outcome::Failed(_)))
     }
 
-    /// A segment left; `lost` says whether the wire loses this copy of it, counted from 0.
-    pub(super) fn sent(&mut self, unix_ns: u64, side: Side, segment: Segment, lost: impl Fn(u32) -> bool) {
-        let copies = self.copies.entry((side, segment)).or_insert(0);
-        self.seen.push((unix_ns, side, What::Send { segment, copy: *copies, lost: lost(*copies) }));
-        *copies += 1;
+    /// A segment left that has this number; `lost` says whether the wire loses the n-th of its kind, counted from 0.
+    pub(super) fn sent(
+        &mut self,
+        unix_ns: u64,
+        side: Side,
+        (segment, sequence): (Segment, u32),
+        lost: impl Fn(u32) -> bool,
+    ) {
+        let sent = self.sent.entry((side, segment)).or_insert(0);
+        let lost = lost(*sent);
+        *sent += 1;
+        let copy = if matches!(segment, Segment::Ack | Segment::Rst) {
+            0
+        } else {
+            let copies = self.copies.entry((side, segment, sequence)).or_insert(0);
+            *copies += 1;
+            *copies - 1
+        };
+        self.seen.push((unix_ns, side, What::Send { segment, copy, lost }));
+    }
+
+    /// Whether a side sent an ACK between two stamps.
+    pub(super) fn acknowledged(&self, side: Side, since_ns: u64, until_ns: u64) -> bool {
+        let is_ack = |what: &What| matches!(what, What::Send { segment: Segment::Ack, .. });
+        self.seen.iter().any(|(at, who, what)| *who == side && is_ack(what) && (since_ns..=until_ns).contains(at))
     }
 
     pub(super) fn arrived(&mut self, unix_ns: u64, side: Side, segment: Segment) {
         self.seen.push((unix_ns, side, What::Arrive { segment, copy: None }));
     }
 
+    pub(super) fn icmp(&mut self, unix_ns: u64, side: Side, error: IcmpError) {
+        self.seen.push((unix_ns, side, What::Icmp(error)));
+    }
+
     pub(super) fn returned(&mut self, unix_ns: u64, side: Side, errno: Option<Errno>) {
         self.seen.push((unix_ns, side, What::Return("connect", errno)));
-        self.ended(unix_ns, side, errno.map_or(Outcome::Established, Outcome::Failed));
+        // A refusal at once leaves what the port belongs to as it was.
+        if errno != Some(Errno::AddressNotAvailable) {
+            self.ended(unix_ns, side, errno.map_or(Outcome::Established, Outcome::Failed));
+        }
     }
 
     pub(super) fn ended(&mut self, unix_ns: u64, side: Side, outcome: Outcome) {
+        self.begins_again(side);
+        self.ends.push(((unix_ns, unix_ns), side, outcome));
+    }
+
+    /// The last socket of a side vanished between two looks.
+    pub(super) fn vanished(&mut self, since_ns: u64, unix_ns: u64, side: Side) {
+        self.begins_again(side);
+        self.ends.push(((since_ns, unix_ns), side, Outcome::Gone));
+    }
+
+    /// A side has a socket again: how the one before ended is not its end.
+    pub(super) fn begins_again(&mut self, side: Side) {
         self.ends.retain(|(_, ended, _)| *ended != side);
-        self.ends.push((unix_ns, side, outcome));
     }
 
     /// The timeline, from the beginning on.
     pub(super) fn into_timeline(mut self, about: Side) -> Timeline {
         self.seen.sort_by_key(|(unix_ns, ..)| *unix_ns);
-        // An end may come before anything was sent.
-        let first_end_ns = self.ends.iter().map(|(unix_ns, ..)| *unix_ns).min();
-        let first_ns = self.seen.first().map(|(unix_ns, ..)| *unix_ns).or(first_end_ns).unwrap_or(0);
-        let start_ns = self.start_ns.unwrap_or(first_ns);
+        let start_ns = self.start_ns().unwrap_or(0);
         let window = |unix_ns: u64| Window::exactly(unix_ns.saturating_sub(start_ns) / 1000);
         let events = self.seen.into_iter().map(|(at, side, what)| Event { window: window(at), side, what }).collect();
-        let ends = self.ends.into_iter().map(|(at, side, outcome)| End { window: window(at), side, outcome });
+        let ends = self.ends.into_iter().map(|((since, at), side, outcome)| {
+            let window = Window { at_us: window(since).at_us, latest_us: window(at).at_us };
+            End { window, side, outcome }
+        });
         let mut ends: Vec<End> = ends.collect();
         ends.sort_by_key(|end| end.side != about);
         Timeline { events, ends, alternatives: Vec::new() }
@@ -73,14 +120,12 @@ pub(super) struct Recognizer {
     next: BTreeMap<Side, u32>,
     /// Whether the last segment of the server advertised no room.
     closed: bool,
-    /// Whether the wire takes nothing at all for now.
-    pub(super) lose_all: bool,
 }
 
 impl Recognizer {
     pub(super) fn new(start: Start) -> Self {
         let probe = if start == Start::WindowClosed { Segment::Probe } else { Segment::Keepalive };
-        Self { probe, next: BTreeMap::new(), closed: false, lose_all: false }
+        Self { probe, next: BTreeMap::new(), closed: false }
     }
 
     /// The kind of a segment that this side sent.
@@ -88,11 +133,10 @@ impl Recognizer {
         if sender == Side::Server {
             self.closed = header.window == 0 && !header.syn && !header.rst;
         }
-        let length = u32::try_from(header.payload).unwrap_or(0) + u32::from(header.syn) + u32::from(header.fin);
-        let end = header.sequence.wrapping_add(length);
+        let end = header.sequence.wrapping_add(length_of(header));
         let before = self.next.get(&sender).copied();
-        // Half of the number space lies ahead, the other half behind (RFC 9293 3.4).
-        if before.is_none_or(|next| end.wrapping_sub(next) < 1 << 31) {
+        // A RST may have the number of what it answers; a SYN begins anew.
+        if !header.rst && (header.syn || before.is_none_or(|next| is_ahead(end, next))) {
             self.next.insert(sender, end);
         }
         match header {

@@ -73,13 +73,22 @@ pub(super) struct Packet {
     pub(super) ack: Option<i64>,
     /// How often it was sent before; nothing until it is sent, and for one that comes from outside.
     pub(super) copy: Option<u32>,
+    /// How many numbers of other data go in it before its own.
+    pub(super) merged: i64,
+    /// What its sender has got out of order: bit n for the number n above `ack`.
+    pub(super) sacked: u64,
 }
 
 impl Packet {
+    /// One with nothing but these numbers.
+    pub(super) const fn bare(segment: Segment, seq: i64, ack: Option<i64>) -> Self {
+        Self { segment, seq, ack, copy: None, merged: 0, sacked: 0 }
+    }
+
     /// The number after its last one: SYN, FIN and a byte of data take one each.
     pub(super) const fn end(&self) -> i64 {
         match self.segment {
-            Segment::Syn | Segment::SynAck | Segment::Data | Segment::Fin => self.seq + 1,
+            Segment::Syn | Segment::SynAck | Segment::Data | Segment::Fin => self.seq + self.merged + 1,
             Segment::Ack | Segment::Rst | Segment::Probe | Segment::Keepalive => self.seq,
         }
     }
@@ -158,6 +167,18 @@ impl Step<'_> {
     /// Writes a call down.
     pub(super) fn record_call(&mut self, call: &'static str) {
         self.doings.push(Doing::Record(What::Call(call)));
+    }
+
+    /// A tie of which nothing is known: either may be so.
+    pub(super) fn either(&mut self) -> bool {
+        decide(self.script, self.ties)
+    }
+
+    /// Whether it is later than something else by so much at least; a tie where the two windows allow either.
+    pub(super) fn is_later_by(&mut self, us: u64, before: Window) -> bool {
+        let least_us = self.window.at_us.saturating_sub(before.latest_us);
+        let most_us = self.window.latest_us.saturating_sub(before.at_us);
+        least_us >= us || (most_us >= us && decide(self.script, self.ties))
     }
 
     /// Whether a limit has passed by now, given as a test of the time; narrows the step's window to the part
@@ -368,7 +389,7 @@ impl Player<'_> {
         let Happening::Inject(Injected::Segment { segment, seq, ack }) = happening else { return None };
         let (end, peer) = (self.seen_end(side), self.seen_end(side.other()));
         let own = |number: Number| end.own_number(number);
-        Some(Packet { segment, seq: end.number_from(peer, seq), ack: ack.map(own), copy: None })
+        Some(Packet::bare(segment, end.number_from(peer, seq), ack.map(own)))
     }
 
     /// Does it; returns what is left of the window.
@@ -404,7 +425,7 @@ impl Player<'_> {
     /// Puts a segment on the wire; returns the part of the window in which the wire's rules do what they do here.
     fn send(&mut self, window: Window, side: Side, packet: Packet) -> Window {
         let ordinal = self.end(side).count_sent(packet.segment);
-        let copy = self.end(side).count_copy(packet.segment, packet.seq);
+        let copy = self.end(side).count_copy(packet.segment, packet.end() - 1);
         let window = self.narrow_to_rules(window, side, packet.segment, ordinal);
         let (mut lost, mut delay_us, mut duplicates_us) = (false, self.scenario.rtt_us / 2, Vec::new());
         let fitting = self.scenario.wire.iter().filter(|rule| rule.fits(side, packet.segment, ordinal));

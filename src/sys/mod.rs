@@ -23,7 +23,7 @@ mod tun;
 pub use clock::{monotonic_ms, unix_ms, unix_ns};
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
-pub use privilege::{effective_capabilities, effective_uid};
+pub use privilege::{effective_capabilities, effective_uid, raise_priority};
 pub use proc::{
     ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text, read_utf8_text,
 };
@@ -31,7 +31,7 @@ pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use route::{RouteSocket, raise_loopback};
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
 pub use socket_option::{IntOption, netns_cookie, set_int_option};
-pub use stream::{Interest, Stream, listen_on, set_backlog, wait_ready};
+pub use stream::{Interest, Readiness, Stream, listen_on, set_backlog, wait_ready};
 pub use sysctl::{SysctlError, SysctlFiles};
 pub use tap::{Tap, Tapped};
 pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};

@@ -15,6 +15,27 @@ pub fn effective_capabilities() -> Option<u64> {
     rustix::thread::capabilities(None).ok().map(|sets| sets.effective.bits())
 }
 
+/// Lets the calling thread run as soon as it has something to do: the lowest real-time priority (`SCHED_FIFO`), or where
+/// that is refused the highest of the others (nice -20). It lasts as long as the thread, which must not run for long at
+/// a time.
+///
+/// # Errors
+/// `EPERM` or `EACCES` without `CAP_SYS_NICE`.
+#[expect(unsafe_code, reason = "sched_setscheduler is not wrapped by rustix")]
+pub fn raise_priority() -> std::io::Result<()> {
+    // SAFETY: sched_param is made of integers; all zeroes is a value of it.
+    let mut parameters: libc::sched_param = unsafe { std::mem::zeroed() };
+    parameters.sched_priority = 1;
+    // SAFETY: 0 is the calling thread, and the parameters outlive the call.
+    if unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const parameters) } == 0
+    {
+        return Ok(());
+    }
+    // nice(2) of Linux is the calling thread's alone.
+    rustix::process::nice(-20)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

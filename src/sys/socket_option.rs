@@ -31,6 +31,8 @@ pub enum IntOption {
     KeepCount,
     /// `SO_RCVBUF`, bytes.
     ReceiveBuffer,
+    /// `TCP_NODELAY`.
+    NoDelay,
 }
 
 impl IntOption {
@@ -46,6 +48,7 @@ impl IntOption {
             Self::KeepInterval => (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL),
             Self::KeepCount => (libc::IPPROTO_TCP, libc::TCP_KEEPCNT),
             Self::ReceiveBuffer => (libc::SOL_SOCKET, libc::SO_RCVBUF),
+            Self::NoDelay => (libc::IPPROTO_TCP, libc::TCP_NODELAY),
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, accept_with, connect, listen, recv, send,
-    shutdown, socket_with, sockopt,
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, accept_with, bind, connect, listen, recv,
+    send, shutdown, socket_with, sockopt,
 };
 
 /// A socket that connects or is connected.
@@ -59,6 +59,27 @@ impl Stream {
         }
         bytes.truncate(usize::try_from(length).unwrap_or(0));
         Ok(bytes)
+    }
+
+    /// Takes a local address and port, which others may have had before (`SO_REUSEADDR`).
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn bind_to(&self, address: SocketAddr) -> io::Result<()> {
+        sockopt::set_socket_reuseaddr(&self.socket, true)?;
+        Ok(bind(&self.socket, &address)?)
+    }
+
+    /// What is true of it now. Nothing is taken from it: neither a pending error nor a soft one, as `SO_ERROR` would.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn readiness(&self) -> io::Result<Readiness> {
+        let mut polled = [PollFd::new(&self.socket, PollFlags::OUT)];
+        poll(&mut polled, Some(&Timespec::default()))?;
+        let [polled] = polled;
+        let has = |flag| polled.revents().contains(flag);
+        Ok(Readiness { writable: has(PollFlags::OUT), failed: has(PollFlags::ERR), hung_up: has(PollFlags::HUP) })
     }
 
     /// Begins a connect() and does not wait for it.
@@ -149,6 +170,17 @@ pub fn listen_on(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 /// The kernel's answer.
 pub fn set_backlog(listener: &TcpListener, backlog: i32) -> io::Result<()> {
     Ok(listen(listener, backlog)?)
+}
+
+/// What is true of a socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// It takes data, or a connect() has ended.
+    pub writable: bool,
+    /// An error is pending.
+    pub failed: bool,
+    /// Both directions are closed.
+    pub hung_up: bool,
 }
 
 /// What to wait for on a descriptor.

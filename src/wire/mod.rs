@@ -23,6 +23,6 @@ pub use netlink::{Message, MessageKind, Messages};
 pub use packet::{Checksum, HexError, Packet, PacketError, PacketField, decode_packet, parse_hex};
 pub use proc_tcp::{ProcTcpRow, parse_proc_tcp_line};
 pub use request::{DumpFamily, Extensions, StateMask, build_tcp_dump};
-pub use segment::{SegmentHeader, build_syn, decode_segment};
+pub use segment::{SegmentHeader, build_icmp_error, build_segment, build_syn, decode_segment};
 pub use tcp_info::TcpInfo;
 pub use text::parse_mem_total_kib;

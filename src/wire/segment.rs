@@ -1,8 +1,10 @@
 //! TCP segments in IP packets.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+
+const TTL: u8 = 64;
 
 /// The header of one TCP segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,15 +59,54 @@ pub fn decode_segment(packet: &[u8]) -> Option<SegmentHeader> {
 #[must_use]
 pub fn build_syn(source: SocketAddr, destination: SocketAddr, sequence: u32) -> Option<Vec<u8>> {
     const WINDOW: u16 = 64_240;
-    const TTL: u8 = 64;
-    let ip = match (source.ip(), destination.ip()) {
+    build_segment(&SegmentHeader {
+        source,
+        destination,
+        sequence,
+        acknowledgement: 0,
+        syn: true,
+        ack: false,
+        fin: false,
+        rst: false,
+        window: WINDOW,
+        payload: 0,
+    })
+}
+
+/// Builds a segment without options, its data zeros, checksums included; nothing when the two addresses are not of one
+/// family.
+#[must_use]
+pub fn build_segment(header: &SegmentHeader) -> Option<Vec<u8>> {
+    let ip = match (header.source.ip(), header.destination.ip()) {
         (IpAddr::V4(from), IpAddr::V4(to)) => etherparse::PacketBuilder::ipv4(from.octets(), to.octets(), TTL),
         (IpAddr::V6(from), IpAddr::V6(to)) => etherparse::PacketBuilder::ipv6(from.octets(), to.octets(), TTL),
         _ => return None,
     };
-    let builder = ip.tcp(source.port(), destination.port(), sequence, WINDOW).syn();
-    let mut packet = Vec::with_capacity(builder.size(0));
-    builder.write(&mut packet, &[]).ok()?;
+    let ports = (header.source.port(), header.destination.port());
+    let mut tcp = etherparse::TcpHeader::new(ports.0, ports.1, header.sequence, header.window);
+    (tcp.syn, tcp.ack, tcp.fin, tcp.rst) = (header.syn, header.ack, header.fin, header.rst);
+    tcp.acknowledgment_number = if header.ack { header.acknowledgement } else { 0 };
+    let builder = ip.tcp_header(tcp);
+    let data = vec![0; header.payload];
+    let mut packet = Vec::with_capacity(builder.size(data.len()));
+    builder.write(&mut packet, &data).ok()?;
+    Some(packet)
+}
+
+/// Builds an ICMP error of this type and code about a packet: its IP header and 8 bytes of what follows (RFC 792). It
+/// goes to the sender of that packet, from a router; nothing for a packet that is not IPv4.
+#[must_use]
+pub fn build_icmp_error(router: Ipv4Addr, icmp_type: u8, code: u8, about: &[u8]) -> Option<Vec<u8>> {
+    const QUOTED: usize = 8;
+    let sliced = SlicedPacket::from_ip(about).ok()?;
+    let Some(NetSlice::Ipv4(ip)) = sliced.net else { return None };
+    let header_bytes = ip.header().slice().len();
+    let quoted = about.get(..header_bytes + QUOTED)?;
+    let to = ip.header().source_addr();
+    let ip = etherparse::PacketBuilder::ipv4(router.octets(), to.octets(), TTL);
+    let builder = ip.icmpv4_raw(icmp_type, code, [0; 4]);
+    let mut packet = Vec::with_capacity(builder.size(quoted.len()));
+    builder.write(&mut packet, quoted).ok()?;
     Some(packet)
 }
 
@@ -93,5 +134,32 @@ mod tests {
         }
         assert_eq!(decode_segment(&[0xff; 60]), None);
         assert!(build_syn("192.0.2.1:1".parse().unwrap(), "[::1]:2".parse().unwrap(), 0).is_none());
+    }
+
+    #[test]
+    fn a_segment_that_was_built_is_read_back_with_its_flags_numbers_and_data() {
+        let header = SegmentHeader {
+            source: "192.0.2.1:1000".parse().unwrap(),
+            destination: "192.0.2.2:80".parse().unwrap(),
+            sequence: u32::MAX,
+            acknowledgement: 5,
+            syn: false,
+            ack: true,
+            fin: true,
+            rst: false,
+            window: 502,
+            payload: 1,
+        };
+        assert_eq!(decode_segment(&build_segment(&header).unwrap()), Some(header));
+    }
+
+    #[test]
+    fn an_icmp_error_quotes_the_header_and_8_bytes_of_what_it_is_about() {
+        let about = build_syn("192.0.2.1:1000".parse().unwrap(), "192.0.2.2:80".parse().unwrap(), 7).unwrap();
+        let packet = build_icmp_error(Ipv4Addr::new(192, 0, 2, 254), 3, 1, &about).unwrap();
+        // IPv4 from the router to the sender, ICMP type 3 code 1, and the quotation.
+        assert_eq!((&packet[12..16], &packet[16..20]), ([192, 0, 2, 254].as_slice(), [192, 0, 2, 1].as_slice()));
+        assert_eq!((packet[20], packet[21], &packet[28..]), (3, 1, &about[..28]));
+        assert_eq!(build_icmp_error(Ipv4Addr::LOCALHOST, 3, 1, &[0x60; 60]), None);
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// The kernel that runs; a case cannot be judged by the rules of another one.
-fn host(place: &Place) -> Result<Host, CannotRun> {
+pub(crate) fn host(place: &Place) -> Result<Host, CannotRun> {
     let snapshot: Snapshot = place.snapshot();
     let version = snapshot.kernel.version.ok_or_else(|| CannotRun("the kernel version could not be read".into()))?;
     Ok(Host { version, hz: snapshot.kernel.hz.map(|reading| reading.hz) })

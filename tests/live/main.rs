@@ -17,7 +17,9 @@ mod connect;
 mod flood;
 mod place;
 mod program;
+mod scripts;
 mod sockets;
+mod states;
 mod tune;
 
 use std::process::ExitCode;
@@ -29,7 +31,8 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 4] = [sockets::cases, tune::cases, connect::cases, flood::cases];
+    let modules: [fn() -> Vec<Case>; 6] =
+        [sockets::cases, tune::cases, connect::cases, flood::cases, scripts::cases, states::cases];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -27,7 +27,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
         Folklore {
             said: "A RST ends TIME-WAIT, so it protects nothing (RFC 1337).",
-            kernel: "One with exactly the expected number does, unless tcp_rfc1337 is 1: then it starts the 60 s anew.",
+            kernel: "One with exactly the expected number does, unless tcp_rfc1337 is 1: then it changes nothing.",
         },
         Folklore {
             said: "Timestamps make it superfluous.",

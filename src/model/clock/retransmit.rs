@@ -103,6 +103,11 @@ impl RetransmitClock {
         self.probe_us.is_some()
     }
 
+    /// The same without a tail loss probe first: something else has told that there is a loss.
+    pub(crate) fn past_probe(self) -> Self {
+        Self { probe_us: None, ..self }
+    }
+
     /// Whether the RTO timer has sent something again.
     pub(crate) const fn has_retransmitted(&self) -> bool {
         self.retransmits > 0

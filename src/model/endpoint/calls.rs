@@ -189,7 +189,7 @@ impl Endpoint {
             return self.forget(step);
         }
         self.minisock = true;
-        self.answered_us = None;
+        self.answered = None;
         step.arm(Clock::FinWait2Minisock, wait_us);
     }
 

@@ -25,6 +25,8 @@ impl Endpoint {
     fn arrive_fin_wait2_minisock(&mut self, packet: Packet, step: &mut Step<'_>) {
         let fits = packet.fits(self.expected, self.expected + WINDOW);
         match packet.segment {
+            // Here a RST is no exception.
+            Segment::Rst if !fits => self.challenge(step),
             _ if !fits => self.answer_outside(packet, step),
             Segment::Rst => self.forget(step),
             // A SYN from the right edge on is refused and ends it (TCP_TW_RST).
@@ -50,10 +52,10 @@ impl Endpoint {
         let empty = packet.end() == packet.seq;
         match packet.segment {
             Segment::Rst if packet.seq == self.expected => {
-                if self.settings.rfc1337 {
-                    self.restart_time_wait(step)
-                } else {
-                    self.forget(step)
+                if !self.settings.rfc1337 {
+                    self.forget(step);
+                } else if self.rst_restarts() {
+                    self.restart_time_wait(step);
                 }
             }
             Segment::Rst => {}
@@ -72,7 +74,47 @@ impl Endpoint {
         }
     }
 
+    /// Whether a RST that `tcp_rfc1337` keeps from ending TIME-WAIT starts it anew: until 4.19 (63cc357f7bba); the stable
+    /// releases of 4.14 that have the change are not verified.
+    fn rst_restarts(&self) -> bool {
+        let version = self.version;
+        !(version.at_least(4, 19) || (version.major, version.minor) == (4, 14) && version.patch >= 70)
+    }
+
     fn restart_time_wait(&self, step: &mut Step<'_>) {
         step.arm(Clock::TimeWait, TIME_WAIT_US);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Host, Injected, Injection, Number, Scenario, Segment, Settings, Side, forecast};
+    use crate::units::{Hz, KernelVersion};
+
+    /// When TIME-WAIT ends into which this comes 20 s after it began, in whole seconds.
+    fn ends_s(version: KernelVersion, rfc1337: bool, segment: Segment, seq: i32, ack: Option<Number>) -> u64 {
+        let settings = Settings { rfc1337, ..Settings::default() };
+        let what = Injected::Segment { segment, seq: Number::Fitting(seq), ack };
+        let injection = Injection { at_us: 20_000_000, to: Side::Client, what };
+        let host = Host { version, hz: Hz::new(250) };
+        let timeline = forecast(&Scenario::close(host, &settings).injecting(injection));
+        timeline.end().expect("an end").window.at_us / 1_000_000
+    }
+
+    /// Measured on 6.18: a RST that is kept from ending it leaves its 60 s alone, a bare ACK starts them anew. What is
+    /// answered draws a RST from the peer, who knows of nothing any more.
+    #[test]
+    fn what_comes_into_time_wait_ends_it_or_starts_it_anew() {
+        let (now, fits) = (KernelVersion::new(6, 18), Some(Number::Fitting(0)));
+        assert_eq!(ends_s(now, false, Segment::Rst, 0, None), 20);
+        assert_eq!(ends_s(now, true, Segment::Rst, 0, None), 60);
+        assert_eq!(ends_s(KernelVersion::new(4, 14), true, Segment::Rst, 0, None), 80);
+        assert_eq!(ends_s(now, false, Segment::Ack, 0, fits), 80);
+        for (segment, seq) in [(Segment::Ack, -10), (Segment::Data, -2), (Segment::Fin, -1)] {
+            assert_eq!(ends_s(now, false, segment, seq, fits), 20, "{segment:?} {seq}");
+            assert_eq!(ends_s(now, true, segment, seq, fits), 80, "{segment:?} {seq}");
+        }
+        assert_eq!(ends_s(now, false, Segment::Syn, -1000, None), 20);
+        assert_eq!(ends_s(now, true, Segment::Syn, -1000, None), 60);
     }
 }

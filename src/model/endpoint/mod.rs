@@ -9,6 +9,7 @@ mod calls;
 mod icmp;
 mod minisock;
 mod opening;
+mod recovery;
 mod state;
 mod synchronised;
 mod timers;

@@ -65,6 +65,7 @@ impl Endpoint {
             self.forget(step);
             return Self::refuse(packet, step);
         }
+        let keeps_it = self.challenges_reset_of_request();
         let Some(request) = &mut self.request else { return };
         if packet.segment == Segment::Syn && packet.seq == self.peer_isn {
             if let Some(wait_us) = request.repeated_syn(now_us) {
@@ -83,6 +84,11 @@ impl Endpoint {
             return;
         }
         match packet.segment {
+            Segment::Rst if packet.seq != self.expected && keeps_it => {
+                if request.may_answer(now_us) {
+                    self.reply(Segment::Ack, step);
+                }
+            }
             Segment::Rst => self.forget(step),
             // A SYN of another connection, near enough to be taken for one of this: both are refused.
             Segment::Syn => {
@@ -93,6 +99,13 @@ impl Endpoint {
             Segment::Ack if request.defers() => {}
             _ => self.complete_request(packet, step),
         }
+    }
+
+    /// Whether a RST that is in the window but not exact leaves a half-open entry alone and is answered (RFC 5961 3.2):
+    /// a28c4fcbf774, by its place in the change lists of 7.2, and seen on 6.18.44; before, it ends the entry.
+    fn challenges_reset_of_request(&self) -> bool {
+        let version = self.version;
+        version.at_least(7, 2) || (version.major, version.minor) == (6, 18) && version.patch >= 44
     }
 
     /// Whatever acknowledges the SYN-ACK completes the handshake, data and FIN included.
@@ -117,7 +130,7 @@ impl Endpoint {
     /// The handshake is complete, and the peer is told so where it does not know.
     pub(super) fn establish(&mut self, tells: bool, step: &mut Step<'_>) {
         self.unacknowledged = self.isn + 1;
-        self.answered_us = None;
+        self.answered = None;
         self.enter(TcpState::Estab, step);
         if tells {
             self.reply(Segment::Ack, step);
@@ -162,5 +175,63 @@ impl Endpoint {
             step.arm(Clock::Syn(clock), TIMEOUT_MIN_TICKS * step.tick_us);
         }
         Self::refuse(packet, step);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{
+        Action, Host, Injected, Injection, Number, Outcome, Scenario, Segment, Settings, Side, Start, Timeline,
+        forecast,
+    };
+    use crate::units::KernelVersion;
+
+    fn host(version: &str) -> Host {
+        Host { version: version.parse::<KernelVersion>().expect("a version"), hz: None }
+    }
+
+    fn bare(segment: Segment, to: Side, seq: i32) -> Injection {
+        let what = Injected::Segment { segment, seq: Number::Fitting(seq), ack: None };
+        Injection { at_us: 300_000, to, what }
+    }
+
+    fn server_ends_ms(timeline: &Timeline) -> Option<u64> {
+        let gone = timeline.ends.iter().find(|end| end.side == Side::Server && end.outcome == Outcome::Gone);
+        gone.map(|end| end.window.at_us / 1000)
+    }
+
+    /// Measured on 6.18.44: an ACK, and the entry lives on.
+    #[test]
+    fn a_reset_that_is_not_exact_spares_a_half_open_entry_on_new_kernels() {
+        let settings = Settings { synack_retries: 0, ..Settings::default() };
+        let ends_ms = |version, seq| {
+            let scenario = Scenario::half_open(host(version), &settings).silencing(Side::Server).injecting(bare(
+                Segment::Rst,
+                Side::Server,
+                seq,
+            ));
+            server_ends_ms(&forecast(&scenario))
+        };
+        assert_eq!(["6.18.44", "6.18.0"].map(|version| ends_ms(version, 100)), [Some(1000), Some(300)]);
+        assert_eq!(ends_ms("6.18.44", 0), Some(300));
+        assert_eq!(ends_ms("6.18.0", -100), Some(1000));
+    }
+
+    /// Measured on 6.18: FIN-WAIT-2 of an orphan answers even a RST that does not fit.
+    #[test]
+    fn a_reset_outside_the_window_is_answered_in_fin_wait_2_of_an_orphan() {
+        let scenario = Scenario::closed_alone(host("6.18"), &Settings::default());
+        let acks = |scenario: &Scenario| forecast(scenario).sent(Side::Client, Segment::Ack);
+        let with = scenario.clone().injecting(bare(Segment::Rst, Side::Client, -10));
+        assert_eq!(acks(&with), acks(&scenario) + 1);
+    }
+
+    /// Measured on 6.18: the FIN waits behind the data, and probes go on until `tcp_orphan_retries` of them.
+    #[test]
+    fn nothing_gets_past_a_closed_window_not_even_a_fin() {
+        let settings = Settings { orphan_retries: 2, ..Settings::default() };
+        let scenario = Scenario::beginning(host("6.18"), &settings, Start::WindowClosed).silencing(Side::Client);
+        let timeline = forecast(&scenario.calling_at(500_000, Side::Client, Action::Die));
+        assert_eq!((timeline.sent(Side::Client, Segment::Fin), timeline.sent(Side::Client, Segment::Probe)), (0, 2));
     }
 }

@@ -8,13 +8,14 @@
 
 use std::collections::BTreeMap;
 
+use super::recovery::InFlight;
 use crate::model::clock::{KeepaliveClock, ProbeClock, RetransmitClock, SynAckClock, SynClock, TIME_WAIT_US};
 use crate::model::isn::isn_advance;
 use crate::model::play::{Doing, Packet, Step, Timer};
 use crate::model::rto::{RoundTrips, Timeouts, timeouts};
 use crate::model::scenario::{Listener, Scenario, Start};
 use crate::model::script::{Action, Number};
-use crate::model::timeline::{Errno, Outcome, Segment, Side, What};
+use crate::model::timeline::{Errno, Outcome, Segment, Side, What, Window};
 use crate::model::{Settings, SocketOptions};
 use crate::units::{Hz, KernelVersion, TcpState};
 
@@ -31,6 +32,8 @@ pub(in crate::model) enum Clock {
     Syn(SynClock),
     SynAck,
     Retransmit(RetransmitClock),
+    /// What may only be late is waited for (`ICSK_TIME_REO_TIMEOUT`).
+    Reordering,
     Probe(ProbeClock),
     Keepalive(KeepaliveClock),
     /// FIN_WAIT_2 in a full socket; the minisock's wait follows.
@@ -44,7 +47,7 @@ impl Clock {
     /// Which of the end's timers it runs on.
     pub(in crate::model) const fn timer(&self) -> Timer {
         match self {
-            Self::Syn(_) | Self::SynAck | Self::Retransmit(_) | Self::Probe(_) => Timer::Write,
+            Self::Syn(_) | Self::SynAck | Self::Retransmit(_) | Self::Reordering | Self::Probe(_) => Timer::Write,
             Self::Keepalive(_) | Self::FinWait2Socket(_) | Self::FinWait2Minisock | Self::TimeWait => Timer::Life,
             Self::DelayedAck => Timer::Ack,
         }
@@ -59,6 +62,8 @@ pub(in crate::model) struct Endpoint {
     pub(super) version: KernelVersion,
     pub(super) hz: Hz,
     pub(super) timeouts: Timeouts,
+    /// By how much what was sent later may overtake: `tcp_rack_reo_wnd()`, a quarter of the round trip.
+    pub(super) reordering_us: u64,
     pub(in crate::model) state: Option<TcpState>,
     /// Whether a listening socket takes SYNs here.
     pub(super) listening: bool,
@@ -85,7 +90,7 @@ pub(in crate::model) struct Endpoint {
     pub(super) peer_isn: i64,
     pub(super) expected: i64,
     /// What is in flight, from `unacknowledged` on.
-    pub(super) flight: Vec<Segment>,
+    pub(super) flight: Vec<InFlight>,
     /// What waits behind it until the peer is heard again.
     pub(super) unsent: Vec<Segment>,
     /// What arrived too early, by its number.
@@ -101,7 +106,7 @@ pub(in crate::model) struct Endpoint {
     /// When the peer was last heard.
     pub(super) heard_us: u64,
     /// When a segment outside the window was last answered (`last_oow_ack_time`).
-    pub(super) answered_us: Option<u64>,
+    pub(super) answered: Option<Window>,
     sent: BTreeMap<Segment, u32>,
     copies: BTreeMap<(Segment, i64), u32>,
 }
@@ -123,6 +128,7 @@ impl Endpoint {
             version,
             hz,
             timeouts: timeouts(endpoint, version, seen, hz),
+            reordering_us: endpoint.measured.map_or(seen.srtt_us, |measured| measured.srtt_us) / 4,
             state: known,
             listening: side == Side::Server && scenario.start != Start::Nothing,
             listener: scenario.listener,
@@ -146,7 +152,7 @@ impl Endpoint {
             keepalive_waits: false,
             keepalives_answered: 0,
             heard_us: 0,
-            answered_us: None,
+            answered: None,
             sent: BTreeMap::new(),
             copies: BTreeMap::new(),
         }
@@ -199,8 +205,8 @@ impl Endpoint {
             Clock::Syn(_) if self.state == Some(TcpState::SynRecv) => Some(Segment::SynAck),
             Clock::Syn(_) => Some(Segment::Syn),
             Clock::SynAck => Some(Segment::SynAck),
-            Clock::Retransmit(clock) if clock.awaits_probe() => self.flight.last().copied(),
-            Clock::Retransmit(_) => self.flight.first().copied(),
+            Clock::Retransmit(clock) if clock.awaits_probe() => self.flight.last().map(|one| one.segment),
+            Clock::Retransmit(_) | Clock::Reordering => self.flight.first().map(|one| one.segment),
             Clock::Probe(_) => Some(Segment::Probe),
             Clock::Keepalive(_) => Some(Segment::Keepalive),
             Clock::DelayedAck => Some(Segment::Ack),
@@ -231,8 +237,20 @@ impl Endpoint {
 
     /// A segment with a number of its own.
     pub(super) fn send(&self, segment: Segment, seq: i64, step: &mut Step<'_>) {
+        self.send_merged(segment, seq, 0, step);
+    }
+
+    /// The same, with the data of others before it that goes in the same segment: so many numbers.
+    pub(super) fn send_merged(&self, segment: Segment, seq: i64, merged: i64, step: &mut Step<'_>) {
         let ack = (segment != Segment::Syn).then_some(self.expected);
-        step.doings.push(Doing::Send(Packet { segment, seq, ack, copy: None }));
+        step.doings.push(Doing::Send(Packet { segment, seq, ack, copy: None, merged, sacked: self.sack() }));
+    }
+
+    /// What it has got out of order, by bits from the number that it expects next on.
+    fn sack(&self) -> u64 {
+        let places = self.early.keys().filter_map(|seq| u32::try_from(seq - self.expected).ok());
+        let bits = places.filter_map(|place| 1_u64.checked_shl(place)).fold(0, |bits, bit| bits | bit);
+        if self.settings.sack { bits } else { 0 }
     }
 
     /// A segment that takes no number.
@@ -245,8 +263,8 @@ impl Endpoint {
         let rst = match packet.ack {
             // Never a RST for a RST.
             _ if packet.segment == Segment::Rst => return,
-            Some(ack) => Packet { segment: Segment::Rst, seq: ack, ack: None, copy: None },
-            None => Packet { segment: Segment::Rst, seq: NOWHERE, ack: Some(packet.end()), copy: None },
+            Some(ack) => Packet::bare(Segment::Rst, ack, None),
+            None => Packet::bare(Segment::Rst, NOWHERE, Some(packet.end())),
         };
         step.doings.push(Doing::Send(rst));
     }
@@ -254,29 +272,45 @@ impl Endpoint {
     /// Sends a segment that must be acknowledged, and starts the clock, or starts it anew while only a probe is due.
     /// Once something was sent again nothing new goes out (a congestion window of one) until the peer is heard.
     pub(super) fn put_in_flight(&mut self, segment: Segment, step: &mut Step<'_>) {
-        let (probe_is_due, lost) = match &step.armed {
+        self.put_all_in_flight(&[segment], step);
+    }
+
+    /// The same for several that go as one: what could not be sent before is put together.
+    pub(super) fn put_all_in_flight(&mut self, segments: &[Segment], step: &mut Step<'_>) {
+        let Some(segment) = segments.last().copied() else { return };
+        let (probe_is_due, waits) = match &step.armed {
             Some(Clock::Retransmit(clock)) => (clock.awaits_probe(), clock.has_retransmitted()),
+            // Behind a closed window too.
+            Some(Clock::Probe(_)) => (false, true),
             _ => (false, false),
         };
-        if lost {
-            return self.unsent.push(segment);
+        if waits {
+            return self.unsent.extend(segments);
         }
-        self.send(segment, self.next, step);
+        let count = i64::try_from(segments.len()).unwrap_or(1);
+        self.send_merged(segment, self.next, count - 1, step);
         // It acknowledges as well: tcp_event_ack_sent().
         step.disarm(Timer::Ack);
-        self.next += 1;
-        self.flight.push(segment);
-        if self.flight.len() == 1 || probe_is_due {
+        self.next += count;
+        let sent_us = step.window.at_us;
+        let fresh =
+            |segment: &Segment| InFlight { segment: *segment, sent_us, sacked: false, resent: false, again: false };
+        self.flight.extend(segments.iter().map(fresh));
+        if self.flight.len() == segments.len() || probe_is_due {
             self.start_retransmission(step);
         }
     }
 
     /// The clock of what is in flight, from now on.
     pub(super) fn start_retransmission(&self, step: &mut Step<'_>) {
-        let one = self.flight.len() == 1;
-        let clock = RetransmitClock::sent(&self.settings, &self.options, self.version, self.timeouts, one);
+        let clock = self.new_retransmit_clock();
         let wait_us = clock.first_wait_us();
         step.arm(Clock::Retransmit(clock), wait_us);
+    }
+
+    pub(super) fn new_retransmit_clock(&self) -> RetransmitClock {
+        let one = self.flight.len() == 1;
+        RetransmitClock::sent(&self.settings, &self.options, self.version, self.timeouts, one)
     }
 
     pub(super) fn start_keepalive(&mut self, step: &mut Step<'_>) {
@@ -296,7 +330,7 @@ impl Endpoint {
         }
         self.minisock = true;
         self.waiting_since_us = step.window.at_us;
-        self.answered_us = None;
+        self.answered = None;
         self.enter(TcpState::TimeWait, step);
         step.arm(Clock::TimeWait, TIME_WAIT_US);
     }

@@ -4,13 +4,13 @@
 //! `tcp_ack()`, `tcp_data_queue()`, `tcp_fin()`, `tcp_rcv_state_process()`.
 //!
 //! Differs from the kernel: data is acknowledged at once (the kernel may delay an ACK by up to 40 ms when data flows
-//! both ways), and what arrives out of order is not told by SACK, so nothing is sent again before a timer says so.
+//! both ways).
 
 use super::state::{Clock, Endpoint, WINDOW};
 use crate::model::clock::KeepaliveClock;
 use crate::model::constants::{ATO_MIN_US, INVALID_RATELIMIT_US};
 use crate::model::play::{Doing, Packet, Step, Timer};
-use crate::model::timeline::{Errno, Outcome, Segment};
+use crate::model::timeline::{Errno, Outcome, Segment, Side};
 use crate::units::TcpState;
 
 impl Endpoint {
@@ -42,8 +42,9 @@ impl Endpoint {
             return;
         }
         if self.minisock {
-            // The ACK ended the full socket; what else the segment holds is for what took its place.
-            if packet.end() > packet.seq {
+            // The ACK ended the full socket. Data behind it is for what took its place; the FIN that comes again in
+            // CLOSING ends with it (tcp_rcv_state_process(), consume).
+            if self.state == Some(TcpState::FinWait2) && packet.end() > packet.seq {
                 self.arrive_minisock(packet, step);
             }
             return;
@@ -75,8 +76,8 @@ impl Endpoint {
                 Self::refuse(packet, step);
                 false
             }
-            Some(ack) if ack > self.next || ack < self.unacknowledged - WINDOW => {
-                if self.state != Some(TcpState::Estab) || ack < self.next {
+            Some(ack) if ack > self.next || ack < self.unacknowledged - self.oldest_ack_back() => {
+                if self.state != Some(TcpState::Estab) || ack < self.next || self.challenges_unsent() {
                     self.challenge(step);
                 }
                 false
@@ -85,11 +86,35 @@ impl Endpoint {
         }
     }
 
+    /// How far back an ACK may lie: `tcp_ack()`. Since 6.7 (3d501dd326fb) not before what was ever acknowledged, for which
+    /// a client counts its SYN; the stable releases that have it are those of December 2023, not verified.
+    fn oldest_ack_back(&self) -> i64 {
+        let since_patch = match (self.version.major, self.version.minor) {
+            (4, 14) => 333,
+            (4, 19) => 302,
+            (5, 4) => 264,
+            (5, 10) => 204,
+            (5, 15) => 143,
+            (6, 1) => 68,
+            (6, 6) => 7,
+            _ if self.version.at_least(6, 7) => 0,
+            _ => u16::MAX,
+        };
+        let counted = self.unacknowledged - self.isn - i64::from(self.side == Side::Server);
+        if self.version.patch >= since_patch { counted.min(WINDOW) } else { WINDOW }
+    }
+
+    /// Whether an ACK of what was never sent is challenged in ESTABLISHED too: `tcp_ack()` since 7.1 (42726ec644cb), and
+    /// in the 6.18 series in 6.18.38 at the latest; before, it is dropped silently there.
+    fn challenges_unsent(&self) -> bool {
+        let version = self.version;
+        version.at_least(7, 1) || (version.major, version.minor) == (6, 18) && version.patch >= 38
+    }
+
     /// `tcp_send_challenge_ack()`: at most one every 500 ms a socket.
     pub(super) fn challenge(&mut self, step: &mut Step<'_>) {
-        let now_us = step.window.at_us;
-        if self.answered_us.is_none_or(|before| now_us.saturating_sub(before) >= INVALID_RATELIMIT_US) {
-            self.answered_us = Some(now_us);
+        if self.answered.is_none_or(|before| step.is_later_by(INVALID_RATELIMIT_US, before)) {
+            self.answered = Some(step.window);
             self.reply(Segment::Ack, step);
         }
     }
@@ -111,11 +136,14 @@ impl Endpoint {
 
     /// What is acknowledged leaves the flight, and with the FIN the state.
     fn take_acknowledgement(&mut self, packet: Packet, step: &mut Step<'_>) {
-        let Some(ack) = packet.ack.filter(|ack| *ack > self.unacknowledged) else { return };
+        let Some(ack) = packet.ack.filter(|ack| *ack > self.unacknowledged) else {
+            return self.take_sack(packet, step);
+        };
         let done = usize::try_from(ack - self.unacknowledged).unwrap_or(0).min(self.flight.len());
-        let fin_done = self.flight.drain(..done).any(|segment| segment == Segment::Fin);
+        let fin_done = self.flight.drain(..done).any(|one| one.segment == Segment::Fin);
         self.unacknowledged = ack;
         self.go_on_sending(step);
+        self.take_sack(packet, step);
         match self.state {
             Some(TcpState::FinWait1) if fin_done => {
                 self.enter(TcpState::FinWait2, step);
@@ -134,15 +162,14 @@ impl Endpoint {
     fn go_on_sending(&mut self, step: &mut Step<'_>) {
         let lost = matches!(&step.armed, Some(Clock::Retransmit(clock)) if clock.has_retransmitted());
         step.disarm(Timer::Write);
-        if let Some(head) = self.flight.first().copied() {
+        if !self.flight.is_empty() {
             if lost {
-                self.send(head, self.unacknowledged, step);
+                self.send_again(0, step);
             }
             self.start_retransmission(step);
         }
-        for segment in core::mem::take(&mut self.unsent) {
-            self.put_in_flight(segment, step);
-        }
+        let unsent = core::mem::take(&mut self.unsent);
+        self.put_all_in_flight(&unsent, step);
         if self.flight.is_empty() && core::mem::take(&mut self.keepalive_waits) {
             let clock = KeepaliveClock::idle_since(&self.settings, &self.options, self.heard_us);
             step.arm(Clock::Keepalive(clock), 0);
@@ -154,16 +181,19 @@ impl Endpoint {
         match packet.segment {
             // Their number lies behind the window, so the answer is limited like a challenge.
             Segment::Probe | Segment::Keepalive => self.challenge(step),
-            Segment::Data | Segment::Fin if packet.seq == self.expected => {
+            Segment::Data | Segment::Fin if self.orphan && self.brings_data(packet) => {
+                // Nobody will read it: tcp_rcv_state_process().
+                Self::refuse(packet, step);
+                self.forget(step);
+            }
+            Segment::Data | Segment::Fin if packet.seq <= self.expected && packet.end() > self.expected => {
                 self.take_next(packet, step);
-                while let Some(segment) = self.early.remove(&self.expected) {
-                    self.take_next(Packet { segment, seq: self.expected, ..packet }, step);
-                }
             }
             Segment::Data | Segment::Fin => {
                 // A copy of what is there already, or what is too early: either is acknowledged at once.
                 if packet.seq > self.expected {
-                    self.early.insert(packet.seq, packet.segment);
+                    self.early.extend((packet.seq..packet.end() - 1).map(|seq| (seq, Segment::Data)));
+                    self.early.insert(packet.end() - 1, packet.segment);
                 }
                 self.reply(Segment::Ack, step);
             }
@@ -171,24 +201,35 @@ impl Endpoint {
         }
     }
 
-    fn take_next(&mut self, packet: Packet, step: &mut Step<'_>) {
-        if packet.segment == Segment::Data && self.orphan {
-            // Nobody will read it: tcp_rcv_state_process().
-            Self::refuse(packet, step);
-            return self.forget(step);
-        }
-        self.expected += 1;
-        if packet.segment == Segment::Fin { self.take_fin(step) } else { self.reply(Segment::Ack, step) }
+    /// Whether there is data in it that has not come before.
+    fn brings_data(&self, packet: Packet) -> bool {
+        packet.end() - i64::from(packet.segment == Segment::Fin) > self.expected
     }
 
-    fn take_fin(&mut self, step: &mut Step<'_>) {
+    /// Takes what is next, and what has waited for it.
+    fn take_next(&mut self, packet: Packet, step: &mut Step<'_>) {
+        // RFC 5681 4.2: that a hole is filled is acknowledged at once.
+        let fills = !self.early.is_empty();
+        let mut fin = packet.segment == Segment::Fin;
+        self.expected = packet.end();
+        self.early.retain(|seq, _| *seq >= packet.end());
+        while let Some(segment) = self.early.remove(&self.expected) {
+            fin |= segment == Segment::Fin;
+            self.expected += 1;
+        }
+        if fin { self.take_fin(fills, step) } else { self.reply(Segment::Ack, step) }
+    }
+
+    fn take_fin(&mut self, fills: bool, step: &mut Step<'_>) {
         match self.state {
             Some(TcpState::Estab) => {
                 self.enter(TcpState::CloseWait, step);
                 step.doings.push(Doing::End(Outcome::Never));
                 // tcp_fin() enters pingpong mode, so the ACK is delayed; an application that closes at once sends it
                 // with its FIN.
-                if !self.closes_now() {
+                if fills {
+                    self.reply(Segment::Ack, step);
+                } else if !self.closes_now() {
                     step.arm(Clock::DelayedAck, self.ack_delay_us());
                 }
             }
@@ -208,5 +249,39 @@ impl Endpoint {
     fn ack_delay_us(&self) -> u64 {
         // The SYN and the FIN have a number each.
         if self.expected - self.peer_isn > 2 { ATO_MIN_US } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Host, Injected, Injection, Number, Scenario, Segment, Settings, Side, forecast};
+    use crate::units::KernelVersion;
+
+    /// How often the server answers ACKs with this number, which come 100 ms apart.
+    fn answers(version: &str, to: Side, ack: i32) -> usize {
+        let version: KernelVersion = version.parse().expect("a version");
+        let what =
+            Injected::Segment { segment: Segment::Ack, seq: Number::Fitting(0), ack: Some(Number::Fitting(ack)) };
+        let at = |at_us| Injection { at_us, to, what };
+        let scenario = Scenario::established(Host { version, hz: None }, &Settings::default());
+        let timeline = forecast(&scenario.injecting(at(100_000)).injecting(at(200_000)));
+        timeline.sent(to, Segment::Ack)
+    }
+
+    /// Measured on 6.18.44: both ends of the window are challenged, and the second ACK falls under the limit.
+    #[test]
+    fn an_ack_of_what_was_never_sent_is_challenged_by_new_kernels() {
+        assert_eq!(
+            ["6.18.44", "7.1", "6.18.0", "6.12.60"].map(|version| answers(version, Side::Server, 1000)),
+            [1, 1, 0, 0]
+        );
+    }
+
+    #[test]
+    fn an_old_ack_is_challenged_from_before_what_was_ever_acknowledged() {
+        assert_eq!(["6.18.44", "6.6.0"].map(|version| answers(version, Side::Server, -1000)), [1, 0]);
+        assert_eq!(answers("6.6.0", Side::Server, -100_000), 1);
+        // The SYN of the client was acknowledged, so its number is no older than that.
+        assert_eq!([-1, -2].map(|ack| answers("6.18.44", Side::Client, ack)), [0, 1]);
     }
 }

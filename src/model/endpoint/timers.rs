@@ -28,6 +28,7 @@ impl Endpoint {
             Clock::FinWait2Socket(wait_us) => self.keep_fin_wait2_minisock(wait_us, step),
             Clock::FinWait2Minisock | Clock::TimeWait => self.forget(step),
             Clock::DelayedAck => self.reply(Segment::Ack, step),
+            Clock::Reordering => self.recover(step),
         }
     }
 
@@ -75,19 +76,18 @@ impl Endpoint {
             return self.give_up(step);
         }
         let (first, last) = (at(step.window.at_us), at(step.window.latest_us));
-        let (seq, segment, waits_us) = match (first.0, last.0) {
+        let waits_us = match (first.0, last.0) {
             (RetransmitExpiry::Probe { wait_us: early }, RetransmitExpiry::Probe { wait_us: late }) => {
-                (self.next - 1, self.flight.last().copied(), (early, late))
+                self.probe_tail(step);
+                (early, late)
             }
             (RetransmitExpiry::Resend { wait_us: early }, RetransmitExpiry::Resend { wait_us: late }) => {
-                (self.unacknowledged, self.flight.first().copied(), (early, late))
+                self.send_again(0, step);
+                (early, late)
             }
             _ => return,
         };
-        if let Some(segment) = segment {
-            self.send(segment, seq, step);
-            step.arm_between(Clock::Retransmit(first.1), waits_us);
-        }
+        step.arm_between(Clock::Retransmit(first.1), waits_us);
     }
 
     pub(super) fn expire_probe(&mut self, clock: &ProbeClock, step: &mut Step<'_>) {
