@@ -8,6 +8,7 @@
 
 mod ask;
 mod explanation;
+mod facts;
 mod flood;
 mod scenario_file;
 mod simulation;
@@ -20,6 +21,10 @@ pub use ask::{Ask, AskError, Origin, Overrides, Sourced};
 pub use explanation::{
     Explanation, FigureTable, Figures, MssFigures, PortFigures, QueueFigures, SettingRow, SocketOptionRow, explain,
     scenario_of,
+};
+pub use facts::{
+    CloseWaitFact, DestinationFact, Fact, FactGap, HostFacts, ListenerFact, ListenerFigures, PortSideFact, PortUseFact,
+    ProcessFact, Seen, SharedPortFact, SharedPortsFact,
 };
 pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
 pub use scenario_file::{

@@ -33,6 +33,7 @@ pub(super) const TOPIC: Topic = Topic {
         "tcp_schedule_loss_probe()",
         "tcp_write_timeout()",
     ],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

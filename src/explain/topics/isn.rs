@@ -22,6 +22,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["secure_tcp_seq()", "seq_scale()", "tcp_timewait_state_process()", "RFC 6528", "RFC 7323 5"],
+    wants: &[],
     scenario: None,
     answer,
 };

@@ -20,6 +20,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_keepalive_timer()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

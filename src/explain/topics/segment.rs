@@ -27,6 +27,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["RFC 9293 3.1", "RFC 7323", "RFC 2018", "struct tcphdr", "tcp_options_write()"],
+    wants: &[],
     scenario: None,
     answer,
 };

@@ -22,6 +22,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_connect()", "tcp_retransmit_timer()", "tcp_write_timeout()", "tcp_model_timeout()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

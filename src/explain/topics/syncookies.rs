@@ -38,6 +38,7 @@ pub(super) const TOPIC: Topic = Topic {
         "cookie_v4_check()",
         "cookie_init_timestamp()",
     ],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

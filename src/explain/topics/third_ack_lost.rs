@@ -14,6 +14,7 @@ pub(super) const TOPIC: Topic = Topic {
         kernel: "Not by a timer. It is sent in answer to every further SYN-ACK, so one loss costs a second; only if all of them are lost does the server forget.",
     }],
     sources: &["reqsk_timer_handler()", "tcp_check_req()", "tcp_send_challenge_ack()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -1,6 +1,7 @@
 //! Many sockets in TIME_WAIT.
 
-use crate::explain::{Ask, FigureTable, Figures, Folklore, Group, PortFigures, Topic};
+use crate::explain::facts::tell_port_use;
+use crate::explain::{Ask, Fact, FigureTable, Figures, Folklore, Group, PortFigures, Seen, Topic};
 use crate::model::{PortBudget, Scenario, Settings, Timeline};
 use crate::units::Micros;
 
@@ -33,6 +34,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_time_wait()", "__inet_hash_connect()", "tcp_twsk_unique()", "inet_twsk_alloc()"],
+    wants: &[Fact::PortUse],
     scenario: Some(scenario),
     answer,
 };
@@ -68,7 +70,18 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
         format!("At most {} are kept (tcp_max_tw_buckets); further closes skip TIME-WAIT.", settings.max_tw_buckets)
     });
     sentences.extend(ports.at_rate.map(rate_sentence));
-    Figures { answer: sentences, ports: Some(ports), tables: vec![ways(&budget)], ..Figures::default() }
+    let mut tables = Vec::new();
+    match &ask.facts.port_use {
+        Seen::NotAsked => {}
+        Seen::Unread(reason) => sentences.push(format!("The sockets of this host could not be read: {reason}.")),
+        Seen::Is(fact) => {
+            let (sentence, table) = tell_port_use(fact, budget.available);
+            sentences.push(sentence);
+            tables.extend(table);
+        }
+    }
+    tables.push(ways(&budget));
+    Figures { answer: sentences, ports: Some(ports), tables, ..Figures::default() }
 }
 
 fn rate_sentence((rate_per_s, after_ms): (u64, Option<u64>)) -> String {
