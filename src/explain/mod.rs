@@ -7,6 +7,7 @@
 //! Mirrors: the questions of tcp(7) and of every post-mortem about connections.
 
 mod ask;
+mod course;
 mod explanation;
 mod facts;
 mod flood;
