@@ -9,17 +9,22 @@ use crate::sys::{Namespace, ProcRoot, effective_capabilities, effective_uid, mon
 /// # Errors
 /// Only when the proc root or the namespace that was asked for cannot be had.
 pub fn live(source: &Source) -> Result<Snapshot, CollectError> {
+    within(source, |root| read(source, root))
+}
+
+/// Runs this in the namespace that is asked for, with the proc root that shows it.
+pub(super) fn within<T: Send>(source: &Source, act: impl FnOnce(&ProcRoot) -> T + Send) -> Result<T, CollectError> {
     let path = || source.proc_root.display().to_string();
     if !source.proc_root.is_dir() {
         return Err(CollectError::NoProc { path: path() });
     }
     let root = ProcRoot::new(&source.proc_root);
-    let Some(asked) = &source.netns else { return Ok(read(source, &root)) };
+    let Some(asked) = &source.netns else { return Ok(act(&root)) };
     let namespace = Namespace::open(asked, &root)?;
     let inode = namespace.inode()?;
     namespace.run(|| {
         if root.netns_inode().ok() == Some(inode) {
-            Ok(read(source, &root))
+            Ok(act(&root))
         } else {
             Err(CollectError::OtherProc { path: path(), netns: asked.clone() })
         }
@@ -32,8 +37,7 @@ fn read(source: &Source, root: &ProcRoot) -> Snapshot {
     let taken_unix_ms = unix_ms();
     let monotonic_ms = monotonic_ms();
     let inode = root.netns_inode();
-    // Netlink answers for the calling thread's own namespace; it may stand for the root only if that shows the same.
-    let root_is_live = inode.as_ref().ok().is_some_and(|inode| Some(*inode) == own_netns_inode());
+    let root_is_live = inode.as_ref().is_ok_and(|inode| shows_own_netns(*inode));
     if let Err(error) = &inode {
         gaps.push(host::gap_of(error, "which network namespace this is is unknown"));
     }
@@ -56,7 +60,17 @@ fn read(source: &Source, root: &ProcRoot) -> Snapshot {
     }
 }
 
-fn read_sockets(source: &Source, root: &ProcRoot, root_is_live: bool, gaps: &mut Vec<Gap>) -> Option<Sockets> {
+/// Netlink answers for the calling thread's own namespace; it may stand for the root only if that shows the same.
+pub(super) fn shows_own_netns(inode: u64) -> bool {
+    Some(inode) == own_netns_inode()
+}
+
+pub(super) fn read_sockets(
+    source: &Source,
+    root: &ProcRoot,
+    root_is_live: bool,
+    gaps: &mut Vec<Gap>,
+) -> Option<Sockets> {
     let mut found = match source.sockets {
         SocketReading::Skip => return None,
         SocketReading::Best if root_is_live => sockets::read_best(root, gaps),

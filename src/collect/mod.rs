@@ -10,8 +10,10 @@ mod live;
 mod owners;
 mod sockets;
 mod source;
+mod survey;
 mod sysctls;
 mod tally;
 
 pub use live::live;
 pub use source::{CollectError, SocketReading, Source, Whose};
+pub use survey::{Wanted, survey};

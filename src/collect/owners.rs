@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::host::gap_of;
 use crate::snapshot::{Gap, GapKind, Process, Sockets};
-use crate::sys::{ProcRoot, find_socket_holders};
+use crate::sys::{ProcRoot, SocketHolder, find_socket_holders};
 
 /// Fills in the processes of every listener. Those that could not be found make one gap.
 pub(super) fn find_owners(sockets: &mut Sockets, root: &ProcRoot, gaps: &mut Vec<Gap>) {
@@ -23,9 +23,7 @@ pub(super) fn find_owners(sockets: &mut Sockets, root: &ProcRoot, gaps: &mut Vec
     for listener in &mut sockets.listeners {
         match found.by_inode.get(&listener.inode) {
             Some(holders) => {
-                let process =
-                    |holder: &crate::sys::SocketHolder| Process { pid: holder.pid, name: holder.name.clone() };
-                listener.processes = holders.iter().map(process).collect();
+                listener.processes = holders.iter().map(process_of).collect();
             }
             None => unknown += 1,
         }
@@ -38,13 +36,23 @@ pub(super) fn find_owners(sockets: &mut Sockets, root: &ProcRoot, gaps: &mut Vec
     } else {
         format!("owners of {unknown} listeners are")
     };
+    gaps.push(unknown_owners(root, found.denied, &owners));
+}
+
+/// A holder as snapshots have it.
+pub(super) fn process_of(holder: &SocketHolder) -> Process {
+    Process { pid: holder.pid, name: holder.name.clone() }
+}
+
+/// Why some owners could not be found; `owners` is a text such as `owners of 3 listeners are`.
+pub(super) fn unknown_owners(root: &ProcRoot, denied: usize, owners: &str) -> Gap {
     let source = root.join("<pid>/fd").display().to_string();
-    gaps.push(if found.denied > 0 {
-        let reason = format!("permission denied for {} processes", found.denied);
+    if denied > 0 {
+        let reason = format!("permission denied for {denied} processes");
         Gap::new(source, GapKind::Denied, reason, format!("{owners} unknown; run as root or with CAP_SYS_PTRACE"))
     } else {
         let reason = "no process that can be seen here holds them";
         let hint = "they may belong to the kernel or to another PID namespace";
         Gap::new(source, GapKind::Absent, reason, format!("{owners} unknown; {hint}"))
-    });
+    }
 }

@@ -1,5 +1,6 @@
 //! Sockets, by sock_diag or by `/proc/net/tcp{,6}`.
 
+use std::net::SocketAddr;
 use std::ops::{ControlFlow, RangeInclusive};
 
 use super::host::{gap_kind, gap_of};
@@ -45,7 +46,7 @@ fn substituted(reason: String) -> Gap {
     Gap::new("sock_diag", GapKind::Substituted, reason, consequence)
 }
 
-fn push_unknown(gaps: &mut Vec<Gap>, source: &str, unknown: u64) {
+pub(super) fn push_unknown(gaps: &mut Vec<Gap>, source: &str, unknown: u64) {
     if unknown > 0 {
         let reason = format!("{unknown} of its records cannot be understood");
         gaps.push(Gap::new(source, GapKind::Malformed, reason, "the counts of sockets are too low by as many"));
@@ -69,6 +70,62 @@ fn read_port_range(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<RangeInclusiv
             None
         }
     }
+}
+
+/// Goes through the sockets in one state, by sock_diag or by the tables of `/proc/net`, and hands each one's local end
+/// and inode to `add`. Nothing is kept but what `add` keeps; a second source begins anew.
+pub(super) fn gather_state<T: Default>(
+    root: &ProcRoot,
+    is_live: bool,
+    state: TcpState,
+    gaps: &mut Vec<Gap>,
+    add: impl Fn(&mut T, SocketAddr, u64),
+) -> Option<T> {
+    if is_live && let Ok((found, unknown)) = gather_by_sock_diag(state, &add) {
+        push_unknown(gaps, "sock_diag", unknown);
+        return Some(found);
+    }
+    let mut found = T::default();
+    for table in TABLES {
+        let read = for_each_row(root, table, parse_proc_tcp_line, |row| {
+            match (row.state == state, state) {
+                (true, _) => add(&mut found, row.local, row.inode),
+                // Listeners come first.
+                (false, TcpState::Listen) => return ControlFlow::Break(()),
+                (false, _) => {}
+            }
+            ControlFlow::Continue(())
+        });
+        match read {
+            Ok(unknown) => push_unknown(gaps, &format!("/proc/net/{table}"), unknown),
+            Err(error) => {
+                push_table_gap(gaps, table, &error);
+                if table == "tcp" {
+                    return None;
+                }
+            }
+        }
+    }
+    Some(found)
+}
+
+/// The same by sock_diag; also how many messages could not be understood.
+fn gather_by_sock_diag<T: Default>(
+    state: TcpState,
+    add: &impl Fn(&mut T, SocketAddr, u64),
+) -> Result<(T, u64), DumpError> {
+    let mut socket = SockDiag::open()?;
+    let (mut found, mut unknown) = (T::default(), 0);
+    for (sequence, family) in (1..).zip([DumpFamily::Ipv4, DumpFamily::Ipv6]) {
+        let request = build_tcp_dump(family, StateMask::of(state), Extensions::None, sequence);
+        unknown += dump(&mut socket, &request, sequence, |one| {
+            // Kernels may send more than was asked for.
+            if one.state() == Some(state) {
+                add(&mut found, SocketAddr::new(one.source(), one.source_port()), u64::from(one.inode()));
+            }
+        })?;
+    }
+    Ok((found, unknown))
 }
 
 /// Dumps listeners with their memory attributes, which hold the drops, and then all the rest without any.
@@ -164,7 +221,7 @@ fn ends_of(found: &InetDiag<'_>) -> Ends {
 fn read_tables(root: &ProcRoot, ephemeral: Option<RangeInclusive<u16>>, gaps: &mut Vec<Gap>) -> Option<Tally> {
     let mut listeners = Vec::new();
     for table in TABLES {
-        let read = for_each_row(root, table, |row| match row.state {
+        let read = for_each_row(root, table, parse_proc_tcp_line, |row| match row.state {
             TcpState::Listen => {
                 listeners.push(listener_of_row(row));
                 ControlFlow::Continue(())
@@ -180,7 +237,7 @@ fn read_tables(root: &ProcRoot, ephemeral: Option<RangeInclusive<u16>>, gaps: &m
     }
     let mut tally = Tally::new(listeners, ephemeral);
     for table in TABLES {
-        let counted = for_each_row(root, table, |row| {
+        let counted = for_each_row(root, table, parse_proc_tcp_line, |row| {
             tally.add(row.state, row.local.port(), || ends_of_row(row));
             ControlFlow::Continue(())
         });
@@ -207,10 +264,11 @@ fn push_table_gap(gaps: &mut Vec<Gap>, table: &str, error: &ReadError) {
 }
 
 /// Hands on every row of a table; returns how many lines could not be understood.
-fn for_each_row(
+pub(super) fn for_each_row<Row>(
     root: &ProcRoot,
     table: &str,
-    mut each: impl FnMut(&ProcTcpRow) -> ControlFlow<()>,
+    parse: impl Fn(&str) -> Option<Row>,
+    mut each: impl FnMut(&Row) -> ControlFlow<()>,
 ) -> Result<u64, ReadError> {
     let mut unknown = 0;
     let mut heading = true;
@@ -218,7 +276,7 @@ fn for_each_row(
         if core::mem::take(&mut heading) || line.trim().is_empty() {
             return ControlFlow::Continue(());
         }
-        match parse_proc_tcp_line(line) {
+        match parse(line) {
             Some(row) => each(&row),
             None => {
                 unknown += 1;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::HostFacts;
 use super::flood::{FloodAsk, FloodAskError};
 use super::socket_option::{SocketOptionError, SocketOptionValue, parse_socket_option};
 use crate::catalog;
@@ -103,6 +104,8 @@ pub struct Ask {
     pub peer_alive: bool,
     /// The host's memory in KiB, where it is known.
     pub memory_kib: Option<u64>,
+    /// What the host is doing now, as far as the topic wants to know; nothing is asked to begin with.
+    pub facts: HostFacts,
 }
 
 /// Why a question makes no sense.
@@ -209,6 +212,7 @@ impl Ask {
             memory_kib,
             rate_per_s: overrides.rate_per_s,
             flood: FloodAsk::new(overrides.rate_per_s, overrides.count)?,
+            facts: HostFacts::default(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! The answer to a question.
 
 use super::ask::{Ask, Origin, Sourced};
+use super::facts::{HostFacts, ListenerFigures};
 use super::flood::FloodFigures;
 use super::socket_option::SocketOptionValue;
 use super::topic::Topic;
@@ -16,6 +17,8 @@ pub struct Figures {
     pub answer: Vec<String>,
     /// Queue capacities, where they are asked for.
     pub queues: Option<QueueFigures>,
+    /// This host's listeners with their limits, where they are asked for and known; the fullest first.
+    pub listeners: Vec<ListenerFigures>,
     /// Ports per destination, where they are asked for.
     pub ports: Option<PortFigures>,
     /// A flood and what would help against it, where that is asked for.
@@ -144,6 +147,8 @@ pub struct Explanation {
     pub settings: Vec<SettingRow>,
     /// The socket options that were set.
     pub socket_options: Vec<SocketOptionRow>,
+    /// What was read of the host for this topic.
+    pub facts: HostFacts,
     /// What-ifs that do not change this answer.
     pub idle_what_ifs: Vec<String>,
 }
@@ -181,6 +186,7 @@ pub fn explain(topic: &'static Topic, ask: &Ask) -> Explanation {
         timeline,
         settings,
         socket_options,
+        facts: ask.facts.clone(),
         idle_what_ifs: idle.map(str::to_owned).collect(),
     }
 }

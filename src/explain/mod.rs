@@ -7,7 +7,9 @@
 //! Mirrors: the questions of tcp(7) and of every post-mortem about connections.
 
 mod ask;
+mod course;
 mod explanation;
+mod facts;
 mod flood;
 mod scenario_file;
 mod simulation;
@@ -20,6 +22,10 @@ pub use ask::{Ask, AskError, Origin, Overrides, Sourced};
 pub use explanation::{
     Explanation, FigureTable, Figures, MssFigures, PortFigures, QueueFigures, SettingRow, SocketOptionRow, explain,
     scenario_of,
+};
+pub use facts::{
+    CloseWaitFact, DestinationFact, Fact, FactGap, HostFacts, ListenerFact, ListenerFigures, PortSideFact, PortUseFact,
+    ProcessFact, Seen, SharedPortFact, SharedPortsFact,
 };
 pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
 pub use scenario_file::{

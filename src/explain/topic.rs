@@ -2,6 +2,7 @@
 
 use super::ask::Ask;
 use super::explanation::Figures;
+use super::facts::Fact;
 use super::topics::TOPICS;
 use crate::model::{Scenario, Timeline};
 
@@ -20,6 +21,8 @@ pub struct Topic {
     pub folklore: &'static [Folklore],
     /// Kernel functions and documents that the answer follows.
     pub sources: &'static [&'static str],
+    /// What it wants to know of the host besides its settings.
+    pub wants: &'static [Fact],
     /// What is played; nothing for a topic of arithmetic alone.
     pub scenario: Option<fn(&Ask) -> Scenario>,
     /// The answer, from the course of the scenario.

@@ -4,6 +4,7 @@ use super::answer::render_window;
 use super::diagram::{DiagramStyle, render_diagram};
 use super::flood::render_flood;
 use super::grid::render_grid;
+use super::printable::printable;
 use super::prose::{hanging, in_ascii, wrapped};
 use super::timeline::render_timeline;
 use crate::explain::{Explanation, Origin, SettingRow, SocketOptionRow, Topic};
@@ -21,11 +22,20 @@ pub fn render_explanation(explanation: &Explanation, style: DiagramStyle) -> Str
     let mut text = format!("{}\n", topic.question);
     text.push_str(&format!("For Linux {}, {hz}.\n\n", explanation.host.version));
     for sentence in &explanation.figures.answer {
-        text.push_str(&wrapped(sentence, width));
+        text.push_str(&wrapped(&printable(sentence), width));
     }
     for table in &explanation.figures.tables {
         text.push_str(&format!("\n{}", wrapped(&table.title, width)));
-        text.push_str(&render_grid(&table.columns, &table.rows, width));
+        let row = |row: &Vec<String>| row.iter().map(|cell| printable(cell)).collect();
+        let rows: Vec<Vec<String>> = table.rows.iter().map(row).collect();
+        text.push_str(&render_grid(&table.columns, &rows, width));
+    }
+    if !explanation.facts.gaps.is_empty() {
+        text.push_str("\nNot read\n");
+    }
+    for gap in &explanation.facts.gaps {
+        let sentence = format!("{}: {} → {}", gap.source, gap.reason, gap.consequence);
+        text.push_str(&hanging("? ", &printable(&sentence), width));
     }
     if let Some(flood) = &explanation.figures.flood {
         text.push('\n');

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::facts_view::FactsView;
 use super::flood::FloodView;
 use super::timeline::TimelineView;
 use crate::explain::{
@@ -62,6 +63,9 @@ struct CaseView {
     timers: Vec<TimerView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tables: Vec<TableView>,
+    /// What was read of the host for the topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<FactsView>,
     settings: Vec<SettingView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     socket_options: Vec<SocketOptionView>,
@@ -238,7 +242,7 @@ impl From<Host> for KernelView {
 
 impl From<&Explanation> for CaseView {
     fn from(explanation: &Explanation) -> Self {
-        let Figures { answer, queues, ports, flood, mss, waits, tables } = &explanation.figures;
+        let Figures { answer, queues, ports, flood, mss, waits, tables, listeners: _ } = &explanation.figures;
         Self {
             answer: answer.clone(),
             timeline: explanation.timeline.as_ref().map(TimelineView::from),
@@ -266,6 +270,7 @@ impl From<&Explanation> for CaseView {
             }),
             timers: waits.iter().map(TimerView::from).collect(),
             tables: tables.iter().map(TableView::from).collect(),
+            facts: FactsView::of(explanation),
             settings: explanation.settings.iter().map(SettingView::from).collect(),
             socket_options: explanation.socket_options.iter().map(SocketOptionView::from).collect(),
             unused_what_ifs: explanation.idle_what_ifs.clone(),

@@ -127,7 +127,7 @@ fn view(listener: &Listener, snapshot: &Snapshot, known: &KnownSettings) -> List
     ListenerView {
         address: listener.address,
         port: listener.port,
-        local: local(listener),
+        local: listener_local(listener),
         v6_only: listener.v6_only,
         interface: listener.interface,
         accept_queue,
@@ -169,7 +169,8 @@ fn syn_limit(
 }
 
 /// Address and port as ss writes them: `*` for an IPv6 wildcard that takes IPv4 too.
-fn local(listener: &Listener) -> String {
+#[must_use]
+pub fn listener_local(listener: &Listener) -> String {
     let interface = if listener.interface == 0 { String::new() } else { format!("%{}", listener.interface) };
     match listener.address {
         IpAddr::V6(address) if address.is_unspecified() && listener.v6_only != Some(true) => {
@@ -410,7 +411,7 @@ mod tests {
     #[test]
     fn addresses_are_written_as_ss_writes_them() {
         let local_of = |address: &str, v6_only, interface| {
-            local(&Listener { v6_only, interface, ..listener(address, 80, 1, 0, 0) })
+            listener_local(&Listener { v6_only, interface, ..listener(address, 80, 1, 0, 0) })
         };
         assert_eq!(local_of("::", Some(false), 0), "*:80");
         assert_eq!(local_of("::", Some(true), 0), "[::]:80");

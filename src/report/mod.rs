@@ -14,6 +14,7 @@ mod diagram_svg;
 mod explanation;
 mod explanation_view;
 mod exposition;
+mod facts_view;
 mod figure;
 mod findings;
 #[cfg(test)]
@@ -49,7 +50,7 @@ pub use diagram_svg::render_svg;
 pub use explanation::{render_explanation, render_topics};
 pub use explanation_view::{ExplanationView, TopicsView, VariantsView};
 pub use findings::{FindingsStyle, FindingsView, render_findings};
-pub use listeners::{ListenerView, ListenersView, QueueView, listener_views, render_listeners};
+pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};
 pub use plan::{PlanView, count_changes, render_plan};

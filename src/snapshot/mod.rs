@@ -8,12 +8,14 @@ mod counters;
 mod gap;
 mod host;
 mod sockets;
+mod survey;
 mod sysctls;
 
 pub use counters::{Counters, SoftnetCpu};
 pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
 pub use sockets::{Drops, Listener, PortUse, Process, SocketSource, Sockets};
+pub use survey::{CloseWait, Holder, PortSide, SharedPort, SharedPorts, SocketSurvey};
 pub use sysctls::{SysctlReading, Sysctls};
 
 mod whole;

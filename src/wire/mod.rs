@@ -11,6 +11,7 @@ mod inet_diag;
 mod netlink;
 mod packet;
 mod proc_tcp;
+mod proc_udp;
 mod request;
 mod segment;
 mod tcp_info;
@@ -22,6 +23,7 @@ pub use inet_diag::{Attribute, Attributes, InetDiag, ListenerFacts, SocketTimer}
 pub use netlink::{Message, MessageKind, Messages};
 pub use packet::{Checksum, HexError, Packet, PacketError, PacketField, decode_packet, parse_hex};
 pub use proc_tcp::{ProcTcpRow, parse_proc_tcp_line};
+pub use proc_udp::{ProcUdpRow, parse_proc_udp_line};
 pub use request::{DumpFamily, Extensions, StateMask, build_tcp_dump};
 pub use segment::{SegmentHeader, build_icmp_error, build_segment, build_syn, decode_segment};
 pub use tcp_info::TcpInfo;

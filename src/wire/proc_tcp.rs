@@ -30,16 +30,9 @@ pub struct ProcTcpRow {
 /// only that line, and memory does not grow with the table.
 #[must_use]
 pub fn parse_proc_tcp_line(line: &str) -> Option<ProcTcpRow> {
-    // The parser wants to know the byte order and nothing else; the other figures would cost reading /proc/stat.
-    let system = procfs::ExplicitSystemInfo {
-        boot_time_secs: 0,
-        ticks_per_second: 100,
-        page_size: 4096,
-        is_little_endian: cfg!(target_endian = "little"),
-    };
     // The crate skips the first line of its input as the heading.
     let table = ["heading\n", line].concat();
-    let entry = TcpNetEntries::from_buf_read(table.as_bytes(), &system).ok()?.0.pop()?;
+    let entry = TcpNetEntries::from_buf_read(table.as_bytes(), &system()).ok()?.0.pop()?;
     Some(ProcTcpRow {
         local: entry.local_address,
         remote: entry.remote_address,
@@ -48,6 +41,17 @@ pub fn parse_proc_tcp_line(line: &str) -> Option<ProcTcpRow> {
         uid: entry.uid,
         inode: entry.inode,
     })
+}
+
+/// What the parsers of socket tables want to know: the byte order and nothing else. The other figures would cost
+/// reading /proc/stat.
+pub(super) const fn system() -> procfs::ExplicitSystemInfo {
+    procfs::ExplicitSystemInfo {
+        boot_time_secs: 0,
+        ticks_per_second: 100,
+        page_size: 4096,
+        is_little_endian: cfg!(target_endian = "little"),
+    }
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ pub(super) const TOPIC: Topic = Topic {
         "sk_acceptq_is_full()",
         "reqsk_timer_handler()",
     ],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -11,6 +11,7 @@ pub(super) const TOPIC: Topic = Topic {
     keys: &["net.ipv4.tcp_synack_retries"],
     folklore: &[],
     sources: &["tcp_check_req()", "tcp_rcv_state_process()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

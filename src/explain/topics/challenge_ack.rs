@@ -27,6 +27,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_validate_incoming()", "tcp_send_challenge_ack()", "tcp_oow_rate_limited()", "RFC 5961 3, 4"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -25,6 +25,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["RFC 9293 3.6", "__tcp_close()", "tcp_fin()", "tcp_rcv_state_process()", "tcp_time_wait()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -1,6 +1,7 @@
 //! What if the application never closes.
 
-use crate::explain::{Ask, Figures, Folklore, Group, Topic};
+use crate::explain::facts::tell_close_wait;
+use crate::explain::{Ask, Fact, Figures, Folklore, Group, Seen, Topic};
 use crate::model::{Scenario, Side, Timeline};
 
 /// The topic.
@@ -14,6 +15,7 @@ pub(super) const TOPIC: Topic = Topic {
         kernel: "None does: it has no timer. Only the process can end it, by close() or by its end; or keepalive, if the peer is gone.",
     }],
     sources: &["tcp_fin()", "tcp_close()"],
+    wants: &[Fact::CloseWait],
     scenario: Some(scenario),
     answer,
 };
@@ -22,7 +24,7 @@ fn scenario(ask: &Ask) -> Scenario {
     Scenario::closed_alone(ask.host, &ask.settings()).about(Side::Server)
 }
 
-fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
+fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {
     let mut answer = vec![
         "The side that was closed upon stays in CLOSE-WAIT for ever: the kernel waits for the application's close()."
             .to_owned(),
@@ -34,6 +36,17 @@ fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
             end.window
         ));
     }
-    answer.push("Look for the process: `tcpctl diagnose`, or `ss -tnp state close-wait`.".to_owned());
-    Figures { answer, ..Figures::default() }
+    let mut tables = Vec::new();
+    match &ask.facts.close_wait {
+        Seen::NotAsked => {
+            answer.push("Look for the process: `tcpctl diagnose`, or `ss -tnp state close-wait`.".to_owned());
+        }
+        Seen::Unread(reason) => answer.push(format!("The sockets of this host could not be read: {reason}.")),
+        Seen::Is(fact) => {
+            let (sentences, table) = tell_close_wait(fact);
+            answer.extend(sentences);
+            tables.extend(table);
+        }
+    }
+    Figures { answer, tables, ..Figures::default() }
 }

@@ -32,6 +32,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["RFC 9293 3.3", "__inet_lookup_established()", "__inet_hash_connect()", "struct tcp_sock"],
+    wants: &[],
     scenario: None,
     answer,
 };

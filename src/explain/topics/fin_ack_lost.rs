@@ -11,6 +11,7 @@ pub(super) const TOPIC: Topic = Topic {
     keys: &["net.ipv4.tcp_orphan_retries", "net.ipv4.tcp_rto_max_ms", "net.ipv4.tcp_early_retrans"],
     folklore: &[],
     sources: &["tcp_retransmit_timer()", "tcp_rcv_state_process()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -26,6 +26,7 @@ pub(super) const TOPIC: Topic = Topic {
         "tcp_schedule_loss_probe()",
         "tcp_orphan_retries()",
     ],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -17,6 +17,7 @@ pub(super) const TOPIC: Topic = Topic {
         Folklore { said: "tcp_fin_timeout shortens TIME-WAIT.", kernel: "It does not touch TIME-WAIT." },
     ],
     sources: &["tcp_fin_time()", "tcp_time_wait()", "tcp_keepalive_timer()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

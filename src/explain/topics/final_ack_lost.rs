@@ -14,6 +14,7 @@ pub(super) const TOPIC: Topic = Topic {
         kernel: "Nobody can know that it arrived. The side that sent it waits in TIME-WAIT so that it can answer a repeated FIN, and each one starts the 60 s anew.",
     }],
     sources: &["tcp_timewait_state_process()", "tcp_retransmit_timer()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -11,6 +11,7 @@ pub(super) const TOPIC: Topic = Topic {
     keys: &["net.ipv4.tcp_keepalive_time"],
     folklore: &[],
     sources: &["tcp_v4_send_reset()", "tcp_reset()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -29,6 +29,7 @@ pub(super) const TOPIC: Topic = Topic {
         "tcp_rcv_synsent_state_process()",
         "tcp_check_req()",
     ],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

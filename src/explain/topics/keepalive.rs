@@ -16,10 +16,12 @@ pub(super) const TOPIC: Topic = Topic {
         },
         Folklore {
             said: "Keepalive detects after the idle time and one interval a probe.",
-            kernel: "To the tick of a coarse timer: with 7200 s it may be minutes later.",
+            kernel: "So it does by default: 7200 s and nine times 75 s, plus the lateness of a coarse timer, which for \
+                     7200 s may be two minutes.",
         },
     ],
     sources: &["tcp_keepalive_timer()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };
@@ -46,7 +48,11 @@ fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
     }
     answer.push("Without SO_KEEPALIVE nothing is ever noticed until somebody sends.".to_owned());
     answer.push(
-        "A middlebox that forgets idle connections must wait longer than tcp_keepalive_time (or TCP_KEEPIDLE)."
+        "It rests while data is unacknowledged: then the retransmission timer decides (see data-lost).".to_owned(),
+    );
+    answer.push(
+        "A load balancer or NAT that forgets idle connections must wait longer than tcp_keepalive_time (or TCP_KEEPIDLE); \
+         many wait only minutes."
             .to_owned(),
     );
     Figures { answer, ..Figures::default() }

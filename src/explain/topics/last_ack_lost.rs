@@ -23,6 +23,7 @@ pub(super) const TOPIC: Topic = Topic {
         "tcp_orphan_retries()",
         "tcp_time_wait()",
     ],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

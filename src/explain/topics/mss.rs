@@ -36,6 +36,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_mtu_to_mss()", "tcp_sync_mss()", "tcp_advertise_mss()", "ip_fragment()", "RFC 6691", "RFC 8900"],
+    wants: &[],
     scenario: None,
     answer,
 };

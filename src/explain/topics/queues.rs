@@ -1,6 +1,7 @@
 //! The SYN queue and the accept queue.
 
-use crate::explain::{Ask, Figures, Folklore, Group, QueueFigures, Topic};
+use crate::explain::facts::{listener_figures, tell_listeners};
+use crate::explain::{Ask, Fact, Figures, Folklore, Group, QueueFigures, Seen, Topic};
 use crate::model::{LimitedBy, QueueLimits, Scenario, Timeline, queue_limits};
 
 /// The backlog that is shown when none is asked about: what many servers give to listen() (nginx, Apache and
@@ -38,6 +39,7 @@ pub(super) const TOPIC: Topic = Topic {
         "sk_acceptq_is_full()",
         "tcp_v4_syn_recv_sock()",
     ],
+    wants: &[Fact::Listeners],
     scenario: Some(scenario),
     answer,
 };
@@ -76,8 +78,21 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
         _ => "SYN queue full: further SYNs get a cookie and take no room (TCPReqQFullDoCookies).".to_owned(),
     });
     sentences.push(accept_queue_full_sentence(settings.abort_on_overflow).to_owned());
+    let (mut listeners, mut tables) = (Vec::new(), Vec::new());
+    match &ask.facts.listeners {
+        Seen::NotAsked => {}
+        Seen::Unread(reason) => sentences.push(format!("The listeners of this host could not be read: {reason}.")),
+        Seen::Is(found) => {
+            listeners = listener_figures(ask, found);
+            let (sentence, table) = tell_listeners(&listeners);
+            sentences.push(sentence);
+            tables.extend(table);
+        }
+    }
     Figures {
         answer: sentences,
+        listeners,
+        tables,
         queues: Some(QueueFigures {
             asked,
             backlog,

@@ -27,6 +27,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["RFC 9293 3.1", "RFC 7323", "RFC 2018", "struct tcphdr", "tcp_options_write()"],
+    wants: &[],
     scenario: None,
     answer,
 };
@@ -56,6 +57,9 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
         "SYN opens and carries the initial sequence number; ACK says that the acknowledgement number counts (every \
          segment but the first SYN and some RSTs has it); FIN says that the sender has no more to send; RST ends the \
          connection at once, without an answer."
+            .to_owned(),
+        "The rest: PSH hands data to the reader without waiting for more, URG says that the urgent pointer counts, ECE \
+         and CWR report congestion (ECN)."
             .to_owned(),
         if timestamps {
             "tcp_timestamps is on here: each segment carries 12 bytes of options, so its header has 32 bytes.".to_owned()

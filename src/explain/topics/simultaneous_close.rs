@@ -11,6 +11,7 @@ pub(super) const TOPIC: Topic = Topic {
     keys: &["net.ipv4.tcp_max_tw_buckets"],
     folklore: &[],
     sources: &["tcp_rcv_state_process()", "tcp_fin()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -21,6 +21,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_rcv_synsent_state_process()", "tcp_send_synack()", "tcp_validate_incoming()", "RFC 9293 3.5"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -49,6 +49,7 @@ pub(super) const TOPIC: Topic = Topic {
         "tcp_syn_flood_action()",
         "enqueue_to_backlog()",
     ],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -1,7 +1,8 @@
 //! The first handshake segment is lost.
 
+use crate::explain::course::ends_within;
 use crate::explain::{Ask, Figures, Folklore, Group, Topic};
-use crate::model::{Scenario, Segment, Side, Timeline};
+use crate::model::{Scenario, Segment, Side, Timeline, forecast};
 
 /// The topic.
 pub(super) const TOPIC: Topic = Topic {
@@ -22,6 +23,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_connect()", "tcp_retransmit_timer()", "tcp_write_timeout()", "tcp_model_timeout()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };
@@ -30,7 +32,23 @@ fn scenario(ask: &Ask) -> Scenario {
     Scenario::connect(ask.host, &ask.settings()).losing(Side::Client, Segment::Syn)
 }
 
-fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
+/// Retries of the shorter course that is worked out.
+const FEWER: u32 = 3;
+
+/// The same with fewer retries; nothing where there are no more already.
+fn with_fewer(ask: &Ask) -> Option<String> {
+    let mut fewer = Scenario { rtt_us: ask.rtt_us, ..scenario(ask) };
+    if fewer.client.settings.syn_retries <= FEWER {
+        return None;
+    }
+    fewer.client.settings.syn_retries = FEWER;
+    let timeline = forecast(&fewer);
+    let window = ends_within(&timeline)?;
+    let sent = timeline.sent(Side::Client, Segment::Syn);
+    Some(format!("With tcp_syn_retries={FEWER} it would fail after {window}, with {sent} SYNs."))
+}
+
+fn answer(ask: &Ask, timeline: Option<&Timeline>) -> Figures {
     let mut sentences = Vec::new();
     if let Some((timeline, end)) = timeline.and_then(|timeline| Some((timeline, timeline.end()?))) {
         sentences.push(format!(
@@ -40,6 +58,7 @@ fn answer(_ask: &Ask, timeline: Option<&Timeline>) -> Figures {
             timeline.sent(Side::Client, Segment::Syn),
         ));
     }
+    sentences.extend(with_fewer(ask));
     sentences.push(
         "The server knows nothing of it: no socket, no counter. A RST, or an ICMP unreachable, would end it sooner."
             .to_owned(),

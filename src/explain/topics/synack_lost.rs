@@ -28,6 +28,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["reqsk_timer_handler()", "tcp_check_req()", "tcp_retransmit_timer()", "tcp_write_timeout()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

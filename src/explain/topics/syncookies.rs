@@ -13,8 +13,8 @@ pub(super) const TOPIC: Topic = Topic {
     folklore: &[
         Folklore {
             said: "tcp_syncookies=2 is the strong setting.",
-            kernel: "2 sends a cookie for every SYN, for tests, and keeps the flood out of the log. Any value but 0 \
-                     and 2 acts as 1: cookies only while the SYN queue is full.",
+            kernel: "2 sends a cookie for every SYN, for tests, and keeps the flood out of the log. 0 sends \
+                     none; any other value acts as 1: cookies only while the SYN queue is full.",
         },
         Folklore {
             said: "Cookies break window scaling and SACK.",
@@ -38,6 +38,7 @@ pub(super) const TOPIC: Topic = Topic {
         "cookie_v4_check()",
         "cookie_init_timestamp()",
     ],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -15,6 +15,7 @@ pub(super) const TOPIC: Topic = Topic {
                  needs order or completeness builds that on top, as QUIC does.",
     }],
     sources: &["RFC 9293", "RFC 768", "RFC 8085", "tcp_v4_rcv()", "udp_rcv()"],
+    wants: &[],
     scenario: None,
     answer,
 };

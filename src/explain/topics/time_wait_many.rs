@@ -1,8 +1,9 @@
 //! Many sockets in TIME_WAIT.
 
-use crate::explain::{Ask, FigureTable, Figures, Folklore, Group, PortFigures, Topic};
-use crate::model::{PortBudget, Scenario, Settings, Timeline};
-use crate::units::Micros;
+use crate::explain::facts::tell_port_use;
+use crate::explain::{Ask, Fact, FigureTable, Figures, Folklore, Group, PortFigures, Seen, Topic};
+use crate::model::{PortBudget, Scenario, Settings, Timeline, port_budget};
+use crate::units::{KernelVersion, Micros};
 
 /// The topic.
 pub(super) const TOPIC: Topic = Topic {
@@ -22,6 +23,10 @@ pub(super) const TOPIC: Topic = Topic {
             said: "Lower tcp_fin_timeout to shorten TIME-WAIT.",
             kernel: "tcp_fin_timeout is for FIN-WAIT-2. TIME-WAIT lasts 60 s, and no setting changes that.",
         },
+        Folklore {
+            said: "The range is 32768 to 61000: 28233 ports.",
+            kernel: "It ends at 60999: 28232 ports by default.",
+        },
         Folklore { said: "Turn on tcp_tw_recycle.", kernel: "It broke clients behind NAT and was removed in 4.12." },
         Folklore {
             said: "65535 connections are all that a host can have.",
@@ -33,6 +38,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_time_wait()", "__inet_hash_connect()", "tcp_twsk_unique()", "inet_twsk_alloc()"],
+    wants: &[Fact::PortUse],
     scenario: Some(scenario),
     answer,
 };
@@ -54,7 +60,7 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
             Micros(budget.held_ms.saturating_mul(1000)),
             budget.sustained_per_s,
         ),
-        reuse_sentence(&settings, &budget),
+        reuse_sentence(&settings, ask.host.version, &budget),
         "When they run out, connect() fails with EADDRNOTAVAIL; no packet is sent and no counter moves.".to_owned(),
     ];
     sentences.push(if !settings.keeps_time_wait() {
@@ -68,7 +74,18 @@ fn answer(ask: &Ask, _timeline: Option<&Timeline>) -> Figures {
         format!("At most {} are kept (tcp_max_tw_buckets); further closes skip TIME-WAIT.", settings.max_tw_buckets)
     });
     sentences.extend(ports.at_rate.map(rate_sentence));
-    Figures { answer: sentences, ports: Some(ports), tables: vec![ways(&budget)], ..Figures::default() }
+    let mut tables = Vec::new();
+    match &ask.facts.port_use {
+        Seen::NotAsked => {}
+        Seen::Unread(reason) => sentences.push(format!("The sockets of this host could not be read: {reason}.")),
+        Seen::Is(fact) => {
+            let (sentence, table) = tell_port_use(fact, budget.available);
+            sentences.push(sentence);
+            tables.extend(table);
+        }
+    }
+    tables.push(ways(&budget));
+    Figures { answer: sentences, ports: Some(ports), tables, ..Figures::default() }
 }
 
 fn rate_sentence((rate_per_s, after_ms): (u64, Option<u64>)) -> String {
@@ -95,7 +112,7 @@ fn ways(budget: &PortBudget) -> FigureTable {
     }
 }
 
-fn reuse_sentence(settings: &Settings, budget: &PortBudget) -> String {
+fn reuse_sentence(settings: &Settings, version: KernelVersion, budget: &PortBudget) -> String {
     let reused = budget.held_ms < 60_000;
     match (settings.tw_reuse, settings.timestamps) {
         (_, true) if reused => format!(
@@ -105,6 +122,14 @@ fn reuse_sentence(settings: &Settings, budget: &PortBudget) -> String {
         ),
         (0, _) => "tcp_tw_reuse=0: a port is never taken back early.".to_owned(),
         (_, false) => "tcp_tw_reuse has no effect without tcp_timestamps.".to_owned(),
-        _ => "tcp_tw_reuse=2 takes ports back early on loopback only; 1 would do so everywhere.".to_owned(),
+        _ => {
+            let everywhere = port_budget(&Settings { tw_reuse: 1, ..settings.clone() }, version, false);
+            format!(
+                "tcp_tw_reuse=2 takes ports back early on loopback only; 1 would do so everywhere, after {} \
+                 (tcp_tw_reuse_delay), where both ends use timestamps: {} a second.",
+                Micros(everywhere.held_ms.saturating_mul(1000)),
+                everywhere.sustained_per_s
+            )
+        }
     }
 }

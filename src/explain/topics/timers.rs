@@ -22,6 +22,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["calc_wheel_index()", "__run_timers()", "tcp_reset_xmit_timer()", "CONFIG_HZ"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -26,6 +26,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["TCP_TIMEWAIT_LEN", "tcp_time_wait()", "tcp_timewait_state_process()", "RFC 9293 3.6.1"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -19,6 +19,7 @@ pub(super) const TOPIC: Topic = Topic {
                  segment, FIN and ACK together: three in all, and the usual case.",
     }],
     sources: &["RFC 9293 3.6", "tcp_fin()", "inet_csk_enter_pingpong_mode()", "__tcp_ack_snd_check()", "tcp_close()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

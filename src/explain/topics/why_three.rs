@@ -31,6 +31,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_check_req()", "tcp_rcv_synsent_state_process()", "tcp_v4_send_reset()", "RFC 9293 3.5"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

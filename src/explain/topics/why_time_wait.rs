@@ -36,6 +36,7 @@ pub(super) const TOPIC: Topic = Topic {
         },
     ],
     sources: &["tcp_timewait_state_process()", "tcp_time_wait()", "tcp_twsk_unique()", "RFC 9293 3.6.1", "RFC 1337"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -14,6 +14,7 @@ pub(super) const TOPIC: Topic = Topic {
         kernel: "Only one that does not answer probes is. A peer that answers them is probed for ever; tcp_retries2 bounds the interval between probes.",
     }],
     sources: &["tcp_probe_timer()", "tcp_send_probe0()", "tcp_ack_probe()"],
+    wants: &[],
     scenario: Some(scenario),
     answer,
 };

@@ -35,15 +35,7 @@ impl Context<'_> {
 
     /// The premises of a question: this host's settings (or the kernel's defaults) with the what-ifs over them.
     pub(super) fn ask(&self, overrides: &Overrides, defaults: bool) -> Result<Ask, CliError> {
-        let mut asks = self.asks(core::slice::from_ref(overrides), defaults)?;
-        asks.pop().ok_or_else(|| CliError::Usage("nothing is asked".to_owned()))
-    }
-
-    /// The same for several sets of what-ifs, from one reading of the host.
-    pub(super) fn asks(&self, overrides: &[Overrides], defaults: bool) -> Result<Vec<Ask>, CliError> {
-        let HostPremises { version, hz, memory_kib, values } = self.premises(defaults)?;
-        let ask = |overrides| Ask::new(version, hz, memory_kib, &values, overrides);
-        overrides.iter().map(ask).collect::<Result<_, _>>().map_err(|error| CliError::Usage(error.to_string()))
+        ask_of(&self.premises(defaults)?, overrides)
     }
 
     /// What this host is, with its settings or none for the kernel's defaults.
@@ -53,4 +45,10 @@ impl Context<'_> {
         let hz = host.kernel.hz.map(|reading| reading.hz);
         Ok(HostPremises { version: host.kernel.version, hz, memory_kib: host.memory_kib, values })
     }
+}
+
+/// A question to this host.
+pub(super) fn ask_of(host: &HostPremises, overrides: &Overrides) -> Result<Ask, CliError> {
+    Ask::new(host.version, host.hz, host.memory_kib, &host.values, overrides)
+        .map_err(|error| CliError::Usage(error.to_string()))
 }

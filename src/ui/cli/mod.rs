@@ -12,6 +12,7 @@ mod commands;
 mod context;
 mod drawing;
 mod exit;
+mod facts;
 mod reading;
 mod run;
 

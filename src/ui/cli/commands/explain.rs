@@ -1,15 +1,18 @@
 //! `tcpctl explain`.
 
-use crate::explain::{Case, Overrides, Topic, explain, find_topic, topic_scenario_text, topics, variants};
+use crate::explain::{
+    Ask, Case, HostPremises, Overrides, Topic, explain, find_topic, topic_scenario_text, topics, variants,
+};
 use crate::report::{
     DiagramStyle, ExplanationView, PacketView, TopicsView, VariantsView, render_explanation, render_packet,
     render_topics, render_variants,
 };
 use crate::ui::cli::args::{ExplainArgs, Peer, PremisesArgs};
-use crate::ui::cli::context::Context;
+use crate::ui::cli::context::{Context, ask_of};
 use crate::ui::cli::drawing::print_diagram;
+use crate::ui::cli::facts::read_facts;
 use crate::ui::cli::{CliError, Exit};
-use crate::units::parse_duration_us;
+use crate::units::{KernelVersion, parse_duration_us};
 use crate::wire::{decode_packet, parse_hex};
 
 /// The topic that explains packets.
@@ -67,9 +70,21 @@ fn list(context: &mut Context<'_>) -> Result<Exit, CliError> {
 fn answer(topic: &'static Topic, args: &ExplainArgs, context: &Context<'_>) -> Result<Vec<Case>, CliError> {
     let variants = variants(&overrides(args)?).map_err(|error| CliError::Usage(error.to_string()))?;
     let asked: Vec<Overrides> = variants.iter().map(|variant| variant.overrides.clone()).collect();
-    let asks = context.asks(&asked, args.premises.defaults)?;
+    let host = context.premises(args.premises.defaults)?;
+    let mut asks: Vec<Ask> = asked.iter().map(|overrides| ask_of(&host, overrides)).collect::<Result<_, _>>()?;
+    // With the kernel's defaults, or another kernel, the question is not about this host.
+    if !args.premises.defaults && asks.iter().all(|ask| is_own(&host, ask)) {
+        let facts = read_facts(topic.wants, context)?;
+        asks.iter_mut().for_each(|ask| ask.facts = facts.clone());
+    }
     let case = |(variant, ask)| Case { varied: variant, explanation: explain(topic, ask) };
     Ok(variants.into_iter().map(|variant| variant.varied).zip(&asks).map(case).collect())
+}
+
+/// Whether the kernel that is asked about is the host's own; `6.18` is any 6.18.
+fn is_own(host: &HostPremises, ask: &Ask) -> bool {
+    let asked = ask.host.version;
+    host.version.is_some_and(|own| asked == own || asked == KernelVersion::new(own.major, own.minor))
 }
 
 /// The overrides as typed.
