@@ -165,10 +165,12 @@ fn narrow(scenario: &Scenario, hz: Hz, seen: RoundTrips, found: &mut Found) {
     }
     // Each with the number of phases that take it.
     let mut exact: Vec<(Course, u64)> = Vec::new();
-    let (phases, all) = phases(nominal, &sides, hz);
+    let (phases, mut all) = phases(nominal, &sides, hz);
     for phase in phases {
         for busy in [false, true] {
             let course = play_at(phase, busy);
+            // A tie that the wheel does not decide stays one at every phase.
+            all &= course.ties == 0;
             match exact.iter_mut().find(|(known, _)| agree(known, &course, &sides)) {
                 Some((known, weight)) => {
                     include(known, &course, &sides);

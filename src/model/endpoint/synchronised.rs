@@ -197,6 +197,8 @@ impl Endpoint {
                 }
                 self.reply(Segment::Ack, step);
             }
+            // tcp_data_queue() takes the SYN of a simultaneous open for a copy (measured).
+            Segment::SynAck => self.reply(Segment::Ack, step),
             _ => {}
         }
     }
