@@ -18,11 +18,11 @@ mod tests {
 
     #[test]
     fn a_tie_ends_between_the_first_and_the_last_of_its_courses() {
-        let ask = Ask::of_defaults(1000);
+        let ask = Ask::of_defaults(0);
         let mut scenario = Scenario::established(ask.host, &ask.settings())
             .calling(Side::Client, Action::Send)
             .silencing(Side::Client);
-        scenario.client.settings.rto_max_ms = 5000;
+        (scenario.client.settings.rto_max_ms, scenario.client.settings.retries2) = (1000, 10);
         scenario.rtt_us = ask.rtt_us;
         let timeline = forecast(&scenario);
         let all = ends_within(&timeline).unwrap();
