@@ -243,7 +243,7 @@ pub(super) fn tell_listeners(figures: &[ListenerFigures]) -> (String, Option<Fig
         figures.iter().filter(|one| one.fullness() >= 1000).map(|one| one.listener.local.as_str()).collect();
     let unknown = figures.iter().filter(|one| one.limits.is_none()).count();
     let state = match full.as_slice() {
-        _ if unknown == figures.len() => "; their limits are not known".to_owned(),
+        _ if unknown == figures.len() => "; the limits are not known".to_owned(),
         [] => ", none with a full queue".to_owned(),
         [only] => format!("; {only} has a full queue"),
         [first, ..] => format!("; {} have a full queue, such as {first}", full.len()),
@@ -264,9 +264,9 @@ pub(super) fn tell_close_wait(fact: &CloseWaitFact) -> (Vec<String>, Option<Figu
         many => format!("On this host {many} sockets are in CLOSE-WAIT now."),
     }];
     if fact.not_accepted > 0 {
+        let (wait, them) = if fact.not_accepted == 1 { ("waits", "it") } else { ("wait", "them") };
         sentences.push(format!(
-            "{} of them no process has accepted: they wait in the accept queue of a listener whose application does \
-             not call accept().",
+            "{} of them {wait} in the accept queue of a listener: no process has accepted {them}.",
             fact.not_accepted
         ));
     }
@@ -275,7 +275,7 @@ pub(super) fn tell_close_wait(fact: &CloseWaitFact) -> (Vec<String>, Option<Figu
         sentences.push(format!("The processes are those of {} of the other {with_file}.", fact.traced));
     }
     if fact.unknown > 0 {
-        sentences.push(format!("The process of {} is not known.", fact.unknown));
+        sentences.push(format!("For {} the process is not known.", fact.unknown));
     }
     let row = |(process, sockets): &(ProcessFact, u64)| {
         vec![process.name.clone(), process.pid.to_string(), sockets.to_string()]
@@ -445,8 +445,8 @@ mod tests {
         };
         let (sentences, table) = tell_close_wait(&fact);
         assert_eq!(sentences[0], "On this host 40 sockets are in CLOSE-WAIT now.");
-        assert!(sentences[1].starts_with("3 of them no process has accepted"), "{sentences:?}");
-        assert_eq!(sentences[2], "The process of 2 is not known.");
+        assert!(sentences[1].starts_with("3 of them wait in the accept queue"), "{sentences:?}");
+        assert_eq!(sentences[2], "For 2 the process is not known.");
         assert_eq!(table.unwrap().rows[0], ["java", "812", "30"]);
         let (sentences, table) = tell_close_wait(&CloseWaitFact::default());
         assert_eq!((sentences.len(), table), (1, None));
