@@ -380,13 +380,13 @@ fn processes(processes: &[ProcessFact]) -> String {
     }
 }
 
-/// A part of a whole: `2.9 %`, `<0.1 %` for little, `100.0 %` only for all.
+/// A part of a whole: `2.9%`, `<0.1%` for little, `100.0%` only for all.
 fn share(part: u64, whole: u64) -> String {
     match part.saturating_mul(1000).saturating_add(whole / 2).checked_div(whole) {
         None => "there are none".to_owned(),
-        Some(0) if part > 0 => "<0.1 %".to_owned(),
-        Some(1000..) if part < whole => "99.9 %".to_owned(),
-        Some(milli) => format!("{}.{} %", milli / 10, milli % 10),
+        Some(0) if part > 0 => "<0.1%".to_owned(),
+        Some(1000..) if part < whole => "99.9%".to_owned(),
+        Some(milli) => format!("{}.{}%", milli / 10, milli % 10),
     }
 }
 
@@ -471,9 +471,9 @@ mod tests {
         assert_eq!(
             sentence,
             "On this host 1204 sockets are in TIME-WAIT now. Most ports towards one destination are taken by \
-             10.0.0.5:443 (from 10.0.0.7): 812 of 28232 (2.9 %), 792 of them in TIME-WAIT; 27420 are left."
+             10.0.0.5:443 (from 10.0.0.7): 812 of 28232 (2.9%), 792 of them in TIME-WAIT; 27420 are left."
         );
-        assert_eq!(table.unwrap().rows[1], ["10.0.0.5:80", "10.0.0.7", "3", "3", "<0.1 %"]);
+        assert_eq!(table.unwrap().rows[1], ["10.0.0.5:80", "10.0.0.7", "3", "3", "<0.1%"]);
         let full = PortUseFact { destinations: Some(vec![destination(443, 10)]), ..PortUseFact::default() };
         assert!(tell_port_use(&full, 10).0.ends_with("connect() fails there until one is free."));
     }
