@@ -31,12 +31,7 @@ pub(super) fn find_owners(sockets: &mut Sockets, root: &ProcRoot, gaps: &mut Vec
     if unknown == 0 {
         return;
     }
-    let owners = if unknown == 1 {
-        "the owner of 1 listener is".to_owned()
-    } else {
-        format!("owners of {unknown} listeners are")
-    };
-    gaps.push(unknown_owners(root, found.denied, &owners));
+    gaps.push(unknown_owners(root, found.denied, unknown, ["listener", "listeners"]));
 }
 
 /// A holder as snapshots have it.
@@ -44,8 +39,10 @@ pub(super) fn process_of(holder: &SocketHolder) -> Process {
     Process { pid: holder.pid, name: holder.name.clone() }
 }
 
-/// Why some owners could not be found; `owners` is a text such as `owners of 3 listeners are`.
-pub(super) fn unknown_owners(root: &ProcRoot, denied: usize, owners: &str) -> Gap {
+/// Why so many owners could not be found, of things with this singular and plural.
+pub(super) fn unknown_owners(root: &ProcRoot, denied: usize, unknown: usize, [one, many]: [&str; 2]) -> Gap {
+    let owners =
+        if unknown == 1 { format!("the owner of 1 {one} is") } else { format!("owners of {unknown} {many} are") };
     let source = root.join("<pid>/fd").display().to_string();
     if denied > 0 {
         let reason = format!("permission denied for {denied} processes");

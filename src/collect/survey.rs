@@ -14,6 +14,10 @@ use crate::sys::{ProcRoot, ReadErrorKind, SocketHolders, find_socket_holders};
 use crate::units::TcpState;
 use crate::wire::parse_proc_udp_line;
 
+/// Sockets whose owner may be unknown, one and several.
+const WAITING: [&str; 2] = ["socket in CLOSE-WAIT", "sockets in CLOSE-WAIT"];
+const SHARING: [&str; 2] = ["socket on a shared port", "sockets on shared ports"];
+
 /// What to read besides what a [`Source`] says of sockets and processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -63,7 +67,7 @@ fn read_close_wait(root: &ProcRoot, is_live: bool, gaps: &mut Vec<Gap>) -> Optio
     let traced = found.inodes.len();
     let unknown = traced.saturating_sub(holders.by_inode.len());
     if unknown > 0 && !holders.unread {
-        gaps.push(unknown_owners(root, holders.denied, &format!("owners of {unknown} sockets in CLOSE-WAIT are")));
+        gaps.push(unknown_owners(root, holders.denied, unknown, WAITING));
     }
     let mut holders: Vec<Holder> = counts.into_iter().map(|(process, sockets)| Holder { process, sockets }).collect();
     // The sort is stable: processes with as many stay in the order of their numbers.
@@ -140,7 +144,7 @@ fn read_shared_ports(root: &ProcRoot, is_live: bool, gaps: &mut Vec<Gap>) -> Opt
     let found = holders(root, &inodes, gaps, "the processes on ports that TCP and UDP share are unknown");
     let unknown = inodes.len().saturating_sub(found.by_inode.len());
     if unknown > 0 && !found.unread {
-        gaps.push(unknown_owners(root, found.denied, &format!("owners of {unknown} sockets on shared ports are")));
+        gaps.push(unknown_owners(root, found.denied, unknown, SHARING));
     }
     let ports = kept
         .into_iter()
@@ -237,6 +241,9 @@ mod tests {
         let mut gaps = Vec::new();
         let found = read_close_wait(&root, false, &mut gaps).unwrap();
         assert_eq!((found.sockets, found.not_accepted, found.traced, found.unknown), (2, 1, 1, 1));
-        assert!(gaps.iter().any(|gap| gap.consequence.starts_with("owners of 1 sockets in CLOSE-WAIT")), "{gaps:?}");
+        assert!(
+            gaps.iter().any(|gap| gap.consequence.starts_with("the owner of 1 socket in CLOSE-WAIT is")),
+            "{gaps:?}"
+        );
     }
 }

@@ -22,7 +22,7 @@ mod tests {
         let mut scenario = Scenario::established(ask.host, &ask.settings())
             .calling(Side::Client, Action::Send)
             .silencing(Side::Client);
-        (scenario.client.settings.rto_max_ms, scenario.client.settings.retries2) = (1000, 10);
+        (scenario.client.settings.rto_max_ms, scenario.client.settings.retries2) = (1000, 8);
         scenario.rtt_us = ask.rtt_us;
         let timeline = forecast(&scenario);
         let all = ends_within(&timeline).unwrap();

@@ -243,7 +243,7 @@ pub(super) fn tell_listeners(figures: &[ListenerFigures]) -> (String, Option<Fig
         figures.iter().filter(|one| one.fullness() >= 1000).map(|one| one.listener.local.as_str()).collect();
     let unknown = figures.iter().filter(|one| one.limits.is_none()).count();
     let state = match full.as_slice() {
-        _ if unknown == figures.len() => "; their limits are not known".to_owned(),
+        _ if unknown == figures.len() => "; the limits are not known".to_owned(),
         [] => ", none with a full queue".to_owned(),
         [only] => format!("; {only} has a full queue"),
         [first, ..] => format!("; {} have a full queue, such as {first}", full.len()),
@@ -264,9 +264,9 @@ pub(super) fn tell_close_wait(fact: &CloseWaitFact) -> (Vec<String>, Option<Figu
         many => format!("On this host {many} sockets are in CLOSE-WAIT now."),
     }];
     if fact.not_accepted > 0 {
+        let (wait, them) = if fact.not_accepted == 1 { ("waits", "it") } else { ("wait", "them") };
         sentences.push(format!(
-            "{} of them no process has accepted: they wait in the accept queue of a listener whose application does \
-             not call accept().",
+            "{} of them {wait} in the accept queue of a listener: no process has accepted {them}.",
             fact.not_accepted
         ));
     }
@@ -275,7 +275,7 @@ pub(super) fn tell_close_wait(fact: &CloseWaitFact) -> (Vec<String>, Option<Figu
         sentences.push(format!("The processes are those of {} of the other {with_file}.", fact.traced));
     }
     if fact.unknown > 0 {
-        sentences.push(format!("The process of {} is not known.", fact.unknown));
+        sentences.push(format!("For {} the process is not known.", fact.unknown));
     }
     let row = |(process, sockets): &(ProcessFact, u64)| {
         vec![process.name.clone(), process.pid.to_string(), sockets.to_string()]
@@ -380,13 +380,13 @@ fn processes(processes: &[ProcessFact]) -> String {
     }
 }
 
-/// A part of a whole: `2.9 %`, `<0.1 %` for little, `100.0 %` only for all.
+/// A part of a whole: `2.9%`, `<0.1%` for little, `100.0%` only for all.
 fn share(part: u64, whole: u64) -> String {
     match part.saturating_mul(1000).saturating_add(whole / 2).checked_div(whole) {
         None => "there are none".to_owned(),
-        Some(0) if part > 0 => "<0.1 %".to_owned(),
-        Some(1000..) if part < whole => "99.9 %".to_owned(),
-        Some(milli) => format!("{}.{} %", milli / 10, milli % 10),
+        Some(0) if part > 0 => "<0.1%".to_owned(),
+        Some(1000..) if part < whole => "99.9%".to_owned(),
+        Some(milli) => format!("{}.{}%", milli / 10, milli % 10),
     }
 }
 
@@ -445,8 +445,8 @@ mod tests {
         };
         let (sentences, table) = tell_close_wait(&fact);
         assert_eq!(sentences[0], "On this host 40 sockets are in CLOSE-WAIT now.");
-        assert!(sentences[1].starts_with("3 of them no process has accepted"), "{sentences:?}");
-        assert_eq!(sentences[2], "The process of 2 is not known.");
+        assert!(sentences[1].starts_with("3 of them wait in the accept queue"), "{sentences:?}");
+        assert_eq!(sentences[2], "For 2 the process is not known.");
         assert_eq!(table.unwrap().rows[0], ["java", "812", "30"]);
         let (sentences, table) = tell_close_wait(&CloseWaitFact::default());
         assert_eq!((sentences.len(), table), (1, None));
@@ -471,9 +471,9 @@ mod tests {
         assert_eq!(
             sentence,
             "On this host 1204 sockets are in TIME-WAIT now. Most ports towards one destination are taken by \
-             10.0.0.5:443 (from 10.0.0.7): 812 of 28232 (2.9 %), 792 of them in TIME-WAIT; 27420 are left."
+             10.0.0.5:443 (from 10.0.0.7): 812 of 28232 (2.9%), 792 of them in TIME-WAIT; 27420 are left."
         );
-        assert_eq!(table.unwrap().rows[1], ["10.0.0.5:80", "10.0.0.7", "3", "3", "<0.1 %"]);
+        assert_eq!(table.unwrap().rows[1], ["10.0.0.5:80", "10.0.0.7", "3", "3", "<0.1%"]);
         let full = PortUseFact { destinations: Some(vec![destination(443, 10)]), ..PortUseFact::default() };
         assert!(tell_port_use(&full, 10).0.ends_with("connect() fails there until one is free."));
     }

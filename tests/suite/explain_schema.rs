@@ -39,6 +39,8 @@ impl Validator {
                         self.check(says, item, &format!("{place}[{number}]"))?;
                     }
                 }
+                // It is for objects; whether null may stand in their place is up to the type.
+                "required" if value.is_null() => {}
                 "required" => {
                     for name in says.as_array().unwrap().iter().filter_map(Value::as_str) {
                         value.get(name).ok_or(format!("{place}: {name} is missing"))?;
@@ -89,7 +91,7 @@ fn explain(arguments: &[&str]) -> Value {
 }
 
 /// Checks against one of the definitions and against the whole schema.
-fn assert_is(definition: &str, value: &Value) {
+pub(super) fn assert_is(definition: &str, value: &Value) {
     let validator = validator();
     let schema = validator.root.pointer(&format!("/$defs/{definition}")).unwrap();
     validator.check(schema, value, "$").unwrap();

@@ -35,6 +35,10 @@ snapshots! {
     handshake_reads_well: "handshake", 50_000;
     why_three_reads_well: "why-three", 20_000;
     isn_reads_well: "isn", 0;
+    syn_lost_reads_well: "syn-lost", 0;
+    third_ack_lost_reads_well: "third-ack-lost", 20_000;
+    data_lost_reads_well: "data-lost", 1000;
+    time_wait_many_reads_well: "time-wait-many", 0;
     mss_reads_well: "mss", 0;
     timers_reads_well: "timers", 0;
     close_reads_well: "close", 0;

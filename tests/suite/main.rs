@@ -5,6 +5,8 @@ mod catalog;
 #[cfg(test)]
 mod explain_contract;
 #[cfg(test)]
+mod explain_facts;
+#[cfg(test)]
 mod explain_schema;
 #[cfg(test)]
 mod explain_topics;

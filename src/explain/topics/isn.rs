@@ -31,7 +31,8 @@ pub(super) const TOPIC: Topic = Topic {
 };
 
 /// How long after TIME-WAIT the client connects again, and then how long a segment of the old connection is late.
-const AFTER_US: u64 = 5_000_000;
+/// The first is more than the eighth of a wait by which a timer can be late.
+const AFTER_US: u64 = 10_000_000;
 const LATE_US: u64 = 1_000_000;
 
 /// When the client connects again: as soon as the port is free on every tick rate.
