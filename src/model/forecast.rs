@@ -14,14 +14,15 @@
 //! Differs from the kernel: a handler is at most one tick late; a host that runs handlers later than that is
 //! outside every window.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::constants::ATO_MIN_US;
 use super::phases::{latest_of_any_phase, phases};
 use super::play::{Course, Variant, play};
 use super::rto::{RoundTrips, timeouts};
 use super::scenario::{Scenario, Start};
-use super::timeline::{End, Event, Outcome, Side, Timeline, What};
+use super::script::Fate;
+use super::timeline::{End, Event, Outcome, Segment, Side, Timeline, What};
 use super::wheel::{Wheel, rates};
 use crate::units::Hz;
 
@@ -124,9 +125,17 @@ fn courses_of(scenario: &Scenario, hz: Hz, seen: RoundTrips) -> Found {
                 scripts.push(other);
             }
         }
-        found.add(Signature::of(&course), course, 0, &SIDES);
+        // The first course decides no tie, so there is always one.
+        if played == 1 || !course.contradicts_itself {
+            found.add(Signature::of(&course), course, 0, &SIDES);
+        }
     }
     narrow(scenario, hz, seen, &mut found);
+    let keeps_order = scenario.wire.iter().all(|rule| rule.fate == Fate::Lose);
+    let in_time = |(_, (course, _)): &(Signature, (Course, u64))| arrives_in_time(course, scenario);
+    if keeps_order && found.courses.iter().any(in_time) {
+        found.courses.retain(in_time);
+    }
     found
 }
 
@@ -190,6 +199,25 @@ fn narrow(scenario: &Scenario, hz: Hz, seen: RoundTrips, found: &mut Found) {
     if all && found.courses.iter().any(|(_, (_, weight))| *weight > 0) {
         found.courses.retain(|(_, (_, weight))| *weight > 0);
     }
+}
+
+/// Whether nothing arrives later than it can have been sent: what is narrowed may show that a tie was decided in a way
+/// that cannot be.
+fn arrives_in_time(course: &Course, scenario: &Scenario) -> bool {
+    let mut sent: BTreeMap<(Side, Segment, u32), VecDeque<u64>> = BTreeMap::new();
+    for (window, side, what) in &course.events {
+        if let What::Send { segment, copy, lost: false } = what {
+            sent.entry((*side, *segment, *copy)).or_default().push_back(window.latest_us);
+        }
+    }
+    let half_us = scenario.rtt_us / 2;
+    course.events.iter().all(|(window, side, what)| match what {
+        What::Arrive { segment, copy: Some(copy) } => {
+            let left = sent.get_mut(&(side.other(), *segment, *copy)).and_then(VecDeque::pop_front);
+            left.is_none_or(|latest_us| window.at_us <= latest_us.saturating_add(half_us))
+        }
+        _ => true,
+    })
 }
 
 /// Whether the same happens on these sides.

@@ -46,6 +46,8 @@ pub(super) struct Course {
     pub(super) armed: BTreeSet<(Side, u64, u64)>,
     /// The longest wait of any timer.
     pub(super) longest_wait_us: u64,
+    /// Whether something came after what must have been later: ties were decided in a way that cannot be.
+    pub(super) contradicts_itself: bool,
     /// Whether a wait ended at a fixed time, whenever it began.
     pub(super) cut: bool,
     /// How many ties there were on the way.
@@ -336,6 +338,7 @@ impl Player<'_> {
     fn step(&mut self, mut window: Window, side: Side, happening: Happening) {
         // What happens after something else does not happen before it.
         let last_us = self.last_us.entry(side).or_insert(0);
+        self.course.contradicts_itself |= *last_us > window.latest_us;
         window.at_us = window.at_us.max(*last_us);
         window.latest_us = window.latest_us.max(window.at_us);
         *last_us = window.at_us;

@@ -352,6 +352,10 @@ fn end_with(
     scenario.rtt_us = *rtt_us;
     let options = &mut scenario.client.options;
     (options.user_timeout_ms, options.keepalive) = (*user_timeout_ms, true);
+    // An idle time of 0 ends a connection before it does anything.
+    let settings = &mut scenario.client.settings;
+    (settings.keepalive_time_s, settings.keepalive_probes) =
+        (settings.keepalive_time_s.max(1), settings.keepalive_probes.max(1));
     end(&scenario)
 }
 
