@@ -114,7 +114,7 @@ pub(super) struct Bench<'a> {
     /// The side whose RSTs are not the scenario's, since it loses power.
     pub(super) losing_power: Option<Side>,
     pub(super) record: Record,
-    /// Stamp of the last packet before the beginning.
+    /// Stamp of the last packet before the beginning that the side which the scenario is about sent or received.
     pub(super) last_ns: u64,
     lateness_ns: u64,
     /// From when to when an application learnt that the peer has closed and closed as well.
@@ -175,6 +175,8 @@ impl<'a> Bench<'a> {
             Start::WindowClosed => {
                 self.apps.of(Side::Client)?.fill()?;
                 self.until("the window to close", |bench| bench.tapped.values().any(Recognizer::window_is_closed))?;
+                // The client learns of it half a round trip later, and its first probe is an RTO off.
+                self.settle()?;
             }
             Start::Forgotten => {
                 self.carrier.lose_all = true;
@@ -348,7 +350,9 @@ impl<'a> Bench<'a> {
                 let Some(recognizer) = self.tapped.get_mut(&side) else { continue };
                 let segment = recognizer.kind_of(sender, &header);
                 let Some(begun_ns) = self.begun_ns else {
-                    self.last_ns = tapped.unix_ns;
+                    if side == self.scenario.about {
+                        self.last_ns = tapped.unix_ns;
+                    }
                     continue;
                 };
                 if tapped.outgoing {
