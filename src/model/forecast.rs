@@ -94,7 +94,7 @@ fn round_trips(scenario: &Scenario, hz: Hz) -> Vec<RoundTrips> {
     if scenario.start == Start::WindowClosed {
         // Filling a window takes many round trips. The last segments of it are acknowledged late: each sample of
         // TCP_ATO_MIN more raises the smoothed round trip by an eighth of that.
-        seen.extend([MOST_LATE_ACKS / 2, MOST_LATE_ACKS].map(|acks| handshake(acks * ATO_MIN_US / 8)));
+        seen.push(handshake(MOST_LATE_ACKS * ATO_MIN_US / 8));
         seen.extend(seen.clone().into_iter().map(|seen| RoundTrips { many: true, ..seen }));
     }
     let mut kinds = Vec::new();

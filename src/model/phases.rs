@@ -35,7 +35,7 @@ pub(super) fn phases(nominal: &Course, sides: &[Side], hz: Hz) -> (Vec<u64>, boo
 ///
 /// A later phase never makes anything fire at an earlier tick, and one that is later by a whole step of the wheel makes
 /// it fire just that step later. So each event has one phase in a step right after which it fires a step later, and
-/// there it is latest; it is found by halving. That does not hold for a wait that is cut to end at a fixed time where
+/// there it is latest, as is all that led to it; it is found by halving. That does not hold for a wait that is cut to end at a fixed time where
 /// ticks are no whole number of microseconds: rounding then depends on the phase.
 pub(super) fn latest_of_any_phase(
     nominal: &Course,
@@ -49,20 +49,21 @@ pub(super) fn latest_of_any_phase(
     let period = granularity_ticks(nominal.longest_wait_us, hz);
     let mut plays = Plays { play_at, nominal, sides, hz, played: BTreeMap::new() };
     let (mut latest, first) = plays.at(0)?.clone();
-    let mut steps: BTreeSet<u64> = BTreeSet::new();
-    for (place, at_first) in first.iter().enumerate() {
-        let mut is_later = |phase| Some(plays.at(phase)?.1.get(place).is_some_and(|tick| tick > at_first));
-        let (mut before, mut after) = (0, period);
-        // Most events fire a step later where the one does that causes them.
+    let mut steps: Vec<u64> = Vec::new();
+    // What comes last first: a phase at which that fires a step later makes all that causes it do so as well.
+    for (place, at_first) in first.iter().enumerate().rev() {
+        let mut tick = |phase| Some(plays.at(phase)?.1.get(place).copied().unwrap_or(0));
+        let mut known = false;
         for step in &steps {
-            if is_later(*step)? { after = after.min(*step) } else { before = before.max(*step) }
+            known |= tick(*step)? > tick(step - 1)?;
         }
-        while after - before > 1 {
-            // Where it fires a step later at one that is known, it most likely does so from there on.
-            let middle = if steps.contains(&after) { after - 1 } else { before + (after - before) / 2 };
-            if is_later(middle)? { after = middle } else { before = middle }
+        let (mut before, mut after) = (0, if known { 0 } else { period });
+        while after > before + 1 {
+            let middle = before + (after - before) / 2;
+            if tick(middle)? > *at_first { after = middle } else { before = middle }
         }
-        if steps.insert(after) {
+        if !known {
+            steps.push(after);
             include(&mut latest, &plays.at(after)?.0, sides);
         }
     }

@@ -372,7 +372,7 @@ fn options(side: Side) -> impl Strategy<Value = SocketOptions> {
         prop::option::of(1_u8..=127),
     );
     let last = (prop::option::of(0..=2_147_483_647_u32), prop::option::of(1000_u32..=120_000));
-    let rto = (prop::option::of(10_001_u32..=200_000), any::<bool>());
+    let rto = (prop::option::of(199_000_u32..=200_000), any::<bool>());
     (timers, keep, last, rto).prop_map(move |(timers, keep, (defer_accept_s, rto_max_ms), rto)| SocketOptions {
         rto_min_us: rto.0,
         thin_linear_timeouts: rto.1,

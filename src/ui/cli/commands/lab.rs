@@ -11,21 +11,27 @@ use crate::units::parse_duration_us;
 
 /// Topics whose scenario the lab plays whole.
 const PLAYABLE: &[&str] = &[
+    "handshake",
     "syn-lost",
     "synack-lost",
     "third-ack-lost",
     "ack-with-data",
     "accept-queue-full",
+    "close",
+    "why-four",
     "fin-lost",
     "fin-ack-lost",
     "fin-wait-2",
     "close-wait",
     "last-ack-lost",
     "final-ack-lost",
+    "why-time-wait",
     "data-lost",
     "keepalive",
     "zero-window",
     "half-open",
+    "simultaneous-open",
+    "simultaneous-close",
 ];
 
 /// Plays a topic's scenario on the kernel and prints it beside the prediction.
