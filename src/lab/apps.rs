@@ -325,6 +325,8 @@ fn set_options(socket: &impl AsFd, options: &SocketOptions, before: Option<&Sock
             (IntOption::Linger2, options.linger2_s),
             (IntOption::DeferAccept, options.defer_accept_s.map(number)),
             (IntOption::RtoMaxMs, options.rto_max_ms.map(number)),
+            (IntOption::RtoMinUs, options.rto_min_us.map(number)),
+            (IntOption::ThinLinearTimeouts, options.thin_linear_timeouts.then_some(1)),
             (IntOption::KeepIdle, options.keepidle_s.map(number)),
             (IntOption::KeepInterval, options.keepintvl_s.map(number)),
             (IntOption::KeepCount, options.keepcnt.map(i32::from)),

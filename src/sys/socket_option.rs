@@ -7,6 +7,8 @@ use rustix::net::{AddressFamily, SocketType, socket};
 
 /// `TCP_RTO_MAX_MS` of `include/uapi/linux/tcp.h` (6.15).
 const TCP_RTO_MAX_MS: libc::c_int = 44;
+/// `TCP_RTO_MIN_US` of `include/uapi/linux/tcp.h`, since 6.15.
+const TCP_RTO_MIN_US: libc::c_int = 45;
 
 /// An option that takes an `int`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub enum IntOption {
     DeferAccept,
     /// `TCP_RTO_MAX_MS`.
     RtoMaxMs,
+    /// `TCP_RTO_MIN_US`.
+    RtoMinUs,
+    /// `TCP_THIN_LINEAR_TIMEOUTS`.
+    ThinLinearTimeouts,
     /// `SO_KEEPALIVE`.
     Keepalive,
     /// `TCP_KEEPIDLE`, seconds.
@@ -43,6 +49,8 @@ impl IntOption {
             Self::Linger2 => (libc::IPPROTO_TCP, libc::TCP_LINGER2),
             Self::DeferAccept => (libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT),
             Self::RtoMaxMs => (libc::IPPROTO_TCP, TCP_RTO_MAX_MS),
+            Self::RtoMinUs => (libc::IPPROTO_TCP, TCP_RTO_MIN_US),
+            Self::ThinLinearTimeouts => (libc::IPPROTO_TCP, libc::TCP_THIN_LINEAR_TIMEOUTS),
             Self::Keepalive => (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
             Self::KeepIdle => (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE),
             Self::KeepInterval => (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL),
