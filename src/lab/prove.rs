@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use super::{Comparison, LabError, Played, compare_until, play};
-use crate::model::{Scenario, Timeline, forecast};
+use crate::model::{Endpoint, Scenario, Start, Timeline, forecast};
 
 /// How much longer than predicted the kernel is given before the laboratory stops waiting.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Part of the predicted time that the kernel is given on top.
 const STRETCH: u64 = 8;
+
+/// How much longer than the wire's a measured round trip may be, in microseconds: less than a tick.
+const MEASURED_LATE_MOST_US: u64 = 3_000;
 
 /// A scenario as it was played, beside its prediction.
 #[derive(Debug)]
@@ -54,8 +57,16 @@ fn run(scenario: &Scenario, limit: Duration, horizon_us: u64) -> Result<Proof, L
 pub fn judge(played: Played, horizon_us: u64) -> Proof {
     let predicted = forecast(&played.scenario);
     let mut comparison = compare_until(&predicted, &played.timeline, played.lateness_us, horizon_us);
-    comparison.conclusive &= !played.outrun;
+    comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario);
     Proof { predicted, played, comparison }
+}
+
+/// Whether the wire was late while the connection measured it, before the scenario began: each punctual sample then
+/// takes some of that back, and the RTO that the prediction starts from with it.
+fn measured_a_late_wire(played: &Scenario) -> bool {
+    let late = |end: &Endpoint| end.measured.is_some_and(|it| it.srtt_us > played.rtt_us + MEASURED_LATE_MOST_US);
+    // A window that is filled is acknowledged late by the kernel itself.
+    played.start != Start::WindowClosed && (late(&played.client) || late(&played.server))
 }
 
 /// How long a scenario is played at the most: until the latest moment of any course, and a grace.
