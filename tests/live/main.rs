@@ -28,7 +28,9 @@ use std::process::ExitCode;
 use case::{Ability, Case};
 
 fn main() -> ExitCode {
-    let arguments = libtest_mimic::Arguments::from_args();
+    let mut arguments = libtest_mimic::Arguments::from_args();
+    // One after the other: what is measured is when the kernel does something, and cases disturb each other.
+    arguments.test_threads = arguments.test_threads.or(Some(1));
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();

@@ -24,6 +24,8 @@ use Side::{Client, Server};
 /// A scenario with its name, and how long it is looked at, in milliseconds.
 pub(crate) type Part = (&'static str, u64, Scenario);
 
+/// Scenarios that are played at the same time; more of them make each other late.
+const AT_ONCE: usize = 8;
 /// Starts are this far apart, so that the timers of all do not fire in one tick.
 const STAGGER: Duration = Duration::from_millis(7);
 
@@ -49,13 +51,15 @@ pub(crate) fn cases() -> Vec<Case> {
 /// Plays the scenarios, and demands of each that every event lies in its window and that there is no other.
 pub(crate) fn check(place: &Place, parts: fn(Host) -> Vec<Part>) -> Ran {
     let parts = parts(host(place)?);
-    let played: Vec<_> = thread::scope(|scope| {
-        let players = parts.iter().map(|(_, until_ms, scenario)| {
-            thread::sleep(STAGGER);
-            scope.spawn(move || play(scenario, Duration::from_millis(*until_ms)))
-        });
-        let players: Vec<_> = players.collect();
-        players.into_iter().map(|thread| thread.join().expect("the lab does not panic")).collect()
+    let played = parts.chunks(AT_ONCE).flat_map(|some| {
+        thread::scope(|scope| {
+            let players = some.iter().map(|(_, until_ms, scenario)| {
+                thread::sleep(STAGGER);
+                scope.spawn(move || play(scenario, Duration::from_millis(*until_ms)))
+            });
+            let players: Vec<_> = players.collect();
+            players.into_iter().map(|thread| thread.join().expect("the lab does not panic")).collect::<Vec<_>>()
+        })
     });
     let proofs = parts.iter().zip(played).map(|((name, until_ms, scenario), played)| {
         let first = played.map(|played| judge(played, until_ms * 1000));
