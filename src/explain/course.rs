@@ -6,8 +6,7 @@ use crate::model::{Timeline, Window};
 pub(super) fn ends_within(timeline: &Timeline) -> Option<Window> {
     let courses = core::iter::once(timeline).chain(&timeline.alternatives);
     let windows = courses.filter_map(Timeline::end).map(|end| end.window);
-    windows
-        .reduce(|hull, one| Window { at_us: hull.at_us.min(one.at_us), latest_us: hull.latest_us.max(one.latest_us) })
+    windows.reduce(Window::hull)
 }
 
 #[cfg(test)]

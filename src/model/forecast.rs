@@ -3,11 +3,12 @@
 //! First every course is played that ties allow, with windows that take each timer to be as late as its level of
 //! the wheel allows. Where a side's timers depend on nothing but each other, its windows are then narrowed: a
 //! timer's lateness is not random, since each further timer is armed from the late firing of the one before. So
-//! the scenario is played again for each distinct phase of the wheel, in time and one tick late, and the hull of
-//! these is the window. The course that most phases take comes first.
+//! the scenario is played again at phases of the wheel: at the few where something is latest when there is one course,
+//! else at each distinct one, in time and one tick late. The hull of these is the window. The course that most phases
+//! take comes first, and one that none takes is left out.
 //!
-//! All of it is done for each tick rate that the host may have, and for the two round-trip times that a handshake
-//! may have measured on a wire of the asked delay: that delay, and a millisecond more.
+//! All of it is done for each tick rate that the host may have, and for what the ends may have measured of a wire of
+//! the asked delay: in a handshake that delay, or a millisecond more; behind a closed window also much else.
 //!
 //! Mirrors: `kernel/time/timer.c` through [`Wheel`].
 //!

@@ -123,7 +123,7 @@ pub fn render_comparison(comparison: &Comparison, played: &Played, ascii: bool) 
         text.push_str(&format!(" (course {} of a tie)", comparison.course + 1));
     }
     text.push_str(&format!(
-        ".\nPackets were taken from the wire at most {:.1} ms late.\n",
+        ".\nPackets were carried {:.1} ms late, all together.\n",
         std::time::Duration::from_micros(played.lateness_us).as_secs_f64() * 1000.0
     ));
     text

@@ -83,17 +83,12 @@ impl Endpoint {
         let window_us = self.reordering_us;
         let last_sacked = self.flight.iter().rposition(|one| one.sacked).unwrap_or(0);
         let missing = self.flight.iter().take(last_sacked).filter(|one| !one.sacked && !one.again);
-        let waits = missing.map(|one| (one.sent_us + window_us).saturating_sub(newest_us));
-        let late = self
-            .flight
-            .iter()
-            .take(last_sacked)
-            .any(|one| !one.sacked && !one.again && (enough || one.sent_us + window_us < newest_us));
-        let Some(wait_us) = waits.max() else { return };
-        if late {
+        let due_us: Vec<u64> = missing.map(|one| one.sent_us + window_us).collect();
+        let Some(last_us) = due_us.iter().copied().max() else { return };
+        if enough || due_us.iter().any(|due_us| *due_us < newest_us) {
             self.recover(step);
         } else {
-            step.arm(Clock::Reordering, wait_us + TIMEOUT_MIN_US);
+            step.arm(Clock::Reordering, last_us.saturating_sub(newest_us) + TIMEOUT_MIN_US);
         }
     }
 
