@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::numbers::Numbers;
 use super::record::Recognizer;
-use crate::model::{Fate, Scenario, Segment, Side};
+use crate::model::{Scenario, Segment, Side};
 use crate::wire::{SegmentHeader, decode_segment};
 
 /// The packets on their way, and what was seen of them.
@@ -52,19 +52,8 @@ impl<'a> Carrier<'a> {
         let sent = self.sent.entry((side, segment)).or_insert(0);
         let ordinal = *sent;
         *sent += 1;
-        let rules = self.scenario.wire.iter();
-        let fates =
-            rules.filter(|rule| rule.fits(side, segment, ordinal) && rule.rules_at(at_us)).map(|rule| rule.fate);
-        let (mut lost, mut delay_us, mut copies_us) = (false, 0_u64, vec![0]);
-        for fate in fates {
-            match fate {
-                Fate::Lose => lost = true,
-                Fate::Delay { by_us } => delay_us = delay_us.saturating_add(by_us),
-                Fate::Duplicate { after_us } => copies_us.push(after_us),
-            }
-        }
-        for later_us in copies_us.into_iter().filter(|_| !lost) {
-            self.pass(side, packet, Duration::from_micros(delay_us.saturating_add(later_us)));
+        for later_us in self.scenario.passage_us(side, segment, ordinal, at_us) {
+            self.pass(side, packet, Duration::from_micros(later_us));
         }
         segment
     }

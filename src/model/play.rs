@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::endpoint::{Clock, Endpoint};
 use super::rto::RoundTrips;
 use super::scenario::{Scenario, Start};
-use super::script::{Action, Fate, Injected, Injection, Number};
+use super::script::{Action, Injected, Injection, Number};
 use super::timeline::{Outcome, Segment, Side, What, Window};
 use super::wheel::Wheel;
 use crate::units::{Hz, TcpState};
@@ -430,25 +430,16 @@ impl Player<'_> {
         let ordinal = self.end(side).count_sent(packet.segment);
         let copy = self.end(side).count_copy(packet.segment, packet.end() - 1);
         let window = self.narrow_to_rules(window, side, packet.segment, ordinal);
-        let (mut lost, mut delay_us, mut duplicates_us) = (false, self.scenario.rtt_us / 2, Vec::new());
-        let fitting = self.scenario.wire.iter().filter(|rule| rule.fits(side, packet.segment, ordinal));
-        for rule in fitting.filter(|rule| rule.rules_at(window.at_us)) {
-            match rule.fate {
-                Fate::Lose => lost = true,
-                Fate::Delay { by_us } => delay_us = delay_us.saturating_add(by_us),
-                Fate::Duplicate { after_us } => duplicates_us.push(after_us),
-            }
-        }
+        let passage_us = self.scenario.passage_us(side, packet.segment, ordinal, window.at_us);
+        let lost = passage_us.is_empty();
         self.course.events.push((window, side, What::Send { segment: packet.segment, copy, lost }));
-        if !lost {
-            for later_us in core::iter::once(0).chain(duplicates_us) {
-                let way_us = delay_us.saturating_add(later_us);
-                let arrives = Window {
-                    at_us: window.at_us.saturating_add(way_us),
-                    latest_us: window.latest_us.saturating_add(way_us),
-                };
-                self.schedule(arrives, side.other(), Happening::Arrive(Packet { copy: Some(copy), ..packet }));
-            }
+        for later_us in passage_us {
+            let way_us = (self.scenario.rtt_us / 2).saturating_add(later_us);
+            let arrives = Window {
+                at_us: window.at_us.saturating_add(way_us),
+                latest_us: window.latest_us.saturating_add(way_us),
+            };
+            self.schedule(arrives, side.other(), Happening::Arrive(Packet { copy: Some(copy), ..packet }));
         }
         window
     }

@@ -202,6 +202,24 @@ impl Scenario {
         }
     }
 
+    /// What the wire does to this copy (counted from 0) of a segment that leaves at this time: by how much later than the
+    /// half round trip it arrives, once for each time that it does, in microseconds; nothing when it is lost.
+    #[must_use]
+    pub fn passage_us(&self, from: Side, segment: Segment, copy: u32, at_us: u64) -> Vec<u64> {
+        if self.loses(from, segment, copy, at_us) {
+            return Vec::new();
+        }
+        let (mut delay_us, mut copies_us) = (0_u64, vec![0_u64]);
+        for rule in self.wire.iter().filter(|rule| rule.fits(from, segment, copy) && rule.rules_at(at_us)) {
+            match rule.fate {
+                Fate::Lose => {}
+                Fate::Delay { by_us } => delay_us = delay_us.saturating_add(by_us),
+                Fate::Duplicate { after_us } => copies_us.push(after_us),
+            }
+        }
+        copies_us.into_iter().map(|after_us| after_us.saturating_add(delay_us)).collect()
+    }
+
     /// Whether the wire loses this copy (counted from 0) of a segment that leaves at this time.
     #[must_use]
     pub fn loses(&self, from: Side, segment: Segment, copy: u32, at_us: u64) -> bool {
