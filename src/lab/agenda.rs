@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::LabError;
 use super::apps::PORT;
-use super::play::Bench;
+use super::bench::Bench;
 use crate::model::{Action, Injected, Scenario, Segment, Side, Start};
 use crate::sys::unix_ns;
 use crate::wire::build_syn;
@@ -124,7 +124,7 @@ impl Bench<'_> {
                 }
             }
             if at_us > 0 || self.agenda.open.first_key_value().is_none_or(|((next_us, _), _)| *next_us > 0) {
-                (self.quiet_looks, self.next_look) = (0, Instant::now());
+                self.looks.stir();
             }
         }
         Ok(())

@@ -1,21 +1,18 @@
 //! Measured against predicted, event by event.
 //!
 //! The windows are the model's. What is added to their ends is the measuring error alone: ticks of the kernel's
-//! softirq, and how late this very process carried packets, which it measures itself. A run in which that was
-//! too late proves nothing and says so.
+//! softirq, and how late this very process carried packets, which it measures itself. To their beginnings comes how
+//! far the tick was behind. A run in which that was too late proves nothing and says so.
 
 use std::collections::BTreeMap;
 
+use super::Punctuality;
 use crate::model::{End, Outcome, Segment, Side, Timeline, What, Window};
 
 /// Added to the end of a window for what the kernel stamped itself: its softirq may run a tick or two late.
 const KERNEL_ALLOWANCE_US: u64 = 10_000;
 /// The same on a loaded machine.
 const LOADED_ALLOWANCE_US: u64 = 25_000;
-/// A machine on which this process had to wait longer than this for its turn is a loaded one.
-const LOADED_LATENESS_US: u64 = 1_000;
-/// A wire that was later than this once proves nothing.
-const WIRE_LATENESS_MOST_US: u64 = 50_000;
 /// Added for what this process had to notice: a call that returned, an entry that vanished.
 const NOTICED_ALLOWANCE_US: u64 = 25_000;
 
@@ -69,19 +66,23 @@ impl Comparison {
 }
 
 /// Compares what the kernel did with the prediction; where that is a tie, with the course that fits best.
-/// `lateness_us` is how late the wire was at worst.
 #[must_use]
-pub fn compare(predicted: &Timeline, measured: &Timeline, lateness_us: u64) -> Comparison {
-    compare_until(predicted, measured, lateness_us, u64::MAX)
+pub fn compare(predicted: &Timeline, measured: &Timeline, punctuality: &Punctuality) -> Comparison {
+    compare_until(predicted, measured, punctuality, u64::MAX)
 }
 
 /// The same for what happens until `until_us` microseconds; what may happen later is not looked at.
 #[must_use]
-pub fn compare_until(predicted: &Timeline, measured: &Timeline, lateness_us: u64, until_us: u64) -> Comparison {
-    let conclusive = lateness_us <= WIRE_LATENESS_MOST_US;
+pub fn compare_until(
+    predicted: &Timeline,
+    measured: &Timeline,
+    punctuality: &Punctuality,
+    until_us: u64,
+) -> Comparison {
+    let conclusive = punctuality.is_conclusive();
     let courses = core::iter::once(predicted).chain(&predicted.alternatives);
     let all = courses.enumerate().map(|(course, timeline)| {
-        let rows = rows(timeline, measured, lateness_us, until_us);
+        let rows = rows(timeline, measured, punctuality, until_us);
         Comparison { rows, course, conclusive }
     });
     let wrong = |comparison: &Comparison| comparison.rows.iter().filter(|row| row.verdict != Verdict::Inside).count();
@@ -108,9 +109,9 @@ impl Kind {
         }
     }
 
-    const fn allowance_us(&self, lateness_us: u64) -> u64 {
+    const fn allowance_us(&self, loaded: bool) -> u64 {
         match self {
-            Self::Send(_) if lateness_us > LOADED_LATENESS_US => LOADED_ALLOWANCE_US,
+            Self::Send(_) if loaded => LOADED_ALLOWANCE_US,
             Self::Send(_) => KERNEL_ALLOWANCE_US,
             Self::Return(_) | Self::Failed(_) | Self::Gone => NOTICED_ALLOWANCE_US,
         }
@@ -155,18 +156,19 @@ fn by_kind(timeline: &Timeline, horizon_us: u64) -> BTreeMap<(Side, Kind), Vec<W
     kinds
 }
 
-fn rows(predicted: &Timeline, measured: &Timeline, lateness_us: u64, until_us: u64) -> Vec<Row> {
+fn rows(predicted: &Timeline, measured: &Timeline, punctuality: &Punctuality, until_us: u64) -> Vec<Row> {
     // An end that the wire brings something to is as late as the wire.
     let hears = |side: Side| {
         measured.events.iter().any(|event| event.side == side && matches!(event.what, What::Arrive { .. }))
     };
-    let wire_us = [Side::Client, Side::Server].map(|side| (side, if hears(side) { lateness_us } else { 0 }));
+    let wire_us = [Side::Client, Side::Server].map(|side| (side, if hears(side) { punctuality.wire_us } else { 0 }));
     let wire_us = BTreeMap::from(wire_us);
     let horizon_us = if until_us == u64::MAX { horizon_us(predicted) } else { until_us };
     let (predicted, mut measured) = (by_kind(predicted, until_us), by_kind(measured, horizon_us));
     let mut rows = Vec::new();
     for ((side, kind), windows) in predicted {
-        let allowance_us = kind.allowance_us(lateness_us).saturating_add(wire_us.get(&side).copied().unwrap_or(0));
+        let wire_us = wire_us.get(&side).copied().unwrap_or(0);
+        let allowance_us = kind.allowance_us(punctuality.is_loaded()).saturating_add(wire_us);
         let mut measured_here = measured.remove(&(side, kind.clone())).unwrap_or_default().into_iter();
         for window in windows {
             let seen = measured_here.next();
@@ -175,7 +177,11 @@ fn rows(predicted: &Timeline, measured: &Timeline, lateness_us: u64, until_us: u
                 // It may still come.
                 continue;
             }
-            let verdict = seen.map_or(Verdict::Missing, |seen| judge(seen, window, allowance_us));
+            let verdict = seen.map_or(Verdict::Missing, |seen| {
+                // A timer that was armed while the tick was behind is that much early, and everything after it.
+                let seen = Window { latest_us: seen.latest_us.saturating_add(punctuality.tick_us), ..seen };
+                judge(seen, window, allowance_us)
+            });
             rows.push(Row { side, what: kind.words(), predicted: Some(window), measured_us, verdict });
         }
         rows.extend(measured_here.map(|extra| extra_row(side, &kind, extra)));
@@ -231,14 +237,27 @@ mod tests {
         Timeline { events, ends: Vec::new(), alternatives: Vec::new() }
     }
 
+    fn late(wire_us: u64) -> Punctuality {
+        Punctuality { wire_us, ..Punctuality::default() }
+    }
+
+    #[test]
+    fn a_tick_that_was_behind_excuses_as_much_and_no_more() {
+        let early = |by_us: u64| {
+            let seen = measured(&[0, 1_000_000 - by_us, 2_048_000], 3_073_000);
+            compare(&predicted(1), &seen, &Punctuality { tick_us: 2000, ..Punctuality::default() }).agrees()
+        };
+        assert!(early(2000) && !early(2001));
+    }
+
     fn verdicts(syn_retries: u32, times_us: &[u64], end_us: u64) -> Vec<Verdict> {
-        let comparison = compare(&predicted(syn_retries), &measured(times_us, end_us), 0);
+        let comparison = compare(&predicted(syn_retries), &measured(times_us, end_us), &late(0));
         comparison.rows.into_iter().map(|row| row.verdict).collect()
     }
 
     #[test]
     fn a_course_inside_its_windows_agrees() {
-        let comparison = compare(&predicted(1), &measured(&[0, 1_024_000, 2_048_000], 3_073_000), 0);
+        let comparison = compare(&predicted(1), &measured(&[0, 1_024_000, 2_048_000], 3_073_000), &late(0));
         assert!(comparison.agrees(), "{comparison:?}");
         assert_eq!(comparison.rows.len(), 4);
     }
@@ -257,14 +276,15 @@ mod tests {
 
     #[test]
     fn a_wrong_model_is_found_out() {
-        assert!(!compare(&predicted(2), &measured(&[0, 1_024_000, 2_048_000], 3_073_000), 0).agrees());
+        assert!(!compare(&predicted(2), &measured(&[0, 1_024_000, 2_048_000], 3_073_000), &late(0)).agrees());
     }
+
     /// The client hears nothing, so that a late wire excuses nothing there; at the server it does.
     #[test]
     fn a_late_wire_excuses_only_what_it_brought_and_not_more_than_it_was_late() {
-        let late = compare(&predicted(1), &measured(&[0, 1_024_000, 2_100_000], 3_073_000), 40_000);
-        assert!(!late.agrees() && late.conclusive);
-        assert!(!compare(&predicted(1), &measured(&[0], 0), 60_000).conclusive);
+        let excused = compare(&predicted(1), &measured(&[0, 1_024_000, 2_100_000], 3_073_000), &late(40_000));
+        assert!(!excused.agrees() && excused.conclusive);
+        assert!(!compare(&predicted(1), &measured(&[0], 0), &late(60_000)).conclusive);
         let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
         let half_open = forecast(&Scenario::half_open(host, &Settings { synack_retries: 0, ..Settings::default() }));
         let event = |side, at_us, what| Event { window: Window::exactly(at_us), side, what };
@@ -277,14 +297,14 @@ mod tests {
             ends: vec![End { window: Window::exactly(1_030_000), side: Side::Server, outcome: Outcome::Gone }],
             alternatives: Vec::new(),
         };
-        assert!(compare(&half_open, &seen(30_000), 25_000).agrees());
-        assert!(!compare(&half_open, &seen(60_000), 25_000).agrees());
+        assert!(compare(&half_open, &seen(30_000), &late(25_000)).agrees());
+        assert!(!compare(&half_open, &seen(60_000), &late(25_000)).agrees());
     }
 
     #[test]
     fn what_may_come_after_the_end_of_the_comparison_is_not_missed() {
         let verdicts = |times_us: &[u64], until_us| -> Vec<Verdict> {
-            let comparison = compare_until(&predicted(1), &measured(times_us, 9_000_000), 0, until_us);
+            let comparison = compare_until(&predicted(1), &measured(times_us, 9_000_000), &late(0), until_us);
             comparison.rows.into_iter().map(|row| row.verdict).collect()
         };
         assert_eq!(verdicts(&[0, 1_024_000], 1_500_000), [Verdict::Inside, Verdict::Inside]);

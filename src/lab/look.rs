@@ -1,13 +1,88 @@
 //! What sockets an end has, by sock_diag.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::LabError;
 use super::network::Host;
-use crate::sys::{DumpStep, SockDiag};
+use crate::model::Side;
+use crate::sys::{DumpStep, SockDiag, unix_ns};
 use crate::units::TcpState;
 use crate::wire::{DumpFamily, Extensions, InetDiag, MessageKind, Messages, SocketTimer, StateMask, build_tcp_dump};
+
+/// How often sockets are looked at while something may become of them; it is known to this much when.
+const LOOK: Duration = Duration::from_millis(5);
+/// Looks are that often for so long after something happened, and so long before and after a timer expires: sock_diag
+/// does not show the timer of a delayed ACK, 40 ms and two ticks.
+const STIRRED: Duration = Duration::from_millis(100);
+const BEFORE_TIMER: Duration = Duration::from_millis(20);
+/// Else they are not farther apart than this.
+const REST: Duration = Duration::from_millis(250);
+/// So long after something happened nothing more is waited for where no timer runs.
+const QUIET: Duration = Duration::from_millis(60);
+
+/// When to look, and what was seen.
+#[derive(Debug)]
+pub(super) struct Looks {
+    seen: BTreeMap<Side, Seen>,
+    next: Instant,
+    /// When the last one was, in nanoseconds since 1970.
+    looked_ns: u64,
+    /// When something happened last.
+    stirred: Instant,
+    /// Whether one was made since.
+    settled: bool,
+}
+
+impl Looks {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self { seen: BTreeMap::new(), next: now, looked_ns: unix_ns(), stirred: now, settled: false }
+    }
+
+    /// When the next one is due.
+    pub(super) const fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// Something happened that sockets may have changed by.
+    pub(super) fn stir(&mut self) {
+        let now = Instant::now();
+        (self.stirred, self.settled) = (now, false);
+        self.next = self.next.min(now + LOOK);
+    }
+
+    /// Whether nothing more happens by itself: it has been quiet, and no timer of any socket runs.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.settled && self.seen.values().all(|seen| seen.timer.is_none())
+    }
+
+    /// A side has an entry, whether or not that is seen.
+    pub(super) fn has_entry(&mut self, side: Side) {
+        self.seen.entry(side).or_default().sockets = 1;
+    }
+
+    /// Begins one; says when the last one was.
+    pub(super) fn begin(&mut self) -> u64 {
+        core::mem::replace(&mut self.looked_ns, unix_ns())
+    }
+
+    /// This was seen of a side; says what was seen before.
+    pub(super) fn saw(&mut self, side: Side, now: Seen) -> Seen {
+        self.seen.insert(side, now).unwrap_or_default()
+    }
+
+    /// Ends one, and says to itself when the next is due.
+    pub(super) fn end(&mut self) {
+        let since = self.stirred.elapsed();
+        self.settled = since >= QUIET;
+        let timer = self.seen.values().filter_map(|seen| seen.timer).min();
+        let wait =
+            if since < STIRRED { LOOK } else { timer.unwrap_or(REST).saturating_sub(BEFORE_TIMER).clamp(LOOK, REST) };
+        self.next = Instant::now() + wait;
+    }
+}
 
 /// Watches the sockets of one end.
 pub(super) struct Watcher {
@@ -15,13 +90,15 @@ pub(super) struct Watcher {
     family: DumpFamily,
 }
 
-/// What was seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What was seen of an end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     /// Sockets and half-open entries, listeners apart.
     pub(super) sockets: u32,
-    /// Those of them whose timer runs.
-    pub(super) timed: u32,
+    /// Their states.
+    pub(super) states: BTreeSet<TcpState>,
+    /// How long until the first timer of any of them expires, where one runs.
+    pub(super) timer: Option<Duration>,
 }
 
 impl Watcher {
@@ -34,7 +111,9 @@ impl Watcher {
 
     /// Looks at every socket but those with one of these ports on either end.
     pub(super) fn look(&mut self, but: &BTreeSet<u16>) -> Result<Seen, LabError> {
-        self.look_at(StateMask::ALL.without(StateMask::of(TcpState::Listen)), but)
+        // Sockets that are only bound do nothing, and to find them the kernel walks a table of the whole host.
+        let idle = StateMask::of(TcpState::Listen).and(StateMask::of(TcpState::Close));
+        self.look_at(StateMask::ALL.without(idle), but)
     }
 
     /// How many half-open entries there are.
@@ -54,7 +133,11 @@ impl Watcher {
                             continue;
                         }
                         seen.sockets += 1;
-                        seen.timed += u32::from(found.timer() != SocketTimer::Off);
+                        seen.states.extend(found.state());
+                        if found.timer() != SocketTimer::Off {
+                            let timer = Duration::from_millis(found.expires_ms().into());
+                            seen.timer = Some(seen.timer.map_or(timer, |first| first.min(timer)));
+                        }
                     }
                     MessageKind::Done(0) => return DumpStep::Done,
                     MessageKind::Done(number) | MessageKind::Error(number) => return DumpStep::Error(number),

@@ -7,21 +7,28 @@
 
 mod agenda;
 mod apps;
+mod bench;
 mod carrier;
 mod compare;
+mod counters;
 mod error;
 mod filler;
 mod flood;
+mod frame;
 mod look;
 mod network;
 mod numbers;
 mod pins;
 mod play;
 mod prove;
+mod punctuality;
 mod record;
 
 pub use compare::{Comparison, Row, Verdict, compare, compare_until};
+pub use counters::Moved;
 pub use error::LabError;
 pub use flood::{FLOOD_MOST, FloodBench, FloodCounts, flood};
-pub use play::{Played, play};
+pub use frame::Frame;
+pub use play::{Conditions, Played, play, play_all};
 pub use prove::{Proof, judge, longest, prove, prove_beginning};
+pub use punctuality::Punctuality;

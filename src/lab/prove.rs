@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Comparison, LabError, Played, compare_until, play};
+use super::{Comparison, Conditions, LabError, Played, compare_until, play};
 use crate::model::{Endpoint, Scenario, Start, Timeline, forecast};
 
 /// How much longer than predicted the kernel is given before the laboratory stops waiting.
@@ -49,14 +49,14 @@ fn twice_at_most(run: impl Fn() -> Result<Proof, LabError>) -> Result<Proof, Lab
 }
 
 fn run(scenario: &Scenario, limit: Duration, horizon_us: u64) -> Result<Proof, LabError> {
-    Ok(judge(play(scenario, limit)?, horizon_us))
+    Ok(judge(play(scenario, &Conditions::limited(limit))?, horizon_us))
 }
 
 /// Holds what was played against its prediction, until `horizon_us` microseconds.
 #[must_use]
 pub fn judge(played: Played, horizon_us: u64) -> Proof {
     let predicted = forecast(&played.scenario);
-    let mut comparison = compare_until(&predicted, &played.timeline, played.lateness_us, horizon_us);
+    let mut comparison = compare_until(&predicted, &played.timeline, &played.punctuality, horizon_us);
     comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario);
     Proof { predicted, played, comparison }
 }

@@ -1,16 +1,18 @@
 //! From what was seen on the wire to the timeline that the model speaks in.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::Sender;
 
 use super::numbers::{is_ahead, length_of};
 use crate::model::{End, Errno, Event, IcmpError, Outcome, Segment, Side, Start, Timeline, What, Window};
+use crate::units::TcpState;
 use crate::wire::SegmentHeader;
 
 /// What was seen, in the order of its stamps once finished.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    /// Stamp in nanoseconds since 1970, side, what.
-    seen: Vec<(u64, Side, What)>,
+    /// Between which stamps, in nanoseconds since 1970, side, what.
+    seen: Vec<((u64, u64), Side, What)>,
     /// Between which stamps, side, how.
     ends: Vec<((u64, u64), Side, Outcome)>,
     /// When it began, where that is not the first thing that was seen.
@@ -18,9 +20,25 @@ pub(super) struct Record {
     /// How many of each kind a side sent, and how often each very segment.
     sent: BTreeMap<(Side, Segment), u32>,
     copies: BTreeMap<(Side, Segment, u32), u32>,
+    /// Who wants to know of everything at once.
+    follower: Option<Sender<Event>>,
 }
 
 impl Record {
+    /// Tells this one of everything from now on.
+    pub(super) fn follow(&mut self, follower: Option<Sender<Event>>) {
+        self.follower = follower;
+    }
+
+    fn note(&mut self, between: (u64, u64), side: Side, what: What) {
+        self.seen.push((between, side, what.clone()));
+        if let Some(follower) = &self.follower {
+            let start_ns = self.start_ns().unwrap_or(0);
+            // One that does not listen any more misses nothing.
+            let _ = follower.send(Event { window: window_since(start_ns, between), side, what });
+        }
+    }
+
     /// The scenario begins at this time.
     pub(super) fn begin(&mut self, unix_ns: u64) {
         self.start_ns = Some(unix_ns);
@@ -28,7 +46,7 @@ impl Record {
 
     /// When it began, in nanoseconds since 1970; nothing before the first thing was seen.
     pub(super) fn start_ns(&self) -> Option<u64> {
-        self.start_ns.or_else(|| self.seen.iter().map(|(unix_ns, ..)| *unix_ns).min())
+        self.start_ns.or_else(|| self.seen.iter().map(|((_, unix_ns), ..)| *unix_ns).min())
     }
 
     /// Whether a side has failed.
@@ -37,13 +55,14 @@ impl Record {
     }
 
     /// A segment left that has this number; `lost` says whether the wire loses the n-th of its kind, counted from 0.
+    /// Says whether it does.
     pub(super) fn sent(
         &mut self,
         unix_ns: u64,
         side: Side,
         (segment, sequence): (Segment, u32),
         lost: impl Fn(u32) -> bool,
-    ) {
+    ) -> bool {
         let sent = self.sent.entry((side, segment)).or_insert(0);
         let lost = lost(*sent);
         *sent += 1;
@@ -54,25 +73,26 @@ impl Record {
             *copies += 1;
             *copies - 1
         };
-        self.seen.push((unix_ns, side, What::Send { segment, copy, lost }));
+        self.note((unix_ns, unix_ns), side, What::Send { segment, copy, lost });
+        lost
     }
 
     /// Whether a side sent an ACK between two stamps.
     pub(super) fn acknowledged(&self, side: Side, since_ns: u64, until_ns: u64) -> bool {
         let is_ack = |what: &What| matches!(what, What::Send { segment: Segment::Ack, .. });
-        self.seen.iter().any(|(at, who, what)| *who == side && is_ack(what) && (since_ns..=until_ns).contains(at))
+        self.seen.iter().any(|((_, at), who, what)| *who == side && is_ack(what) && (since_ns..=until_ns).contains(at))
     }
 
     pub(super) fn arrived(&mut self, unix_ns: u64, side: Side, segment: Segment) {
-        self.seen.push((unix_ns, side, What::Arrive { segment, copy: None }));
+        self.note((unix_ns, unix_ns), side, What::Arrive { segment, copy: None });
     }
 
     pub(super) fn icmp(&mut self, unix_ns: u64, side: Side, error: IcmpError) {
-        self.seen.push((unix_ns, side, What::Icmp(error)));
+        self.note((unix_ns, unix_ns), side, What::Icmp(error));
     }
 
     pub(super) fn returned(&mut self, unix_ns: u64, side: Side, errno: Option<Errno>) {
-        self.seen.push((unix_ns, side, What::Return("connect", errno)));
+        self.note((unix_ns, unix_ns), side, What::Return("connect", errno));
         // A refusal at once leaves what the port belongs to as it was.
         if errno != Some(Errno::AddressNotAvailable) {
             self.ended(unix_ns, side, errno.map_or(Outcome::Established, Outcome::Failed));
@@ -82,6 +102,11 @@ impl Record {
     pub(super) fn ended(&mut self, unix_ns: u64, side: Side, outcome: Outcome) {
         self.begins_again(side);
         self.ends.push(((unix_ns, unix_ns), side, outcome));
+    }
+
+    /// A socket of a side entered a state between two looks.
+    pub(super) fn entered(&mut self, since_ns: u64, unix_ns: u64, side: Side, state: TcpState) {
+        self.note((since_ns, unix_ns), side, What::State(state));
     }
 
     /// The last socket of a side vanished between two looks.
@@ -97,18 +122,22 @@ impl Record {
 
     /// The timeline, from the beginning on.
     pub(super) fn into_timeline(mut self, about: Side) -> Timeline {
-        self.seen.sort_by_key(|(unix_ns, ..)| *unix_ns);
         let start_ns = self.start_ns().unwrap_or(0);
-        let window = |unix_ns: u64| Window::exactly(unix_ns.saturating_sub(start_ns) / 1000);
-        let events = self.seen.into_iter().map(|(at, side, what)| Event { window: window(at), side, what }).collect();
-        let ends = self.ends.into_iter().map(|((since, at), side, outcome)| {
-            let window = Window { at_us: window(since).at_us, latest_us: window(at).at_us };
-            End { window, side, outcome }
-        });
+        self.seen.sort_by_key(|((_, unix_ns), ..)| *unix_ns);
+        let event = |(between, side, what)| Event { window: window_since(start_ns, between), side, what };
+        let events = self.seen.into_iter().map(event).collect();
+        let end = |(between, side, outcome)| End { window: window_since(start_ns, between), side, outcome };
+        let ends = self.ends.into_iter().map(end);
         let mut ends: Vec<End> = ends.collect();
         ends.sort_by_key(|end| end.side != about);
         Timeline { events, ends, alternatives: Vec::new() }
     }
+}
+
+/// Between which microseconds since the start, by stamps in nanoseconds.
+fn window_since(start_ns: u64, (since_ns, unix_ns): (u64, u64)) -> Window {
+    let since_us = |at_ns: u64| at_ns.saturating_sub(start_ns) / 1000;
+    Window { at_us: since_us(since_ns), latest_us: since_us(unix_ns) }
 }
 
 /// Tells kinds of segments apart, which takes memory: a probe is an ACK whose number lies behind what was sent.

@@ -52,6 +52,9 @@ pub enum Side {
 }
 
 impl Side {
+    /// Both, the client first.
+    pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
+
     /// Its name in every output.
     #[must_use]
     pub const fn name(self) -> &'static str {

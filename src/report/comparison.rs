@@ -24,8 +24,12 @@ pub struct ComparisonView {
     rows: Vec<RowView>,
     predicted: TimelineView,
     measured: TimelineView,
-    /// How late packets were taken from the wire at worst.
+    /// How late packets were taken from the wire and brought, all together.
     lateness_us: u64,
+    /// How far the kernel's tick was behind its clock, all together.
+    tick_behind_us: u64,
+    /// By how much the clock that stamps packets was set meanwhile.
+    clock_set_us: u64,
     /// The sysctls of the private namespaces, read back: client, server.
     settings: Vec<PinsView>,
 }
@@ -61,7 +65,9 @@ impl ComparisonView {
             rows: comparison.rows.iter().map(RowView::from).collect(),
             predicted: TimelineView::from(predicted),
             measured: TimelineView::from(&played.timeline),
-            lateness_us: played.lateness_us,
+            lateness_us: played.punctuality.wire_us,
+            tick_behind_us: played.punctuality.tick_us,
+            clock_set_us: played.punctuality.clock_us,
             settings: played
                 .pins
                 .iter()
@@ -123,8 +129,16 @@ pub fn render_comparison(comparison: &Comparison, played: &Played, ascii: bool) 
         text.push_str(&format!(" (course {} of a tie)", comparison.course + 1));
     }
     text.push_str(&format!(
-        ".\nPackets were carried {:.1} ms late, all together.\n",
-        std::time::Duration::from_micros(played.lateness_us).as_secs_f64() * 1000.0
+        ".\nPackets were carried {} ms late, all together",
+        milliseconds(played.punctuality.wire_us)
     ));
+    if played.punctuality.tick_us > 0 {
+        text.push_str(&format!("; the kernel's tick was {} ms behind", milliseconds(played.punctuality.tick_us)));
+    }
+    text.push_str(".\n");
     text
+}
+
+fn milliseconds(us: u64) -> String {
+    format!("{}.{}", us / 1000, us / 100 % 10)
 }

@@ -1,6 +1,6 @@
 //! Clocks.
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
 /// Milliseconds since 1970-01-01 UTC.
 #[must_use]
@@ -11,7 +11,22 @@ pub fn unix_ms() -> u64 {
 /// Nanoseconds since 1970-01-01 UTC, by the clock that stamps packets.
 #[must_use]
 pub fn unix_ns() -> u64 {
-    let time = clock_gettime(ClockId::Realtime);
+    nanoseconds(clock_gettime(ClockId::Realtime))
+}
+
+/// Nanoseconds of the monotonic clock, which starts at boot and is never set.
+#[must_use]
+pub fn monotonic_ns() -> u64 {
+    nanoseconds(clock_gettime(ClockId::Monotonic))
+}
+
+/// From one tick of the kernel to the next, in nanoseconds (`CONFIG_HZ`).
+#[must_use]
+pub fn read_tick_length_ns() -> u64 {
+    nanoseconds(clock_getres(ClockId::RealtimeCoarse))
+}
+
+fn nanoseconds(time: Timespec) -> u64 {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
 }
@@ -38,5 +53,10 @@ mod tests {
         assert!(u128::from(unix_ms()).abs_diff(system) < 60_000);
         let earlier = monotonic_ms();
         assert!(monotonic_ms() >= earlier);
+    }
+
+    #[test]
+    fn a_tick_has_a_length() {
+        assert!((1_000_000..=10_000_000).contains(&read_tick_length_ns()));
     }
 }

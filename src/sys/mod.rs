@@ -20,7 +20,7 @@ mod tap;
 mod terminal;
 mod tun;
 
-pub use clock::{monotonic_ms, unix_ms, unix_ns};
+pub use clock::{monotonic_ms, monotonic_ns, read_tick_length_ns, unix_ms, unix_ns};
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
 pub use privilege::{effective_capabilities, effective_uid, raise_priority};

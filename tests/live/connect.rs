@@ -1,7 +1,7 @@
 //! Connections that nobody answers, on the kernel and in the model.
 
 use serde_json::Value;
-use tcpctl::lab::{Verdict, compare, longest, play, prove};
+use tcpctl::lab::{Conditions, Verdict, compare, longest, play, prove};
 use tcpctl::model::{Host, Scenario, Segment, Settings, Side, forecast};
 use tcpctl::snapshot::Snapshot;
 
@@ -46,7 +46,7 @@ fn demand(scenario: &Scenario) -> Ran {
     let proof = prove(scenario).map_err(|error| CannotRun(error.to_string()))?;
     let comparison = &proof.comparison;
     if !comparison.conclusive {
-        return Err(CannotRun(format!("the wire was {} us late, twice", proof.played.lateness_us)));
+        return Err(CannotRun(format!("the wire was {} us late, twice", proof.played.punctuality.wire_us)));
     }
     assert!(comparison.agrees(), "{comparison:#?}");
     Ok(())
@@ -80,8 +80,9 @@ fn wrong_prediction(place: &Place) -> Ran {
         host(place).map(|host| Scenario::connect(host, &settings).losing(Side::Client, Segment::Syn))
     };
     let (right, wrong) = (scenario(1)?, scenario(2)?);
-    let played = play(&right, longest(&forecast(&right))).map_err(|error| CannotRun(error.to_string()))?;
-    let comparison = compare(&forecast(&wrong), &played.timeline, played.lateness_us);
+    let played =
+        play(&right, &Conditions::limited(longest(&forecast(&right)))).map_err(|error| CannotRun(error.to_string()))?;
+    let comparison = compare(&forecast(&wrong), &played.timeline, &played.punctuality);
     assert!(!comparison.agrees());
     assert!(comparison.rows.iter().any(|row| row.verdict == Verdict::Missing), "{comparison:#?}");
     Ok(())

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::thread;
 use std::time::Duration;
 
-use tcpctl::lab::{Comparison, LabError, judge, play, prove_beginning};
+use tcpctl::lab::{Comparison, Conditions, LabError, judge, play, prove_beginning};
 use tcpctl::model::{
     Action, Fate, Host, IcmpError, Injected, Injection, Listener, Number, Scenario, Segment, Settings, Side,
     SocketOptions, Start, WireRule,
@@ -55,7 +55,7 @@ pub(crate) fn check(place: &Place, parts: fn(Host) -> Vec<Part>) -> Ran {
         thread::scope(|scope| {
             let players = some.iter().map(|(_, until_ms, scenario)| {
                 thread::sleep(STAGGER);
-                scope.spawn(move || play(scenario, Duration::from_millis(*until_ms)))
+                scope.spawn(move || play(scenario, &Conditions::limited(Duration::from_millis(*until_ms))))
             });
             let players: Vec<_> = players.collect();
             players.into_iter().map(|thread| thread.join().expect("the lab does not panic")).collect::<Vec<_>>()
@@ -74,7 +74,7 @@ pub(crate) fn check(place: &Place, parts: fn(Host) -> Vec<Part>) -> Ran {
             Err(error) => return Err(CannotRun(format!("{name}: {error}"))),
         };
         if !proof.comparison.conclusive {
-            late = Some(format!("{name}: the wire was {} us late, twice", proof.played.lateness_us));
+            late = Some(format!("{name}: the wire was {} us late, twice", proof.played.punctuality.wire_us));
         } else if !proof.comparison.agrees() {
             describe(&mut wrong, name, &proof.comparison);
         }
