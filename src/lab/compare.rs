@@ -91,7 +91,7 @@ pub fn compare_until(
 
 /// What is compared: segments that a side sends, calls that return, and ends that nobody's call reports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     Send(Segment),
     Return(Option<&'static str>),
     Failed(&'static str),
@@ -99,7 +99,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         match self {
             Self::Send(segment) => segment.name().to_owned(),
             Self::Return(Some(errno)) => format!("connect() {errno}"),
@@ -109,7 +109,7 @@ impl Kind {
         }
     }
 
-    const fn allowance_us(&self, loaded: bool) -> u64 {
+    pub(super) const fn allowance_us(&self, loaded: bool) -> u64 {
         match self {
             Self::Send(_) if loaded => LOADED_ALLOWANCE_US,
             Self::Send(_) => KERNEL_ALLOWANCE_US,
@@ -130,7 +130,7 @@ fn horizon_us(predicted: &Timeline) -> u64 {
 }
 
 /// The windows of each kind of event on each side, in order, up to a time.
-fn by_kind(timeline: &Timeline, horizon_us: u64) -> BTreeMap<(Side, Kind), Vec<Window>> {
+pub(super) fn by_kind(timeline: &Timeline, horizon_us: u64) -> BTreeMap<(Side, Kind), Vec<Window>> {
     let mut kinds: BTreeMap<(Side, Kind), Vec<Window>> = BTreeMap::new();
     for event in timeline.events.iter().filter(|event| event.window.at_us <= horizon_us) {
         let kind = match &event.what {
@@ -198,7 +198,7 @@ fn extra_row(side: Side, kind: &Kind, window: Window) -> Row {
 }
 
 /// What was seen happened somewhere between its own two ends.
-fn judge(seen: Window, window: Window, allowance_us: u64) -> Verdict {
+pub(super) fn judge(seen: Window, window: Window, allowance_us: u64) -> Verdict {
     let latest_us = window.latest_us.saturating_add(allowance_us);
     if seen.latest_us < window.at_us {
         Verdict::Early(window.at_us - seen.latest_us)

@@ -48,13 +48,24 @@ fn twice_at_most(run: impl Fn() -> Result<Proof, LabError>) -> Result<Proof, Lab
     if first.comparison.conclusive { Ok(first) } else { run() }
 }
 
-fn run(scenario: &Scenario, limit: Duration, horizon_us: u64) -> Result<Proof, LabError> {
-    Ok(judge(play(scenario, &Conditions::limited(limit))?, horizon_us))
+/// Plays a scenario once under these conditions and compares what came of it, until `horizon_us` microseconds at the
+/// most. One that was stopped is compared until then.
+///
+/// # Errors
+/// When it cannot be played.
+pub fn prove_once(scenario: &Scenario, conditions: &Conditions, horizon_us: u64) -> Result<Proof, LabError> {
+    Ok(judge(play(scenario, conditions)?, horizon_us))
 }
 
-/// Holds what was played against its prediction, until `horizon_us` microseconds.
+fn run(scenario: &Scenario, limit: Duration, horizon_us: u64) -> Result<Proof, LabError> {
+    prove_once(scenario, &Conditions::limited(limit), horizon_us)
+}
+
+/// Holds what was played against its prediction, until `horizon_us` microseconds, or where it was stopped before.
 #[must_use]
 pub fn judge(played: Played, horizon_us: u64) -> Proof {
+    let took_us = u64::try_from(played.took.as_micros()).unwrap_or(u64::MAX);
+    let horizon_us = if played.stopped { horizon_us.min(took_us) } else { horizon_us };
     let predicted = forecast(&played.scenario);
     let mut comparison = compare_until(&predicted, &played.timeline, &played.punctuality, horizon_us);
     comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario);
@@ -69,11 +80,18 @@ fn measured_a_late_wire(played: &Scenario) -> bool {
     played.start != Start::WindowClosed && (late(&played.client) || late(&played.server))
 }
 
+/// When the last end of any course is over at the latest, in microseconds; what never ends by itself, with the last
+/// event that is predicted.
+#[must_use]
+pub fn predicted_end_us(predicted: &Timeline) -> u64 {
+    let ends = |timeline: &Timeline| timeline.ends.iter().map(|end| end.window.latest_us).max().unwrap_or(0);
+    core::iter::once(predicted).chain(&predicted.alternatives).map(ends).max().unwrap_or(0)
+}
+
 /// How long a scenario is played at the most: until the latest moment of any course, and a grace.
 #[must_use]
 pub fn longest(predicted: &Timeline) -> Duration {
-    let ends = |timeline: &Timeline| timeline.ends.iter().map(|end| end.window.latest_us).max().unwrap_or(0);
-    let latest_us = core::iter::once(predicted).chain(&predicted.alternatives).map(ends).max().unwrap_or(0);
+    let latest_us = predicted_end_us(predicted);
     // What a connection measures of a busy wire stretches each of its waits.
     Duration::from_micros(latest_us.saturating_add(latest_us / STRETCH)) + GRACE
 }
