@@ -20,7 +20,7 @@ pub struct Expected {
 pub struct Met {
     /// When it was to come; nothing when it was not to.
     pub predicted: Option<Window>,
-    /// How it fares, lateness of the wire not counted: that is known only at the end.
+    /// How it fares, as far as that is known before the end.
     pub verdict: Verdict,
 }
 
@@ -43,15 +43,20 @@ impl Expected {
         else {
             return None;
         };
+        // When calls really took place and how late the wire was is known only at the end, so either side of a window
+        // has some room.
         let allowance_us = key.1.allowance_us(true);
+        let room = |window: Window| Window { at_us: window.at_us.saturating_sub(allowance_us), ..window };
         let windows = self.courses.iter().filter_map(|course| course.get(&key)?.get(nth).copied());
-        let met = windows.map(|window| (window, judge(*seen, window, allowance_us)));
+        let met = windows.map(|window| (window, judge(*seen, room(window), allowance_us)));
         let met: Vec<(Window, Verdict)> = met.collect();
         let fitting = met.iter().find(|(_, verdict)| *verdict == Verdict::Inside).or(met.first());
-        Some(fitting.map_or(Met { predicted: None, verdict: Verdict::Extra }, |(window, verdict)| Met {
-            predicted: Some(*window),
-            verdict: *verdict,
-        }))
+        match (fitting, followed) {
+            (Some((window, verdict)), _) => Some(Met { predicted: Some(*window), verdict: *verdict }),
+            // The side may begin again, and then that was not its end.
+            (None, Followed::End(_)) => None,
+            (None, _) => Some(Met { predicted: None, verdict: Verdict::Extra }),
+        }
     }
 
     /// What comes next in the main course, in words.

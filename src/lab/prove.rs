@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Comparison, Conditions, LabError, Played, compare_until, play};
-use crate::model::{Endpoint, Scenario, Start, Timeline, forecast};
+use crate::model::{Endpoint, Scenario, Segment, Start, Timeline, What, forecast};
 
 /// How much longer than predicted the kernel is given before the laboratory stops waiting.
 const GRACE: Duration = Duration::from_secs(3);
@@ -67,9 +67,19 @@ pub fn judge(played: Played, horizon_us: u64) -> Proof {
     let took_us = u64::try_from(played.took.as_micros()).unwrap_or(u64::MAX);
     let horizon_us = if played.stopped { horizon_us.min(took_us) } else { horizon_us };
     let predicted = forecast(&played.scenario);
-    let mut comparison = compare_until(&predicted, &played.timeline, &played.punctuality, horizon_us);
+    let measured = without_passing_ends(&played.timeline, &predicted, horizon_us);
+    let mut comparison = compare_until(&predicted, &measured, &played.punctuality, horizon_us);
     comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario);
     Proof { predicted, played, comparison }
+}
+
+/// What was measured, without the ends of sides that begin again later: a prediction tells only how each ends at last.
+fn without_passing_ends(measured: &Timeline, predicted: &Timeline, horizon_us: u64) -> Timeline {
+    let opens = |what: &What| matches!(what, What::Send { segment: Segment::Syn | Segment::SynAck, .. });
+    let begins_again =
+        |side| predicted.events.iter().any(|it| it.side == side && it.window.at_us > horizon_us && opens(&it.what));
+    let ends = measured.ends.iter().filter(|end| !begins_again(end.side)).cloned();
+    Timeline { ends: ends.collect(), ..measured.clone() }
 }
 
 /// Whether the wire was late while the connection measured it, before the scenario began: each punctual sample then
@@ -94,4 +104,23 @@ pub fn longest(predicted: &Timeline) -> Duration {
     let latest_us = predicted_end_us(predicted);
     // What a connection measures of a busy wire stretches each of its waits.
     Duration::from_micros(latest_us.saturating_add(latest_us / STRETCH)) + GRACE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Action, End, Host, Outcome, Settings, Side, Window};
+    use crate::units::{Hz, KernelVersion};
+
+    #[test]
+    fn a_side_that_connects_again_after_the_horizon_has_not_ended_before_it() {
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let again_us = 70_000_000;
+        let scenario = Scenario::close(host, &Settings::default()).calling_at(again_us, Side::Client, Action::Connect);
+        let predicted = forecast(&scenario);
+        let gone = End { window: Window::exactly(60_500_000), side: Side::Client, outcome: Outcome::Gone };
+        let measured = Timeline { events: Vec::new(), ends: vec![gone], alternatives: Vec::new() };
+        let ends_until = |horizon_us| without_passing_ends(&measured, &predicted, horizon_us).ends.len();
+        assert_eq!((ends_until(65_000_000), ends_until(u64::MAX)), (0, 1));
+    }
 }

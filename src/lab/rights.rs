@@ -93,12 +93,12 @@ mod tests {
             "Name:\ttcpctl\nSeccomp:\t2\nSeccomp_filters:\t1\n",
         );
         assert_eq!(all.len(), 3);
-        insta::assert_snapshot!(namespaces_are_closed("Operation not permitted (os error 1)", &all), @"");
+        insta::assert_snapshot!(namespaces_are_closed("Operation not permitted (os error 1)", &all), @"cannot make private network namespaces: without CAP_SYS_ADMIN and CAP_NET_ADMIN that takes a user namespace, and this host refuses one: Operation not permitted (os error 1) (kernel.unprivileged_userns_clone is 0; kernel.apparmor_restrict_unprivileged_userns is 1; a seccomp filter is in force, as in containers); run as root");
     }
 
     #[test]
     fn a_device_that_is_closed_is_named_with_its_owner_and_mode() {
         let error = io::Error::from(io::ErrorKind::PermissionDenied);
-        insta::assert_snapshot!(tun_is_closed(&error, 0o600, 0), @"");
+        insta::assert_snapshot!(tun_is_closed(&error, 0o600, 0), @r#"cannot open /dev/net/tun: permission denied; it belongs to root and has mode 0600. Run as root, or let users open it: chmod 666 /dev/net/tun, and for good a udev rule: KERNEL=="tun", MODE="0666""#);
     }
 }

@@ -145,7 +145,7 @@ pub(super) fn verdict_text(verdict: Verdict, (good, bad): (&str, &str)) -> Strin
     match verdict_words(verdict) {
         ("inside", _) => good.to_owned(),
         (word, 0) => format!("{bad} {word}"),
-        (word, us) => format!("{bad} {word} by {}", Micros(us)),
+        (word, us) => format!("{bad} {:#} {word}", Micros(us)),
     }
 }
 
@@ -203,6 +203,7 @@ pub fn render_comparison(proof: &Proof, limit_us: Option<u64>, width: usize, asc
         text.push_str(&format!("{:<6}  {:<23}  {window:>17}  {measured:>8}  {verdict}\n", row.side.name(), row.what));
     }
     let events = match comparison.rows.len() {
+        0 => "it: nothing happens".to_owned(),
         1 => "the one event".to_owned(),
         count => format!("all {count} events"),
     };
@@ -238,9 +239,12 @@ fn made_with(played: &Played, width: usize) -> String {
     });
     said.push_str("; --json lists them.");
     let mut text = wrapped(&said, width);
+    if played.counters.values().any(|moved| !moved.is_empty()) {
+        text.push_str("Counters that moved:\n");
+    }
     for (side, moved) in played.counters.iter().filter(|(_, moved)| !moved.is_empty()) {
-        let moved: Vec<String> = moved.iter().map(|((_, name), by)| format!("{name} {by}")).collect();
-        text.push_str(&hanging(&format!("Counters of the {}: ", side.name()), &moved.join(", "), width));
+        let moved: Vec<String> = moved.iter().map(|((_, name), by)| format!("{name}={by}")).collect();
+        text.push_str(&hanging(&format!("  {}  ", side.name()), &moved.join(" "), width));
     }
     text
 }

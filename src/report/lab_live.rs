@@ -4,7 +4,7 @@ use super::comparison::{marks, seconds, verdict_text, window_text};
 use super::prose::in_ascii;
 use super::timeline::words;
 use crate::lab::{Followed, Met};
-use crate::model::{End, Event, Outcome, Side, Window};
+use crate::model::{End, Event, Outcome, Side, What, Window};
 use crate::units::Micros;
 
 /// Columns of the bar itself.
@@ -13,7 +13,7 @@ const BAR: usize = 24;
 /// The heading of the lines of [`render_followed`].
 #[must_use]
 pub fn render_live_head() -> String {
-    format!("{:>9}  {:<6}  {:<28}  {:>17}\n", "at (s)", "side", "what", "predicted (s)")
+    format!("{:>9}  {:<6}  {:<26}  {:>17}\n", "at (s)", "side", "what", "predicted (s)")
 }
 
 /// One event with its window beside it; nothing for what is no event.
@@ -21,6 +21,13 @@ pub fn render_live_head() -> String {
 pub fn render_followed(followed: &Followed, met: Option<Met>, ascii: bool) -> Option<String> {
     let (window, side, what) = match followed {
         Followed::Begins(_) => return None,
+        // The laboratory does not say which of them come from outside.
+        Followed::Event(Event { window, side, what: What::Arrive { segment, .. } }) => {
+            (window, side, format!("{} arrives", segment.name()))
+        }
+        Followed::Event(Event { window, side, what: What::Return(call, Some(errno)) }) => {
+            (window, side, format!("{call}() {}", errno.name()))
+        }
         Followed::Event(Event { window, side, what }) => (window, side, words(what)),
         Followed::End(End { window, side, outcome: Outcome::Failed(errno) }) => {
             (window, side, format!("connection {}", errno.name()))
@@ -31,7 +38,7 @@ pub fn render_followed(followed: &Followed, met: Option<Met>, ascii: bool) -> Op
         let verdict = verdict_text(met.verdict, marks(ascii));
         (met.predicted.map_or_else(|| "-".to_owned(), window_text), verdict)
     });
-    let line = format!("{:>9}  {:<6}  {what:<28}  {predicted:>17}  {verdict}", seconds(window.latest_us), side.name());
+    let line = format!("{:>9}  {:<6}  {what:<26}  {predicted:>17}  {verdict}", seconds(window.latest_us), side.name());
     let line = format!("{}\n", line.trim_end());
     Some(if ascii { in_ascii(&line) } else { line })
 }
@@ -65,7 +72,7 @@ pub fn render_progress(
 mod tests {
     use super::*;
     use crate::lab::Verdict;
-    use crate::model::{Errno, Segment, What};
+    use crate::model::{Errno, Segment};
     use crate::units::TcpState;
 
     #[test]
@@ -90,7 +97,14 @@ mod tests {
         let mut text = render_live_head();
         text.extend(shown.iter().filter_map(|(followed, met)| render_followed(followed, *met, false)));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        at (s)  side    what                            predicted (s)
+         0.000  client  SYN, lost                               0.000  ✓
+         1.022  client  SYN again (1), lost               1.000–1.033  ✓
+         1.022  client  SYN-SENT
+         1.500  client  RST                                         -  ✗ extra
+        2100.0  client  connect() ETIMEDOUT             1039.0–2000.0  ✗ 1m40s late
+        ");
     }
 
     #[test]
@@ -98,8 +112,8 @@ mod tests {
         let window = Window { at_us: 13_200_000, latest_us: 13_632_000 };
         let next = (Side::Client, "SYN".to_owned(), window);
         let bar = |elapsed_us, next, ascii| render_progress(elapsed_us, 131_000_000, next, 80, ascii);
-        insta::assert_snapshot!(bar(12_340_000, Some(&next), false), @"");
-        insta::assert_snapshot!(bar(131_000_000, None, true), @"");
+        insta::assert_snapshot!(bar(12_340_000, Some(&next), false), @"██░░░░░░░░░░░░░░░░░░░░░░  12 s of 131 s, next: client SYN at 13.200–13.632 s");
+        insta::assert_snapshot!(bar(131_000_000, None, true), @"########################  131 s of 131 s");
         assert!(render_progress(5, 0, None, 80, false).starts_with('█'));
         assert!(render_progress(12_340_000, 131_000_000, Some(&next), 40, false).chars().count() <= 40);
     }

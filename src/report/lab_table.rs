@@ -51,9 +51,9 @@ impl LabTopicsView {
 #[must_use]
 pub fn render_lab_topics(topics: &[LabTopic], width: usize, ascii: bool) -> String {
     let longest = topics.iter().map(|(topic, _)| topic.id.len()).max().unwrap_or(0);
-    let mut text = wrapped("Played on this host's kernel, and how long that takes with its settings:", width);
+    let mut text = wrapped("Played on this host's kernel; with its settings it is over after at most:", width);
     for (topic, end_us) in topics.iter().filter_map(|(topic, plays)| Some((topic, plays.as_ref().ok()?))) {
-        let lead = format!("  {:<longest$}  {:>10}  ", topic.id, Micros(*end_us).to_string());
+        let lead = format!("  {:<longest$}  {:>10}  ", topic.id, Micros(rounded(*end_us)).to_string());
         text.push_str(&hanging(&lead, topic.question, width));
     }
     text.push_str("\nNot played:\n");
@@ -64,6 +64,11 @@ pub fn render_lab_topics(topics: &[LabTopic], width: usize, ascii: bool) -> Stri
                 tcpctl lab --all every one; --limit TIME plays the beginning.";
     text.push_str(&format!("\n{}", wrapped(hint, width)));
     if ascii { in_ascii(&text) } else { text }
+}
+
+/// Whole seconds where tenths say nothing more.
+const fn rounded(us: u64) -> u64 {
+    if us < 10_000_000 { us } else { us.div_ceil(1_000_000) * 1_000_000 }
 }
 
 /// How the scenario of a topic fared.
@@ -161,6 +166,22 @@ impl LabResult {
     }
 }
 
+/// What is said before topics are played: how many, for how long each at the most, and for how long in all.
+#[must_use]
+pub fn render_lab_results_opening(
+    topics: usize,
+    at_once: usize,
+    (limit_us, all_us): (u64, u64),
+    width: usize,
+) -> String {
+    let text = format!(
+        "Playing {topics} topics on this kernel, {at_once} at a time and each for at most {}: about {} in all.",
+        Micros(limit_us),
+        Micros(rounded(all_us))
+    );
+    format!("{}\n", wrapped(&text, width))
+}
+
 /// A line for each topic, and how many of them agree.
 #[must_use]
 pub fn render_lab_results(results: &[LabResult], left_out: usize, width: usize, ascii: bool) -> String {
@@ -174,15 +195,21 @@ pub fn render_lab_results(results: &[LabResult], left_out: usize, width: usize, 
         let played = proof.map_or("-".to_owned(), |proof| Micros(played_us(proof)).to_string());
         let end = Micros(result.predicted_end_us).to_string();
         let verdict = match (result.word(), &result.proof) {
-            (word @ "cannot", Err(error)) => format!("{word}: {error}"),
+            ("cannot", _) => "cannot be played:".to_owned(),
             (word @ "disagrees", Ok(proof)) => {
                 format!("{bad} {word} on {} of {}", wrong(&proof.comparison), proof.comparison.rows.len())
+            }
+            (word @ "agrees", Ok(proof)) if proof.comparison.rows.is_empty() => {
+                format!("{good} {word}: nothing happens")
             }
             (word @ "agrees", _) => format!("{good} {word}"),
             (word, _) => word.to_owned(),
         };
         let lead = format!("{:<longest$}  {events:>6}  {end:>13}  {played:>10}  ", result.topic.id);
-        text.push_str(&hanging(&lead, &verdict, width));
+        text.push_str(&format!("{lead}{verdict}\n"));
+        if let ("cannot", Err(error)) = (result.word(), &result.proof) {
+            text.push_str(&hanging("  ", &error.to_string(), width));
+        }
     }
     let counted = ["agrees", "disagrees", "inconclusive", "stopped", "cannot"]
         .map(|word| (results.iter().filter(|result| result.word() == word).count(), word));

@@ -53,7 +53,10 @@ pub use explanation::{render_explanation, render_topics};
 pub use explanation_view::{ExplanationView, TopicsView, VariantsView};
 pub use findings::{FindingsStyle, FindingsView, render_findings};
 pub use lab_live::{render_followed, render_live_head, render_progress};
-pub use lab_table::{LabResult, LabResultsView, LabTopic, LabTopicsView, render_lab_results, render_lab_topics};
+pub use lab_table::{
+    LabResult, LabResultsView, LabTopic, LabTopicsView, render_lab_results, render_lab_results_opening,
+    render_lab_topics,
+};
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};

@@ -12,14 +12,13 @@ use super::progress_bar::ProgressBar;
 use crate::explain::{Topic, topics};
 use crate::lab::{Conditions, LabError, Proof, judge, obtain_rights, play_all};
 use crate::model::Scenario;
-use crate::report::{LabResult, LabResultsView, render_lab_results, render_progress};
+use crate::report::{LabResult, LabResultsView, render_lab_results, render_lab_results_opening, render_progress};
 use crate::ui::cli::args::LabArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
-use crate::units::Micros;
 
 /// More at a time make each other late.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 20;
 /// How long each is played at the most when nothing was asked for.
 const LIMIT_US: u64 = 60_000_000;
 /// How often the bar moves.
@@ -49,10 +48,12 @@ pub(super) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, Cli
     obtain_rights().map_err(error_of)?;
     let interrupt = Interrupt::heed()?;
     // Those that take as long as each other wait for each other the least.
-    candidates.sort_by_key(|candidate| candidate.extent.end_us());
+    candidates.sort_by_key(|candidate| core::cmp::Reverse(candidate.extent.end_us()));
     let waves: Vec<&[Candidate]> = candidates.chunks(AT_ONCE).collect();
     if !context.json {
-        write!(context.out, "{}", opening(&waves, limit_us))?;
+        let all_us = waves.iter().map(|wave| wave_end_us(wave)).sum();
+        let text = render_lab_results_opening(candidates.len(), AT_ONCE, (limit_us, all_us), context.width);
+        write!(context.out, "{text}")?;
         context.out.flush()?;
     }
     let results = play_waves(&waves, &interrupt, context);
@@ -63,15 +64,6 @@ pub(super) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, Cli
         write!(context.out, "{text}")?;
     }
     ending(interrupt.signal(), verdict(&results))
-}
-
-fn opening(waves: &[&[Candidate]], limit_us: u64) -> String {
-    let count: usize = waves.iter().map(|wave| wave.len()).sum();
-    let all_us: u64 = waves.iter().map(|wave| wave_end_us(wave)).sum();
-    let (limit, all) = (Micros(limit_us), Micros(all_us));
-    format!(
-        "Playing {count} topics on this kernel, at most {AT_ONCE} at a time and each for at most\n{limit}: about {all}.\n\n"
-    )
 }
 
 fn wave_end_us(wave: &[Candidate]) -> u64 {
