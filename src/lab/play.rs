@@ -1,9 +1,9 @@
 //! Plays scenarios on the kernel, one or many at a time.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -83,24 +83,50 @@ pub fn play(scenario: &Scenario, conditions: &Conditions) -> Result<Played, LabE
     thread::scope(|scope| join(scope.spawn(|| stage.play())))
 }
 
-/// Plays scenarios side by side: mostly they wait, so all take about as long as the longest. Every namespace is made
-/// before the first one begins and lives until the last one has ended, since making and ending them disturbs others.
-/// The answers come in the order of the scenarios.
+/// Plays scenarios side by side, at most so many at once: mostly they wait, so those that begin together take about as
+/// long as the longest of them. They begin in their order. Every namespace is made before the first one begins and lives
+/// until the last one has ended, since making and ending them disturbs others. `done` is told of each by its place, on a
+/// thread that others wait for.
+pub fn play_each(
+    scenarios: &[(Scenario, Conditions)],
+    at_once: usize,
+    done: &(dyn Fn(usize, Result<Played, LabError>) + Sync),
+) {
+    let mut stages = BTreeMap::new();
+    for (place, (scenario, conditions)) in scenarios.iter().enumerate() {
+        match Stage::build(scenario, conditions) {
+            Ok(stage) => drop(stages.insert(place, stage)),
+            Err(error) => done(place, Err(error)),
+        }
+    }
+    let waiting = Mutex::new(stages.iter());
+    let next = || {
+        let mut waiting = waiting.lock().ok()?;
+        let next = waiting.next()?;
+        thread::sleep(STAGGER);
+        Some(next)
+    };
+    thread::scope(|scope| {
+        for _ in 0..at_once.min(stages.len()) {
+            scope.spawn(|| {
+                while let Some((place, stage)) = next() {
+                    done(*place, stage.play());
+                }
+            });
+        }
+    });
+}
+
+/// The same with all at once; the answers come in the order of the scenarios.
 #[must_use]
 pub fn play_all(scenarios: &[(Scenario, Conditions)]) -> Vec<Result<Played, LabError>> {
-    let stages: Vec<_> = scenarios.iter().map(|(scenario, conditions)| Stage::build(scenario, conditions)).collect();
-    let played: Vec<_> = thread::scope(|scope| {
-        let begin = |stage| {
-            thread::sleep(STAGGER);
-            scope.spawn(move || Stage::play(stage))
-        };
-        let players: Vec<_> = stages.iter().map(|stage| stage.as_ref().ok().map(begin)).collect();
-        players.into_iter().map(|player| player.map(join)).collect()
+    let answers = Mutex::new(BTreeMap::new());
+    play_each(scenarios, scenarios.len(), &|place, played| {
+        if let Ok(mut answers) = answers.lock() {
+            answers.insert(place, played);
+        }
     });
-    let answers = played.into_iter().zip(stages);
-    answers
-        .map(|(played, stage)| played.unwrap_or_else(|| stage.and(Err(LabError::NotReady("its own thread")))))
-        .collect()
+    answers.into_inner().map(|answers| answers.into_values().collect()).unwrap_or_default()
 }
 
 fn join(player: thread::ScopedJoinHandle<'_, Result<Played, LabError>>) -> Result<Played, LabError> {

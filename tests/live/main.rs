@@ -12,20 +12,20 @@
     reason = "a case fails by panicking, and says on standard error why it cannot run"
 )]
 
+mod ability;
 mod case;
 mod connect;
 mod facts;
 mod flood;
 mod place;
 mod program;
-mod scripts;
 mod sockets;
-mod states;
 mod tune;
 
 use std::process::ExitCode;
 
-use case::{Ability, Case};
+use ability::Ability;
+use case::Case;
 
 fn main() -> ExitCode {
     let mut arguments = libtest_mimic::Arguments::from_args();
@@ -34,8 +34,7 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 7] =
-        [sockets::cases, tune::cases, connect::cases, flood::cases, facts::cases, scripts::cases, states::cases];
+    let modules: [fn() -> Vec<Case>; 5] = [sockets::cases, tune::cases, connect::cases, flood::cases, facts::cases];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
