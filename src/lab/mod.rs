@@ -23,6 +23,7 @@ mod play;
 mod prove;
 mod punctuality;
 mod record;
+mod states;
 
 pub use compare::{Comparison, Row, Verdict, compare, compare_until};
 pub use counters::Moved;
