@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
+use super::play::measured_a_late_wire;
 use super::{Comparison, Conditions, LabError, Played, compare_until, play};
-use crate::model::{Endpoint, Scenario, Start, Timeline, forecast};
+use crate::model::{Scenario, Side, Timeline, forecast};
 
 /// How much longer than predicted the kernel is given before the laboratory stops waiting.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Part of the predicted time that the kernel is given on top.
 const STRETCH: u64 = 8;
-
-/// How much longer than the wire's a measured round trip may be, in microseconds: less than a tick.
-const MEASURED_LATE_MOST_US: u64 = 3_000;
 
 /// A scenario as it was played, beside its prediction.
 #[derive(Debug)]
@@ -56,17 +54,11 @@ fn run(scenario: &Scenario, limit: Duration, horizon_us: u64) -> Result<Proof, L
 #[must_use]
 pub fn judge(played: Played, horizon_us: u64) -> Proof {
     let predicted = forecast(&played.scenario);
+    let ends = [(Side::Client, &played.scenario.client), (Side::Server, &played.scenario.server)];
+    let measured = ends.into_iter().filter_map(|(side, end)| Some((side, end.measured?))).collect();
     let mut comparison = compare_until(&predicted, &played.timeline, &played.punctuality, horizon_us);
-    comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario);
+    comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario, &measured);
     Proof { predicted, played, comparison }
-}
-
-/// Whether the wire was late while the connection measured it, before the scenario began: each punctual sample then
-/// takes some of that back, and the RTO that the prediction starts from with it.
-fn measured_a_late_wire(played: &Scenario) -> bool {
-    let late = |end: &Endpoint| end.measured.is_some_and(|it| it.srtt_us > played.rtt_us + MEASURED_LATE_MOST_US);
-    // A window that is filled is acknowledged late by the kernel itself.
-    played.start != Start::WindowClosed && (late(&played.client) || late(&played.server))
 }
 
 /// How long a scenario is played at the most: until the latest moment of any course, and a grace.

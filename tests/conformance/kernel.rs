@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread;
+use std::time::Instant;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tcpctl::lab::{Comparison, Conditions, LabError, Proof, Punctuality, judge, play_each};
@@ -85,8 +86,17 @@ impl Plays {
 
     /// Plays all, and those that proved nothing once more, after all others.
     fn play(&self) {
+        let began = Instant::now();
         let all: Vec<usize> = (0..self.cases.len()).collect();
         let again = self.wave(&all, false);
+        let took = began.elapsed().as_secs_f32();
+        let names: Vec<&str> =
+            again.iter().filter_map(|place| self.cases.get(*place)).map(|it| it.name.as_str()).collect();
+        eprintln!(
+            "{} cases were played in {took:.1} s; {} proved nothing and are played again: {names:?}",
+            all.len(),
+            again.len()
+        );
         self.wave(&again, true);
     }
 
