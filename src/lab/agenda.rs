@@ -14,6 +14,9 @@ use crate::wire::build_syn;
 /// Where forged SYNs come from: an address of the wire's network that nobody has.
 const FORGED_SOURCE: &str = "192.0.2.77:5555";
 
+/// Calls of the beginning are made one after the other; those within this time are made at once, in microseconds.
+const AT_ONCE_US: u64 = 1_000;
+
 /// A line of the script.
 #[derive(Clone, Copy, Debug)]
 enum Line {
@@ -71,12 +74,16 @@ impl Agenda {
         self.open.pop_first().map(|((at_us, _), line)| (at_us, line))
     }
 
-    /// The scenario with the times at which its lines took place; those of its beginning are time 0.
+    /// The scenario with the times at which its lines took place; those of its beginning are time 0 unless they were
+    /// late.
     pub(super) fn as_played(&self, scenario: &Scenario, start_ns: u64) -> Scenario {
         let mut scenario = scenario.clone();
         let since_us = |unix_ns: &u64| unix_ns.saturating_sub(start_ns) / 1000;
-        for (place, call) in scenario.calls.iter_mut().enumerate().filter(|(_, call)| call.at_us > 0) {
-            call.at_us = self.calls_ns.get(&place).map_or(call.at_us, since_us);
+        for (place, call) in scenario.calls.iter_mut().enumerate() {
+            let took_place_us = self.calls_ns.get(&place).map_or(call.at_us, since_us);
+            if call.at_us > 0 || took_place_us > AT_ONCE_US {
+                call.at_us = took_place_us;
+            }
         }
         for (place, injection) in scenario.injections.iter_mut().enumerate() {
             injection.at_us = self.injections_ns.get(&place).map_or(injection.at_us, since_us);

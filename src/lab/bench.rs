@@ -290,9 +290,10 @@ impl<'a> Bench<'a> {
                 }
                 let Some(header) = decode_segment(packet) else { continue };
                 let sender = if tapped.outgoing { side } else { side.other() };
-                if !self.is_foreign(sender, &header) && !(header.rst && self.losing_power == Some(sender)) {
-                    self.write_down(side, tapped, &header);
+                if self.is_foreign(sender, &header) || (header.rst && self.losing_power == Some(sender)) {
+                    continue;
                 }
+                self.write_down(side, tapped, &header);
             }
         }
         Ok(())

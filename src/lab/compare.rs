@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::Punctuality;
+use super::states::state_rows;
 use crate::model::{End, Outcome, Segment, Side, Timeline, What, Window};
 
 /// Added to the end of a window for what the kernel stamped itself: its softirq may run a tick or two late.
@@ -161,9 +162,10 @@ fn rows(predicted: &Timeline, measured: &Timeline, punctuality: &Punctuality, un
     let hears = |side: Side| {
         measured.events.iter().any(|event| event.side == side && matches!(event.what, What::Arrive { .. }))
     };
-    let wire_us = [Side::Client, Side::Server].map(|side| (side, if hears(side) { punctuality.wire_us } else { 0 }));
+    let wire_us = Side::BOTH.map(|side| (side, if hears(side) { punctuality.wire_us } else { 0 }));
     let wire_us = BTreeMap::from(wire_us);
     let horizon_us = if until_us == u64::MAX { horizon_us(predicted) } else { until_us };
+    let timelines = (predicted, measured);
     let (predicted, mut measured) = (by_kind(predicted, until_us), by_kind(measured, horizon_us));
     let mut rows = Vec::new();
     for ((side, kind), windows) in predicted {
@@ -188,6 +190,10 @@ fn rows(predicted: &Timeline, measured: &Timeline, punctuality: &Punctuality, un
     }
     for ((side, kind), windows) in measured {
         rows.extend(windows.into_iter().map(|extra| extra_row(side, &kind, extra)));
+    }
+    for side in Side::BOTH {
+        let late_us = wire_us.get(&side).copied().unwrap_or(0).saturating_add(NOTICED_ALLOWANCE_US);
+        rows.extend(state_rows(side, timelines, late_us, horizon_us));
     }
     rows.sort_by_key(|row| (row.measured_us.or(row.predicted.map(|window| window.at_us)), row.side));
     rows

@@ -25,6 +25,7 @@ mod prove;
 mod punctuality;
 mod record;
 mod rights;
+mod states;
 
 pub use agenda::check_playable;
 pub use compare::{Comparison, Row, Verdict, compare, compare_until};
@@ -33,7 +34,7 @@ pub use error::LabError;
 pub use expected::{Expected, Met};
 pub use flood::{FLOOD_MOST, FloodBench, FloodCounts, flood};
 pub use frame::Frame;
-pub use play::{Conditions, Followed, Played, play, play_all};
+pub use play::{Conditions, Followed, Played, play, play_all, play_each};
 pub use prove::{Proof, judge, longest, predicted_end_us, prove, prove_beginning, prove_once};
 pub use punctuality::Punctuality;
 pub use rights::obtain_rights;

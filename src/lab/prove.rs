@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
+use super::play::measured_a_late_wire;
 use super::{Comparison, Conditions, LabError, Played, compare_until, play};
-use crate::model::{Endpoint, Scenario, Segment, Start, Timeline, What, forecast};
+use crate::model::{Scenario, Segment, Side, Timeline, What, forecast};
 
 /// How much longer than predicted the kernel is given before the laboratory stops waiting.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Part of the predicted time that the kernel is given on top.
 const STRETCH: u64 = 8;
-
-/// How much longer than the wire's a measured round trip may be, in microseconds: less than a tick.
-const MEASURED_LATE_MOST_US: u64 = 3_000;
 
 /// A scenario as it was played, beside its prediction.
 #[derive(Debug)]
@@ -67,9 +65,11 @@ pub fn judge(played: Played, horizon_us: u64) -> Proof {
     let took_us = u64::try_from(played.took.as_micros()).unwrap_or(u64::MAX);
     let horizon_us = if played.stopped { horizon_us.min(took_us) } else { horizon_us };
     let predicted = forecast(&played.scenario);
+    let ends = [(Side::Client, &played.scenario.client), (Side::Server, &played.scenario.server)];
+    let connections = ends.into_iter().filter_map(|(side, end)| Some((side, end.measured?))).collect();
     let measured = without_passing_ends(&played.timeline, &predicted, horizon_us);
     let mut comparison = compare_until(&predicted, &measured, &played.punctuality, horizon_us);
-    comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario);
+    comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario, &connections);
     Proof { predicted, played, comparison }
 }
 
@@ -80,14 +80,6 @@ fn without_passing_ends(measured: &Timeline, predicted: &Timeline, horizon_us: u
         |side| predicted.events.iter().any(|it| it.side == side && it.window.at_us > horizon_us && opens(&it.what));
     let ends = measured.ends.iter().filter(|end| !begins_again(end.side)).cloned();
     Timeline { ends: ends.collect(), ..measured.clone() }
-}
-
-/// Whether the wire was late while the connection measured it, before the scenario began: each punctual sample then
-/// takes some of that back, and the RTO that the prediction starts from with it.
-fn measured_a_late_wire(played: &Scenario) -> bool {
-    let late = |end: &Endpoint| end.measured.is_some_and(|it| it.srtt_us > played.rtt_us + MEASURED_LATE_MOST_US);
-    // A window that is filled is acknowledged late by the kernel itself.
-    played.start != Start::WindowClosed && (late(&played.client) || late(&played.server))
 }
 
 /// When the last end of any course is over at the latest, in microseconds; what never ends by itself, with the last

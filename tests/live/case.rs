@@ -1,35 +1,10 @@
-//! What a case is, and what this process is able to run.
+//! What a case is.
 
 use libtest_mimic::{Completion, Failed, Trial};
-use tcpctl::sys::{Namespace, effective_capabilities, effective_uid, enter_own_user_namespace, raise_loopback};
+use tcpctl::sys::{Namespace, raise_loopback};
 
+use crate::ability::{Ability, cannot_run};
 use crate::place::Place;
-
-/// `CAP_SYS_ADMIN` and `CAP_NET_ADMIN`: enough to make network namespaces and to work in them.
-const NEEDED: u64 = 1 << 21 | 1 << 12;
-
-/// Whether this process can make network namespaces.
-pub(crate) struct Ability {
-    /// Why it cannot.
-    obstacle: Option<String>,
-    /// Whether it is root of the machine and not only of a user namespace of its own.
-    is_root: bool,
-}
-
-impl Ability {
-    /// Finds out, and enters a user namespace where that is what it takes. Call it before any thread exists.
-    pub(crate) fn obtain() -> Self {
-        let privileged = effective_capabilities().is_some_and(|held| held & NEEDED == NEEDED);
-        if privileged {
-            return Self { obstacle: None, is_root: effective_uid() == 0 };
-        }
-        let entered = enter_own_user_namespace();
-        let obstacle = entered.err().map(|error| {
-            format!("no right to make network namespaces, and no user namespace either: {error}; run as root")
-        });
-        Self { obstacle, is_root: false }
-    }
-}
 
 /// A case that cannot run on this machine, and why.
 pub(crate) struct CannotRun(pub(crate) String);
@@ -58,10 +33,7 @@ impl Case {
 
     /// The case as the test harness takes it.
     pub(crate) fn into_trial(self, ability: &Ability) -> Trial {
-        let obstacle = match &ability.obstacle {
-            None if self.needs_root && !ability.is_root => Some("only root of the machine can run it".to_owned()),
-            other => other.clone(),
-        };
+        let obstacle = ability.obstacle(self.needs_root);
         Trial::ignorable_test(self.name, move || match obstacle {
             Some(reason) => Ok(cannot_run(self.name, &reason)),
             None => run(self.name, self.body),
@@ -80,10 +52,4 @@ fn run(name: &str, body: fn(&Place) -> Ran) -> Result<Completion, Failed> {
         Ok(()) => Completion::Completed,
         Err(CannotRun(reason)) => cannot_run(name, &reason),
     })
-}
-
-/// The harness shows the reason only in some formats, so it is printed too.
-fn cannot_run(name: &str, reason: &str) -> Completion {
-    eprintln!("cannot run: {name}: {reason}");
-    Completion::ignored_with(reason)
 }

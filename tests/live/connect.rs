@@ -1,7 +1,7 @@
 //! Connections that nobody answers, on the kernel and in the model.
 
 use serde_json::Value;
-use tcpctl::lab::{Conditions, Verdict, compare, longest, play, prove};
+use tcpctl::lab::{Conditions, Verdict, compare, longest, play};
 use tcpctl::model::{Host, Scenario, Segment, Settings, Side, forecast};
 use tcpctl::snapshot::Snapshot;
 
@@ -11,24 +11,6 @@ use crate::place::Place;
 /// The cases of this file.
 pub(crate) fn cases() -> Vec<Case> {
     vec![
-        Case::new("a connect to a silent address sends and fails when predicted, with 1 retry", |place| {
-            silent_address(place, 1)
-        }),
-        Case::new("a connect to a silent address sends and fails when predicted, with 2 retries", |place| {
-            silent_address(place, 2)
-        }),
-        Case::new("a half-open entry sends and vanishes when predicted, with 0 retries", |place| half_open(place, 0)),
-        Case::new("a half-open entry sends and vanishes when predicted, with 2 retries", |place| half_open(place, 2)),
-        Case::new("a lost SYN-ACK keeps both ends to the prediction", lost_syn_ack),
-        Case::new("a full accept queue ignores the third segment until the request dies, when predicted", |place| {
-            full_accept_queue(place, false, 0)
-        }),
-        Case::new("a full accept queue takes the answer to a repeated SYN-ACK no sooner", |place| {
-            full_accept_queue(place, false, 1)
-        }),
-        Case::new("a full accept queue resets the third segment if that is set", |place| {
-            full_accept_queue(place, true, 1)
-        }),
         Case::new("a wrong prediction is found out", wrong_prediction),
         Case::new("the command plays a scenario beside the prediction", command),
     ]
@@ -39,38 +21,6 @@ pub(crate) fn host(place: &Place) -> Result<Host, CannotRun> {
     let snapshot: Snapshot = place.snapshot();
     let version = snapshot.kernel.version.ok_or_else(|| CannotRun("the kernel version could not be read".into()))?;
     Ok(Host { version, hz: snapshot.kernel.hz.map(|reading| reading.hz) })
-}
-
-/// Plays it, and demands that every event lies in its window and that there is no other.
-fn demand(scenario: &Scenario) -> Ran {
-    let proof = prove(scenario).map_err(|error| CannotRun(error.to_string()))?;
-    let comparison = &proof.comparison;
-    if !comparison.conclusive {
-        return Err(CannotRun(format!("the wire was {} us late, twice", proof.played.punctuality.wire_us)));
-    }
-    assert!(comparison.agrees(), "{comparison:#?}");
-    Ok(())
-}
-
-fn silent_address(place: &Place, syn_retries: u32) -> Ran {
-    let settings = Settings { syn_retries, ..Settings::default() };
-    demand(&Scenario::connect(host(place)?, &settings).losing(Side::Client, Segment::Syn))
-}
-
-fn half_open(place: &Place, synack_retries: u32) -> Ran {
-    let settings = Settings { synack_retries, ..Settings::default() };
-    demand(&Scenario::half_open(host(place)?, &settings))
-}
-
-fn lost_syn_ack(place: &Place) -> Ran {
-    let settings = Settings { syn_retries: 1, synack_retries: 1, ..Settings::default() };
-    demand(&Scenario::connect(host(place)?, &settings).losing(Side::Server, Segment::SynAck))
-}
-
-/// The queue fills between the SYN and the third segment, by a connection of which nothing is in the record.
-fn full_accept_queue(place: &Place, abort_on_overflow: bool, synack_retries: u32) -> Ran {
-    let settings = Settings { abort_on_overflow, synack_retries, ..Settings::default() };
-    demand(&Scenario::overflowing(host(place)?, &settings))
 }
 
 /// What the kernel does with 1 retry, held against the prediction for 2.

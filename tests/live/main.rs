@@ -12,6 +12,7 @@
     reason = "a case fails by panicking, and says on standard error why it cannot run"
 )]
 
+mod ability;
 mod case;
 mod connect;
 mod facts;
@@ -19,14 +20,13 @@ mod flood;
 mod laboratory;
 mod place;
 mod program;
-mod scripts;
 mod sockets;
-mod states;
 mod tune;
 
 use std::process::ExitCode;
 
-use case::{Ability, Case};
+use ability::Ability;
+use case::Case;
 
 fn main() -> ExitCode {
     let mut arguments = libtest_mimic::Arguments::from_args();
@@ -35,16 +35,8 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 8] = [
-        sockets::cases,
-        tune::cases,
-        connect::cases,
-        flood::cases,
-        facts::cases,
-        scripts::cases,
-        states::cases,
-        laboratory::cases,
-    ];
+    let modules: [fn() -> Vec<Case>; 6] =
+        [sockets::cases, tune::cases, connect::cases, flood::cases, facts::cases, laboratory::cases];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
