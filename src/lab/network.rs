@@ -13,6 +13,8 @@ use crate::units::SysctlKey;
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 const PREFIX: u8 = 24;
+/// What the device is called at both ends.
+pub(super) const WIRE: &str = "wire0";
 const MTU: u32 = 1500;
 /// Room for a burst of a whole tick; what does not fit would be a local transmit failure and change TCP's timing.
 const QUEUE_LENGTH: u32 = 40_000;
@@ -72,7 +74,7 @@ impl Host {
             let pins = write_pins(&with_one_port(scenario, side, settings))?;
             let mut route = RouteSocket::open().map_err(setup("open an rtnetlink socket"))?;
             route.raise_loopback().map_err(setup("raise the loopback device"))?;
-            let tun = Tun::create("wire0").map_err(setup("make a TUN device"))?;
+            let tun = Tun::create(WIRE).map_err(setup("make a TUN device"))?;
             route.raise_link(tun.index(), MTU, QUEUE_LENGTH).map_err(setup("raise the TUN device"))?;
             route.add_address(tun.index(), address, PREFIX).map_err(setup("give the TUN device an address"))?;
             let tap = Tap::open(tun.index()).map_err(setup("open a packet socket"))?;
