@@ -14,6 +14,9 @@ mod counters;
 mod error;
 mod filler;
 mod flood;
+mod flood_plan;
+mod flood_proof;
+mod flood_run;
 mod frame;
 mod look;
 mod network;
@@ -28,6 +31,11 @@ pub use compare::{Comparison, Row, Verdict, compare, compare_until};
 pub use counters::Moved;
 pub use error::LabError;
 pub use flood::{FLOOD_MOST, FloodBench, FloodCounts, flood};
+pub use flood_plan::{FloodPlan, FloodPlanError};
+pub use flood_proof::{
+    FloodExpected, FloodFigure, FloodProof, FloodRow, FloodSeen, FloodVerdict, judge_flood, prove_floods,
+};
+pub use flood_run::{PlayedClient, PlayedFlood};
 pub use frame::Frame;
 pub use play::{Conditions, Played, play, play_all};
 pub use prove::{Proof, judge, longest, prove, prove_beginning};

@@ -4,6 +4,7 @@
 //! may have a congestion control of its own, so nothing is left to chance.
 
 use super::LabError;
+use super::network::Network;
 use crate::model::Settings;
 use crate::sys::{SysctlError, SysctlFiles};
 use crate::units::SysctlKey;
@@ -40,4 +41,32 @@ pub(super) fn write_pins(settings: &Settings) -> Result<Vec<(String, String)>, L
         }
     }
     Ok(set)
+}
+
+/// Sets further sysctls at both ends, and adds them to what is known to be set there. Those that cannot be set are handed
+/// back with the reason.
+pub(super) fn write_besides(
+    network: &mut Network,
+    besides: &[(String, String)],
+) -> Result<Vec<(String, String)>, LabError> {
+    let mut not_set = Vec::new();
+    for host in [&mut network.client, &mut network.server] {
+        not_set.clear();
+        for (name, value) in besides {
+            match host.namespace.run(|| write_and_read(name, value))? {
+                Ok(read) => host.pins.push((name.clone(), read)),
+                Err(reason) => not_set.push((name.clone(), reason)),
+            }
+        }
+    }
+    Ok(not_set)
+}
+
+/// Sets one sysctl in the calling thread's namespace and reads it back.
+fn write_and_read(name: &str, value: &str) -> Result<String, String> {
+    let files = SysctlFiles::new("/proc");
+    let key: SysctlKey = name.parse().map_err(|error| format!("{error}"))?;
+    files.write(&key, value).map_err(|error| error.to_string())?;
+    let read = files.read(&key).map_err(|error| error.to_string())?;
+    Ok(read.split_whitespace().collect::<Vec<_>>().join(" "))
 }

@@ -14,7 +14,7 @@ use core::ops::RangeInclusive;
 use super::clock::SynAckClock;
 use super::flood_client::{FloodClient, Legitimate, legitimate};
 use super::flood_course::{Course, Listener, Setup, play};
-use super::wheel::{Wheel, rates};
+use super::wheel::{Wheel, rates, ticks_to_us};
 use super::{Host, LimitedBy, QueueLimits, Scenario, Settings, SocketOptions, Window, forecast, queue_limits};
 use crate::units::Hz;
 
@@ -47,6 +47,9 @@ pub struct Flood {
     pub count: u64,
     /// The client that means it.
     pub client: FloodClient,
+    /// Jiffies at the first SYN, where they are known and the tick rate is; else the flood is played for several phases
+    /// of the timer wheel.
+    pub jiffies: Option<u64>,
 }
 
 /// The least and most of a figure over every phase of the timer wheel.
@@ -56,6 +59,13 @@ pub struct Span {
     pub least: u64,
     /// Most.
     pub most: u64,
+}
+
+impl Span {
+    /// The least and most of these; 0 when there are none.
+    pub(super) fn of(figures: impl Iterator<Item = u64> + Clone) -> Self {
+        Self { least: figures.clone().min().unwrap_or(0), most: figures.max().unwrap_or(0) }
+    }
 }
 
 /// What comes of a flood. The client is not counted in it.
@@ -113,15 +123,12 @@ pub struct SteadyFlood {
 pub fn forecast_flood(flood: &Flood) -> FloodForecast {
     let limits = queue_limits(flood.asked, &flood.settings, flood.host.version);
     let setup = setup(flood, limits);
-    let courses = courses(&setup, flood.host.hz);
+    let courses = courses(&setup, flood);
     let nothing = Course::default();
     let main = courses.first().unwrap_or(&nothing);
     let cookies = flood.settings.syncookies != 0;
     let refused_as = |is_cookie: bool, refused: u64| if is_cookie == cookies { refused } else { 0 };
-    let span = |figure: &dyn Fn(&Course) -> u64| {
-        let figures = courses.iter().map(figure);
-        Span { least: figures.clone().min().unwrap_or(0), most: figures.max().unwrap_or(0) }
-    };
+    let span = |figure: &dyn Fn(&Course) -> u64| Span::of(courses.iter().map(figure));
     let cookies_sent = refused_as(true, main.refused);
     let last_syn_us = setup.syn_at_us(setup.count.saturating_sub(1));
     // How long one request lives that is left alone.
@@ -153,7 +160,7 @@ pub fn forecast_flood(flood: &Flood) -> FloodForecast {
     }
 }
 
-fn setup(flood: &Flood, limits: QueueLimits) -> Setup {
+pub(super) fn setup(flood: &Flood, limits: QueueLimits) -> Setup {
     Setup {
         clock: SynAckClock::request(&flood.settings, &SocketOptions::default(), flood.host.version),
         capacity: limits.half_open_capacity,
@@ -163,8 +170,14 @@ fn setup(flood: &Flood, limits: QueueLimits) -> Setup {
     }
 }
 
-/// The course on phases of every rate that the wheel may have; the first one begins right at a tick of phase 0.
-fn courses(setup: &Setup, hz: Option<Hz>) -> Vec<Course> {
+/// The course on phases of every rate that the wheel may have; the first one begins right at a tick of phase 0. Where
+/// the phase is known there is none but that: the flood begins within a tick, and handlers run at once or a tick late.
+pub(super) fn courses(setup: &Setup, flood: &Flood) -> Vec<Course> {
+    let hz = flood.host.hz;
+    if let Some((hz, jiffies)) = hz.zip(flood.jiffies) {
+        let wheels = [(0, false), (0, true), (1, false), (1, true)];
+        return wheels.map(|(more, busy)| play(setup, Wheel::Exact { hz, phase: jiffies + more, busy })).into();
+    }
     let phases = if hz.is_some() { PHASES } else { PHASES_OF_EACH };
     let mut courses: Vec<Course> = Vec::new();
     for turn in 0..phases {
@@ -185,6 +198,10 @@ fn last_gone(flood: &Flood, setup: &Setup, courses: &[Course], life: Window) -> 
     let first_us = courses.iter().filter_map(|course| course.last_gone_us).min()?;
     let seen_us = courses.iter().filter_map(|course| course.last_gone_us).max()?;
     let taken_us = courses.iter().filter_map(|course| course.last_taken_us).max()?;
+    if let Some((hz, _)) = flood.host.hz.zip(flood.jiffies) {
+        // Time 0 is somewhere in its tick.
+        return Some(Window { at_us: first_us.saturating_sub(ticks_to_us(1, hz)), latest_us: seen_us });
+    }
     // Asked times do not fall together as late ones do, so a long flood has many more changes with them.
     let changes = courses.iter().map(|course| course.levels.len()).max().unwrap_or(0);
     let nominal_us = if changes > CHANGES_MOST / 10 {
@@ -281,7 +298,7 @@ mod tests {
         let mut settings = Settings::default();
         edit(&mut settings);
         let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
-        Flood { host, settings, asked, rate_per_s: 50_000, count, client: FloodClient::default() }
+        Flood { host, settings, asked, rate_per_s: 50_000, count, client: FloodClient::default(), jiffies: None }
     }
 
     /// Half-open at most, cookies, dropped, and left after pruning.

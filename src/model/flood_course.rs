@@ -62,6 +62,8 @@ pub(super) struct Course {
     pub(super) after_pruning: u64,
     /// Requests from each of these times on, ordered.
     pub(super) levels: Vec<(u64, u64)>,
+    /// SYNs that became requests and SYN-ACKs sent again, all together from each of these times on, ordered.
+    pub(super) sums: Vec<(u64, u64, u64)>,
     /// Times from and until which a further SYN would be taken, ordered; the last one has no end.
     pub(super) open: Vec<(u64, u64)>,
 }
@@ -71,6 +73,13 @@ impl Course {
     pub(super) fn level_at(&self, at_us: u64) -> u64 {
         let after = self.levels.partition_point(|(from_us, _)| *from_us <= at_us);
         after.checked_sub(1).and_then(|place| self.levels.get(place)).map_or(0, |(_, level)| *level)
+    }
+
+    /// SYNs that became requests and SYN-ACKs sent again, all together until a time, itself included.
+    pub(super) fn sums_at(&self, at_us: u64) -> (u64, u64) {
+        let after = self.sums.partition_point(|(from_us, ..)| *from_us <= at_us);
+        let last = after.checked_sub(1).and_then(|place| self.sums.get(place));
+        last.map_or((0, 0), |(_, taken, sent_again)| (*taken, *sent_again))
     }
 
     /// For how long in `from_us..until_us` a further SYN would be taken, in microseconds.
@@ -264,6 +273,11 @@ impl<'a> Listener<'a> {
         match self.course.levels.last_mut() {
             Some((last_us, level)) if *last_us == at_us => *level = self.half_open,
             _ => self.course.levels.push((at_us, self.half_open)),
+        }
+        let sums = (at_us, self.course.taken, self.course.sent_again);
+        match self.course.sums.last_mut() {
+            Some(last) if last.0 == at_us => *last = sums,
+            _ => self.course.sums.push(sums),
         }
     }
 }

@@ -58,6 +58,7 @@ fn predicted_at(
         rate_per_s,
         count: count.into(),
         client,
+        jiffies: None,
     }))
 }
 
