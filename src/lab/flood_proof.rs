@@ -10,7 +10,7 @@ use super::LabError;
 use super::compare::{KERNEL_ALLOWANCE_US, LOADED_ALLOWANCE_US, NOTICED_ALLOWANCE_US};
 use super::flood_plan::FloodPlan;
 use super::flood_run::{PlayedFlood, play_flood};
-use crate::model::{FloodForecast, FloodMoments, Outcome, Span, Window, flood_moments, forecast_flood};
+use crate::model::{Errno, FloodForecast, FloodMoments, Outcome, Span, Window, flood_moments, forecast_flood};
 
 /// A flood with its prediction.
 #[derive(Clone, Debug)]
@@ -267,7 +267,9 @@ impl Judge<'_> {
             Some((took_us, errno)) => {
                 let outcome = errno.map_or(Outcome::Established, Outcome::Failed);
                 let tie = (1..CERTAIN_PPM).contains(&said.chance_ppm);
-                if outcome == said.outcome || (tie && matches!(outcome, Outcome::Established)) {
+                if outcome == said.outcome
+                    || (tie && matches!(outcome, Outcome::Established | Outcome::Failed(Errno::TimedOut)))
+                {
                     self.time_verdict(Window::exactly(took_us), said.possible, late_us)
                 } else {
                     FloodVerdict::Extra
@@ -300,12 +302,7 @@ fn time_row(
     measured: Option<Window>,
     verdict: FloodVerdict,
 ) -> FloodRow {
-    FloodRow {
-        figure,
-        predicted: predicted.map(FloodExpected::Time),
-        measured: measured.map(FloodSeen::Time),
-        verdict,
-    }
+    FloodRow { figure, predicted: predicted.map(FloodExpected::Time), measured: measured.map(FloodSeen::Time), verdict }
 }
 
 fn count_row(figure: FloodFigure, predicted: Span, measured: u64) -> FloodRow {

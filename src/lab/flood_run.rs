@@ -69,9 +69,8 @@ pub(super) fn play_flood(plan: &FloodPlan) -> Result<PlayedFlood, LabError> {
     // Without the right to it the wire is as late as the host is busy, and says so.
     let _ = raise_priority();
     let backlog = i32::try_from(plan.backlog).map_err(|_| LabError::NotPlayable("such a backlog"))?;
-    let (bench, not_set) = FloodBench::build_with(plan.host, &plan.settings, backlog, |network| {
-        write_besides(network, &plan.besides)
-    })?;
+    let (bench, not_set) =
+        FloodBench::build_with(plan.host, &plan.settings, backlog, |network| write_besides(network, &plan.besides))?;
     let mut run = Run::new(plan, bench)?;
     let longest_us = plan.longest_us();
     run.begin()?;
@@ -160,10 +159,8 @@ impl<'a> Run<'a> {
         }
         let wait_us = self.next_due_us().min(until_us).saturating_sub(self.now_us());
         let network = &self.bench.network;
-        let mut watched = vec![
-            (network.server.tun.as_fd(), Interest::Readable),
-            (network.client.tun.as_fd(), Interest::Readable),
-        ];
+        let mut watched =
+            vec![(network.server.tun.as_fd(), Interest::Readable), (network.client.tun.as_fd(), Interest::Readable)];
         watched.extend(self.is_waiting.then(|| (self.socket.as_fd(), Interest::Writable)));
         let ready = wait_ready(&watched, Duration::from_micros(wait_us)).map_err(LabError::Wire)?;
         if ready.get(2) == Some(&true) {

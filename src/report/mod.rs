@@ -20,6 +20,8 @@ mod findings;
 #[cfg(test)]
 mod fixture;
 mod flood;
+mod flood_effect;
+mod flood_lab;
 mod fold;
 mod grid;
 mod listeners;
@@ -50,6 +52,8 @@ pub use diagram_svg::render_svg;
 pub use explanation::{render_explanation, render_topics};
 pub use explanation_view::{ExplanationView, TopicsView, VariantsView};
 pub use findings::{FindingsStyle, FindingsView, render_findings};
+pub use flood_effect::{FloodEffect, FloodEffectView, render_flood_effect};
+pub use flood_lab::{FloodProofView, render_flood_heading, render_flood_proof};
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};

@@ -5,6 +5,7 @@ use crate::lab::{LabError, Proof, longest, prove};
 use crate::model::forecast;
 use crate::report::{ComparisonView, render_comparison, render_topics};
 use crate::ui::cli::args::{LabArgs, Peer};
+use crate::ui::cli::commands::lab_flood;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 use crate::units::parse_duration_us;
@@ -37,13 +38,21 @@ const PLAYABLE: &[&str] = &[
 /// Plays a topic's scenario on the kernel and prints it beside the prediction.
 pub(in crate::ui::cli) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let Some(id) = &args.scenario else {
-        let playable = topics().filter(|topic| PLAYABLE.contains(&topic.id));
+        let playable = topics().filter(|topic| PLAYABLE.contains(&topic.id) || topic.id == lab_flood::TOPIC);
         write!(context.out, "{}", render_topics(playable, context.width))?;
         return Ok(Exit::Ok);
     };
     let topic = find_topic(id).map_err(|error| CliError::Usage(error.to_string()))?;
+    if topic.id == lab_flood::TOPIC {
+        return lab_flood::run(topic, args, context);
+    }
+    lab_flood::refuse_options(args)?;
     if !PLAYABLE.contains(&topic.id) {
-        return Err(CliError::Usage(format!("the lab cannot play `{id}` yet; it plays {}", PLAYABLE.join(", "))));
+        return Err(CliError::Usage(format!(
+            "the lab cannot play `{id}` yet; it plays {}, {}",
+            PLAYABLE.join(", "),
+            lab_flood::TOPIC
+        )));
     }
     let overrides = Overrides {
         set: args.set.clone(),
@@ -73,6 +82,6 @@ pub(in crate::ui::cli) fn run(args: &LabArgs, context: &mut Context<'_>) -> Resu
     Ok(if comparison.agrees() { Exit::Ok } else { Exit::Findings })
 }
 
-fn error_of(error: LabError) -> CliError {
+pub(super) fn error_of(error: LabError) -> CliError {
     if error.is_denied() { CliError::NotPermitted(error.to_string()) } else { CliError::failure(error) }
 }

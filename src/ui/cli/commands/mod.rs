@@ -10,6 +10,7 @@ pub(super) mod diagnose;
 pub(super) mod explain;
 pub(super) mod history;
 pub(super) mod lab;
+pub(super) mod lab_flood;
 pub(super) mod listeners;
 pub(super) mod man;
 pub(super) mod plan;
