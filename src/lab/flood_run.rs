@@ -18,6 +18,8 @@ use crate::wire::decode_segment;
 /// How often requests are counted, and how much longer than that took is waited for the next time.
 const LOOK_US: u64 = 10_000;
 const LOOKS_SHARE: u64 = 8;
+/// For so long there must be no request before the flood counts as over: longer than one may be late.
+const QUIET_US: u64 = 100_000;
 /// Most SYNs sent before packets are carried again, so that one that comes late does not make others late.
 const BURST: u32 = 64;
 
@@ -140,11 +142,12 @@ impl<'a> Run<'a> {
         self.send_syn()
     }
 
+    /// Whether nothing more happens: everything was sent and answered, and no request has been there for a while.
     fn is_over(&self) -> bool {
-        let gone = self.looks.last().is_some_and(|(seen, level)| {
-            *level == 0 && seen.at_us > self.plan.syn_at_us(self.plan.count.saturating_sub(1))
-        });
-        self.sent == self.plan.count && gone && self.client.returned.is_some()
+        let last_seen_us = self.looks.iter().rev().find(|(_, level)| *level > 0).map_or(0, |(seen, _)| seen.latest_us);
+        let since_us = last_seen_us.max(self.plan.syn_at_us(self.plan.count.saturating_sub(1)));
+        let quiet = self.looks.last().is_some_and(|(seen, _)| seen.at_us > since_us.saturating_add(QUIET_US));
+        self.sent == self.plan.count && quiet && self.client.returned.is_some()
     }
 
     /// Does what is due, then waits until something comes or the next is due.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::flood_lab::{FloodRunView, agreement, end_of, figure_label, measured_cell, predicted_cell, waited_us};
+use super::flood_lab::{FloodRunView, agreement, figure_label, measured_cell, predicted_cell, waited_us};
 use super::plan::skip_reason;
 use super::prose::{hanging, wrapped};
 use super::table::{Align, render_table};
@@ -101,6 +101,9 @@ pub fn render_flood_effect(effect: &FloodEffect<'_>, width: usize, ascii: bool) 
         [] => wrapped(&format!("{} changes no value here.", effect.plan.profile), width),
         changes => render_table(&["setting", "without", "with"], &align, changes, width),
     };
+    for (change, idle) in effect.plan.changes.iter().filter_map(|change| Some((change, change.idle.as_ref()?))) {
+        text.push_str(&hanging("  ", &format!("no effect: {}, {idle}", change.key), width));
+    }
     for (key, reason) in left_out(effect) {
         text.push_str(&hanging("  ", &format!("left out: {key}: {reason}"), width));
     }
@@ -158,83 +161,78 @@ fn row_of(proof: &FloodProof, figure: FloodFigure) -> Option<&FloodRow> {
     proof.rows.iter().find(|row| row.figure == figure)
 }
 
+/// What was measured with the profile, and without it.
+type Clause = (String, String);
+
 /// What the profile did, from what was measured.
 fn conclusion(effect: &FloodEffect<'_>) -> String {
+    let told = [client_clause(effect), entries_clause(effect), drops_clause(effect), peak_clause(effect)];
     let clauses: Vec<String> =
-        [client_clause(effect), entries_clause(effect), drops_clause(effect)].into_iter().flatten().collect();
+        told.into_iter().flatten().map(|(with, without)| format!("{with} (without: {without})")).collect();
     let profile = &effect.plan.profile;
-    if clauses.is_empty() {
-        return format!("{profile} made no difference to this flood.");
+    match clauses.as_slice() {
+        [] => format!("{profile} made no difference to this flood."),
+        [one] => format!("With {profile} {one}."),
+        [first @ .., last] => format!("With {profile} {}, and {last}.", first.join(", ")),
     }
-    format!("With {profile} {}.", clauses.join("; "))
 }
 
-fn client_clause(effect: &FloodEffect<'_>) -> Option<String> {
-    let fate = |proof: &FloodProof| match proof.played.client.returned {
-        Some((took_us, None)) => (Some(took_us), String::new()),
-        Some((took_us, Some(errno))) => (None, format!("failed with {} after {}", errno.name(), Micros(took_us))),
-        None => (None, format!("had no answer in {}", Micros(waited_us(proof)))),
+/// How the client fared, if that is not the same.
+fn client_clause(effect: &FloodEffect<'_>) -> Option<Clause> {
+    let fate = |proof: &FloodProof| {
+        let client = proof.played.client;
+        let by = if client.cookies > 0 { " by a cookie" } else { "" };
+        match client.returned {
+            Some((took_us, None)) => (Some(took_us), format!("served{by} after {}", Micros(took_us))),
+            Some((took_us, Some(errno))) => (None, format!("left with {} after {}", errno.name(), Micros(took_us))),
+            None => (None, format!("shut out for all of {}", Micros(waited_us(proof)))),
+        }
     };
-    let by = if effect.with.played.client.cookies > 0 { " by a cookie" } else { "" };
-    match (fate(effect.without), fate(effect.with)) {
-        ((None, without), (Some(with_us), _)) => {
-            Some(format!("the client is served{by} in {}; without it, it {without}", Micros(with_us)))
-        }
-        ((Some(without_us), _), (None, with)) => {
-            Some(format!("the client {with}; without it, it was served in {}", Micros(without_us)))
-        }
-        ((Some(without_us), _), (Some(with_us), _)) if without_us.abs_diff(with_us) > WAITS_LONGER_US => Some(format!(
-            "the client is served{by} in {}; without it, it was shut out for {}",
-            Micros(with_us),
-            Micros(without_us)
-        )),
-        _ => None,
-    }
+    let ((without_us, without), (with_us, with)) = (fate(effect.without), fate(effect.with));
+    let differs = match (without_us, with_us) {
+        (Some(without_us), Some(with_us)) => without_us.abs_diff(with_us) > WAITS_LONGER_US,
+        (None, None) => false,
+        _ => true,
+    };
+    let without = match (without_us, with_us) {
+        (Some(without_us), Some(with_us)) if without_us > with_us => format!("shut out for {}", Micros(without_us)),
+        _ => without,
+    };
+    differs.then(|| (format!("the client is {with}"), without))
 }
 
-fn entries_clause(effect: &FloodEffect<'_>) -> Option<String> {
+/// When the last half-open entry went, or how many were left, if that is not the same.
+fn entries_clause(effect: &FloodEffect<'_>) -> Option<Clause> {
     let gone = |proof: &FloodProof| match row_of(proof, FloodFigure::LastGone)?.measured? {
         FloodSeen::Time(window) => Some(window.latest_us),
         FloodSeen::Count(_) => None,
     };
-    let left = |proof: &FloodProof| {
-        let left = proof.played.counts.half_open;
-        (left > 0).then(|| format!("{left} entries are left after {}", end_of(proof).replace('s', " s")))
+    let left = |proof: &FloodProof| proof.played.counts.half_open;
+    let words = |proof: &FloodProof| match (gone(proof), left(proof)) {
+        (Some(us), _) => format!("the last half-open entry is gone after {}", Micros(us)),
+        (None, 0) => "there is no half-open entry".to_owned(),
+        (None, left) => format!("{left} are left after {}", Micros(proof.played.counted_at.at_us)),
     };
-    let went = |us| format!("the last half-open entry is gone after {}", Micros(us));
-    match (gone(effect.without), gone(effect.with)) {
-        (None, Some(with_us)) => {
-            let without = left(effect.without).unwrap_or_else(|| "there never was one".to_owned());
-            Some(format!("{}; without it {without}", went(with_us)))
-        }
-        (Some(without_us), None) => {
-            let with = left(effect.with).unwrap_or_else(|| "there never is a half-open entry".to_owned());
-            Some(format!("{with}; without it {}", went(without_us)))
-        }
-        (Some(without_us), Some(with_us)) if without_us.abs_diff(with_us) > WAITS_LONGER_US => {
-            Some(format!("{} instead of {}", went(with_us), Micros(without_us)))
-        }
-        (None, None) => {
-            let counts = [effect.without, effect.with].map(|proof| proof.played.counts.half_open);
-            let [without, with] = counts;
-            (without != with).then(|| format!("{with} entries are left at the end instead of {without}"))
-        }
-        _ => None,
-    }
+    let differs = match (gone(effect.without), gone(effect.with)) {
+        (Some(without_us), Some(with_us)) => without_us.abs_diff(with_us) > WAITS_LONGER_US,
+        (None, None) => left(effect.without) != left(effect.with),
+        _ => true,
+    };
+    let subject = |words: String| words.replace(" are left", " half-open entries are left");
+    differs.then(|| (subject(words(effect.with)), words(effect.without)))
 }
 
-fn drops_clause(effect: &FloodEffect<'_>) -> Option<String> {
-    let counts = [effect.without, effect.with].map(|proof| proof.played.counts);
-    let [without, with] = counts;
-    let peaks = [effect.without, effect.with]
-        .map(|proof| proof.played.looks.iter().map(|(_, level)| *level).max().unwrap_or(0));
-    let [peak_without, peak_with] = peaks;
-    let mut clauses = Vec::new();
-    if without.listen_drops != with.listen_drops {
-        clauses.push(format!("{} SYNs are dropped instead of {}", with.listen_drops, without.listen_drops));
-    }
-    if peak_without != peak_with {
-        clauses.push(format!("the queue holds up to {peak_with} instead of {peak_without}"));
-    }
-    (!clauses.is_empty()).then(|| clauses.join(", "))
+/// How many SYNs were dropped, if that is not the same.
+fn drops_clause(effect: &FloodEffect<'_>) -> Option<Clause> {
+    let [without, with] = [effect.without, effect.with].map(|proof| proof.played.counts.listen_drops);
+    let words =
+        |dropped| if dropped == 0 { "no SYN is dropped".to_owned() } else { format!("{dropped} SYNs are dropped") };
+    (without != with).then(|| (words(with), without.to_string()))
+}
+
+/// How many entries the queue held, if that is not the same.
+fn peak_clause(effect: &FloodEffect<'_>) -> Option<Clause> {
+    let peak = |proof: &FloodProof| proof.played.looks.iter().map(|(_, level)| *level).max().unwrap_or(0);
+    let (without, with) = (peak(effect.without), peak(effect.with));
+    (without != with).then(|| (format!("the queue holds up to {with}"), without.to_string()))
 }

@@ -200,9 +200,9 @@ pub(super) fn figure_label(figure: FloodFigure, proof: &FloodProof) -> String {
     match figure {
         FloodFigure::HalfOpenPeak => "half-open entries at most".to_owned(),
         FloodFigure::FullAt => "SYN queue full after".to_owned(),
-        FloodFigure::CookiesSent => "SyncookiesSent".to_owned(),
-        FloodFigure::Dropped => "ListenDrops".to_owned(),
-        FloodFigure::QueueFullDrops => "TCPReqQFullDrop".to_owned(),
+        FloodFigure::CookiesSent => "cookies (SyncookiesSent)".to_owned(),
+        FloodFigure::Dropped => "drops (ListenDrops)".to_owned(),
+        FloodFigure::QueueFullDrops => "queue full (TCPReqQFullDrop)".to_owned(),
         FloodFigure::SynAcks => "SYN-ACKs sent".to_owned(),
         FloodFigure::Looks => "looks that found what they should".to_owned(),
         FloodFigure::HalfOpenLeft => format!("half-open after {}", end_of(proof)),
@@ -258,7 +258,11 @@ pub(super) fn measured_cell(row: &FloodRow, ascii: bool) -> String {
         (_, None) => none.to_owned(),
         (FloodFigure::ClientCookies, Some(FloodSeen::Count(number))) => yes_or_no(number).to_owned(),
         (_, Some(FloodSeen::Count(number))) => number.to_string(),
-        (_, Some(FloodSeen::Time(window))) => format!("{:#}", Micros(window.latest_us)),
+        // Seen at once, or between two looks.
+        (_, Some(FloodSeen::Time(window))) if window.at_us == window.latest_us => {
+            format!("{:#}", Micros(window.latest_us))
+        }
+        (_, Some(FloodSeen::Time(window))) => render_window(window, ascii),
     }
 }
 
@@ -345,7 +349,7 @@ pub(super) fn agreement(proofs: &[FloodProof]) -> String {
         0 => format!("Kernel and model agree on all {compared} figures"),
         wrong => format!("Kernel and model disagree on {wrong} of {compared} figures"),
     };
-    format!("{verdict}; no SYN was more than {} late.", Micros(late_us.div_ceil(100) * 100))
+    format!("{verdict}; this process was at most {} late.", Micros(late_us.div_ceil(100) * 100))
 }
 
 /// What is about to be played, as text: one flood, or the same without and with a profile.
@@ -360,7 +364,7 @@ pub fn render_flood_heading(plans: &[FloodPlan], profile: Option<&str>, width: u
     wrapped(
         &format!(
             "Playing it {twice}on this kernel: {} SYNs at {}/s against listen(fd, {}), an honest client after {}; at \
-             most {} s. The kernel may log the flood once.",
+             most {} s. The kernel log may get a line about it.",
             plan.count,
             plan.rate_per_s,
             plan.backlog,
