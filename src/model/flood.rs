@@ -168,16 +168,22 @@ pub(super) fn setup(flood: &Flood, limits: QueueLimits) -> Setup {
         backlog: flood.asked.min(flood.settings.somaxconn),
         rate_per_s: flood.rate_per_s.max(1),
         count: flood.count,
+        meanwhile: false,
     }
 }
 
 /// The course on phases of every rate that the wheel may have; the first one begins right at a tick of phase 0. Where
-/// the phase is known there is none but that: the flood begins within a tick, and handlers run at once or a tick late.
+/// the phase is known there is none but that: the flood begins within a tick, handlers run at once or a tick late, and
+/// SYNs come after or while they run.
 pub(super) fn courses(setup: &Setup, flood: &Flood) -> Vec<Course> {
     let hz = flood.host.hz;
     if let Some((hz, jiffies)) = hz.zip(flood.jiffies) {
         let wheels = [(0, false), (0, true), (1, false), (1, true)];
-        return wheels.map(|(more, busy)| play(setup, Wheel::Exact { hz, phase: jiffies + more, busy })).into();
+        let play_with = |meanwhile: bool| {
+            let setup = Setup { meanwhile, ..setup.clone() };
+            wheels.map(|(more, busy)| play(&setup, Wheel::Exact { hz, phase: jiffies + more, busy }))
+        };
+        return [false, true].into_iter().flat_map(play_with).collect();
     }
     let phases = if hz.is_some() { PHASES } else { PHASES_OF_EACH };
     let mut courses: Vec<Course> = Vec::new();

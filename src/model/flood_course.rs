@@ -6,7 +6,8 @@
 //! Mirrors: `tcp_conn_request()` for what happens to a SYN, `reqsk_timer_handler()` through [`SynAckClock`] for what
 //! happens to a request, `__run_timers()` for the order of timers that fire in one tick (the longest wait first).
 //!
-//! Differs from the kernel: timers of one tick run before the SYNs of that tick.
+//! Differs from the kernel: timers of one tick run before the SYNs of that tick, or all of those come just before the last
+//! of the timers that drops a request; on several CPUs it may be anything between.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,8 @@ pub(super) struct Setup {
     pub(super) rate_per_s: u64,
     /// SYNs in all.
     pub(super) count: u64,
+    /// Whether the SYNs of a tick come while its timers are dealt with, as they may on another CPU, and not after them.
+    pub(super) meanwhile: bool,
 }
 
 impl Setup {
@@ -164,9 +167,10 @@ impl<'a> Listener<'a> {
         }
         self.course
     }
+
     /// SYNs arrive, the first of them at `at_us`: those of its tick if there is room, else all before `until_us`.
     fn take_syns(&mut self, at_us: u64, until_us: u64) {
-        let room = self.setup.capacity.saturating_sub(self.half_open);
+        let room = self.room();
         if room == 0 {
             let next = self.setup.syns_before(until_us).max(self.next_syn + 1);
             self.course.refused += next - self.next_syn;
@@ -174,10 +178,21 @@ impl<'a> Listener<'a> {
             return;
         }
         let tick_end_us = self.wheel.next_tick_us(at_us).min(until_us);
+        self.take(at_us, tick_end_us, false);
+    }
+
+    fn room(&self) -> u64 {
+        self.setup.capacity.saturating_sub(self.half_open)
+    }
+
+    /// Those that come before the end of a tick are taken while there is room, and there is for one; all of them count as
+    /// taken at once while timers are dealt with.
+    fn take(&mut self, at_us: u64, tick_end_us: u64, at_once: bool) {
+        let room = self.room();
         let arriving = self.setup.syns_before(tick_end_us).max(self.next_syn + 1) - self.next_syn;
         let taken = arriving.min(room);
         self.next_syn += taken;
-        let last_us = self.setup.syn_at_us(self.next_syn - 1);
+        let last_us = if at_once { at_us } else { self.setup.syn_at_us(self.next_syn - 1) };
         self.half_open += taken;
         self.young += taken;
         self.before_third_timer += taken;
@@ -220,9 +235,9 @@ impl<'a> Listener<'a> {
         self.before_third_timer == u64::MAX
     }
 
-    /// The timers of requests in one state fire one after another. Each that is dropped makes it less likely that
-    /// the next one is, so the first ones go and the others stay.
-    fn expire_batch(&mut self, at_us: u64, mut batch: Batch) {
+    /// How many of requests in one state are dropped. Their timers fire one after another, and each that is dropped makes
+    /// it less likely that the next one is, so the first ones go and the others stay.
+    fn dropped_of(&self, batch: &Batch) -> u64 {
         let (mut fewest, mut most) = (0, batch.requests);
         while fewest < most {
             let middle = fewest + (most - fewest) / 2;
@@ -233,20 +248,42 @@ impl<'a> Listener<'a> {
                 most = middle;
             }
         }
-        let fill = self.fill_without(fewest, batch.timeouts == 0);
-        let stay = batch.requests - fewest;
-        self.half_open -= fewest;
+        fewest
+    }
+
+    /// The timers of requests in one state fire.
+    fn expire_batch(&mut self, at_us: u64, mut batch: Batch) {
+        let requests = batch.requests;
+        let mut dropped = self.dropped_of(&batch);
+        if self.setup.meanwhile && dropped > 0 && dropped < requests && batch.timeouts > 0 {
+            (self.half_open, batch.requests) = (self.half_open - dropped, requests - dropped);
+            if let Some(tick_end_us) = self.comes_meanwhile(at_us) {
+                self.take(at_us, tick_end_us, true);
+            }
+            let more = self.dropped_of(&batch);
+            self.half_open += dropped;
+            dropped += more;
+        }
+        let fill = self.fill_without(dropped, batch.timeouts == 0);
+        let stay = requests - dropped;
+        self.half_open -= dropped;
         if batch.timeouts == 0 {
-            self.young -= batch.requests;
+            self.young -= requests;
         }
         if batch.timeouts < 3 && !self.is_pruned() {
-            let past_third = if batch.timeouts == 2 { batch.requests } else { fewest };
+            let past_third = if batch.timeouts == 2 { requests } else { dropped };
             self.before_third_timer -= past_third;
         }
         if stay > 0 && batch.clock.expire(fill) != SynAckExpiry::Drop {
             self.course.sent_again += stay;
             self.arm(at_us, Batch { clock: batch.clock, timeouts: batch.timeouts + 1, requests: stay });
         }
+    }
+
+    /// The end of a tick in which a further SYN comes.
+    fn comes_meanwhile(&self, at_us: u64) -> Option<u64> {
+        let tick_end_us = self.wheel.next_tick_us(at_us);
+        (self.setup.syns_before(tick_end_us) > self.next_syn).then_some(tick_end_us)
     }
 
     /// How full the queue is once `dropped` of a batch are gone. A request whose first timer fires is young until
@@ -293,7 +330,7 @@ mod tests {
     fn setup(retries: u32, backlog: u32, rate_per_s: u64, count: u64) -> Setup {
         let settings = Settings { synack_retries: retries, ..Settings::default() };
         let clock = SynAckClock::request(&settings, &SocketOptions::default(), KernelVersion::new(6, 18));
-        Setup { clock, capacity: u64::from(backlog) + 1, backlog, rate_per_s, count }
+        Setup { clock, capacity: u64::from(backlog) + 1, backlog, rate_per_s, count, meanwhile: false }
     }
 
     /// The same rules with every request on its own: taken, refused, sent again, peak, and when the last one goes.
@@ -358,6 +395,24 @@ mod tests {
             prop_assert_eq!(course.taken + course.refused, count);
             prop_assert!(course.peak <= setup.capacity);
             prop_assert!(course.levels.is_sorted_by_key(|(at_us, _)| *at_us));
+            prop_assert_eq!(course.level_at(u64::MAX), 0);
+        }
+
+        #[test]
+        fn syns_that_come_while_timers_run_are_counted_once(
+            retries in 0_u32..8,
+            backlog in 0_u32..60,
+            rate_per_s in 1_u64..3000,
+            count in 1_u64..20_000,
+            phase in 0_u64..512,
+        ) {
+            let after = setup(retries, backlog, rate_per_s, count);
+            let wheel = Wheel::Exact { hz: Hz::COMMON[1], phase, busy: false };
+            let course = play(&Setup { meanwhile: true, ..after.clone() }, wheel);
+            prop_assert_eq!(course.taken + course.refused, count);
+            prop_assert!(course.peak <= after.capacity);
+            prop_assert!(course.levels.is_sorted_by_key(|(at_us, _)| *at_us));
+            prop_assert!(course.sums.is_sorted_by_key(|(at_us, ..)| *at_us));
             prop_assert_eq!(course.level_at(u64::MAX), 0);
         }
 

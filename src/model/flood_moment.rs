@@ -131,7 +131,8 @@ mod tests {
         assert_eq!(moments.half_open(Window::exactly(500_000)), Span { least: 129, most: 129 });
         // The third timers of the first ones have fired, and the flood has taken their places.
         assert_eq!(moments.half_open(Window::exactly(8_000_000)), Span { least: 129, most: 129 });
-        assert_eq!(moments.sums(Window::exactly(8_000_000)).taken, Span { least: 194, most: 194 });
+        // Each SYN that comes while they fire makes one more of them go.
+        assert_eq!(moments.sums(Window::exactly(8_000_000)).taken, Span { least: 194, most: 198 });
     }
 
     /// A flood that is over before anything is pruned comes to the same in every phase; only times differ.
