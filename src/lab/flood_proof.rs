@@ -341,3 +341,89 @@ fn first_seen(bands: &[Band], so: impl Fn(u64) -> bool) -> Option<Window> {
     let before = first.checked_sub(1).and_then(|before| bands.get(before));
     Some(before.map_or(*seen, |(before, ..)| before.hull(*seen)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::{FloodCounts, PlayedClient, Punctuality};
+    use crate::model::{Host, Settings};
+    use crate::units::{Hz, KernelVersion};
+
+    /// 300 SYNs at 1000/s against a backlog of 128; requests without retries. The looks find what the model says, so that
+    /// one thing can be wrong at a time.
+    fn played() -> PlayedFlood {
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let settings = Settings { synack_retries: 0, ..Settings::default() };
+        let plan = FloodPlan::new(host, &settings, None, None, Some(300), 0).unwrap();
+        let moments = flood_moments(&plan.flood(150_000, Some(5)));
+        let look = |at_us| (Window::exactly(at_us), moments.half_open(Window::exactly(at_us)).least);
+        PlayedFlood {
+            sent: 300,
+            counts: FloodCounts { syn_acks: 300, cookies_sent: 171, queue_full_cookies: 171, ..FloodCounts::default() },
+            counted_at: Window::exactly(1_400_000),
+            looks: (0..140).map(|turn| look(turn * 10_000)).collect(),
+            client: PlayedClient { called_us: 150_000, returned: Some((200, None)), syns: 1, cookies: 1, dropped: 0 },
+            jiffies: Some(5),
+            pins: Vec::new(),
+            not_set: Vec::new(),
+            punctuality: Punctuality::default(),
+            plan,
+        }
+    }
+
+    fn wrong(edit: impl FnOnce(&mut PlayedFlood)) -> Vec<(FloodFigure, FloodVerdict)> {
+        let mut played = played();
+        edit(&mut played);
+        let rows = judge_flood(played).rows;
+        rows.into_iter().filter(|row| row.verdict.is_wrong()).map(|row| (row.figure, row.verdict)).collect()
+    }
+
+    #[test]
+    fn what_the_model_says_agrees_and_each_other_number_does_not() {
+        use FloodFigure::{ClientCookies, ClientServed, CookiesSent, Dropped, HalfOpenLeft, Looks, SynAcks};
+        use FloodVerdict::{Extra, Fewer, Late, More};
+        assert_eq!(wrong(|_| {}), []);
+        assert_eq!(wrong(|played| played.counts.cookies_sent -= 1), [(CookiesSent, Fewer(1))]);
+        assert_eq!(wrong(|played| played.counts.listen_drops += 2), [(Dropped, More(2))]);
+        assert_eq!(wrong(|played| played.counts.syn_acks += 1), [(SynAcks, More(1))]);
+        assert_eq!(wrong(|played| played.counts.half_open = 1), [(HalfOpenLeft, More(1))]);
+        assert_eq!(wrong(|played| played.looks[50].1 -= 1), [(Looks, Fewer(1))]);
+        assert_eq!(wrong(|played| played.client.cookies = 0), [(ClientCookies, Fewer(1))]);
+        let late = |played: &mut PlayedFlood| played.client.returned = Some((1_000_000, None));
+        assert_eq!(wrong(late), [(ClientServed, Late(965_000))]);
+        let failed = |played: &mut PlayedFlood| played.client.returned = Some((200, Some(Errno::TimedOut)));
+        assert_eq!(wrong(failed), [(ClientServed, Extra)]);
+    }
+
+    #[test]
+    fn what_does_not_happen_is_missed_only_where_it_was_awaited() {
+        let silent = |played: &mut PlayedFlood| played.client.returned = None;
+        assert_eq!(wrong(silent), [(FloodFigure::ClientServed, FloodVerdict::Missing)]);
+        // The requests live on: seen by every look after their time, and at the end.
+        let immortal = |played: &mut PlayedFlood| {
+            played.looks.iter_mut().skip(100).for_each(|(_, level)| *level = 129);
+            played.counts.half_open = 129;
+        };
+        let figures: Vec<_> = wrong(immortal).into_iter().map(|(figure, _)| figure).collect();
+        assert_eq!(figures, [FloodFigure::Looks, FloodFigure::HalfOpenLeft, FloodFigure::LastGone]);
+        // Cut before they die, nothing is missed.
+        let cut = |played: &mut PlayedFlood| {
+            played.looks.truncate(90);
+            played.counts.half_open = 129;
+            played.counted_at = Window::exactly(900_000);
+        };
+        assert_eq!(wrong(cut), []);
+    }
+
+    #[test]
+    fn a_flood_that_was_late_or_cut_short_proves_nothing() {
+        let conclusive = |edit: fn(&mut PlayedFlood)| {
+            let mut played = played();
+            edit(&mut played);
+            judge_flood(played).conclusive
+        };
+        assert!(conclusive(|_| {}));
+        assert!(!conclusive(|played| played.punctuality.wire_us = 60_000));
+        assert!(!conclusive(|played| played.sent -= 1));
+    }
+}
