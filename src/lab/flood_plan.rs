@@ -1,7 +1,7 @@
 //! A flood that is to be played, checked: what is sent at whom, and for how long it is watched.
 
 use super::flood::FLOOD_MOST;
-use crate::model::{Flood, FloodClient, FloodForecast, Host, Settings, forecast_flood};
+use crate::model::{Flood, FloodClient, FloodForecast, Host, PlayedPace, Settings, forecast_flood};
 
 /// SYNs per second when nothing is said: few enough that the process is punctual, many enough to fill a queue.
 const RATE_PER_S: u64 = 1000;
@@ -115,10 +115,9 @@ impl FloodPlan {
         u64::from(number).saturating_mul(1_000_000) / self.rate_per_s.max(1)
     }
 
-    /// The flood as the model takes it: the client calls connect() then, and the kernel's jiffies were these at the first
-    /// SYN, if they are known.
+    /// The flood as the model takes it: the client calls connect() then, and it was played like that, if it was.
     #[must_use]
-    pub fn flood(&self, connects_at_us: u64, jiffies: Option<u64>) -> Flood {
+    pub fn flood(&self, connects_at_us: u64, pace: Option<PlayedPace>) -> Flood {
         Flood {
             host: self.host,
             settings: self.settings.clone(),
@@ -126,7 +125,7 @@ impl FloodPlan {
             rate_per_s: self.rate_per_s,
             count: self.count.into(),
             client: FloodClient { connects_at_us: Some(connects_at_us), rtt_us: self.rtt_us, is_known: false },
-            jiffies,
+            pace,
         }
     }
 

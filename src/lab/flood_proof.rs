@@ -1,7 +1,7 @@
 //! A flood that was played beside its prediction, figure by figure.
 //!
-//! The prediction is that of the flood as it was played: from the jiffies at its first SYN, with the client's connect()
-//! when it was really called. Counts must lie between the least and the most that the model's courses have by the moment
+//! The prediction is that of the flood as it was played: from the jiffies at its first SYN, with each SYN and the client's
+//! connect() when they really were. Counts must lie between the least and the most that the model's courses have by the moment
 //! at which they were counted; that moment is as uncertain as the kernel's timers are late, and no more.
 
 use std::thread;
@@ -141,17 +141,19 @@ fn play_floods(plans: &[FloodPlan]) -> Result<Vec<FloodProof>, LabError> {
 /// Holds a flood that was played against its prediction.
 #[must_use]
 pub fn judge_flood(played: PlayedFlood) -> FloodProof {
-    let flood = played.plan.flood(played.client.called_us, played.jiffies);
+    let flood = played.plan.flood(played.client.called_us, Some(played.pace.clone()));
     let (predicted, moments) = (forecast_flood(&flood), flood_moments(&flood));
     let punctuality = played.punctuality;
+    // The model keeps the SYNs of a tick together; where it is not known when ticks are, time 0 is somewhere in one.
+    let tick_us = played.plan.host.hz.map_or(TICK_MOST_US, |hz| 1_000_000 / u64::from(hz.get()));
+    let begins_us = tick_us + if played.pace.jiffies.is_some() { GRID_US } else { TICK_MOST_US };
     let allowance_us = if punctuality.is_loaded() { LOADED_ALLOWANCE_US } else { KERNEL_ALLOWANCE_US };
     let judge = Judge {
         predicted: &predicted,
         moments: &moments,
         played: &played,
         late_us: punctuality.wire_us.saturating_add(allowance_us),
-        // Time 0 is somewhere in its tick, which may have been behind.
-        early_us: punctuality.tick_us.saturating_add(TICK_MOST_US),
+        early_us: punctuality.tick_us.saturating_add(begins_us),
     };
     let rows = judge.rows();
     FloodProof { predicted, rows, conclusive: punctuality.is_conclusive() && played.sent == played.plan.count, played }
@@ -159,6 +161,8 @@ pub fn judge_flood(played: PlayedFlood) -> FloodProof {
 
 /// The longest tick there is, that of 100 a second.
 const TICK_MOST_US: u64 = 10_000;
+/// How exactly it is known when ticks are.
+const GRID_US: u64 = 1_000;
 
 /// What a flood is judged by.
 struct Judge<'a> {
@@ -346,7 +350,7 @@ fn first_seen(bands: &[Band], so: impl Fn(u64) -> bool) -> Option<Window> {
 mod tests {
     use super::*;
     use crate::lab::{FloodCounts, PlayedClient, Punctuality};
-    use crate::model::{Host, Settings};
+    use crate::model::{Host, PlayedPace, Settings};
     use crate::units::{Hz, KernelVersion};
 
     /// 300 SYNs at 1000/s against a backlog of 128; requests without retries. The looks find what the model says, so that
@@ -355,7 +359,8 @@ mod tests {
         let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
         let settings = Settings { synack_retries: 0, ..Settings::default() };
         let plan = FloodPlan::new(host, &settings, None, None, Some(300), 0).unwrap();
-        let moments = flood_moments(&plan.flood(150_000, Some(5)));
+        let pace = PlayedPace { jiffies: Some(5), ..PlayedPace::default() };
+        let moments = flood_moments(&plan.flood(150_000, Some(pace.clone())));
         let look = |at_us| (Window::exactly(at_us), moments.half_open(Window::exactly(at_us)).least);
         PlayedFlood {
             sent: 300,
@@ -363,7 +368,7 @@ mod tests {
             counted_at: Window::exactly(1_400_000),
             looks: (0..140).map(|turn| look(turn * 10_000)).collect(),
             client: PlayedClient { called_us: 150_000, returned: Some((200, None)), syns: 1, cookies: 1, dropped: 0 },
-            jiffies: Some(5),
+            pace,
             pins: Vec::new(),
             not_set: Vec::new(),
             punctuality: Punctuality::default(),

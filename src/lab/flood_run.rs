@@ -11,8 +11,8 @@ use super::flood::{FloodBench, FloodCounts, PACKET_BYTES, PORT};
 use super::flood_plan::FloodPlan;
 use super::pins::write_besides;
 use super::punctuality::{Clocks, Punctuality};
-use crate::model::{Errno, Side, Window};
-use crate::sys::{Interest, Stream, raise_priority, wait_ready};
+use crate::model::{Errno, PlayedPace, Side, Window};
+use crate::sys::{Interest, Stream, monotonic_ns, raise_priority, wait_ready};
 use crate::wire::decode_segment;
 
 /// How often requests are counted, and how much longer than that took is waited for the next time.
@@ -38,8 +38,8 @@ pub struct PlayedFlood {
     pub looks: Vec<(Window, u64)>,
     /// The client.
     pub client: PlayedClient,
-    /// The kernel's jiffies at the first SYN, where they can be told.
-    pub jiffies: Option<u64>,
+    /// When the SYNs really came.
+    pub pace: PlayedPace,
     /// The sysctls of both namespaces, read back.
     pub pins: Vec<(Side, Vec<(String, String)>)>,
     /// Sysctls of the plan that could not be set, and why.
@@ -89,7 +89,11 @@ struct Run<'a> {
     clocks: Clocks,
     socket: Stream,
     started: Instant,
+    /// The kernel's jiffies right before the first SYN, and the monotonic clock then and at that SYN.
     jiffies: Option<u64>,
+    jiffies_ns: u64,
+    started_ns: u64,
+    pace: PlayedPace,
     sent: u32,
     client: PlayedClient,
     /// Whether the client has called connect() and has no answer yet.
@@ -116,6 +120,9 @@ impl<'a> Run<'a> {
             socket: socket.map_err(|error| LabError::Setup { doing: "make a socket", error })?,
             started: Instant::now(),
             jiffies: None,
+            jiffies_ns: 0,
+            started_ns: 0,
+            pace: PlayedPace::default(),
             sent: 0,
             client: PlayedClient::default(),
             is_waiting: false,
@@ -137,8 +144,10 @@ impl<'a> Run<'a> {
     /// The first SYN.
     fn begin(&mut self) -> Result<(), LabError> {
         self.clocks.begin();
-        self.jiffies = self.clocks.jiffies();
-        self.started = Instant::now();
+        if let Some((jiffies, at_ns)) = self.clocks.jiffies() {
+            (self.jiffies, self.jiffies_ns) = (Some(jiffies), at_ns);
+        }
+        (self.started_ns, self.started) = (monotonic_ns(), Instant::now());
         self.send_syn()
     }
 
@@ -197,7 +206,10 @@ impl<'a> Run<'a> {
 
     fn send_syn(&mut self) -> Result<(), LabError> {
         self.clocks.look();
+        let earliest_us = if self.sent == 0 { 0 } else { self.now_us() };
         self.bench.send_forged()?;
+        self.pace.earliest_us.push(earliest_us);
+        self.pace.latest_us.push(self.now_us());
         self.sent += 1;
         // The kernel has answered when the write returns; read at once, no answer can overflow the queue.
         self.carry()
@@ -298,13 +310,19 @@ impl<'a> Run<'a> {
         let half_open = self.bench.watcher.count_half_open()?;
         let all = FloodCounts { half_open, syn_acks: self.syn_acks, ..self.bench.counters()? };
         let network = &self.bench.network;
+        let into_tick_ns = self.clocks.ns_within_tick(self.jiffies_ns);
+        let pace = PlayedPace {
+            jiffies: self.jiffies.filter(|_| into_tick_ns.is_some()),
+            into_tick_us: (into_tick_ns.unwrap_or(0) + self.started_ns.saturating_sub(self.jiffies_ns)) / 1000,
+            ..core::mem::take(&mut self.pace)
+        };
         Ok(PlayedFlood {
             plan: self.plan.clone(),
             sent: self.sent,
             counts: all.since(&self.own),
             counted_at: Window { at_us: begun_us, latest_us: self.now_us() },
             client: self.client,
-            jiffies: self.jiffies,
+            pace,
             pins: Side::BOTH.map(|side| (side, network.host(side).pins.clone())).into(),
             not_set,
             punctuality: self.clocks.punctuality(self.late_us),

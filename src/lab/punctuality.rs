@@ -119,10 +119,25 @@ impl Clocks {
     }
 
     /// The kernel's jiffies now, as far as they can be told from milliseconds: enough of their low bits for the timer
-    /// wheel. Nothing where a tick is no whole number of milliseconds.
-    pub(super) fn jiffies(&self) -> Option<u64> {
-        let info = self.idle.tcp_info().ok()?;
-        jiffies_of(TcpInfo::decode(&info).last_data_sent_ms?, self.tick_ns)
+    /// wheel; and the monotonic clock then. Nothing where a tick is no whole number of milliseconds.
+    pub(super) fn jiffies(&self) -> Option<(u64, u64)> {
+        const TRIES: usize = 10;
+        let read = || {
+            let before_ns = monotonic_ns();
+            let info = self.idle.tcp_info().ok()?;
+            let jiffies = jiffies_of(TcpInfo::decode(&info).last_data_sent_ms?, self.tick_ns)?;
+            // Interrupted in between, the clocks do not belong together.
+            (monotonic_ns().saturating_sub(before_ns) < TOGETHER_NS).then_some((jiffies, before_ns))
+        };
+        (0..TRIES).find_map(|_| read())
+    }
+
+    /// How far into its tick the monotonic clock was at this reading, as far as the ticks that were seen show.
+    pub(super) fn ns_within_tick(&self, at_ns: u64) -> Option<u64> {
+        let (first_ns, ..) = self.first?;
+        let since_ns = at_ns.cast_signed().wrapping_sub(first_ns.cast_signed());
+        let into_ns = since_ns.wrapping_sub(self.ticks.least_ns?).checked_rem_euclid(self.tick_ns.cast_signed())?;
+        u64::try_from(into_ns).ok()
     }
 
     /// How punctual the tick and the clock were, beside a wire that was so late.

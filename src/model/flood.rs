@@ -14,7 +14,7 @@ use core::ops::RangeInclusive;
 use super::clock::SynAckClock;
 use super::flood_client::{FloodClient, Legitimate, legitimate};
 use super::flood_course::{Course, Listener, Setup, play};
-use super::wheel::{Wheel, rates, ticks_to_us};
+use super::wheel::{Wheel, rates};
 use super::{Host, LimitedBy, QueueLimits, Scenario, Settings, SocketOptions, Window, forecast, queue_limits};
 use crate::units::Hz;
 
@@ -48,9 +48,21 @@ pub struct Flood {
     pub count: u64,
     /// The client that means it.
     pub client: FloodClient,
-    /// Jiffies at the first SYN, where they are known and the tick rate is; else the flood is played for several phases
-    /// of the timer wheel.
+    /// How it was played, where it was; else its SYNs come evenly, and it is played for every phase of the timer wheel.
+    pub pace: Option<PlayedPace>,
+}
+
+/// How a flood was really played.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlayedPace {
+    /// Jiffies at its beginning, where they can be told.
     pub jiffies: Option<u64>,
+    /// How far into the tick of those jiffies the first SYN came, in microseconds.
+    pub into_tick_us: u64,
+    /// When each SYN came at the earliest, in microseconds after the first one, ordered; none if they came evenly.
+    pub earliest_us: Vec<u64>,
+    /// When each came at the latest.
+    pub latest_us: Vec<u64>,
 }
 
 /// The least and most of a figure over every phase of the timer wheel.
@@ -169,21 +181,27 @@ pub(super) fn setup(flood: &Flood, limits: QueueLimits) -> Setup {
         rate_per_s: flood.rate_per_s.max(1),
         count: flood.count,
         meanwhile: false,
+        arrivals_us: flood.pace.as_ref().map(|pace| pace.earliest_us.clone()).unwrap_or_default(),
     }
 }
 
 /// The course on phases of every rate that the wheel may have; the first one begins right at a tick of phase 0. Where
-/// the phase is known there is none but that: the flood begins within a tick, handlers run at once or a tick late, and
-/// SYNs come after or while they run.
+/// the phase is known there is none but that: SYNs come early or late, after the handlers of their tick or while they
+/// run, and those run at once or a tick late.
 pub(super) fn courses(setup: &Setup, flood: &Flood) -> Vec<Course> {
     let hz = flood.host.hz;
-    if let Some((hz, jiffies)) = hz.zip(flood.jiffies) {
-        let wheels = [(0, false), (0, true), (1, false), (1, true)];
-        let play_with = |meanwhile: bool| {
-            let setup = Setup { meanwhile, ..setup.clone() };
-            wheels.map(|(more, busy)| play(&setup, Wheel::Exact { hz, phase: jiffies + more, busy }))
+    if let Some((hz, pace, jiffies)) = known_phase(flood) {
+        let arrivals = [&pace.earliest_us, &pace.latest_us].map(|arrivals_us| {
+            arrivals_us.iter().map(|at_us| at_us.saturating_add(pace.into_tick_us)).collect::<Vec<_>>()
+        });
+        let play_with = |arrivals_us: Vec<u64>| {
+            let setup = Setup { arrivals_us, ..setup.clone() };
+            [(false, false), (false, true), (true, false), (true, true)].map(|(meanwhile, busy)| {
+                let wheel = Wheel::Exact { hz, phase: jiffies, busy };
+                play(&Setup { meanwhile, ..setup.clone() }, wheel).earlier_by(pace.into_tick_us)
+            })
         };
-        return [false, true].into_iter().flat_map(play_with).collect();
+        return arrivals.into_iter().flat_map(play_with).collect();
     }
     let phases = if hz.is_some() { PHASES } else { PHASES_OF_EACH };
     let mut courses: Vec<Course> = Vec::new();
@@ -200,14 +218,19 @@ pub(super) fn courses(setup: &Setup, flood: &Flood) -> Vec<Course> {
     courses
 }
 
+/// The tick rate and the phase of a flood that was played, where both are known.
+fn known_phase(flood: &Flood) -> Option<(Hz, &PlayedPace, u64)> {
+    let pace = flood.pace.as_ref()?;
+    Some((flood.host.hz?, pace, pace.jiffies?))
+}
+
 /// When the last request goes. None lives longer than one that is left alone, nor shorter than by the asked times.
 fn last_gone(flood: &Flood, setup: &Setup, courses: &[Course], life: Window) -> Option<Window> {
     let first_us = courses.iter().filter_map(|course| course.last_gone_us).min()?;
     let seen_us = courses.iter().filter_map(|course| course.last_gone_us).max()?;
     let taken_us = courses.iter().filter_map(|course| course.last_taken_us).max()?;
-    if let Some((hz, _)) = flood.host.hz.zip(flood.jiffies) {
-        // Time 0 is somewhere in its tick.
-        return Some(Window { at_us: first_us.saturating_sub(ticks_to_us(1, hz)), latest_us: seen_us });
+    if known_phase(flood).is_some() {
+        return Some(Window { at_us: first_us, latest_us: seen_us });
     }
     // Asked times do not fall together as late ones do, so a long flood has many more changes with them.
     let changes = courses.iter().map(|course| course.levels.len()).max().unwrap_or(0);
@@ -242,7 +265,7 @@ fn steady(flood: &Flood, setup: &Setup, hz: Hz, life: Window) -> SteadyFlood {
     let life_us = life.latest_us.max(10_000_000);
     let from_us = (life_us * 2).min(SETTLING_MOST_US);
     let watched_us = life_us.min(WATCHED_MOST_US);
-    let endless = Setup { count: u64::MAX, ..setup.clone() };
+    let endless = Setup { count: u64::MAX, arrivals_us: Vec::new(), ..setup.clone() };
     let mut listener = Listener::new(&endless, Wheel::Exact { hz, phase: 0, busy: false });
     let totals = |course: &Course| (course.refused, course.taken + course.sent_again);
     listener.play_until(from_us);
@@ -305,7 +328,11 @@ mod tests {
         let mut settings = Settings::default();
         edit(&mut settings);
         let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
-        Flood { host, settings, asked, rate_per_s: 50_000, count, client: FloodClient::default(), jiffies: None }
+        Flood { host, settings, asked, rate_per_s: 50_000, count, client: FloodClient::default(), pace: None }
+    }
+
+    fn evenly(jiffies: u64) -> PlayedPace {
+        PlayedPace { jiffies: Some(jiffies), ..PlayedPace::default() }
     }
 
     /// Half-open at most, cookies, dropped, and left after pruning.
@@ -443,8 +470,9 @@ mod tests {
     fn a_second_wave_may_outlive_the_first_in_a_few_phases() {
         let going_on = Flood { rate_per_s: 1000, ..flood(128, 9000, cookies(1)) };
         let forecast = forecast_flood(&going_on);
-        let gone =
-            |jiffies| forecast_flood(&Flood { jiffies: Some(jiffies), ..going_on.clone() }).last_gone.expect("they go");
+        let gone = |jiffies| {
+            forecast_flood(&Flood { pace: Some(evenly(jiffies)), ..going_on.clone() }).last_gone.expect("they go")
+        };
         let windows: Vec<_> = (0..512).map(gone).collect();
         let said = forecast.last_gone.expect("they go");
         let latest_us = windows.iter().map(|window| window.latest_us).max().unwrap_or(0);

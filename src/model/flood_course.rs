@@ -29,17 +29,27 @@ pub(super) struct Setup {
     pub(super) count: u64,
     /// Whether the SYNs of a tick come while its timers are dealt with, as they may on another CPU, and not after them.
     pub(super) meanwhile: bool,
+    /// When each of them arrives, in microseconds, ordered; none if they come evenly from time 0 on.
+    pub(super) arrivals_us: Vec<u64>,
 }
 
 impl Setup {
-    /// When the n-th SYN arrives; the first is number 0, at time 0.
+    /// When the n-th SYN arrives; the first is number 0, at time 0 if they come evenly.
     pub(super) fn syn_at_us(&self, number: u64) -> u64 {
+        let arrival = usize::try_from(number).ok().and_then(|number| self.arrivals_us.get(number));
+        if let Some(at_us) = arrival {
+            return *at_us;
+        }
         let us = u128::from(number) * 1_000_000 / u128::from(self.rate_per_s.max(1));
         u64::try_from(us).unwrap_or(u64::MAX)
     }
 
     /// How many SYNs arrive before a time.
     pub(super) fn syns_before(&self, at_us: u64) -> u64 {
+        if !self.arrivals_us.is_empty() {
+            let before = self.arrivals_us.partition_point(|arrival_us| *arrival_us < at_us);
+            return u64::try_from(before).unwrap_or(u64::MAX).min(self.count);
+        }
         let number = (u128::from(at_us) * u128::from(self.rate_per_s.max(1))).div_ceil(1_000_000);
         u64::try_from(number).unwrap_or(u64::MAX).min(self.count)
     }
@@ -72,6 +82,20 @@ pub(super) struct Course {
 }
 
 impl Course {
+    /// The same course when time 0 is so much later.
+    pub(super) fn earlier_by(mut self, by_us: u64) -> Self {
+        let earlier =
+            |at_us: &mut u64| *at_us = if *at_us == u64::MAX { u64::MAX } else { at_us.saturating_sub(by_us) };
+        [&mut self.full_at_us, &mut self.last_taken_us, &mut self.last_gone_us].into_iter().flatten().for_each(earlier);
+        self.levels.iter_mut().for_each(|(at_us, _)| earlier(at_us));
+        self.sums.iter_mut().for_each(|(at_us, ..)| earlier(at_us));
+        for (from_us, until_us) in &mut self.open {
+            earlier(from_us);
+            earlier(until_us);
+        }
+        self
+    }
+
     /// Requests at a time.
     pub(super) fn level_at(&self, at_us: u64) -> u64 {
         let after = self.levels.partition_point(|(from_us, _)| *from_us <= at_us);
@@ -330,7 +354,15 @@ mod tests {
     fn setup(retries: u32, backlog: u32, rate_per_s: u64, count: u64) -> Setup {
         let settings = Settings { synack_retries: retries, ..Settings::default() };
         let clock = SynAckClock::request(&settings, &SocketOptions::default(), KernelVersion::new(6, 18));
-        Setup { clock, capacity: u64::from(backlog) + 1, backlog, rate_per_s, count, meanwhile: false }
+        Setup {
+            clock,
+            capacity: u64::from(backlog) + 1,
+            backlog,
+            rate_per_s,
+            count,
+            meanwhile: false,
+            arrivals_us: Vec::new(),
+        }
     }
 
     /// The same rules with every request on its own: taken, refused, sent again, peak, and when the last one goes.
@@ -414,6 +446,22 @@ mod tests {
             prop_assert!(course.levels.is_sorted_by_key(|(at_us, _)| *at_us));
             prop_assert!(course.sums.is_sorted_by_key(|(at_us, ..)| *at_us));
             prop_assert_eq!(course.level_at(u64::MAX), 0);
+        }
+
+        #[test]
+        fn syns_that_arrive_when_they_would_evenly_fare_the_same(
+            backlog in 0_u32..60, rate_per_s in 1_u64..3000, count in 1_u64..2000, into_tick_us in 0_u64..4000,
+        ) {
+            let even = setup(5, backlog, rate_per_s, count);
+            let arrivals_us: Vec<u64> = (0..count).map(|number| even.syn_at_us(number)).collect();
+            let wheel = Wheel::Exact { hz: Hz::COMMON[1], phase: 3, busy: false };
+            let course = play(&even, wheel);
+            prop_assert_eq!(&play(&Setup { arrivals_us: arrivals_us.clone(), ..even.clone() }, wheel), &course);
+            let later = arrivals_us.iter().map(|at_us| at_us + into_tick_us).collect();
+            let shifted = play(&Setup { arrivals_us: later, ..even }, wheel).earlier_by(into_tick_us);
+            prop_assert_eq!(shifted.taken + shifted.refused, count);
+            prop_assert_eq!(shifted.last_taken_us.is_some(), course.last_taken_us.is_some());
+            prop_assert!(shifted.levels.is_sorted_by_key(|(at_us, _)| *at_us));
         }
 
         #[test]

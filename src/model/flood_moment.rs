@@ -91,7 +91,7 @@ impl FloodMoments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{FloodClient, Host, Settings, forecast_flood};
+    use crate::model::{FloodClient, Host, PlayedPace, Settings, forecast_flood};
     use crate::units::{Hz, KernelVersion};
 
     fn flood(syncookies: i64, jiffies: Option<u64>) -> Flood {
@@ -102,7 +102,7 @@ mod tests {
             rate_per_s: 1000,
             count: 9000,
             client: FloodClient::default(),
-            jiffies,
+            pace: jiffies.map(|jiffies| PlayedPace { jiffies: Some(jiffies), ..PlayedPace::default() }),
         }
     }
 

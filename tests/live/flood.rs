@@ -63,7 +63,7 @@ fn predicted_at(
         rate_per_s,
         count: count.into(),
         client,
-        jiffies: None,
+        pace: None,
     }))
 }
 
