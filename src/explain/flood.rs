@@ -112,6 +112,7 @@ pub(super) fn flood_figures(ask: &Ask) -> FloodFigures {
             rate_per_s: ask.flood.rate_per_s,
             count: ask.flood.count,
             client: FloodClient { rtt_us: ask.rtt_us, ..FloodClient::default() },
+            pace: None,
         })
     };
     let forecast = play(&settings, asked);

@@ -345,7 +345,7 @@ fn set_options(socket: &impl AsFd, options: &SocketOptions, before: Option<&Sock
 }
 
 /// An error of the kernel in the model's words.
-fn errno_of(error: &io::Error) -> Result<Errno, LabError> {
+pub(super) fn errno_of(error: &io::Error) -> Result<Errno, LabError> {
     Ok(match error.kind() {
         io::ErrorKind::TimedOut => Errno::TimedOut,
         io::ErrorKind::ConnectionRefused => Errno::ConnectionRefused,

@@ -11,11 +11,11 @@ use super::states::state_rows;
 use crate::model::{End, Outcome, Segment, Side, Timeline, What, Window};
 
 /// Added to the end of a window for what the kernel stamped itself: its softirq may run a tick or two late.
-const KERNEL_ALLOWANCE_US: u64 = 10_000;
+pub(super) const KERNEL_ALLOWANCE_US: u64 = 10_000;
 /// The same on a loaded machine.
-const LOADED_ALLOWANCE_US: u64 = 25_000;
+pub(super) const LOADED_ALLOWANCE_US: u64 = 25_000;
 /// Added for what this process had to notice: a call that returned, an entry that vanished.
-const NOTICED_ALLOWANCE_US: u64 = 25_000;
+pub(super) const NOTICED_ALLOWANCE_US: u64 = 25_000;
 
 /// How one event fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

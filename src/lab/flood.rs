@@ -17,12 +17,12 @@ use crate::wire::{build_syn, decode_segment, parse_paired_lines};
 /// Most SYNs of one flood.
 pub const FLOOD_MOST: u32 = 20_000;
 
-const PORT: u16 = 80;
+pub(super) const PORT: u16 = 80;
 /// Forged sources are the addresses from this one on of the wire's documentation network, some ports each.
 const FIRST_SOURCE: u32 = u32::from_be_bytes([192, 0, 2, 10]);
 const SOURCES: u32 = 200;
 const FIRST_PORT: u32 = 2000;
-const PACKET_BYTES: usize = 2048;
+pub(super) const PACKET_BYTES: usize = 2048;
 /// How often requests are counted while they are watched.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -45,12 +45,38 @@ pub struct FloodCounts {
     pub queue_full_drops: u64,
 }
 
+impl FloodCounts {
+    /// What was counted since; of half-open requests and SYN-ACKs there is what there is.
+    pub(super) const fn since(self, before: &Self) -> Self {
+        Self {
+            cookies_sent: self.cookies_sent.saturating_sub(before.cookies_sent),
+            listen_drops: self.listen_drops.saturating_sub(before.listen_drops),
+            listen_overflows: self.listen_overflows.saturating_sub(before.listen_overflows),
+            queue_full_cookies: self.queue_full_cookies.saturating_sub(before.queue_full_cookies),
+            queue_full_drops: self.queue_full_drops.saturating_sub(before.queue_full_drops),
+            ..self
+        }
+    }
+
+    /// The counters of both together.
+    pub(super) const fn and(self, other: &Self) -> Self {
+        Self {
+            cookies_sent: self.cookies_sent + other.cookies_sent,
+            listen_drops: self.listen_drops + other.listen_drops,
+            listen_overflows: self.listen_overflows + other.listen_overflows,
+            queue_full_cookies: self.queue_full_cookies + other.queue_full_cookies,
+            queue_full_drops: self.queue_full_drops + other.queue_full_drops,
+            ..self
+        }
+    }
+}
+
 /// A listener on the kernel that can be flooded.
 pub struct FloodBench {
-    network: Network,
+    pub(super) network: Network,
     /// Keeps the server listening.
     _listener: TcpListener,
-    watcher: Watcher,
+    pub(super) watcher: Watcher,
     forged: u32,
     syn_acks: u64,
     started: Instant,
@@ -75,12 +101,24 @@ impl FloodBench {
     pub fn build(settings: &Settings, backlog: i32) -> Result<Self, LabError> {
         // Which kernel it is makes no difference to the wire.
         let host = Host { version: KernelVersion::new(6, 18), hz: None };
-        let network = Network::build(&Scenario::connect(host, settings))?;
+        Ok(Self::build_with(host, settings, backlog, |_| Ok(()))?.0)
+    }
+
+    /// The same, with something done in the namespaces before the server listens.
+    pub(super) fn build_with<T>(
+        host: Host,
+        settings: &Settings,
+        backlog: i32,
+        prepare: impl FnOnce(&mut Network) -> Result<T, LabError>,
+    ) -> Result<(Self, T), LabError> {
+        let mut network = Network::build(&Scenario::connect(host, settings))?;
+        let prepared = prepare(&mut network)?;
         let setup = |doing| move |error| LabError::Setup { doing, error };
         let target = SocketAddr::new(network.server.address, PORT);
         let listener = network.server.namespace.run(|| listen_on(target, backlog))?.map_err(setup("listen"))?;
         let watcher = Watcher::new(&network.server)?;
-        Ok(Self { network, _listener: listener, watcher, forged: 0, syn_acks: 0, started: Instant::now() })
+        let bench = Self { network, _listener: listener, watcher, forged: 0, syn_acks: 0, started: Instant::now() };
+        Ok((bench, prepared))
     }
 
     /// Sends so many SYNs, each from a source of its own that never answers, and reads the SYN-ACKs.
@@ -91,18 +129,24 @@ impl FloodBench {
         if count > FLOOD_MOST - self.forged {
             return Err(LabError::NotPlayable("a flood of more than 20000 SYNs"));
         }
-        let target = SocketAddr::new(self.network.server.address, PORT);
         if self.forged == 0 {
             self.started = Instant::now();
         }
         for _ in 0..count {
-            let source = forged_source(self.forged).ok_or(LabError::NotPlayable("so many forged sources"))?;
-            let packet = build_syn(source, target, self.forged).ok_or(LabError::NotPlayable("a forged SYN"))?;
-            self.network.server.tun.send(&packet).map_err(LabError::Wire)?;
-            self.forged += 1;
+            self.send_forged()?;
             // The kernel has answered when the write returns; read at once, no answer can overflow the queue.
             self.carry()?;
         }
+        Ok(())
+    }
+
+    /// Sends one SYN and reads nothing.
+    pub(super) fn send_forged(&mut self) -> Result<(), LabError> {
+        let target = SocketAddr::new(self.network.server.address, PORT);
+        let source = forged_source(self.forged).ok_or(LabError::NotPlayable("so many forged sources"))?;
+        let packet = build_syn(source, target, self.forged).ok_or(LabError::NotPlayable("a forged SYN"))?;
+        self.network.server.tun.send(&packet).map_err(LabError::Wire)?;
+        self.forged += 1;
         Ok(())
     }
 
@@ -130,6 +174,11 @@ impl FloodBench {
     pub fn counts(&mut self) -> Result<FloodCounts, LabError> {
         self.carry()?;
         let half_open = self.watcher.count_half_open()?;
+        Ok(FloodCounts { half_open, syn_acks: self.syn_acks, ..self.counters()? })
+    }
+
+    /// What the server's namespace has counted; the rest is 0.
+    pub(super) fn counters(&self) -> Result<FloodCounts, LabError> {
         let text = self.network.server.namespace.run(|| ProcRoot::new("/proc").read_net("netstat"))?;
         let text = text.map_err(|error| LabError::Wire(io::Error::other(error)))?;
         let counters = parse_paired_lines(&text).value;
@@ -139,8 +188,8 @@ impl FloodBench {
             u64::try_from(value.ok_or_else(missing)?).map_err(|_| missing())
         };
         Ok(FloodCounts {
-            half_open,
-            syn_acks: self.syn_acks,
+            half_open: 0,
+            syn_acks: 0,
             cookies_sent: counter("SyncookiesSent")?,
             listen_drops: counter("ListenDrops")?,
             listen_overflows: counter("ListenOverflows")?,

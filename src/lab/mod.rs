@@ -15,6 +15,9 @@ mod error;
 mod expected;
 mod filler;
 mod flood;
+mod flood_plan;
+mod flood_proof;
+mod flood_run;
 mod frame;
 mod look;
 mod network;
@@ -33,6 +36,11 @@ pub use counters::Moved;
 pub use error::LabError;
 pub use expected::{Expected, Met};
 pub use flood::{FLOOD_MOST, FloodBench, FloodCounts, flood};
+pub use flood_plan::{FloodPlan, FloodPlanError};
+pub use flood_proof::{
+    FloodExpected, FloodFigure, FloodProof, FloodRow, FloodSeen, FloodVerdict, judge_flood, prove_floods,
+};
+pub use flood_run::{PlayedClient, PlayedFlood};
 pub use frame::Frame;
 pub use play::{Conditions, Followed, Played, play, play_all, play_each};
 pub use prove::{Proof, judge, longest, predicted_end_us, prove, prove_beginning, prove_once};

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::LabError;
+use super::network::Network;
 use crate::model::Settings;
 use crate::sys::{SysctlError, SysctlFiles, kernel_release};
 use crate::units::{SysctlKey, SysctlValues};
@@ -84,6 +85,34 @@ fn is_same(key: &SysctlKey, written: &str, read: &str) -> bool {
         ranges.into_iter().flat_map(|(low, high)| low..=high).collect()
     };
     normalized(written) == read || (key.as_str() == RESERVED_PORTS && ports(written) == ports(read))
+}
+
+/// Sets further sysctls at both ends, and adds them to what is known to be set there. Those that cannot be set are handed
+/// back with the reason.
+pub(super) fn write_besides(
+    network: &mut Network,
+    besides: &[(String, String)],
+) -> Result<Vec<(String, String)>, LabError> {
+    let mut not_set = Vec::new();
+    for host in [&mut network.client, &mut network.server] {
+        not_set.clear();
+        for (name, value) in besides {
+            match host.namespace.run(|| write_and_read(name, value))? {
+                Ok(read) => host.pins.push((name.clone(), read)),
+                Err(reason) => not_set.push((name.clone(), reason)),
+            }
+        }
+    }
+    Ok(not_set)
+}
+
+/// Sets one sysctl in the calling thread's namespace and reads it back.
+fn write_and_read(name: &str, value: &str) -> Result<String, String> {
+    let files = SysctlFiles::new("/proc");
+    let key: SysctlKey = name.parse().map_err(|error| format!("{error}"))?;
+    files.write(&key, value).map_err(|error| error.to_string())?;
+    let read = files.read(&key).map_err(|error| error.to_string())?;
+    Ok(normalized(&read))
 }
 
 #[cfg(test)]

@@ -118,10 +118,44 @@ impl Clocks {
         }
     }
 
+    /// The kernel's jiffies now, as far as they can be told from milliseconds: enough of their low bits for the timer
+    /// wheel; and the monotonic clock then. Nothing where a tick is no whole number of milliseconds.
+    pub(super) fn jiffies(&self) -> Option<(u64, u64)> {
+        const TRIES: usize = 10;
+        let read = || {
+            let before_ns = monotonic_ns();
+            let info = self.idle.tcp_info().ok()?;
+            let jiffies = jiffies_of(TcpInfo::decode(&info).last_data_sent_ms?, self.tick_ns)?;
+            // Interrupted in between, the clocks do not belong together.
+            (monotonic_ns().saturating_sub(before_ns) < TOGETHER_NS).then_some((jiffies, before_ns))
+        };
+        (0..TRIES).find_map(|_| read())
+    }
+
+    /// How far into its tick the monotonic clock was at this reading, as far as the ticks that were seen show.
+    pub(super) fn ns_within_tick(&self, at_ns: u64) -> Option<u64> {
+        let (first_ns, ..) = self.first?;
+        let since_ns = at_ns.cast_signed().wrapping_sub(first_ns.cast_signed());
+        let into_ns = since_ns.wrapping_sub(self.ticks.least_ns?).checked_rem_euclid(self.tick_ns.cast_signed())?;
+        u64::try_from(into_ns).ok()
+    }
+
     /// How punctual the tick and the clock were, beside a wire that was so late.
     pub(super) fn punctuality(&self, wire_us: u64) -> Punctuality {
         Punctuality { wire_us, tick_us: self.ticks.behind_ns(self.tick_ns) / 1000, clock_us: self.clock_ns / 1000 }
     }
+}
+
+/// The low bits of `jiffies` from what `jiffies_to_msecs()` made of them: their product with the length of a tick, cut
+/// to 32 bits. An odd factor can be undone there, and a power of two but for the bits that it pushed out.
+fn jiffies_of(ms: u32, tick_ns: u64) -> Option<u64> {
+    const MS: u64 = 1_000_000;
+    let tick_ms = u32::try_from(tick_ns / MS).ok().filter(|ms| *ms > 0 && tick_ns.is_multiple_of(MS))?;
+    let twos = tick_ms.trailing_zeros();
+    let odd = tick_ms >> twos;
+    // Newton's iteration: each step doubles the bits that are right, and an odd number is its own inverse in three.
+    let inverse = (0..4).fold(odd, |inverse, _| inverse.wrapping_mul(2_u32.wrapping_sub(odd.wrapping_mul(inverse))));
+    Some(u64::from((ms >> twos).wrapping_mul(inverse) & (u32::MAX >> twos)))
 }
 
 #[cfg(test)]
@@ -138,6 +172,16 @@ mod tests {
         // Jiffies count from 1 ms after the first reading on.
         assert_eq!(behind_us(&[(0, 0), (1100, 1), (4900, 1), (9500, 3), (21_000, 6)]), 0);
         assert_eq!(behind_us(&[(0, 0), (1100, 1), (7100, 1), (6000, 1), (9100, 3), (14_100, 3)]), 2000 + 1000);
+    }
+
+    #[test]
+    fn jiffies_are_told_from_milliseconds_that_were_cut_to_32_bits() {
+        for (tick_ms, jiffies) in [(1, 4_294_937_297_u64), (4, 4_294_900_000), (10, 4_294_937_296), (10, 5), (4, 0)] {
+            let ms = u32::try_from(jiffies * tick_ms % (1 << 32)).unwrap();
+            let told = jiffies_of(ms, tick_ms * 1_000_000).unwrap();
+            assert_eq!(told % (1 << 28), jiffies % (1 << 28), "{tick_ms} ms, {jiffies}");
+        }
+        assert_eq!(jiffies_of(1000, 3_333_333), None);
     }
 
     #[test]

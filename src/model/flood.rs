@@ -18,10 +18,11 @@ use super::wheel::{Wheel, rates};
 use super::{Host, LimitedBy, QueueLimits, Scenario, Settings, SocketOptions, Window, forecast, queue_limits};
 use crate::units::Hz;
 
-/// Phases of the wheel that are played for a known tick rate, and for each of several.
-const PHASES: u64 = 16;
-const PHASES_OF_EACH: u64 = 4;
-/// Ticks between them: odd, and such that they are spread over 8 ticks, over 64 and over 512.
+/// Phases of the wheel that are played for a known tick rate, and for each of several: all that matter for waits of up to
+/// 4032 ticks, since a wave that finds the last one half pruned takes another course, and in few phases only.
+const PHASES: u64 = 512;
+const PHASES_OF_EACH: u64 = 128;
+/// Ticks between them: odd, and such that the first ones are spread over 8 ticks, over 64 and over 512.
 const PHASE_STEP: u64 = 37;
 /// Changes of the queue that are played at most before further phases are left out: a long flood has thousands of
 /// waves of its own in which the phases even out.
@@ -47,6 +48,21 @@ pub struct Flood {
     pub count: u64,
     /// The client that means it.
     pub client: FloodClient,
+    /// How it was played, where it was; else its SYNs come evenly, and it is played for every phase of the timer wheel.
+    pub pace: Option<PlayedPace>,
+}
+
+/// How a flood was really played.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlayedPace {
+    /// Jiffies at its beginning, where they can be told.
+    pub jiffies: Option<u64>,
+    /// How far into the tick of those jiffies the first SYN came, in microseconds.
+    pub into_tick_us: u64,
+    /// When each SYN came at the earliest, in microseconds after the first one, ordered; none if they came evenly.
+    pub earliest_us: Vec<u64>,
+    /// When each came at the latest.
+    pub latest_us: Vec<u64>,
 }
 
 /// The least and most of a figure over every phase of the timer wheel.
@@ -56,6 +72,13 @@ pub struct Span {
     pub least: u64,
     /// Most.
     pub most: u64,
+}
+
+impl Span {
+    /// The least and most of these; 0 when there are none.
+    pub(super) fn of(figures: impl Iterator<Item = u64> + Clone) -> Self {
+        Self { least: figures.clone().min().unwrap_or(0), most: figures.max().unwrap_or(0) }
+    }
 }
 
 /// What comes of a flood. The client is not counted in it.
@@ -113,15 +136,12 @@ pub struct SteadyFlood {
 pub fn forecast_flood(flood: &Flood) -> FloodForecast {
     let limits = queue_limits(flood.asked, &flood.settings, flood.host.version);
     let setup = setup(flood, limits);
-    let courses = courses(&setup, flood.host.hz);
+    let courses = courses(&setup, flood);
     let nothing = Course::default();
     let main = courses.first().unwrap_or(&nothing);
     let cookies = flood.settings.syncookies != 0;
     let refused_as = |is_cookie: bool, refused: u64| if is_cookie == cookies { refused } else { 0 };
-    let span = |figure: &dyn Fn(&Course) -> u64| {
-        let figures = courses.iter().map(figure);
-        Span { least: figures.clone().min().unwrap_or(0), most: figures.max().unwrap_or(0) }
-    };
+    let span = |figure: &dyn Fn(&Course) -> u64| Span::of(courses.iter().map(figure));
     let cookies_sent = refused_as(true, main.refused);
     let last_syn_us = setup.syn_at_us(setup.count.saturating_sub(1));
     // How long one request lives that is left alone.
@@ -153,18 +173,36 @@ pub fn forecast_flood(flood: &Flood) -> FloodForecast {
     }
 }
 
-fn setup(flood: &Flood, limits: QueueLimits) -> Setup {
+pub(super) fn setup(flood: &Flood, limits: QueueLimits) -> Setup {
     Setup {
         clock: SynAckClock::request(&flood.settings, &SocketOptions::default(), flood.host.version),
         capacity: limits.half_open_capacity,
         backlog: flood.asked.min(flood.settings.somaxconn),
         rate_per_s: flood.rate_per_s.max(1),
         count: flood.count,
+        meanwhile: false,
+        arrivals_us: flood.pace.as_ref().map(|pace| pace.earliest_us.clone()).unwrap_or_default(),
     }
 }
 
-/// The course on phases of every rate that the wheel may have; the first one begins right at a tick of phase 0.
-fn courses(setup: &Setup, hz: Option<Hz>) -> Vec<Course> {
+/// The course on phases of every rate that the wheel may have; the first one begins right at a tick of phase 0. Where
+/// the phase is known there is none but that: SYNs come early or late, after the handlers of their tick or while they
+/// run, and those run at once or a tick late.
+pub(super) fn courses(setup: &Setup, flood: &Flood) -> Vec<Course> {
+    let hz = flood.host.hz;
+    if let Some((hz, pace, jiffies)) = known_phase(flood) {
+        let arrivals = [&pace.earliest_us, &pace.latest_us].map(|arrivals_us| {
+            arrivals_us.iter().map(|at_us| at_us.saturating_add(pace.into_tick_us)).collect::<Vec<_>>()
+        });
+        let play_with = |arrivals_us: Vec<u64>| {
+            let setup = Setup { arrivals_us, ..setup.clone() };
+            [(false, false), (false, true), (true, false), (true, true)].map(|(meanwhile, busy)| {
+                let wheel = Wheel::Exact { hz, phase: jiffies, busy };
+                play(&Setup { meanwhile, ..setup.clone() }, wheel).earlier_by(pace.into_tick_us)
+            })
+        };
+        return arrivals.into_iter().flat_map(play_with).collect();
+    }
     let phases = if hz.is_some() { PHASES } else { PHASES_OF_EACH };
     let mut courses: Vec<Course> = Vec::new();
     for turn in 0..phases {
@@ -180,11 +218,20 @@ fn courses(setup: &Setup, hz: Option<Hz>) -> Vec<Course> {
     courses
 }
 
+/// The tick rate and the phase of a flood that was played, where both are known.
+fn known_phase(flood: &Flood) -> Option<(Hz, &PlayedPace, u64)> {
+    let pace = flood.pace.as_ref()?;
+    Some((flood.host.hz?, pace, pace.jiffies?))
+}
+
 /// When the last request goes. None lives longer than one that is left alone, nor shorter than by the asked times.
 fn last_gone(flood: &Flood, setup: &Setup, courses: &[Course], life: Window) -> Option<Window> {
     let first_us = courses.iter().filter_map(|course| course.last_gone_us).min()?;
     let seen_us = courses.iter().filter_map(|course| course.last_gone_us).max()?;
     let taken_us = courses.iter().filter_map(|course| course.last_taken_us).max()?;
+    if known_phase(flood).is_some() {
+        return Some(Window { at_us: first_us, latest_us: seen_us });
+    }
     // Asked times do not fall together as late ones do, so a long flood has many more changes with them.
     let changes = courses.iter().map(|course| course.levels.len()).max().unwrap_or(0);
     let nominal_us = if changes > CHANGES_MOST / 10 {
@@ -218,7 +265,7 @@ fn steady(flood: &Flood, setup: &Setup, hz: Hz, life: Window) -> SteadyFlood {
     let life_us = life.latest_us.max(10_000_000);
     let from_us = (life_us * 2).min(SETTLING_MOST_US);
     let watched_us = life_us.min(WATCHED_MOST_US);
-    let endless = Setup { count: u64::MAX, ..setup.clone() };
+    let endless = Setup { count: u64::MAX, arrivals_us: Vec::new(), ..setup.clone() };
     let mut listener = Listener::new(&endless, Wheel::Exact { hz, phase: 0, busy: false });
     let totals = |course: &Course| (course.refused, course.taken + course.sent_again);
     listener.play_until(from_us);
@@ -281,7 +328,11 @@ mod tests {
         let mut settings = Settings::default();
         edit(&mut settings);
         let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
-        Flood { host, settings, asked, rate_per_s: 50_000, count, client: FloodClient::default() }
+        Flood { host, settings, asked, rate_per_s: 50_000, count, client: FloodClient::default(), pace: None }
+    }
+
+    fn evenly(jiffies: u64) -> PlayedPace {
+        PlayedPace { jiffies: Some(jiffies), ..PlayedPace::default() }
     }
 
     /// Half-open at most, cookies, dropped, and left after pruning.
@@ -411,6 +462,22 @@ mod tests {
         assert!((125..=129).contains(&steady.half_open), "{steady:?}");
         assert!(steady.room_ppm > 0 && steady.room_ppm < 1000, "{steady:?}");
         assert!((49_900..50_000).contains(&steady.dropped_per_s), "{steady:?}");
+    }
+
+    /// Where the flood goes on while the first requests are pruned, the places may be taken between two ticks of them, and
+    /// some of the second wave then live their whole lives. That is so in a few phases.
+    #[test]
+    fn a_second_wave_may_outlive_the_first_in_a_few_phases() {
+        let going_on = Flood { rate_per_s: 1000, ..flood(128, 9000, cookies(1)) };
+        let forecast = forecast_flood(&going_on);
+        let gone = |jiffies| {
+            forecast_flood(&Flood { pace: Some(evenly(jiffies)), ..going_on.clone() }).last_gone.expect("they go")
+        };
+        let windows: Vec<_> = (0..512).map(gone).collect();
+        let said = forecast.last_gone.expect("they go");
+        let latest_us = windows.iter().map(|window| window.latest_us).max().unwrap_or(0);
+        assert!(windows.iter().any(|window| window.latest_us < 66_000_000) && latest_us > 70_000_000);
+        assert!(latest_us <= said.latest_us, "{latest_us} {said}");
     }
 
     #[test]

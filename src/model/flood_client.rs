@@ -40,6 +40,9 @@ pub struct Legitimate {
     pub at: Window,
     /// How many SYNs that takes, at least and at most.
     pub attempts: (u64, u64),
+    /// When its connect() may return at all, however unlikely that is: with any of its SYNs that has a chance, or
+    /// with its failure.
+    pub possible: Window,
     /// When it returns if the likeliest of these SYNs does it.
     pub likeliest: Window,
     /// Chance that it gets in at all, in parts per million.
@@ -67,6 +70,7 @@ pub(super) fn legitimate(flood: &Flood, limits: QueueLimits, courses: &[Course],
             outcome: Outcome::Established,
             at: Window::exactly(client.rtt_us),
             attempts: (1, 1),
+            possible: Window::exactly(client.rtt_us),
             likeliest: Window::exactly(client.rtt_us),
             chance_ppm: CERTAIN_PPM,
             by_cookie: cookies && !room_at_once,
@@ -100,9 +104,13 @@ fn room_ppm(course: &Course, window: Window) -> u64 {
 fn judge(connects_at_us: u64, rtt_us: u64, unanswered: &Timeline, windows: &[Window], chances: &[u64]) -> Legitimate {
     let mut waiting_ppm = CERTAIN_PPM;
     let mut served: Vec<(u64, Window, u64)> = Vec::new();
+    let mut possible: Option<Window> = None;
     for ((window, chance), attempt) in windows.iter().zip(chances).zip(1..) {
         let here_ppm = waiting_ppm * chance / CERTAIN_PPM;
         waiting_ppm -= here_ppm;
+        if here_ppm > 0 {
+            possible = Some(possible.map_or(*window, |before| before.hull(*window)));
+        }
         if here_ppm >= LEAST_CHANCE_PPM {
             served.push((here_ppm, *window, attempt));
         }
@@ -115,6 +123,7 @@ fn judge(connects_at_us: u64, rtt_us: u64, unanswered: &Timeline, windows: &[Win
         outcome: Outcome::Failed(Errno::TimedOut),
         at: fails,
         attempts: (all, all),
+        possible: fails,
         likeliest: fails,
         chance_ppm,
         by_cookie: false,
@@ -123,6 +132,9 @@ fn judge(connects_at_us: u64, rtt_us: u64, unanswered: &Timeline, windows: &[Win
         at_us: window.at_us.saturating_add(rtt_us),
         latest_us: window.latest_us.saturating_add(rtt_us),
     };
+    if let Some(possible) = possible.map(returns) {
+        fate.possible = if waiting_ppm > 0 { possible.hull(fails) } else { possible };
+    }
     // Of two that are as likely, the later one: a promise that is kept.
     let likeliest = served.iter().max_by_key(|(here_ppm, ..)| *here_ppm);
     if let (Some(first), Some(last), Some(likeliest)) = (served.first(), served.last(), likeliest)

@@ -6,7 +6,8 @@
 //! Mirrors: `tcp_conn_request()` for what happens to a SYN, `reqsk_timer_handler()` through [`SynAckClock`] for what
 //! happens to a request, `__run_timers()` for the order of timers that fire in one tick (the longest wait first).
 //!
-//! Differs from the kernel: timers of one tick run before the SYNs of that tick.
+//! Differs from the kernel: timers of one tick run before the SYNs of that tick, or all of those come just before the last
+//! of the timers that drops a request; on several CPUs it may be anything between.
 
 use std::collections::BTreeMap;
 
@@ -26,17 +27,29 @@ pub(super) struct Setup {
     pub(super) rate_per_s: u64,
     /// SYNs in all.
     pub(super) count: u64,
+    /// Whether the SYNs of a tick come while its timers are dealt with, as they may on another CPU, and not after them.
+    pub(super) meanwhile: bool,
+    /// When each of them arrives, in microseconds, ordered; none if they come evenly from time 0 on.
+    pub(super) arrivals_us: Vec<u64>,
 }
 
 impl Setup {
-    /// When the n-th SYN arrives; the first is number 0, at time 0.
+    /// When the n-th SYN arrives; the first is number 0, at time 0 if they come evenly.
     pub(super) fn syn_at_us(&self, number: u64) -> u64 {
+        let arrival = usize::try_from(number).ok().and_then(|number| self.arrivals_us.get(number));
+        if let Some(at_us) = arrival {
+            return *at_us;
+        }
         let us = u128::from(number) * 1_000_000 / u128::from(self.rate_per_s.max(1));
         u64::try_from(us).unwrap_or(u64::MAX)
     }
 
     /// How many SYNs arrive before a time.
     pub(super) fn syns_before(&self, at_us: u64) -> u64 {
+        if !self.arrivals_us.is_empty() {
+            let before = self.arrivals_us.partition_point(|arrival_us| *arrival_us < at_us);
+            return u64::try_from(before).unwrap_or(u64::MAX).min(self.count);
+        }
         let number = (u128::from(at_us) * u128::from(self.rate_per_s.max(1))).div_ceil(1_000_000);
         u64::try_from(number).unwrap_or(u64::MAX).min(self.count)
     }
@@ -62,15 +75,38 @@ pub(super) struct Course {
     pub(super) after_pruning: u64,
     /// Requests from each of these times on, ordered.
     pub(super) levels: Vec<(u64, u64)>,
+    /// SYNs that became requests and SYN-ACKs sent again, all together from each of these times on, ordered.
+    pub(super) sums: Vec<(u64, u64, u64)>,
     /// Times from and until which a further SYN would be taken, ordered; the last one has no end.
     pub(super) open: Vec<(u64, u64)>,
 }
 
 impl Course {
+    /// The same course when time 0 is so much later.
+    pub(super) fn earlier_by(mut self, by_us: u64) -> Self {
+        let earlier =
+            |at_us: &mut u64| *at_us = if *at_us == u64::MAX { u64::MAX } else { at_us.saturating_sub(by_us) };
+        [&mut self.full_at_us, &mut self.last_taken_us, &mut self.last_gone_us].into_iter().flatten().for_each(earlier);
+        self.levels.iter_mut().for_each(|(at_us, _)| earlier(at_us));
+        self.sums.iter_mut().for_each(|(at_us, ..)| earlier(at_us));
+        for (from_us, until_us) in &mut self.open {
+            earlier(from_us);
+            earlier(until_us);
+        }
+        self
+    }
+
     /// Requests at a time.
     pub(super) fn level_at(&self, at_us: u64) -> u64 {
         let after = self.levels.partition_point(|(from_us, _)| *from_us <= at_us);
         after.checked_sub(1).and_then(|place| self.levels.get(place)).map_or(0, |(_, level)| *level)
+    }
+
+    /// SYNs that became requests and SYN-ACKs sent again, all together until a time, itself included.
+    pub(super) fn sums_at(&self, at_us: u64) -> (u64, u64) {
+        let after = self.sums.partition_point(|(from_us, ..)| *from_us <= at_us);
+        let last = after.checked_sub(1).and_then(|place| self.sums.get(place));
+        last.map_or((0, 0), |(_, taken, sent_again)| (*taken, *sent_again))
     }
 
     /// For how long in `from_us..until_us` a further SYN would be taken, in microseconds.
@@ -155,9 +191,10 @@ impl<'a> Listener<'a> {
         }
         self.course
     }
+
     /// SYNs arrive, the first of them at `at_us`: those of its tick if there is room, else all before `until_us`.
     fn take_syns(&mut self, at_us: u64, until_us: u64) {
-        let room = self.setup.capacity.saturating_sub(self.half_open);
+        let room = self.room();
         if room == 0 {
             let next = self.setup.syns_before(until_us).max(self.next_syn + 1);
             self.course.refused += next - self.next_syn;
@@ -165,10 +202,21 @@ impl<'a> Listener<'a> {
             return;
         }
         let tick_end_us = self.wheel.next_tick_us(at_us).min(until_us);
+        self.take(at_us, tick_end_us, false);
+    }
+
+    fn room(&self) -> u64 {
+        self.setup.capacity.saturating_sub(self.half_open)
+    }
+
+    /// Those that come before the end of a tick are taken while there is room, and there is for one; all of them count as
+    /// taken at once while timers are dealt with.
+    fn take(&mut self, at_us: u64, tick_end_us: u64, at_once: bool) {
+        let room = self.room();
         let arriving = self.setup.syns_before(tick_end_us).max(self.next_syn + 1) - self.next_syn;
         let taken = arriving.min(room);
         self.next_syn += taken;
-        let last_us = self.setup.syn_at_us(self.next_syn - 1);
+        let last_us = if at_once { at_us } else { self.setup.syn_at_us(self.next_syn - 1) };
         self.half_open += taken;
         self.young += taken;
         self.before_third_timer += taken;
@@ -211,9 +259,9 @@ impl<'a> Listener<'a> {
         self.before_third_timer == u64::MAX
     }
 
-    /// The timers of requests in one state fire one after another. Each that is dropped makes it less likely that
-    /// the next one is, so the first ones go and the others stay.
-    fn expire_batch(&mut self, at_us: u64, mut batch: Batch) {
+    /// How many of requests in one state are dropped. Their timers fire one after another, and each that is dropped makes
+    /// it less likely that the next one is, so the first ones go and the others stay.
+    fn dropped_of(&self, batch: &Batch) -> u64 {
         let (mut fewest, mut most) = (0, batch.requests);
         while fewest < most {
             let middle = fewest + (most - fewest) / 2;
@@ -224,20 +272,42 @@ impl<'a> Listener<'a> {
                 most = middle;
             }
         }
-        let fill = self.fill_without(fewest, batch.timeouts == 0);
-        let stay = batch.requests - fewest;
-        self.half_open -= fewest;
+        fewest
+    }
+
+    /// The timers of requests in one state fire.
+    fn expire_batch(&mut self, at_us: u64, mut batch: Batch) {
+        let requests = batch.requests;
+        let mut dropped = self.dropped_of(&batch);
+        if self.setup.meanwhile && dropped > 0 && dropped < requests && batch.timeouts > 0 {
+            (self.half_open, batch.requests) = (self.half_open - dropped, requests - dropped);
+            if let Some(tick_end_us) = self.comes_meanwhile(at_us) {
+                self.take(at_us, tick_end_us, true);
+            }
+            let more = self.dropped_of(&batch);
+            self.half_open += dropped;
+            dropped += more;
+        }
+        let fill = self.fill_without(dropped, batch.timeouts == 0);
+        let stay = requests - dropped;
+        self.half_open -= dropped;
         if batch.timeouts == 0 {
-            self.young -= batch.requests;
+            self.young -= requests;
         }
         if batch.timeouts < 3 && !self.is_pruned() {
-            let past_third = if batch.timeouts == 2 { batch.requests } else { fewest };
+            let past_third = if batch.timeouts == 2 { requests } else { dropped };
             self.before_third_timer -= past_third;
         }
         if stay > 0 && batch.clock.expire(fill) != SynAckExpiry::Drop {
             self.course.sent_again += stay;
             self.arm(at_us, Batch { clock: batch.clock, timeouts: batch.timeouts + 1, requests: stay });
         }
+    }
+
+    /// The end of a tick in which a further SYN comes.
+    fn comes_meanwhile(&self, at_us: u64) -> Option<u64> {
+        let tick_end_us = self.wheel.next_tick_us(at_us);
+        (self.setup.syns_before(tick_end_us) > self.next_syn).then_some(tick_end_us)
     }
 
     /// How full the queue is once `dropped` of a batch are gone. A request whose first timer fires is young until
@@ -265,6 +335,11 @@ impl<'a> Listener<'a> {
             Some((last_us, level)) if *last_us == at_us => *level = self.half_open,
             _ => self.course.levels.push((at_us, self.half_open)),
         }
+        let sums = (at_us, self.course.taken, self.course.sent_again);
+        match self.course.sums.last_mut() {
+            Some(last) if last.0 == at_us => *last = sums,
+            _ => self.course.sums.push(sums),
+        }
     }
 }
 
@@ -279,7 +354,15 @@ mod tests {
     fn setup(retries: u32, backlog: u32, rate_per_s: u64, count: u64) -> Setup {
         let settings = Settings { synack_retries: retries, ..Settings::default() };
         let clock = SynAckClock::request(&settings, &SocketOptions::default(), KernelVersion::new(6, 18));
-        Setup { clock, capacity: u64::from(backlog) + 1, backlog, rate_per_s, count }
+        Setup {
+            clock,
+            capacity: u64::from(backlog) + 1,
+            backlog,
+            rate_per_s,
+            count,
+            meanwhile: false,
+            arrivals_us: Vec::new(),
+        }
     }
 
     /// The same rules with every request on its own: taken, refused, sent again, peak, and when the last one goes.
@@ -345,6 +428,40 @@ mod tests {
             prop_assert!(course.peak <= setup.capacity);
             prop_assert!(course.levels.is_sorted_by_key(|(at_us, _)| *at_us));
             prop_assert_eq!(course.level_at(u64::MAX), 0);
+        }
+
+        #[test]
+        fn syns_that_come_while_timers_run_are_counted_once(
+            retries in 0_u32..8,
+            backlog in 0_u32..60,
+            rate_per_s in 1_u64..3000,
+            count in 1_u64..20_000,
+            phase in 0_u64..512,
+        ) {
+            let after = setup(retries, backlog, rate_per_s, count);
+            let wheel = Wheel::Exact { hz: Hz::COMMON[1], phase, busy: false };
+            let course = play(&Setup { meanwhile: true, ..after.clone() }, wheel);
+            prop_assert_eq!(course.taken + course.refused, count);
+            prop_assert!(course.peak <= after.capacity);
+            prop_assert!(course.levels.is_sorted_by_key(|(at_us, _)| *at_us));
+            prop_assert!(course.sums.is_sorted_by_key(|(at_us, ..)| *at_us));
+            prop_assert_eq!(course.level_at(u64::MAX), 0);
+        }
+
+        #[test]
+        fn syns_that_arrive_when_they_would_evenly_fare_the_same(
+            backlog in 0_u32..60, rate_per_s in 1_u64..3000, count in 1_u64..2000, into_tick_us in 0_u64..4000,
+        ) {
+            let even = setup(5, backlog, rate_per_s, count);
+            let arrivals_us: Vec<u64> = (0..count).map(|number| even.syn_at_us(number)).collect();
+            let wheel = Wheel::Exact { hz: Hz::COMMON[1], phase: 3, busy: false };
+            let course = play(&even, wheel);
+            prop_assert_eq!(&play(&Setup { arrivals_us: arrivals_us.clone(), ..even.clone() }, wheel), &course);
+            let later = arrivals_us.iter().map(|at_us| at_us + into_tick_us).collect();
+            let shifted = play(&Setup { arrivals_us: later, ..even }, wheel).earlier_by(into_tick_us);
+            prop_assert_eq!(shifted.taken + shifted.refused, count);
+            prop_assert_eq!(shifted.last_taken_us.is_some(), course.last_taken_us.is_some());
+            prop_assert!(shifted.levels.is_sorted_by_key(|(at_us, _)| *at_us));
         }
 
         #[test]

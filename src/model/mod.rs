@@ -12,6 +12,7 @@ mod endpoint;
 mod flood;
 mod flood_client;
 mod flood_course;
+mod flood_moment;
 mod forecast;
 mod host;
 mod isn;
@@ -34,8 +35,9 @@ pub use clock::{
     RetransmitExpiry, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
 };
 pub use consequence::{Answer, CONSEQUENCES, Consequence, consequences};
-pub use flood::{Flood, FloodForecast, Span, SteadyFlood, forecast_flood};
+pub use flood::{Flood, FloodForecast, PlayedPace, Span, SteadyFlood, forecast_flood};
 pub use flood_client::{FloodClient, Legitimate};
+pub use flood_moment::{FloodMoments, FloodSums, flood_moments};
 pub use forecast::forecast;
 pub use host::Host;
 pub use isn::{ISN_TICK_NS, isn_advance, isn_wrap_us};

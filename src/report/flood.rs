@@ -27,7 +27,7 @@ pub(super) struct FloodView {
 
 /// What comes of a flood.
 #[derive(Debug, Serialize)]
-struct CourseView {
+pub(super) struct CourseView {
     backlog: u32,
     half_open_capacity: u64,
     limited_by: &'static str,

@@ -20,6 +20,8 @@ mod findings;
 #[cfg(test)]
 mod fixture;
 mod flood;
+mod flood_effect;
+mod flood_lab;
 mod fold;
 mod grid;
 mod lab_live;
@@ -52,6 +54,8 @@ pub use diagram_svg::render_svg;
 pub use explanation::{render_explanation, render_topics};
 pub use explanation_view::{ExplanationView, TopicsView, VariantsView};
 pub use findings::{FindingsStyle, FindingsView, render_findings};
+pub use flood_effect::{FloodEffect, FloodEffectView, render_flood_effect};
+pub use flood_lab::{FloodProofView, render_flood_heading, render_flood_proof};
 pub use lab_live::{render_followed, render_live_head, render_progress};
 pub use lab_table::{
     LabResult, LabResultsView, LabTopic, LabTopicsView, render_lab_results, render_lab_results_opening,

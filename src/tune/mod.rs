@@ -11,6 +11,7 @@ mod journal;
 mod plan;
 mod profile;
 mod profile_text;
+mod rehearsal;
 mod rollback;
 mod store;
 mod vendor;
@@ -27,6 +28,7 @@ pub use journal::{
 pub use plan::{Already, Change, Plan, PlanKind, Skip, SkipReason, plan_profile};
 pub use profile::{Operator, Profile, Rule};
 pub use profile_text::{ProfileText, parse_profile};
+pub use rehearsal::plan_rehearsal;
 pub use rollback::{RollbackError, choose_entry, plan_rollback};
 pub use store::{ProfileFiles, SysctlStore, read_profiles};
 pub use vendor::{ProfileSource, Profiles, VENDOR_PROFILES};

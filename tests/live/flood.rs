@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use tcpctl::lab::{FLOOD_MOST, FloodBench, FloodCounts, LabError, flood};
+use serde_json::Value;
+use tcpctl::lab::{FLOOD_MOST, FloodBench, FloodCounts, FloodPlan, LabError, flood, judge_flood, prove_floods};
 use tcpctl::model::{Flood, FloodClient, FloodForecast, Host, Outcome, Settings, Span, forecast_flood};
 
 use crate::case::{CannotRun, Case, Ran};
+use crate::connect::host;
 use crate::place::Place;
 
 /// SYNs per second that the model is told; every flood here is over long before a timer could matter.
@@ -27,6 +29,9 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("a third segment that finds the accept queue full is reset if that is set", |_| overflow(true)),
         Case::new("a client is served by a cookie while the queue is full", served_by_cookie),
         Case::new("a client without cookies gets in when the requests have died", |place| waiting_client(place, 0)),
+        Case::new("the command plays a flood beside the prediction", command),
+        Case::new("the command plays a flood without and with a profile", command_with_profile),
+        Case::new("a wrong prediction of a flood is found out", wrong_prediction),
         Case::new("a client without cookies gets in when pruning has made room", |place| waiting_client(place, 5)),
     ]
 }
@@ -58,6 +63,7 @@ fn predicted_at(
         rate_per_s,
         count: count.into(),
         client,
+        pace: None,
     }))
 }
 
@@ -214,5 +220,78 @@ fn waiting_client(place: &Place, synack_retries: u32) -> Ran {
     let (first, last) = (Duration::from_micros(said.at.at_us), Duration::from_micros(said.at.latest_us) + NOTICED);
     let took = bench.connect(last + NOTICED).map_err(|error| cannot(&error))?;
     assert!(took.is_some_and(|took| (first..=last).contains(&took)), "{took:?} is not in {}", said.at);
+    Ok(())
+}
+
+/// Runs the command, which must find that kernel and model agree.
+fn lab(place: &Place, arguments: &[&str]) -> Result<Value, CannotRun> {
+    let output = place.tcpctl(&[&["lab", "syn-flood", "--json"], arguments].concat());
+    if output.status.code() == Some(4) {
+        return Err(CannotRun(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("the output is JSON");
+    if answer["conclusive"] == false {
+        return Err(CannotRun("the flood was not sent at its pace, twice".into()));
+    }
+    assert_eq!(output.status.code(), Some(0), "{answer:#}");
+    assert_eq!(answer["agrees"], true);
+    Ok(answer)
+}
+
+/// Requests without retries are gone after 1 s, and so is the flood.
+fn command(place: &Place) -> Ran {
+    let answer = lab(place, &["--count", "300", "--set", "tcp_synack_retries=0", "--rtt", "20ms"])?;
+    let row = |figure: &str| {
+        let rows = answer["rows"].as_array().expect("rows");
+        rows.iter().find(|row| row["figure"] == figure).expect("a row").clone()
+    };
+    for (figure, number) in [("half_open_peak", 129), ("cookies_sent", 171), ("syn_acks_sent", 300), ("dropped", 0)] {
+        assert_eq!(row(figure)["measured"], number, "{figure}");
+    }
+    assert!(row("last_gone")["measured"]["until_us"].as_u64().expect("it went") > 1_000_000);
+    let client = &answer["client"];
+    assert_eq!((&client["outcome"], &client["by_cookie"]), (&"established".into(), &true.into()));
+    assert!(client["took_us"].as_u64().expect("an answer") >= 20_000);
+    let pinned = answer["settings"][1]["values"].as_array().expect("settings");
+    assert!(pinned.contains(&serde_json::json!(["net.ipv4.tcp_synack_retries", "0"])), "{pinned:?}");
+    Ok(())
+}
+
+/// Without cookies the client waits until the requests are dead, 3 s old; the profile has cookies, and this process's
+/// own namespace does not have them afterwards.
+fn command_with_profile(place: &Place) -> Ran {
+    place.set("net.ipv4.tcp_syncookies", "0");
+    let options = ["--count", "300", "--set", "tcp_synack_retries=1", "--profile", "anti-syn-flood"];
+    let answer = lab(place, &options)?;
+    let (without, with) = (&answer["without"]["client"], &answer["with"]["client"]);
+    assert!(without["took_us"].as_u64().is_none_or(|took_us| took_us > 2_000_000), "{without}");
+    assert!(without["syns_dropped"].as_u64().expect("a number") >= 3, "{without}");
+    assert!(with["took_us"].as_u64().is_some_and(|took_us| took_us < 1_000_000), "{with}");
+    assert_eq!((&with["by_cookie"], &with["syns_dropped"]), (&true.into(), &0.into()));
+    let left_out = answer["left_out"].as_array().expect("a list");
+    assert!(left_out.iter().any(|left| left["key"] == "net.core.netdev_max_backlog"), "{left_out:?}");
+    let conclusion = answer["conclusion"].as_str().expect("a sentence");
+    assert!(conclusion.contains("by a cookie") && conclusion.contains("shut out"), "{conclusion}");
+    assert_eq!(place.snapshot().sysctls.value("net.ipv4.tcp_syncookies"), Some("0"));
+    Ok(())
+}
+
+/// What was played with one setting is held against the prediction for another.
+fn wrong_prediction(place: &Place) -> Ran {
+    let settings = Settings { synack_retries: 0, ..Settings::default() };
+    let plan = FloodPlan::new(host(place)?, &settings, Some(20), Some(1000), Some(100), 0).expect("a flood");
+    let proof = prove_floods(core::slice::from_ref(&plan)).map_err(|error| cannot(&error))?.pop().expect("one");
+    if !proof.conclusive {
+        return Err(CannotRun("the flood was not sent at its pace, twice".into()));
+    }
+    assert!(proof.agrees(), "{:#?}", proof.rows);
+    let wrong = |edit: fn(&mut FloodPlan)| {
+        let mut played = proof.played.clone();
+        edit(&mut played.plan);
+        !judge_flood(played).agrees()
+    };
+    assert!(wrong(|plan| plan.backlog = 21));
+    assert!(wrong(|plan| plan.settings.syncookies = 0));
+    assert!(wrong(|plan| plan.settings.synack_retries = 1));
     Ok(())
 }

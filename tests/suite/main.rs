@@ -15,6 +15,8 @@ mod findings;
 #[cfg(test)]
 mod flood;
 #[cfg(test)]
+mod flood_lab;
+#[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod lab;

@@ -122,7 +122,7 @@ fn hz_250() -> Option<HzReading> {
     Hz::new(250).map(|hz| HzReading { hz, source: HzSource::Config("config".into()) })
 }
 
-fn snapshot_with(readings: BTreeMap<SysctlKey, SysctlReading>) -> Snapshot {
+pub(super) fn snapshot_with(readings: BTreeMap<SysctlKey, SysctlReading>) -> Snapshot {
     Snapshot {
         schema: SCHEMA_VERSION,
         taken_unix_ms: 1_700_000_000_000,

@@ -255,6 +255,18 @@ pub struct LabArgs {
     /// Whether the peer still answers (zero-window)
     #[arg(long, value_enum, default_value_t = Peer::Gone)]
     pub peer: Peer,
+    /// Play the flood twice, without and with this profile's values in the private namespaces (syn-flood)
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The backlog that the application gives to listen(); 128 when not given (syn-flood)
+    #[arg(long, value_name = "N")]
+    pub backlog: Option<u32>,
+    /// SYNs per second of the flood, such as 1000 or 1k/s; 1000 when not given (syn-flood)
+    #[arg(long, value_name = "RATE", value_parser = parse_rate_per_s)]
+    pub rate: Option<u64>,
+    /// SYNs of the flood in all, at most 20000; those of 5 s if not given (syn-flood)
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
 }
 
 /// Say what is wrong on this host, how it is known, and what to do

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::lab_interrupt::Interrupt;
 use super::lab_live::play_live;
 use super::lab_subject::{Subject, ending};
-use super::{lab_all, lab_list};
+use super::{lab_all, lab_flood, lab_list};
 use crate::lab::{Conditions, LabError, Proof, check_playable, longest, obtain_rights, predicted_end_us, prove_once};
 use crate::model::{Scenario, forecast};
 use crate::report::{ComparisonView, LabSpan, render_comparison, render_lab_opening};
@@ -17,8 +17,10 @@ use crate::ui::cli::{CliError, Exit};
 pub(in crate::ui::cli) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     match &args.scenario {
         Some(named) => one(named, args, context),
-        None if args.all => lab_all::run(args, context),
-        None => lab_list::run(args, context),
+        None => {
+            lab_flood::refuse_options(args)?;
+            if args.all { lab_all::run(args, context) } else { lab_list::run(args, context) }
+        }
     }
 }
 
@@ -27,6 +29,10 @@ fn one(named: &str, args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, C
         let message = "--live prints events as they happen and --json the whole at the end: leave out one";
         return Err(CliError::Usage(message.to_owned()));
     }
+    if named == lab_flood::TOPIC {
+        return lab_flood::run(args, context);
+    }
+    lab_flood::refuse_options(args)?;
     let subject = Subject::read(named, args, context)?;
     check_playable(&subject.scenario).map_err(error_of)?;
     let extent = Extent::new(&subject.scenario, args.limit);
