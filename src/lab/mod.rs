@@ -29,7 +29,7 @@ pub use compare::{Comparison, Row, Verdict, compare, compare_until};
 pub use counters::Moved;
 pub use error::LabError;
 pub use flood::{FLOOD_MOST, FloodBench, FloodCounts, flood};
-pub use frame::Frame;
+pub use frame::{Frame, Passage};
 pub use play::{Conditions, Played, play, play_all, play_each};
 pub use prove::{Proof, judge, longest, prove, prove_beginning};
 pub use punctuality::Punctuality;

@@ -58,8 +58,10 @@ pub struct Played {
     pub pins: BTreeMap<Side, Vec<(String, String)>>,
     /// The counters of both namespaces that moved, and by how much.
     pub counters: BTreeMap<Side, Moved>,
-    /// The packets in the order of their stamps, where they were to be kept.
+    /// The packets in the order of their stamps, those before the beginning too, where they were to be kept.
     pub frames: Vec<Frame>,
+    /// How many packets were no TCP and were not carried: the hosts are told to send none.
+    pub not_carried: u64,
     /// How long was played, since the beginning.
     pub took: Duration,
     /// Whether it was told to stop before it was over.
@@ -160,8 +162,7 @@ impl<'a> Stage<'a> {
         let mut late: Option<Network> = None;
         for _ in 1..BEGINNINGS {
             let network = late.as_ref().unwrap_or(&self.network);
-            let mut bench = Bench::new(self.scenario, network)?;
-            bench.prepare()?;
+            let bench = self.prepared(network)?;
             if !measured_a_late_wire(self.scenario, &bench.apps.measured()) {
                 return self.play_on(network, bench);
             }
@@ -169,15 +170,20 @@ impl<'a> Stage<'a> {
             late = Some(Network::build(self.scenario)?);
         }
         let network = late.as_ref().unwrap_or(&self.network);
+        self.play_on(network, self.prepared(network)?)
+    }
+
+    /// A bench on which both ends stand as the scenario begins.
+    fn prepared<'b>(&'b self, network: &'b Network) -> Result<Bench<'b>, LabError> {
         let mut bench = Bench::new(self.scenario, network)?;
+        bench.frames = self.conditions.capture.then(Vec::new);
         bench.prepare()?;
-        self.play_on(network, bench)
+        Ok(bench)
     }
 
     fn play_on(&self, network: &Network, mut bench: Bench<'_>) -> Result<Played, LabError> {
         let (scenario, conditions) = (self.scenario, self.conditions);
         let before = read_counters(network)?;
-        bench.frames = conditions.capture.then(Vec::new);
         bench.record.follow(conditions.follow.clone());
         bench.clocks.begin();
         bench.begin()?;
@@ -205,6 +211,7 @@ impl<'a> Stage<'a> {
             pins: Side::BOTH.map(|side| (side, network.host(side).pins.clone())).into(),
             counters,
             frames,
+            not_carried: bench.not_carried,
             took,
         })
     }

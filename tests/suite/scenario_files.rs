@@ -8,8 +8,8 @@ use tcpctl::explain::{
     simulate, topic_scenario_text, topics,
 };
 use tcpctl::model::{
-    Action, Call, Endpoint, Fate, Host, IcmpError, Injected, Injection, Listener, Measured, Number, Scenario, Segment,
-    Settings, Side, SocketOptions, Start, WireRule,
+    Action, Call, Endpoint, Fate, Host, IcmpError, Injected, Injection, IpVersion, Listener, Measured, Number,
+    Scenario, Segment, Settings, Side, SocketOptions, Start, WireRule,
 };
 use tcpctl::units::{Hz, KernelVersion, SysctlValues};
 
@@ -476,8 +476,15 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
         prop::collection::vec(injections(), 0..5),
         prop::collection::vec((times(), actions()), 0..5),
     );
-    (ends, hz, 0..3_600_000_000_u64, listener, lists, sides()).prop_map(
-        |((mut client, server), hz, rtt_us, (backlog, waiting, joining), (wire, injections, calls), about)| {
+    let premises = (hz, prop::sample::select(IpVersion::BOTH.to_vec()), 0..3_600_000_000_u64);
+    (ends, premises, listener, lists, sides()).prop_map(
+        |(
+            (mut client, server),
+            (hz, family, rtt_us),
+            (backlog, waiting, joining),
+            (wire, injections, calls),
+            about,
+        )| {
             let mut calls: Vec<Call> =
                 calls.into_iter().map(|(at_us, (side, action))| Call { at_us, side, action }).collect();
             // Only the options that a call can switch off are told apart from those of the end.
@@ -487,6 +494,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             calls.insert(0, Call { at_us: 0, side: Side::Client, action: Action::Connect });
             Scenario {
                 host: Host { version: KernelVersion::new(6, 18), hz },
+                family,
                 client,
                 server,
                 rtt_us,

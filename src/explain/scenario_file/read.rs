@@ -7,11 +7,11 @@ use toml::Spanned;
 use super::raw::{RawEnd, RawKernel, RawListener, RawMeasured, RawScenario};
 use super::reader::{LONGEST_US, Reader};
 use super::values::{Given, Laid};
-use super::words::{BASES, Base, SIDES, STARTS};
+use super::words::{BASES, Base, FAMILIES, SIDES, STARTS};
 use super::{calls, outside, sense};
 use crate::explain::ask::{Ask, AskError, LONGEST_RTT_US, Overrides, check_version};
 use crate::explain::{SettingRow, SocketOptionRow};
-use crate::model::{Endpoint, Listener, Measured, Scenario, Side, Start};
+use crate::model::{Endpoint, IpVersion, Listener, Measured, Scenario, Side, Start};
 use crate::units::{Hz, KernelVersion, SysctlValues, TextError};
 
 /// A scenario from a file, with where its settings came from.
@@ -83,6 +83,7 @@ pub fn read_scenario(
     };
     let mut scenario = Scenario {
         host: laid.ask.host,
+        family: raw.family.as_ref().map_or(Ok(IpVersion::V4), |value| reader.word("family", value, &FAMILIES))?,
         client: end(&raw.client, Side::Client)?,
         server: end(&raw.server, Side::Server)?,
         rtt_us: laid.ask.rtt_us,
