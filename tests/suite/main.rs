@@ -23,6 +23,7 @@ mod model_cases;
 #[cfg(test)]
 mod model_grid;
 #[cfg(test)]
+mod model_ipv6;
 mod model_properties;
 mod model_scripts;
 #[cfg(test)]

@@ -69,6 +69,8 @@ fn every_wrong_word_is_refused_with_its_place() {
         "start = 1",
         "about = \"peer\"",
         "settings = \"mine\"",
+        "family = \"ipv5\"",
+        "family = 6",
         "rtt = 50",
         "rtt = \"50\"",
         "rtt = \"2h\"",
@@ -87,6 +89,15 @@ fn every_wrong_word_is_refused_with_its_place() {
     assert_eq!(empty, "x.toml:1:11: `summary` is empty; expected a line that says what this shows");
     let lines = read("summary = \"a\\nb\"").unwrap_err().to_string();
     assert!(lines.starts_with("x.toml:1:11: `summary` has a line end"), "{lines}");
+}
+
+#[test]
+fn a_file_says_what_carries_its_segments_and_ipv4_where_it_does_not() {
+    let family = |line: &str| read(&format!("summary = \"x\"\n{line}\n{CONNECT}")).unwrap().scenario.family;
+    assert_eq!(
+        ["", "family = \"ipv4\"", "family = \"ipv6\""].map(family),
+        [IpVersion::V4, IpVersion::V4, IpVersion::V6]
+    );
 }
 
 #[test]
