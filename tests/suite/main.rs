@@ -1,6 +1,7 @@
 //! Everything that needs no privilege: one module per area.
 
 #[cfg(test)]
+mod capture;
 mod catalog;
 #[cfg(test)]
 mod explain_contract;
