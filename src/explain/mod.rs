@@ -34,5 +34,5 @@ pub use scenario_file::{
 };
 pub use simulation::{Simulation, simulate};
 pub use socket_option::{SocketOption, SocketOptionError, SocketOptionValue, parse_socket_option};
-pub use topic::{Folklore, Group, Topic, UnknownTopic, find_topic, topics};
+pub use topic::{Folklore, Group, InLab, Topic, UnknownTopic, find_topic, topics};
 pub use variant::{Case, Variant, variants};

@@ -29,6 +29,25 @@ pub struct Topic {
     pub answer: fn(&Ask, Option<&Timeline>) -> Figures,
 }
 
+/// Whether the laboratory plays the scenario of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InLab {
+    /// It does.
+    Plays,
+    /// It does not, and why.
+    Cannot(&'static str),
+}
+
+impl Topic {
+    /// Whether the laboratory plays it.
+    #[must_use]
+    pub fn in_lab(&self) -> InLab {
+        // Every topic is in the table that hands it out.
+        let listed = TOPICS.iter().find(|(topic, _)| topic.id == self.id);
+        listed.map_or(InLab::Cannot("it is in no table"), |(_, in_lab)| *in_lab)
+    }
+}
+
 /// Headings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
@@ -80,7 +99,7 @@ fn did_you_mean(names: &[&str]) -> String {
 
 /// Every topic, by group and in the order in which they build on each other.
 pub fn topics() -> impl Iterator<Item = &'static Topic> {
-    TOPICS.iter().copied()
+    TOPICS.iter().map(|(topic, _)| *topic)
 }
 
 /// The topic with this id.
@@ -115,6 +134,19 @@ mod tests {
                 assert!(crate::catalog::find(key).is_some(), "{}: {key}", topic.id);
             }
         }
+    }
+
+    #[test]
+    fn what_the_laboratory_plays_has_a_scenario_and_what_it_does_not_a_reason() {
+        for topic in topics() {
+            match topic.in_lab() {
+                InLab::Plays => assert!(topic.scenario.is_some(), "{} has nothing to play", topic.id),
+                InLab::Cannot(reason) => assert!(reason.len() > 20 && !reason.ends_with('.'), "{}: {reason}", topic.id),
+            }
+        }
+        let without = topics().filter(|topic| topic.scenario.is_none()).count();
+        let left_out = topics().filter(|topic| matches!(topic.in_lab(), InLab::Cannot(_))).count();
+        assert!((without..topics().count()).contains(&left_out));
     }
 
     #[test]

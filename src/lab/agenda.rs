@@ -39,8 +39,11 @@ pub(super) struct Agenda {
     injections_ns: BTreeMap<usize, u64>,
 }
 
-/// Says of what cannot be played that it cannot.
-pub(super) fn check(scenario: &Scenario) -> Result<(), LabError> {
+/// Says of what the laboratory cannot play that it cannot.
+///
+/// # Errors
+/// [`LabError::NotPlayable`] with what that is.
+pub fn check_playable(scenario: &Scenario) -> Result<(), LabError> {
     let connects = |side| scenario.calls.iter().any(|call| call.side == side && call.action == Action::Connect);
     let in_call = |what: &Injected| matches!(what, Injected::Icmp { in_call: true, .. });
     if scenario.injections.iter().any(|injection| in_call(&injection.what)) {
@@ -94,6 +97,7 @@ impl Bench<'_> {
     /// The scenario begins: the applications do what they do at time 0, and the wire begins to lose.
     pub(super) fn begin(&mut self) -> Result<(), LabError> {
         self.measured = self.apps.measured();
+        self.record.tell_beginning(self.scenario, &self.measured);
         let mut now_ns = unix_ns();
         let speaks = |action| !matches!(action, Action::CloseAfterPeer | Action::SetOptions(_) | Action::Listen);
         let first_probe = self.scenario.start == Start::WindowClosed;
@@ -189,6 +193,8 @@ impl Bench<'_> {
 
     fn inject(&mut self, place: usize) -> Result<(), LabError> {
         let Some(injection) = self.scenario.injections.get(place) else { return Ok(()) };
+        // Its numbers are those of what the ends have sent until now.
+        self.carry()?;
         let to = injection.to;
         let packet = match injection.what {
             Injected::Segment { segment, seq, ack } => {

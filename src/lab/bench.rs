@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::LabError;
@@ -12,6 +14,7 @@ use super::filler::Fillers;
 use super::frame::{Frame, Passage};
 use super::look::{Looks, Watcher};
 use super::network::Network;
+use super::play::STOP_NOTICED;
 use super::punctuality::Clocks;
 use super::record::{Recognizer, Record};
 use crate::model::{Measured, Outcome, Scenario, Segment, Side, Start};
@@ -58,6 +61,8 @@ pub(super) struct Bench<'a> {
     /// From when to when an application learnt that the peer has closed and closed as well.
     pub(super) closings: Vec<(Side, u64, u64)>,
     pub(super) measured: BTreeMap<Side, Measured>,
+    /// Set, it ends the preparation.
+    pub(super) stop: Arc<AtomicBool>,
 }
 
 impl<'a> Bench<'a> {
@@ -88,6 +93,7 @@ impl<'a> Bench<'a> {
             lateness_ns: 0,
             closings: Vec::new(),
             measured: BTreeMap::new(),
+            stop: Arc::default(),
         })
     }
 
@@ -155,10 +161,13 @@ impl<'a> Bench<'a> {
     pub(super) fn until(&mut self, what: &'static str, so: impl Fn(&Self) -> bool) -> Result<(), LabError> {
         let deadline = Instant::now() + PREPARATION;
         while !so(self) {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(LabError::Stopped);
+            }
             if Instant::now() >= deadline {
                 return Err(LabError::NotReady(what));
             }
-            self.turn(deadline)?;
+            self.turn(deadline.min(Instant::now() + STOP_NOTICED))?;
         }
         Ok(())
     }

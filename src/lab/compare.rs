@@ -92,7 +92,7 @@ pub fn compare_until(
 
 /// What is compared: segments that a side sends, calls that return, and ends that nobody's call reports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     Send(Segment),
     Return(Option<&'static str>),
     Failed(&'static str),
@@ -100,7 +100,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         match self {
             Self::Send(segment) => segment.name().to_owned(),
             Self::Return(Some(errno)) => format!("connect() {errno}"),
@@ -110,7 +110,7 @@ impl Kind {
         }
     }
 
-    const fn allowance_us(&self, loaded: bool) -> u64 {
+    pub(super) const fn allowance_us(&self, loaded: bool) -> u64 {
         match self {
             Self::Send(_) if loaded => LOADED_ALLOWANCE_US,
             Self::Send(_) => KERNEL_ALLOWANCE_US,
@@ -131,7 +131,7 @@ fn horizon_us(predicted: &Timeline) -> u64 {
 }
 
 /// The windows of each kind of event on each side, in order, up to a time.
-fn by_kind(timeline: &Timeline, horizon_us: u64) -> BTreeMap<(Side, Kind), Vec<Window>> {
+pub(super) fn by_kind(timeline: &Timeline, horizon_us: u64) -> BTreeMap<(Side, Kind), Vec<Window>> {
     let mut kinds: BTreeMap<(Side, Kind), Vec<Window>> = BTreeMap::new();
     for event in timeline.events.iter().filter(|event| event.window.at_us <= horizon_us) {
         let kind = match &event.what {

@@ -32,6 +32,12 @@ pub enum LabError {
     /// The wire broke while it was played.
     #[error("the wire of the laboratory failed: {0}")]
     Wire(std::io::Error),
+    /// Something that the laboratory needs is closed to this process.
+    #[error("{0}")]
+    Denied(String),
+    /// It was told to stop before the scenario began.
+    #[error("the laboratory was stopped before the scenario began")]
+    Stopped,
     /// The scenario has something that cannot be played.
     #[error("the laboratory cannot play this: {0}")]
     NotPlayable(&'static str),
@@ -42,6 +48,7 @@ impl LabError {
     #[must_use]
     pub fn is_denied(&self) -> bool {
         match self {
+            Self::Denied(_) => true,
             Self::Namespace(error) => matches!(error, NamespaceError::Denied { .. }),
             Self::Setup { error, .. } => error.kind() == std::io::ErrorKind::PermissionDenied,
             _ => false,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::LabError;
 use super::apps::CLIENT_PORT;
 use super::pins::write_pins;
-use crate::model::{Action, IpVersion, Scenario, Settings, Side};
+use crate::model::{Action, IpVersion, Scenario, Settings, Side, Start};
 use crate::sys::{Namespace, ProcRoot, RouteSocket, SysctlFiles, Tap, Tun};
 use crate::units::SysctlKey;
 
@@ -122,7 +122,9 @@ fn has_ipv6() -> Result<(), LabError> {
 fn with_one_port(scenario: &Scenario, side: Side, settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     let connects = scenario.calls.iter().filter(|call| call.side == side && call.action == Action::Connect);
-    if connects.count() > 1 {
+    // Where it begins connected, the client has done so once.
+    let before = usize::from(side == Side::Client && !matches!(scenario.start, Start::Closed | Start::Nothing));
+    if connects.count() + before > 1 {
         settings.local_ports = (CLIENT_PORT, CLIENT_PORT);
     }
     settings

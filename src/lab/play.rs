@@ -11,14 +11,15 @@ use super::bench::Bench;
 use super::counters::{Moved, moved, read_counters};
 use super::frame::Frame;
 use super::network::Network;
+use super::record::with_measured;
 use super::{LabError, Punctuality};
-use crate::model::{Event, Measured, Scenario, Side, Start, Timeline};
+use crate::model::{End, Event, Measured, Scenario, Side, Start, Timeline};
 use crate::sys::raise_priority;
 
 /// Scenarios that are played at the same time begin this far apart, so that the timers of all do not fire in one tick.
 const STAGGER: Duration = Duration::from_millis(7);
 /// How long a scenario that nothing happens in goes on before it notices that it was told to stop.
-const STOP_NOTICED: Duration = Duration::from_millis(100);
+pub(super) const STOP_NOTICED: Duration = Duration::from_millis(100);
 
 /// How a scenario is to be played.
 #[derive(Clone, Debug)]
@@ -27,10 +28,21 @@ pub struct Conditions {
     pub limit: Duration,
     /// Whether the packets are kept.
     pub capture: bool,
-    /// Who wants to know of every event as soon as it is seen.
-    pub follow: Option<Sender<Event>>,
+    /// Who wants to know of everything as soon as it is seen.
+    pub follow: Option<Sender<Followed>>,
     /// Set, it ends the playing at once; what was seen until then is handed out.
     pub stop: Arc<AtomicBool>,
+}
+
+/// What somebody who follows a playing is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// It begins, with what the connection has measured of the wire until then.
+    Begins(Box<Scenario>),
+    /// Something happened.
+    Event(Event),
+    /// A side ended in a way that no call reports.
+    End(End),
 }
 
 impl Conditions {
@@ -150,7 +162,7 @@ fn join(player: thread::ScopedJoinHandle<'_, Result<Played, LabError>>) -> Resul
 
 impl<'a> Stage<'a> {
     fn build(scenario: &'a Scenario, conditions: &'a Conditions) -> Result<Self, LabError> {
-        super::agenda::check(scenario)?;
+        super::agenda::check_playable(scenario)?;
         Ok(Self { scenario, conditions, network: Network::build(scenario)? })
     }
 
@@ -177,6 +189,7 @@ impl<'a> Stage<'a> {
     fn prepared<'b>(&'b self, network: &'b Network) -> Result<Bench<'b>, LabError> {
         let mut bench = Bench::new(self.scenario, network)?;
         bench.frames = self.conditions.capture.then(Vec::new);
+        bench.stop = Arc::clone(&self.conditions.stop);
         bench.prepare()?;
         Ok(bench)
     }
@@ -196,9 +209,8 @@ impl<'a> Stage<'a> {
         bench.read_taps()?;
         let took = begun.elapsed();
         let counters = moved(&before, &read_counters(network)?);
-        let mut as_played = bench.agenda.as_played(scenario, bench.record.start_ns().unwrap_or(0));
-        as_played.client.measured = bench.measured.get(&Side::Client).copied();
-        as_played.server.measured = bench.measured.get(&Side::Server).copied();
+        let as_played = bench.agenda.as_played(scenario, bench.record.start_ns().unwrap_or(0));
+        let as_played = with_measured(as_played, &bench.measured);
         let closed_late = |(side, since, until): &(Side, u64, u64)| bench.record.acknowledged(*side, *since, *until);
         let mut frames = bench.frames.take().unwrap_or_default();
         frames.sort_by_key(|frame| frame.unix_ns);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::play::measured_a_late_wire;
 use super::{Comparison, Conditions, LabError, Played, compare_until, play};
-use crate::model::{Scenario, Side, Timeline, forecast};
+use crate::model::{Scenario, Segment, Side, Timeline, What, forecast};
 
 /// How much longer than predicted the kernel is given before the laboratory stops waiting.
 const GRACE: Duration = Duration::from_secs(3);
@@ -46,26 +46,73 @@ fn twice_at_most(run: impl Fn() -> Result<Proof, LabError>) -> Result<Proof, Lab
     if first.comparison.conclusive { Ok(first) } else { run() }
 }
 
-fn run(scenario: &Scenario, limit: Duration, horizon_us: u64) -> Result<Proof, LabError> {
-    Ok(judge(play(scenario, &Conditions::limited(limit))?, horizon_us))
+/// Plays a scenario once under these conditions and compares what came of it, until `horizon_us` microseconds at the
+/// most. One that was stopped is compared until then.
+///
+/// # Errors
+/// When it cannot be played.
+pub fn prove_once(scenario: &Scenario, conditions: &Conditions, horizon_us: u64) -> Result<Proof, LabError> {
+    Ok(judge(play(scenario, conditions)?, horizon_us))
 }
 
-/// Holds what was played against its prediction, until `horizon_us` microseconds.
+fn run(scenario: &Scenario, limit: Duration, horizon_us: u64) -> Result<Proof, LabError> {
+    prove_once(scenario, &Conditions::limited(limit), horizon_us)
+}
+
+/// Holds what was played against its prediction, until `horizon_us` microseconds, or where it was stopped before.
 #[must_use]
 pub fn judge(played: Played, horizon_us: u64) -> Proof {
+    let took_us = u64::try_from(played.took.as_micros()).unwrap_or(u64::MAX);
+    let horizon_us = if played.stopped { horizon_us.min(took_us) } else { horizon_us };
     let predicted = forecast(&played.scenario);
+    let seen = without_passing_ends(&played.timeline, &predicted, horizon_us);
+    let mut comparison = compare_until(&predicted, &seen, &played.punctuality, horizon_us);
     let ends = [(Side::Client, &played.scenario.client), (Side::Server, &played.scenario.server)];
     let measured = ends.into_iter().filter_map(|(side, end)| Some((side, end.measured?))).collect();
-    let mut comparison = compare_until(&predicted, &played.timeline, &played.punctuality, horizon_us);
     comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario, &measured);
     Proof { predicted, played, comparison }
+}
+
+/// What was measured, without the ends of sides that begin again later: a prediction tells only how each ends at last.
+fn without_passing_ends(measured: &Timeline, predicted: &Timeline, horizon_us: u64) -> Timeline {
+    let opens = |what: &What| matches!(what, What::Send { segment: Segment::Syn | Segment::SynAck, .. });
+    let begins_again =
+        |side| predicted.events.iter().any(|it| it.side == side && it.window.at_us > horizon_us && opens(&it.what));
+    let ends = measured.ends.iter().filter(|end| !begins_again(end.side)).cloned();
+    Timeline { ends: ends.collect(), ..measured.clone() }
+}
+
+/// When the last end of any course is over at the latest, in microseconds; what never ends by itself, with the last
+/// event that is predicted.
+#[must_use]
+pub fn predicted_end_us(predicted: &Timeline) -> u64 {
+    let ends = |timeline: &Timeline| timeline.ends.iter().map(|end| end.window.latest_us).max().unwrap_or(0);
+    core::iter::once(predicted).chain(&predicted.alternatives).map(ends).max().unwrap_or(0)
 }
 
 /// How long a scenario is played at the most: until the latest moment of any course, and a grace.
 #[must_use]
 pub fn longest(predicted: &Timeline) -> Duration {
-    let ends = |timeline: &Timeline| timeline.ends.iter().map(|end| end.window.latest_us).max().unwrap_or(0);
-    let latest_us = core::iter::once(predicted).chain(&predicted.alternatives).map(ends).max().unwrap_or(0);
+    let latest_us = predicted_end_us(predicted);
     // What a connection measures of a busy wire stretches each of its waits.
     Duration::from_micros(latest_us.saturating_add(latest_us / STRETCH)) + GRACE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Action, End, Host, Outcome, Settings, Side, Window};
+    use crate::units::{Hz, KernelVersion};
+
+    #[test]
+    fn a_side_that_connects_again_after_the_horizon_has_not_ended_before_it() {
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let again_us = 70_000_000;
+        let scenario = Scenario::close(host, &Settings::default()).calling_at(again_us, Side::Client, Action::Connect);
+        let predicted = forecast(&scenario);
+        let gone = End { window: Window::exactly(60_500_000), side: Side::Client, outcome: Outcome::Gone };
+        let measured = Timeline { events: Vec::new(), ends: vec![gone], alternatives: Vec::new() };
+        let ends_until = |horizon_us| without_passing_ends(&measured, &predicted, horizon_us).ends.len();
+        assert_eq!((ends_until(65_000_000), ends_until(u64::MAX)), (0, 1));
+    }
 }

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
 
+use super::Followed;
 use super::numbers::{is_ahead, length_of};
-use crate::model::{End, Errno, Event, IcmpError, Outcome, Segment, Side, Start, Timeline, What, Window};
+use crate::model::{
+    End, Errno, Event, IcmpError, Measured, Outcome, Scenario, Segment, Side, Start, Timeline, What, Window,
+};
 use crate::units::TcpState;
 use crate::wire::SegmentHeader;
 
@@ -21,22 +24,31 @@ pub(super) struct Record {
     sent: BTreeMap<(Side, Segment), u32>,
     copies: BTreeMap<(Side, Segment, u32), u32>,
     /// Who wants to know of everything at once.
-    follower: Option<Sender<Event>>,
+    follower: Option<Sender<Followed>>,
 }
 
 impl Record {
     /// Tells this one of everything from now on.
-    pub(super) fn follow(&mut self, follower: Option<Sender<Event>>) {
+    pub(super) fn follow(&mut self, follower: Option<Sender<Followed>>) {
         self.follower = follower;
     }
 
     fn note(&mut self, between: (u64, u64), side: Side, what: What) {
         self.seen.push((between, side, what.clone()));
+        self.tell(|start_ns| Followed::Event(Event { window: window_since(start_ns, between), side, what }));
+    }
+
+    /// Tells the follower, if there is one, with the stamp of the beginning.
+    fn tell(&self, what: impl FnOnce(u64) -> Followed) {
         if let Some(follower) = &self.follower {
-            let start_ns = self.start_ns().unwrap_or(0);
             // One that does not listen any more misses nothing.
-            let _ = follower.send(Event { window: window_since(start_ns, between), side, what });
+            let _ = follower.send(what(self.start_ns().unwrap_or(0)));
         }
+    }
+
+    /// The scenario is about to begin, with what was measured until then.
+    pub(super) fn tell_beginning(&self, scenario: &Scenario, measured: &BTreeMap<Side, Measured>) {
+        self.tell(|_| Followed::Begins(Box::new(with_measured(scenario.clone(), measured))));
     }
 
     /// The scenario begins at this time.
@@ -95,13 +107,22 @@ impl Record {
         self.note((unix_ns, unix_ns), side, What::Return("connect", errno));
         // A refusal at once leaves what the port belongs to as it was.
         if errno != Some(Errno::AddressNotAvailable) {
-            self.ended(unix_ns, side, errno.map_or(Outcome::Established, Outcome::Failed));
+            self.put_end((unix_ns, unix_ns), side, errno.map_or(Outcome::Established, Outcome::Failed));
         }
     }
 
     pub(super) fn ended(&mut self, unix_ns: u64, side: Side, outcome: Outcome) {
+        self.put_end((unix_ns, unix_ns), side, outcome);
+        self.tell_end((unix_ns, unix_ns), side, outcome);
+    }
+
+    fn put_end(&mut self, between: (u64, u64), side: Side, outcome: Outcome) {
         self.begins_again(side);
-        self.ends.push(((unix_ns, unix_ns), side, outcome));
+        self.ends.push((between, side, outcome));
+    }
+
+    fn tell_end(&self, between: (u64, u64), side: Side, outcome: Outcome) {
+        self.tell(|start_ns| Followed::End(End { window: window_since(start_ns, between), side, outcome }));
     }
 
     /// A socket of a side entered a state between two looks.
@@ -111,8 +132,8 @@ impl Record {
 
     /// The last socket of a side vanished between two looks.
     pub(super) fn vanished(&mut self, since_ns: u64, unix_ns: u64, side: Side) {
-        self.begins_again(side);
-        self.ends.push(((since_ns, unix_ns), side, Outcome::Gone));
+        self.put_end((since_ns, unix_ns), side, Outcome::Gone);
+        self.tell_end((since_ns, unix_ns), side, Outcome::Gone);
     }
 
     /// A side has a socket again: how the one before ended is not its end.
@@ -132,6 +153,13 @@ impl Record {
         ends.sort_by_key(|end| end.side != about);
         Timeline { events, ends, alternatives: Vec::new() }
     }
+}
+
+/// The scenario with what its ends have measured.
+pub(super) fn with_measured(mut scenario: Scenario, measured: &BTreeMap<Side, Measured>) -> Scenario {
+    scenario.client.measured = measured.get(&Side::Client).copied();
+    scenario.server.measured = measured.get(&Side::Server).copied();
+    scenario
 }
 
 /// Between which microseconds since the start, by stamps in nanoseconds.

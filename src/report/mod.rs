@@ -23,6 +23,8 @@ mod fixture;
 mod flood;
 mod fold;
 mod grid;
+mod lab_live;
+mod lab_table;
 mod listeners;
 mod openmetrics;
 mod packet;
@@ -43,7 +45,7 @@ mod verification;
 
 pub use answer::{AnswerView, render_answer, render_window};
 pub use capture::render_capture;
-pub use comparison::{ComparisonView, render_comparison};
+pub use comparison::{ComparisonView, LabSpan, render_comparison, render_lab_opening};
 pub use counters::{CounterView, MAIN_COUNTERS, MainCounter, main_counters};
 pub use diagram::{DiagramStyle, render_diagram};
 pub use diagram_caption::Pictured;
@@ -52,6 +54,11 @@ pub use diagram_svg::render_svg;
 pub use explanation::{render_explanation, render_topics};
 pub use explanation_view::{ExplanationView, TopicsView, VariantsView};
 pub use findings::{FindingsStyle, FindingsView, render_findings};
+pub use lab_live::{render_followed, render_live_head, render_progress};
+pub use lab_table::{
+    LabResult, LabResultsView, LabTopic, LabTopicsView, render_lab_results, render_lab_results_opening,
+    render_lab_topics,
+};
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};

@@ -153,7 +153,7 @@ fn seconds(us: u64) -> String {
 }
 
 /// An event in words.
-fn words(what: &What) -> String {
+pub(super) fn words(what: &What) -> String {
     match what {
         What::Call(call) => format!("{call}()"),
         What::Return(call, Some(errno)) => format!("{call}() fails: {}", errno.name()),

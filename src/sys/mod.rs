@@ -35,4 +35,4 @@ pub use stream::{Interest, Readiness, Stream, listen_on, set_backlog, wait_ready
 pub use sysctl::{SysctlError, SysctlFiles};
 pub use tap::{Tap, Tapped};
 pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};
-pub use tun::Tun;
+pub use tun::{TUN_DEVICE, Tun, check_tun, read_tun_node};

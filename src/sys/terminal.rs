@@ -43,6 +43,17 @@ impl HeldSignals {
         if result == 0 { Ok(Self(set)) } else { Err(io::Error::from_raw_os_error(result)) }
     }
 
+    /// Lets them take effect again, as long as the calling thread lives.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    #[expect(unsafe_code, reason = "signal masks have no safe interface")]
+    pub fn release(&self) -> io::Result<()> {
+        // SAFETY: the set was initialised by `hold`, and the old mask is not asked for.
+        let result = unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const self.0, std::ptr::null_mut()) };
+        if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(result)) }
+    }
+
     /// Waits for one of them.
     ///
     /// # Errors

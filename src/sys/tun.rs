@@ -3,13 +3,29 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 /// The device of `include/uapi/linux/if_tun.h`.
-const DEVICE: &str = "/dev/net/tun";
+pub const TUN_DEVICE: &str = "/dev/net/tun";
 /// `TUNSETIFF` and `TUNSETPERSIST`.
 const TUNSETIFF: libc::c_ulong = 0x4004_54ca;
 const TUNSETPERSIST: libc::c_ulong = 0x4004_54cb;
+
+/// Mode (its permission bits) and owner of the device's file, as far as the caller's user namespace knows them.
+///
+/// # Errors
+/// The kernel's answer, `ENOENT` without the tun driver.
+pub fn read_tun_node() -> io::Result<(u32, u32)> {
+    std::fs::metadata(TUN_DEVICE).map(|node| (node.mode() & 0o7777, node.uid()))
+}
+
+/// Whether this process may use the device: opens it and makes nothing.
+///
+/// # Errors
+/// The kernel's answer: `ENOENT` or `ENODEV` without the tun driver, `EACCES` or `EPERM` without the right to use it.
+pub fn check_tun() -> io::Result<()> {
+    OpenOptions::new().read(true).write(true).open(TUN_DEVICE).map(drop)
+}
 
 /// A TUN device without packet information headers: what is read and written are whole IP packets.
 #[derive(Debug)]
@@ -28,7 +44,7 @@ impl Tun {
     /// # Errors
     /// `ENOENT` or `ENODEV` without the tun driver, `EACCES` or `EPERM` without the right to use it.
     pub fn create(name: &str) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(DEVICE)?;
+        let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(TUN_DEVICE)?;
         let mut request = interface_request(name)?;
         request.ifr_ifru.ifru_flags = i16::try_from(libc::IFF_TUN | libc::IFF_NO_PI).map_err(io::Error::other)?;
         ioctl(&file, TUNSETIFF, &raw mut request as libc::c_ulong)?;

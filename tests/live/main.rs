@@ -17,6 +17,7 @@ mod case;
 mod connect;
 mod facts;
 mod flood;
+mod laboratory;
 mod place;
 mod program;
 mod sockets;
@@ -34,7 +35,8 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 5] = [sockets::cases, tune::cases, connect::cases, flood::cases, facts::cases];
+    let modules: [fn() -> Vec<Case>; 6] =
+        [sockets::cases, tune::cases, connect::cases, flood::cases, facts::cases, laboratory::cases];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -18,6 +18,8 @@ mod flood;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod lab;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod model_cases;

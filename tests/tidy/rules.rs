@@ -44,6 +44,10 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     // A packet given on the command line goes through the decoder of packets and nowhere else.
     ("src/ui/cli/commands/explain.rs", "crate::wire::decode_packet"),
     ("src/ui/cli/commands/explain.rs", "crate::wire::parse_hex"),
+    // Ctrl-C ends a playing in order, and signals are system calls.
+    ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::HeldSignals"),
+    ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::TerminalSignal"),
+    ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::stop_process_group"),
     // The program's one way in.
     ("src/main.rs", "crate::ui::cli::main"),
     // Leaving and stopping the screen takes signals, and those are system calls.

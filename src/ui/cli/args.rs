@@ -74,6 +74,9 @@ pub enum Command {
     /// What it leaves open is this host's.
     Simulate(SimulateArgs),
     /// Play a scenario on this host's own kernel in private network namespaces, beside the prediction
+    ///
+    /// Exit code 1 when kernel and model disagree, 3 when this host was too busy to tell, 4 when rights are missing,
+    /// 130 after Ctrl-C. Needs root, or unprivileged user namespaces and a /dev/net/tun that users may open.
     Lab(LabArgs),
     /// Say what is wrong on this host, how it is known, and what to do
     Diagnose(DiagnoseArgs),
@@ -222,16 +225,32 @@ pub enum Peer {
 /// Play a scenario on this host's own kernel in private network namespaces, beside the prediction
 #[derive(Clone, Debug, Args)]
 pub struct LabArgs {
-    /// The scenario: a topic of `explain` that the kernel can play
+    /// What to play: a topic of `explain`, the file of a scenario (a path, or a name that ends in .toml), or `-`
+    ///
+    /// Without one, what can be played is listed, with how long that takes, and what cannot, with why.
     pub scenario: Option<String>,
+    /// Play every topic that can be played, side by side, and print a table
+    #[arg(long, conflicts_with_all = ["scenario", "live"])]
+    pub all: bool,
+    /// Play and compare only the beginning, such as 60s; what --all plays it for at most, 60s if not given
+    #[arg(long, value_name = "TIME", value_parser = parse_limit_us)]
+    pub limit: Option<u64>,
+    /// Print events as they happen, each beside its predicted window; on a terminal with a progress bar
+    ///
+    /// The comparison follows as without it. Not together with --json, which prints the whole at the end.
+    #[arg(long, requires = "scenario")]
+    pub live: bool,
     /// A sysctl to set in the private namespaces
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// A socket option that the application sets, such as TCP_USER_TIMEOUT=5000 or server:TCP_DEFER_ACCEPT=10
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "[SIDE:]NAME=VALUE")]
     pub sockopt: Vec<String>,
+    /// Start from the kernel's defaults instead of this host's values
+    #[arg(long)]
+    pub defaults: bool,
     /// Round-trip time of the wire, such as 30us, 50ms or 1s
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub rtt: Option<String>,
     /// Whether the peer still answers (zero-window)
     #[arg(long, value_enum, default_value_t = Peer::Gone)]
@@ -364,6 +383,14 @@ fn parse_interval_ms(text: &str) -> Result<u64, String> {
     match us / 1000 {
         ms @ 10..=86_400_000 => Ok(ms),
         _ => Err(format!("`{text}` is outside 10ms to 24h")),
+    }
+}
+
+/// Reads how much is to be played at the most, in microseconds.
+fn parse_limit_us(text: &str) -> Result<u64, String> {
+    match parse_duration_us(text)? {
+        0 => Err("it is 0: nothing would be played".to_owned()),
+        us => Ok(us),
     }
 }
 

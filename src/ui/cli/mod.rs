@@ -15,6 +15,7 @@ mod exit;
 mod facts;
 mod reading;
 mod run;
+mod scenario_text;
 
 pub use exit::{CliError, Exit};
 pub use run::main;

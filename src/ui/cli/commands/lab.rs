@@ -1,78 +1,145 @@
 //! `tcpctl lab`.
 
-use crate::explain::{Overrides, find_topic, scenario_of, topics};
-use crate::lab::{LabError, Proof, longest, prove};
-use crate::model::forecast;
-use crate::report::{ComparisonView, render_comparison, render_topics};
-use crate::ui::cli::args::{LabArgs, Peer};
+use std::time::Duration;
+
+use super::lab_interrupt::Interrupt;
+use super::lab_live::play_live;
+use super::lab_subject::{Subject, ending};
+use super::{lab_all, lab_list};
+use crate::lab::{Conditions, LabError, Proof, check_playable, longest, obtain_rights, predicted_end_us, prove_once};
+use crate::model::{Scenario, forecast};
+use crate::report::{ComparisonView, LabSpan, render_comparison, render_lab_opening};
+use crate::ui::cli::args::LabArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
-use crate::units::parse_duration_us;
 
-/// Topics whose scenario the lab plays whole.
-const PLAYABLE: &[&str] = &[
-    "handshake",
-    "syn-lost",
-    "synack-lost",
-    "third-ack-lost",
-    "ack-with-data",
-    "accept-queue-full",
-    "close",
-    "why-four",
-    "fin-lost",
-    "fin-ack-lost",
-    "fin-wait-2",
-    "close-wait",
-    "last-ack-lost",
-    "final-ack-lost",
-    "why-time-wait",
-    "data-lost",
-    "keepalive",
-    "zero-window",
-    "half-open",
-    "simultaneous-open",
-    "simultaneous-close",
-];
-
-/// Plays a topic's scenario on the kernel and prints it beside the prediction.
+/// Plays a scenario on the kernel and prints it beside the prediction.
 pub(in crate::ui::cli) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let Some(id) = &args.scenario else {
-        let playable = topics().filter(|topic| PLAYABLE.contains(&topic.id));
-        write!(context.out, "{}", render_topics(playable, context.width))?;
-        return Ok(Exit::Ok);
-    };
-    let topic = find_topic(id).map_err(|error| CliError::Usage(error.to_string()))?;
-    if !PLAYABLE.contains(&topic.id) {
-        return Err(CliError::Usage(format!("the lab cannot play `{id}` yet; it plays {}", PLAYABLE.join(", "))));
+    match &args.scenario {
+        Some(named) => one(named, args, context),
+        None if args.all => lab_all::run(args, context),
+        None => lab_list::run(args, context),
     }
-    let overrides = Overrides {
-        set: args.set.clone(),
-        sockopt: args.sockopt.clone(),
-        rtt_us: args.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,
-        peer_alive: args.peer == Peer::Alive,
-        ..Overrides::default()
-    };
-    let scenario = scenario_of(topic, &context.ask(&overrides, false)?)
-        .ok_or_else(|| CliError::Usage(format!("`{id}` has no scenario to play")))?;
+}
+
+fn one(named: &str, args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    if args.live && context.json {
+        let message = "--live prints events as they happen and --json the whole at the end: leave out one";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    let subject = Subject::read(named, args, context)?;
+    check_playable(&subject.scenario).map_err(error_of)?;
+    let extent = Extent::new(&subject.scenario, args.limit);
+    obtain_rights().map_err(error_of)?;
+    let interrupt = Interrupt::heed()?;
     if !context.json {
-        let seconds = longest(&forecast(&scenario)).as_secs();
-        writeln!(context.out, "{}\nPlaying it on this kernel, at most {seconds} s.\n", topic.question)?;
+        let opening = render_lab_opening(&subject.title, subject.note.as_deref(), extent.span(), context.width);
+        write!(context.out, "{opening}")?;
         context.out.flush()?;
     }
-    let Proof { predicted, played, comparison } = prove(&scenario).map_err(error_of)?;
-    if context.json {
-        context.print_json(&ComparisonView::new(topic.id, &predicted, &played, &comparison))?;
-    } else {
-        write!(context.out, "{}", render_comparison(&comparison, &played, context.ascii))?;
+    let mut proof = play(&subject.scenario, extent, args.live, &interrupt, context)?;
+    // A run that proves nothing is played once more.
+    if proof.as_ref().is_ok_and(|proof| !proof.comparison.conclusive) && !interrupt.is_set() {
+        if args.live {
+            write!(context.out, "The host was too busy for this to mean anything; once more.\n\n")?;
+        }
+        proof = play(&subject.scenario, extent, args.live, &interrupt, context)?;
     }
-    if !comparison.conclusive {
+    ending(interrupt.signal(), judged(&subject, proof, extent, context))
+}
+
+fn play(
+    scenario: &Scenario,
+    extent: Extent,
+    live: bool,
+    interrupt: &Interrupt,
+    context: &mut Context<'_>,
+) -> Result<Result<Proof, LabError>, CliError> {
+    if live {
+        return Ok(play_live(scenario, extent, interrupt, context)?);
+    }
+    let conditions = Conditions { stop: interrupt.stop(), ..extent.conditions() };
+    Ok(prove_once(scenario, &conditions, extent.horizon_us))
+}
+
+/// Prints what came of it.
+fn judged(
+    subject: &Subject,
+    proof: Result<Proof, LabError>,
+    extent: Extent,
+    context: &mut Context<'_>,
+) -> Result<Exit, CliError> {
+    let proof = match proof {
+        // The signal says it all.
+        Err(LabError::Stopped) => return Ok(Exit::Ok),
+        proof => proof.map_err(error_of)?,
+    };
+    if context.json {
+        context.print_json(&ComparisonView::new(&subject.name, &proof, extent.limit_us))?;
+    } else {
+        let text = render_comparison(&proof, extent.limit_us, context.width, context.ascii);
+        write!(context.out, "{text}")?;
+    }
+    if !proof.comparison.conclusive && !proof.played.stopped {
         return Err(CliError::failure(anyhow::anyhow!(
             "inconclusive: this process could not keep up with the wire, twice; play it again on a less busy host"
         )));
     }
-    Ok(if comparison.agrees() { Exit::Ok } else { Exit::Findings })
+    Ok(if proof.comparison.agrees() { Exit::Ok } else { Exit::Findings })
 }
 
-fn error_of(error: LabError) -> CliError {
-    if error.is_denied() { CliError::NotPermitted(error.to_string()) } else { CliError::failure(error) }
+/// How much of a scenario is played.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    /// The most that was asked for, in microseconds.
+    pub(super) limit_us: Option<u64>,
+    /// When the last predicted end is over, in microseconds.
+    pub(super) predicted_end_us: u64,
+    /// Until when it is compared, in microseconds.
+    pub(super) horizon_us: u64,
+    /// For how long it is played at the most.
+    pub(super) most: Duration,
+}
+
+impl Extent {
+    /// The whole of a scenario, or its beginning.
+    pub(super) fn new(scenario: &Scenario, limit_us: Option<u64>) -> Self {
+        let predicted = forecast(scenario);
+        let (predicted_end_us, whole) = (predicted_end_us(&predicted), longest(&predicted));
+        let limited = limit_us.map(Duration::from_micros).filter(|limit| *limit < whole);
+        Self {
+            limit_us,
+            predicted_end_us,
+            horizon_us: limited.and(limit_us).unwrap_or(u64::MAX),
+            most: limited.unwrap_or(whole),
+        }
+    }
+
+    /// As the laboratory takes it.
+    pub(super) fn conditions(&self) -> Conditions {
+        Conditions::limited(self.most)
+    }
+
+    /// As it is told before it is played.
+    fn span(&self) -> LabSpan {
+        LabSpan {
+            predicted_end_us: self.predicted_end_us,
+            most_us: u64::try_from(self.most.as_micros()).unwrap_or(u64::MAX),
+            limited: self.horizon_us < u64::MAX,
+        }
+    }
+
+    /// When what is played is over as predicted, in microseconds.
+    pub(super) fn end_us(&self) -> u64 {
+        self.predicted_end_us.min(self.horizon_us)
+    }
+}
+
+/// An error of the laboratory as one of the command line.
+pub(super) fn error_of(error: LabError) -> CliError {
+    match error {
+        error if error.is_denied() => CliError::NotPermitted(error.to_string()),
+        LabError::NotPlayable(_) => CliError::Usage(error.to_string()),
+        error => CliError::failure(error),
+    }
 }
