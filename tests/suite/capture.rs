@@ -1,5 +1,6 @@
 //! Captures are read back by the reader of the format.
 
+use std::process::Command;
 use std::time::Duration;
 
 use pcap_file::DataLink;
@@ -79,4 +80,24 @@ fn a_capture_of_nothing_is_still_one() {
     let bytes = render_capture("x", KernelVersion::new(6, 18), &[]).unwrap();
     let mut reader = PcapNgReader::new(bytes.as_slice()).unwrap();
     assert_eq!(std::iter::from_fn(|| reader.next_block().map(|block| block.is_ok())).collect::<Vec<_>>(), [true, true]);
+}
+
+#[test]
+fn a_capture_that_could_not_be_written_is_refused_before_anything_is_played() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let refused = |file: &str| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_tcpctl")).args(["lab", "handshake", "--pcap", file]).output().unwrap();
+        assert!(output.stdout.is_empty(), "{output:?}");
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, told) = refused("-");
+    assert_eq!((code, told.contains("standard output has the comparison")), (Some(2), true), "{told}");
+    for (file, why) in [(path("none/x"), "No such file or directory"), (path(""), "it is no file")] {
+        let (code, told) = refused(&file);
+        assert_eq!(code, Some(3), "{told}");
+        assert!(told.contains(&format!("cannot write {file}; it was left as it was")) && told.contains(why), "{told}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left there");
 }

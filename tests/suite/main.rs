@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod capture;
+#[cfg(test)]
 mod catalog;
 #[cfg(test)]
 mod explain_contract;
@@ -27,6 +28,7 @@ mod model_cases;
 mod model_grid;
 #[cfg(test)]
 mod model_ipv6;
+#[cfg(test)]
 mod model_properties;
 mod model_scripts;
 #[cfg(test)]
