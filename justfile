@@ -18,6 +18,10 @@ test:
 live *names:
     cargo test --locked --test live -- {{names}}
 
+# Model and kernel side by side, in every case of the conformance suite
+conformance *names:
+    TCPCTL_CONFORMANCE=full cargo test --locked --test conformance -- {{names}}
+
 # Time and memory of `status`, and time of the model
 budget:
     cargo bench --locked --bench budget

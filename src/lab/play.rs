@@ -174,7 +174,8 @@ impl<'a> Stage<'a> {
         let mut late: Option<Network> = None;
         for _ in 1..BEGINNINGS {
             let network = late.as_ref().unwrap_or(&self.network);
-            let bench = self.prepared(network)?;
+            let mut bench = self.bench_on(network)?;
+            bench.prepare()?;
             if !measured_a_late_wire(self.scenario, &bench.apps.measured()) {
                 return self.play_on(network, bench);
             }
@@ -182,15 +183,15 @@ impl<'a> Stage<'a> {
             late = Some(Network::build(self.scenario)?);
         }
         let network = late.as_ref().unwrap_or(&self.network);
-        self.play_on(network, self.prepared(network)?)
+        let mut bench = self.bench_on(network)?;
+        bench.prepare()?;
+        self.play_on(network, bench)
     }
 
-    /// A bench on which both ends stand as the scenario begins.
-    fn prepared<'b>(&'b self, network: &'b Network) -> Result<Bench<'b>, LabError> {
+    fn bench_on<'b>(&'b self, network: &'b Network) -> Result<Bench<'b>, LabError> {
         let mut bench = Bench::new(self.scenario, network)?;
         bench.frames = self.conditions.capture.then(Vec::new);
         bench.stop = Arc::clone(&self.conditions.stop);
-        bench.prepare()?;
         Ok(bench)
     }
 

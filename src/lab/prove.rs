@@ -65,11 +65,11 @@ pub fn judge(played: Played, horizon_us: u64) -> Proof {
     let took_us = u64::try_from(played.took.as_micros()).unwrap_or(u64::MAX);
     let horizon_us = if played.stopped { horizon_us.min(took_us) } else { horizon_us };
     let predicted = forecast(&played.scenario);
-    let seen = without_passing_ends(&played.timeline, &predicted, horizon_us);
-    let mut comparison = compare_until(&predicted, &seen, &played.punctuality, horizon_us);
     let ends = [(Side::Client, &played.scenario.client), (Side::Server, &played.scenario.server)];
-    let measured = ends.into_iter().filter_map(|(side, end)| Some((side, end.measured?))).collect();
-    comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario, &measured);
+    let connections = ends.into_iter().filter_map(|(side, end)| Some((side, end.measured?))).collect();
+    let measured = without_passing_ends(&played.timeline, &predicted, horizon_us);
+    let mut comparison = compare_until(&predicted, &measured, &played.punctuality, horizon_us);
+    comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario, &connections);
     Proof { predicted, played, comparison }
 }
 

@@ -28,6 +28,9 @@ pub fn render_followed(followed: &Followed, met: Option<Met>, ascii: bool) -> Op
         Followed::Event(Event { window, side, what: What::Return(call, Some(errno)) }) => {
             (window, side, format!("{call}() {}", errno.name()))
         }
+        Followed::Event(Event { window, side, what: What::State(state) }) => {
+            (window, side, format!("enters {}", state.name()))
+        }
         Followed::Event(Event { window, side, what }) => (window, side, words(what)),
         Followed::End(End { window, side, outcome: Outcome::Failed(errno) }) => {
             (window, side, format!("connection {}", errno.name()))
@@ -85,7 +88,8 @@ mod tests {
                 event(1_022_100, What::Send { segment: Segment::Syn, copy: 1, lost: true }),
                 met(1_000_000, 1_033_000, Verdict::Inside),
             ),
-            (event(1_022_150, What::State(TcpState::SynSent)), None),
+            (event(1_022_150, What::Arrive { segment: Segment::SynAck, copy: None }), None),
+            (event(1_022_160, What::State(TcpState::Established)), met(1_022_000, 1_033_000, Verdict::Inside)),
             (event(1_500_000, What::Send { segment: Segment::Rst, copy: 0, lost: false }), {
                 Some(Met { predicted: None, verdict: Verdict::Extra })
             }),
@@ -101,7 +105,8 @@ mod tests {
         at (s)  side    what                            predicted (s)
          0.000  client  SYN, lost                               0.000  ✓
          1.022  client  SYN again (1), lost               1.000–1.033  ✓
-         1.022  client  SYN-SENT
+         1.022  client  SYN-ACK arrives
+         1.022  client  enters ESTAB                     1.022–1.033  ✓
          1.500  client  RST                                         -  ✗ extra
         2100.0  client  connect() ETIMEDOUT             1039.0–2000.0  ✗ 1m40s late
         ");

@@ -1,5 +1,7 @@
 //! `tcpctl lab --all`: every topic that can be played, side by side.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +12,7 @@ use super::lab_list::playable;
 use super::lab_subject::ending;
 use super::progress_bar::ProgressBar;
 use crate::explain::{Topic, topics};
-use crate::lab::{Conditions, LabError, Proof, judge, obtain_rights, play_all};
+use crate::lab::{Conditions, LabError, Played, Proof, judge, obtain_rights, play_each};
 use crate::model::Scenario;
 use crate::report::{LabResult, LabResultsView, render_lab_results, render_lab_results_opening, render_progress};
 use crate::ui::cli::args::LabArgs;
@@ -47,16 +49,15 @@ pub(super) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, Cli
     }
     obtain_rights().map_err(error_of)?;
     let interrupt = Interrupt::heed()?;
-    // Those that take as long as each other wait for each other the least.
+    // The longest begin first, and the short ones fill in.
     candidates.sort_by_key(|candidate| core::cmp::Reverse(candidate.extent.end_us()));
-    let waves: Vec<&[Candidate]> = candidates.chunks(AT_ONCE).collect();
+    let all_us = together_us(candidates.iter().map(|candidate| candidate.extent.end_us()), AT_ONCE);
     if !context.json {
-        let all_us = waves.iter().map(|wave| wave_end_us(wave)).sum();
         let text = render_lab_results_opening(candidates.len(), AT_ONCE, (limit_us, all_us), context.width);
         write!(context.out, "{text}")?;
         context.out.flush()?;
     }
-    let results = play_waves(&waves, &interrupt, context);
+    let results = play_candidates(&candidates, all_us, &interrupt, context);
     if context.json {
         context.print_json(&LabResultsView::new(&results, &left_out, limit_us))?;
     } else {
@@ -66,54 +67,73 @@ pub(super) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, Cli
     ending(interrupt.signal(), verdict(&results))
 }
 
-fn wave_end_us(wave: &[Candidate]) -> u64 {
-    wave.iter().map(|candidate| candidate.extent.end_us()).max().unwrap_or(0)
-}
-
-/// Plays one wave after the other, and what proved nothing once more alone; in the order of the topics.
-fn play_waves(waves: &[&[Candidate]], interrupt: &Interrupt, context: &Context<'_>) -> Vec<LabResult> {
-    let mut proofs: Vec<(&Candidate, Result<Proof, LabError>)> = Vec::new();
-    for wave in waves {
-        let wave: Vec<&Candidate> = wave.iter().collect();
-        proofs.extend(play_wave(&wave, interrupt, context));
-    }
-    for (candidate, proof) in &mut proofs {
-        if proof.as_ref().is_ok_and(|proof| !proof.comparison.conclusive && !proof.played.stopped) {
-            let again = play_wave(&[*candidate], interrupt, context).pop();
-            // What was stopped while it was played again has its first result.
-            *proof = match again {
-                Some((_, again)) if !interrupt.is_set() => again,
-                _ => continue,
-            };
+/// How long these take when each begins as soon as one of so many places is free.
+fn together_us(each_us: impl Iterator<Item = u64>, at_once: usize) -> u64 {
+    let mut places = vec![0_u64; at_once];
+    for takes_us in each_us {
+        if let Some(free) = places.iter_mut().min() {
+            *free = free.saturating_add(takes_us);
         }
     }
-    let order = |topic: &Topic| topics().position(|listed| listed.id == topic.id);
-    proofs.sort_by_key(|(candidate, _)| order(candidate.topic));
-    let result = |(candidate, proof): (&Candidate, _)| LabResult {
-        topic: candidate.topic,
-        predicted_end_us: candidate.extent.predicted_end_us,
-        proof,
-    };
-    proofs.into_iter().map(result).collect()
+    places.into_iter().max().unwrap_or(0)
 }
 
-fn play_wave<'a>(
-    wave: &[&'a Candidate],
+/// Plays all, and what proved nothing once more alone; in the order of the topics.
+fn play_candidates(
+    candidates: &[Candidate],
+    all_us: u64,
     interrupt: &Interrupt,
     context: &Context<'_>,
-) -> Vec<(&'a Candidate, Result<Proof, LabError>)> {
-    if interrupt.is_set() {
-        return wave.iter().map(|candidate| (*candidate, Err(LabError::Stopped))).collect();
+) -> Vec<LabResult> {
+    let all: Vec<&Candidate> = candidates.iter().collect();
+    let mut proofs = play_together(&all, all_us, interrupt, context);
+    for (place, candidate) in candidates.iter().enumerate() {
+        let proves_nothing = |proof: &Proof| !proof.comparison.conclusive && !proof.played.stopped;
+        if interrupt.is_set() || !matches!(proofs.get(&place), Some(Ok(proof)) if proves_nothing(proof)) {
+            continue;
+        }
+        let again = play_together(&[candidate], candidate.extent.end_us(), interrupt, context).pop_first();
+        // One that was stopped has its first result.
+        if let Some((_, again)) = again.filter(|_| !interrupt.is_set()) {
+            proofs.insert(place, again);
+        }
     }
+    let mut results: Vec<LabResult> = candidates
+        .iter()
+        .enumerate()
+        .map(|(place, candidate)| LabResult {
+            topic: candidate.topic,
+            predicted_end_us: candidate.extent.predicted_end_us,
+            proof: proofs.remove(&place).unwrap_or(Err(LabError::NotReady("its own thread"))),
+        })
+        .collect();
+    results.sort_by_key(|result| topics().position(|topic| topic.id == result.topic.id));
+    results
+}
+
+/// Plays some side by side; the proofs come by their places.
+fn play_together(
+    candidates: &[&Candidate],
+    end_us: u64,
+    interrupt: &Interrupt,
+    context: &Context<'_>,
+) -> BTreeMap<usize, Result<Proof, LabError>> {
     let conditions = |extent: &Extent| Conditions { stop: interrupt.stop(), ..extent.conditions() };
     let scenarios: Vec<(Scenario, Conditions)> =
-        wave.iter().map(|candidate| (candidate.scenario.clone(), conditions(&candidate.extent))).collect();
-    let end_us = wave.iter().map(|candidate| candidate.extent.end_us()).max().unwrap_or(0);
-    let played = while_drawing(end_us, context, || play_all(&scenarios));
-    let judged = |(candidate, played): (&&'a Candidate, Result<_, _>)| {
-        (*candidate, played.map(|played| judge(played, candidate.extent.horizon_us)))
+        candidates.iter().map(|candidate| (candidate.scenario.clone(), conditions(&candidate.extent))).collect();
+    let played = Mutex::new(BTreeMap::new());
+    let done = |place, result| {
+        if let Ok(mut played) = played.lock() {
+            played.insert(place, result);
+        }
     };
-    wave.iter().zip(played).map(judged).collect()
+    while_drawing(end_us, context, || play_each(&scenarios, AT_ONCE, &done));
+    let played = played.into_inner().unwrap_or_default();
+    let judged = |(place, played): (usize, Result<Played, LabError>)| {
+        let horizon_us = candidates.get(place)?.extent.horizon_us;
+        Some((place, played.map(|played| judge(played, horizon_us))))
+    };
+    played.into_iter().filter_map(judged).collect()
 }
 
 /// Does something that takes about so long, and meanwhile draws how far it must be.
@@ -150,5 +170,17 @@ fn verdict(results: &[LabResult]) -> Result<Exit, CliError> {
              on a less busy host"
         ))),
         (_, cannot) => Err(CliError::failure(anyhow::anyhow!("{cannot} topics could not be played"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_ones_fill_in_while_long_ones_are_played() {
+        assert_eq!(together_us([60, 60, 5, 5, 5].into_iter(), 3), 60);
+        assert_eq!(together_us([60, 60, 60].into_iter(), 2), 120);
+        assert_eq!(together_us(core::iter::empty(), 2), 0);
     }
 }
