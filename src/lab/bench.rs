@@ -27,6 +27,8 @@ const PREPARATION: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_millis(10);
 /// Most connections of others in the accept queue.
 const MOST_FILLERS: u32 = 64;
+/// Most packets of a scenario; floods are played by others.
+const PACKETS_MOST: u32 = 10_000;
 const PACKET_BYTES: usize = 2048;
 
 /// What is needed while a scenario runs.
@@ -241,6 +243,9 @@ impl<'a> Bench<'a> {
 
     /// Takes what the kernels sent, and delivers what is due.
     pub(super) fn carry(&mut self) -> Result<(), LabError> {
+        if self.carrier.passed > PACKETS_MOST {
+            return Err(LabError::TooMany(PACKETS_MOST));
+        }
         let mut buffer = [0; PACKET_BYTES];
         for side in Side::BOTH {
             while let Some(packet) = self.network.host(side).tun.receive(&mut buffer).map_err(LabError::Wire)? {

@@ -22,6 +22,8 @@ pub(super) struct Carrier<'a> {
     pub(super) lose_all: bool,
     /// How late packets were brought, all together.
     pub(super) lateness: Duration,
+    /// How many packets were brought or are on their way.
+    pub(super) passed: u32,
 }
 
 impl<'a> Carrier<'a> {
@@ -35,6 +37,7 @@ impl<'a> Carrier<'a> {
             numbers: Numbers::default(),
             lose_all: false,
             lateness: Duration::ZERO,
+            passed: 0,
         }
     }
 
@@ -60,6 +63,7 @@ impl<'a> Carrier<'a> {
 
     /// Brings a packet, so much later than the round trip says.
     pub(super) fn pass(&mut self, side: Side, packet: &[u8], later: Duration) {
+        self.passed = self.passed.saturating_add(1);
         let due = Instant::now() + Duration::from_micros(self.scenario.rtt_us / 2) + later;
         self.on_the_way.insert((due, self.next_packet), (side.other(), packet.to_vec()));
         self.next_packet += 1;

@@ -219,7 +219,7 @@ pub(super) fn judge(seen: Window, window: Window, allowance_us: u64) -> Verdict 
 mod tests {
     use super::*;
     use crate::model::{Errno, Event, Host, Scenario, Settings, forecast};
-    use crate::units::{Hz, KernelVersion};
+    use crate::units::{Hz, KernelVersion, TcpState};
 
     fn predicted(syn_retries: u32) -> Timeline {
         let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
@@ -235,6 +235,8 @@ mod tests {
             what: What::Send { segment: Segment::Syn, copy: u32::try_from(copy).expect("few"), lost: true },
         };
         let mut events: Vec<Event> = times_us.iter().enumerate().map(send).collect();
+        let (side, what) = (Side::Client, What::State(TcpState::SynSent));
+        events.push(Event { window: Window { at_us: 0, latest_us: 3000 }, side, what });
         events.push(Event {
             window: Window::exactly(end_us),
             side: Side::Client,
@@ -256,16 +258,21 @@ mod tests {
         assert!(early(2000) && !early(2001));
     }
 
+    /// What came of all but states.
+    fn of_segments(comparison: Comparison) -> Vec<Verdict> {
+        let rows = comparison.rows.into_iter();
+        rows.filter(|row| !row.what.starts_with("enters ")).map(|row| row.verdict).collect()
+    }
+
     fn verdicts(syn_retries: u32, times_us: &[u64], end_us: u64) -> Vec<Verdict> {
-        let comparison = compare(&predicted(syn_retries), &measured(times_us, end_us), &late(0));
-        comparison.rows.into_iter().map(|row| row.verdict).collect()
+        of_segments(compare(&predicted(syn_retries), &measured(times_us, end_us), &late(0)))
     }
 
     #[test]
     fn a_course_inside_its_windows_agrees() {
         let comparison = compare(&predicted(1), &measured(&[0, 1_024_000, 2_048_000], 3_073_000), &late(0));
         assert!(comparison.agrees(), "{comparison:?}");
-        assert_eq!(comparison.rows.len(), 4);
+        assert_eq!(comparison.rows.len(), 5);
     }
 
     #[test]
@@ -298,6 +305,7 @@ mod tests {
             events: vec![
                 event(Side::Client, 0, What::Send { segment: Segment::Syn, copy: 0, lost: false }),
                 event(Side::Server, 0, What::Arrive { segment: Segment::Syn, copy: Some(0) }),
+                event(Side::Server, syn_ack_us, What::State(TcpState::SynRecv)),
                 event(Side::Server, syn_ack_us, What::Send { segment: Segment::SynAck, copy: 0, lost: true }),
             ],
             ends: vec![End { window: Window::exactly(1_030_000), side: Side::Server, outcome: Outcome::Gone }],
@@ -310,8 +318,7 @@ mod tests {
     #[test]
     fn what_may_come_after_the_end_of_the_comparison_is_not_missed() {
         let verdicts = |times_us: &[u64], until_us| -> Vec<Verdict> {
-            let comparison = compare_until(&predicted(1), &measured(times_us, 9_000_000), &late(0), until_us);
-            comparison.rows.into_iter().map(|row| row.verdict).collect()
+            of_segments(compare_until(&predicted(1), &measured(times_us, 9_000_000), &late(0), until_us))
         };
         assert_eq!(verdicts(&[0, 1_024_000], 1_500_000), [Verdict::Inside, Verdict::Inside]);
         assert_eq!(verdicts(&[0], 1_020_000), [Verdict::Inside]);

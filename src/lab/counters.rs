@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::LabError;
-use super::network::Network;
+use super::network::{Network, WIRE};
 use crate::model::Side;
 use crate::sys::ProcRoot;
-use crate::wire::{Figures, parse_paired_lines};
+use crate::wire::{Figures, parse_paired_lines, parse_transmit_drops};
 
 /// Counters that moved, by group and name such as `TcpExt` and `TCPTimeouts`, and by how much.
 pub type Moved = BTreeMap<(String, String), i64>;
@@ -30,6 +30,19 @@ pub(super) fn read_counters(network: &Network) -> Result<BTreeMap<Side, Figures>
         Ok((side, figures))
     };
     Side::BOTH.into_iter().map(of).collect()
+}
+
+/// Demands that the wire took whatever the kernel sent: what it did not take the kernel sends again, at other times.
+pub(super) fn demand_no_drops(network: &Network) -> Result<(), LabError> {
+    for side in Side::BOTH {
+        let text = network.host(side).namespace.run(|| ProcRoot::new("/proc").read_net("dev"))?;
+        let text = text.map_err(|error| LabError::Wire(io::Error::other(error)))?;
+        match parse_transmit_drops(&text, WIRE) {
+            Some(0) | None => {}
+            Some(drops) => return Err(LabError::Dropped { side, drops }),
+        }
+    }
+    Ok(())
 }
 
 /// Which of them moved.

@@ -1,5 +1,6 @@
 //! Why a scenario could not be played.
 
+use crate::model::Side;
 use crate::sys::NamespaceError;
 
 /// What went wrong in the laboratory. The host is as it was in every case.
@@ -38,6 +39,17 @@ pub enum LabError {
     /// It was told to stop before the scenario began.
     #[error("the laboratory was stopped before the scenario began")]
     Stopped,
+    /// The wire did not take what the kernel sent.
+    #[error("the wire of the laboratory lost {drops} packets of the {} by itself; play it again on a less busy host", side.name())]
+    Dropped {
+        /// Whose.
+        side: Side,
+        /// How many.
+        drops: u64,
+    },
+    /// More passed than any scenario should need.
+    #[error("the laboratory stopped after {0} packets; the two ends answer each other without an end")]
+    TooMany(u32),
     /// The scenario has something that cannot be played.
     #[error("the laboratory cannot play this: {0}")]
     NotPlayable(&'static str),

@@ -131,7 +131,7 @@ mod tests {
         assert_eq!((second.predicted.unwrap().at_us, second.verdict), (1_000_000, Verdict::Inside));
         assert!(matches!(meet(2_500_000, syn(2)).unwrap().verdict, Verdict::Extra | Verdict::Late(_)));
         assert_eq!(meet(5000, What::State(TcpState::SynSent)).unwrap().verdict, Verdict::Inside);
-        assert_eq!(meet(6000, What::State(TcpState::Established)).unwrap().verdict, Verdict::Extra);
+        assert_eq!(meet(6000, What::State(TcpState::Estab)).unwrap().verdict, Verdict::Extra);
         assert_eq!(meet(1, What::Arrive { segment: Segment::Syn, copy: None }), None);
         let (side, what, window) = expected.next().unwrap();
         assert_eq!((side, what.as_str()), (Side::Client, "connect() ETIMEDOUT"));

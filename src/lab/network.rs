@@ -9,6 +9,8 @@ use crate::model::{Action, IpVersion, Scenario, Settings, Side, Start};
 use crate::sys::{Namespace, ProcRoot, RouteSocket, SysctlFiles, Tap, Tun};
 use crate::units::SysctlKey;
 
+/// What the device is called at both ends.
+pub(super) const WIRE: &str = "wire0";
 const MTU: u32 = 1500;
 /// Room for a burst of a whole tick; what does not fit would be a local transmit failure and change TCP's timing.
 const QUEUE_LENGTH: u32 = 40_000;
@@ -91,7 +93,7 @@ impl Host {
             let pins = write_pins(&with_one_port(scenario, side, settings))?;
             let mut route = RouteSocket::open().map_err(setup("open an rtnetlink socket"))?;
             route.raise_loopback().map_err(setup("raise the loopback device"))?;
-            let tun = Tun::create("wire0").map_err(setup("make a TUN device"))?;
+            let tun = Tun::create(WIRE).map_err(setup("make a TUN device"))?;
             if address.is_ipv6() {
                 has_ipv6()?;
                 route

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::bench::Bench;
-use super::counters::{Moved, moved, read_counters};
+use super::counters::{Moved, demand_no_drops, moved, read_counters};
 use super::frame::Frame;
 use super::network::Network;
 use super::record::with_measured;
@@ -208,6 +208,7 @@ impl<'a> Stage<'a> {
             bench.turn(deadline.min(Instant::now() + STOP_NOTICED))?;
         }
         bench.read_taps()?;
+        demand_no_drops(network)?;
         let took = begun.elapsed();
         let counters = moved(&before, &read_counters(network)?);
         let as_played = bench.agenda.as_played(scenario, bench.record.start_ns().unwrap_or(0));

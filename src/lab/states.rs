@@ -71,3 +71,43 @@ fn predicted_states(side: Side, predicted: &Timeline) -> Vec<Predicted> {
     let states = all.iter().zip(lefts).filter(|((state, _), _)| visible(*state));
     states.map(|((state, entered), left_us)| Predicted { state: *state, entered: *entered, left_us }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Event, Host, Scenario, Settings, forecast};
+    use crate::units::{Hz, KernelVersion};
+
+    /// What the client of a connection that it closes alone was seen in, against the prediction.
+    fn verdicts(seen: &[(TcpState, u64, u64)]) -> Vec<(TcpState, Verdict)> {
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let predicted = forecast(&Scenario::closed_alone(host, &Settings::default()));
+        let event = |(state, since_us, at_us): &(TcpState, u64, u64)| Event {
+            window: Window { at_us: *since_us, latest_us: *at_us },
+            side: Side::Client,
+            what: What::State(*state),
+        };
+        let measured =
+            Timeline { events: seen.iter().map(event).collect(), ends: Vec::new(), alternatives: Vec::new() };
+        let rows = state_rows(Side::Client, (&predicted, &measured), 25_000, u64::MAX);
+        let state = |what: &str| TcpState::ALL.into_iter().find(|state| words(*state) == what).unwrap();
+        rows.into_iter().map(|row| (state(&row.what), row.verdict)).collect()
+    }
+
+    #[test]
+    fn a_state_that_lasts_must_be_seen_and_one_that_does_not_may_be() {
+        use TcpState::{Estab, FinWait1, FinWait2};
+        assert_eq!(verdicts(&[(FinWait2, 0, 5000)]), [(FinWait2, Verdict::Inside)]);
+        let all = verdicts(&[(Estab, 0, 10), (FinWait1, 10, 20), (FinWait2, 0, 5000)]);
+        assert!(all.iter().all(|(_, verdict)| *verdict == Verdict::Inside), "{all:?}");
+        assert_eq!(verdicts(&[]), [(FinWait2, Verdict::Missing)]);
+    }
+
+    #[test]
+    fn a_state_that_is_seen_must_have_been_predicted_for_then() {
+        use TcpState::{FinWait2, TimeWait};
+        let seen = verdicts(&[(FinWait2, 0, 5000), (TimeWait, 1_000_000, 1_005_000)]);
+        assert_eq!(seen, [(FinWait2, Verdict::Inside), (TimeWait, Verdict::Extra)]);
+        assert!(matches!(verdicts(&[(FinWait2, 500_000, 505_000)])[..], [(FinWait2, Verdict::Late(_))]));
+    }
+}

@@ -37,8 +37,6 @@ const MOST_NARROWED: usize = 2000;
 const RTT_ERROR_US: u64 = 1000;
 /// How many late ACKs there are at the most before a window closes: measured were RTOs of 208 to 228 ms.
 const MOST_LATE_ACKS: u64 = 4;
-pub(super) const SIDES: [Side; 2] = [Side::Client, Side::Server];
-
 /// What will happen.
 #[must_use]
 pub fn forecast(scenario: &Scenario) -> Timeline {
@@ -46,7 +44,7 @@ pub fn forecast(scenario: &Scenario) -> Timeline {
     for hz in rates(scenario.host.hz) {
         for seen in round_trips(scenario, hz) {
             for (signature, (course, weight)) in courses_of(scenario, hz, seen).courses {
-                found.add(signature, course, weight, &SIDES);
+                found.add(signature, course, weight, &Side::BOTH);
             }
         }
     }
@@ -128,7 +126,7 @@ fn courses_of(scenario: &Scenario, hz: Hz, seen: RoundTrips) -> Found {
         }
         // The first course decides no tie, so there is always one.
         if played == 1 || !course.contradicts_itself {
-            found.add(Signature::of(&course), course, 0, &SIDES);
+            found.add(Signature::of(&course), course, 0, &Side::BOTH);
         }
     }
     narrow(scenario, hz, seen, &mut found);
@@ -146,11 +144,11 @@ fn sides_alone(found: &Found) -> Vec<Side> {
     let courses = || found.courses.iter().map(|(_, (course, _))| course);
     let timed: BTreeSet<Side> = courses().flat_map(|course| course.armed.iter().map(|(side, ..)| *side)).collect();
     if timed.len() <= 1 {
-        return SIDES.to_vec();
+        return Side::BOTH.to_vec();
     }
     let hears =
         |side| courses().any(|course| what_happens(course, side).any(|what| matches!(what, What::Arrive { .. })));
-    SIDES.into_iter().filter(|side| !hears(*side)).collect()
+    Side::BOTH.into_iter().filter(|side| !hears(*side)).collect()
 }
 
 /// Narrows the windows of sides that are alone to those of every phase of the wheel.
@@ -241,7 +239,7 @@ struct Signature {
 impl Signature {
     fn of(course: &Course) -> Self {
         Self {
-            by_side: SIDES.map(|side| what_happens(course, side).cloned().collect()),
+            by_side: Side::BOTH.map(|side| what_happens(course, side).cloned().collect()),
             ends: course.ends.iter().map(|(side, (_, outcome))| (*side, *outcome)).collect(),
         }
     }

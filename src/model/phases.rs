@@ -105,7 +105,7 @@ fn windows<'a>(course: &'a Course, sides: &'a [Side]) -> impl Iterator<Item = Wi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::forecast::SIDES;
+    use crate::model::Side;
     use crate::model::play::{Variant, play};
     use crate::model::rto::RoundTrips;
     use crate::model::wheel::Wheel;
@@ -143,12 +143,13 @@ mod tests {
                 };
                 let any = Variant { hz, seen, wheel: Wheel::Any(hz), script: &[] };
                 let nominal = play(scenario, any);
-                let Some(latest) = latest_of_any_phase(&nominal, &SIDES, hz, play_at) else { continue };
+                let Some(latest) = latest_of_any_phase(&nominal, &Side::BOTH, hz, play_at) else { continue };
                 let mut all = play_at(0);
                 for phase in 1..granularity_ticks(nominal.longest_wait_us, hz) {
-                    include(&mut all, &play_at(phase), &SIDES);
+                    include(&mut all, &play_at(phase), &Side::BOTH);
                 }
-                let ends = |course: &Course| windows(course, &SIDES).map(|window| window.latest_us).collect::<Vec<_>>();
+                let ends =
+                    |course: &Course| windows(course, &Side::BOTH).map(|window| window.latest_us).collect::<Vec<_>>();
                 assert_eq!(ends(&latest), ends(&all), "HZ {hz}: {scenario:?}");
             }
         }

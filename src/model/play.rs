@@ -237,7 +237,7 @@ pub(super) fn play(scenario: &Scenario, variant: Variant<'_>) -> Course {
         course: Course::default(),
     };
     if scenario.start != Start::Closed {
-        for side in [Side::Client, Side::Server] {
+        for side in Side::BOTH {
             player.schedule(Window::exactly(0), side, Happening::Begin);
         }
     }
@@ -460,7 +460,7 @@ impl Player<'_> {
 
     /// An end that was connected at time 0 and still is stays so.
     fn finish(&mut self) {
-        for side in [Side::Client, Side::Server] {
+        for side in Side::BOTH {
             let stays = !matches!(self.seen_end(side).state, None | Some(TcpState::Close));
             if stays && !self.course.ends.contains_key(&side) {
                 let mut windows = self.course.events.iter().filter(|(_, place, _)| *place == side);

@@ -19,7 +19,7 @@ pub fn render_mermaid<'a>(pictured: impl Into<Pictured<'a>>) -> Option<String> {
     for row in rows(&timeline.events) {
         match row.arrow {
             None => {
-                for side in [Side::Client, Side::Server] {
+                for side in Side::BOTH {
                     text.push_str(&note(side, row.mark(side)));
                 }
             }

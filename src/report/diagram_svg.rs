@@ -96,7 +96,7 @@ impl Picture {
             let y = y_of(place);
             let slope = row.arrow.map_or(0, |arrow| slope(row, &arrow));
             let is_late = |side: Side| row.arrow.is_some_and(|arrow| arrow.part == Part::Whole && arrow.from != side);
-            for side in [Side::Client, Side::Server] {
+            for side in Side::BOTH {
                 self.mark(side, row.mark(side), if is_late(side) { y + slope } else { y });
             }
             let Some(arrow) = row.arrow else { continue };

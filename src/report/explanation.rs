@@ -87,7 +87,7 @@ fn render_alternatives(timeline: &Timeline, style: DiagramStyle) -> String {
     let others = timeline.alternatives.len();
     let ways = if others == 1 { "one other course is".to_owned() } else { format!("{others} other courses are") };
     let mut text = format!("A tie: {ways} as likely, where timers meet.");
-    for side in [Side::Client, Side::Server] {
+    for side in Side::BOTH {
         if let Some(words) = endings(timeline, side, style.ascii) {
             text.push_str(&format!(" The {} ends {words}.", side.name()));
         }

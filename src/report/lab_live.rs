@@ -89,7 +89,7 @@ mod tests {
                 met(1_000_000, 1_033_000, Verdict::Inside),
             ),
             (event(1_022_150, What::Arrive { segment: Segment::SynAck, copy: None }), None),
-            (event(1_022_160, What::State(TcpState::Established)), met(1_022_000, 1_033_000, Verdict::Inside)),
+            (event(1_022_160, What::State(TcpState::Estab)), met(1_022_000, 1_033_000, Verdict::Inside)),
             (event(1_500_000, What::Send { segment: Segment::Rst, copy: 0, lost: false }), {
                 Some(Met { predicted: None, verdict: Verdict::Extra })
             }),
@@ -106,7 +106,7 @@ mod tests {
          0.000  client  SYN, lost                               0.000  ✓
          1.022  client  SYN again (1), lost               1.000–1.033  ✓
          1.022  client  SYN-ACK arrives
-         1.022  client  enters ESTAB                     1.022–1.033  ✓
+         1.022  client  enters ESTAB                      1.022–1.033  ✓
          1.500  client  RST                                         -  ✗ extra
         2100.0  client  connect() ETIMEDOUT             1039.0–2000.0  ✗ 1m40s late
         ");

@@ -376,7 +376,7 @@ mod tests {
             let coming = coming.filter(|arrow| matches!(arrow.part, Part::Whole | Part::Arrives));
             let arrived = events.iter().filter(|event| matches!(event.what, What::Arrive { .. }));
             prop_assert_eq!(coming.count(), arrived.count());
-            for side in [Side::Client, Side::Server] {
+            for side in Side::BOTH {
                 let times = rows.iter().filter_map(|row| row.mark(side).window).map(|window| window.at_us);
                 prop_assert!(times.is_sorted());
                 let states = rows.iter().filter(|row| row.mark(side).state.is_some()).count();

@@ -119,6 +119,18 @@ pub fn parse_softnet_stat(text: &str) -> Lenient<Vec<SoftnetRow>> {
     parsed
 }
 
+/// Reads how many packets a device could not take for sending, from `/proc/net/dev` (`dev_seq_printf_stats`,
+/// net/core/net-procfs.c): the fourth of the columns of what it sent. Nothing when the device is not there.
+#[must_use]
+pub fn parse_transmit_drops(text: &str, device: &str) -> Option<u64> {
+    const DROPPED: usize = 8 + 3;
+    let of = |line: &str| {
+        let (name, columns) = line.split_once(':')?;
+        if name.trim() == device { columns.split_ascii_whitespace().nth(DROPPED)?.parse().ok() } else { None }
+    };
+    text.lines().find_map(of)
+}
+
 fn softnet_row(line: &str) -> Option<SoftnetRow> {
     const CPU_COLUMN: usize = 12;
     let mut columns = line.split_ascii_whitespace();
@@ -154,6 +166,20 @@ TCP: inuse 1 orphan 0 tw 3 alloc 1 mem 0
 UDP: inuse 0 mem 0
 FRAG: inuse 0 memory 0
 ";
+
+    #[test]
+    fn packets_that_a_device_did_not_take_are_found_by_its_name() {
+        let text = "\
+Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+ wire0:     180       3    0    1    0     0          0         0      240       4    0    7    0     0       0          0
+";
+        assert_eq!(parse_transmit_drops(text, "wire0"), Some(7));
+        assert_eq!(parse_transmit_drops(text, "lo"), Some(0));
+        assert_eq!(parse_transmit_drops(text, "wire1"), None);
+        assert_eq!(parse_transmit_drops("wire0: 1 2", "wire0"), None);
+    }
 
     fn figure(figures: &Figures, group: &str, name: &str) -> Option<i64> {
         figures.get(group)?.get(name).copied()

@@ -18,7 +18,9 @@ mod tcp_info;
 mod text;
 
 pub use config::parse_config_hz;
-pub use counters::{Figures, Lenient, SoftnetRow, parse_paired_lines, parse_sockstat, parse_softnet_stat};
+pub use counters::{
+    Figures, Lenient, SoftnetRow, parse_paired_lines, parse_sockstat, parse_softnet_stat, parse_transmit_drops,
+};
 pub use inet_diag::{Attribute, Attributes, InetDiag, ListenerFacts, SocketTimer};
 pub use netlink::{Message, MessageKind, Messages};
 pub use packet::{Checksum, HexError, Packet, PacketError, PacketField, decode_packet, parse_hex};

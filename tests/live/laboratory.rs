@@ -24,6 +24,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("Ctrl-C ends a playing at once, with what was seen until then", interrupted),
         Case::new("a laboratory that is killed leaves no namespace behind", killed),
         Case::new("the beginning of a long scenario is played and compared", beginning),
+        Case::new("a kernel that does otherwise than was predicted is reported, with exit code 1", disagreement),
         Case::new("the scenarios of the project are played from their files", files),
         Case::new("a topic printed as a file is played from standard input", from_standard_input),
         Case::new("every topic that can be played begins as predicted, side by side", all),
@@ -154,13 +155,30 @@ fn beginning(place: &Place) -> Ran {
     Ok(())
 }
 
+/// Predicted by the rules of 6.1, whose second copy of the SYN comes a second later than since 6.5.
+fn disagreement(place: &Place) -> Ran {
+    if place.snapshot().kernel.version.is_none_or(|version| !version.at_least(6, 5)) {
+        return Err(CannotRun("this kernel follows the rules of 6.1 itself".into()));
+    }
+    let copy = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir_all(copy.path().join("sys/kernel")).expect("the own directory");
+    std::fs::write(copy.path().join("sys/kernel/osrelease"), "6.1.0\n").expect("the own directory");
+    let proc = copy.path().to_str().expect("a path of text");
+    let output = place.tcpctl(&["lab", "syn-lost", "--defaults", "--json", "--limit", "2500ms", "--proc", proc]);
+    let answer = played(&output)?;
+    assert_eq!((output.status.code(), &answer["agrees"]), (Some(1), &false.into()), "{answer:#}");
+    let extra = answer["rows"].as_array().expect("rows").iter().find(|row| row["verdict"] == "extra");
+    assert_eq!(extra.expect("a copy too many")["what"], "SYN", "{answer:#}");
+    Ok(())
+}
+
 fn files(place: &Place) -> Ran {
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let mut count = 0;
     for file in std::fs::read_dir(scenarios).expect("the project's scenarios") {
         let path = file.expect("an entry").path();
         let path = path.to_str().expect("a path of text");
-        let answer = demand(&place.tcpctl(&["lab", path, "--json", "--limit", "8s"]))?;
+        let answer = demand(&place.tcpctl(&["lab", path, "--json", "--limit", "6s"]))?;
         assert_eq!(answer["schema"], 1, "{path}");
         count += 1;
     }

@@ -12,7 +12,7 @@ use tcpctl::report::{
     ComparisonView, LabResult, LabResultsView, LabSpan, render_comparison, render_lab_opening, render_lab_results,
     render_lab_results_opening,
 };
-use tcpctl::units::{Hz, KernelVersion};
+use tcpctl::units::{Hz, KernelVersion, TcpState};
 
 fn tcpctl(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tcpctl")).args(arguments).env_remove("COLUMNS").output().unwrap()
@@ -27,6 +27,7 @@ fn seen(copy_us: u64) -> Played {
     let syn = |copy| What::Send { segment: Segment::Syn, copy, lost: true };
     let events = vec![
         event(0, syn(0)),
+        event(0, What::State(TcpState::SynSent)),
         event(copy_us, syn(1)),
         event(2_042_000, syn(2)),
         event(3_066_000, What::Return("connect", Some(Errno::TimedOut))),
@@ -55,7 +56,7 @@ fn proof(copy_us: u64) -> Proof {
 
 fn stopped() -> Proof {
     let mut played = seen(1_018_000);
-    played.timeline.events.truncate(2);
+    played.timeline.events.truncate(3);
     (played.stopped, played.took) = (true, Duration::from_millis(1500));
     judge(played, u64::MAX)
 }
@@ -85,8 +86,8 @@ fn a_beginning_and_a_playing_that_was_stopped_say_how_much_of_it_was_seen() {
         let below = text.split("\n\n").nth(1).unwrap();
         below.split("Packets").next().unwrap().trim_end().replace('\n', " ")
     };
-    insta::assert_snapshot!(said(&beginning, Some(1_500_000)), @"Kernel and model agree on all 2 events, in the first 1.5 s of 3.1 s.");
-    insta::assert_snapshot!(said(&stopped(), None), @"Kernel and model agree on all 2 events until it was stopped, after 1.5 s of 3.1 s.");
+    insta::assert_snapshot!(said(&beginning, Some(1_500_000)), @"Kernel and model agree on all 3 events, in the first 1.5 s of 3.1 s.");
+    insta::assert_snapshot!(said(&stopped(), None), @"Kernel and model agree on all 3 events until it was stopped, after 1.5 s of 3.1 s.");
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn a_comparison_in_json_has_the_counters_and_how_much_was_played() {
     assert_eq!(view["counters"][0]["side"], "client");
     assert_eq!(view["counters"][0]["moved"]["TcpExt.TCPTimeouts"], 3);
     assert!(view["predicted_end_us"].as_u64().unwrap() > 3_000_000);
-    assert_eq!(view["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(view["rows"].as_array().unwrap().len(), 3);
 }
 
 #[test]

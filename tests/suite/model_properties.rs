@@ -12,7 +12,6 @@ use tcpctl::model::{
 use tcpctl::report::ExplanationView;
 use tcpctl::units::{Hz, KernelVersion, SysctlValues, TcpState};
 
-const SIDES: [Side; 2] = [Side::Client, Side::Server];
 /// Whole ticks at every common rate, in microseconds.
 const TICKS_AT_EVERY_RATE_US: u64 = 20_000;
 
@@ -166,7 +165,7 @@ fn times_are_in_order(scenario: &Scenario, course: &Timeline) -> Result<(), Test
         prop_assert!(window.at_us <= window.latest_us, "{window:?}");
     }
     let probed = scenario.client.options.keepalive || scenario.server.options.keepalive;
-    for side in SIDES {
+    for side in Side::BOTH {
         let events: Vec<&Event> = on(course, side).collect();
         for pair in events.windows(2) {
             let (before, after) = (pair[0].window, pair[1].window);
@@ -183,7 +182,7 @@ fn times_are_in_order(scenario: &Scenario, course: &Timeline) -> Result<(), Test
 
 /// Each side that ever had a socket has one end, which agrees with the last state, and comes last where it is one.
 fn ends_are_complete(scenario: &Scenario, course: &Timeline) -> Result<(), TestCaseError> {
-    for side in SIDES {
+    for side in Side::BOTH {
         let states = on(course, side).filter_map(|event| match event.what {
             What::State(state) => Some(state),
             _ => None,
@@ -222,7 +221,7 @@ fn ends_are_complete(scenario: &Scenario, course: &Timeline) -> Result<(), TestC
 /// need not be equal: those of a sending may have been narrowed to the wheel's phases, those of an arrival by a tie.
 fn what_arrives_was_sent(scenario: &Scenario, course: &Timeline) -> Result<(), TestCaseError> {
     let probed = scenario.client.options.keepalive || scenario.server.options.keepalive;
-    for side in SIDES {
+    for side in Side::BOTH {
         let sent = on(course, side).filter_map(|event| match event.what {
             What::Send { segment, copy, lost: false } => Some(((segment, copy), event.window)),
             _ => None,
@@ -437,13 +436,13 @@ fn begins_with_calls(scenario: &Scenario) -> bool {
 type Story = (Vec<(Side, What)>, Vec<(Side, Outcome)>);
 
 fn story(course: &Timeline) -> Story {
-    let events = SIDES.iter().flat_map(|side| on(course, *side)).map(|event| (event.side, event.what.clone()));
+    let events = Side::BOTH.iter().flat_map(|side| on(course, *side)).map(|event| (event.side, event.what.clone()));
     (events.collect(), course.ends.iter().map(|end| (end.side, end.outcome)).collect())
 }
 
 /// The windows of a course in the order of its story; a side on which nothing happens has no time of its own.
 fn windows(course: &Timeline) -> Vec<Window> {
-    let events = SIDES.iter().flat_map(|side| on(course, *side)).map(|event| event.window);
+    let events = Side::BOTH.iter().flat_map(|side| on(course, *side)).map(|event| event.window);
     let ends = course.ends.iter().filter(|end| on(course, end.side).next().is_some()).map(|end| end.window);
     events.chain(ends).collect()
 }

@@ -11,8 +11,6 @@ use crate::explain::socket_option::{SocketOptionError, SocketOptionValue, parse_
 use crate::model::{Host, Scenario, Settings, Side};
 use crate::units::{SysctlKey, SysctlValues, TextError};
 
-const SIDES: [Side; 2] = [Side::Client, Side::Server];
-
 /// What a file gives, by end; nothing for both ends.
 pub(super) struct Given;
 
@@ -128,7 +126,7 @@ pub(super) struct Laid {
 
 impl Laid {
     pub(super) fn new(ask: Ask, given: GivenSysctls) -> Self {
-        let mut ends: BTreeMap<_, _> = SIDES.into_iter().map(|side| (side, ask.values.clone())).collect();
+        let mut ends: BTreeMap<_, _> = Side::BOTH.into_iter().map(|side| (side, ask.values.clone())).collect();
         // Values of both ends come first in the order of the map, so that those of one end replace them.
         for ((for_side, key), value) in given {
             for (_, values) in ends.iter_mut().filter(|(side, _)| for_side.is_none_or(|only| only == **side)) {
@@ -166,7 +164,7 @@ impl Laid {
 
     /// The settings worth showing, and the given ones that no clock reads.
     pub(super) fn rows(&self) -> (Vec<SettingRow>, Vec<String>) {
-        let [client, server] = SIDES.map(|side| self.values(side));
+        let [client, server] = Side::BOTH.map(|side| self.values(side));
         let given = |sourced: &Sourced| matches!(sourced.origin, Origin::File | Origin::WhatIf);
         let mut rows = Vec::new();
         for key in Settings::keys().filter(|key| catalog::exists(key, self.ask.host.version)) {

@@ -1,4 +1,4 @@
-//! A line that is drawn anew in its place, on standard error where that is a terminal.
+//! A line that is drawn anew in its place: on standard error, where that and standard output are a terminal.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -9,10 +9,11 @@ pub(super) struct ProgressBar {
 }
 
 impl ProgressBar {
-    /// Nothing is drawn where standard error is no terminal.
+    /// Nothing is drawn where standard error is no terminal, nor where standard output is none: what a pipe brings to the
+    /// same screen would come in between.
     pub(super) fn new() -> Self {
-        let stderr = io::stderr();
-        Self { terminal: stderr.is_terminal().then_some(stderr), shown: 0 }
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        Self { terminal: (stdout.is_terminal() && stderr.is_terminal()).then_some(stderr), shown: 0 }
     }
 
     /// Whether it is drawn.
