@@ -10,7 +10,7 @@ use Side::{Client, Server};
 pub(super) fn icmp(host: Host) -> Vec<Part> {
     let silent = |error| connect(host).losing(Client, Syn).injecting(unreachable(Client, 300, error));
     let sending = |error| {
-        let settings = with_settings(|settings| settings.retries2 = 3);
+        let settings = with_settings(|settings| settings.retries2 = 2);
         Scenario::established(host, &settings)
             .calling(Client, Action::Send)
             .losing(Client, Data)
@@ -42,11 +42,11 @@ pub(super) fn icmp(host: Host) -> Vec<Part> {
         ("port unreachable, SYN-SENT", 2000, silent(IcmpError::PortUnreachable)),
         ("prohibited, SYN-SENT", 2000, silent(IcmpError::AdminProhibited)),
         ("time exceeded, SYN-SENT", 2000, silent(IcmpError::TimeExceeded)),
-        ("host unreachable, data in flight", 8000, sending(IcmpError::HostUnreachable)),
-        ("prohibited, data in flight", 8000, sending(IcmpError::AdminProhibited)),
-        ("net unreachable, data in flight", 8000, sending(IcmpError::NetUnreachable)),
-        ("port unreachable, data in flight", 8000, sending(IcmpError::PortUnreachable)),
-        ("time exceeded, data in flight", 8000, sending(IcmpError::TimeExceeded)),
+        ("host unreachable, data in flight", 5000, sending(IcmpError::HostUnreachable)),
+        ("prohibited, data in flight", 5000, sending(IcmpError::AdminProhibited)),
+        ("net unreachable, data in flight", 5000, sending(IcmpError::NetUnreachable)),
+        ("port unreachable, data in flight", 5000, sending(IcmpError::PortUnreachable)),
+        ("time exceeded, data in flight", 5000, sending(IcmpError::TimeExceeded)),
         ("prohibited, nothing in flight", 4000, idle(IcmpError::AdminProhibited)),
         ("host unreachable, SYN-RECV of two that open at once", 2000, opening_at_once(IcmpError::HostUnreachable)),
         ("prohibited, SYN-RECV of two that open at once", 2000, opening_at_once(IcmpError::AdminProhibited)),
