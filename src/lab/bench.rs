@@ -220,7 +220,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The applications learn what became of their connections.
-    fn notice(&mut self) -> Result<(), LabError> {
+    pub(super) fn notice(&mut self) -> Result<(), LabError> {
         for side in Side::BOTH {
             let now_ns = unix_ns();
             let Some(noticed) = self.apps.of(side)?.notice()? else { continue };

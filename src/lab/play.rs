@@ -207,6 +207,8 @@ impl<'a> Stage<'a> {
         while Instant::now() < deadline && !bench.is_over() && !stopped() {
             bench.turn(deadline.min(Instant::now() + STOP_NOTICED))?;
         }
+        // The last look may have seen a socket vanish of which its application has not heard yet.
+        bench.notice()?;
         bench.read_taps()?;
         demand_no_drops(network)?;
         let took = begun.elapsed();

@@ -25,7 +25,7 @@ pub(in crate::explain) const TOPICS: &[(&Topic, InLab)] = &[
     (&ack_with_data::TOPIC, Plays),
     (&queues::TOPIC, Cannot("a count and not a course: how many fit; accept-queue-full plays what happens then")),
     (&accept_queue_full::TOPIC, Plays),
-    (&syn_flood::TOPIC, Cannot("a count and not a course: how many entries a flood leaves")),
+    (&syn_flood::TOPIC, Plays),
     (&syncookies::TOPIC, Plays),
     (&close::TOPIC, Plays),
     (&why_four::TOPIC, Plays),
