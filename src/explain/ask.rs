@@ -6,7 +6,7 @@ use super::facts::HostFacts;
 use super::flood::{FloodAsk, FloodAskError};
 use super::socket_option::{SocketOptionError, SocketOptionValue, parse_socket_option};
 use crate::catalog;
-use crate::model::{Host, Settings};
+use crate::model::{Host, IpVersion, Settings};
 use crate::units::{Hz, KernelVersion, SysctlKey, SysctlValues};
 
 /// The oldest kernel whose rules the model has.
@@ -67,6 +67,8 @@ pub struct Overrides {
     pub backlog: Option<u32>,
     /// Round-trip time in microseconds.
     pub rtt_us: Option<u64>,
+    /// Another IP than the question's own.
+    pub family: Option<IpVersion>,
     /// SYNs per second of a flood, or connections per second.
     pub rate_per_s: Option<u64>,
     /// SYNs of a flood in all.
@@ -92,6 +94,8 @@ pub struct Ask {
     pub backlog: Option<u32>,
     /// Round-trip time in microseconds.
     pub rtt_us: u64,
+    /// What carries the segments.
+    pub family: IpVersion,
     /// The rate that is asked about, a second; nothing when none is.
     pub rate_per_s: Option<u64>,
     /// The flood that is asked about.
@@ -206,6 +210,7 @@ impl Ask {
             defaults,
             backlog: overrides.backlog,
             rtt_us,
+            family: overrides.family.unwrap_or_default(),
             socket_options: socket_options?,
             mtu,
             peer_alive: overrides.peer_alive,

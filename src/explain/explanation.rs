@@ -161,7 +161,8 @@ pub fn scenario_of(topic: &'static Topic, ask: &Ask) -> Option<Scenario> {
 
 /// The same, and which side each socket option went to.
 fn posed(topic: &'static Topic, ask: &Ask) -> (Option<Scenario>, Vec<SocketOptionRow>) {
-    let mut scenario = topic.scenario.map(|scenario| Scenario { rtt_us: ask.rtt_us, ..scenario(ask) });
+    let mut scenario =
+        topic.scenario.map(|scenario| Scenario { rtt_us: ask.rtt_us, family: ask.family, ..scenario(ask) });
     let row = |given: &SocketOptionValue| {
         let side = scenario.as_mut().map(|scenario| given.lay_on(scenario));
         given.row(side, Origin::WhatIf)

@@ -2,7 +2,7 @@
 
 use super::explanation::{SettingRow, SocketOptionRow};
 use super::scenario_file::ScenarioFile;
-use crate::model::{Event, Host, Timeline, What, WireRule, forecast};
+use crate::model::{Event, Host, IpVersion, Timeline, What, WireRule, forecast};
 
 /// A scenario with its course.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct Simulation {
     pub summary: String,
     /// The kernel of both ends.
     pub host: Host,
+    /// What carries the segments.
+    pub family: IpVersion,
     /// Round-trip time in microseconds.
     pub rtt_us: u64,
     /// The course.
@@ -32,10 +34,10 @@ pub struct Simulation {
 pub fn simulate(file: ScenarioFile) -> Simulation {
     let ScenarioFile { name, summary, scenario, settings, socket_options, unused } = file;
     let timeline = forecast(&scenario);
-    let (host, rtt_us) = (scenario.host, scenario.rtt_us);
+    let (host, family, rtt_us) = (scenario.host, scenario.family, scenario.rtt_us);
     let idle = scenario.wire.iter().zip(1..).filter(|(rule, _)| is_idle(rule, &timeline)).map(|(_, number)| number);
     let idle_rules = idle.collect();
-    Simulation { name, summary, host, rtt_us, timeline, settings, socket_options, unused, idle_rules }
+    Simulation { name, summary, host, family, rtt_us, timeline, settings, socket_options, unused, idle_rules }
 }
 
 /// Whether a rule is for no segment of a course, nor of those that are as possible. In doubt it is for one: a segment

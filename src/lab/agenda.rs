@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use super::LabError;
 use super::apps::PORT;
 use super::bench::Bench;
+use super::network::Addresses;
 use crate::model::{Action, Injected, Scenario, Segment, Side, Start};
 use crate::sys::unix_ns;
 use crate::wire::build_syn;
 
-/// Where forged SYNs come from: an address of the wire's network that nobody has.
-const FORGED_SOURCE: &str = "192.0.2.77:5555";
+/// The port that forged SYNs come from.
+const FORGED_PORT: u16 = 5555;
 
 /// Calls of the beginning are made one after the other; those within this time are made at once, in microseconds.
 const AT_ONCE_US: u64 = 1_000;
@@ -169,10 +170,10 @@ impl Bench<'_> {
 
     fn forge_syn(&mut self) -> Result<(), LabError> {
         let target = SocketAddr::new(self.network.server.address, PORT);
-        let source = FORGED_SOURCE.parse().map_err(|_| LabError::NotPlayable("a forged source"))?;
+        let source = SocketAddr::new(Addresses::of(self.scenario.family).nobody, FORGED_PORT);
         let packet = build_syn(source, target, 1).ok_or(LabError::NotPlayable("a forged SYN"))?;
         self.record.sent(unix_ns(), Side::Client, (Segment::Syn, 1), |_| false);
-        self.network.server.tun.send(&packet).map_err(LabError::Wire)
+        self.arrive_from_outside(Side::Server, &packet)
     }
 
     /// A socket that its application holds is reset, and the RST lost: nobody learns of it.
@@ -206,6 +207,6 @@ impl Bench<'_> {
                 self.carrier.numbers.forge_icmp(to, error)?
             }
         };
-        self.network.host(to).tun.send(&packet).map_err(LabError::Wire)
+        self.arrive_from_outside(to, &packet)
     }
 }

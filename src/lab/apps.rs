@@ -354,6 +354,7 @@ pub(super) fn errno_of(error: &io::Error) -> Result<Errno, LabError> {
         io::ErrorKind::HostUnreachable => Errno::HostUnreachable,
         io::ErrorKind::NetworkUnreachable => Errno::NetworkUnreachable,
         io::ErrorKind::AddrNotAvailable => Errno::AddressNotAvailable,
+        io::ErrorKind::PermissionDenied => Errno::PermissionDenied,
         _ => return Err(LabError::Wire(io::Error::new(error.kind(), error.to_string()))),
     })
 }

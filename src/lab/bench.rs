@@ -11,7 +11,7 @@ use super::agenda::Agenda;
 use super::apps::Apps;
 use super::carrier::Carrier;
 use super::filler::Fillers;
-use super::frame::Frame;
+use super::frame::{Frame, Passage};
 use super::look::{Looks, Watcher};
 use super::network::Network;
 use super::play::STOP_NOTICED;
@@ -52,8 +52,12 @@ pub(super) struct Bench<'a> {
     pub(super) record: Record,
     /// Stamp of the last packet before the beginning that the side which the scenario is about sent or received.
     pub(super) last_ns: u64,
-    /// What both taps showed since the beginning, where it is kept.
+    /// What both taps showed, where it is kept.
     pub(super) frames: Option<Vec<Frame>>,
+    /// Packets that came from outside and that no tap has shown yet, for those who want to see all of them.
+    forged: Vec<(Side, Vec<u8>)>,
+    /// How many packets were no TCP, and were not carried.
+    pub(super) not_carried: u64,
     pub(super) clocks: Clocks,
     lateness_ns: u64,
     /// From when to when an application learnt that the peer has closed and closed as well.
@@ -85,6 +89,8 @@ impl<'a> Bench<'a> {
             record: Record::default(),
             last_ns: 0,
             frames: None,
+            forged: Vec::new(),
+            not_carried: 0,
             clocks: Clocks::new()?,
             lateness_ns: 0,
             closings: Vec::new(),
@@ -243,7 +249,10 @@ impl<'a> Bench<'a> {
         let mut buffer = [0; PACKET_BYTES];
         for side in Side::BOTH {
             while let Some(packet) = self.network.host(side).tun.receive(&mut buffer).map_err(LabError::Wire)? {
-                let Some(header) = decode_segment(packet) else { continue };
+                let Some(header) = decode_segment(packet) else {
+                    self.not_carried += 1;
+                    continue;
+                };
                 if self.is_foreign(side, &header) {
                     self.carrier.pass(side, packet, Duration::ZERO);
                     continue;
@@ -304,17 +313,34 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    /// A packet comes to an end from outside.
+    pub(super) fn arrive_from_outside(&mut self, to: Side, packet: &[u8]) -> Result<(), LabError> {
+        if self.frames.is_some() {
+            self.forged.push((to, packet.to_vec()));
+        }
+        self.network.host(to).tun.send(packet).map_err(LabError::Wire)
+    }
+
     /// Keeps a packet for those who want to see all of them.
     fn keep(&mut self, side: Side, tapped: Tapped, packet: &[u8]) {
-        if let Some(frames) = self.frames.as_mut().filter(|_| self.begun_ns.is_some()) {
-            frames.push(Frame {
-                unix_ns: tapped.unix_ns,
-                side,
-                outgoing: tapped.outgoing,
-                lost: false,
-                bytes: packet.to_vec(),
-            });
-        }
+        let Some(frames) = &mut self.frames else { return };
+        let forged = self.forged.iter().position(|(to, bytes)| !tapped.outgoing && *to == side && bytes == packet);
+        let rst = decode_segment(packet).map(|header| header.rst);
+        let passage = match (forged.map(|place| self.forged.remove(place)), rst) {
+            (Some(_), _) => Passage::Injected,
+            (None, None) => Passage::NotCarried,
+            (None, Some(_)) if tapped.outgoing && self.carrier.lose_all => Passage::Lost,
+            (None, Some(true)) if tapped.outgoing && self.losing_power == Some(side) => Passage::Lost,
+            _ => Passage::Carried,
+        };
+        frames.push(Frame {
+            unix_ns: tapped.unix_ns,
+            side,
+            outgoing: tapped.outgoing,
+            before: self.begun_ns.is_none(),
+            passage,
+            bytes: packet.to_vec(),
+        });
     }
 
     /// Writes down a segment of the scenario that the tap of a side showed.
@@ -337,8 +363,8 @@ impl<'a> Bench<'a> {
         let at_us = tapped.unix_ns.saturating_sub(begun_ns) / 1000;
         let lost = |nth| self.scenario.loses(side, segment, nth, at_us);
         let lost = self.record.sent(tapped.unix_ns, side, (segment, header.sequence), lost);
-        if let Some(frame) = self.frames.as_mut().and_then(|frames| frames.last_mut()) {
-            frame.lost = lost;
+        if let Some(frame) = self.frames.as_mut().and_then(|frames| frames.last_mut()).filter(|_| lost) {
+            frame.passage = Passage::Lost;
         }
         if matches!(segment, Segment::Syn | Segment::SynAck) {
             // It has an entry, however short that lives.

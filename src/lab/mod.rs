@@ -41,7 +41,7 @@ pub use flood_proof::{
     FloodExpected, FloodFigure, FloodProof, FloodRow, FloodSeen, FloodVerdict, judge_flood, prove_floods,
 };
 pub use flood_run::{PlayedClient, PlayedFlood};
-pub use frame::Frame;
+pub use frame::{Frame, Passage};
 pub use play::{Conditions, Followed, Played, play, play_all, play_each};
 pub use prove::{Proof, judge, longest, predicted_end_us, prove, prove_beginning, prove_once};
 pub use punctuality::Punctuality;

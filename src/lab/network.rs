@@ -1,18 +1,14 @@
 //! Two private network namespaces and the wire between them.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::LabError;
 use super::apps::CLIENT_PORT;
 use super::pins::write_pins;
-use crate::model::{Action, Scenario, Settings, Side, Start};
-use crate::sys::{Namespace, RouteSocket, SysctlFiles, Tap, Tun};
+use crate::model::{Action, IpVersion, Scenario, Settings, Side, Start};
+use crate::sys::{Namespace, ProcRoot, RouteSocket, SysctlFiles, Tap, Tun};
 use crate::units::SysctlKey;
 
-/// Addresses of RFC 5737's first documentation network; they exist in the private namespaces alone.
-const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
-const PREFIX: u8 = 24;
 /// What the device is called at both ends.
 pub(super) const WIRE: &str = "wire0";
 const MTU: u32 = 1500;
@@ -20,6 +16,28 @@ const MTU: u32 = 1500;
 const QUEUE_LENGTH: u32 = 40_000;
 /// Buckets of a private connection table, so that looking at it does not walk the host's.
 const OWN_TABLE: &str = "1024";
+
+/// The addresses of a wire. They are documentation networks of RFC 5737 and RFC 3849, and exist in the private
+/// namespaces alone.
+pub(super) struct Addresses {
+    client: IpAddr,
+    server: IpAddr,
+    /// One that nobody has: where forged SYNs come from.
+    pub(super) nobody: IpAddr,
+    /// One that nobody has: who sends ICMP errors.
+    pub(super) router: IpAddr,
+    prefix: u8,
+}
+
+impl Addresses {
+    pub(super) fn of(family: IpVersion) -> Self {
+        let (host, prefix): (fn(u8) -> IpAddr, u8) = match family {
+            IpVersion::V4 => (|number| Ipv4Addr::new(192, 0, 2, number).into(), 24),
+            IpVersion::V6 => (|number| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into()).into(), 64),
+        };
+        Self { client: host(1), server: host(2), nobody: host(77), router: host(254), prefix }
+    }
+}
 
 /// One end of the wire: a namespace with its device.
 pub(super) struct Host {
@@ -63,9 +81,10 @@ impl Network {
 
 impl Host {
     fn build(scenario: &Scenario, side: Side) -> Result<Self, LabError> {
+        let addresses = Addresses::of(scenario.family);
         let (address, settings) = match side {
-            Side::Client => (CLIENT, &scenario.client.settings),
-            Side::Server => (SERVER, &scenario.server.settings),
+            Side::Client => (addresses.client, &scenario.client.settings),
+            Side::Server => (addresses.server, &scenario.server.settings),
         };
         let namespace = Namespace::fresh()?;
         let setup = |doing| move |error| LabError::Setup { doing, error };
@@ -75,12 +94,28 @@ impl Host {
             let mut route = RouteSocket::open().map_err(setup("open an rtnetlink socket"))?;
             route.raise_loopback().map_err(setup("raise the loopback device"))?;
             let tun = Tun::create(WIRE).map_err(setup("make a TUN device"))?;
+            if address.is_ipv6() {
+                has_ipv6()?;
+                route
+                    .withhold_link_local(tun.index())
+                    .map_err(setup("keep the TUN device without link-local address"))?;
+            }
             route.raise_link(tun.index(), MTU, QUEUE_LENGTH).map_err(setup("raise the TUN device"))?;
-            route.add_address(tun.index(), address, PREFIX).map_err(setup("give the TUN device an address"))?;
+            route
+                .add_address(tun.index(), address, addresses.prefix)
+                .map_err(setup("give the TUN device an address"))?;
             let tap = Tap::open(tun.index()).map_err(setup("open a packet socket"))?;
             Ok((tun, tap, pins))
         })??;
         Ok(Self { namespace, tun, tap, address, pins })
+    }
+}
+
+/// Says of a kernel without IPv6 that it has none: it was built so, or booted with `ipv6.disable=1`.
+fn has_ipv6() -> Result<(), LabError> {
+    match ProcRoot::new("/proc").read_net("if_inet6") {
+        Ok(_) => Ok(()),
+        Err(_) => Err(LabError::NotPlayable("IPv6 on a kernel that has none")),
     }
 }
 

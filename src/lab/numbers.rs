@@ -1,13 +1,11 @@
 //! The sequence numbers of the connection, learnt from what passes, and segments made to fit them.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::LabError;
-use crate::model::{IcmpError, Number, Segment, Side};
+use super::network::Addresses;
+use crate::model::{IcmpError, IpVersion, Number, Segment, Side};
 use crate::wire::{SegmentHeader, build_icmp_error, build_segment};
-
-/// Who sends ICMP errors: an address of the wire's network that nobody has.
-const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 254);
 
 /// What both ends have shown of their numbers.
 #[derive(Debug, Default)]
@@ -133,14 +131,10 @@ impl Numbers {
     /// An ICMP error about what an end last sent.
     pub(super) fn forge_icmp(&self, to: Side, error: IcmpError) -> Result<Vec<u8>, LabError> {
         const NOTHING: LabError = LabError::NotPlayable("an ICMP error about nothing");
-        let (icmp_type, code) = match error {
-            IcmpError::NetUnreachable => (3, 0),
-            IcmpError::HostUnreachable => (3, 1),
-            IcmpError::PortUnreachable => (3, 3),
-            IcmpError::AdminProhibited => (3, 13),
-            IcmpError::TimeExceeded => (11, 0),
-        };
-        build_icmp_error(ROUTER, icmp_type, code, &self.of(to).last).ok_or(NOTHING)
+        let shown = self.of(to);
+        let (own, _) = shown.route.ok_or(NOTHING)?;
+        let family = if own.is_ipv6() { IpVersion::V6 } else { IpVersion::V4 };
+        build_icmp_error(Addresses::of(family).router, error.type_and_code(family), &shown.last).ok_or(NOTHING)
     }
 }
 
@@ -159,8 +153,8 @@ mod tests {
     use super::*;
     use crate::wire::{build_syn, decode_segment};
 
-    fn syn_seen() -> Numbers {
-        let packet = build_syn("192.0.2.1:1000".parse().unwrap(), "192.0.2.2:80".parse().unwrap(), 500).unwrap();
+    fn syn_seen(source: &str, destination: &str) -> Numbers {
+        let packet = build_syn(source.parse().unwrap(), destination.parse().unwrap(), 500).unwrap();
         let header = decode_segment(&packet).unwrap();
         let mut numbers = Numbers::default();
         numbers.sent(Side::Client, &header, &packet);
@@ -170,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_forged_segment_has_numbers_that_fit_what_was_seen() {
-        let numbers = syn_seen();
+        let numbers = syn_seen("192.0.2.1:1000", "192.0.2.2:80");
         let forged = |to, segment, seq, ack| decode_segment(&numbers.forge(to, segment, seq, ack).unwrap()).unwrap();
         let old = forged(Side::Server, Segment::Syn, Number::Initial(-10), None);
         assert_eq!((old.source.port(), old.sequence, old.syn, old.ack), (1000, 490, true, false));
@@ -185,6 +179,14 @@ mod tests {
         let numbers = Numbers::default();
         assert!(numbers.forge(Side::Server, Segment::Rst, Number::Fitting(0), None).is_err());
         assert!(numbers.forge_icmp(Side::Client, IcmpError::HostUnreachable).is_err());
-        assert!(syn_seen().forge_icmp(Side::Client, IcmpError::HostUnreachable).is_ok());
+    }
+
+    #[test]
+    fn an_icmp_error_has_the_type_and_code_of_the_ip_that_it_is_about() {
+        let v4 = syn_seen("192.0.2.1:1000", "192.0.2.2:80").forge_icmp(Side::Client, IcmpError::AdminProhibited);
+        assert_eq!(v4.unwrap().get(20..22), Some([3, 13].as_slice()));
+        let v6 =
+            syn_seen("[2001:db8::1]:1000", "[2001:db8::2]:80").forge_icmp(Side::Client, IcmpError::AdminProhibited);
+        assert_eq!(v6.unwrap().get(40..42), Some([1, 1].as_slice()));
     }
 }

@@ -19,6 +19,10 @@ const PINNED: &[(&str, &str)] = &[
     ("net.ipv4.tcp_invalid_ratelimit", "500"),
     ("net.ipv4.conf.all.rp_filter", "0"),
     ("net.ipv4.conf.default.rp_filter", "0"),
+    ("net.ipv6.conf.all.disable_ipv6", "0"),
+    ("net.ipv6.conf.default.disable_ipv6", "0"),
+    ("net.ipv6.conf.default.accept_ra", "0"),
+    ("net.ipv6.conf.default.router_solicitations", "0"),
     ("net.ipv6.conf.default.accept_dad", "0"),
     // No link-local address, so that nothing but the scenario's segments is on the wire.
     ("net.ipv6.conf.default.addr_gen_mode", "1"),

@@ -70,8 +70,10 @@ pub struct Played {
     pub pins: BTreeMap<Side, Vec<(String, String)>>,
     /// The counters of both namespaces that moved, and by how much.
     pub counters: BTreeMap<Side, Moved>,
-    /// The packets in the order of their stamps, where they were to be kept.
+    /// The packets in the order of their stamps, those before the beginning too, where they were to be kept.
     pub frames: Vec<Frame>,
+    /// How many packets were no TCP and were not carried: the hosts are told to send none.
+    pub not_carried: u64,
     /// How long was played, since the beginning.
     pub took: Duration,
     /// Whether it was told to stop before it was over.
@@ -188,6 +190,7 @@ impl<'a> Stage<'a> {
 
     fn bench_on<'b>(&'b self, network: &'b Network) -> Result<Bench<'b>, LabError> {
         let mut bench = Bench::new(self.scenario, network)?;
+        bench.frames = self.conditions.capture.then(Vec::new);
         bench.stop = Arc::clone(&self.conditions.stop);
         Ok(bench)
     }
@@ -195,7 +198,6 @@ impl<'a> Stage<'a> {
     fn play_on(&self, network: &Network, mut bench: Bench<'_>) -> Result<Played, LabError> {
         let (scenario, conditions) = (self.scenario, self.conditions);
         let before = read_counters(network)?;
-        bench.frames = conditions.capture.then(Vec::new);
         bench.record.follow(conditions.follow.clone());
         bench.clocks.begin();
         bench.begin()?;
@@ -225,6 +227,7 @@ impl<'a> Stage<'a> {
             pins: Side::BOTH.map(|side| (side, network.host(side).pins.clone())).into(),
             counters,
             frames,
+            not_carried: bench.not_carried,
             took,
         })
     }

@@ -11,15 +11,28 @@ const TCP_HEADER: u64 = 20;
 const TIMESTAMPS: u64 = 12;
 
 /// Which IP carries the segments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IpVersion {
     /// A header of 20 bytes.
+    #[default]
     V4,
     /// A header of 40 bytes.
     V6,
 }
 
 impl IpVersion {
+    /// Both, the older first.
+    pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
+    /// Its name in every output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+
     /// Bytes of its header without options.
     #[must_use]
     pub const fn header(self) -> u64 {

@@ -1,13 +1,15 @@
 //! What is played: two ends, what their applications do, and what the wire loses.
 
 use super::script::{Action, Call, Fate, Injection, WireRule};
-use super::{Host, Segment, Settings, Side, SocketOptions};
+use super::{Host, IpVersion, Segment, Settings, Side, SocketOptions};
 
 /// A scenario. Deterministic: the same scenario gives the same timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// The kernel of both ends.
     pub host: Host,
+    /// What carries the segments.
+    pub family: IpVersion,
     /// The client's settings and socket options.
     pub client: Endpoint,
     /// The server's.
@@ -100,6 +102,7 @@ impl Scenario {
         let endpoint = Endpoint { settings: settings.clone(), ..Endpoint::default() };
         Self {
             host,
+            family: IpVersion::default(),
             client: endpoint.clone(),
             server: endpoint,
             rtt_us: 0,
@@ -154,6 +157,13 @@ impl Scenario {
     #[must_use]
     pub fn injecting(mut self, injection: Injection) -> Self {
         self.injections.push(injection);
+        self
+    }
+
+    /// The same, over this IP.
+    #[must_use]
+    pub fn over(mut self, family: IpVersion) -> Self {
+        self.family = family;
         self
     }
 

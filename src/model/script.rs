@@ -1,6 +1,7 @@
 //! What is scripted from outside the two ends: what their applications do, and what the wire does to segments.
 
-use super::{Errno, Segment, Side, SocketOptions};
+use super::{Errno, IpVersion, Segment, Side, SocketOptions};
+use crate::units::KernelVersion;
 
 /// Something that an application does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,15 +148,15 @@ pub enum Number {
 /// ICMP errors that TCP hears of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IcmpError {
-    /// Type 3 code 0.
+    /// No network, or no route.
     NetUnreachable,
-    /// Type 3 code 1.
+    /// No host at that address.
     HostUnreachable,
-    /// Type 3 code 3.
+    /// Nobody at that port.
     PortUnreachable,
-    /// Type 3 code 13, communication administratively prohibited.
+    /// Communication administratively prohibited.
     AdminProhibited,
-    /// Type 11.
+    /// The hop limit ran out on the way.
     TimeExceeded,
 }
 
@@ -176,19 +177,56 @@ impl IcmpError {
         }
     }
 
-    /// What it becomes for the application: `icmp_err_convert[]` in `net/ipv4/icmp.c`, and `tcp_v4_err()`.
+    /// Its type and code, in ICMP (RFC 792, RFC 1812) or ICMPv6 (RFC 4443). What each host says of itself in ICMPv6 is
+    /// that an address cannot be reached, and of a network that there is no route.
     #[must_use]
-    pub const fn errno(self) -> Errno {
-        match self {
-            Self::NetUnreachable => Errno::NetworkUnreachable,
-            Self::PortUnreachable => Errno::ConnectionRefused,
-            Self::HostUnreachable | Self::AdminProhibited | Self::TimeExceeded => Errno::HostUnreachable,
+    pub const fn type_and_code(self, family: IpVersion) -> (u8, u8) {
+        match (family, self) {
+            (IpVersion::V4, Self::NetUnreachable) => (3, 0),
+            (IpVersion::V4, Self::HostUnreachable) => (3, 1),
+            (IpVersion::V4, Self::PortUnreachable) => (3, 3),
+            (IpVersion::V4, Self::AdminProhibited) => (3, 13),
+            (IpVersion::V4, Self::TimeExceeded) => (11, 0),
+            (IpVersion::V6, Self::NetUnreachable) => (1, 0),
+            (IpVersion::V6, Self::AdminProhibited) => (1, 1),
+            (IpVersion::V6, Self::HostUnreachable) => (1, 3),
+            (IpVersion::V6, Self::PortUnreachable) => (1, 4),
+            (IpVersion::V6, Self::TimeExceeded) => (3, 0),
         }
     }
 
-    /// Whether the kernel takes back a backoff for it: RFC 6069, `tcp_v4_err()`.
+    /// What it becomes for the application: `icmp_err_convert[]` in `net/ipv4/icmp.c` and `tcp_v4_err()`, or
+    /// `icmpv6_err_convert()` in `net/ipv6/icmp.c`.
     #[must_use]
-    pub const fn reverts_backoff(self) -> bool {
-        matches!(self, Self::NetUnreachable | Self::HostUnreachable)
+    pub const fn errno(self, family: IpVersion) -> Errno {
+        match (family, self) {
+            (_, Self::NetUnreachable) => Errno::NetworkUnreachable,
+            (_, Self::PortUnreachable) => Errno::ConnectionRefused,
+            (_, Self::HostUnreachable | Self::TimeExceeded) | (IpVersion::V4, Self::AdminProhibited) => {
+                Errno::HostUnreachable
+            }
+            (IpVersion::V6, Self::AdminProhibited) => Errno::PermissionDenied,
+        }
+    }
+
+    /// Whether the kernel takes back a backoff for it (RFC 6069): `tcp_v4_err()` where a network or host cannot be
+    /// reached, `tcp_v6_err()` where there is no route, since 5.8 (taken into net-next in May 2020, when 5.7 was about
+    /// to be released).
+    #[must_use]
+    pub fn reverts_backoff(self, family: IpVersion, version: KernelVersion) -> bool {
+        match family {
+            IpVersion::V4 => matches!(self, Self::NetUnreachable | Self::HostUnreachable),
+            IpVersion::V6 => self == Self::NetUnreachable && version.at_least(5, 8),
+        }
+    }
+
+    /// Whether it ends a half-open entry: `tcp_req_err()`. What `tcp_v4_err()` takes for that are the errors of the path,
+    /// and `tcp_v6_err()` those that `icmpv6_err_convert()` calls fatal, which are the others.
+    #[must_use]
+    pub const fn ends_request(self, family: IpVersion) -> bool {
+        match family {
+            IpVersion::V4 => matches!(self, Self::NetUnreachable | Self::HostUnreachable | Self::TimeExceeded),
+            IpVersion::V6 => matches!(self, Self::PortUnreachable | Self::AdminProhibited),
+        }
     }
 }

@@ -169,6 +169,8 @@ pub enum Errno {
     NetworkUnreachable,
     /// No local port is free for that destination.
     AddressNotAvailable,
+    /// An ICMPv6 error said that it is prohibited.
+    PermissionDenied,
 }
 
 impl Errno {
@@ -183,6 +185,7 @@ impl Errno {
             Self::HostUnreachable => "EHOSTUNREACH",
             Self::NetworkUnreachable => "ENETUNREACH",
             Self::AddressNotAvailable => "EADDRNOTAVAIL",
+            Self::PermissionDenied => "EACCES",
         }
     }
 }

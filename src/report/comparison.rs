@@ -46,6 +46,10 @@ pub struct ComparisonView {
     played_us: u64,
     /// How much of it was to be played at the most, where that was limited.
     limit_us: Option<u64>,
+    /// What carried the segments: `ipv4` or `ipv6`.
+    family: String,
+    /// How many packets were no TCP and were not carried.
+    not_carried: u64,
     /// Whether it was stopped before it was over; only what was predicted until then is compared.
     stopped: bool,
 }
@@ -105,6 +109,8 @@ impl ComparisonView {
             predicted_end_us: predicted_end_us(predicted),
             played_us: u64::try_from(played.took.as_micros()).unwrap_or(u64::MAX),
             limit_us,
+            family: played.scenario.family.name().to_ascii_lowercase(),
+            not_carried: played.not_carried,
             stopped: played.stopped,
         }
     }
@@ -238,6 +244,9 @@ fn made_with(played: &Played, width: usize) -> String {
         counts => format!(". At the two ends {} sysctls were set and read back", counts.iter().sum::<usize>()),
     });
     said.push_str("; --json lists them.");
+    if played.not_carried > 0 {
+        said.push_str(&format!(" {} packets were no TCP and were not carried.", played.not_carried));
+    }
     let mut text = wrapped(&said, width);
     if played.counters.values().any(|moved| !moved.is_empty()) {
         text.push_str("Counters that moved:\n");

@@ -5,6 +5,7 @@
 //! Mirrors: the look of ss and sysctl where it is good, RFC-style sequence diagrams.
 
 mod answer;
+mod capture;
 mod comparison;
 mod counters;
 mod diagram;
@@ -45,6 +46,7 @@ mod variants;
 mod verification;
 
 pub use answer::{AnswerView, render_answer, render_window};
+pub use capture::render_capture;
 pub use comparison::{ComparisonView, LabSpan, render_comparison, render_lab_opening};
 pub use counters::{CounterView, MAIN_COUNTERS, MainCounter, main_counters};
 pub use diagram::{DiagramStyle, render_diagram};

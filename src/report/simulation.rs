@@ -9,6 +9,7 @@ use super::printable::printable;
 use super::prose::{in_ascii, wrapped};
 use super::timeline::TimelineView;
 use crate::explain::Simulation;
+use crate::model::IpVersion;
 use crate::model::{End, Outcome};
 use crate::units::Micros;
 
@@ -19,6 +20,8 @@ pub struct SimulationView {
     schema: u32,
     scenario: ScenarioView,
     kernel: KernelView,
+    /// What carries the segments: `ipv4` or `ipv6`.
+    family: String,
     rtt_us: u64,
     timeline: TimelineView,
     settings: Vec<SettingView>,
@@ -42,6 +45,7 @@ impl From<&Simulation> for SimulationView {
             schema: SCHEMA,
             scenario: ScenarioView { name: simulation.name.clone(), summary: simulation.summary.clone() },
             kernel: KernelView::from(simulation.host),
+            family: simulation.family.name().to_ascii_lowercase(),
             rtt_us: simulation.rtt_us,
             timeline: TimelineView::from(&simulation.timeline),
             settings: simulation.settings.iter().map(SettingView::from).collect(),
@@ -59,7 +63,8 @@ pub fn render_simulation(simulation: &Simulation, style: DiagramStyle) -> String
     let hz = simulation.host.hz.map_or("HZ unknown".to_owned(), |hz| format!("HZ {hz}"));
     let mut text = wrapped(&format!("{}: {}", printable(&simulation.name), printable(&simulation.summary)), width);
     let rtt = Micros(simulation.rtt_us);
-    text.push_str(&format!("For Linux {}, {hz}, round trip {rtt}.\n\n", simulation.host.version));
+    let over = if simulation.family == IpVersion::V4 { "" } else { " over IPv6" };
+    text.push_str(&format!("For Linux {}, {hz}, round trip {rtt}{over}.\n\n", simulation.host.version));
     for end in &simulation.timeline.ends {
         let tie = endings(&simulation.timeline, end.side, style.ascii).is_some();
         let sentence = format!("{}{}", ending(end), if tie { " A tie: below are its other endings." } else { "" });

@@ -22,6 +22,9 @@ const NLMSG_ERROR: u16 = 2;
 const IFF_UP: u32 = 1;
 const IFLA_MTU: u16 = 4;
 const IFLA_TXQLEN: u16 = 13;
+const IFLA_AF_SPEC: u16 = 26;
+const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_FLAGS: u16 = 8;
@@ -63,7 +66,20 @@ impl RouteSocket {
     /// # Errors
     /// The kernel's answer, `EPERM` without `CAP_NET_ADMIN` in the namespace.
     pub fn raise_loopback(&mut self) -> io::Result<()> {
-        self.request(RTM_NEWLINK, 0, &link_header(LOOPBACK_INDEX))
+        self.request(RTM_NEWLINK, 0, &link_header(LOOPBACK_INDEX, IFF_UP))
+    }
+
+    /// Lets a device that is still down have no link-local address of its own, so that it asks for no router and joins
+    /// no group. The kernel takes the device up before it looks at this, so the two are requests of their own.
+    ///
+    /// # Errors
+    /// The kernel's answer, `EAFNOSUPPORT` without IPv6.
+    pub fn withhold_link_local(&mut self, index: u32) -> io::Result<()> {
+        let (mut mode, mut family, mut body) = (Vec::new(), Vec::new(), link_header(index, 0));
+        push_attribute(&mut mode, IFLA_INET6_ADDR_GEN_MODE, &[IN6_ADDR_GEN_MODE_NONE]);
+        push_attribute(&mut family, u16::try_from(libc::AF_INET6).map_err(io::Error::other)?, &mode);
+        push_attribute(&mut body, IFLA_AF_SPEC, &family);
+        self.request(RTM_NEWLINK, 0, &body)
     }
 
     /// Sets a device up with this MTU and transmit queue length.
@@ -71,7 +87,7 @@ impl RouteSocket {
     /// # Errors
     /// The kernel's answer.
     pub fn raise_link(&mut self, index: u32, mtu: u32, queue_length: u32) -> io::Result<()> {
-        let mut body = link_header(index);
+        let mut body = link_header(index, IFF_UP);
         push_attribute(&mut body, IFLA_MTU, &mtu.to_ne_bytes());
         push_attribute(&mut body, IFLA_TXQLEN, &queue_length.to_ne_bytes());
         self.request(RTM_NEWLINK, 0, &body)
@@ -113,12 +129,12 @@ impl RouteSocket {
     }
 }
 
-/// `struct ifinfomsg` that sets a device up.
-fn link_header(index: u32) -> Vec<u8> {
+/// `struct ifinfomsg` that sets a device up (`IFF_UP`), or leaves it as it is (0).
+fn link_header(index: u32, up: u32) -> Vec<u8> {
     let mut body = vec![0, 0, 0, 0]; // family, padding, type
     body.extend(index.to_ne_bytes());
-    body.extend(IFF_UP.to_ne_bytes()); // ifi_flags
-    body.extend(IFF_UP.to_ne_bytes()); // ifi_change
+    body.extend(up.to_ne_bytes()); // ifi_flags
+    body.extend(up.to_ne_bytes()); // ifi_change
     body
 }
 

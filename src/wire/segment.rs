@@ -1,6 +1,6 @@
 //! TCP segments in IP packets.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 
@@ -93,20 +93,31 @@ pub fn build_segment(header: &SegmentHeader) -> Option<Vec<u8>> {
     Some(packet)
 }
 
-/// Builds an ICMP error of this type and code about a packet: its IP header and 8 bytes of what follows (RFC 792). It
-/// goes to the sender of that packet, from a router; nothing for a packet that is not IPv4.
+/// Builds an ICMP or ICMPv6 error of this type and code about a packet, checksums included. It goes to the sender of
+/// that packet, from a router, and quotes what the sender has to recognise it by: over IPv4 the IP header and 8 bytes of
+/// what follows (RFC 792), over IPv6 as much as fits into 1280 bytes (RFC 4443 2.4). Nothing for what is no whole
+/// packet of the router's family.
 #[must_use]
-pub fn build_icmp_error(router: Ipv4Addr, icmp_type: u8, code: u8, about: &[u8]) -> Option<Vec<u8>> {
-    const QUOTED: usize = 8;
+pub fn build_icmp_error(router: IpAddr, (kind, code): (u8, u8), about: &[u8]) -> Option<Vec<u8>> {
+    const QUOTED_V4: usize = 8;
+    const QUOTED_V6: usize = 1280 - 40 - 8;
     let sliced = SlicedPacket::from_ip(about).ok()?;
-    let Some(NetSlice::Ipv4(ip)) = sliced.net else { return None };
-    let header_bytes = ip.header().slice().len();
-    let quoted = about.get(..header_bytes + QUOTED)?;
-    let to = ip.header().source_addr();
-    let ip = etherparse::PacketBuilder::ipv4(router.octets(), to.octets(), TTL);
-    let builder = ip.icmpv4_raw(icmp_type, code, [0; 4]);
-    let mut packet = Vec::with_capacity(builder.size(quoted.len()));
-    builder.write(&mut packet, quoted).ok()?;
+    let mut packet = Vec::new();
+    match (router, sliced.net?) {
+        (IpAddr::V4(router), NetSlice::Ipv4(ip)) => {
+            let quoted = about.get(..ip.header().slice().len() + QUOTED_V4)?;
+            let to = ip.header().source_addr();
+            let builder = etherparse::PacketBuilder::ipv4(router.octets(), to.octets(), TTL);
+            builder.icmpv4_raw(kind, code, [0; 4]).write(&mut packet, quoted).ok()?;
+        }
+        (IpAddr::V6(router), NetSlice::Ipv6(ip)) => {
+            let quoted = about.get(..about.len().min(QUOTED_V6))?;
+            let to = ip.header().source_addr();
+            let builder = etherparse::PacketBuilder::ipv6(router.octets(), to.octets(), TTL);
+            builder.icmpv6_raw(kind, code, [0; 4]).write(&mut packet, quoted).ok()?;
+        }
+        _ => return None,
+    }
     Some(packet)
 }
 
@@ -156,10 +167,36 @@ mod tests {
     #[test]
     fn an_icmp_error_quotes_the_header_and_8_bytes_of_what_it_is_about() {
         let about = build_syn("192.0.2.1:1000".parse().unwrap(), "192.0.2.2:80".parse().unwrap(), 7).unwrap();
-        let packet = build_icmp_error(Ipv4Addr::new(192, 0, 2, 254), 3, 1, &about).unwrap();
+        let router: IpAddr = "192.0.2.254".parse().unwrap();
+        let packet = build_icmp_error(router, (3, 1), &about).unwrap();
         // IPv4 from the router to the sender, ICMP type 3 code 1, and the quotation.
         assert_eq!((&packet[12..16], &packet[16..20]), ([192, 0, 2, 254].as_slice(), [192, 0, 2, 1].as_slice()));
         assert_eq!((packet[20], packet[21], &packet[28..]), (3, 1, &about[..28]));
-        assert_eq!(build_icmp_error(Ipv4Addr::LOCALHOST, 3, 1, &[0x60; 60]), None);
+        assert_eq!(build_icmp_error(router, (3, 1), &[0x60; 60]), None);
+    }
+
+    #[test]
+    fn an_icmpv6_error_quotes_the_packet_and_has_the_checksum_that_ipv6_demands() {
+        let about = build_syn("[2001:db8::1]:1000".parse().unwrap(), "[2001:db8::2]:80".parse().unwrap(), 7).unwrap();
+        let router: IpAddr = "2001:db8::fe".parse().unwrap();
+        let packet = build_icmp_error(router, (1, 4), &about).unwrap();
+        assert_eq!((packet[6], packet[40], packet[41], &packet[48..]), (58, 1, 4, about.as_slice()));
+        let sliced = SlicedPacket::from_ip(&packet).unwrap();
+        let (Some(NetSlice::Ipv6(ip)), Some(TransportSlice::Icmpv6(icmp))) = (sliced.net, sliced.transport) else {
+            panic!("{packet:?}");
+        };
+        assert_eq!((ip.header().source_addr(), ip.header().destination_addr().segments()[7]), (router_v6(router), 1));
+        assert!(icmp.is_checksum_valid(ip.header().source(), ip.header().destination()));
+        // As much as fits into the smallest MTU that IPv6 allows.
+        let mut long = decode_segment(&about).unwrap();
+        long.payload = 1400;
+        let packet = build_icmp_error(router, (1, 4), &build_segment(&long).unwrap()).unwrap();
+        assert_eq!(packet.len(), 1280);
+        assert_eq!(build_icmp_error("192.0.2.254".parse().unwrap(), (3, 1), &about), None, "another family");
+    }
+
+    fn router_v6(router: IpAddr) -> std::net::Ipv6Addr {
+        let IpAddr::V6(v6) = router else { panic!("{router}") };
+        v6
     }
 }

@@ -44,6 +44,7 @@ fn seen(copy_us: u64) -> Played {
         pins: Side::BOTH.map(|side| (side, pins.clone())).into(),
         counters: BTreeMap::from([(Side::Client, moved), (Side::Server, Moved::new())]),
         frames: Vec::new(),
+        not_carried: 0,
         took: Duration::from_millis(3100),
         stopped: false,
     }

@@ -1,6 +1,8 @@
 //! Everything that needs no privilege: one module per area.
 
 #[cfg(test)]
+mod capture;
+#[cfg(test)]
 mod catalog;
 #[cfg(test)]
 mod explain_contract;
@@ -26,6 +28,8 @@ mod metrics;
 mod model_cases;
 #[cfg(test)]
 mod model_grid;
+#[cfg(test)]
+mod model_ipv6;
 #[cfg(test)]
 mod model_properties;
 mod model_scripts;

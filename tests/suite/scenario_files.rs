@@ -8,8 +8,8 @@ use tcpctl::explain::{
     simulate, topic_scenario_text, topics,
 };
 use tcpctl::model::{
-    Action, Call, Endpoint, Fate, Host, IcmpError, Injected, Injection, Listener, Measured, Number, Scenario, Segment,
-    Settings, Side, SocketOptions, Start, WireRule,
+    Action, Call, Endpoint, Fate, Host, IcmpError, Injected, Injection, IpVersion, Listener, Measured, Number,
+    Scenario, Segment, Settings, Side, SocketOptions, Start, WireRule,
 };
 use tcpctl::units::{Hz, KernelVersion, SysctlValues};
 
@@ -69,6 +69,8 @@ fn every_wrong_word_is_refused_with_its_place() {
         "start = 1",
         "about = \"peer\"",
         "settings = \"mine\"",
+        "family = \"ipv5\"",
+        "family = 6",
         "rtt = 50",
         "rtt = \"50\"",
         "rtt = \"2h\"",
@@ -87,6 +89,15 @@ fn every_wrong_word_is_refused_with_its_place() {
     assert_eq!(empty, "x.toml:1:11: `summary` is empty; expected a line that says what this shows");
     let lines = read("summary = \"a\\nb\"").unwrap_err().to_string();
     assert!(lines.starts_with("x.toml:1:11: `summary` has a line end"), "{lines}");
+}
+
+#[test]
+fn a_file_says_what_carries_its_segments_and_ipv4_where_it_does_not() {
+    let family = |line: &str| read(&format!("summary = \"x\"\n{line}\n{CONNECT}")).unwrap().scenario.family;
+    assert_eq!(
+        ["", "family = \"ipv4\"", "family = \"ipv6\""].map(family),
+        [IpVersion::V4, IpVersion::V4, IpVersion::V6]
+    );
 }
 
 #[test]
@@ -476,8 +487,15 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
         prop::collection::vec(injections(), 0..5),
         prop::collection::vec((times(), actions()), 0..5),
     );
-    (ends, hz, 0..3_600_000_000_u64, listener, lists, sides()).prop_map(
-        |((mut client, server), hz, rtt_us, (backlog, waiting, joining), (wire, injections, calls), about)| {
+    let premises = (hz, prop::sample::select(IpVersion::BOTH.to_vec()), 0..3_600_000_000_u64);
+    (ends, premises, listener, lists, sides()).prop_map(
+        |(
+            (mut client, server),
+            (hz, family, rtt_us),
+            (backlog, waiting, joining),
+            (wire, injections, calls),
+            about,
+        )| {
             let mut calls: Vec<Call> =
                 calls.into_iter().map(|(at_us, (side, action))| Call { at_us, side, action }).collect();
             // Only the options that a call can switch off are told apart from those of the end.
@@ -487,6 +505,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             calls.insert(0, Call { at_us: 0, side: Side::Client, action: Action::Connect });
             Scenario {
                 host: Host { version: KernelVersion::new(6, 18), hz },
+                family,
                 client,
                 server,
                 rtt_us,

@@ -36,6 +36,7 @@ pub const FORMAT: &[FormatTable] = &[
             key("about", "\"client\"", "The side whose end counts. Without it the client."),
             key("start", "\"closed\"", "How it stands at time 0. Without it \"closed\"."),
             key("rtt", "\"50ms\"", "Round-trip time, half of it each way, at most 1h. Without it 0s."),
+            key("family", "\"ipv4\"", "What carries the segments. Without it \"ipv4\"."),
             key(
                 "settings",
                 "\"host\"",

@@ -18,6 +18,7 @@ pub(super) struct RawScenario {
     pub(super) about: Option<RawValue>,
     pub(super) start: Option<RawValue>,
     pub(super) rtt: Option<RawValue>,
+    pub(super) family: Option<RawValue>,
     pub(super) settings: Option<RawValue>,
     pub(super) kernel: Option<RawKernel>,
     #[serde(default)]

@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::raw::{RawEnd, RawKernel, RawListener, RawMeasured, RawScenario};
 use super::reader::{LONGEST_US, Reader};
 use super::values::{Given, Laid};
-use super::words::{BASES, Base, SIDES, STARTS};
+use super::words::{BASES, Base, FAMILIES, SIDES, STARTS};
 use super::{calls, outside, sense};
 use crate::explain::ask::{Ask, AskError, LONGEST_RTT_US, Overrides, check_version};
 use crate::explain::{SettingRow, SocketOptionRow};
@@ -83,6 +83,7 @@ pub fn read_scenario(
     };
     let mut scenario = Scenario {
         host: laid.ask.host,
+        family: laid.ask.family,
         client: end(&raw.client, Side::Client)?,
         server: end(&raw.server, Side::Server)?,
         rtt_us: laid.ask.rtt_us,
@@ -135,7 +136,9 @@ impl Reader<'_> {
         };
         let base = raw.settings.as_ref().map_or(Ok(Base::Host), |value| self.word("settings", value, &BASES))?;
         let rtt_us = raw.rtt.as_ref().map(|value| self.duration("rtt", value, LONGEST_RTT_US)).transpose()?;
-        let overrides = Overrides { rtt_us: overrides.rtt_us.or(rtt_us), ..overrides.clone() };
+        let family = raw.family.as_ref().map(|value| self.word("family", value, &FAMILIES)).transpose()?;
+        let (rtt_us, family) = (overrides.rtt_us.or(rtt_us), overrides.family.or(family));
+        let overrides = Overrides { rtt_us, family, ..overrides.clone() };
         let none = SysctlValues::new();
         let (memory_kib, values) = match base {
             Base::Host => (host.memory_kib, &host.values),

@@ -1,7 +1,7 @@
 //! The words of the format, one table for each kind; reading, writing and the manual page walk them.
 
 use crate::explain::socket_option::socket_options;
-use crate::model::{Action, IcmpError, Number, Segment, Side, SocketOptions, Start};
+use crate::model::{Action, IcmpError, IpVersion, Number, Segment, Side, SocketOptions, Start};
 
 /// A word with what it stands for.
 pub(super) struct Word<T> {
@@ -26,6 +26,12 @@ pub(super) const STARTS: [Word<Start>; 5] = [
     word("established", Start::Established, "connected and idle, fresh from the handshake"),
     word("window-closed", Start::WindowClosed, "connected; the client has data, the server's window is closed"),
     word("forgotten", Start::Forgotten, "connected as the client believes; the server has forgotten it and listens"),
+];
+
+/// What carries the segments.
+pub(super) const FAMILIES: [Word<IpVersion>; 2] = [
+    word("ipv4", IpVersion::V4, "IPv4; ICMP errors are those of ICMP"),
+    word("ipv6", IpVersion::V6, "IPv6; ICMP errors are those of ICMPv6, of which the kernel makes other errors"),
 ];
 
 /// Which values settings have that the file does not give.
@@ -92,13 +98,13 @@ const fn segment(segment: Segment, says: &'static str) -> Word<Segment> {
     word(segment.name(), segment, says)
 }
 
-/// ICMP errors.
+/// ICMP errors, with their types in ICMP and in ICMPv6.
 pub(super) const ICMP_ERRORS: [Word<IcmpError>; 5] = [
-    icmp(IcmpError::NetUnreachable, "type 3 code 0"),
-    icmp(IcmpError::HostUnreachable, "type 3 code 1"),
-    icmp(IcmpError::PortUnreachable, "type 3 code 3"),
-    icmp(IcmpError::AdminProhibited, "type 3 code 13"),
-    icmp(IcmpError::TimeExceeded, "type 11"),
+    icmp(IcmpError::NetUnreachable, "type 3 code 0; over IPv6 type 1 code 0, no route"),
+    icmp(IcmpError::HostUnreachable, "type 3 code 1; over IPv6 type 1 code 3"),
+    icmp(IcmpError::PortUnreachable, "type 3 code 3; over IPv6 type 1 code 4"),
+    icmp(IcmpError::AdminProhibited, "type 3 code 13; over IPv6 type 1 code 1"),
+    icmp(IcmpError::TimeExceeded, "type 11 code 0; over IPv6 type 3 code 0"),
 ];
 
 const fn icmp(error: IcmpError, says: &'static str) -> Word<IcmpError> {
@@ -122,6 +128,7 @@ pub fn format_words(key: &str) -> Vec<FormatWord> {
     }
     match key {
         "start" => listed(&STARTS),
+        "family" => listed(&FAMILIES),
         "settings" => listed(&BASES),
         "do" => listed(&ACTIONS),
         "segment" => listed(&SEGMENTS),
@@ -271,6 +278,15 @@ mod tests {
         assert!(error.ends_with("did you mean \"SYN-ACK\"?"), "{error}");
         let error = parse_word(&STARTS, "start", "establised").map(|_| ()).unwrap_err();
         assert!(error.ends_with("did you mean \"established\"?"), "{error}");
+    }
+
+    #[test]
+    fn every_icmp_error_is_described_by_its_own_types_and_codes() {
+        for word in &ICMP_ERRORS {
+            let [v4, v6] = IpVersion::BOTH.map(|family| word.value.type_and_code(family));
+            let told = format!("type {} code {}; over IPv6 type {} code {}", v4.0, v4.1, v6.0, v6.1);
+            assert!(word.says.starts_with(&told), "{}: {}", word.word, word.says);
+        }
     }
 
     #[test]

@@ -3,15 +3,15 @@
 use super::calls::options_before;
 use super::outside::acknowledges;
 use super::words::{
-    ACTIONS, BASES, Base, ICMP_ERRORS, NO_OPTIONS, SEGMENTS, SIDES, STARTS, action_word, nth_text, number_text,
-    says_of, word_of,
+    ACTIONS, BASES, Base, FAMILIES, ICMP_ERRORS, NO_OPTIONS, SEGMENTS, SIDES, STARTS, action_word, nth_text,
+    number_text, says_of, word_of,
 };
 use crate::catalog;
 use crate::explain::ask::{Ask, Origin};
 use crate::explain::socket_option::options_between;
 use crate::explain::{Topic, scenario_of};
 use crate::model::{
-    Action, Call, Endpoint, Fate, Injected, Injection, Listener, Scenario, Settings, SocketOptions, WireRule,
+    Action, Call, Endpoint, Fate, Injected, Injection, IpVersion, Listener, Scenario, Settings, SocketOptions, WireRule,
 };
 use crate::units::duration_text;
 
@@ -55,6 +55,9 @@ impl Writer<'_> {
         self.line("about", &quoted(word_of(&SIDES, &scenario.about)), "the side whose end counts");
         self.line("start", &quoted(word_of(&STARTS, &scenario.start)), says_of(&STARTS, &scenario.start));
         self.line("rtt", &quoted(&duration_text(scenario.rtt_us)), "");
+        if scenario.family != IpVersion::V4 {
+            self.line("family", &quoted(word_of(&FAMILIES, &scenario.family)), "");
+        }
         self.line("settings", &quoted(word_of(&BASES, &Base::Defaults)), "of what is not set here; or \"host\"");
         self.header("[kernel]", "");
         self.line("version", &quoted(&scenario.host.version.to_string()), "");

@@ -1,9 +1,9 @@
 //! What an ICMP error does.
 //!
-//! Mirrors: `tcp_v4_err()`, `tcp_req_err()`, `tcp_ld_RTO_revert()`.
+//! Mirrors: `tcp_v4_err()`, `tcp_v6_err()`, `tcp_req_err()`, `tcp_ld_RTO_revert()`.
 //!
 //! Differs from the kernel: the error is always about the oldest segment in flight, no application has
-//! `IP_RECVERR`, and fragmentation errors, redirects and TCP-AO are left out.
+//! `IP_RECVERR` or `IPV6_RECVERR`, and fragmentation errors, redirects and TCP-AO are left out.
 
 use super::state::{Clock, Endpoint};
 use crate::model::play::{Doing, Step, Timer};
@@ -15,19 +15,22 @@ impl Endpoint {
     /// An ICMP error arrives; `in_call` says that a system call holds the socket at that moment.
     pub(in crate::model) fn hear_icmp(&mut self, error: IcmpError, in_call: bool, step: &mut Step<'_>) {
         step.doings.push(Doing::Record(What::Icmp(error)));
+        let errno = error.errno(self.family);
         match self.state {
             None | Some(TcpState::Close | TcpState::TimeWait) => {}
             _ if self.minisock => {}
             Some(TcpState::SynRecv) if self.request.is_some() => {
-                if error.reverts_backoff() || error == IcmpError::TimeExceeded {
+                if error.ends_request(self.family) {
                     self.forget(step);
                 }
             }
-            Some(TcpState::SynSent | TcpState::SynRecv) if !in_call => self.fail(error.errno(), step),
-            Some(TcpState::SynSent | TcpState::SynRecv) => self.soft_error = Some(error.errno()),
+            Some(TcpState::SynSent | TcpState::SynRecv) if !in_call => self.fail(errno, step),
+            Some(TcpState::SynSent | TcpState::SynRecv) => self.soft_error = Some(errno),
+            // About what is acknowledged already: its number lies before `snd_una` (measured).
+            Some(_) if self.flight.is_empty() => {}
             Some(_) => {
-                self.soft_error = Some(error.errno());
-                if error.reverts_backoff() && !in_call {
+                self.soft_error = Some(errno);
+                if error.reverts_backoff(self.family, self.version) && !in_call {
                     self.take_back_a_backoff(step);
                 }
             }

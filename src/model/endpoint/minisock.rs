@@ -6,7 +6,7 @@
 //! Differs from the kernel: what is injected carries no timestamps, so PAWS refuses nothing.
 
 use super::calls::REUSE_ADVANCE;
-use super::state::{Clock, Endpoint, WINDOW};
+use super::state::{Clock, Endpoint};
 use crate::model::clock::TIME_WAIT_US;
 use crate::model::play::{Packet, Step, Timer};
 use crate::model::timeline::Segment;
@@ -23,7 +23,7 @@ impl Endpoint {
     }
 
     fn arrive_fin_wait2_minisock(&mut self, packet: Packet, step: &mut Step<'_>) {
-        let fits = packet.fits(self.expected, self.expected + WINDOW);
+        let fits = packet.fits(self.expected, self.expected + self.window);
         match packet.segment {
             // Here a RST is no exception.
             Segment::Rst if !fits => self.challenge(step),

@@ -6,7 +6,7 @@
 //! Differs from the kernel: no Fast Open, no SYN cookies (a single connection fills no SYN queue), no timestamps in
 //! what is injected.
 
-use super::state::{Clock, Endpoint, WINDOW};
+use super::state::{Clock, Endpoint};
 use crate::model::clock::SynAckClock;
 use crate::model::play::{Doing, Packet, Step, Timer};
 use crate::model::timeline::{Errno, Outcome, Segment, What};
@@ -77,7 +77,7 @@ impl Endpoint {
         if packet.ack.is_some_and(|ack| ack != self.isn + 1) {
             return Self::refuse(packet, step);
         }
-        if !packet.fits(self.expected, self.expected + WINDOW) {
+        if !packet.fits(self.expected, self.expected + self.window) {
             if packet.segment != Segment::Rst && request.may_answer(now_us) {
                 self.reply(Segment::Ack, step);
             }

@@ -4,7 +4,7 @@
 //! depend on them; `tcp_send_ack()`, `tcp_v4_send_reset()`.
 //!
 //! Differs from the kernel: sequence numbers do not wrap, a segment of data is one byte long, and the receive
-//! window is open at its first size or closed.
+//! window is open at its first size (a scaled one is a little larger once an ACK has told it) or closed.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,15 @@ use crate::model::rto::{RoundTrips, Timeouts, timeouts};
 use crate::model::scenario::{Listener, Scenario, Start};
 use crate::model::script::{Action, Number};
 use crate::model::timeline::{Errno, Outcome, Segment, Side, What, Window};
-use crate::model::{Settings, SocketOptions};
+use crate::model::{IpVersion, Settings, SocketOptions};
 use crate::units::{Hz, KernelVersion, TcpState};
 
-/// The window that a fresh connection offers over Ethernet: `tcp_select_initial_window()`, 44 segments of 1460.
-pub(super) const WINDOW: i64 = 64_240;
+/// What a fresh socket has to offer: half of the middle value of `tcp_rmem`, whose default is twice that since 4.20.
+const FULL_SPACE: i64 = 65_536;
+/// Bytes of a packet over Ethernet, of a TCP header, and of the timestamps in it.
+const MTU: i64 = 1500;
+const TCP_HEADER: i64 = 20;
+const TIMESTAMPS: i64 = 12;
 /// How old a connection is that is there at time 0.
 const AGE_US: u64 = 60_000_000;
 /// The sequence number of a RST that answers a segment without ACK: 0, which fits no connection but by chance.
@@ -54,6 +58,17 @@ impl Clock {
     }
 }
 
+/// The window that an end of a fresh connection offers over Ethernet, as measured on 6.18: whole segments, as
+/// `tcp_select_initial_window()` counts them.
+fn fresh_window(side: Side, family: IpVersion, timestamps: bool) -> i64 {
+    let mss = MTU - TCP_HEADER - i64::try_from(family.header()).unwrap_or(0);
+    let segments_of = |mss| FULL_SPACE / mss * mss;
+    match side {
+        Side::Server if timestamps => segments_of(mss - TIMESTAMPS),
+        Side::Client | Side::Server => segments_of(mss),
+    }
+}
+
 /// One end.
 pub(in crate::model) struct Endpoint {
     pub(super) side: Side,
@@ -61,7 +76,11 @@ pub(in crate::model) struct Endpoint {
     pub(super) options: SocketOptions,
     pub(super) version: KernelVersion,
     pub(super) hz: Hz,
+    pub(super) family: IpVersion,
     pub(super) timeouts: Timeouts,
+    /// How much it takes ahead of what it expects, and how much the peer does.
+    pub(super) window: i64,
+    pub(super) peer_window: i64,
     /// By how much what was sent later may overtake: `tcp_rack_reo_wnd()`, a quarter of the round trip.
     pub(super) reordering_us: u64,
     pub(in crate::model) state: Option<TcpState>,
@@ -127,7 +146,10 @@ impl Endpoint {
             options: endpoint.options,
             version,
             hz,
+            family: scenario.family,
             timeouts: timeouts(endpoint, version, seen, hz),
+            window: fresh_window(side, scenario.family, endpoint.settings.timestamps),
+            peer_window: fresh_window(side.other(), scenario.family, endpoint.settings.timestamps),
             reordering_us: endpoint.measured.map_or(seen.srtt_us, |measured| measured.srtt_us) / 4,
             state: known,
             listening: side == Side::Server && scenario.start != Start::Nothing,

@@ -6,7 +6,7 @@
 //! Differs from the kernel: data is acknowledged at once (the kernel may delay an ACK by up to 40 ms when data flows
 //! both ways).
 
-use super::state::{Clock, Endpoint, WINDOW};
+use super::state::{Clock, Endpoint};
 use crate::model::clock::KeepaliveClock;
 use crate::model::constants::{ATO_MIN_US, INVALID_RATELIMIT_US};
 use crate::model::play::{Doing, Packet, Step, Timer};
@@ -15,7 +15,7 @@ use crate::units::TcpState;
 
 impl Endpoint {
     pub(super) fn arrive_synchronised(&mut self, packet: Packet, step: &mut Step<'_>) {
-        let in_window = packet.end() >= self.expected && packet.seq <= self.expected + WINDOW;
+        let in_window = packet.end() >= self.expected && packet.seq <= self.expected + self.window;
         match packet.segment {
             Segment::Rst if packet.seq == self.expected || self.is_reset_of_fin(packet) => return self.reset(step),
             Segment::Rst if in_window => return self.challenge(step),
@@ -101,7 +101,7 @@ impl Endpoint {
             _ => u16::MAX,
         };
         let counted = self.unacknowledged - self.isn - i64::from(self.side == Side::Server);
-        if self.version.patch >= since_patch { counted.min(WINDOW) } else { WINDOW }
+        if self.version.patch >= since_patch { counted.min(self.peer_window) } else { self.peer_window }
     }
 
     /// Whether an ACK of what was never sent is challenged in ESTABLISHED too: `tcp_ack()` since 7.1 (42726ec644cb), and

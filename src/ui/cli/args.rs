@@ -193,6 +193,9 @@ pub struct DrawingArgs {
 pub struct SimulateArgs {
     /// The scenario; `-` for standard input
     pub file: PathBuf,
+    /// What if: over IPv6
+    #[arg(long, short = '6')]
+    pub ipv6: bool,
     /// What if: a sysctl with another value, at both ends
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -240,6 +243,16 @@ pub struct LabArgs {
     /// The comparison follows as without it. Not together with --json, which prints the whole at the end.
     #[arg(long, requires = "scenario")]
     pub live: bool,
+    /// Play it over IPv6 instead of IPv4
+    #[arg(long, short = '6')]
+    pub ipv6: bool,
+    /// Write the packets of both ends to this file as pcapng, for Wireshark
+    ///
+    /// Each end is an interface, so that what both saw is there twice; `frame.interface_id == 0` shows the client's view
+    /// alone. Comments say which packets the wire lost, which came from outside, and which were before the scenario
+    /// began.
+    #[arg(long, value_name = "FILE", requires = "scenario")]
+    pub pcap: Option<PathBuf>,
     /// A sysctl to set in the private namespaces
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,

@@ -2,6 +2,7 @@
 
 mod closing;
 mod idle;
+mod ipv6;
 mod opening;
 mod outside;
 mod sending;
@@ -63,6 +64,9 @@ const TABLES: &[Table] = &[
     ("ICMP", outside::icmp),
     ("option", outside::options),
     ("peer alive", idle::alive),
+    ("IPv6", ipv6::courses),
+    ("IPv6 from outside", ipv6::from_outside),
+    ("ICMPv6", ipv6::icmpv6),
 ];
 
 const SWEEPS: &[Sweep] = &[

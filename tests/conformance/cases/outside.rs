@@ -1,6 +1,6 @@
 //! ICMP errors, and options that change while a timer runs.
 
-use tcpctl::model::{Action, Host, IcmpError, Scenario, Segment, Side, SocketOptions};
+use tcpctl::model::{Action, Fate, Host, IcmpError, Scenario, Segment, Settings, Side, SocketOptions, Start, WireRule};
 
 use super::{Part, connect, established, ms, unreachable, with_settings};
 
@@ -10,7 +10,7 @@ use Side::{Client, Server};
 pub(super) fn icmp(host: Host) -> Vec<Part> {
     let silent = |error| connect(host).losing(Client, Syn).injecting(unreachable(Client, 300, error));
     let sending = |error| {
-        let settings = with_settings(|settings| settings.retries2 = 3);
+        let settings = with_settings(|settings| settings.retries2 = 2);
         Scenario::established(host, &settings)
             .calling(Client, Action::Send)
             .losing(Client, Data)
@@ -19,14 +19,37 @@ pub(super) fn icmp(host: Host) -> Vec<Part> {
     };
     let half_open =
         |error| connect(host).losing(Server, SynAck).injecting(unreachable(Server, 300, error)).about(Server);
+    let opening_at_once = |error| {
+        Scenario::beginning(host, &Settings::default(), Start::Nothing)
+            .calling(Client, Action::Connect)
+            .calling(Server, Action::Connect)
+            .losing(Client, SynAck)
+            .losing(Server, SynAck)
+            .injecting(unreachable(Client, 300, error))
+    };
+    // What was sent last is acknowledged, so the error is about nothing that the kernel waits for.
+    let idle = |error| {
+        let settings = with_settings(|settings| settings.retries2 = 2);
+        Scenario::established(host, &settings)
+            .calling(Client, Action::Send)
+            .injecting(unreachable(Client, 300, error))
+            .calling_at(ms(600), Client, Action::Send)
+            .ruled(WireRule { from_us: ms(500), ..WireRule::every(Client, Fate::Lose) })
+    };
     vec![
         ("host unreachable, SYN-SENT", 2000, silent(IcmpError::HostUnreachable)),
         ("net unreachable, SYN-SENT", 2000, silent(IcmpError::NetUnreachable)),
         ("port unreachable, SYN-SENT", 2000, silent(IcmpError::PortUnreachable)),
         ("prohibited, SYN-SENT", 2000, silent(IcmpError::AdminProhibited)),
         ("time exceeded, SYN-SENT", 2000, silent(IcmpError::TimeExceeded)),
-        ("host unreachable, data in flight", 8000, sending(IcmpError::HostUnreachable)),
-        ("prohibited, data in flight", 8000, sending(IcmpError::AdminProhibited)),
+        ("host unreachable, data in flight", 5000, sending(IcmpError::HostUnreachable)),
+        ("prohibited, data in flight", 5000, sending(IcmpError::AdminProhibited)),
+        ("net unreachable, data in flight", 5000, sending(IcmpError::NetUnreachable)),
+        ("port unreachable, data in flight", 5000, sending(IcmpError::PortUnreachable)),
+        ("time exceeded, data in flight", 5000, sending(IcmpError::TimeExceeded)),
+        ("prohibited, nothing in flight", 4000, idle(IcmpError::AdminProhibited)),
+        ("host unreachable, SYN-RECV of two that open at once", 2000, opening_at_once(IcmpError::HostUnreachable)),
+        ("prohibited, SYN-RECV of two that open at once", 2000, opening_at_once(IcmpError::AdminProhibited)),
         ("host unreachable, SYN-RECV", 2500, half_open(IcmpError::HostUnreachable)),
         ("net unreachable, SYN-RECV", 2500, half_open(IcmpError::NetUnreachable)),
         ("port unreachable, SYN-RECV", 2500, half_open(IcmpError::PortUnreachable)),

@@ -18,6 +18,8 @@ pub(super) fn challenges(host: Host) -> Vec<Part> {
     vec![
         ("RST, exact", 1500, with(&[at(100, Rst, 0, None)])),
         ("RST, in the window", 1500, with(&[at(100, Rst, 1000, None)])),
+        ("RST at the last number of the window", 1500, with(&[at(100, Rst, 65_160, None)])),
+        ("RST right above the window", 1500, with(&[at(100, Rst, 65_161, None)])),
         ("RST, below the window", 1500, with(&[at(100, Rst, -1000, None)])),
         ("RST, above the window", 1500, with(&[at(100, Rst, 10_000_000, None)])),
         ("3 RSTs in the window", 1500, with(&[100, 400, 700].map(|at_ms| at(at_ms, Rst, 1000, None)))),

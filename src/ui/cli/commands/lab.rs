@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::lab_capture::CaptureFile;
 use super::lab_interrupt::Interrupt;
 use super::lab_live::play_live;
 use super::lab_subject::{Subject, ending};
@@ -35,7 +36,8 @@ fn one(named: &str, args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, C
     lab_flood::refuse_options(args)?;
     let subject = Subject::read(named, args, context)?;
     check_playable(&subject.scenario).map_err(error_of)?;
-    let extent = Extent::new(&subject.scenario, args.limit);
+    let capture = CaptureFile::asked_for(args)?;
+    let extent = Extent { capture: capture.is_some(), ..Extent::new(&subject.scenario, args.limit) };
     obtain_rights().map_err(error_of)?;
     let interrupt = Interrupt::heed()?;
     if !context.json {
@@ -51,7 +53,7 @@ fn one(named: &str, args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, C
         }
         proof = play(&subject.scenario, extent, args.live, &interrupt, context)?;
     }
-    ending(interrupt.signal(), judged(&subject, proof, extent, context))
+    ending(interrupt.signal(), judged(&subject, proof, extent, capture.as_ref(), context))
 }
 
 fn play(
@@ -73,6 +75,7 @@ fn judged(
     subject: &Subject,
     proof: Result<Proof, LabError>,
     extent: Extent,
+    capture: Option<&CaptureFile>,
     context: &mut Context<'_>,
 ) -> Result<Exit, CliError> {
     let proof = match proof {
@@ -80,11 +83,12 @@ fn judged(
         Err(LabError::Stopped) => return Ok(Exit::Ok),
         proof => proof.map_err(error_of)?,
     };
+    let written = capture.map(|capture| capture.write(&subject.title, &proof.played)).transpose()?;
     if context.json {
         context.print_json(&ComparisonView::new(&subject.name, &proof, extent.limit_us))?;
     } else {
         let text = render_comparison(&proof, extent.limit_us, context.width, context.ascii);
-        write!(context.out, "{text}")?;
+        write!(context.out, "{text}{}", written.unwrap_or_default())?;
     }
     if !proof.comparison.conclusive && !proof.played.stopped {
         return Err(CliError::failure(anyhow::anyhow!(
@@ -105,6 +109,8 @@ pub(super) struct Extent {
     pub(super) horizon_us: u64,
     /// For how long it is played at the most.
     pub(super) most: Duration,
+    /// Whether the packets are kept.
+    pub(super) capture: bool,
 }
 
 impl Extent {
@@ -118,12 +124,13 @@ impl Extent {
             predicted_end_us,
             horizon_us: limited.and(limit_us).unwrap_or(u64::MAX),
             most: limited.unwrap_or(whole),
+            capture: false,
         }
     }
 
     /// As the laboratory takes it.
     pub(super) fn conditions(&self) -> Conditions {
-        Conditions::limited(self.most)
+        Conditions { capture: self.capture, ..Conditions::limited(self.most) }
     }
 
     /// As it is told before it is played.

@@ -29,6 +29,10 @@ pub(super) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, Cli
         let message = format!("--live and --limit have no part in {TOPIC}: its length comes from --rate and --count");
         return Err(CliError::Usage(message));
     }
+    if args.ipv6 || args.pcap.is_some() {
+        let message = format!("{TOPIC} is played over IPv4, and its packets are counted and not kept");
+        return Err(CliError::Usage(message));
+    }
     let overrides = Overrides {
         set: args.set.clone(),
         rtt_us: args.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,

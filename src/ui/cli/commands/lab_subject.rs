@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::explain::{HostPremises, InLab, Overrides, Topic, find_topic, scenario_of};
-use crate::model::{Host, Scenario};
+use crate::model::{Host, IpVersion, Scenario};
 use crate::ui::cli::args::{LabArgs, Peer};
 use crate::ui::cli::context::{Context, ask_of};
 use crate::ui::cli::scenario_text::ScenarioText;
@@ -73,6 +73,7 @@ fn overrides(args: &LabArgs) -> Result<Overrides, CliError> {
         set: args.set.clone(),
         sockopt: args.sockopt.clone(),
         rtt_us: args.rtt.as_deref().map(parse_duration_us).transpose().map_err(CliError::Usage)?,
+        family: args.ipv6.then_some(IpVersion::V6),
         peer_alive: args.peer == Peer::Alive,
         ..Overrides::default()
     })

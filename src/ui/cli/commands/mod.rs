@@ -11,6 +11,7 @@ pub(super) mod explain;
 pub(super) mod history;
 pub(super) mod lab;
 mod lab_all;
+mod lab_capture;
 mod lab_flood;
 mod lab_interrupt;
 mod lab_list;

@@ -1,6 +1,7 @@
 //! `tcpctl simulate`.
 
-use crate::explain::simulate;
+use crate::explain::{Overrides, simulate};
+use crate::model::IpVersion;
 use crate::report::{DiagramStyle, SimulationView, render_simulation};
 use crate::ui::cli::args::SimulateArgs;
 use crate::ui::cli::context::Context;
@@ -11,7 +12,8 @@ use crate::ui::cli::{CliError, Exit};
 /// Plays the scenario of a file.
 pub(in crate::ui::cli) fn run(args: &SimulateArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let text = ScenarioText::read(&args.file)?;
-    let overrides = args.premises.overrides(&args.set)?;
+    let family = args.ipv6.then_some(IpVersion::V6);
+    let overrides = Overrides { family, ..args.premises.overrides(&args.set)? };
     let host = context.premises(args.premises.defaults)?;
     let scenario = text.scenario(&host, &overrides)?;
     let simulation = simulate(scenario);
