@@ -1,0 +1,88 @@
+//! Plays the cases and says how they went.
+
+use std::fmt::Write;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+use tcpctl::lab::{Comparison, LabError, Proof, prove, prove_beginning};
+use tcpctl::model::Host;
+
+use crate::cases::{Case, cases};
+
+/// Cases that are played at the same time. They mostly wait, but an emulated processor is slow when they do not.
+const AT_ONCE: usize = 4;
+/// Starts are this far apart, so that the timers of all do not fire in one tick.
+const STAGGER: Duration = Duration::from_millis(23);
+
+/// How a case went.
+enum Verdict {
+    Passed,
+    /// Why.
+    Failed(String),
+    /// Why it proves nothing.
+    Inconclusive(String),
+}
+
+/// Plays every case on this kernel, prints a line for each as it ends, and the totals at the end.
+pub(crate) fn report(host: &Host) {
+    let hz = host.hz.map_or("unknown".to_owned(), |hz| hz.get().to_string());
+    println!("kernel {}, {hz} ticks per second", host.version);
+    let (cases, totals) = (Mutex::new(cases(*host).into_iter()), Mutex::new([0_u32; 3]));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            thread::sleep(STAGGER);
+            scope.spawn(|| {
+                loop {
+                    let Some(case) = cases.lock().expect("no player panics").next() else { break };
+                    count(&mut totals.lock().expect("no player panics"), case.name, play(&case));
+                }
+            });
+        }
+    });
+    let [passed, failed, inconclusive] = totals.into_inner().expect("no player panics");
+    println!("{passed} passed, {failed} failed, {inconclusive} inconclusive");
+}
+
+/// Prints a verdict, in one piece, and counts it.
+fn count(totals: &mut [u32; 3], name: &str, verdict: Verdict) {
+    let [passed, failed, inconclusive] = totals;
+    let (line, total) = match verdict {
+        Verdict::Passed => (format!("passed: {name}"), passed),
+        Verdict::Failed(why) => (format!("failed: {name}: {why}"), failed),
+        Verdict::Inconclusive(why) => (format!("inconclusive: {name}: {why}"), inconclusive),
+    };
+    println!("{line}");
+    *total += 1;
+}
+
+/// Plays a case, and once more if that proved nothing.
+fn play(case: &Case) -> Verdict {
+    let proof = match case.until_ms {
+        Some(until_ms) => prove_beginning(&case.scenario, until_ms * 1000),
+        None => prove(&case.scenario),
+    };
+    match proof {
+        Ok(proof) if !proof.comparison.conclusive => Verdict::Inconclusive(lateness(&proof)),
+        Ok(proof) if proof.comparison.agrees() => Verdict::Passed,
+        Ok(proof) => Verdict::Failed(rows(&proof.comparison)),
+        Err(error @ LabError::NotPlayable(_)) => Verdict::Failed(error.to_string()),
+        Err(error) => Verdict::Inconclusive(error.to_string()),
+    }
+}
+
+fn lateness(proof: &Proof) -> String {
+    format!("twice, the wire was too late to prove anything, by {} us in all the second time", proof.played.lateness_us)
+}
+
+/// Every event, predicted and measured.
+fn rows(comparison: &Comparison) -> String {
+    let mut text = format!("the kernel did something else (course {})", comparison.course);
+    for row in &comparison.rows {
+        let predicted = row.predicted.map_or("-".to_owned(), |it| format!("{}..{}", it.at_us, it.latest_us));
+        let measured = row.measured_us.map_or("-".to_owned(), |us| us.to_string());
+        let (side, what, verdict) = (row.side.name(), &row.what, row.verdict);
+        write!(text, "\n    {side} {what:<24} {predicted:>24} {measured:>10} {verdict:?}").expect("a string takes it");
+    }
+    text
+}
