@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use tcpctl::lab::{Comparison, LabError, Proof, prove, prove_beginning};
+use tcpctl::lab::{Comparison, Proof, prove, prove_beginning};
 use tcpctl::model::Host;
 
 use crate::cases::{Case, cases};
@@ -66,8 +66,7 @@ fn play(case: &Case) -> Verdict {
         Ok(proof) if !proof.comparison.conclusive => Verdict::Inconclusive(lateness(&proof)),
         Ok(proof) if proof.comparison.agrees() => Verdict::Passed,
         Ok(proof) => Verdict::Failed(rows(&proof.comparison)),
-        Err(error @ LabError::NotPlayable(_)) => Verdict::Failed(error.to_string()),
-        Err(error) => Verdict::Inconclusive(error.to_string()),
+        Err(error) => Verdict::Failed(error.to_string()),
     }
 }
 
