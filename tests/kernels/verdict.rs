@@ -11,7 +11,7 @@ use tcpctl::model::Host;
 use crate::cases::{Case, cases};
 
 /// Cases that are played at the same time. They mostly wait, but an emulated processor is slow when they do not.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 2;
 /// Starts are this far apart, so that the timers of all do not fire in one tick.
 const STAGGER: Duration = Duration::from_millis(23);
 
