@@ -18,6 +18,10 @@ test:
 live *names:
     cargo test --locked --test live -- {{names}}
 
+# The short cases on other kernels, under qemu
+kernels *series:
+    tests/kernels/run {{series}}
+
 # Time and memory of `status`, and time of the model
 budget:
     cargo bench --locked --bench budget

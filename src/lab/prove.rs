@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Comparison, LabError, Played, compare_until, play};
-use crate::model::{Endpoint, Scenario, Start, Timeline, forecast};
+use crate::model::{Endpoint, Scenario, Segment, Side, Start, Timeline, What, forecast};
 
 /// How much longer than predicted the kernel is given before the laboratory stops waiting.
 const GRACE: Duration = Duration::from_secs(3);
@@ -57,16 +57,23 @@ fn run(scenario: &Scenario, limit: Duration, horizon_us: u64) -> Result<Proof, L
 pub fn judge(played: Played, horizon_us: u64) -> Proof {
     let predicted = forecast(&played.scenario);
     let mut comparison = compare_until(&predicted, &played.timeline, played.lateness_us, horizon_us);
-    comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario);
+    comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played);
     Proof { predicted, played, comparison }
 }
 
-/// Whether the wire was late while the connection measured it, before the scenario began: each punctual sample then
-/// takes some of that back, and the RTO that the prediction starts from with it.
-fn measured_a_late_wire(played: &Scenario) -> bool {
-    let late = |end: &Endpoint| end.measured.is_some_and(|it| it.srtt_us > played.rtt_us + MEASURED_LATE_MOST_US);
+/// Whether the wire was late while the connection measured it, before the scenario began, and was measured again: each
+/// punctual sample takes some of that back, and the RTO that the prediction starts from with it.
+fn measured_a_late_wire(played: &Played) -> bool {
+    let Scenario { rtt_us, start, client, server, .. } = &played.scenario;
+    let late = |end: &Endpoint| end.measured.is_some_and(|it| it.srtt_us > rtt_us + MEASURED_LATE_MOST_US);
+    // Only what is acknowledged for the first time is a sample (`tcp_ack_update_rtt()`), and that has to arrive before.
+    let brought = |to: Side| {
+        let news = |what: &What| matches!(what, What::Arrive { segment: Segment::Data | Segment::Fin, .. });
+        played.timeline.events.iter().any(|event| event.side == to && news(&event.what))
+    };
     // A window that is filled is acknowledged late by the kernel itself.
-    played.start != Start::WindowClosed && (late(&played.client) || late(&played.server))
+    *start != Start::WindowClosed
+        && ((late(client) && brought(Side::Server)) || (late(server) && brought(Side::Client)))
 }
 
 /// How long a scenario is played at the most: until the latest moment of any course, and a grace.
@@ -76,4 +83,31 @@ pub fn longest(predicted: &Timeline) -> Duration {
     let latest_us = core::iter::once(predicted).chain(&predicted.alternatives).map(ends).max().unwrap_or(0);
     // What a connection measures of a busy wire stretches each of its waits.
     Duration::from_micros(latest_us.saturating_add(latest_us / STRETCH)) + GRACE
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::{Event, Host, Measured, Settings, Window};
+    use crate::units::{Hz, KernelVersion};
+
+    /// Of a wire without length that took 20 ms in the handshake; then this arrived at the server.
+    fn late_is_doubted(segment: Segment) -> bool {
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let mut scenario = Scenario::established(host, &Settings::default());
+        scenario.client.measured = Some(Measured { srtt_us: 20_000, rto_us: 220_000 });
+        let what = What::Arrive { segment, copy: None };
+        let arrival = Event { window: Window::exactly(1_000_000), side: Side::Server, what };
+        let timeline = Timeline { events: vec![arrival], ends: Vec::new(), alternatives: Vec::new() };
+        measured_a_late_wire(&Played { timeline, lateness_us: 0, outrun: false, scenario, pins: BTreeMap::new() })
+    }
+
+    #[test]
+    fn a_wire_that_was_late_before_is_doubted_only_where_it_is_measured_again() {
+        let doubted =
+            [Segment::Data, Segment::Fin, Segment::Rst, Segment::Ack, Segment::Keepalive].map(late_is_doubted);
+        assert_eq!(doubted, [true, true, false, false, false]);
+    }
 }
