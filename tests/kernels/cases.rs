@@ -99,6 +99,12 @@ fn established(host: Host) -> Vec<Case> {
 fn closing(host: Host) -> Vec<Case> {
     let orphan =
         |retries| Scenario::close(host, &with(|settings| settings.orphan_retries = retries)).losing(Client, Fin);
+    let dying = with(|settings| settings.orphan_retries = 1);
+    let dying = Scenario::established(host, &dying).silencing(Client).calling(Client, Action::Send).calling_at(
+        500_000,
+        Client,
+        Action::Die,
+    );
     let short = with(|settings| settings.fin_timeout_s = 2);
     let again = |at_ms: u64| {
         let settings = with(|settings| settings.tw_reuse = 1);
@@ -106,6 +112,7 @@ fn closing(host: Host) -> Vec<Case> {
     };
     vec![
         whole("the FIN of an orphan is lost, 1 retry", orphan(1)),
+        whole("the process dies with data in flight, 1 retry", dying),
         whole("FIN-WAIT-2 of 2 s", Scenario::closed_alone(host, &short)),
         beginning("TIME-WAIT is reused after 1.5 s", 3000, again(1500)),
         beginning("TIME-WAIT is not reused after 0.5 s", 1500, again(500)),

@@ -2,11 +2,15 @@
 
 use std::fs::{File, create_dir_all, read_dir};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::mount::{MountFlags, mount};
 use rustix::system::{RebootCommand, finit_module, reboot};
 use tcpctl::collect::{self, Source};
 use tcpctl::model::Host;
+use tcpctl::sys::raise_priority;
 
 /// The kernel's modules, laid out in the order in which they are loaded. Nothing else has such a folder, so it also says
 /// that this machine was booted for the cases.
@@ -47,4 +51,43 @@ pub(crate) fn host() -> Host {
 /// Ends the machine.
 pub(crate) fn switch_off() {
     reboot(RebootCommand::PowerOff).expect("the first process may switch off");
+}
+
+/// How often the pulse beats.
+const BEAT: Duration = Duration::from_millis(1);
+
+/// Notices when the whole machine stood still, as an emulated one does whenever its host is busy with something else. Its
+/// tick is late then, and a timer that is armed in between fires as much too early.
+pub(crate) struct Pulse {
+    /// When it missed beats: until when, and for how long.
+    pauses: Mutex<Vec<(Instant, Duration)>>,
+}
+
+impl Pulse {
+    pub(crate) const fn new() -> Self {
+        Self { pauses: Mutex::new(Vec::new()) }
+    }
+
+    /// Beats before everything else that runs here, for as long as the machine does.
+    pub(crate) fn start(&'static self) {
+        thread::spawn(|| {
+            raise_priority().expect("the first process may raise its priority");
+            let mut before = Instant::now();
+            loop {
+                thread::sleep(BEAT);
+                let now = Instant::now();
+                let pause = (now - before).saturating_sub(BEAT);
+                if pause > BEAT {
+                    self.pauses.lock().expect("nobody panics").push((now, pause));
+                }
+                before = now;
+            }
+        });
+    }
+
+    /// The longest pause since then.
+    pub(crate) fn longest_pause_since(&self, since: Instant) -> Duration {
+        let pauses = self.pauses.lock().expect("nobody panics");
+        pauses.iter().filter(|(until, _)| *until >= since).map(|(_, pause)| *pause).max().unwrap_or_default()
+    }
 }

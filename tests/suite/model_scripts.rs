@@ -202,6 +202,25 @@ fn a_port_in_time_wait_is_taken_back_as_the_settings_allow() {
     assert_eq!(again(2, true), "2000 client connect() EADDRNOTAVAIL", "2 is for the loopback");
 }
 
+/// Measured on 6.1.192 and 6.18.44.
+#[test]
+fn before_6_10_a_fin_does_not_wait_for_room_in_the_congestion_window() {
+    let sent = |version: &str| {
+        let host = Host { version: version.parse().expect("a version"), ..HOST };
+        let settings = Settings { orphan_retries: 1, ..Settings::default() };
+        let scenario = Scenario::established(host, &settings)
+            .silencing(Side::Client)
+            .calling(Side::Client, Action::Send)
+            .calling_at(500_000, Side::Client, Action::Die);
+        let predicted = forecast(&scenario);
+        [Segment::Data, Segment::Fin].map(|segment| predicted.sent(Side::Client, segment))
+    };
+    // The data is sent again once with the FIN in the same segment.
+    assert_eq!(sent("6.1.192"), [3, 2]);
+    assert_eq!(sent("6.10"), [4, 0]);
+    assert_eq!(sent("6.18.44"), [4, 0]);
+}
+
 /// Seen on 6.1.192: taken back after 0.5 s, when a second began in between.
 #[test]
 fn before_6_14_a_port_in_time_wait_is_taken_back_in_a_later_second() {
