@@ -22,6 +22,10 @@ live *names:
 conformance *names:
     TCPCTL_CONFORMANCE=full cargo test --locked --test conformance -- {{names}}
 
+# The short cases on other kernels, under qemu
+kernels *series:
+    tests/kernels/run {{series}}
+
 # Time and memory of `status`, and time of the model
 budget:
     cargo bench --locked --bench budget

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::snapshot::{Gap, GapKind, HzReading, HzSource, Kernel};
 use crate::sys::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text};
-use crate::units::Hz;
-use crate::wire::{parse_config_hz, parse_mem_total_kib};
+use crate::units::{Hz, KernelVersion};
+use crate::wire::{parse_config_hz, parse_debian_version, parse_mem_total_kib};
 
 /// A key of `net_core_table` (net/core/sysctl_net_core.c), which only the initial namespace has.
 const INITIAL_ONLY: &str = "sys/net/core/netdev_max_backlog";
@@ -38,12 +38,21 @@ pub(super) fn read_kernel(root: &ProcRoot, root_is_live: bool, gaps: &mut Vec<Ga
         }
     };
     let version = release.as_deref().and_then(|release| release.parse().ok());
+    let version = version.map(|version| stable_version(version, root));
     if let (Some(release), None) = (&release, version) {
         let reason = format!("`{release}` does not begin with version numbers");
         gaps.push(Gap::new("kernel release", GapKind::Malformed, reason, "the rules that hold are unknown"));
     }
     let hz = read_hz(root, release.as_deref().filter(|_| root_is_live), gaps);
     Kernel { release, version, hz }
+}
+
+/// The version with its stable sub-level, on which rules depend: some distributions leave it out of the release and name
+/// it elsewhere. One that does not go with the release is of another kernel and says nothing.
+fn stable_version(version: KernelVersion, root: &ProcRoot) -> KernelVersion {
+    let built = root.read("sys/kernel/version").ok().and_then(|text| parse_debian_version(&text));
+    let same_series = |built: &KernelVersion| (built.major, built.minor) == (version.major, version.minor);
+    built.filter(|built| version.patch == 0 && same_series(built)).unwrap_or(version)
 }
 
 /// Finds the tick rate: in a kernel configuration, else by a value whose default is two ticks.
@@ -154,6 +163,19 @@ mod tests {
         assert_eq!((hz.hz.get(), kernel.version.unwrap().to_string()), (1000, "5.15".to_owned()));
         assert!(matches!(hz.source, HzSource::Config(path) if path.ends_with("config.gz")));
         assert_eq!(gaps, []);
+    }
+
+    #[test]
+    fn the_stable_release_is_found_where_debian_names_it() {
+        let version = |release: &[u8], built: &[u8]| {
+            let (_copy, root) = copy(&[("sys/kernel/osrelease", release), ("sys/kernel/version", built)]);
+            read_kernel(&root, false, &mut Vec::new()).version.map(|version| version.to_string())
+        };
+        let built = b"#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-07-01)\n";
+        assert_eq!(version(b"6.1.0-56-cloud-amd64\n", built).as_deref(), Some("6.1.192"));
+        assert_eq!(version(b"6.12.0-1-amd64\n", built).as_deref(), Some("6.12"), "another kernel's");
+        assert_eq!(version(b"6.1.50\n", built).as_deref(), Some("6.1.50"));
+        assert_eq!(version(b"6.18.44\n", b"#1 SMP @0\n").as_deref(), Some("6.18.44"));
     }
 
     #[test]

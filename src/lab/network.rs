@@ -13,7 +13,8 @@ use crate::units::SysctlKey;
 pub(super) const WIRE: &str = "wire0";
 const MTU: u32 = 1500;
 /// Room for a burst of a whole tick; what does not fit would be a local transmit failure and change TCP's timing.
-const QUEUE_LENGTH: u32 = 40_000;
+/// The stable kernels of 2026 (seen: 6.1.192, 6.12.117) refuse more than this with `ERANGE`.
+const QUEUE_LENGTH: u32 = 32_767;
 /// Buckets of a private connection table, so that looking at it does not walk the host's.
 const OWN_TABLE: &str = "1024";
 

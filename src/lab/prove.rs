@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::play::measured_a_late_wire;
 use super::{Comparison, Conditions, LabError, Played, compare_until, play};
-use crate::model::{Scenario, Segment, Side, Timeline, What, forecast};
+use crate::model::{Endpoint, Scenario, Segment, Side, Timeline, What, forecast};
 
 /// How much longer than predicted the kernel is given before the laboratory stops waiting.
 const GRACE: Duration = Duration::from_secs(3);
@@ -65,12 +65,25 @@ pub fn judge(played: Played, horizon_us: u64) -> Proof {
     let took_us = u64::try_from(played.took.as_micros()).unwrap_or(u64::MAX);
     let horizon_us = if played.stopped { horizon_us.min(took_us) } else { horizon_us };
     let predicted = forecast(&played.scenario);
-    let ends = [(Side::Client, &played.scenario.client), (Side::Server, &played.scenario.server)];
-    let connections = ends.into_iter().filter_map(|(side, end)| Some((side, end.measured?))).collect();
     let measured = without_passing_ends(&played.timeline, &predicted, horizon_us);
     let mut comparison = compare_until(&predicted, &measured, &played.punctuality, horizon_us);
-    comparison.conclusive &= !played.outrun && !measured_a_late_wire(&played.scenario, &connections);
+    comparison.conclusive &= !played.outrun && !measured_it_anew(&played.scenario, &played.timeline);
     Proof { predicted, played, comparison }
+}
+
+/// Whether the wire was late while the connection measured it, before the scenario began, and was measured again: each
+/// punctual sample takes some of that back, and the RTO that the prediction starts from with it.
+fn measured_it_anew(scenario: &Scenario, timeline: &Timeline) -> bool {
+    let late = |side, end: &Endpoint| {
+        end.measured.is_some_and(|measured| measured_a_late_wire(scenario, &[(side, measured)].into()))
+    };
+    // Only what is acknowledged for the first time is a sample (`tcp_ack_update_rtt()`), and that has to arrive before.
+    let brought = |to: Side| {
+        let news = |what: &What| matches!(what, What::Arrive { segment: Segment::Data | Segment::Fin, .. });
+        timeline.events.iter().any(|event| event.side == to && news(&event.what))
+    };
+    let ends = [(Side::Client, &scenario.client), (Side::Server, &scenario.server)];
+    ends.into_iter().any(|(side, end)| late(side, end) && brought(side.other()))
 }
 
 /// What was measured, without the ends of sides that begin again later: a prediction tells only how each ends at last.
@@ -101,7 +114,7 @@ pub fn longest(predicted: &Timeline) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, End, Host, Outcome, Settings, Side, Window};
+    use crate::model::{Action, End, Event, Host, Measured, Outcome, Settings, Side, Window};
     use crate::units::{Hz, KernelVersion};
 
     #[test]
@@ -114,5 +127,23 @@ mod tests {
         let measured = Timeline { events: Vec::new(), ends: vec![gone], alternatives: Vec::new() };
         let ends_until = |horizon_us| without_passing_ends(&measured, &predicted, horizon_us).ends.len();
         assert_eq!((ends_until(65_000_000), ends_until(u64::MAX)), (0, 1));
+    }
+
+    /// Of a wire without length that took 20 ms in the handshake; then this arrived at the server.
+    fn late_is_doubted(segment: Segment) -> bool {
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let mut scenario = Scenario::established(host, &Settings::default());
+        scenario.client.measured = Some(Measured { srtt_us: 20_000, rto_us: 220_000 });
+        let what = What::Arrive { segment, copy: None };
+        let arrival = Event { window: Window::exactly(1_000_000), side: Side::Server, what };
+        let timeline = Timeline { events: vec![arrival], ends: Vec::new(), alternatives: Vec::new() };
+        measured_it_anew(&scenario, &timeline)
+    }
+
+    #[test]
+    fn a_wire_that_was_late_before_is_doubted_only_where_it_is_measured_again() {
+        let doubted =
+            [Segment::Data, Segment::Fin, Segment::Rst, Segment::Ack, Segment::Keepalive].map(late_is_doubted);
+        assert_eq!(doubted, [true, true, false, false, false]);
     }
 }

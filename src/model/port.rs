@@ -46,7 +46,7 @@ pub fn port_budget(settings: &Settings, version: KernelVersion, loopback: bool) 
     let held_ms = if !settings.keeps_time_wait() {
         0
     } else if reuse && settings.timestamps {
-        // Before 6.14 the age was counted in whole seconds and had to be more than one.
+        // Before 6.14 the clock had to be in a later second than when TIME-WAIT began: after one at the latest.
         if version.at_least(6, 14) { u64::from(settings.tw_reuse_delay_ms) } else { 1000 }
     } else {
         TIME_WAIT_US / 1000

@@ -29,4 +29,4 @@ pub use proc_udp::{ProcUdpRow, parse_proc_udp_line};
 pub use request::{DumpFamily, Extensions, StateMask, build_tcp_dump};
 pub use segment::{SegmentHeader, build_icmp_error, build_segment, build_syn, decode_segment};
 pub use tcp_info::TcpInfo;
-pub use text::parse_mem_total_kib;
+pub use text::{parse_debian_version, parse_mem_total_kib};

@@ -202,6 +202,45 @@ fn a_port_in_time_wait_is_taken_back_as_the_settings_allow() {
     assert_eq!(again(2, true), "2000 client connect() EADDRNOTAVAIL", "2 is for the loopback");
 }
 
+/// Measured on 6.1.192 and 6.18.44.
+#[test]
+fn before_6_10_a_fin_does_not_wait_for_room_in_the_congestion_window() {
+    let sent = |version: &str| {
+        let host = Host { version: version.parse().expect("a version"), ..HOST };
+        let settings = Settings { orphan_retries: 1, ..Settings::default() };
+        let scenario = Scenario::established(host, &settings)
+            .silencing(Side::Client)
+            .calling(Side::Client, Action::Send)
+            .calling_at(500_000, Side::Client, Action::Die);
+        let predicted = forecast(&scenario);
+        [Segment::Data, Segment::Fin].map(|segment| predicted.sent(Side::Client, segment))
+    };
+    // The data is sent again once with the FIN in the same segment.
+    assert_eq!(sent("6.1.192"), [3, 2]);
+    assert_eq!(sent("6.10"), [4, 0]);
+    assert_eq!(sent("6.18.44"), [4, 0]);
+}
+
+/// Seen on 6.1.192: taken back after 0.5 s, when a second began in between.
+#[test]
+fn before_6_14_a_port_in_time_wait_is_taken_back_in_a_later_second() {
+    let outcomes = |version: &str, after_ms: u64| -> Vec<bool> {
+        let host = Host { version: version.parse().expect("a version"), ..HOST };
+        let settings = Settings { tw_reuse: 1, ..Settings::default() };
+        let again = Scenario::close(host, &settings).calling_at(after_ms * 1000, Side::Client, Action::Connect);
+        let predicted = forecast(&again);
+        let courses = core::iter::once(&predicted).chain(&predicted.alternatives);
+        let mut outcomes: Vec<bool> = courses.map(|course| course.sent(Side::Client, Segment::Syn) == 2).collect();
+        outcomes.sort_unstable();
+        outcomes
+    };
+    assert_eq!(outcomes("6.1.192", 500), [false, true], "a tie");
+    assert_eq!(outcomes("6.12.117", 999), [false, true], "a tie");
+    assert_eq!(outcomes("6.1.192", 1000), [true]);
+    assert_eq!(outcomes("6.14", 500), [false]);
+    assert_eq!(outcomes("6.14", 1500), [true]);
+}
+
 #[test]
 fn an_icmp_error_ends_a_connect_and_is_noted_on_an_open_connection() {
     let error =

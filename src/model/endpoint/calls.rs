@@ -11,7 +11,7 @@ use crate::model::play::{Doing, Packet, Step, Timer};
 use crate::model::rto::largest_rto_us;
 use crate::model::script::Action;
 use crate::model::timeline::{Errno, Outcome, Segment, What};
-use crate::model::{SocketOptions, port_budget};
+use crate::model::{SocketOptions, TIME_WAIT_US, port_budget};
 use crate::units::TcpState;
 
 /// How far above the last number of a TIME-WAIT socket a connection begins that takes its place:
@@ -57,7 +57,7 @@ impl Endpoint {
         let now_us = step.window.at_us;
         self.isn = match self.state {
             None | Some(TcpState::Close) => self.fresh_isn(now_us),
-            Some(TcpState::TimeWait) if self.is_reusable(now_us) => {
+            Some(TcpState::TimeWait) if self.is_reusable(now_us, step) => {
                 step.disarm(Timer::Life);
                 self.next + REUSE_ADVANCE
             }
@@ -76,9 +76,13 @@ impl Endpoint {
     }
 
     /// Whether connect() may take the TIME-WAIT socket's port: `tcp_twsk_unique()`, by a wire that is no loopback.
-    fn is_reusable(&self, now_us: u64) -> bool {
+    /// Before 6.14 the clock in a later second than when it began was enough: within one second that is a tie, since
+    /// nobody knows where in its second the clock was.
+    fn is_reusable(&self, now_us: u64, step: &mut Step<'_>) -> bool {
         let held_us = port_budget(&self.settings, self.version, false).held_ms.saturating_mul(1000);
-        now_us.saturating_sub(self.waiting_since_us) > held_us
+        let waited_us = now_us.saturating_sub(self.waiting_since_us);
+        let by_the_second = !self.version.at_least(6, 14) && (1..TIME_WAIT_US).contains(&held_us);
+        if by_the_second { waited_us >= held_us || step.either() } else { waited_us > held_us }
     }
 
     /// Whether the application closes as soon as it learns that the peer has.

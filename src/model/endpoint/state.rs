@@ -301,7 +301,9 @@ impl Endpoint {
     pub(super) fn put_all_in_flight(&mut self, segments: &[Segment], step: &mut Step<'_>) {
         let Some(segment) = segments.last().copied() else { return };
         let (probe_is_due, waits) = match &step.armed {
-            Some(Clock::Retransmit(clock)) => (clock.awaits_probe(), clock.has_retransmitted()),
+            Some(Clock::Retransmit(clock)) => {
+                (clock.awaits_probe(), clock.has_retransmitted() && !self.may_exceed_window(segments))
+            }
             // Behind a closed window too.
             Some(Clock::Probe(_)) => (false, true),
             _ => (false, false),
@@ -321,6 +323,12 @@ impl Endpoint {
         if self.flight.len() == segments.len() || probe_is_due {
             self.start_retransmission(step);
         }
+    }
+
+    /// Whether the congestion window does not count: `tcp_cwnd_test()` let a FIN through that nothing waited before,
+    /// until 6.10 (22555032c513).
+    fn may_exceed_window(&self, segments: &[Segment]) -> bool {
+        !self.version.at_least(6, 10) && self.unsent.is_empty() && segments == [Segment::Fin]
     }
 
     /// The clock of what is in flight, from now on.

@@ -59,11 +59,18 @@ impl Endpoint {
         after_fin && packet.seq == self.expected - 1
     }
 
-    /// The SYN-ACK of a peer that opened at the same time is an answer to the own one since 6.11 (23e89e8ee7be);
-    /// before, it is challenged like any SYN.
+    /// The SYN-ACK of a peer that opened at the same time is an answer to the own one since 6.11 (23e89e8ee7be), and in
+    /// the stable releases of 12 September 2024 (the announcements of 6.1.110 and 6.6.51 list it); before, it is
+    /// challenged like any SYN.
     fn answers_simultaneous_open(&self, packet: Packet) -> bool {
+        let since_patch = match (self.version.major, self.version.minor) {
+            (6, 1) => 110,
+            (6, 6) => 51,
+            _ if self.version.at_least(6, 11) => 0,
+            _ => u16::MAX,
+        };
         self.state == Some(TcpState::SynRecv)
-            && self.version.at_least(6, 11)
+            && self.version.patch >= since_patch
             && packet.seq + 1 == self.expected
             && packet.ack == Some(self.next)
     }
@@ -256,7 +263,7 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{Host, Injected, Injection, Number, Scenario, Segment, Settings, Side, forecast};
+    use crate::model::{Action, Host, Injected, Injection, Number, Scenario, Segment, Settings, Side, Start, forecast};
     use crate::units::KernelVersion;
 
     /// How often the server answers ACKs with this number, which come 100 ms apart.
@@ -285,5 +292,19 @@ mod tests {
         assert_eq!(answers("6.6.0", Side::Server, -100_000), 1);
         // The SYN of the client was acknowledged, so its number is no older than that.
         assert_eq!([-1, -2].map(|ack| answers("6.18.44", Side::Client, ack)), [0, 1]);
+    }
+    /// Measured on 6.1.192, 6.12.117 and 6.18.44: the SYN-ACK of the peer is enough, though the own one is lost.
+    #[test]
+    fn a_lost_syn_ack_is_not_sent_again_when_both_opened_at_once_by_kernels_that_answer_it() {
+        let sent = |version: &str| {
+            let host = Host { version: version.parse::<KernelVersion>().expect("a version"), hz: None };
+            let scenario = Scenario::beginning(host, &Settings::default(), Start::Nothing)
+                .calling(Side::Client, Action::Connect)
+                .calling(Side::Server, Action::Connect)
+                .losing_first(Side::Client, Segment::SynAck, 1);
+            forecast(&Scenario { rtt_us: 40_000, ..scenario }).sent(Side::Client, Segment::SynAck)
+        };
+        assert_eq!(["6.1.110", "6.1.192", "6.6.51", "6.11", "6.18.44"].map(sent), [1; 5]);
+        assert_eq!(["6.1.109", "6.6.50", "6.8", "5.15.200"].map(sent), [2; 4]);
     }
 }
