@@ -2,7 +2,7 @@
 //! makes of them.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub const FLOOD_MOST: u32 = 20_000;
 
 pub(super) const PORT: u16 = 80;
 /// Forged sources are the addresses from this one on of the wire's documentation network, some ports each.
-const FIRST_SOURCE: u32 = u32::from_be_bytes([192, 0, 2, 10]);
+const FIRST_HOST: u8 = 10;
 const SOURCES: u32 = 200;
 const FIRST_PORT: u32 = 2000;
 pub(super) const PACKET_BYTES: usize = 2048;
@@ -101,17 +101,16 @@ impl FloodBench {
     pub fn build(settings: &Settings, backlog: i32) -> Result<Self, LabError> {
         // Which kernel it is makes no difference to the wire.
         let host = Host { version: KernelVersion::new(6, 18), hz: None };
-        Ok(Self::build_with(host, settings, backlog, |_| Ok(()))?.0)
+        Ok(Self::build_with(&Scenario::connect(host, settings), backlog, |_| Ok(()))?.0)
     }
 
-    /// The same, with something done in the namespaces before the server listens.
+    /// The same for the wire of a scenario, with something done in the namespaces before the server listens.
     pub(super) fn build_with<T>(
-        host: Host,
-        settings: &Settings,
+        scenario: &Scenario,
         backlog: i32,
         prepare: impl FnOnce(&mut Network) -> Result<T, LabError>,
     ) -> Result<(Self, T), LabError> {
-        let mut network = Network::build(&Scenario::connect(host, settings))?;
+        let mut network = Network::build(scenario)?;
         let prepared = prepare(&mut network)?;
         let setup = |doing| move |error| LabError::Setup { doing, error };
         let target = SocketAddr::new(network.server.address, PORT);
@@ -143,7 +142,7 @@ impl FloodBench {
     /// Sends one SYN and reads nothing.
     pub(super) fn send_forged(&mut self) -> Result<(), LabError> {
         let target = SocketAddr::new(self.network.server.address, PORT);
-        let source = forged_source(self.forged).ok_or(LabError::NotPlayable("so many forged sources"))?;
+        let source = forged_source(self.forged, target.ip()).ok_or(LabError::NotPlayable("so many forged sources"))?;
         let packet = build_syn(source, target, self.forged).ok_or(LabError::NotPlayable("a forged SYN"))?;
         self.network.server.tun.send(&packet).map_err(LabError::Wire)?;
         self.forged += 1;
@@ -287,11 +286,21 @@ impl FloodBench {
     }
 }
 
-/// The source of the n-th forged SYN: no two are the same.
-fn forged_source(number: u32) -> Option<SocketAddr> {
-    let address = Ipv4Addr::from(FIRST_SOURCE + number % SOURCES);
+/// The source of the n-th forged SYN: no two are the same. It is an address of the target's own network.
+fn forged_source(number: u32, target: IpAddr) -> Option<SocketAddr> {
+    let host = FIRST_HOST + u8::try_from(number % SOURCES).ok()?;
     let port = u16::try_from(FIRST_PORT + number / SOURCES).ok()?;
-    Some(SocketAddr::new(IpAddr::V4(address), port))
+    let address = match target {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            IpAddr::from([a, b, c, host])
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, host.into()])
+        }
+    };
+    Some(SocketAddr::new(address, port))
 }
 
 #[cfg(test)]
@@ -302,9 +311,13 @@ mod tests {
 
     #[test]
     fn every_forged_syn_has_a_source_of_its_own_on_the_wires_network() {
-        let sources: BTreeSet<SocketAddr> = (0..FLOOD_MOST).filter_map(forged_source).collect();
-        assert_eq!(sources.len(), 20_000);
-        let network = |source: &SocketAddr| matches!(source.ip(), IpAddr::V4(v4) if v4.octets()[..3] == [192, 0, 2]);
-        assert!(sources.iter().all(network));
+        for (target, network) in [("192.0.2.2", "192.0.2."), ("2001:db8::2", "2001:db8::")] {
+            let target: IpAddr = target.parse().unwrap();
+            let forged = |number| forged_source(number, target);
+            let sources: BTreeSet<SocketAddr> = (0..FLOOD_MOST).filter_map(forged).collect();
+            assert_eq!(sources.len(), 20_000);
+            assert!(sources.iter().all(|source| source.ip().to_string().starts_with(network)));
+            assert!(sources.iter().all(|source| source.ip() != target));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A flood that is to be played, checked: what is sent at whom, and for how long it is watched.
 
 use super::flood::FLOOD_MOST;
-use crate::model::{Flood, FloodClient, FloodForecast, Host, PlayedPace, Settings, forecast_flood};
+use crate::model::{Flood, FloodClient, FloodForecast, Host, IpVersion, PlayedPace, Settings, forecast_flood};
 
 /// SYNs per second when nothing is said: few enough that the process is punctual, many enough to fill a queue.
 const RATE_PER_S: u64 = 1000;
@@ -38,6 +38,8 @@ pub struct FloodPlan {
     pub count: u32,
     /// The client's round-trip time in microseconds.
     pub rtt_us: u64,
+    /// What carries the segments.
+    pub family: IpVersion,
 }
 
 /// Why a flood is not played.
@@ -100,7 +102,7 @@ impl FloodPlan {
             return Err(FloodPlanError::RoundTrip(rtt_us));
         }
         let (settings, besides) = (settings.clone(), Vec::new());
-        Ok(Self { host, settings, besides, backlog, rate_per_s, count: number, rtt_us })
+        Ok(Self { host, settings, besides, backlog, rate_per_s, count: number, rtt_us, family: IpVersion::V4 })
     }
 
     /// When the client calls connect(): in the middle of the flood.

@@ -11,7 +11,7 @@ use super::flood::{FloodBench, FloodCounts, PACKET_BYTES, PORT};
 use super::flood_plan::FloodPlan;
 use super::pins::write_besides;
 use super::punctuality::{Clocks, Punctuality};
-use crate::model::{Errno, PlayedPace, Side, Window};
+use crate::model::{Errno, PlayedPace, Scenario, Side, Window};
 use crate::sys::{Interest, Stream, monotonic_ns, raise_priority, wait_ready};
 use crate::wire::decode_segment;
 
@@ -71,8 +71,8 @@ pub(super) fn play_flood(plan: &FloodPlan) -> Result<PlayedFlood, LabError> {
     // Without the right to it the wire is as late as the host is busy, and says so.
     let _ = raise_priority();
     let backlog = i32::try_from(plan.backlog).map_err(|_| LabError::NotPlayable("such a backlog"))?;
-    let (bench, not_set) =
-        FloodBench::build_with(plan.host, &plan.settings, backlog, |network| write_besides(network, &plan.besides))?;
+    let scenario = Scenario::connect(plan.host, &plan.settings).over(plan.family);
+    let (bench, not_set) = FloodBench::build_with(&scenario, backlog, |network| write_besides(network, &plan.besides))?;
     let mut run = Run::new(plan, bench)?;
     let longest_us = plan.longest_us();
     run.begin()?;

@@ -48,6 +48,7 @@ pub(super) struct FloodRunView {
 
 #[derive(Debug, Serialize)]
 struct FloodPlanView {
+    family: String,
     count: u32,
     rate_per_s: u64,
     backlog: u32,
@@ -123,6 +124,7 @@ impl FloodRunView {
         let plan = &played.plan;
         Self {
             flood: FloodPlanView {
+                family: plan.family.name().to_ascii_lowercase(),
                 count: plan.count,
                 rate_per_s: plan.rate_per_s,
                 backlog: plan.backlog,

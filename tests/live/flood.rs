@@ -30,6 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("a client is served by a cookie while the queue is full", served_by_cookie),
         Case::new("a client without cookies gets in when the requests have died", |place| waiting_client(place, 0)),
         Case::new("the command plays a flood beside the prediction", command),
+        Case::new("the command floods over IPv6 as well", command_over_ipv6),
         Case::new("the command plays a flood without and with a profile", command_with_profile),
         Case::new("a wrong prediction of a flood is found out", wrong_prediction),
         Case::new("a client without cookies gets in when pruning has made room", |place| waiting_client(place, 5)),
@@ -240,7 +241,17 @@ fn lab(place: &Place, arguments: &[&str]) -> Result<Value, CannotRun> {
 
 /// Requests without retries are gone after 1 s, and so is the flood.
 fn command(place: &Place) -> Ran {
-    let answer = lab(place, &["--count", "300", "--set", "tcp_synack_retries=0", "--rtt", "20ms"])?;
+    short_flood(place, &[], "ipv4")
+}
+
+fn command_over_ipv6(place: &Place) -> Ran {
+    short_flood(place, &["--ipv6"], "ipv6")
+}
+
+fn short_flood(place: &Place, besides: &[&str], family: &str) -> Ran {
+    let options = ["--count", "300", "--set", "tcp_synack_retries=0", "--rtt", "20ms"];
+    let answer = lab(place, &[&options, besides].concat())?;
+    assert_eq!(answer["flood"]["family"], family);
     let row = |figure: &str| {
         let rows = answer["rows"].as_array().expect("rows");
         rows.iter().find(|row| row["figure"] == figure).expect("a row").clone()

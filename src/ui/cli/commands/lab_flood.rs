@@ -2,7 +2,7 @@
 
 use crate::explain::{Ask, Origin, Overrides, find_topic};
 use crate::lab::{FloodPlan, FloodProof, obtain_rights, prove_floods};
-use crate::model::Settings;
+use crate::model::{IpVersion, Settings};
 use crate::report::{
     FloodEffect, FloodEffectView, FloodProofView, render_flood_effect, render_flood_heading, render_flood_proof,
 };
@@ -29,9 +29,8 @@ pub(super) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, Cli
         let message = format!("--live and --limit have no part in {TOPIC}: its length comes from --rate and --count");
         return Err(CliError::Usage(message));
     }
-    if args.ipv6 || args.pcap.is_some() {
-        let message = format!("{TOPIC} is played over IPv4, and its packets are counted and not kept");
-        return Err(CliError::Usage(message));
+    if args.pcap.is_some() {
+        return Err(CliError::Usage(format!("--pcap has no part in {TOPIC}: its packets are counted and not kept")));
     }
     let overrides = Overrides {
         set: args.set.clone(),
@@ -42,6 +41,7 @@ pub(super) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, Cli
     let settings = ask.settings();
     let plan = FloodPlan::new(ask.host, &settings, args.backlog, args.rate, args.count, ask.rtt_us)
         .map_err(|error| CliError::Usage(error.to_string()))?;
+    let plan = FloodPlan { family: if args.ipv6 { IpVersion::V6 } else { IpVersion::V4 }, ..plan };
     let profile = args.profile.as_ref().map(|name| rehearse(name, &ask, context)).transpose()?;
     let plans = match &profile {
         None => vec![plan],
