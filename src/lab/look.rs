@@ -129,6 +129,10 @@ impl Watcher {
                 match message.kind {
                     MessageKind::Data(_, payload) => {
                         let Some(found) = InetDiag::decode(payload) else { continue };
+                        // One that has just come to its end is no connection any more.
+                        if found.state() == Some(TcpState::Close) {
+                            continue;
+                        }
                         if but.contains(&found.source_port()) || but.contains(&found.destination_port()) {
                             continue;
                         }

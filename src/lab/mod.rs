@@ -29,6 +29,7 @@ mod punctuality;
 mod record;
 mod rights;
 mod states;
+mod wire;
 
 pub use agenda::check_playable;
 pub use compare::{Comparison, Row, Verdict, compare, compare_until};
