@@ -16,7 +16,7 @@ use crate::wire::build_syn;
 const FORGED_PORT: u16 = 5555;
 
 /// Calls of the beginning are made one after the other; those within this time are made at once, in microseconds.
-const AT_ONCE_US: u64 = 1_000;
+const AT_ONCE_US: u64 = 200;
 
 /// A line of the script.
 #[derive(Clone, Copy, Debug)]

@@ -23,6 +23,8 @@ use crate::wire::{SegmentHeader, decode_segment};
 
 /// How long it may take until a scenario stands as it begins.
 const PREPARATION: Duration = Duration::from_secs(10);
+/// What that is allowed on top where round trips are long.
+const ROUND_TRIPS: u32 = 8;
 /// How long nothing may pass for the wire to be quiet, on top of the round trip.
 const QUIET: Duration = Duration::from_millis(10);
 /// Most connections of others in the accept queue.
@@ -161,7 +163,7 @@ impl<'a> Bench<'a> {
 
     /// Turns until something is so, for a limited time.
     pub(super) fn until(&mut self, what: &'static str, so: impl Fn(&Self) -> bool) -> Result<(), LabError> {
-        let deadline = Instant::now() + PREPARATION;
+        let deadline = Instant::now() + PREPARATION + Duration::from_micros(self.scenario.rtt_us) * ROUND_TRIPS;
         while !so(self) {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(LabError::Stopped);
@@ -178,7 +180,10 @@ impl<'a> Bench<'a> {
     fn settle(&mut self) -> Result<(), LabError> {
         let quiet = Instant::now() + Duration::from_micros(self.scenario.rtt_us) + QUIET;
         while Instant::now() < quiet || self.carrier.due().is_some() {
-            self.turn(quiet)?;
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(LabError::Stopped);
+            }
+            self.turn(quiet.max(Instant::now() + QUIET))?;
         }
         Ok(())
     }
@@ -203,6 +208,7 @@ impl<'a> Bench<'a> {
         watched.extend(self.apps.watched());
         wait_ready(&watched, wait).map_err(LabError::Wire)?;
         drop(watched);
+        self.clocks.woke(until);
         self.notice()?;
         self.carry()?;
         self.read_taps()?;

@@ -170,7 +170,8 @@ fn rows(predicted: &Timeline, measured: &Timeline, punctuality: &Punctuality, un
     let mut rows = Vec::new();
     for ((side, kind), windows) in predicted {
         let wire_us = wire_us.get(&side).copied().unwrap_or(0);
-        let allowance_us = kind.allowance_us(punctuality.is_loaded()).saturating_add(wire_us);
+        let slept_us = if matches!(kind, Kind::Send(_)) { 0 } else { punctuality.slept_us };
+        let allowance_us = kind.allowance_us(punctuality.is_loaded()).saturating_add(wire_us).saturating_add(slept_us);
         let mut measured_here = measured.remove(&(side, kind.clone())).unwrap_or_default().into_iter();
         for window in windows {
             let seen = measured_here.next();
@@ -192,7 +193,7 @@ fn rows(predicted: &Timeline, measured: &Timeline, punctuality: &Punctuality, un
         rows.extend(windows.into_iter().map(|extra| extra_row(side, &kind, extra)));
     }
     for side in Side::BOTH {
-        let late_us = wire_us.get(&side).copied().unwrap_or(0).saturating_add(NOTICED_ALLOWANCE_US);
+        let late_us = wire_us.get(&side).copied().unwrap_or(0) + NOTICED_ALLOWANCE_US + punctuality.slept_us;
         rows.extend(state_rows(side, timelines, late_us, horizon_us));
     }
     rows.sort_by_key(|row| (row.measured_us.or(row.predicted.map(|window| window.at_us)), row.side));

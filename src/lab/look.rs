@@ -31,14 +31,15 @@ pub(super) struct Looks {
     looked_ns: u64,
     /// When something happened last.
     stirred: Instant,
-    /// Whether one was made since.
-    settled: bool,
+    /// Since when every look has seen no timer. One alone says nothing: a timer that has just expired does not run while
+    /// its handler is about to.
+    idle: Option<Instant>,
 }
 
 impl Looks {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Self { seen: BTreeMap::new(), next: now, looked_ns: unix_ns(), stirred: now, settled: false }
+        Self { seen: BTreeMap::new(), next: now, looked_ns: unix_ns(), stirred: now, idle: None }
     }
 
     /// When the next one is due.
@@ -49,13 +50,13 @@ impl Looks {
     /// Something happened that sockets may have changed by.
     pub(super) fn stir(&mut self) {
         let now = Instant::now();
-        (self.stirred, self.settled) = (now, false);
+        (self.stirred, self.idle) = (now, None);
         self.next = self.next.min(now + LOOK);
     }
 
     /// Whether nothing more happens by itself: it has been quiet, and no timer of any socket runs.
     pub(super) fn is_quiet(&self) -> bool {
-        self.settled && self.seen.values().all(|seen| seen.timer.is_none())
+        self.stirred.elapsed() >= QUIET && self.idle.is_some_and(|since| since.elapsed() >= QUIET)
     }
 
     /// A side has an entry, whether or not that is seen.
@@ -76,10 +77,12 @@ impl Looks {
     /// Ends one, and says to itself when the next is due.
     pub(super) fn end(&mut self) {
         let since = self.stirred.elapsed();
-        self.settled = since >= QUIET;
         let timer = self.seen.values().filter_map(|seen| seen.timer).min();
-        let wait =
-            if since < STIRRED { LOOK } else { timer.unwrap_or(REST).saturating_sub(BEFORE_TIMER).clamp(LOOK, REST) };
+        let wait = match timer {
+            Some(timer) if since >= STIRRED => timer.saturating_sub(BEFORE_TIMER).clamp(LOOK, REST),
+            _ => LOOK,
+        };
+        self.idle = if timer.is_some() { None } else { self.idle.or_else(|| Some(Instant::now())) };
         self.next = Instant::now() + wait;
     }
 }

@@ -14,7 +14,7 @@ use super::network::Network;
 use super::record::with_measured;
 use super::{LabError, Punctuality};
 use crate::model::{End, Event, Measured, Scenario, Side, Start, Timeline};
-use crate::sys::raise_priority;
+use crate::sys::{raise_open_files, raise_priority};
 
 /// Scenarios that are played at the same time begin this far apart, so that the timers of all do not fire in one tick.
 const STAGGER: Duration = Duration::from_millis(7);
@@ -119,6 +119,8 @@ pub fn play_each(
     at_once: usize,
     done: &(dyn Fn(usize, Result<Played, LabError>) + Sync),
 ) {
+    // Each scenario holds a handful of files; with the usual limit of 1024 those of some hundred would not fit.
+    let _ = raise_open_files();
     let mut stages = BTreeMap::new();
     for (place, (scenario, conditions)) in scenarios.iter().enumerate() {
         match Stage::build(scenario, conditions) {

@@ -1,6 +1,7 @@
 //! How punctual a run was: what this process and the machine below it added to what the kernel did.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::LabError;
 use crate::sys::{Stream, monotonic_ns, read_tick_length_ns, unix_ns};
@@ -28,13 +29,16 @@ pub struct Punctuality {
     pub tick_us: u64,
     /// By how much the clock that stamps packets was set meanwhile, in microseconds.
     pub clock_us: u64,
+    /// How long this process overslept at the most, in microseconds: by so much it may have noticed late what it has to
+    /// notice itself, such as a call that returned.
+    pub slept_us: u64,
 }
 
 impl Punctuality {
     /// Whether a comparison means something.
     #[must_use]
     pub const fn is_conclusive(&self) -> bool {
-        self.wire_us <= MOST_US && self.tick_us <= MOST_US && self.clock_us <= CLOCK_MOST_US
+        self.wire_us <= MOST_US && self.tick_us <= MOST_US && self.slept_us <= MOST_US && self.clock_us <= CLOCK_MOST_US
     }
 
     /// Whether the machine was loaded.
@@ -56,6 +60,7 @@ pub(super) struct Clocks {
     first: Option<(u64, u32, u64)>,
     ticks: Ticks,
     clock_ns: u64,
+    slept: Duration,
 }
 
 /// How far the clock was ahead of the jiffies.
@@ -86,8 +91,14 @@ impl Ticks {
 impl Clocks {
     pub(super) fn new() -> Result<Self, LabError> {
         let idle = Stream::new(false).map_err(|error| LabError::Setup { doing: "make a socket", error })?;
-        let mut clocks =
-            Self { idle, tick_ns: read_tick_length_ns(), first: None, ticks: Ticks::default(), clock_ns: 0 };
+        let mut clocks = Self {
+            idle,
+            tick_ns: read_tick_length_ns(),
+            first: None,
+            ticks: Ticks::default(),
+            clock_ns: 0,
+            slept: Duration::ZERO,
+        };
         clocks.look();
         Ok(clocks)
     }
@@ -95,7 +106,13 @@ impl Clocks {
     /// What was seen so far does not count; how far the clock is ahead at least is kept.
     pub(super) fn begin(&mut self) {
         self.ticks.most_ns.clear();
+        self.slept = Duration::ZERO;
         (self.first, self.clock_ns) = (self.first.map(|(at, jiffies, _)| (at, jiffies, 0)), 0);
+    }
+
+    /// It was to wake up then.
+    pub(super) fn woke(&mut self, due: Instant) {
+        self.slept = self.slept.max(Instant::now().saturating_duration_since(due));
     }
 
     /// Something was just done or seen.
@@ -142,7 +159,12 @@ impl Clocks {
 
     /// How punctual the tick and the clock were, beside a wire that was so late.
     pub(super) fn punctuality(&self, wire_us: u64) -> Punctuality {
-        Punctuality { wire_us, tick_us: self.ticks.behind_ns(self.tick_ns) / 1000, clock_us: self.clock_ns / 1000 }
+        Punctuality {
+            wire_us,
+            tick_us: self.ticks.behind_ns(self.tick_ns) / 1000,
+            clock_us: self.clock_ns / 1000,
+            slept_us: u64::try_from(self.slept.as_micros()).unwrap_or(u64::MAX),
+        }
     }
 }
 
@@ -204,6 +226,7 @@ mod tests {
             Punctuality { wire_us: 60_000, ..Punctuality::default() },
             Punctuality { tick_us: 60_000, ..Punctuality::default() },
             Punctuality { clock_us: 2_000, ..Punctuality::default() },
+            Punctuality { slept_us: 60_000, ..Punctuality::default() },
         ] {
             assert!(!late.is_conclusive(), "{late:?}");
         }

@@ -9,8 +9,9 @@ use crate::sys::{
     read_text, read_tun_node,
 };
 
-/// `CAP_SYS_ADMIN` and `CAP_NET_ADMIN`: enough to make network namespaces and to work in them.
-const NEEDED: u64 = 1 << 21 | 1 << 12;
+/// `CAP_SYS_ADMIN`, `CAP_NET_ADMIN` and `CAP_NET_RAW`: enough to make network namespaces, to work in them, and to see what
+/// passes.
+const NEEDED: u64 = 1 << 21 | 1 << 12 | 1 << 13;
 
 /// Sysctls that close user namespaces to those without rights, and the value with which they do.
 const GATES: [(&str, &str); 3] = [

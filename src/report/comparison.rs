@@ -36,6 +36,8 @@ pub struct ComparisonView {
     tick_behind_us: u64,
     /// By how much the clock that stamps packets was set meanwhile.
     clock_set_us: u64,
+    /// How long the laboratory overslept at the most: so late it may have noticed what it notices itself.
+    overslept_us: u64,
     /// The sysctls of the private namespaces, read back: client, server.
     settings: Vec<PinsView>,
     /// The counters of the private namespaces that moved, and by how much: client, server.
@@ -100,6 +102,7 @@ impl ComparisonView {
             lateness_us: played.punctuality.wire_us,
             tick_behind_us: played.punctuality.tick_us,
             clock_set_us: played.punctuality.clock_us,
+            overslept_us: played.punctuality.slept_us,
             settings: played
                 .pins
                 .iter()
@@ -214,10 +217,11 @@ pub fn render_comparison(proof: &Proof, limit_us: Option<u64>, width: usize, asc
         count => format!("all {count} events"),
     };
     let mut said = match wrong(comparison) {
+        _ if !comparison.conclusive => "This proves nothing: the host was too busy".to_owned(),
         0 => format!("Kernel and model agree on {events}"),
         wrong => format!("Kernel and model disagree on {wrong} of {} events", comparison.rows.len()),
     };
-    if comparison.course > 0 {
+    if comparison.conclusive && comparison.course > 0 {
         said.push_str(&format!(" (course {} of a tie)", comparison.course + 1));
     }
     let end_us = predicted_end_us(predicted);
@@ -232,10 +236,13 @@ pub fn render_comparison(proof: &Proof, limit_us: Option<u64>, width: usize, asc
     if ascii { in_ascii(&text) } else { text }
 }
 
+/// Less than this is not worth a word, in microseconds.
+const OVERSLEPT_US: u64 = 10_000;
+
 /// How punctual the run was, what was set and which counters moved.
 fn made_with(played: &Played, width: usize) -> String {
     let mut said = format!("Packets were carried {} ms late, all together", milliseconds(played.punctuality.wire_us));
-    if played.punctuality.tick_us > 0 {
+    if played.punctuality.tick_us >= 100 {
         said.push_str(&format!("; the kernel's tick was {} ms behind", milliseconds(played.punctuality.tick_us)));
     }
     let counts: Vec<usize> = played.pins.values().map(Vec::len).collect();
@@ -244,6 +251,10 @@ fn made_with(played: &Played, width: usize) -> String {
         counts => format!(". At the two ends {} sysctls were set and read back", counts.iter().sum::<usize>()),
     });
     said.push_str("; --json lists them.");
+    let slept_us = played.punctuality.slept_us;
+    if slept_us > OVERSLEPT_US {
+        said.push_str(&format!(" This process was kept waiting for up to {} ms.", milliseconds(slept_us)));
+    }
     if played.not_carried > 0 {
         said.push_str(&format!(" {} packets were no TCP and were not carried.", played.not_carried));
     }

@@ -23,7 +23,7 @@ mod tun;
 pub use clock::{monotonic_ms, monotonic_ns, read_tick_length_ns, unix_ms, unix_ns};
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
-pub use privilege::{effective_capabilities, effective_uid, raise_priority};
+pub use privilege::{effective_capabilities, effective_uid, raise_open_files, raise_priority};
 pub use proc::{
     ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text, read_utf8_text,
 };

@@ -36,6 +36,16 @@ pub fn raise_priority() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Lets this process open as many files as it is ever allowed to: the soft limit becomes the hard one (`setrlimit(2)`).
+///
+/// # Errors
+/// The kernel's answer.
+pub fn raise_open_files() -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

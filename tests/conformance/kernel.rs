@@ -79,8 +79,8 @@ impl Plays {
             }
             Ok(proof) if proof.comparison.agrees() => Ok(Completion::Completed),
             Ok(proof) => Err(Failed::from(describe(&proof.comparison, &proof.played.punctuality))),
-            Err(LabError::NotPlayable(what)) => Err(Failed::from(format!("not playable: {what}"))),
-            Err(error) => Ok(cannot_run(title, &error.to_string())),
+            Err(error) if error.is_denied() => Ok(cannot_run(title, &error.to_string())),
+            Err(error) => Err(Failed::from(error.to_string())),
         }
     }
 
@@ -126,8 +126,10 @@ impl Plays {
 }
 
 fn in_words(punctuality: &Punctuality) -> String {
-    let Punctuality { wire_us, tick_us, clock_us } = punctuality;
-    format!("the wire was {wire_us} us late, the tick {tick_us} us behind, the clock set by {clock_us} us")
+    let Punctuality { wire_us, tick_us, clock_us, slept_us } = punctuality;
+    format!(
+        "the wire was {wire_us} us late, the tick {tick_us} us behind, the clock set by {clock_us} us; overslept {slept_us} us"
+    )
 }
 
 fn describe(comparison: &Comparison, punctuality: &Punctuality) -> String {

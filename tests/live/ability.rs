@@ -3,8 +3,8 @@
 use libtest_mimic::Completion;
 use tcpctl::sys::{effective_capabilities, effective_uid, enter_own_user_namespace};
 
-/// `CAP_SYS_ADMIN` and `CAP_NET_ADMIN`: enough to make network namespaces and to work in them.
-const NEEDED: u64 = 1 << 21 | 1 << 12;
+/// `CAP_SYS_ADMIN`, `CAP_NET_ADMIN` and `CAP_NET_RAW`: enough to make network namespaces and to work in them.
+const NEEDED: u64 = 1 << 21 | 1 << 12 | 1 << 13;
 
 /// Whether this process can make network namespaces.
 pub(crate) struct Ability {

@@ -39,7 +39,7 @@ fn wrong_prediction(place: &Place) -> Ran {
 }
 
 fn command(place: &Place) -> Ran {
-    let arguments = ["lab", "syn-lost", "--json", "--set", "net.ipv4.tcp_syn_retries=1"];
+    let arguments = ["lab", "syn-lost", "--json", "--set", "net.ipv4.tcp_syn_retries=2"];
     let output = place.tcpctl(&arguments);
     if output.status.code() == Some(4) {
         return Err(CannotRun(String::from_utf8_lossy(&output.stderr).into_owned()));
@@ -52,6 +52,6 @@ fn command(place: &Place) -> Ran {
     assert_eq!(answer["agrees"], true);
     assert_eq!(answer["measured"]["end"]["outcome"], "ETIMEDOUT");
     let pinned = answer["settings"][0]["values"].as_array().expect("settings");
-    assert!(pinned.contains(&serde_json::json!(["net.ipv4.tcp_syn_retries", "1"])), "{pinned:?}");
+    assert!(pinned.contains(&serde_json::json!(["net.ipv4.tcp_syn_retries", "2"])), "{pinned:?}");
     Ok(())
 }

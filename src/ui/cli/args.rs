@@ -233,7 +233,7 @@ pub struct LabArgs {
     /// Without one, what can be played is listed, with how long that takes, and what cannot, with why.
     pub scenario: Option<String>,
     /// Play every topic that can be played, side by side, and print a table
-    #[arg(long, conflicts_with_all = ["scenario", "live"])]
+    #[arg(long, conflicts_with_all = ["scenario", "live", "pcap"])]
     pub all: bool,
     /// Play and compare only the beginning, such as 60s; what --all plays it for at most, 60s if not given
     #[arg(long, value_name = "TIME", value_parser = parse_limit_us)]
