@@ -121,8 +121,10 @@ impl Kind {
 
 /// Until when a prediction speaks: one that goes on for ever shows only its beginning.
 fn horizon_us(predicted: &Timeline) -> u64 {
+    let asks = |what: &What| matches!(what, What::Send { segment: Segment::Keepalive | Segment::Probe, .. });
     match predicted.end() {
-        Some(End { outcome: Outcome::Never, .. }) => {
+        // What merely stays as it is has nothing more to show.
+        Some(End { outcome: Outcome::Never, .. }) if predicted.events.iter().any(|event| asks(&event.what)) => {
             let latest = predicted.events.iter().map(|event| event.window.latest_us).max().unwrap_or(0);
             latest.saturating_add(LOADED_ALLOWANCE_US)
         }
@@ -314,6 +316,24 @@ mod tests {
         };
         assert!(compare(&half_open, &seen(30_000), &late(25_000)).agrees());
         assert!(!compare(&half_open, &seen(60_000), &late(25_000)).agrees());
+    }
+
+    /// A keepalive that is answered goes on for ever and is shown in its beginning; what stays as it is has been shown.
+    #[test]
+    fn nothing_more_is_to_come_of_what_stays_as_it_is() {
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let stays = forecast(&Scenario::established(host, &Settings::default()));
+        let stray = |segment| Event {
+            window: Window::exactly(9_000_000_000),
+            side: Side::Client,
+            what: What::Send { segment, copy: 0, lost: false },
+        };
+        let seen = |segment| Timeline { events: vec![stray(segment)], ends: Vec::new(), alternatives: Vec::new() };
+        assert!(!compare(&stays, &seen(Segment::Rst), &late(0)).agrees());
+        let mut kept = Scenario::established(host, &Settings::default());
+        (kept.client.options.keepalive, kept.client.options.keepidle_s) = (true, Some(1));
+        let rows = compare(&forecast(&kept), &seen(Segment::Keepalive), &late(0)).rows;
+        assert!(rows.iter().all(|row| row.verdict == Verdict::Missing), "{rows:?}");
     }
 
     #[test]
