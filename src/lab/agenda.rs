@@ -150,8 +150,9 @@ impl Bench<'_> {
         match call.action {
             Action::Listen => app.listen(host),
             Action::Connect => {
-                let now_ns = unix_ns();
-                if let Some(errno) = app.connect(host)? {
+                let (now_ns, refused) = app.connect(host)?;
+                self.agenda.calls_ns.insert(place, now_ns);
+                if let Some(errno) = refused {
                     self.record.returned(now_ns, side, Some(errno));
                 }
                 Ok(())

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use super::LabError;
 use super::network::Host;
 use crate::model::{Action, Errno, Measured, Scenario, Side, SocketOptions, Start};
-use crate::sys::{IntOption, Interest, Stream, listen_on, set_backlog, set_int_option};
+use crate::sys::{IntOption, Interest, Stream, listen_on, set_backlog, set_int_option, unix_ns};
 use crate::wire::TcpInfo;
 
 /// The server's port.
@@ -171,8 +171,9 @@ impl App {
         set_backlog(listener, i32::try_from(backlog).unwrap_or(i32::MAX)).map_err(setup("listen with another backlog"))
     }
 
-    /// Begins a connect() of a new socket; says what the kernel answers where it refuses at once.
-    pub(super) fn connect(&mut self, host: &Host) -> Result<Option<Errno>, LabError> {
+    /// Begins a connect() of a new socket; says when, in nanoseconds since 1970, and what the kernel answers where it
+    /// refuses at once.
+    pub(super) fn connect(&mut self, host: &Host) -> Result<(u64, Option<Errno>), LabError> {
         let socket = host.namespace.run(|| Stream::new(self.peer.is_ipv6()))?.map_err(setup("make a socket"))?;
         set_options(&socket, &self.options, None)?;
         // Each send() is a segment of its own.
@@ -180,12 +181,14 @@ impl App {
         if self.binds {
             socket.bind_to(self.own).map_err(setup("bind a port"))?;
         }
+        // Making the socket takes its time.
+        let now_ns = unix_ns();
         match socket.start_connect(self.peer) {
             Ok(()) => {
                 (self.stream, self.connecting, self.ended, self.hung_up) = (Some(socket), true, false, false);
-                Ok(None)
+                Ok((now_ns, None))
             }
-            Err(error) => errno_of(&error).map(Some),
+            Err(error) => Ok((now_ns, Some(errno_of(&error)?))),
         }
     }
 

@@ -112,7 +112,7 @@ impl<'a> Bench<'a> {
         if self.scenario.start == Start::Closed {
             return Ok(());
         }
-        if self.apps.of(Side::Client)?.connect(&network.client)?.is_some() {
+        if self.apps.of(Side::Client)?.connect(&network.client)?.1.is_some() {
             return Err(LabError::NotReady("connect() to begin"));
         }
         self.until("the connection to be established", |bench| {
