@@ -13,7 +13,7 @@ use super::carrier::Carrier;
 use super::filler::Fillers;
 use super::frame::{Frame, Passage};
 use super::look::{Looks, Watcher};
-use super::network::Network;
+use super::network::{Network, PACKET_BYTES};
 use super::play::STOP_NOTICED;
 use super::punctuality::Clocks;
 use super::record::{Recognizer, Record};
@@ -31,7 +31,6 @@ const QUIET: Duration = Duration::from_millis(10);
 const MOST_FILLERS: u32 = 64;
 /// Most packets of a scenario; floods are played by others.
 const PACKETS_MOST: u32 = 10_000;
-const PACKET_BYTES: usize = 2048;
 
 /// What is needed while a scenario runs.
 pub(super) struct Bench<'a> {

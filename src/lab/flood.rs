@@ -7,8 +7,9 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::LabError;
+use super::apps::PORT;
 use super::look::Watcher;
-use super::network::Network;
+use super::network::{Network, PACKET_BYTES};
 use crate::model::{Host, Scenario, Settings};
 use crate::sys::{Interest, ProcRoot, Stream, listen_on, wait_ready};
 use crate::units::KernelVersion;
@@ -17,12 +18,10 @@ use crate::wire::{build_syn, decode_segment, parse_paired_lines};
 /// Most SYNs of one flood.
 pub const FLOOD_MOST: u32 = 20_000;
 
-pub(super) const PORT: u16 = 80;
 /// Forged sources are the addresses from this one on of the wire's documentation network, some ports each.
 const FIRST_HOST: u8 = 10;
 const SOURCES: u32 = 200;
 const FIRST_PORT: u32 = 2000;
-pub(super) const PACKET_BYTES: usize = 2048;
 /// How often requests are counted while they are watched.
 const LOOK: Duration = Duration::from_millis(10);
 

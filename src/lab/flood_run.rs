@@ -6,9 +6,10 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::LabError;
-use super::apps::errno_of;
-use super::flood::{FloodBench, FloodCounts, PACKET_BYTES, PORT};
+use super::apps::{PORT, errno_of};
+use super::flood::{FloodBench, FloodCounts};
 use super::flood_plan::FloodPlan;
+use super::network::PACKET_BYTES;
 use super::pins::write_besides;
 use super::punctuality::{Clocks, Punctuality};
 use crate::model::{Errno, PlayedPace, Scenario, Side, Window};

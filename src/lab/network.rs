@@ -12,6 +12,8 @@ use crate::units::SysctlKey;
 /// What the device is called at both ends.
 pub(super) const WIRE: &str = "wire0";
 const MTU: u32 = 1500;
+/// Room for any packet of it.
+pub(super) const PACKET_BYTES: usize = 2048;
 /// Room for a burst of a whole tick; what does not fit would be a local transmit failure and change TCP's timing.
 /// The stable kernels of 2026 (seen: 6.1.192, 6.12.117) refuse more than this with `ERANGE`.
 const QUEUE_LENGTH: u32 = 32_767;

@@ -146,18 +146,6 @@ pub fn play_each(
     });
 }
 
-/// The same with all at once; the answers come in the order of the scenarios.
-#[must_use]
-pub fn play_all(scenarios: &[(Scenario, Conditions)]) -> Vec<Result<Played, LabError>> {
-    let answers = Mutex::new(BTreeMap::new());
-    play_each(scenarios, scenarios.len(), &|place, played| {
-        if let Ok(mut answers) = answers.lock() {
-            answers.insert(place, played);
-        }
-    });
-    answers.into_inner().map(|answers| answers.into_values().collect()).unwrap_or_default()
-}
-
 fn join(player: thread::ScopedJoinHandle<'_, Result<Played, LabError>>) -> Result<Played, LabError> {
     player.join().unwrap_or(Err(LabError::NotReady("its own thread")))
 }
