@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::model::{Fate, Injected, Scenario, Segment, Side, Timeline, What, WireRule};
 
-/// What is less late than this is punctual, in microseconds.
-const PUNCTUAL_US: u64 = 300;
-
 /// The scenario on a wire that is as late with each segment as the lab was: whether a segment comes before a timer of its
 /// receiver expires may hang on that.
 pub(super) fn with_lateness(scenario: &Scenario, played: &Timeline) -> Scenario {
@@ -58,7 +55,7 @@ fn lateness(
         nth: (copy + 1, Some(copy + 1)),
         ..WireRule::every(from, Fate::Delay { by_us })
     };
-    rules.into_iter().filter(|(_, late_us)| *late_us >= PUNCTUAL_US).map(rule).collect()
+    rules.into_iter().filter(|(_, late_us)| *late_us > 0).map(rule).collect()
 }
 
 #[cfg(test)]
@@ -105,6 +102,7 @@ mod tests {
             rules,
             [
                 (Side::Client, (1, Some(1)), Fate::Delay { by_us: 6000 }),
+                (Side::Client, (2, Some(2)), Fate::Delay { by_us: 100 }),
                 (Side::Server, (2, Some(2)), Fate::Delay { by_us: 2000 }),
             ]
         );
@@ -115,5 +113,23 @@ mod tests {
             all.map(|course| course.sent(Side::Server, SynAck)).collect::<Vec<_>>()
         };
         assert!(courses(&late).contains(&2), "{:?}", courses(&late));
+    }
+
+    /// The server's connect() took place 250 us after the client's, and the client's SYN came 30 us later.
+    #[test]
+    fn a_segment_that_came_just_after_a_late_call_comes_after_it_in_the_prediction() {
+        use crate::model::{Action, Start};
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let as_played = Scenario::beginning(host, &Settings::default(), Start::Nothing)
+            .calling(Side::Client, Action::Connect)
+            .calling_at(250, Side::Server, Action::Connect);
+        let events = vec![
+            event(0, Side::Client, send(Segment::Syn, false)),
+            event(260, Side::Server, send(Segment::Syn, false)),
+            event(280, Side::Server, arrive(Segment::Syn)),
+        ];
+        let played = Timeline { events, ends: Vec::new(), alternatives: Vec::new() };
+        let refused = |scenario: &Scenario| forecast(scenario).sent(Side::Server, Segment::Rst) > 0;
+        assert!(refused(&as_played) && !refused(&with_lateness(&as_played, &played)));
     }
 }
