@@ -341,6 +341,23 @@ mod tests {
         assert!(latest_ms >= second_ms + 32_000, "{windows:?}");
     }
 
+    /// Both ends open, 8.664 ms apart, and both first SYN-ACKs are lost: each timer may fire before what the other one sends
+    /// arrives. Measured on 6.18: the client's SYN-ACK after 1.005 s, and none of the server's.
+    #[test]
+    fn of_two_timers_either_may_make_the_other_needless() {
+        let mut scenario = Scenario::beginning(host(250), &Settings::default(), Start::Nothing)
+            .calling(Side::Client, Action::Connect)
+            .calling_at(8664, Side::Server, Action::Connect)
+            .losing_first(Side::Client, Segment::SynAck, 1)
+            .losing_first(Side::Server, Segment::SynAck, 1);
+        scenario.rtt_us = 40_000;
+        let predicted = forecast(&scenario);
+        let sent = |course: &Timeline| Side::BOTH.map(|side| course.sent(side, Segment::SynAck));
+        let mut courses: Vec<[usize; 2]> = predicted.alternatives.iter().map(sent).chain([sent(&predicted)]).collect();
+        courses.sort_unstable();
+        assert_eq!(courses, [[1, 2], [2, 1], [2, 2]]);
+    }
+
     /// Where a copy of the SYN and the server's own timer meet, either may come first; both were seen on 6.18.
     #[test]
     fn the_default_connect_fails_between_131_and_136_s() {

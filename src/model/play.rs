@@ -304,7 +304,7 @@ impl Player<'_> {
         let is_timer = |happening: &Happening| matches!(happening, Happening::Timer(..));
         let first_is_timer = is_timer(&first);
         // What the other end's timer may send before this one fires has its turn first, so that its arrival is
-        // seen coming.
+        // seen coming. Where this one may likewise send something before the other fires, it is a tie which.
         let half = self.scenario.rtt_us / 2;
         let ahead = self.queue.iter().find(|(_, (other, where_to, happening))| {
             first_is_timer
@@ -313,8 +313,13 @@ impl Player<'_> {
                 && self.is_live(*where_to, *happening)
                 && self.gets_through(other.at_us, *where_to, *happening)
         });
-        if let Some(key) = ahead.map(|(key, _)| *key).filter(|_| window.at_us < window.latest_us) {
-            return self.queue.remove(&key);
+        if let Some((key, latest_us)) =
+            ahead.map(|(key, (other, ..))| (*key, other.latest_us)).filter(|_| window.at_us < window.latest_us)
+        {
+            let mutual = window.at_us.saturating_add(half) <= latest_us && self.gets_through(window.at_us, side, first);
+            if !mutual || !decide(self.variant.script, &mut self.course.ties) {
+                return self.queue.remove(&key);
+            }
         }
         // A timer and a segment of one end whose windows overlap may come in either order.
         let rival = self.queue.iter().find(|(other, (overlap, where_to, happening))| {
