@@ -138,14 +138,14 @@ impl FloodBench {
         Ok(())
     }
 
-    /// Sends one SYN and reads nothing.
-    pub(super) fn send_forged(&mut self) -> Result<(), LabError> {
+    /// Sends one SYN and reads nothing; the packet is handed back.
+    pub(super) fn send_forged(&mut self) -> Result<Vec<u8>, LabError> {
         let target = SocketAddr::new(self.network.server.address, PORT);
         let source = forged_source(self.forged, target.ip()).ok_or(LabError::NotPlayable("so many forged sources"))?;
         let packet = build_syn(source, target, self.forged).ok_or(LabError::NotPlayable("a forged SYN"))?;
         self.network.server.tun.send(&packet).map_err(LabError::Wire)?;
         self.forged += 1;
-        Ok(())
+        Ok(packet)
     }
 
     /// The same, evenly at so many per second; one that comes late makes none of the others late.

@@ -8,6 +8,7 @@ use std::thread;
 
 use super::LabError;
 use super::compare::{KERNEL_ALLOWANCE_US, LOADED_ALLOWANCE_US, NOTICED_ALLOWANCE_US};
+use super::flood_follow::FloodConditions;
 use super::flood_plan::FloodPlan;
 use super::flood_run::{PlayedFlood, play_flood};
 use crate::model::{Errno, FloodForecast, FloodMoments, Outcome, Span, Window, flood_moments, forecast_flood};
@@ -121,18 +122,24 @@ impl FloodProof {
 }
 
 /// Plays floods side by side, each in namespaces of its own, and holds them against their predictions. If the process
-/// could not keep the pace of one of them, all are played once more.
+/// could not keep the pace of one of them, all are played once more. Those that were stopped are judged by what was
+/// played of them.
 ///
 /// # Errors
 /// When one cannot be played.
-pub fn prove_floods(plans: &[FloodPlan]) -> Result<Vec<FloodProof>, LabError> {
-    let first = play_floods(plans)?;
-    if first.iter().all(|proof| proof.conclusive) { Ok(first) } else { play_floods(plans) }
+pub fn prove_floods(plans: &[FloodPlan], conditions: &FloodConditions) -> Result<Vec<FloodProof>, LabError> {
+    let first = play_floods(plans, conditions)?;
+    let again = first.iter().any(|proof| !proof.conclusive) && !first.iter().any(|proof| proof.played.stopped);
+    if again { play_floods(plans, conditions) } else { Ok(first) }
 }
 
-fn play_floods(plans: &[FloodPlan]) -> Result<Vec<FloodProof>, LabError> {
+fn play_floods(plans: &[FloodPlan], conditions: &FloodConditions) -> Result<Vec<FloodProof>, LabError> {
     thread::scope(|scope| {
-        let players: Vec<_> = plans.iter().map(|plan| scope.spawn(|| play_flood(plan))).collect();
+        let play = |(place, plan)| {
+            let player = move || play_flood(plan, place, conditions);
+            thread::Builder::new().spawn_scoped(scope, player).map_err(LabError::Wire)
+        };
+        let players: Vec<_> = plans.iter().enumerate().map(play).collect::<Result<_, _>>()?;
         let played = players.into_iter().map(|player| player.join().unwrap_or(Err(LabError::NotReady("a thread"))));
         played.map(|played| Ok(judge_flood(played?))).collect()
     })
@@ -140,8 +147,13 @@ fn play_floods(plans: &[FloodPlan]) -> Result<Vec<FloodProof>, LabError> {
 
 /// Holds a flood that was played against its prediction.
 #[must_use]
-pub fn judge_flood(played: PlayedFlood) -> FloodProof {
-    let flood = played.plan.flood(played.client.called_us, Some(played.pace.clone()));
+pub fn judge_flood(mut played: PlayedFlood) -> FloodProof {
+    if played.stopped {
+        // A shorter flood, then.
+        played.plan.count = played.sent;
+    }
+    let called_us = played.client.called_us.unwrap_or(u64::MAX);
+    let flood = played.plan.flood(called_us, Some(played.pace.clone()));
     let (predicted, moments) = (forecast_flood(&flood), flood_moments(&flood));
     let punctuality = played.punctuality;
     // The model keeps the SYNs of a tick together; where it is not known when ticks are, time 0 is somewhere in one.
@@ -193,7 +205,7 @@ impl Judge<'_> {
         let left = self.moments.half_open(self.moment(self.played.counted_at));
         rows.push(count_row(FloodFigure::HalfOpenLeft, left, counts.half_open));
         rows.extend(self.gone_row());
-        rows.push(self.client_row());
+        rows.extend(self.client_row());
         rows.extend(self.cookie_row());
         rows
     }
@@ -261,13 +273,14 @@ impl Judge<'_> {
         if latest_us < self.played.counted_at.at_us { FloodVerdict::Missing } else { FloodVerdict::Later }
     }
 
-    fn client_row(&self) -> FloodRow {
+    fn client_row(&self) -> Option<FloodRow> {
         const CERTAIN_PPM: u64 = 1_000_000;
+        let called_us = self.played.client.called_us?;
         let (client, said) = (self.played.client, self.predicted.legitimate);
         let late_us = self.late_us.saturating_add(NOTICED_ALLOWANCE_US);
         let measured = client.returned.map(|(took_us, _)| Window::exactly(took_us));
         let verdict = match client.returned {
-            None => self.awaited(said.possible, client.called_us, late_us),
+            None => self.awaited(said.possible, called_us, late_us),
             Some((took_us, errno)) => {
                 let outcome = errno.map_or(Outcome::Established, Outcome::Failed);
                 let tie = (1..CERTAIN_PPM).contains(&said.chance_ppm);
@@ -280,7 +293,7 @@ impl Judge<'_> {
                 }
             }
         };
-        time_row(FloodFigure::ClientServed, Some(said.possible), measured, verdict)
+        Some(time_row(FloodFigure::ClientServed, Some(said.possible), measured, verdict))
     }
 
     /// Whether the client is served by a cookie follows from whether there was room when its SYN came.
@@ -290,7 +303,7 @@ impl Judge<'_> {
             return None;
         }
         let capacity = self.predicted.limits.half_open_capacity;
-        let came_us = client.called_us.saturating_add(self.played.plan.rtt_us / 2);
+        let came_us = client.called_us?.saturating_add(self.played.plan.rtt_us / 2);
         let band = self.moments.half_open(self.moment(Window::exactly(came_us)));
         let expected = Span { least: u64::from(band.least >= capacity), most: u64::from(band.most >= capacity) };
         Some(count_row(FloodFigure::ClientCookies, expected, client.cookies))
@@ -367,11 +380,19 @@ mod tests {
             counts: FloodCounts { syn_acks: 300, cookies_sent: 171, queue_full_cookies: 171, ..FloodCounts::default() },
             counted_at: Window::exactly(1_400_000),
             looks: (0..140).map(|turn| look(turn * 10_000)).collect(),
-            client: PlayedClient { called_us: 150_000, returned: Some((200, None)), syns: 1, cookies: 1, dropped: 0 },
+            client: PlayedClient {
+                called_us: Some(150_000),
+                returned: Some((200, None)),
+                syns: 1,
+                cookies: 1,
+                dropped: 0,
+            },
             pace,
             pins: Vec::new(),
             not_set: Vec::new(),
             punctuality: Punctuality::default(),
+            frames: Vec::new(),
+            stopped: false,
             plan,
         }
     }
@@ -418,6 +439,24 @@ mod tests {
             played.counted_at = Window::exactly(900_000);
         };
         assert_eq!(wrong(cut), []);
+    }
+
+    #[test]
+    fn a_flood_that_was_stopped_is_judged_by_what_was_played() {
+        let stopped = |played: &mut PlayedFlood| {
+            (played.sent, played.stopped) = (100, true);
+            played.counts = FloodCounts { syn_acks: 100, half_open: 100, ..FloodCounts::default() };
+            played.counted_at = Window::exactly(99_500);
+            played.looks.truncate(10);
+            played.client = PlayedClient::default();
+        };
+        assert_eq!(wrong(stopped), []);
+        let mut played = played();
+        stopped(&mut played);
+        played.counts.half_open = 90;
+        let proof = judge_flood(played);
+        assert!(proof.conclusive && !proof.agrees());
+        assert!(proof.rows.iter().all(|row| row.figure != FloodFigure::ClientServed), "it has not called connect()");
     }
 
     #[test]

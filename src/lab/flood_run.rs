@@ -3,17 +3,21 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::LabError;
 use super::apps::{PORT, errno_of};
 use super::flood::{FloodBench, FloodCounts};
+use super::flood_follow::{FloodConditions, FloodSight, Follower};
 use super::flood_plan::FloodPlan;
+use super::frame::{Frame, Passage};
 use super::network::PACKET_BYTES;
 use super::pins::write_besides;
+use super::play::STOP_NOTICED;
 use super::punctuality::{Clocks, Punctuality};
 use crate::model::{Errno, PlayedPace, Scenario, Side, Window};
-use crate::sys::{Interest, Stream, monotonic_ns, raise_priority, wait_ready};
+use crate::sys::{Interest, Stream, monotonic_ns, raise_priority, unix_ns, wait_ready};
 use crate::wire::decode_segment;
 
 /// How often requests are counted, and how much longer than that took is waited for the next time.
@@ -47,13 +51,17 @@ pub struct PlayedFlood {
     pub not_set: Vec<(String, String)>,
     /// How late the run was by itself; the wire is as late as the latest SYN.
     pub punctuality: Punctuality,
+    /// The packets in the order in which this process saw them, where they were to be kept.
+    pub frames: Vec<Frame>,
+    /// Whether it was told to stop before it was over.
+    pub stopped: bool,
 }
 
 /// How the client fared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlayedClient {
-    /// When it called connect(), in microseconds after the first SYN.
-    pub called_us: u64,
+    /// When it called connect(), in microseconds after the first SYN, if it came to that.
+    pub called_us: Option<u64>,
     /// How long connect() took, in microseconds, and how it failed if it did; nothing if it had no answer.
     pub returned: Option<(u64, Option<Errno>)>,
     /// SYNs that it sent.
@@ -64,23 +72,33 @@ pub struct PlayedClient {
     pub dropped: u64,
 }
 
-/// Plays a flood until every request is gone and the client has its answer, or the plan's time is over.
+/// Plays a flood until every request is gone and the client has its answer, the plan's time is over, or it is told to
+/// stop. `place` says to a follower which of the floods it is.
 ///
 /// # Errors
 /// When the private namespaces cannot be made (usually for want of rights), or the wire fails.
-pub(super) fn play_flood(plan: &FloodPlan) -> Result<PlayedFlood, LabError> {
+pub(super) fn play_flood(
+    plan: &FloodPlan,
+    place: usize,
+    conditions: &FloodConditions,
+) -> Result<PlayedFlood, LabError> {
     // Without the right to it the wire is as late as the host is busy, and says so.
     let _ = raise_priority();
     let backlog = i32::try_from(plan.backlog).map_err(|_| LabError::NotPlayable("such a backlog"))?;
     let scenario = Scenario::connect(plan.host, &plan.settings).over(plan.family);
     let (bench, not_set) = FloodBench::build_with(&scenario, backlog, |network| write_besides(network, &plan.besides))?;
     let mut run = Run::new(plan, bench)?;
+    run.follower = Follower::new(place, conditions.follow.clone());
+    run.frames = conditions.capture.then(Vec::new);
     let longest_us = plan.longest_us();
+    let stopped = || conditions.stop.load(Ordering::Relaxed);
     run.begin()?;
-    while !run.is_over() && run.now_us() < longest_us {
-        run.turn(longest_us)?;
+    while !run.is_over() && run.now_us() < longest_us && !stopped() {
+        let soon_us = run.now_us().saturating_add(u64::try_from(STOP_NOTICED.as_micros()).unwrap_or(u64::MAX));
+        run.turn(longest_us.min(soon_us))?;
     }
-    run.finish(not_set)
+    let stopped = stopped() && !run.is_over();
+    Ok(PlayedFlood { stopped, ..run.finish(not_set)? })
 }
 
 /// A flood that is being played.
@@ -109,6 +127,8 @@ struct Run<'a> {
     /// What the client's SYNs were counted as.
     own: FloodCounts,
     late_us: u64,
+    follower: Follower,
+    frames: Option<Vec<Frame>>,
 }
 
 impl<'a> Run<'a> {
@@ -134,6 +154,8 @@ impl<'a> Run<'a> {
             syn_acks: 0,
             own: FloodCounts::default(),
             late_us: 0,
+            follower: Follower::default(),
+            frames: None,
             bench,
         })
     }
@@ -208,10 +230,17 @@ impl<'a> Run<'a> {
     fn send_syn(&mut self) -> Result<(), LabError> {
         self.clocks.look();
         let earliest_us = if self.sent == 0 { 0 } else { self.now_us() };
-        self.bench.send_forged()?;
+        let unix_ns = unix_ns();
+        let packet = self.bench.send_forged()?;
+        self.keep(unix_ns, (Side::Server, false, Passage::Injected), &packet);
         self.pace.earliest_us.push(earliest_us);
         self.pace.latest_us.push(self.now_us());
         self.sent += 1;
+        match self.sent {
+            1 => self.follower.tell(earliest_us, FloodSight::FirstSyn),
+            last if last == self.plan.count => self.follower.tell(self.now_us(), FloodSight::LastSyn),
+            _ => {}
+        }
         // The kernel has answered when the write returns; read at once, no answer can overflow the queue.
         self.carry()
     }
@@ -219,16 +248,20 @@ impl<'a> Run<'a> {
     fn connect(&mut self) -> Result<(), LabError> {
         self.note_late(self.plan.connects_at_us());
         let target = SocketAddr::new(self.bench.network.server.address, PORT);
-        self.client.called_us = self.now_us();
+        let called_us = self.now_us();
+        self.client.called_us = Some(called_us);
         self.is_waiting = true;
+        self.follower.tell(called_us, FloodSight::ClientCalls);
         self.socket.start_connect(target).map_err(|error| LabError::Setup { doing: "connect", error })?;
         self.carry()
     }
 
     fn has_returned(&mut self) -> Result<(), LabError> {
-        let took_us = self.now_us() - self.client.called_us;
+        let took_us = self.now_us().saturating_sub(self.client.called_us.unwrap_or(0));
         let error = self.socket.take_error().map_err(LabError::Wire)?;
-        self.client.returned = Some((took_us, error.as_ref().map(errno_of).transpose()?));
+        let errno = error.as_ref().map(errno_of).transpose()?;
+        self.client.returned = Some((took_us, errno));
+        self.follower.tell(self.now_us(), FloodSight::ClientReturned { took_us, errno });
         self.is_waiting = false;
         Ok(())
     }
@@ -241,6 +274,7 @@ impl<'a> Run<'a> {
         let seen = Window { at_us: begun_us, latest_us: self.now_us() };
         if !self.is_shaking {
             self.looks.push((seen, level));
+            self.follower.look(seen.latest_us, level, self.sent);
         }
         // Where there are many it takes long, and the flood must keep its pace.
         self.next_look_us = seen.latest_us + LOOK_US.max((seen.latest_us - seen.at_us) * LOOKS_SHARE);
@@ -254,7 +288,10 @@ impl<'a> Run<'a> {
             let half_us = self.plan.rtt_us / 2;
             while let Some(packet) = self.bench.network.server.tun.receive(&mut buffer).map_err(LabError::Wire)? {
                 let Some(header) = decode_segment(packet) else { continue };
-                if header.destination.ip() == self.bench.network.client.address {
+                let to_client = header.destination.ip() == self.bench.network.client.address;
+                let passage = if to_client { Passage::Carried } else { Passage::Lost };
+                self.keep(unix_ns(), (Side::Server, true, passage), packet);
+                if to_client {
                     self.is_shaking |= header.syn;
                     let arrives_us = self.now_us() + self.plan.rtt_us - half_us;
                     self.on_the_wire.push_back((arrives_us, Side::Client, packet.to_vec()));
@@ -263,6 +300,7 @@ impl<'a> Run<'a> {
                 }
             }
             while let Some(packet) = self.bench.network.client.tun.receive(&mut buffer).map_err(LabError::Wire)? {
+                self.keep(unix_ns(), (Side::Client, true, Passage::Carried), packet);
                 self.on_the_wire.push_back((self.now_us() + half_us, Side::Server, packet.to_vec()));
             }
             if !self.deliver_due()? {
@@ -278,6 +316,7 @@ impl<'a> Run<'a> {
         while self.on_the_wire.front().is_some_and(|(at_us, ..)| *at_us <= self.now_us()) {
             let Some((_, to, packet)) = self.on_the_wire.pop_front() else { break };
             any = true;
+            self.keep(unix_ns(), (to, false, Passage::Carried), &packet);
             if to == Side::Client {
                 self.bench.network.client.tun.send(&packet).map_err(LabError::Wire)?;
             } else {
@@ -300,8 +339,17 @@ impl<'a> Run<'a> {
         self.client.syns += 1;
         self.client.cookies += own.cookies_sent;
         self.client.dropped += own.listen_drops;
+        let sight = FloodSight::ClientSyn { cookie: own.cookies_sent > 0, dropped: own.listen_drops > 0 };
+        self.follower.tell(self.now_us(), sight);
         self.own = self.own.and(&own);
         Ok(())
+    }
+
+    /// Keeps a packet, where packets are kept.
+    fn keep(&mut self, unix_ns: u64, (side, outgoing, passage): (Side, bool, Passage), packet: &[u8]) {
+        if let Some(frames) = &mut self.frames {
+            frames.push(Frame { unix_ns, side, outgoing, before: false, passage, bytes: packet.to_vec() });
+        }
     }
 
     fn finish(mut self, not_set: Vec<(String, String)>) -> Result<PlayedFlood, LabError> {
@@ -328,6 +376,8 @@ impl<'a> Run<'a> {
             not_set,
             punctuality: self.clocks.punctuality(self.late_us),
             looks: self.looks,
+            frames: self.frames.unwrap_or_default(),
+            stopped: false,
         })
     }
 }

@@ -15,6 +15,7 @@ mod error;
 mod expected;
 mod filler;
 mod flood;
+mod flood_follow;
 mod flood_plan;
 mod flood_proof;
 mod flood_run;
@@ -37,6 +38,7 @@ pub use counters::Moved;
 pub use error::LabError;
 pub use expected::{Expected, Met};
 pub use flood::{FLOOD_MOST, FloodBench, FloodCounts, flood};
+pub use flood_follow::{FloodConditions, FloodFollowed, FloodOutlook, FloodSight};
 pub use flood_plan::{FloodPlan, FloodPlanError};
 pub use flood_proof::{
     FloodExpected, FloodFigure, FloodProof, FloodRow, FloodSeen, FloodVerdict, judge_flood, prove_floods,

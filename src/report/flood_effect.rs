@@ -185,6 +185,7 @@ fn client_clause(effect: &FloodEffect<'_>) -> Option<Clause> {
         match client.returned {
             Some((took_us, None)) => (Some(took_us), format!("served{by} after {}", Micros(took_us))),
             Some((took_us, Some(errno))) => (None, format!("left with {} after {}", errno.name(), Micros(took_us))),
+            None if client.called_us.is_none() => (None, "not there yet".to_owned()),
             None => (None, format!("shut out for all of {}", Micros(waited_us(proof)))),
         }
     };

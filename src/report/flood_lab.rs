@@ -30,6 +30,8 @@ pub(super) struct FloodRunView {
     agrees: bool,
     /// Whether the flood was sent at its pace, so that the comparison means something.
     conclusive: bool,
+    /// Whether it was stopped before it was over; what is compared is what was played.
+    stopped: bool,
     rows: Vec<RowView>,
     client: ClientView,
     /// What comes of the whole flood, until its last request is gone.
@@ -88,8 +90,8 @@ enum SeenView {
 /// The honest client.
 #[derive(Debug, Serialize)]
 struct ClientView {
-    /// When it called connect(), after the first SYN.
-    called_us: u64,
+    /// When it called connect(), after the first SYN; null if it had not yet.
+    called_us: Option<u64>,
     /// `established`, the errno's name, or null when it had no answer yet.
     outcome: Option<&'static str>,
     took_us: Option<u64>,
@@ -133,6 +135,7 @@ impl FloodRunView {
             },
             agrees: proof.agrees(),
             conclusive: proof.conclusive,
+            stopped: played.stopped,
             rows: proof.rows.iter().map(RowView::from).collect(),
             client: ClientView::from(played.client),
             predicted: CourseView::from(&proof.predicted),
@@ -309,7 +312,14 @@ pub fn render_flood_proof(proof: &FloodProof, width: usize, ascii: bool) -> Stri
         text.push_str(&hanging("  ", &format!("not set: {key}: {reason}"), width));
     }
     text.push('\n');
-    text.push_str(&wrapped(&format!("{} {}", client_sentence(proof), agreement(core::slice::from_ref(proof))), width));
+    let stopped = if proof.played.stopped {
+        let (after, sent) = (Micros(proof.played.counted_at.at_us), proof.played.sent);
+        format!("Stopped after {after}, when {sent} SYNs had been sent. ")
+    } else {
+        String::new()
+    };
+    let agreement = agreement(core::slice::from_ref(proof));
+    text.push_str(&wrapped(&format!("{stopped}{} {agreement}", client_sentence(proof)), width));
     text
 }
 
@@ -329,13 +339,17 @@ fn client_sentence(proof: &FloodProof) -> String {
         Some((took_us, Some(errno))) => {
             format!("The client's connect() failed with {} after {}{dropped}.", errno.name(), Micros(took_us))
         }
+        None if client.called_us.is_none() => "The client had not called connect() yet.".to_owned(),
         None => format!("The client had no answer in {}{dropped}.", Micros(waited_us(proof))),
     }
 }
 
 /// For how long the client has waited at the end.
 pub(super) const fn waited_us(proof: &FloodProof) -> u64 {
-    proof.played.counted_at.at_us.saturating_sub(proof.played.client.called_us)
+    match proof.played.client.called_us {
+        Some(called_us) => proof.played.counted_at.at_us.saturating_sub(called_us),
+        None => 0,
+    }
 }
 
 /// Whether kernel and model agree, and how punctual that was.

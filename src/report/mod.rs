@@ -23,6 +23,7 @@ mod fixture;
 mod flood;
 mod flood_effect;
 mod flood_lab;
+mod flood_live;
 mod fold;
 mod grid;
 mod lab_live;
@@ -58,6 +59,7 @@ pub use explanation_view::{ExplanationView, TopicsView, VariantsView};
 pub use findings::{FindingsStyle, FindingsView, render_findings};
 pub use flood_effect::{FloodEffect, FloodEffectView, render_flood_effect};
 pub use flood_lab::{FloodProofView, render_flood_heading, render_flood_proof};
+pub use flood_live::FloodLive;
 pub use lab_live::{render_followed, render_live_head, render_progress};
 pub use lab_table::{
     LabResult, LabResultsView, LabTopic, LabTopicsView, render_lab_results, render_lab_results_opening,

@@ -17,6 +17,7 @@ pub(crate) fn cases() -> Vec<Case> {
             handshake(place, &["--ipv6"])
         }),
         Case::new("a capture says what the wire lost", lost),
+        Case::new("a capture of a flood has its SYNs, what answers them, and the client's handshake", flood),
     ]
 }
 
@@ -71,6 +72,25 @@ fn handshake(place: &Place, more: &[&str]) -> Ran {
     let sent_and_received = |sender, kind| [plain(sender, true, kind), plain(1 - sender, false, kind)];
     let expected = [sent_and_received(0, "SYN"), sent_and_received(1, "SYN-ACK"), sent_and_received(0, "ACK")];
     assert_eq!(packets, expected.concat());
+    Ok(())
+}
+
+/// Every forged SYN is answered, by a cookie or not, and the client shakes hands in between.
+fn flood(place: &Place) -> Ran {
+    let options = ["syn-flood", "--count", "300", "--set", "net.ipv4.tcp_synack_retries=0"];
+    let packets = captured(place, &options, false)?;
+    let count = |wanted: (u32, bool, &str, &str)| {
+        let same =
+            |(interface, outgoing, kind, comment): &&Packet| (*interface, *outgoing, *kind, comment.as_str()) == wanted;
+        packets.iter().filter(same).count()
+    };
+    assert_eq!(count((1, false, "SYN", "injected, as if from the other end or from a router")), 300);
+    assert_eq!(count((1, true, "SYN-ACK", "lost by the wire")), 300);
+    for kind in ["SYN", "ACK"] {
+        assert_eq!((count((0, true, kind, "")), count((1, false, kind, ""))), (1, 1), "{kind}");
+    }
+    assert_eq!((count((1, true, "SYN-ACK", "")), count((0, false, "SYN-ACK", ""))), (1, 1));
+    assert_eq!(packets.len(), 606);
     Ok(())
 }
 

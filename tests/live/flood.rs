@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tcpctl::lab::{FLOOD_MOST, FloodBench, FloodCounts, FloodPlan, LabError, flood, judge_flood, prove_floods};
+use tcpctl::lab::{
+    FLOOD_MOST, FloodBench, FloodConditions, FloodCounts, FloodPlan, LabError, flood, judge_flood, prove_floods,
+};
 use tcpctl::model::{Flood, FloodClient, FloodForecast, Host, Outcome, Settings, Span, forecast_flood};
 
 use crate::case::{CannotRun, Case, Ran};
@@ -291,7 +293,10 @@ fn command_with_profile(place: &Place) -> Ran {
 fn wrong_prediction(place: &Place) -> Ran {
     let settings = Settings { synack_retries: 0, ..Settings::default() };
     let plan = FloodPlan::new(host(place)?, &settings, Some(20), Some(1000), Some(100), 0).expect("a flood");
-    let proof = prove_floods(core::slice::from_ref(&plan)).map_err(|error| cannot(&error))?.pop().expect("one");
+    let proof = prove_floods(core::slice::from_ref(&plan), &FloodConditions::default())
+        .map_err(|error| cannot(&error))?
+        .pop()
+        .expect("one");
     if !proof.conclusive {
         return Err(CannotRun("the flood was not sent at its pace, twice".into()));
     }

@@ -22,6 +22,7 @@ const NOBODY: u32 = 65_534;
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("Ctrl-C ends a playing at once, with what was seen until then", interrupted),
+        Case::new("Ctrl-C ends a flood at once, with what was counted until then", interrupted_flood),
         Case::new("a laboratory that is killed leaves no namespace behind", killed),
         Case::new("the beginning of a long scenario is played and compared", beginning),
         Case::new("a kernel that does otherwise than was predicted is reported, with exit code 1", disagreement),
@@ -43,9 +44,14 @@ struct Playing {
 impl Playing {
     /// A scenario that nothing ends for two minutes.
     fn start(place: &Place) -> Result<Self, CannotRun> {
+        Self::until("SYN, lost", place, &["lab", "syn-lost", "--defaults", "--live"])
+    }
+
+    /// Reads until a line holds this.
+    fn until(awaited: &str, place: &Place, arguments: &[&str]) -> Result<Self, CannotRun> {
         assert_eq!(tcpctl::sys::own_netns_inode(), Some(place.inode()), "the child is to be in the case's namespace");
         let mut child = Command::new(program::path())
-            .args(["lab", "syn-lost", "--defaults", "--live"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -53,7 +59,7 @@ impl Playing {
         let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         // Ends at the latest with the program, whose pipe then closes.
-        while !line.contains("SYN, lost") {
+        while !line.contains(awaited) {
             line.clear();
             if output.read_line(&mut line).expect("a pipe") == 0 {
                 let mut told = String::new();
@@ -82,6 +88,27 @@ fn interrupted(place: &Place) -> Ran {
     assert_eq!(status.code(), Some(130), "{rest}");
     assert!(rest.contains("until it was stopped, after"), "{rest}");
     assert!(rest.lines().any(|line| line.starts_with("client  SYN ")), "{rest}");
+    Ok(())
+}
+
+fn interrupted_flood(place: &Place) -> Ran {
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("flood.pcapng");
+    let capture = file.to_str().expect("an ordinary path");
+    let flood = ["lab", "syn-flood", "--defaults", "--live", "--count", "20000", "--rate", "500", "--pcap", capture];
+    let mut playing = Playing::until("SYN queue full", place, &flood)?;
+    let begun = Instant::now();
+    playing.signal(Signal::INT);
+    let mut rest = String::new();
+    playing.output.read_to_string(&mut rest).expect("text");
+    let status = playing.child.wait().expect("a child");
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}\n{rest}", begun.elapsed());
+    assert_eq!(status.code(), Some(130), "{rest}");
+    let said = rest.split_whitespace().collect::<Vec<_>>().join(" ");
+    for awaited in ["Stopped after", "half-open entries at most", "had not called connect() yet", "packets are in"] {
+        assert!(said.contains(awaited), "{rest}");
+    }
+    assert!(std::fs::metadata(&file).expect("a capture").len() > 1000);
     Ok(())
 }
 

@@ -43,15 +43,17 @@ fn played(syncookies: i64, synack_retries: u32) -> PlayedFlood {
         looks,
         client: if cookies {
             let returned = Some((310, None));
-            PlayedClient { called_us: 2_500_040, returned, syns: 1, cookies: 1, dropped: 0 }
+            PlayedClient { called_us: Some(2_500_040), returned, syns: 1, cookies: 1, dropped: 0 }
         } else {
             let returned = Some((5_123_400, None));
-            PlayedClient { called_us: 2_500_040, returned, syns: 6, cookies: 0, dropped: 5 }
+            PlayedClient { called_us: Some(2_500_040), returned, syns: 6, cookies: 0, dropped: 5 }
         },
         pace: PlayedPace { jiffies: Some(4711), ..PlayedPace::default() },
         pins: vec![(Side::Server, vec![("net.ipv4.tcp_syncookies".to_owned(), syncookies.to_string())])],
         not_set: Vec::new(),
         punctuality: Punctuality { wire_us: 340, ..Punctuality::default() },
+        frames: Vec::new(),
+        stopped: false,
         plan,
     }
 }
@@ -172,5 +174,7 @@ fn floods_that_the_lab_does_not_play_are_mistakes_of_the_caller() {
     assert!(error(&["syn-flood", "--rate", "1", "--count", "100"]).contains("--count 60"));
     assert!(error(&["syn-flood", "--profile", "nonsense"]).contains("no profile `nonsense`"));
     assert!(error(&["syn-flood", "--sockopt", "TCP_USER_TIMEOUT=5000"]).contains("no socket"));
+    assert!(error(&["syn-flood", "--profile", "anti-syn-flood", "--pcap", "x.pcapng"]).contains("plays two"));
+    assert!(error(&["syn-flood", "--limit", "1s"]).contains("--rate and --count"));
     assert!(error(&["syn-lost", "--rate", "5"]).contains("lab syn-flood"));
 }

@@ -83,7 +83,9 @@ fn judged(
         Err(LabError::Stopped) => return Ok(Exit::Ok),
         proof => proof.map_err(error_of)?,
     };
-    let written = capture.map(|capture| capture.write(&subject.title, &proof.played)).transpose()?;
+    let played = &proof.played;
+    let write = |capture: &CaptureFile| capture.write(&subject.title, played.scenario.host.version, &played.frames);
+    let written = capture.map(write).transpose()?;
     if context.json {
         context.print_json(&ComparisonView::new(&subject.name, &proof, extent.limit_us))?;
     } else {

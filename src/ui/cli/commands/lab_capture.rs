@@ -3,11 +3,12 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::lab::Played;
+use crate::lab::Frame;
 use crate::report::render_capture;
 use crate::ui::cli::CliError;
 use crate::ui::cli::args::LabArgs;
 use crate::ui::export::{check_replaceable, replace_file};
+use crate::units::KernelVersion;
 
 /// A file for packets that will be written when all of them are known.
 pub(super) struct CaptureFile(PathBuf);
@@ -25,10 +26,10 @@ impl CaptureFile {
     }
 
     /// Writes what passed; says how much, for a person.
-    pub(super) fn write(&self, title: &str, played: &Played) -> Result<String, CliError> {
-        let bytes = render_capture(title, played.scenario.host.version, &played.frames).map_err(CliError::failure)?;
+    pub(super) fn write(&self, title: &str, kernel: KernelVersion, frames: &[Frame]) -> Result<String, CliError> {
+        let bytes = render_capture(title, kernel, frames).map_err(CliError::failure)?;
         replace_file(&self.0, &bytes).map_err(refused)?;
-        Ok(format!("{} packets are in {}.\n", played.frames.len(), self.0.display()))
+        Ok(format!("{} packets are in {}.\n", frames.len(), self.0.display()))
     }
 }
 

@@ -1,7 +1,11 @@
 //! `tcpctl lab syn-flood`.
 
+use super::lab_capture::CaptureFile;
+use super::lab_flood_live::play_floods_live;
+use super::lab_interrupt::Interrupt;
+use super::lab_subject::ending;
 use crate::explain::{Ask, Origin, Overrides, find_topic};
-use crate::lab::{FloodPlan, FloodProof, obtain_rights, prove_floods};
+use crate::lab::{FloodConditions, FloodPlan, FloodProof, obtain_rights, prove_floods};
 use crate::model::{IpVersion, Settings};
 use crate::report::{
     FloodEffect, FloodEffectView, FloodProofView, render_flood_effect, render_flood_heading, render_flood_proof,
@@ -25,12 +29,12 @@ pub(super) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, Cli
     if !args.sockopt.is_empty() {
         return Err(CliError::Usage(format!("--sockopt has no part in {TOPIC}: forged SYNs have no socket")));
     }
-    if args.live || args.limit.is_some() {
-        let message = format!("--live and --limit have no part in {TOPIC}: its length comes from --rate and --count");
+    if args.limit.is_some() {
+        let message = format!("--limit has no part in {TOPIC}: its length comes from --rate and --count");
         return Err(CliError::Usage(message));
     }
-    if args.pcap.is_some() {
-        return Err(CliError::Usage(format!("--pcap has no part in {TOPIC}: its packets are counted and not kept")));
+    if args.pcap.is_some() && args.profile.is_some() {
+        return Err(CliError::Usage("--pcap keeps one flood and --profile plays two: leave out one".to_owned()));
     }
     let overrides = Overrides {
         set: args.set.clone(),
@@ -47,14 +51,29 @@ pub(super) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, Cli
         None => vec![plan],
         Some(profile) => without_and_with(&plan, &ask, profile),
     };
+    let capture = CaptureFile::asked_for(args)?;
+    let interrupt = Interrupt::heed()?;
     if !context.json {
         let name = profile.as_ref().map(|profile| profile.profile.as_str());
         write!(context.out, "{}\n{}\n", topic.question, render_flood_heading(&plans, name, context.width))?;
         context.out.flush()?;
     }
     obtain_rights().map_err(error_of)?;
-    let proofs = prove_floods(&plans).map_err(error_of)?;
+    let conditions = FloodConditions { capture: capture.is_some(), follow: None, stop: interrupt.stop() };
+    let proofs =
+        if args.live { play_floods_live(&plans, conditions, context)? } else { prove_floods(&plans, &conditions) };
+    let proofs = proofs.map_err(error_of)?;
     print(&proofs, profile.as_ref(), context)?;
+    if let Some((capture, proof)) = capture.zip(proofs.first()) {
+        let written = capture.write(topic.question, proof.played.plan.host.version, &proof.played.frames)?;
+        if !context.json {
+            write!(context.out, "{written}")?;
+        }
+    }
+    ending(interrupt.signal(), verdict(&proofs))
+}
+
+fn verdict(proofs: &[FloodProof]) -> Result<Exit, CliError> {
     if !proofs.iter().all(|proof| proof.conclusive) {
         return Err(CliError::failure(anyhow::anyhow!(
             "inconclusive: this process could not keep the flood's pace, twice; play it again on a less busy host, or \

@@ -13,6 +13,7 @@ pub(super) mod lab;
 mod lab_all;
 mod lab_capture;
 mod lab_flood;
+mod lab_flood_live;
 mod lab_interrupt;
 mod lab_list;
 mod lab_live;
