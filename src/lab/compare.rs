@@ -168,7 +168,9 @@ fn rows(predicted: &Timeline, measured: &Timeline, punctuality: &Punctuality, un
     let wire_us = BTreeMap::from(wire_us);
     let horizon_us = if until_us == u64::MAX { horizon_us(predicted) } else { until_us };
     let timelines = (predicted, measured);
-    let (predicted, mut measured) = (by_kind(predicted, until_us), by_kind(measured, horizon_us));
+    // What is due right after it may be seen before, where the tick is behind.
+    let due_us = until_us.saturating_add(punctuality.tick_us);
+    let (predicted, mut measured) = (by_kind(predicted, due_us), by_kind(measured, horizon_us));
     let mut rows = Vec::new();
     for ((side, kind), windows) in predicted {
         let wire_us = wire_us.get(&side).copied().unwrap_or(0);
@@ -259,6 +261,17 @@ mod tests {
             compare(&predicted(1), &seen, &Punctuality { tick_us: 2000, ..Punctuality::default() }).agrees()
         };
         assert!(early(2000) && !early(2001));
+    }
+
+    #[test]
+    fn what_is_due_after_the_end_of_the_comparison_may_be_seen_before_it_where_the_tick_is_behind() {
+        let seen = measured(&[0, 999_000], 9_000_000);
+        let verdicts = |tick_us| {
+            let behind = Punctuality { tick_us, ..Punctuality::default() };
+            of_segments(compare_until(&predicted(1), &seen, &behind, 999_500))
+        };
+        assert_eq!(verdicts(1000), [Verdict::Inside, Verdict::Inside]);
+        assert_eq!(verdicts(0), [Verdict::Inside, Verdict::Extra]);
     }
 
     /// What came of all but states.

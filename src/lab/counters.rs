@@ -38,7 +38,8 @@ pub(super) fn demand_no_drops(network: &Network) -> Result<(), LabError> {
         let text = network.host(side).namespace.run(|| ProcRoot::new("/proc").read_net("dev"))?;
         let text = text.map_err(|error| LabError::Wire(io::Error::other(error)))?;
         match parse_transmit_drops(&text, WIRE) {
-            Some(0) | None => {}
+            Some(0) => {}
+            None => return Err(LabError::Wire(io::Error::other(format!("/proc/net/dev does not tell of {WIRE}")))),
             Some(drops) => return Err(LabError::Dropped { side, drops }),
         }
     }

@@ -453,7 +453,7 @@ mod tests {
         assert_eq!(wrong(stopped), []);
         let mut played = played();
         stopped(&mut played);
-        played.counts.half_open = 90;
+        played.counts.half_open = 50;
         let proof = judge_flood(played);
         assert!(proof.conclusive && !proof.agrees());
         assert!(proof.rows.iter().all(|row| row.figure != FloodFigure::ClientServed), "it has not called connect()");

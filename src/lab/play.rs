@@ -107,7 +107,7 @@ struct Stage<'a> {
 /// something that cannot be played.
 pub fn play(scenario: &Scenario, conditions: &Conditions) -> Result<Played, LabError> {
     let stage = Stage::build(scenario, conditions)?;
-    thread::scope(|scope| join(scope.spawn(|| stage.play())))
+    thread::scope(|scope| join(thread::Builder::new().spawn_scoped(scope, || stage.play()).map_err(LabError::Wire)?))
 }
 
 /// Plays scenarios side by side, at most so many at once: mostly they wait, so those that begin together take about as

@@ -32,13 +32,19 @@ pub struct Punctuality {
     /// How long this process overslept at the most, in microseconds: by so much it may have noticed late what it has to
     /// notice itself, such as a call that returned.
     pub slept_us: u64,
+    /// Whether the clocks could never be read together, so that nothing is known of the tick and of the clock.
+    pub is_unknown: bool,
 }
 
 impl Punctuality {
     /// Whether a comparison means something.
     #[must_use]
     pub const fn is_conclusive(&self) -> bool {
-        self.wire_us <= MOST_US && self.tick_us <= MOST_US && self.slept_us <= MOST_US && self.clock_us <= CLOCK_MOST_US
+        !self.is_unknown
+            && self.wire_us <= MOST_US
+            && self.tick_us <= MOST_US
+            && self.slept_us <= MOST_US
+            && self.clock_us <= CLOCK_MOST_US
     }
 
     /// Whether the machine was loaded.
@@ -164,6 +170,7 @@ impl Clocks {
             tick_us: self.ticks.behind_ns(self.tick_ns) / 1000,
             clock_us: self.clock_ns / 1000,
             slept_us: u64::try_from(self.slept.as_micros()).unwrap_or(u64::MAX),
+            is_unknown: self.ticks.most_ns.is_empty(),
         }
     }
 }
@@ -215,6 +222,10 @@ mod tests {
             assert!(monotonic_ns() - began < 10_000_000_000, "no jiffies pass");
             clocks.look();
         }
+        assert!(!clocks.punctuality(0).is_unknown);
+        clocks.begin();
+        assert!(clocks.punctuality(0).is_unknown, "nothing was read since");
+        clocks.look();
         // No more of them than there was time for.
         assert!(passed_ns(&clocks) <= monotonic_ns() - began + clocks.tick_ns);
     }
@@ -227,6 +238,7 @@ mod tests {
             Punctuality { tick_us: 60_000, ..Punctuality::default() },
             Punctuality { clock_us: 2_000, ..Punctuality::default() },
             Punctuality { slept_us: 60_000, ..Punctuality::default() },
+            Punctuality { is_unknown: true, ..Punctuality::default() },
         ] {
             assert!(!late.is_conclusive(), "{late:?}");
         }

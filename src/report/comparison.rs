@@ -212,7 +212,7 @@ pub fn render_comparison(proof: &Proof, limit_us: Option<u64>, width: usize, asc
         text.push_str(&format!("{:<6}  {:<23}  {window:>17}  {measured:>8}  {verdict}\n", row.side.name(), row.what));
     }
     let events = match comparison.rows.len() {
-        0 => "it: nothing happens".to_owned(),
+        0 => "this: nothing happens".to_owned(),
         1 => "the one event".to_owned(),
         count => format!("all {count} events"),
     };

@@ -126,9 +126,11 @@ impl Plays {
 }
 
 fn in_words(punctuality: &Punctuality) -> String {
-    let Punctuality { wire_us, tick_us, clock_us, slept_us } = punctuality;
+    let Punctuality { wire_us, tick_us, clock_us, slept_us, is_unknown } = punctuality;
+    let unknown = if *is_unknown { "; the clocks could not be read" } else { "" };
     format!(
-        "the wire was {wire_us} us late, the tick {tick_us} us behind, the clock set by {clock_us} us; overslept {slept_us} us"
+        "the wire was {wire_us} us late, the tick {tick_us} us behind, the clock set by {clock_us} us; overslept \
+         {slept_us} us{unknown}"
     )
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tcpctl::sys::{Namespace, ProcRoot};
 
 use crate::case::{CannotRun, Case, Ran};
 use crate::place::{Place, until};
@@ -23,6 +24,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("Ctrl-C ends a playing at once, with what was seen until then", interrupted),
         Case::new("Ctrl-C ends a flood at once, with what was counted until then", interrupted_flood),
+        Case::new("nothing leads out of a laboratory: its own wire, and no default route", isolated),
         Case::new("a laboratory that is killed leaves no namespace behind", killed),
         Case::new("the beginning of a long scenario is played and compared", beginning),
         Case::new("a kernel that does otherwise than was predicted is reported, with exit code 1", disagreement),
@@ -137,6 +139,51 @@ fn in_use() -> BTreeSet<u64> {
         inodes
     };
     processes.flat_map(of).collect()
+}
+
+/// What a namespace has: its devices, and the devices of its default routes.
+fn ways_out() -> (Vec<String>, Vec<String>) {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
+    let name = |line: &str| line.split_once(':').map(|(name, _)| name.trim().to_owned());
+    let devices = read("dev").lines().filter_map(name).collect();
+    let v4 = read("route");
+    let v6 = read("ipv6_route");
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let default_v4 = v4.lines().skip(1).map(words).filter(|words| words[1] == "00000000" && words[7] == "00000000");
+    // Each namespace has a route that refuses everything.
+    let default_v6 = v6.lines().map(words).filter(|words| words[1] == "00" && words[9] != "lo");
+    (devices, default_v4.map(|words| words[0].clone()).chain(default_v6.map(|words| words[9].clone())).collect())
+}
+
+fn isolated(place: &Place) -> Ran {
+    for family in [&[][..], &["--ipv6"]] {
+        let arguments = [&["lab", "syn-lost", "--defaults", "--live"], family].concat();
+        let mut playing = Playing::until("SYN, lost", place, &arguments)?;
+        let descriptors = PathBuf::from(format!("/proc/{}/fd", playing.child.id()));
+        let mut seen = 0;
+        for descriptor in std::fs::read_dir(&descriptors).expect("the own child").filter_map(Result::ok) {
+            let target = std::fs::read_link(descriptor.path()).unwrap_or_default();
+            if !target.to_string_lossy().starts_with("net:[") {
+                continue;
+            }
+            let path = descriptor.path().to_string_lossy().into_owned();
+            let namespace = Namespace::open(&path, &ProcRoot::new("/proc")).expect("the child has it open");
+            if namespace.inode().expect("an inode") == place.inode() {
+                continue;
+            }
+            let (mut devices, routes) = namespace.run(ways_out).expect("the namespace is there");
+            devices.sort_unstable();
+            assert!(routes.is_empty(), "{routes:?}");
+            // The one that both are made in has no wire.
+            let ours = ["lo", "wire0"];
+            assert!(devices == ours[..1] || devices == ours, "{devices:?}");
+            seen += usize::from(devices.len() == 2);
+        }
+        playing.signal(Signal::INT);
+        playing.child.wait().expect("a child");
+        assert_eq!(seen, 2, "both ends");
+    }
+    Ok(())
 }
 
 fn killed(place: &Place) -> Ran {

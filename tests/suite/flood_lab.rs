@@ -176,5 +176,6 @@ fn floods_that_the_lab_does_not_play_are_mistakes_of_the_caller() {
     assert!(error(&["syn-flood", "--sockopt", "TCP_USER_TIMEOUT=5000"]).contains("no socket"));
     assert!(error(&["syn-flood", "--profile", "anti-syn-flood", "--pcap", "x.pcapng"]).contains("plays two"));
     assert!(error(&["syn-flood", "--limit", "1s"]).contains("--rate and --count"));
+    assert!(error(&["keepalive", "--peer", "alive"]).contains("zero-window"));
     assert!(error(&["syn-lost", "--rate", "5"]).contains("lab syn-flood"));
 }

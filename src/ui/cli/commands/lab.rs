@@ -10,9 +10,12 @@ use super::{lab_all, lab_flood, lab_list};
 use crate::lab::{Conditions, LabError, Proof, check_playable, longest, obtain_rights, predicted_end_us, prove_once};
 use crate::model::{Scenario, forecast};
 use crate::report::{ComparisonView, LabSpan, render_comparison, render_lab_opening};
-use crate::ui::cli::args::LabArgs;
+use crate::ui::cli::args::{LabArgs, Peer};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
+
+/// The topic whose peer may answer or not.
+const ZERO_WINDOW: &str = "zero-window";
 
 /// Plays a scenario on the kernel and prints it beside the prediction.
 pub(in crate::ui::cli) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -34,6 +37,10 @@ fn one(named: &str, args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, C
         return lab_flood::run(args, context);
     }
     lab_flood::refuse_options(args)?;
+    if args.peer == Peer::Alive && named != ZERO_WINDOW {
+        let message = format!("--peer is for `tcpctl lab {ZERO_WINDOW}`: in `{named}` the scenario says who answers");
+        return Err(CliError::Usage(message));
+    }
     let subject = Subject::read(named, args, context)?;
     check_playable(&subject.scenario).map_err(error_of)?;
     let capture = CaptureFile::asked_for(args)?;
