@@ -7,14 +7,18 @@
 mod counters;
 mod gap;
 mod host;
+mod redact;
 mod sockets;
+mod stored;
 mod survey;
 mod sysctls;
 
 pub use counters::{Counters, SoftnetCpu};
 pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
+pub use redact::redact;
 pub use sockets::{Drops, Listener, PortUse, Process, SocketSource, Sockets};
+pub use stored::{StoredError, StoredSnapshots, parse_stored, render_stored};
 pub use survey::{CloseWait, Holder, PortSide, SharedPort, SharedPorts, SocketSurvey};
 pub use sysctls::{SysctlReading, Sysctls};
 

@@ -46,6 +46,8 @@ mod simulate;
 #[cfg(test)]
 mod status;
 #[cfg(test)]
+mod stored;
+#[cfg(test)]
 mod terminal;
 #[cfg(test)]
 mod tune;

@@ -40,7 +40,12 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     ("src/ui/cli/run.rs", "crate::ui::tui::Options"),
     ("src/ui/cli/run.rs", "crate::ui::tui::Ending"),
     // The verb parses, the export room writes the file.
+    ("src/ui/cli/commands/serve.rs", "crate::ui::export::Readers"),
     ("src/ui/cli/commands/serve.rs", "crate::ui::export::replace_file"),
+    ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::Readers"),
+    ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::check_replaceable"),
+    ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::replace_file"),
+    ("src/ui/cli/commands/lab_capture.rs", "crate::ui::export::Readers"),
     ("src/ui/cli/commands/lab_capture.rs", "crate::ui::export::check_replaceable"),
     ("src/ui/cli/commands/lab_capture.rs", "crate::ui::export::replace_file"),
     // A packet given on the command line goes through the decoder of packets and nowhere else.

@@ -42,6 +42,9 @@ pub struct Global {
     /// Root of the proc file system
     #[arg(help_heading = GLOBAL, long, global = true, value_name = "DIR", default_value = "/proc")]
     pub proc: PathBuf,
+    /// Read this stored snapshot instead of the host: a file of `tcpctl snapshot`, or `-`
+    #[arg(help_heading = GLOBAL, long, global = true, value_name = "FILE", conflicts_with_all = ["netns", "proc"])]
+    pub from: Option<PathBuf>,
     /// Where the journal of changes is kept
     #[arg(help_heading = GLOBAL, long, global = true, value_name = "DIR", default_value = "/var/lib/tcpctl")]
     pub state_dir: PathBuf,
@@ -92,6 +95,8 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// List what was applied and rolled back
     History(HistoryArgs),
+    /// Write all that the reading commands need to a file, for `--from`
+    Snapshot(SnapshotArgs),
     /// Export metrics
     Serve(ServeArgs),
     /// Print a completion script for a shell
@@ -287,12 +292,28 @@ pub struct LabArgs {
 pub struct DiagnoseArgs {
     /// Only these rules
     pub rules: Vec<String>,
+    /// Judge what has moved since this stored snapshot, instead of waiting
+    #[arg(long, value_name = "FILE", conflicts_with = "window")]
+    pub since: Option<PathBuf>,
     /// How long to watch counters before judging
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_interval_ms)]
     pub window: u64,
     /// Show the evidence of each finding
     #[arg(long, short = 'v')]
     pub verbose: bool,
+}
+
+/// Write all that the reading commands need to a file, for `--from`
+#[derive(Clone, Debug, Args)]
+pub struct SnapshotArgs {
+    /// The file, which is compressed if its name ends in .gz; standard output without one
+    pub file: Option<PathBuf>,
+    /// Read a second time after so long, so that rates can be told of it; 0 for one reading
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_window_ms)]
+    pub window: u64,
+    /// Hide addresses, each behind the same stand-in everywhere, and the names of host and namespace
+    #[arg(long)]
+    pub redact: bool,
 }
 
 /// List tuning profiles, or show one
@@ -409,6 +430,11 @@ fn parse_interval_ms(text: &str) -> Result<u64, String> {
         ms @ 10..=86_400_000 => Ok(ms),
         _ => Err(format!("`{text}` is outside 10ms to 24h")),
     }
+}
+
+/// Reads a window in milliseconds, or 0 for none.
+fn parse_window_ms(text: &str) -> Result<u64, String> {
+    if text.trim_end_matches(|unit: char| unit.is_ascii_alphabetic()) == "0" { Ok(0) } else { parse_interval_ms(text) }
 }
 
 /// Reads how much is to be played at the most, in microseconds.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::CliError;
 use super::reading::{Depth, read_snapshot};
 use crate::explain::{Ask, HostPremises, Overrides};
+use crate::snapshot::StoredSnapshots;
 use crate::units::SysctlValues;
 
 /// Where to read from, and how and where to print.
@@ -24,6 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) netns: Option<String>,
     /// Where the journal of changes is kept.
     pub(super) state_dir: PathBuf,
+    /// The stored snapshot that stands for this host, if one was named.
+    pub(super) stored: Option<StoredSnapshots>,
 }
 
 impl Context<'_> {

@@ -8,8 +8,13 @@ use crate::explain::{
     Seen, SharedPortFact, SharedPortsFact,
 };
 use crate::report::listener_local;
-use crate::snapshot::{CloseWait, Gap, Listener, PortSide, PortUse, Process, SharedPorts, SocketSurvey, Sockets};
+use crate::snapshot::{
+    CloseWait, Gap, Listener, PortSide, PortUse, Process, SharedPorts, Snapshot, SocketSurvey, Sockets,
+};
 use crate::units::TcpState;
+
+/// What sockets and their owners are read from, as gaps name it.
+const OF_SOCKETS: [&str; 5] = ["sock_diag", "/net/tcp", "/net/tcp6", "/ip_local_port_range", "/<pid>/fd"];
 
 /// Reads what is wanted and nothing else; with nothing wanted no socket is looked at.
 pub(super) fn read_facts(wants: &[Fact], context: &Context<'_>) -> Result<HostFacts, CliError> {
@@ -25,6 +30,9 @@ pub(super) fn read_facts(wants: &[Fact], context: &Context<'_>) -> Result<HostFa
         sockets: if counts { SocketReading::Best } else { SocketReading::Skip },
         processes: wanted(Fact::Listeners),
     };
+    if let Some(stored) = &context.stored {
+        return Ok(stored_facts(wants, stored.last()));
+    }
     let besides = Wanted { close_wait: wanted(Fact::CloseWait), shared_ports: wanted(Fact::SharedPorts) };
     let SocketSurvey { sockets, close_wait, shared_ports, gaps } = survey(&source, besides)?;
     Ok(HostFacts {
@@ -34,6 +42,23 @@ pub(super) fn read_facts(wants: &[Fact], context: &Context<'_>) -> Result<HostFa
         shared_ports: seen(wanted(Fact::SharedPorts), shared_ports.map(shared_ports_fact), &gaps),
         gaps: gaps.into_iter().map(gap).collect(),
     })
+}
+
+/// What a stored snapshot has of it.
+fn stored_facts(wants: &[Fact], snapshot: &Snapshot) -> HostFacts {
+    let wanted = |fact| wants.contains(&fact);
+    let sockets = snapshot.sockets.as_ref();
+    // Other gaps are of what no fact needs.
+    let of_sockets = |gap: &&Gap| OF_SOCKETS.iter().any(|source| gap.source == *source || gap.source.ends_with(source));
+    let gaps: Vec<Gap> = snapshot.gaps.iter().filter(of_sockets).cloned().collect();
+    let not_stored = || "a stored snapshot has no single sockets".to_owned();
+    HostFacts {
+        listeners: seen(wanted(Fact::Listeners), sockets.map(listeners), &gaps),
+        close_wait: if wanted(Fact::CloseWait) { Seen::Unread(not_stored()) } else { Seen::NotAsked },
+        port_use: seen(wanted(Fact::PortUse), sockets.map(|found| port_use(found, &gaps)), &gaps),
+        shared_ports: if wanted(Fact::SharedPorts) { Seen::Unread(not_stored()) } else { Seen::NotAsked },
+        gaps: gaps.into_iter().map(gap).collect(),
+    }
 }
 
 /// What was found, or the reason why nothing was: the reading that failed is the last to have left a gap.

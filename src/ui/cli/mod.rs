@@ -13,9 +13,11 @@ mod context;
 mod drawing;
 mod exit;
 mod facts;
+mod named_file;
 mod reading;
 mod run;
 mod scenario_text;
+mod stored;
 
 pub use exit::{CliError, Exit};
 pub use run::main;

@@ -5,7 +5,7 @@ use super::context::Context;
 use crate::collect::{self, SocketReading, Source};
 use crate::diagnose;
 use crate::model::Settings;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, SysctlReading};
 use crate::units::SysctlKey;
 
 /// How much to read.
@@ -30,6 +30,9 @@ pub(super) fn read_snapshot(
     let mut keys: Vec<SysctlKey> = named.filter_map(|key| key.parse().ok()).chain(besides).collect();
     keys.sort_unstable();
     keys.dedup();
+    if let Some(stored) = &context.stored {
+        return Ok(with_keys(stored.last().clone(), keys));
+    }
     let source = Source {
         proc_root: context.proc_root.clone(),
         netns: context.netns.clone(),
@@ -38,4 +41,13 @@ pub(super) fn read_snapshot(
         processes: depth == Depth::Processes,
     };
     Ok(collect::live(&source)?)
+}
+
+/// A stored snapshot, which says of each key that it does not hold that it cannot be told.
+fn with_keys(mut snapshot: Snapshot, keys: Vec<SysctlKey>) -> Snapshot {
+    let unread = || SysctlReading::Unreadable("the stored snapshot does not have it".to_owned());
+    for key in keys {
+        snapshot.sysctls.readings.entry(key).or_insert_with(unread);
+    }
+    snapshot
 }

@@ -8,6 +8,7 @@ use clap::Parser;
 use super::args::{Cli, ColorWhen, Command, StatusArgs};
 use super::commands;
 use super::context::Context;
+use super::stored::read_stored;
 use super::{CliError, Exit};
 use crate::report::printable_lines;
 
@@ -51,9 +52,14 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         ColorWhen::Always => anstream::ColorChoice::Always,
         ColorWhen::Never => anstream::ColorChoice::Never,
     };
-    if cli.command.is_none() && terminal {
+    if cli.global.from.is_some() && !reads_only(cli.command.as_ref()) {
+        let message = "--from is for commands that read: this one acts on the host, or shows it as it is now";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    if cli.command.is_none() && terminal && cli.global.from.is_none() {
         return terminal_interface(cli, choice);
     }
+    let stored = cli.global.from.as_deref().map(read_stored).transpose()?;
     let mut out = std::io::BufWriter::new(anstream::AutoStream::new(stdout.lock(), choice));
     let mut context = Context {
         out: &mut out,
@@ -63,10 +69,38 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         proc_root: cli.global.proc.clone(),
         netns: cli.global.netns.clone(),
         state_dir: cli.global.state_dir.clone(),
+        stored,
     };
     let result = run_command(cli, &mut context);
     out.flush()?;
     result
+}
+
+/// Whether a command can take a stored snapshot for the host.
+const fn reads_only(command: Option<&Command>) -> bool {
+    match command {
+        None => true,
+        Some(Command::Status(status)) => status.watch.is_none(),
+        Some(
+            Command::Listeners(_)
+            | Command::Explain(_)
+            | Command::Simulate(_)
+            | Command::Diagnose(_)
+            | Command::Plan(_)
+            | Command::Verify(_)
+            | Command::Serve(_)
+            | Command::Snapshot(_),
+        ) => true,
+        Some(
+            Command::Lab(_)
+            | Command::Profiles(_)
+            | Command::Apply(_)
+            | Command::Rollback(_)
+            | Command::History(_)
+            | Command::Completions(_)
+            | Command::Man(_),
+        ) => false,
+    }
 }
 
 /// Hands over to the terminal interface, which needs a keyboard as well as a screen.
@@ -116,6 +150,7 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
         Command::Verify(args) => commands::verify::run(args, context),
         Command::Rollback(args) => commands::rollback::run(args, context),
         Command::History(args) => commands::history::run(args, context),
+        Command::Snapshot(args) => commands::snapshot::run(args, context),
         Command::Serve(args) => commands::serve::run(args, context),
         Command::Completions(args) => commands::completions::run(args, context),
         Command::Man(args) => commands::man::run(args, context),

@@ -8,20 +8,35 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use tempfile::NamedTempFile;
 
-/// Readable by a collector, which runs as a user of its own.
-const MODE: u32 = 0o644;
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Everybody, such as a collector that runs as a user of its own.
+    All,
+    /// Only the owner, for what names hosts and processes.
+    Owner,
+}
+
+impl Readers {
+    const fn mode(self) -> u32 {
+        match self {
+            Self::All => 0o644,
+            Self::Owner => 0o600,
+        }
+    }
+}
 
 /// Replaces the file in one step, so that a reader sees the old text or the new one, never a part.
 ///
 /// # Errors
 /// When the directory of the file is not there or may not be written to, or there is something else than a file, such
 /// as a device; it is then as it was.
-pub fn replace_file(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+pub fn replace_file(path: &Path, content: &[u8], readers: Readers) -> anyhow::Result<()> {
     let unwritten = || format!("cannot write {}; it was left as it was", path.display());
-    let mut file = file_beside(path)?;
+    let mut file = file_beside(path, readers)?;
     file.write_all(content).with_context(unwritten)?;
     // The mode given at creation is cut by the umask.
-    file.as_file().set_permissions(Permissions::from_mode(MODE)).with_context(unwritten)?;
+    file.as_file().set_permissions(Permissions::from_mode(readers.mode())).with_context(unwritten)?;
     file.as_file().sync_all().with_context(unwritten)?;
     file.persist(path).with_context(unwritten)?;
     Ok(())
@@ -32,11 +47,11 @@ pub fn replace_file(path: &Path, content: &[u8]) -> anyhow::Result<()> {
 /// # Errors
 /// As of [`replace_file`].
 pub fn check_replaceable(path: &Path) -> anyhow::Result<()> {
-    file_beside(path).map(drop)
+    file_beside(path, Readers::Owner).map(drop)
 }
 
 /// A new file in the same directory, which vanishes unless it is persisted.
-fn file_beside(path: &Path) -> anyhow::Result<NamedTempFile> {
+fn file_beside(path: &Path, readers: Readers) -> anyhow::Result<NamedTempFile> {
     let unwritten = || format!("cannot write {}; it was left as it was", path.display());
     // A device, a pipe or a terminal would be gone and a file in its place.
     if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
@@ -48,7 +63,7 @@ fn file_beside(path: &Path) -> anyhow::Result<NamedTempFile> {
     };
     tempfile::Builder::new()
         .prefix(".tcpctl-")
-        .permissions(Permissions::from_mode(MODE))
+        .permissions(Permissions::from_mode(readers.mode()))
         .tempfile_in(folder)
         .with_context(unwritten)
 }
@@ -58,20 +73,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_whole_and_readable_by_all() {
+    fn a_file_is_replaced_whole_and_readable_by_those_it_is_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tcpctl.prom");
         std::fs::write(&path, "old and longer than the new").unwrap();
-        replace_file(&path, b"new\n").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new\n");
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
+        for (readers, mode) in [(Readers::Owner, 0o600), (Readers::All, 0o644)] {
+            replace_file(&path, b"new\n", readers).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "new\n");
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 
     #[test]
     fn a_directory_that_is_not_there_is_an_error_that_names_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let error = replace_file(&folder.path().join("none/tcpctl.prom"), b"x").unwrap_err();
+        let error = replace_file(&folder.path().join("none/tcpctl.prom"), b"x", Readers::All).unwrap_err();
         assert!(error.to_string().contains("none/tcpctl.prom; it was left as it was"), "{error}");
     }
 
@@ -81,7 +98,7 @@ mod tests {
         let listener = folder.path().join("socket");
         let _held = std::os::unix::net::UnixListener::bind(&listener).unwrap();
         for path in [listener.as_path(), folder.path()] {
-            for error in [check_replaceable(path).unwrap_err(), replace_file(path, b"x").unwrap_err()] {
+            for error in [check_replaceable(path).unwrap_err(), replace_file(path, b"x", Readers::All).unwrap_err()] {
                 assert!(format!("{error:#}").ends_with("it is no file"), "{error:#}");
             }
         }

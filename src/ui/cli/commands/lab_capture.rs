@@ -7,7 +7,7 @@ use crate::lab::Frame;
 use crate::report::render_capture;
 use crate::ui::cli::CliError;
 use crate::ui::cli::args::LabArgs;
-use crate::ui::export::{check_replaceable, replace_file};
+use crate::ui::export::{Readers, check_replaceable, replace_file};
 use crate::units::KernelVersion;
 
 /// A file for packets that will be written when all of them are known.
@@ -28,7 +28,7 @@ impl CaptureFile {
     /// Writes what passed; says how much, for a person.
     pub(super) fn write(&self, title: &str, kernel: KernelVersion, frames: &[Frame]) -> Result<String, CliError> {
         let bytes = render_capture(title, kernel, frames).map_err(CliError::failure)?;
-        replace_file(&self.0, &bytes).map_err(refused)?;
+        replace_file(&self.0, &bytes, Readers::All).map_err(refused)?;
         Ok(format!("{} packets are in {}.\n", frames.len(), self.0.display()))
     }
 }

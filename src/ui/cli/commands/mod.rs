@@ -26,5 +26,6 @@ mod progress_bar;
 pub(super) mod rollback;
 pub(super) mod serve;
 pub(super) mod simulate;
+pub(super) mod snapshot;
 pub(super) mod status;
 pub(super) mod verify;

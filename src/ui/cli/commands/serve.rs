@@ -7,7 +7,7 @@ use crate::ui::cli::args::ServeArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
-use crate::ui::export::replace_file;
+use crate::ui::export::{Readers, replace_file};
 
 /// Reads once and writes the metrics to the file, or to standard output for `-`.
 pub(in crate::ui::cli) fn run(args: &ServeArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -15,7 +15,7 @@ pub(in crate::ui::cli) fn run(args: &ServeArgs, context: &mut Context<'_>) -> Re
     if args.textfile == "-" {
         write!(context.out, "{text}")?;
     } else {
-        replace_file(Path::new(&args.textfile), text.as_bytes()).map_err(CliError::Failure)?;
+        replace_file(Path::new(&args.textfile), text.as_bytes(), Readers::All).map_err(CliError::Failure)?;
     }
     Ok(Exit::Ok)
 }

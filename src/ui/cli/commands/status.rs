@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::diagnose::{diagnose, headlines};
 use crate::report::{StatusView, render_status};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, StoredSnapshots};
 use crate::ui::cli::args::StatusArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
@@ -16,7 +16,8 @@ use crate::units::SysctlKey;
 pub(in crate::ui::cli) fn run(args: &StatusArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let Some(interval_ms) = args.watch else {
         let snapshot = read_snapshot(context, Depth::Processes, keys())?;
-        print(&view(&snapshot, None), context, false)?;
+        let earlier = context.stored.as_ref().and_then(StoredSnapshots::first);
+        print(&view(&snapshot, earlier), context, false)?;
         return Ok(Exit::Ok);
     };
     watch(Duration::from_millis(interval_ms), args.count, context)

@@ -1,0 +1,145 @@
+//! Snapshots in a file: one JSON document with one reading or more.
+
+use serde::{Deserialize, Serialize};
+
+use super::{SCHEMA_VERSION, Snapshot};
+
+/// What every stored file says of itself.
+const FORMAT: &str = "tcpctl-snapshot";
+/// Version of the document around the readings; the readings have [`SCHEMA_VERSION`].
+const VERSION: u32 = 1;
+
+/// Readings of one network namespace, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSnapshots {
+    /// All but the last one.
+    earlier: Vec<Snapshot>,
+    last: Snapshot,
+}
+
+/// Why a file is no stored snapshot, with the place where that shows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoredError {
+    /// It is no JSON, or not of the right form.
+    #[error("{line}:{column}: {message}")]
+    Form {
+        /// Line, from 1 on.
+        line: usize,
+        /// Column, from 1 on; 0 where the line ends too soon.
+        column: usize,
+        /// What was found and what was expected.
+        message: String,
+    },
+    /// It is another program's.
+    #[error("its `format` is `{0}` and not `{FORMAT}`: it is no snapshot of tcpctl")]
+    Foreign(String),
+    /// A newer tcpctl wrote it.
+    #[error("version {found} was written by a newer tcpctl; this one reads up to version {known}")]
+    Newer {
+        /// The version in the file.
+        found: u32,
+        /// The newest that is known here.
+        known: u32,
+    },
+    /// There is nothing in it.
+    #[error("it holds no reading")]
+    Empty,
+    /// Its readings do not follow each other.
+    #[error("reading {0} of the file is older than the one before it, or of another boot")]
+    Order(usize),
+}
+
+/// What can be told of a file before its readings are looked at.
+#[derive(Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    readings: Vec<Snapshot>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    format: &'static str,
+    version: u32,
+    readings: Vec<&'a Snapshot>,
+}
+
+impl StoredSnapshots {
+    /// Readings in the order in which they were taken.
+    #[must_use]
+    pub const fn new(earlier: Vec<Snapshot>, last: Snapshot) -> Self {
+        Self { earlier, last }
+    }
+
+    /// The newest reading.
+    #[must_use]
+    pub const fn last(&self) -> &Snapshot {
+        &self.last
+    }
+
+    /// The oldest reading, where there is more than one: rates are told since then.
+    #[must_use]
+    pub fn first(&self) -> Option<&Snapshot> {
+        self.earlier.first()
+    }
+
+    /// All readings, the oldest first.
+    pub fn readings(&self) -> impl Iterator<Item = &Snapshot> {
+        self.earlier.iter().chain([&self.last])
+    }
+
+    /// All readings, to be changed.
+    pub(super) fn readings_mut(&mut self) -> impl Iterator<Item = &mut Snapshot> {
+        self.earlier.iter_mut().chain([&mut self.last])
+    }
+}
+
+/// Writes readings as a document.
+///
+/// # Errors
+/// When a value has no form in JSON, which none of a snapshot's is.
+pub fn render_stored(stored: &StoredSnapshots) -> Result<String, serde_json::Error> {
+    let document = Document { format: FORMAT, version: VERSION, readings: stored.readings().collect() };
+    let mut text = serde_json::to_string_pretty(&document)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Reads a document of this version or an older one.
+///
+/// # Errors
+/// With the place, when it is none.
+pub fn parse_stored(text: &str) -> Result<StoredSnapshots, StoredError> {
+    // First alone, since a newer version may have another form.
+    let head: Head = serde_json::from_str(text).map_err(|error| form(&error))?;
+    if head.format != FORMAT {
+        return Err(StoredError::Foreign(head.format.chars().take(40).collect()));
+    }
+    if head.version > VERSION {
+        return Err(StoredError::Newer { found: head.version, known: VERSION });
+    }
+    let mut readings = serde_json::from_str::<Body>(text).map_err(|error| form(&error))?.readings;
+    if let Some(newer) = readings.iter().find(|reading| reading.schema > SCHEMA_VERSION) {
+        return Err(StoredError::Newer { found: newer.schema, known: SCHEMA_VERSION });
+    }
+    let pairs = readings.iter().zip(readings.iter().skip(1)).zip(2..);
+    for ((before, after), number) in pairs {
+        if after.monotonic_ms < before.monotonic_ms {
+            return Err(StoredError::Order(number));
+        }
+    }
+    let last = readings.pop().ok_or(StoredError::Empty)?;
+    Ok(StoredSnapshots { earlier: readings, last })
+}
+
+/// The parser's own words end with the place, which is told before them.
+fn form(error: &serde_json::Error) -> StoredError {
+    let (line, column, message) = (error.line(), error.column(), error.to_string());
+    let place = format!(" at line {line} column {column}");
+    let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
+    StoredError::Form { line, column, message }
+}
