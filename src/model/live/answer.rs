@@ -7,7 +7,7 @@ use crate::model::{Outcome, Segment, Window};
 pub struct LiveForecast {
     /// What is going on.
     pub activity: Activity,
-    /// How far it has come; nothing where nothing is counted, or the count is not known.
+    /// How far it has come; nothing where nothing is counted.
     pub progress: Option<Progress>,
     /// What its timer does next; nothing without a timer.
     pub next: Option<LiveNext>,
@@ -50,15 +50,13 @@ pub enum Activity {
     Unconnected,
 }
 
-/// How often something was done, and how often it will have been when the end comes.
+/// How often something was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// So far.
     pub done: u32,
-    /// In all, at the least.
-    pub least: u32,
-    /// In all, at the most.
-    pub most: u32,
+    /// How often it will have been when the end comes, at the least and at the most; nothing where the end is not known.
+    pub of: Option<(u32, u32)>,
 }
 
 /// What a timer does next.
@@ -66,7 +64,8 @@ pub struct Progress {
 pub struct LiveNext {
     /// When.
     pub window: Window,
-    /// What, the likelier first; more than one where that is not known or hinges on how late timers are.
+    /// What, the likelier first; more than one where it hinges on how late timers are or on what is not known, none where
+    /// nothing is known of it.
     pub steps: Vec<NextStep>,
 }
 
@@ -152,6 +151,4 @@ pub enum Assumption {
     NoSoftError,
     /// Orphans and their memory stay below their limits.
     OrphansWithinLimits,
-    /// Timeouts so far came as the present settings say; `tcp_info` tells since when on newer kernels alone.
-    SameSettings,
 }

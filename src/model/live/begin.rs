@@ -3,8 +3,8 @@
 use super::course::{Course, run};
 use super::reading::{Case, NOW_US, Reading};
 use super::{
-    Activity, KnownOptions, LiveEnd, LiveForecast, LiveNext, NextStep, Progress, WhyUnknown, keeping, leaving, opening,
-    sending,
+    Activity, Assumption, KnownOptions, LiveEnd, LiveForecast, LiveNext, NextStep, Progress, WhyUnknown, keeping,
+    leaving, opening, sending,
 };
 use crate::model::wheel::rates;
 use crate::model::{Host, KnownSettings, Segment, Window};
@@ -78,18 +78,21 @@ fn say(case: Case, course: Course, socket: &LiveSocket, settings: &KnownSettings
         (None, Some(window)) => LiveEnd::At { window: from_now(window), outcome: case.outcome },
         (None, None) => LiveEnd::Never,
     };
-    let certain = matches!(end, LiveEnd::At { .. });
-    let progress = case.done.map(|done| {
-        let (least, most) = course.count.filter(|_| certain).unwrap_or((0, 0));
-        Progress { done, least: done + least, most: done + most }
-    });
+    let counted = course.count.filter(|_| matches!(end, LiveEnd::At { .. }));
+    let progress = |done: u32| Progress { done, of: counted.map(|(least, most)| (done + least, done + most)) };
+    let mut assumptions = case.assumptions;
+    if let LiveEnd::Unknown(WhyUnknown::Beyond(option)) = end {
+        // Neither the settings nor what was taken for granted is so.
+        steps.clear();
+        assumptions.retain(|assumption| *assumption != Assumption::Unset(option));
+    }
     LiveForecast {
         activity: case.activity,
-        progress: progress.filter(|_| certain),
+        progress: case.done.map(progress),
         next: course.first.map(|window| LiveNext { window: from_now(window), steps }),
         end,
         unless: case.unless,
-        assumptions: case.assumptions,
+        assumptions,
     }
 }
 
@@ -149,7 +152,7 @@ mod tests {
         let forecast = told(&third);
         assert_eq!(
             (forecast.activity, forecast.progress),
-            (Activity::Connecting, Some(Progress { done: 3, least: 10, most: 10 }))
+            (Activity::Connecting, Some(Progress { done: 3, of: Some((10, 10)) }))
         );
         // Of 131 s, 3.1 s are over.
         assert_eq!(end_tenths(&forecast), (1279, 1329, Outcome::Failed(Errno::TimedOut)));
@@ -165,7 +168,7 @@ mod tests {
         let forecast = told(&request);
         // One timer and two copies of the SYN, or three timers: 1.9 + 4 + 8 + 16 + 32 s, or without the 4 and the 8.
         assert_eq!(end_tenths(&forecast), (499, 648, Outcome::Gone));
-        assert_eq!(forecast.progress, Some(Progress { done: 3, least: 5, most: 7 }));
+        assert_eq!(forecast.progress, Some(Progress { done: 3, of: Some((5, 7)) }));
     }
 
     #[test]
@@ -177,7 +180,7 @@ mod tests {
             told(&seen)
         };
         assert_eq!(end_tenths(&sixth(None)).0, 9127);
-        assert_eq!(sixth(Some(16_000)).progress.map(|progress| progress.most), Some(15));
+        assert_eq!(sixth(Some(16_000)).progress.and_then(|progress| progress.of), Some((15, 15)));
         // An orphan's limit is that of 8 retries, 102.2 s.
         let fin = LiveSocket {
             inode: 0,
@@ -220,7 +223,7 @@ mod tests {
         let forecast = forecast_live(&syn, &KnownOptions::default(), &HOST, &unread);
         let keys = vec!["net.ipv4.tcp_syn_linear_timeouts", "net.ipv4.tcp_syn_retries"];
         assert_eq!(forecast.end, LiveEnd::Unknown(WhyUnknown::Settings(keys)));
-        assert_eq!(forecast.progress, None);
+        assert_eq!(forecast.progress, Some(Progress { done: 3, of: None }));
     }
 
     #[test]
