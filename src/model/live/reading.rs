@@ -110,6 +110,11 @@ impl Reading<'_> {
         Begin { machine, first: self.first(wait_us) }
     }
 
+    /// How long ago a wait of so much may have been over: the kernel shows nothing below 0.
+    pub(super) fn overdue_us(&self, wait_us: u64) -> u64 {
+        if self.left_us() == 0 { self.late_us(wait_us) } else { 0 }
+    }
+
     /// How long ago a row of waits began: those of `past_us`, all of them over (each at the least and at the most), and
     /// the present one of `wait_us`, of which some is left. With `TCP_USER_TIMEOUT` a wait is cut to end with it.
     pub(super) fn age_us(&self, past_us: impl Iterator<Item = (u64, u64)>, wait_us: u64) -> Age {
@@ -125,7 +130,7 @@ impl Reading<'_> {
         let ends = |begun_us: u64| begun_us.saturating_add(wait_us).min(cut_us).saturating_sub(left_us);
         Age {
             least_us: ends(least).saturating_sub(ROUNDING_US),
-            most_us: ends(most).saturating_add(tick_us + ROUNDING_US),
+            most_us: ends(most).saturating_add(self.overdue_us(wait_us) + tick_us + ROUNDING_US),
         }
     }
 
