@@ -80,7 +80,9 @@ pub(super) fn watched(reading: &Reading<'_>) -> Case {
     let probes = u32::from(reading.socket.retransmits);
     let clock = |heard_us| KeepaliveClock::idle_since(settings, &options, heard_us).resume(probes);
     let present = clock(NOW_US);
-    let wait_us = if probes == 0 { present.first_wait_us() } else { present.interval_us() };
+    // A probe that was answered leaves no count, but its wait.
+    let idle_us = if probes == 0 { present.first_wait_us() } else { 0 };
+    let wait_us = present.interval_us().max(idle_us);
     let tick_us = ticks_to_us(1, reading.hz);
     let age = match reading.info() {
         Some(info) => {
@@ -89,7 +91,7 @@ pub(super) fn watched(reading: &Reading<'_>) -> Case {
             Age { least_us: heard_us, most_us: heard_us + tick_us + 1000 }
         }
         None => {
-            let most_us = present.first_wait_us().saturating_sub(reading.left_us());
+            let most_us = present.first_wait_us().max(wait_us).saturating_sub(reading.left_us());
             Age { least_us: 0, most_us: most_us + reading.overdue_us(wait_us) + tick_us }
         }
     };
