@@ -8,6 +8,7 @@
 mod config;
 mod counters;
 mod inet_diag;
+mod live_socket;
 mod netlink;
 mod packet;
 mod proc_tcp;
