@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .per_namespace_since(4, 15)
         .takes_effect(TakesEffect::NewSocketsLimitNow)
         .affects("receive buffer min/default/max")
-        .note("[2] was 6 MB-class before 6.16; [1] 87380 before 4.20; not forced monotonic")
+        .note("a new namespace copies that of the initial one; [2] was 6 MB-class before 6.16; [1] 87380 before 4.20; not forced monotonic")
         .misunderstood("the first number is guaranteed to every socket even under memory pressure, and is no starting point; the last is the limit of autotuning"),
     Parameter::number("net.ipv4.tcp_wmem", "bytes")
         .form(Form::Numbers(3))
@@ -47,7 +47,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .per_namespace_since(4, 15)
         .takes_effect(TakesEffect::NewSocketsLimitNow)
         .affects("send buffer min/default/max")
-        .note("[2] capped by memory")
+        .note("a new namespace copies that of the initial one; [2] capped by memory")
         .misunderstood("the first number is guaranteed to every socket even under memory pressure; net.core.wmem_max does not limit the last"),
     Parameter::number("net.ipv4.tcp_moderate_rcvbuf", "bool")
         .ranges(&[since(5, 13, number(0), number(255))])
