@@ -33,7 +33,6 @@ const ROWS: &[Elsewhere] = &[
     row("net.ipv4.neigh.", "neighbours (ARP)"),
     row("net.ipv4.route.", "routing"),
     row("net.ipv4.vs.", "IPVS"),
-    row("net.ipv4.netfilter.", "old names of connection tracking"),
     row("net.ipv4.cipso_", "labels"),
     row("net.ipv4.fib_", "routing"),
     row("net.ipv4.fwmark_reflect", "marks"),
@@ -74,7 +73,6 @@ const ROWS: &[Elsewhere] = &[
 const MODULES: &[(&str, &str)] = &[
     ("net.netfilter.nf_conntrack_", "nf_conntrack"),
     ("net.nf_conntrack_max", "nf_conntrack"),
-    ("net.ipv4.netfilter.", "nf_conntrack"),
     ("net.netfilter.nf_flowtable_", "nf_conntrack"),
     ("net.bridge.bridge-nf-", "br_netfilter"),
     ("net.ipv4.vs.", "ip_vs"),
@@ -84,6 +82,30 @@ const MODULES: &[(&str, &str)] = &[
     ("fs.nfs.", "nfs"),
     ("dev.raid.", "md_mod"),
 ];
+
+/// Beginnings of keys that were gone before 4.14, the oldest kernel this program speaks of, and what took their place;
+/// empty where nothing did.
+const OLD_NAMES: &[(&str, &str)] = &[
+    ("net.ipv4.netfilter.ip_conntrack_", "net.netfilter.nf_conntrack_*"),
+    ("net.ipv4.ip_conntrack_", "net.netfilter.nf_conntrack_*"),
+    ("net.ipv4.tcp_frto_response", ""),
+    ("net.ipv4.tcp_vegas_", ""),
+    ("net.ipv4.tcp_westwood", "net.ipv4.tcp_congestion_control"),
+    ("net.ipv4.tcp_bic", "net.ipv4.tcp_congestion_control"),
+    ("net.ipv4.tcp_bic_", "net.ipv4.tcp_congestion_control"),
+    ("net.ipv4.tcp_abc", ""),
+    ("net.ipv4.tcp_cookie_size", "net.ipv4.tcp_fastopen"),
+    ("net.ipv4.tcp_dma_copybreak", ""),
+    ("net.ipv4.tcp_max_ssthresh", ""),
+    ("net.ipv4.inet_peer_gc_", ""),
+    ("net.ipv4.rt_cache_rebuild_count", ""),
+];
+
+/// For a key that older kernels than 4.14 had and later ones do not: what took its place, or an empty text.
+#[must_use]
+pub fn old_name(key: &str) -> Option<&'static str> {
+    OLD_NAMES.iter().find(|(start, _)| covers(start, key)).map(|(_, instead)| *instead)
+}
 
 fn covers(row: &str, key: &str) -> bool {
     if row.ends_with(['.', '_', '-']) { key.starts_with(row) } else { key == row }

@@ -27,6 +27,7 @@ mod fold;
 mod grid;
 mod lab_live;
 mod lab_table;
+mod lint;
 mod listeners;
 mod openmetrics;
 mod packet;
@@ -63,6 +64,7 @@ pub use lab_table::{
     LabResult, LabResultsView, LabTopic, LabTopicsView, render_lab_results, render_lab_results_opening,
     render_lab_topics,
 };
+pub use lint::{LintRulesView, LintView, render_lint, render_lint_rules};
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};

@@ -23,6 +23,8 @@ mod generated;
 #[cfg(test)]
 mod lab;
 #[cfg(test)]
+mod lint;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod model_cases;

@@ -17,6 +17,7 @@ mod lab_interrupt;
 mod lab_list;
 mod lab_live;
 mod lab_subject;
+pub(super) mod lint;
 pub(super) mod listeners;
 pub(super) mod man;
 pub(super) mod plan;
