@@ -41,8 +41,8 @@ pub use store::{
     read_sysctl_tree,
 };
 pub use sysctl_d::{
-    Assignment, Content, Decision, Directory, Exclusion, Fault, Home, Item, KeyGlob, KeyTarget, Mask, Reader, Resolver,
-    Setting, SysctlFile, SysctlTree, parse_sysctl_file,
+    Assignment, BootKernel, Content, Decision, Directory, Exclusion, Fault, Home, Item, KeyGlob, KeyTarget, Mask,
+    Provenance, Reader, Resolver, Setting, SysctlFile, SysctlTree, parse_sysctl_file,
 };
 pub use vendor::{ProfileSource, Profiles, VENDOR_PROFILES};
 pub use verify::Verdict;

@@ -20,6 +20,7 @@ mod connect;
 mod facts;
 mod flood;
 mod laboratory;
+mod params;
 mod place;
 mod program;
 mod sockets;
@@ -37,10 +38,11 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 8] = [
+    let modules: [fn() -> Vec<Case>; 9] = [
         sockets::cases,
         tune::cases,
         catalogue::cases,
+        params::cases,
         connect::cases,
         flood::cases,
         facts::cases,

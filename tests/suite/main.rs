@@ -38,6 +38,8 @@ mod model_scripts;
 #[cfg(test)]
 mod output;
 #[cfg(test)]
+mod params;
+#[cfg(test)]
 mod profiles;
 #[cfg(test)]
 mod scenario_files;

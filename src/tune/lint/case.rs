@@ -48,7 +48,7 @@ pub struct LineCase<'a> {
     pub key: Option<&'a SysctlKey>,
     /// What is known of the key.
     pub row: Option<&'static Parameter>,
-    /// The value with single blanks.
+    /// The value as it is meant: single blanks, without quotes or a comment behind it, which rules of their own find.
     pub value: String,
 }
 

@@ -145,7 +145,7 @@ fn judge_line(case: &LintCase<'_>, file: &SysctlFile, line: &Assignment) -> Vec<
         line,
         key,
         row: key.and_then(|key| catalog::find(key.as_str())),
-        value: catalog::normalize_value(&line.value),
+        value: intended(&line.value),
     };
     let mut hits = Vec::new();
     for rule in lint_rules() {
@@ -154,6 +154,13 @@ fn judge_line(case: &LintCase<'_>, file: &SysctlFile, line: &Assignment) -> Vec<
         }
     }
     hits
+}
+
+/// The value without quotes around it and without what looks like a comment behind it.
+fn intended(value: &str) -> String {
+    let value = catalog::normalize_value(value);
+    let bare = [" #", " ;"].iter().fold(value.as_str(), |rest, sign| rest.split(sign).next().unwrap_or(rest));
+    bare.trim_matches(['"', '\'', ' ']).to_owned()
 }
 
 fn finding(rule: &'static LintRule, spot: Spot, hit: Hit) -> LintFinding {

@@ -27,9 +27,9 @@ pub(super) const RULES: &[LintRule] = &[
         instead: "the value without quotes",
         topic: None,
         judge: Judge::Line(|line| {
-            let bare = line.value.trim_matches(['"', '\'']);
-            (bare != line.value && line.value.starts_with(['"', '\''])).then(|| {
-                Hit::value("the quotes are a part of the value").instead(format!("`{} = {bare}`", line.line.spelled))
+            line.line.value.starts_with(['"', '\'']).then(|| {
+                let instead = format!("`{} = {}`", line.line.spelled, line.value);
+                Hit::value("the quotes are a part of the value").instead(instead)
             })
         }),
     },
@@ -41,10 +41,12 @@ pub(super) const RULES: &[LintRule] = &[
         instead: "the comment on a line of its own",
         topic: None,
         judge: Judge::Line(|line| {
-            let at = commented(line)?;
-            let bare = line.value.get(..at).unwrap_or_default().trim();
-            let hit = Hit::value("what follows the value is no comment but a part of it");
-            Some(hit.instead(format!("`{} = {bare}`, and the comment on a line of its own", line.line.spelled)))
+            let raw = catalog::normalize_value(&line.line.value);
+            let commented = raw.contains(" #") || raw.contains(" ;");
+            commented.then(|| {
+                let instead = format!("`{} = {}`, and the comment on a line of its own", line.line.spelled, line.value);
+                Hit::value("what follows the value is no comment but a part of it").instead(instead)
+            })
         }),
     },
     LintRule {
@@ -108,23 +110,14 @@ pub(super) const RULES: &[LintRule] = &[
     },
 ];
 
-/// Where a comment begins behind a value, in bytes.
-fn commented(line: &LineCase<'_>) -> Option<usize> {
-    let at = line.value.find([';', '#']).filter(|at| *at > 0)?;
-    line.value.get(..at)?.ends_with(' ').then_some(at)
-}
-
 /// Why the kernel would not take the value, where other rules do not say it better.
 fn refusal(line: &LineCase<'_>) -> Option<ValueError> {
     let row = line.row?;
     let version = line.case.host.version.unwrap_or(KernelVersion::new(u16::MAX, 0));
-    let quoted = line.value.starts_with(['"', '\'']);
-    if quoted || line.value.is_empty() || !row.exists(version) {
+    if line.value.is_empty() || !row.exists(version) {
         return None;
     }
-    // Judged without what only looks like a comment.
-    let value = commented(line).and_then(|at| line.value.get(..at)).map_or(line.value.as_str(), str::trim);
-    catalog::check_value(row.key, value, version, line.case.host.hz).err()
+    catalog::check_value(row.key, &line.value, version, line.case.host.hz).err()
 }
 
 fn wraps(line: &LineCase<'_>) -> bool {

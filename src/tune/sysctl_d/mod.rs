@@ -7,9 +7,11 @@
 mod decide;
 mod glob;
 mod line;
+mod provenance;
 mod tree;
 
 pub use decide::{Decision, Resolver, Setting};
 pub use glob::KeyGlob;
 pub use line::{Assignment, Exclusion, Fault, Item, KeyTarget, parse_sysctl_file};
+pub use provenance::{BootKernel, Provenance};
 pub use tree::{Content, Directory, Home, Mask, Reader, SysctlFile, SysctlTree};

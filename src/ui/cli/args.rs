@@ -80,6 +80,11 @@ pub enum Command {
     Lab(LabArgs),
     /// Say what is wrong on this host, how it is known, and what to do
     Diagnose(DiagnoseArgs),
+    /// List the kernel's TCP parameters with their values, defaults and meaning, or tell all about one
+    ///
+    /// With the name of one key: what it does, when it counts, what follows from its value and from others near it,
+    /// which file sets it, and what is commonly misunderstood about it.
+    Params(ParamsArgs),
     /// Check sysctl.d files: keys that are gone, values that the kernel refuses, folk settings, lines taken back later
     ///
     /// Without FILE, everything that systemd-sysctl and `sysctl --system` would read on this host. Each finding comes
@@ -301,6 +306,19 @@ pub struct DiagnoseArgs {
     /// Show the evidence of each finding
     #[arg(long, short = 'v')]
     pub verbose: bool,
+}
+
+/// List the kernel's TCP parameters with their values, defaults and meaning, or tell all about one
+#[derive(Clone, Debug, Args)]
+pub struct ParamsArgs {
+    /// A key, with or without its folder; a part of names; or a pattern such as `tcp_*_retries`
+    pub pattern: Option<String>,
+    /// Only those whose value is not the kernel's default
+    #[arg(long)]
+    pub changed: bool,
+    /// Read the files of sysctl.d below this directory as if it were `/`
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
 }
 
 /// Check sysctl.d files: keys that are gone, values that the kernel refuses, folk settings, lines taken back later

@@ -20,6 +20,7 @@ mod lab_subject;
 pub(super) mod lint;
 pub(super) mod listeners;
 pub(super) mod man;
+pub(super) mod params;
 pub(super) mod plan;
 pub(super) mod profiles;
 mod progress_bar;
