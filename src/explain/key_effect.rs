@@ -11,7 +11,7 @@ use crate::units::{SysctlKey, SysctlValues};
 /// What follows from each of some values of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyEffect {
-    /// What is answered: a sentence that the answers end, or the question of a topic.
+    /// What is answered: a sentence that the answers end.
     pub label: String,
     /// The topic that has more.
     pub topic: &'static str,
@@ -99,7 +99,7 @@ fn from_topics(key: &str, asks: &[(String, Ask)]) -> Vec<KeyEffect> {
     named
         .filter(|topic| topic.scenario.is_some())
         .map(|topic| KeyEffect {
-            label: topic.question.to_owned(),
+            label: format!("{} It ends after", topic.question),
             topic: topic.id,
             answers: asks.iter().map(|(value, ask)| (value.clone(), end(topic, ask))).collect(),
         })

@@ -269,8 +269,10 @@ fn entry(row: &ParameterRow, width: usize, ascii: bool) -> String {
     let mut about: Vec<String> = row.known.map(|known| known.affects.to_owned()).into_iter().collect();
     about.extend(standing(row));
     text.push_str(&hanging("      ", &about.join("; "), width));
-    if changed && let Some(line) = row.provenance.as_ref().map(set_by) {
-        text.push_str(&hanging("      ", &printable(&line), width));
+    // Who set it, and what a boot changes about it.
+    let drifts = |one: &Provenance| one.after_boot.as_deref().is_some_and(|after| row.value() != Some(after));
+    if let Some(provenance) = row.provenance.as_ref().filter(|one| row.value().is_some() && (changed || drifts(one))) {
+        text.push_str(&hanging("      ", &printable(&set_by(provenance)), width));
     }
     text
 }

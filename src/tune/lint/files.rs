@@ -90,7 +90,7 @@ pub(super) const RULES: &[LintRule] = &[
                 let shown: String = text.chars().take(60).collect();
                 let hit = Hit::new(format!("`{shown}` has no equals sign and sets nothing"));
                 Some(match text.split_once([' ', '\t', ':']) {
-                    Some((key, value)) if key.contains('.') => hit.instead(format!("`{key} = {}`", value.trim())),
+                    Some((key, value)) if is_like_a_key(key) => hit.instead(format!("`{key} = {}`", value.trim())),
                     _ => hit,
                 })
             }
@@ -140,6 +140,13 @@ pub(super) const RULES: &[LintRule] = &[
         }),
     },
 ];
+
+/// Whether a word is meant as a key: it begins like one of those there are.
+fn is_like_a_key(word: &str) -> bool {
+    const ROOTS: [&str; 8] = ["net", "kernel", "vm", "fs", "dev", "user", "crypto", "abi"];
+    let root = word.split_once(['.', '/']).map_or("", |(root, _)| root);
+    ROOTS.contains(&root)
+}
 
 fn assigns(file: &SysctlFile) -> bool {
     file.items().iter().any(|item| matches!(item, Item::Assign(_)))

@@ -324,7 +324,7 @@ pub struct ParamsArgs {
 /// Check sysctl.d files: keys that are gone, values that the kernel refuses, folk settings, lines taken back later
 #[derive(Clone, Debug, Args)]
 pub struct LintArgs {
-    /// Files to check by themselves, in this order; the whole host if not given
+    /// Files to check by themselves, in this order, `-` for standard input; the whole host if not given
     pub files: Vec<PathBuf>,
     /// Check the files below this directory as if it were `/`, such as an unpacked image
     #[arg(long, value_name = "DIR", conflicts_with = "files")]

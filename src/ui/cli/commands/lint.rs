@@ -1,11 +1,13 @@
 //! `tcpctl lint`.
 
+use std::io::Read;
 use std::path::Path;
 
 use crate::report::{LintRulesView, LintView, render_lint, render_lint_rules};
 use crate::snapshot::Snapshot;
 use crate::tune::{
-    LintHost, SysctlTree, lint, read_boot_modules, read_given_files, read_loaded_modules, read_sysctl_tree,
+    Home, LintHost, SysctlFile, SysctlTree, lint, read_boot_modules, read_given_files, read_loaded_modules,
+    read_sysctl_tree,
 };
 use crate::ui::cli::args::LintArgs;
 use crate::ui::cli::context::Context;
@@ -48,9 +50,29 @@ fn read_tree(args: &LintArgs) -> Result<SysctlTree, CliError> {
     if args.files.is_empty() {
         return Ok(read_sysctl_tree(root));
     }
-    let mut tree = read_given_files(&args.files).map_err(|error| CliError::Usage(error.to_string()))?;
+    let mut tree = SysctlTree::default();
+    for path in &args.files {
+        if path == Path::new("-") {
+            tree.files.push(SysctlFile::from_bytes("<stdin>", Home::Given, &standard_input()?));
+        } else {
+            let given = read_given_files(std::slice::from_ref(path));
+            tree.files.extend(given.map_err(|error| CliError::Usage(error.to_string()))?.files);
+        }
+    }
     tree.boot_modules = read_boot_modules(root);
     Ok(tree)
+}
+
+/// Standard input, which must not be longer than a file may be.
+fn standard_input() -> Result<Vec<u8>, CliError> {
+    const MOST_BYTES: u64 = 1 << 20;
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| CliError::Usage(format!("cannot read standard input: {error}")))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES) {
+        return Err(CliError::Usage("standard input is larger than 1024 KiB, which is no sysctl file".to_owned()));
+    }
+    Ok(bytes)
 }
 
 /// The kernel that the files are for. What runs here tells nothing of another kernel or of another system's files.
