@@ -8,12 +8,14 @@
 mod apply;
 mod effect;
 mod journal;
+mod lint;
 mod plan;
 mod profile;
 mod profile_text;
 mod rehearsal;
 mod rollback;
 mod store;
+mod sysctl_d;
 mod vendor;
 mod verify;
 
@@ -25,11 +27,22 @@ pub use journal::{
     Action, History, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, StateDir, StepKind,
     Unreadable,
 };
+pub use lint::{
+    Hit, Judge, LineCase, LintCase, LintFinding, LintHost, LintRule, Linted, Severity, Spot, find_lint_rule, lint,
+    lint_rules,
+};
 pub use plan::{Already, Change, Plan, PlanKind, Skip, SkipReason, plan_profile};
 pub use profile::{Operator, Profile, Rule};
 pub use profile_text::{ProfileText, parse_profile};
 pub use rehearsal::plan_rehearsal;
 pub use rollback::{RollbackError, choose_entry, plan_rollback};
-pub use store::{ProfileFiles, SysctlStore, read_profiles};
+pub use store::{
+    ProfileFiles, SysctlStore, read_boot_modules, read_given_files, read_loaded_modules, read_profiles,
+    read_sysctl_tree,
+};
+pub use sysctl_d::{
+    Assignment, BootKernel, Content, Decision, Directory, Exclusion, Fault, Home, Item, KeyGlob, KeyTarget, Mask,
+    Provenance, Reader, Resolver, Setting, SysctlFile, SysctlTree, parse_sysctl_file,
+};
 pub use vendor::{ProfileSource, Profiles, VENDOR_PROFILES};
 pub use verify::Verdict;

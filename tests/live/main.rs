@@ -15,11 +15,13 @@
 mod ability;
 mod capture;
 mod case;
+mod catalogue;
 mod connect;
 mod facts;
 mod flood;
 mod forecasts;
 mod laboratory;
+mod params;
 mod place;
 mod program;
 mod sockets;
@@ -37,9 +39,11 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 8] = [
+    let modules: &[fn() -> Vec<Case>] = &[
         sockets::cases,
         tune::cases,
+        catalogue::cases,
+        params::cases,
         connect::cases,
         flood::cases,
         facts::cases,
@@ -47,6 +51,6 @@ fn main() -> ExitCode {
         capture::cases,
         forecasts::cases,
     ];
-    let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
+    let trials = modules.iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

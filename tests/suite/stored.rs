@@ -170,6 +170,11 @@ fn only_what_reads_takes_a_stored_snapshot() {
         assert_eq!(output.status.code(), Some(2), "{command:?}");
         assert!(told(&output).contains("--from is for commands that read"), "{}", told(&output));
     }
+    let unknown = tcpctl(&["--from", from, "params", "tcp_syn_retries"]);
+    assert_eq!((unknown.status.code(), told(&unknown).contains("--root")), (Some(2), true));
+    let root = folder.path().to_str().unwrap();
+    let known = tcpctl(&["--from", from, "params", "tcp_syn_retries", "--root", root]);
+    assert!(printed(&known).contains("tcp_syn_retries") && known.status.success(), "{}", told(&known));
     let both = tcpctl(&["--from", from, "-N", "blue", "status"]);
     assert_eq!(both.status.code(), Some(2));
 }

@@ -52,8 +52,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         ColorWhen::Always => anstream::ColorChoice::Always,
         ColorWhen::Never => anstream::ColorChoice::Never,
     };
-    if cli.global.from.is_some() && !reads_only(cli.command.as_ref()) {
-        let message = "--from is for commands that read: this one acts on the host, or shows it as it is now";
+    if let Some(message) = refuses_stored(cli.command.as_ref()).filter(|_| cli.global.from.is_some()) {
         return Err(CliError::Usage(message.to_owned()));
     }
     if cli.command.is_none() && terminal && cli.global.from.is_none() {
@@ -76,30 +75,37 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
     result
 }
 
-/// Whether a command can take a stored snapshot for the host.
-const fn reads_only(command: Option<&Command>) -> bool {
+/// Why a command cannot take a stored snapshot for the host, if it cannot.
+const fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
+    const ACTS: &str = "--from is for commands that read: this one acts on the host, or shows it as it is now";
+    const FILES: &str = "a stored snapshot has no files: with --from, say with --root whose sysctl.d files to read";
     match command {
-        None => true,
-        Some(Command::Status(status)) => status.watch.is_none(),
+        None => None,
+        Some(Command::Status(status)) if status.watch.is_none() => None,
+        Some(Command::Params(params)) if params.root.is_none() => Some(FILES),
+        Some(Command::Lint(lint)) if lint.root.is_none() && lint.files.is_empty() => Some(FILES),
         Some(
             Command::Listeners(_)
             | Command::Explain(_)
             | Command::Simulate(_)
             | Command::Diagnose(_)
+            | Command::Params(_)
+            | Command::Lint(_)
             | Command::Plan(_)
             | Command::Verify(_)
             | Command::Serve(_)
             | Command::Snapshot(_),
-        ) => true,
+        ) => None,
         Some(
-            Command::Lab(_)
+            Command::Status(_)
+            | Command::Lab(_)
             | Command::Profiles(_)
             | Command::Apply(_)
             | Command::Rollback(_)
             | Command::History(_)
             | Command::Completions(_)
             | Command::Man(_),
-        ) => false,
+        ) => Some(ACTS),
     }
 }
 
@@ -144,6 +150,8 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
         Command::Simulate(args) => commands::simulate::run(args, context),
         Command::Lab(args) => commands::lab::run(args, context),
         Command::Diagnose(args) => commands::diagnose::run(args, context),
+        Command::Params(args) => commands::params::run(args, context),
+        Command::Lint(args) => commands::lint::run(args, context),
         Command::Profiles(args) => commands::profiles::run(args, context),
         Command::Plan(args) => commands::plan::run(args, context),
         Command::Apply(args) => commands::apply::run(args, context),
