@@ -277,7 +277,7 @@ fn to_the_end(place: &Place) -> Ran {
     let orphan = wire.connected(plain);
     let full = wire.connected(plain);
     let full_orphan = wire.connected(plain);
-    let full_limited = wire.connected(set(IntOption::UserTimeout, 4000));
+    let full_limited = wire.connected(set(IntOption::UserTimeout, 2500));
     let last = wire.connected(plain);
     let lingering = wire.connected(plain);
     let long = wire.connected(set(IntOption::Linger2, 62));
@@ -314,7 +314,7 @@ fn to_the_end(place: &Place) -> Ran {
         watched.push(Watched::new(name, port, Some(stream)));
     }
     for (name, milliseconds, (port, stream, _)) in
-        [("data with TCP_USER_TIMEOUT", 1500, limited), ("a closed window with TCP_USER_TIMEOUT", 4000, full_limited)]
+        [("data with TCP_USER_TIMEOUT", 1500, limited), ("a closed window with TCP_USER_TIMEOUT", 2500, full_limited)]
     {
         let _ = stream.send(b"x").unwrap();
         let known = KnownOptions { user_timeout_ms: Some(milliseconds), ..KnownOptions::default() };

@@ -99,11 +99,6 @@ impl SynClock {
         (self.retransmits, self.first_us)
     }
 
-    /// How often it may send the SYN again, at the most.
-    pub(crate) const fn most_retransmits(&self) -> u32 {
-        self.retries.saturating_add(self.linear)
-    }
-
     /// What it waits for at present where nothing cuts it, in microseconds.
     pub(crate) const fn rto_us(&self) -> u64 {
         self.rto_us

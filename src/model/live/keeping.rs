@@ -99,7 +99,10 @@ pub(super) fn watched(reading: &Reading<'_>) -> Case {
         (is_beyond && !reading.known.knows(name)).then_some(WhyUnknown::Beyond(name))
     };
     let option = if probes == 0 { "TCP_KEEPIDLE" } else { "TCP_KEEPINTVL" };
-    let unknown = beyond(option, reading.left_us() > wait_us + tick_us);
+    // A probe goes out when nothing was heard for the idle time, and not before.
+    let early = probes > 0 && age.most_us < present.first_wait_us();
+    let unknown = beyond("TCP_KEEPIDLE", early);
+    let unknown = unknown.or_else(|| beyond(option, reading.left_us() > wait_us + tick_us));
     let counted = present.most_probes().is_some_and(|most| probes > most);
     let unknown = unknown.or_else(|| beyond("TCP_KEEPCNT", counted));
     let names = ["TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT"];

@@ -218,13 +218,13 @@ prop_compose! {
 
 prop_compose! {
     fn options()(
-        syncnt in proptest::option::weighted(0.3, 1..=9_u8),
+        syncnt in proptest::option::of(1..=9_u8),
         user_timeout_ms in prop_oneof![2 => Just(0_u32), 1 => 1..=30_000_u32],
-        linger2_s in proptest::option::weighted(0.2, 0..=130_i32),
-        keepidle_s in proptest::option::weighted(0.3, 1..=100_u32),
-        keepintvl_s in proptest::option::weighted(0.3, 1..=100_u32),
-        keepcnt in proptest::option::weighted(0.3, 1..=12_u8),
-        rto_max_ms in proptest::option::weighted(0.2, 1000..=120_000_u32),
+        linger2_s in proptest::option::of(0..=130_i32),
+        keepidle_s in proptest::option::of(1..=100_u32),
+        keepintvl_s in proptest::option::of(1..=100_u32),
+        keepcnt in proptest::option::of(1..=12_u8),
+        rto_max_ms in proptest::option::of(1000..=120_000_u32),
         keepalive: bool,
     ) -> SocketOptions {
         SocketOptions {
