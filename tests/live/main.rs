@@ -23,6 +23,7 @@ mod laboratory;
 mod params;
 mod place;
 mod program;
+mod readers;
 mod sockets;
 mod tune;
 
@@ -38,11 +39,12 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 9] = [
+    let modules: [fn() -> Vec<Case>; 10] = [
         sockets::cases,
         tune::cases,
         catalogue::cases,
         params::cases,
+        readers::cases,
         connect::cases,
         flood::cases,
         facts::cases,
