@@ -24,6 +24,7 @@ mod laboratory;
 mod params;
 mod place;
 mod program;
+mod readers;
 mod sockets;
 mod tune;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         tune::cases,
         catalogue::cases,
         params::cases,
+        readers::cases,
         connect::cases,
         flood::cases,
         facts::cases,

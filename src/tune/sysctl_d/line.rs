@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn an_assignment_is_read_with_the_places_of_key_and_value() {
         let read = assigned("# why\n\n# because of\n# TIME_WAIT\n  -net.ipv4.tcp_fin_timeout =  30 # x\r\n");
-        assert_eq!((read.place, read.value_place.column), (TextPlace { line: 5, column: 4 }, 33));
+        assert_eq!((read.place, read.value_place.column), (TextPlace { line: 5, column: 4 }, 32));
         assert_eq!((read.spelled.as_str(), read.value.as_str()), ("net.ipv4.tcp_fin_timeout", "30 # x"));
         assert!(read.ignore_failure);
         assert_eq!(read.comment, "because of TIME_WAIT");
