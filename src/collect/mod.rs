@@ -13,6 +13,7 @@ mod source;
 mod survey;
 mod sysctls;
 mod tally;
+mod walk;
 
 pub use live::live;
 pub use source::{CollectError, SocketReading, Source, Whose};
