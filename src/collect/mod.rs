@@ -10,8 +10,10 @@ mod live;
 mod owners;
 mod sockets;
 mod source;
+mod states;
 mod survey;
 mod sysctls;
+mod tables;
 mod tally;
 mod walk;
 
