@@ -183,3 +183,76 @@ fn read_totals(root: &ProcRoot) -> Result<Totals, Gap> {
     };
     Ok(Totals { full: in_use.saturating_add(in_use6), minisocks })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record of `inet_diag_msg` in IPv4: state, timer, and the first attribute if there is one.
+    fn record(state: u8, timer: u8, attribute: Option<u16>) -> Vec<u8> {
+        let mut bytes = vec![2, state, timer, 0];
+        bytes.resize(72, 0);
+        for number in attribute {
+            bytes.extend(5_u16.to_ne_bytes());
+            bytes.extend(number.to_ne_bytes());
+            bytes.extend([0; 4]);
+        }
+        bytes
+    }
+
+    fn rare(records: &[Vec<u8>]) -> Rare {
+        let mut rare = Rare { tally: Tally::new(Vec::new(), None), full: 0, minisocks: 0 };
+        records.iter().for_each(|bytes| rare.add(&InetDiag::decode(bytes).unwrap()));
+        rare
+    }
+
+    #[test]
+    fn what_the_kernel_counts_elsewhere_follows_from_what_was_seen() {
+        let mark = Some(15);
+        let seen = rare(&[
+            record(3, 1, mark),           // a request
+            record(3, 1, Some(SHUTDOWN)), // Fast Open: a full socket
+            record(5, 3, mark),           // a minisock in FIN-WAIT-2
+            record(5, 2, Some(SHUTDOWN)), // an owned one
+            record(8, 0, Some(SHUTDOWN)), // CLOSE-WAIT
+            record(1, 0, Some(SHUTDOWN)), // not asked for
+        ]);
+        assert_eq!((seen.full, seen.minisocks), (3, 1));
+        let sockets = seen.finish(Totals { full: 10, minisocks: 5 });
+        let count = |state| sockets.counted(state);
+        assert_eq!((count(TcpState::Estab), count(TcpState::TimeWait)), (Some(7), Some(4)));
+        assert_eq!((count(TcpState::SynRecv), count(TcpState::FinWait2)), (Some(2), Some(2)));
+        assert_eq!(count(TcpState::Close), None);
+    }
+
+    #[test]
+    fn totals_older_than_the_walk_give_no_negative_count() {
+        let sockets = rare(&[record(8, 0, Some(SHUTDOWN)), record(5, 3, None)]).finish(Totals::default());
+        assert_eq!((sockets.counted(TcpState::Estab), sockets.counted(TcpState::TimeWait)), (Some(0), Some(0)));
+    }
+
+    #[test]
+    fn the_mask_leaves_out_what_is_counted_elsewhere() {
+        // SYN_SENT, SYN_RECV, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING, NEW_SYN_RECV.
+        assert_eq!(rare_states().bits(), 0b1_1011_0011_1100);
+    }
+
+    fn totals(files: &[(&str, &str)]) -> Result<Totals, GapKind> {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::create_dir(copy.path().join("net")).unwrap();
+        for (name, content) in files {
+            std::fs::write(copy.path().join("net").join(name), content).unwrap();
+        }
+        read_totals(&ProcRoot::new(copy.path())).map_err(|gap| gap.kind)
+    }
+
+    #[test]
+    fn totals_are_of_both_families_and_a_kernel_without_ipv6_has_one() {
+        let four = ("sockstat", "sockets: used 9\nTCP: inuse 7 orphan 0 tw 3 alloc 8 mem 1\n");
+        assert_eq!(totals(&[four]), Ok(Totals { full: 7, minisocks: 3 }));
+        assert_eq!(totals(&[four, ("sockstat6", "TCP6: inuse 5\n")]), Ok(Totals { full: 12, minisocks: 3 }));
+        assert_eq!(totals(&[four, ("sockstat6", "UDP6: inuse 5\n")]), Err(GapKind::Malformed));
+        assert_eq!(totals(&[("sockstat", "TCP: inuse 7\n")]), Err(GapKind::Malformed));
+        assert_eq!(totals(&[]), Err(GapKind::Absent));
+    }
+}

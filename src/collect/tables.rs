@@ -168,7 +168,7 @@ fn ends_of_row(row: &ProcTcpRow) -> Ends {
         remote: row.remote.ip(),
         remote_port: row.remote.port(),
         interface: 0,
-        minisock: row.state == TcpState::TimeWait,
+        minisock: row.minisock,
     }
 }
 
@@ -184,8 +184,9 @@ mod tests {
     fn table(rows: &[(&str, &str, u8, u32, u64)]) -> String {
         let mut text = HEADING.to_owned();
         for (at, (local, remote, state, queue, inode)) in rows.iter().enumerate() {
+            let timer = if *state == 6 { "03:000003E8" } else { "00:00000000" };
             text += &format!(
-                "{at:4}: {local} {remote} {state:02X} 00000000:{queue:08X} 00:00000000 00000000     0        0 {inode} 1\n"
+                "{at:4}: {local} {remote} {state:02X} 00000000:{queue:08X} {timer} 00000000     0        0 {inode} 1\n"
             );
         }
         text

@@ -17,11 +17,13 @@ mod capture;
 mod case;
 mod connect;
 mod facts;
+mod fill;
 mod flood;
 mod laboratory;
 mod place;
 mod program;
 mod sockets;
+mod tiers;
 mod tune;
 
 use std::process::ExitCode;
@@ -36,8 +38,16 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 7] =
-        [sockets::cases, tune::cases, connect::cases, flood::cases, facts::cases, laboratory::cases, capture::cases];
+    let modules: [fn() -> Vec<Case>; 8] = [
+        sockets::cases,
+        tiers::cases,
+        tune::cases,
+        connect::cases,
+        flood::cases,
+        facts::cases,
+        laboratory::cases,
+        capture::cases,
+    ];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
