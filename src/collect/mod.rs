@@ -7,6 +7,7 @@
 mod counters;
 mod host;
 mod live;
+mod namespaces;
 mod owners;
 mod sockets;
 mod source;
@@ -18,5 +19,6 @@ mod tally;
 mod walk;
 
 pub use live::live;
+pub use namespaces::survey_namespaces;
 pub use source::{CollectError, SocketReading, Source, Whose};
 pub use survey::{Wanted, survey};

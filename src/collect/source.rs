@@ -67,6 +67,14 @@ pub enum CollectError {
         /// The path that was given.
         path: String,
     },
+    /// The processes cannot be listed, and with them the namespaces.
+    #[error("cannot list the processes below {path}: {reason}; namespaces are found by them")]
+    NoProcesses {
+        /// The proc root or what was read below it.
+        path: String,
+        /// The kernel's answer in words.
+        reason: String,
+    },
     /// A namespace was asked for, but the proc root does not show the one that was entered.
     #[error(
         "{path} does not show the network namespace `{netns}`: it is a copy or another host's; leave out one of the two"
@@ -96,7 +104,7 @@ impl CollectError {
     pub const fn whose(&self) -> Whose {
         match self {
             Self::Namespace(NamespaceError::Denied { .. }) => Whose::Permission,
-            Self::Namespace(NamespaceError::Failed { .. }) => Whose::Kernel,
+            Self::Namespace(NamespaceError::Failed { .. }) | Self::NoProcesses { .. } => Whose::Kernel,
             Self::Namespace(NamespaceError::Unknown { .. } | NamespaceError::NotANamespace { .. })
             | Self::NoProc { .. }
             | Self::OtherProc { .. } => Whose::Request,

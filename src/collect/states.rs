@@ -192,7 +192,7 @@ mod tests {
     fn record(state: u8, timer: u8, attribute: Option<u16>) -> Vec<u8> {
         let mut bytes = vec![2, state, timer, 0];
         bytes.resize(72, 0);
-        for number in attribute {
+        if let Some(number) = attribute {
             bytes.extend(5_u16.to_ne_bytes());
             bytes.extend(number.to_ne_bytes());
             bytes.extend([0; 4]);

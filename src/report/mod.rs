@@ -28,6 +28,7 @@ mod grid;
 mod lab_live;
 mod lab_table;
 mod listeners;
+mod namespaces;
 mod openmetrics;
 mod packet;
 mod plan;
@@ -64,6 +65,7 @@ pub use lab_table::{
     render_lab_topics,
 };
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
+pub use namespaces::{NamespaceView, NamespacesView, SettingView, render_namespaces};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};
 pub use plan::{PlanView, count_changes, render_plan};

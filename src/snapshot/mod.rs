@@ -7,6 +7,7 @@
 mod counters;
 mod gap;
 mod host;
+mod namespaces;
 mod sockets;
 mod survey;
 mod sysctls;
@@ -14,6 +15,7 @@ mod sysctls;
 pub use counters::{Counters, SoftnetCpu};
 pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
+pub use namespaces::{DifferentSetting, NamespaceFacts, NamespaceSurvey};
 pub use sockets::{Drops, Listener, PortUse, Process, SocketSource, Sockets};
 pub use survey::{CloseWait, Holder, PortSide, SharedPort, SharedPorts, SocketSurvey};
 pub use sysctls::{SysctlReading, Sysctls};

@@ -7,6 +7,7 @@
 
 mod clock;
 mod netns;
+mod netns_search;
 mod private_dir;
 mod privilege;
 mod proc;
@@ -22,6 +23,7 @@ mod tun;
 
 pub use clock::{monotonic_ms, monotonic_ns, read_tick_length_ns, unix_ms, unix_ns};
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
+pub use netns_search::{FoundNamespace, FoundNamespaces, find_namespaces};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
 pub use privilege::{effective_capabilities, effective_uid, raise_open_files, raise_priority};
 pub use proc::{

@@ -20,6 +20,7 @@ mod facts;
 mod fill;
 mod flood;
 mod laboratory;
+mod namespaces;
 mod place;
 mod program;
 mod sockets;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 8] = [
+    let modules: [fn() -> Vec<Case>; 9] = [
         sockets::cases,
         tiers::cases,
         tune::cases,

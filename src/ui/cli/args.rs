@@ -113,6 +113,10 @@ pub struct StatusArgs {
     /// How much to read; all of up to 200000 sockets, and the states of more, if not given
     #[arg(long, value_enum, value_name = "WHAT")]
     pub detail: Option<Detail>,
+    /// Every network namespace that a process is in or that is bound to a file: who is in it, how many sockets there are
+    /// in each state, and what is set otherwise than in the initial one
+    #[arg(long, conflicts_with_all = ["watch", "detail", "netns"])]
+    pub all_netns: bool,
 }
 
 /// How much to read of sockets.

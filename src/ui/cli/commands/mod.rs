@@ -19,6 +19,7 @@ mod lab_live;
 mod lab_subject;
 pub(super) mod listeners;
 pub(super) mod man;
+mod namespaces;
 pub(super) mod plan;
 pub(super) mod profiles;
 mod progress_bar;

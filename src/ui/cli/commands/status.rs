@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::namespaces;
 use crate::diagnose::{diagnose, headlines};
 use crate::report::{StatusView, render_status};
 use crate::snapshot::Snapshot;
@@ -14,6 +15,9 @@ use crate::units::SysctlKey;
 
 /// Runs `tcpctl status`.
 pub(in crate::ui::cli) fn run(args: &StatusArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    if args.all_netns {
+        return namespaces::run(context);
+    }
     let depth = match args.detail {
         None => Depth::Fitting,
         Some(Detail::Sums) => Depth::Sums,
