@@ -67,6 +67,10 @@ impl Costs {
         median(self.of(name)?.iter().map(figure).collect())
     }
 
+    pub(crate) fn least(&self, name: &str, figure: fn(&Cost) -> u64) -> Option<u64> {
+        self.of(name)?.iter().map(figure).min()
+    }
+
     /// The median of the rounds' ratios, in thousandths.
     pub(crate) fn ratio_milli(&self, one: &str, other: &str, figure: fn(&Cost) -> u64) -> Option<u64> {
         let pairs = self.of(one)?.iter().zip(self.of(other)?);

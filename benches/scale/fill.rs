@@ -164,6 +164,13 @@ impl Filled {
         filled.born = Instant::now();
         filled.wait_out("time-wait", mix.time_wait)?;
         filled.took = begun.elapsed();
+        let late = filled.born.elapsed() > FRESH_FOR && mix.time_wait > 0;
+        anyhow::ensure!(
+            !late,
+            "making {} TIME-WAITs took {} s here, and they last for 60 s: this machine is too slow or too busy; ask for fewer",
+            mix.time_wait,
+            filled.took.as_secs()
+        );
         Ok(filled)
     }
 

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
     let modules: [fn() -> Vec<Case>; 9] = [
         sockets::cases,
         tiers::cases,
+        namespaces::cases,
         tune::cases,
         connect::cases,
         flood::cases,
