@@ -7,7 +7,7 @@ use serde_json::Value;
 use tcpctl::collect::{SocketReading, Source, survey_namespaces};
 use tcpctl::sys::{Namespace, raise_loopback};
 
-use crate::case::{Case, Ran};
+use crate::case::{CannotRun, Case, Ran};
 use crate::fill::Fill;
 use crate::place::{Listening, Place};
 
@@ -16,6 +16,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("namespaces are found by their processes, with counts, owners and settings", by_processes),
         Case::new("a namespace is listed as long as something is in it", gone),
+        Case::new("a namespace without a process is found by the file that it is bound to", bound),
     ]
 }
 
@@ -99,5 +100,30 @@ fn gone(place: &Place) -> Ran {
     assert_eq!((found.processes, found.initial, found.gaps), (1, Some(false), Vec::new()));
     inside.end();
     assert_eq!(listed(inode), None);
+    Ok(())
+}
+
+/// In a private mount namespace, as `ip netns add` does it in that of the host.
+fn bound(_place: &Place) -> Ran {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("a name");
+    std::fs::write(&file, "").expect("the own file");
+    let script = r#"unshare --net mount --bind /proc/self/ns/net "$1" || exit 77
+exec "$2" status --all-netns --json"#;
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .args([file.as_os_str(), crate::program::path().as_os_str()])
+        .output()
+        .map_err(|error| CannotRun(format!("unshare(1) cannot be run: {error}")))?;
+    if output.status.code() != Some(0) {
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        return if output.status.code() == Some(77) { Err(CannotRun(error)) } else { panic!("{error}") };
+    }
+    let listed: Value = serde_json::from_slice(&output.stdout).expect("the output is JSON");
+    let rows = listed["namespaces"].as_array().expect("namespaces");
+    let path = file.to_str().expect("UTF-8");
+    let row = rows.iter().find(|row| row["bound"] == serde_json::json!([path])).expect("listed");
+    assert_eq!((&row["process"], &row["processes"]), (&Value::Null, &0.into()));
+    assert_eq!((&row["states"]["ESTAB"], &row["gaps"]), (&0.into(), &Value::Array(Vec::new())));
     Ok(())
 }
