@@ -26,10 +26,15 @@ conformance *names:
 kernels *series:
     tests/kernels/run {{series}}
 
-# Time and memory of `status`, and time of the model
+# Time and memory of `status`, what counting sockets costs, and time of the model
 budget:
     cargo bench --locked --bench budget
+    cargo bench --locked --bench scale -- --quick
     cargo bench --locked --bench model
+
+# What a million sockets cost, against the least that a dump can cost and against ss (needs root; takes minutes)
+bench-scale *arguments:
+    cargo bench --locked --bench scale -- {{arguments}}
 
 # The library's documentation
 docs:

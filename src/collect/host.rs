@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::snapshot::{Gap, GapKind, HzReading, HzSource, Kernel};
-use crate::sys::{ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text};
+use crate::sys::{ProcRoot, ReadError, ReadErrorKind, find_in_gzip, kernel_release, node_name, read_text};
 use crate::units::{Hz, KernelVersion};
 use crate::wire::{parse_config_hz, parse_debian_version, parse_mem_total_kib};
 
@@ -61,7 +61,7 @@ fn stable_version(version: KernelVersion, root: &ProcRoot) -> KernelVersion {
 /// host's kernel, so they count only when the root does too (`release` is given).
 fn read_hz(root: &ProcRoot, release: Option<&str>, gaps: &mut Vec<Gap>) -> Option<HzReading> {
     let in_proc = root.join("config.gz");
-    if let Some(hz) = read_gzip_text(&in_proc).ok().and_then(|text| parse_config_hz(&text)) {
+    if let Some(hz) = find_in_gzip(&in_proc, parse_config_hz).ok().flatten() {
         return Some(HzReading { hz, source: HzSource::Config(in_proc.display().to_string()) });
     }
     for path in release.map(config_paths).unwrap_or_default() {

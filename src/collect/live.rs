@@ -1,7 +1,7 @@
 //! The order in which sources are asked.
 
-use super::{CollectError, SocketReading, Source, counters, host, owners, sockets, sysctls};
-use crate::snapshot::{Capabilities, Gap, Netns, SCHEMA_VERSION, Snapshot, Sockets};
+use super::{CollectError, SocketReading, Source, counters, host, owners, sockets, states, sysctls, tables};
+use crate::snapshot::{Capabilities, Gap, Netns, SCHEMA_VERSION, Snapshot, SocketSource, Sockets};
 use crate::sys::{Namespace, ProcRoot, effective_capabilities, effective_uid, monotonic_ms, own_netns_inode, unix_ms};
 
 /// Reads a namespace. Whatever cannot be read is a gap in the snapshot.
@@ -73,10 +73,17 @@ pub(super) fn read_sockets(
 ) -> Option<Sockets> {
     let mut found = match source.sockets {
         SocketReading::Skip => return None,
-        SocketReading::Best if root_is_live => sockets::read_best(root, gaps),
-        SocketReading::Best | SocketReading::ProcNetTcp => sockets::read_proc_net_tcp(root, gaps),
+        SocketReading::ProcNetTcp => tables::read_proc_net_tcp(root, gaps),
+        _ if !root_is_live => tables::read_proc_net_tcp(root, gaps),
+        SocketReading::Best => sockets::read_best(root, false, gaps),
+        SocketReading::OneByOne => sockets::read_best(root, true, gaps),
+        SocketReading::Fitting => states::read_fitting(root, gaps),
+        SocketReading::States => states::read_states(root, gaps),
+        SocketReading::Sums => states::read_sums(root, gaps),
     }?;
-    if source.processes {
+    // Where nothing was walked for the sake of time, no descriptors are either.
+    let unasked = source.sockets == SocketReading::Fitting && found.source == SocketSource::Masked;
+    if source.processes && !unasked {
         owners::find_owners(&mut found, root, gaps);
     }
     Some(found)

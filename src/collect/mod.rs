@@ -7,13 +7,18 @@
 mod counters;
 mod host;
 mod live;
+mod namespaces;
 mod owners;
 mod sockets;
 mod source;
+mod states;
 mod survey;
 mod sysctls;
+mod tables;
 mod tally;
+mod walk;
 
 pub use live::live;
+pub use namespaces::survey_namespaces;
 pub use source::{CollectError, SocketReading, Source, Whose};
 pub use survey::{Wanted, survey};

@@ -23,12 +23,28 @@ pub struct Source {
 /// How to read sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketReading {
-    /// By sock_diag, and by `/proc/net/tcp{,6}` where that is refused or absent.
+    /// All of them by sock_diag, and by `/proc/net/tcp{,6}` where that is refused or absent.
     Best,
+    /// As [`SocketReading::Best`] up to [`SocketReading::FITTING`] sockets, as [`SocketReading::States`] above, and
+    /// then without processes.
+    Fitting,
+    /// The exact count of every state but CLOSE, and the listeners with their queues. The kernel walks through all
+    /// sockets but tells only of those in rare states; ESTAB and TIME-WAIT follow from its counters. Ports in use are
+    /// not counted.
+    States,
+    /// The listeners with their accept queues. Nothing is walked: the counters have sums of the rest.
+    Sums,
+    /// As [`SocketReading::Best`], but by one walk a family, as kernels need it that refuse one walk for both.
+    OneByOne,
     /// By `/proc/net/tcp{,6}` even where sock_diag would work.
     ProcNetTcp,
     /// Not at all, for callers that want only settings.
     Skip,
+}
+
+impl SocketReading {
+    /// So many sockets are walked through unasked: a fifth of a second of one core, more or less.
+    pub const FITTING: u64 = 200_000;
 }
 
 impl Source {
@@ -50,6 +66,14 @@ pub enum CollectError {
     NoProc {
         /// The path that was given.
         path: String,
+    },
+    /// The processes cannot be listed, and with them the namespaces.
+    #[error("cannot list the processes below {path}: {reason}; namespaces are found by them")]
+    NoProcesses {
+        /// The proc root or what was read below it.
+        path: String,
+        /// The kernel's answer in words.
+        reason: String,
     },
     /// A namespace was asked for, but the proc root does not show the one that was entered.
     #[error(
@@ -80,7 +104,7 @@ impl CollectError {
     pub const fn whose(&self) -> Whose {
         match self {
             Self::Namespace(NamespaceError::Denied { .. }) => Whose::Permission,
-            Self::Namespace(NamespaceError::Failed { .. }) => Whose::Kernel,
+            Self::Namespace(NamespaceError::Failed { .. }) | Self::NoProcesses { .. } => Whose::Kernel,
             Self::Namespace(NamespaceError::Unknown { .. } | NamespaceError::NotANamespace { .. })
             | Self::NoProc { .. }
             | Self::OtherProc { .. } => Whose::Request,

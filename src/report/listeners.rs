@@ -124,6 +124,7 @@ fn view(listener: &Listener, snapshot: &Snapshot, known: &KnownSettings) -> List
         bound_by: accept_bound_by(listener, snapshot),
     };
     let (capacity, bound_by) = syn_limit(listener, snapshot, known, accept_queue.bound_by);
+    let counted = snapshot.sockets.as_ref().is_none_or(|sockets| sockets.source.counts_states());
     ListenerView {
         address: listener.address,
         port: listener.port,
@@ -131,7 +132,7 @@ fn view(listener: &Listener, snapshot: &Snapshot, known: &KnownSettings) -> List
         v6_only: listener.v6_only,
         interface: listener.interface,
         accept_queue,
-        syn_queue: QueueView { now: Some(listener.half_open), capacity, bound_by },
+        syn_queue: QueueView { now: counted.then_some(listener.half_open), capacity, bound_by },
         backlog: listener.backlog,
         shares_port: listener.shares_port,
         drops: match listener.drops {

@@ -31,6 +31,7 @@ mod lab_table;
 mod lint;
 mod listeners;
 mod live_forecast;
+mod namespaces;
 mod openmetrics;
 mod packet;
 mod parameter_page;
@@ -72,6 +73,7 @@ pub use lab_table::{
 pub use lint::{LintRulesView, LintView, render_lint, render_lint_rules};
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
 pub use live_forecast::{LiveEndView, LiveForecastView, NextView, ProgressView, render_live_details, render_live_line};
+pub use namespaces::{NamespaceView, NamespacesView, SettingView, render_namespaces};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};
 pub use parameter_page::{ParameterPage, ParameterPageView, render_parameter_page};

@@ -9,7 +9,7 @@ use super::counters::{CounterView, main_counters, window_ms};
 use super::listeners::{ListenerView, SCHEMA, listener_views};
 use crate::diagnose::Headline;
 use crate::model::{Answer, Consequence, Host, KnownSettings, Settings, consequences};
-use crate::snapshot::{Capabilities, Gap, HzSource, Netns, PortUse, Snapshot, SocketSource};
+use crate::snapshot::{Capabilities, Gap, HzSource, Netns, PortUse, Snapshot, SocketSource, Sockets};
 use crate::units::{Hz, KernelVersion, TcpState};
 
 /// `tcpctl status --json`. The shape is a contract: it only grows.
@@ -31,13 +31,16 @@ pub struct StatusView {
     pub headlines: Vec<Headline>,
     /// Where sockets were read; nothing when they could not be.
     pub socket_source: Option<SocketSource>,
-    /// How many sockets are in each state, under ss's names; nothing when they could not be read.
-    pub states: Option<BTreeMap<&'static str, u64>>,
+    /// How many sockets are in each state, under ss's names; nothing when they could not be read. A state that was not
+    /// counted is nothing as well.
+    pub states: Option<BTreeMap<&'static str, Option<u64>>>,
+    /// Sums of states that the kernel counts by itself.
+    pub sums: Vec<SumView>,
     /// Things that have a limit.
     pub limits: Vec<LimitView>,
     /// The listeners; nothing when sockets could not be read.
     pub listeners: Option<Vec<ListenerView>>,
-    /// Ephemeral ports per destination, the fullest first; nothing when sockets could not be read.
+    /// Ephemeral ports per destination, the fullest first; nothing when they were not counted.
     pub ports: Option<Vec<PortUse>>,
     /// Length of the window of the rates in milliseconds; nothing when there was one reading only.
     pub window_ms: Option<u64>,
@@ -60,6 +63,17 @@ pub struct KernelView {
     pub hz: Option<Hz>,
     /// Where the tick rate was found.
     pub hz_source: Option<HzSource>,
+}
+
+/// The number of sockets in several states together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SumView {
+    /// Stable id.
+    pub id: &'static str,
+    /// The states, in words.
+    pub label: &'static str,
+    /// How many; nothing when unknown.
+    pub now: Option<u64>,
 }
 
 /// Something with a limit.
@@ -115,7 +129,7 @@ impl StatusView {
     pub fn new(now: &Snapshot, earlier: Option<&Snapshot>, headlines: &[Headline]) -> Self {
         let sockets = now.sockets.as_ref();
         let states = sockets.map(|sockets| {
-            let counted = |state: TcpState| (state.name(), sockets.count(state));
+            let counted = |state: TcpState| (state.name(), sockets.counted(state));
             TcpState::ALL.into_iter().map(counted).collect()
         });
         Self {
@@ -133,15 +147,52 @@ impl StatusView {
             headlines: headlines.to_vec(),
             socket_source: sockets.map(|sockets| sockets.source),
             states,
+            sums: sums(now),
             limits: limits(now),
             listeners: listener_views(now),
-            ports: sockets.map(|sockets| sockets.ports.clone()),
+            ports: counted_ports(sockets).map(<[PortUse]>::to_vec),
             window_ms: earlier.and_then(|earlier| window_ms(earlier, now)),
             counters: main_counters(now, earlier),
             seconds: seconds(now),
             gaps: now.gaps.clone(),
         }
     }
+}
+
+/// The ports in use, when they were counted.
+fn counted_ports(sockets: Option<&Sockets>) -> Option<&[PortUse]> {
+    sockets.filter(|sockets| sockets.source.counts_ports()).map(|sockets| sockets.ports.as_slice())
+}
+
+/// What `/proc/net/snmp` and `sockstat` say without a walk through sockets.
+fn sums(now: &Snapshot) -> Vec<SumView> {
+    let figure = |figure: Option<i64>| figure.and_then(|figure| u64::try_from(figure).ok());
+    let open = figure(now.counters.tcp("CurrEstab"));
+    let in_use = figure(now.counters.sockstat("TCP", "inuse"));
+    // There is no such group in a kernel without IPv6.
+    let in_use6 = figure(now.counters.sockstat("TCP6", "inuse")).unwrap_or(0);
+    let listening = now.sockets.as_ref().and_then(|sockets| sockets.counted(TcpState::Listen));
+    let connected = in_use.zip(listening).map(|(in_use, listening)| (in_use + in_use6).saturating_sub(listening));
+    // Linux 6.10, and stable releases since, count CLOSE-WAIT as open (RFC 4022 wants it so); earlier ones did not.
+    let with_close_wait = now.kernel.version.is_some_and(|version| version.at_least(6, 10));
+    let (label, rest) = if with_close_wait {
+        ("ESTAB, CLOSE-WAIT", "SYN-SENT, FIN-WAIT-1, owned FIN-WAIT-2, LAST-ACK, CLOSING")
+    } else {
+        ("ESTAB, and CLOSE-WAIT in some kernels", "the other states of connections but SYN-RECV")
+    };
+    vec![
+        SumView { id: "open", label, now: open },
+        SumView {
+            id: "time-wait",
+            label: "TIME-WAIT, waiting FIN-WAIT-2",
+            now: figure(now.counters.sockstat("TCP", "tw")),
+        },
+        SumView {
+            id: "opening-and-closing",
+            label: rest,
+            now: connected.zip(open).map(|(connected, open)| connected.saturating_sub(open)),
+        },
+    ]
 }
 
 /// The limits of the host and of the fullest destination.
@@ -165,7 +216,7 @@ fn limits(now: &Snapshot) -> Vec<LimitView> {
             of_host: true,
         },
     ];
-    let fullest = now.sockets.as_ref().and_then(|sockets| sockets.ports.first());
+    let fullest = counted_ports(now.sockets.as_ref()).and_then(<[PortUse]>::first);
     limits.extend(fullest.map(|fullest| ports_limit(now, fullest)));
     limits
 }

@@ -65,7 +65,10 @@ fn render_states(status: &StatusView, width: usize, text: &mut String) {
         text.push_str("  ? sockets could not be read\n");
         return;
     };
-    let count = |name: &str| states.get(name).copied().unwrap_or(0);
+    if states.get("ESTAB").copied().flatten().is_none() {
+        return render_sums(status, states.get("LISTEN").copied().flatten(), width, text);
+    }
+    let count = |name: &str| shown(states.get(name).copied().flatten());
     for (name, note) in [("SYN-RECV", syn_recv_note(status)), ("TIME-WAIT", time_wait_note(status))] {
         text.push_str(&hanging(&format!("  {name:<11}{:>9}   ", count(name)), &note, width));
     }
@@ -75,9 +78,23 @@ fn render_states(status: &StatusView, width: usize, text: &mut String) {
     }
 }
 
+/// What is known without a walk through the sockets.
+fn render_sums(status: &StatusView, listening: Option<u64>, width: usize, text: &mut String) {
+    for sum in &status.sums {
+        let note = if sum.id == "time-wait" { format!("   {}", time_wait_note(status)) } else { String::new() };
+        let _ = writeln!(text, "  {:>9}  {}{note}", shown(sum.now), sum.label);
+    }
+    let _ = writeln!(text, "  {:>9}  LISTEN", shown(listening));
+    text.push_str(&hanging("  ", "SYN-RECV is not counted without a walk: --detail states tells states apart", width));
+}
+
+fn shown(number: Option<u64>) -> String {
+    number.map_or_else(|| "?".to_owned(), |number| number.to_string())
+}
+
 /// Where the half-open entries are.
 fn syn_recv_note(status: &StatusView) -> String {
-    let total = status.states.as_ref().and_then(|states| states.get("SYN-RECV")).copied();
+    let total = status.states.as_ref().and_then(|states| states.get("SYN-RECV").copied().flatten());
     let listeners = || status.listeners.iter().flatten();
     // Where no capacity is known, the longest queue stands for the fullest.
     let fullest = listeners().max_by_key(|one| (one.syn_queue.use_milli(), one.syn_queue.now));
@@ -100,7 +117,6 @@ fn time_wait_note(status: &StatusView) -> String {
 }
 
 fn of_capacity(queue: &QueueView) -> String {
-    let shown = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
     format!("{}/{}", shown(queue.now), shown(queue.capacity))
 }
 
@@ -121,7 +137,6 @@ fn limit_use(limit: &LimitView) -> String {
 }
 
 fn limit_line(label: &str, now: Option<u64>, limit: Option<u64>, usage: &str, text: &mut String) {
-    let shown = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
     // A label that is too long has a line of its own, so that the numbers stay below each other.
     let label = if label.chars().count() > 44 {
         let _ = writeln!(text, "  {label}");
@@ -141,10 +156,12 @@ fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
         .filter(|(_, _, queue)| queue.now.is_some_and(|now| now > 0))
         .collect();
     if used.is_empty() {
+        let both =
+            if listeners.iter().any(|one| one.syn_queue.now.is_none()) { "the accept queue" } else { "both queues" };
         let listeners = match listeners.len() {
             0 => "no listeners".to_owned(),
-            1 => "both queues of 1 listener".to_owned(),
-            count => format!("both queues of {count} listeners"),
+            1 => format!("{both} of 1 listener"),
+            count => format!("{both} of {count} listeners"),
         };
         let _ = writeln!(text, "  {listeners:<44}{:>9}", 0);
         return;

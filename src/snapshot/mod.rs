@@ -7,6 +7,7 @@
 mod counters;
 mod gap;
 mod host;
+mod namespaces;
 mod redact;
 mod sockets;
 mod stored;
@@ -16,6 +17,7 @@ mod sysctls;
 pub use counters::{Counters, SoftnetCpu};
 pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
+pub use namespaces::{DifferentSetting, NamespaceFacts, NamespaceSurvey};
 pub use redact::redact;
 pub use sockets::{Drops, Listener, PortUse, Process, SocketSource, Sockets};
 pub use stored::{StoredError, StoredSnapshots, parse_stored, render_stored};

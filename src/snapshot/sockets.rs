@@ -12,11 +12,12 @@ use crate::units::TcpState;
 pub struct Sockets {
     /// Where they were read.
     pub source: SocketSource,
-    /// How many there are in each state; every state is present, with 0 where there are none.
+    /// How many there are in each state, with 0 where there are none. A state that was not counted is not present.
     pub states: BTreeMap<TcpState, u64>,
     /// Listening sockets, ordered by address and port.
     pub listeners: Vec<Listener>,
-    /// Ephemeral ports in use per destination, the fullest first, at most [`Sockets::PORT_USE_KEPT`] rows.
+    /// Ephemeral ports in use per destination, the fullest first, at most [`Sockets::PORT_USE_KEPT`] rows; whether
+    /// they were counted says [`SocketSource::counts_ports`].
     pub ports: Vec<PortUse>,
 }
 
@@ -24,7 +25,13 @@ impl Sockets {
     /// How many destinations [`Sockets::ports`] keeps.
     pub const PORT_USE_KEPT: usize = 100;
 
-    /// The count of one state.
+    /// The count of one state; nothing when it was not counted.
+    #[must_use]
+    pub fn counted(&self, state: TcpState) -> Option<u64> {
+        self.states.get(&state).copied()
+    }
+
+    /// The count of one state, 0 when it was not counted.
     #[must_use]
     pub fn count(&self, state: TcpState) -> u64 {
         self.states.get(&state).copied().unwrap_or(0)
@@ -39,6 +46,27 @@ pub enum SocketSource {
     SockDiag,
     /// `/proc/net/tcp` and `tcp6`: no backlog limits of listeners, no drops.
     ProcNetTcp,
+    /// sock_diag for the rare states; ESTAB and TIME-WAIT from `/proc/net/sockstat{,6}`. No use of ports, and no
+    /// sockets in CLOSE, which are bound to a port without a connection.
+    #[serde(rename = "sock-diag-and-sockstat")]
+    Masked,
+    /// sock_diag for listeners alone: no counts of states, no SYN queues, no use of ports.
+    #[serde(rename = "sock-diag-listeners")]
+    Listeners,
+}
+
+impl SocketSource {
+    /// Whether [`Sockets::ports`] was counted.
+    #[must_use]
+    pub const fn counts_ports(self) -> bool {
+        matches!(self, Self::SockDiag | Self::ProcNetTcp)
+    }
+
+    /// Whether the states were counted, and with them the half-open entries of each listener.
+    #[must_use]
+    pub const fn counts_states(self) -> bool {
+        !matches!(self, Self::Listeners)
+    }
 }
 
 /// One listening socket.

@@ -7,6 +7,7 @@
 
 mod clock;
 mod netns;
+mod netns_search;
 mod private_dir;
 mod privilege;
 mod proc;
@@ -23,10 +24,11 @@ mod tun;
 
 pub use clock::{monotonic_ms, monotonic_ns, read_tick_length_ns, unix_ms, unix_ns};
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
+pub use netns_search::{FoundNamespace, FoundNamespaces, find_namespaces};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
 pub use privilege::{effective_capabilities, effective_uid, raise_open_files, raise_priority};
 pub use proc::{
-    ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text, read_utf8_text,
+    ProcRoot, ReadError, ReadErrorKind, find_in_gzip, kernel_release, node_name, read_text, read_utf8_text,
 };
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use rooted::{RootedFile, RootedFiles};

@@ -181,16 +181,25 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
-/// Reads and unpacks a gzip file such as `/proc/config.gz`.
+/// Unpacks a gzip file such as `/proc/config.gz` line by line until something is found, and no further: unpacking all of
+/// a configuration takes longer than everything else that a short reading does.
 ///
 /// # Errors
 /// Absent, denied or failed (also when it is not gzip), with the path and the answer.
-pub fn read_gzip_text(path: &Path) -> Result<String, ReadError> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| flate2::read::GzDecoder::new(file).take(READ_LIMIT).read_to_end(&mut bytes))
-        .map_err(|error| ReadError::new(path, &error))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+pub fn find_in_gzip<T>(path: &Path, mut find: impl FnMut(&str) -> Option<T>) -> Result<Option<T>, ReadError> {
+    let mut search = || -> io::Result<Option<T>> {
+        let decoder = flate2::read::GzDecoder::new(std::fs::File::open(path)?).take(READ_LIMIT);
+        let mut reader = BufReader::with_capacity(16 << 10, decoder);
+        let mut line = Vec::new();
+        while (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut line)? > 0 {
+            if let Some(found) = find(&String::from_utf8_lossy(&line)) {
+                return Ok(Some(found));
+            }
+            line.clear();
+        }
+        Ok(None)
+    };
+    search().map_err(|error| ReadError::new(path, &error))
 }
 
 /// The host's name as the kernel has it (`uname`), which follows the UTS namespace.
@@ -234,6 +243,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_gzip_is_a_failure_and_not_a_panic() {
-        assert_eq!(read_gzip_text(Path::new("/proc/version")).unwrap_err().kind, ReadErrorKind::Failed);
+        let error = find_in_gzip(Path::new("/proc/version"), |_| Some(())).unwrap_err();
+        assert_eq!(error.kind, ReadErrorKind::Failed);
     }
 }

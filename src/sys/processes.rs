@@ -63,7 +63,7 @@ fn wanted(target: &FDTarget, inodes: &BTreeSet<u64>) -> Option<u64> {
 }
 
 /// The `comm` of a process, which may hold any bytes; shorter than its `stat`, and readable for everybody.
-fn comm(process: &procfs::process::Process) -> ProcResult<String> {
+pub(super) fn comm(process: &procfs::process::Process) -> ProcResult<String> {
     let mut name = Vec::new();
     std::io::Read::read_to_end(&mut process.open_relative("comm")?, &mut name)?;
     Ok(name_of(&name))
@@ -74,7 +74,7 @@ fn name_of(comm: &[u8]) -> String {
     String::from_utf8_lossy(comm.strip_suffix(b"\n").unwrap_or(comm)).into_owned()
 }
 
-fn read_error(root: &ProcRoot, error: &ProcError) -> ReadError {
+pub(super) fn read_error(root: &ProcRoot, error: &ProcError) -> ReadError {
     let kind = match error {
         ProcError::PermissionDenied(_) => ReadErrorKind::Denied,
         ProcError::NotFound(_) => ReadErrorKind::Absent,

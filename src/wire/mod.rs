@@ -8,6 +8,7 @@
 mod config;
 mod counters;
 mod inet_diag;
+mod inet_diag_facts;
 mod live_socket;
 mod netlink;
 mod packet;
@@ -22,12 +23,13 @@ pub use config::parse_config_hz;
 pub use counters::{
     Figures, Lenient, SoftnetRow, parse_paired_lines, parse_sockstat, parse_softnet_stat, parse_transmit_drops,
 };
-pub use inet_diag::{Attribute, Attributes, InetDiag, ListenerFacts, SocketTimer};
+pub use inet_diag::{Attribute, Attributes, InetDiag, SocketTimer};
+pub use inet_diag_facts::{SocketFacts, SocketMemory};
 pub use netlink::{Message, MessageKind, Messages};
 pub use packet::{Checksum, HexError, Packet, PacketError, PacketField, decode_packet, parse_hex};
 pub use proc_tcp::{ProcTcpRow, parse_proc_tcp_line};
 pub use proc_udp::{ProcUdpRow, parse_proc_udp_line};
-pub use request::{DumpFamily, Extensions, StateMask, build_tcp_dump};
+pub use request::{DumpFamily, DumpRequest, Extensions, StateMask};
 pub use segment::{SegmentHeader, build_icmp_error, build_segment, build_syn, decode_segment};
 pub use tcp_info::TcpInfo;
 pub use text::{parse_debian_version, parse_mem_total_kib};

@@ -7,6 +7,9 @@ use procfs::prelude::FromBufReadSI;
 
 use crate::units::TcpState;
 
+/// Where the kind of timer and the time left are, as `03:000017A8`.
+const TIMER_COLUMN: usize = 5;
+
 /// One socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcTcpRow {
@@ -16,6 +19,9 @@ pub struct ProcTcpRow {
     pub remote: SocketAddr,
     /// State. Request sockets come as SYN_RECV, minisocks under their substate.
     pub state: TcpState,
+    /// Whether it is a minisock: TIME_WAIT, or FIN_WAIT_2 that nobody owns. Their timer is the third kind
+    /// (`get_timewait4_sock`, net/ipv4/tcp_ipv4.c).
+    pub minisock: bool,
     /// Unread bytes; for a listener the connections that wait for accept().
     pub receive_queue: u32,
     /// Owner's user id.
@@ -37,6 +43,8 @@ pub fn parse_proc_tcp_line(line: &str) -> Option<ProcTcpRow> {
         local: entry.local_address,
         remote: entry.remote_address,
         state: TcpState::from_kernel(entry.state.to_u8())?,
+        // The crate leaves this column out.
+        minisock: line.split_ascii_whitespace().nth(TIMER_COLUMN).is_some_and(|timer| timer.starts_with("03:")),
         receive_queue: entry.rx_queue,
         uid: entry.uid,
         inode: entry.inode,

@@ -16,7 +16,7 @@ use tcpctl::sys::{
     DumpStep, IntOption, Namespace, RouteSocket, SockDiag, Stream, Tun, check_tun, listen_on, set_int_option,
 };
 use tcpctl::units::{LiveSocket, SocketTimer, TcpState};
-use tcpctl::wire::{DumpFamily, Extensions, InetDiag, MessageKind, Messages, StateMask, build_syn, build_tcp_dump};
+use tcpctl::wire::{DumpFamily, DumpRequest, Extensions, InetDiag, MessageKind, Messages, StateMask, build_syn};
 
 use crate::case::{CannotRun, Case, Ran};
 use crate::connect::host;
@@ -137,7 +137,8 @@ impl Wire {
     fn look(&mut self) -> (BTreeMap<u16, LiveSocket>, Instant, Instant) {
         let idle = StateMask::of(TcpState::Listen).and(StateMask::of(TcpState::Close));
         let states = StateMask::ALL.without(idle);
-        let request = build_tcp_dump(DumpFamily::Ipv4, states, Extensions::MemoryAndInfo, 1);
+        let wanted = Extensions::MEMORY.and(Extensions::INFO);
+        let request = DumpRequest::of(states).with(wanted).for_family(DumpFamily::Ipv4, 1);
         let mut sockets = BTreeMap::new();
         let before = Instant::now();
         let step = |buffer: &[u8]| {

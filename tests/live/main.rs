@@ -18,14 +18,17 @@ mod case;
 mod catalogue;
 mod connect;
 mod facts;
+mod fill;
 mod flood;
 mod forecasts;
 mod laboratory;
+mod namespaces;
 mod params;
 mod place;
 mod program;
 mod readers;
 mod sockets;
+mod tiers;
 mod tune;
 
 use std::process::ExitCode;
@@ -46,6 +49,8 @@ fn main() -> ExitCode {
         catalogue::cases,
         params::cases,
         readers::cases,
+        tiers::cases,
+        namespaces::cases,
         connect::cases,
         flood::cases,
         facts::cases,

@@ -33,6 +33,9 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let sockets = case.sockets()?;
+    if !sockets.source.counts_states() {
+        return Err("the states of sockets were not counted".to_owned());
+    }
     let waiting = sockets.count(TcpState::CloseWait);
     let open = sockets.count(TcpState::Estab).saturating_add(waiting);
     let before = case.sockets_before().ok().map(|sockets| sockets.count(TcpState::CloseWait));

@@ -34,6 +34,9 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let sockets = case.sockets()?;
+    if !sockets.source.counts_ports() {
+        return Err("the use of ports was not counted".to_owned());
+    }
     let usable = usable_ports(case)?;
     let crowded =
         sockets.ports.iter().filter(|row| row.used.saturating_mul(100) >= usable.saturating_mul(WARN_PERCENT));

@@ -33,8 +33,8 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     if let Ok(opens) = case.tcp_rise("PassiveOpens") {
         finding = finding.seen("PassiveOpens", case.over_window(opens), SNMP);
     }
-    if let Ok(sockets) = case.sockets() {
-        finding = finding.seen("SYN-RECV", sockets.count(TcpState::SynRecv).to_string(), SOCK_DIAG);
+    if let Some(half_open) = case.sockets().ok().and_then(|sockets| sockets.counted(TcpState::SynRecv)) {
+        finding = finding.seen("SYN-RECV", half_open.to_string(), SOCK_DIAG);
     }
     let cause = match case.sysctl("net.ipv4.tcp_syncookies") {
         Ok(Some("0")) => "net.ipv4.tcp_syncookies is 0: without cookies a full SYN queue means that clients are lost",

@@ -69,8 +69,8 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         .seen("of the cookies led to a connection", format!("{percent}%"), "PassiveOpens / SyncookiesSent")
         .seen("ListenDrops", case.over_window(0), NETSTAT)
         .seen(sure, format!("{:#}", Micros(window_ms.saturating_mul(1000))), "clock");
-    if let Ok(sockets) = case.sockets() {
-        finding = finding.seen("SYN-RECV", sockets.count(TcpState::SynRecv).to_string(), SOCK_DIAG);
+    if let Some(half_open) = case.sockets().ok().and_then(|sockets| sockets.counted(TcpState::SynRecv)) {
+        finding = finding.seen("SYN-RECV", half_open.to_string(), SOCK_DIAG);
     }
     Ok(finding
         .because("SYNs arrive from addresses that do not answer the SYN-ACK, as forged ones do")

@@ -128,6 +128,24 @@ pub struct StatusArgs {
     /// Stop after this many readings
     #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
+    /// How much to read; all of up to 200000 sockets, and the states of more, if not given
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub detail: Option<Detail>,
+    /// Every network namespace that a process is in or that is bound to a file: who is in it, how many sockets there are
+    /// in each state, and what is set otherwise than in the initial one
+    #[arg(long, conflicts_with_all = ["watch", "detail", "netns"])]
+    pub all_netns: bool,
+}
+
+/// How much to read of sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Detail {
+    /// Sums that the kernel counts by itself, and accept queues: at once, however many sockets there are
+    Sums,
+    /// The exact count of every state and of half-open entries, for a fifth of what walking through all costs
+    States,
+    /// Every socket and the processes of listeners: also ports in use per destination, and sockets in CLOSE
+    All,
 }
 
 /// Show each listener's accept queue and SYN queue against the limits that bind, its drops and process

@@ -22,12 +22,16 @@ pub(super) fn read_facts(wants: &[Fact], context: &Context<'_>) -> Result<HostFa
         return Ok(HostFacts::default());
     }
     let wanted = |fact| wants.contains(&fact);
-    let counts = wanted(Fact::Listeners) || wanted(Fact::PortUse);
     let source = Source {
         proc_root: context.proc_root.clone(),
         netns: context.netns.clone(),
         keys: Vec::new(),
-        sockets: if counts { SocketReading::Best } else { SocketReading::Skip },
+        // The use of ports takes a walk through every socket, the queues of listeners do not.
+        sockets: match (wanted(Fact::PortUse), wanted(Fact::Listeners)) {
+            (true, _) => SocketReading::Best,
+            (false, true) => SocketReading::States,
+            (false, false) => SocketReading::Skip,
+        },
         processes: wanted(Fact::Listeners),
     };
     if let Some(stored) = &context.stored {

@@ -17,6 +17,14 @@ pub(super) enum Depth {
     Sockets,
     /// The processes of listeners as well.
     Processes,
+    /// Exact counts of states and the listeners with their processes, without a row of any other socket.
+    Listeners,
+    /// Everything while there are not too many sockets, else exact counts of states.
+    Fitting,
+    /// Exact counts of states and the listeners.
+    States,
+    /// Counters and the listeners, without a walk through the sockets.
+    Sums,
 }
 
 /// Reads a snapshot of the namespace that was asked for, with the sysctls that the model and the rules take and
@@ -37,8 +45,14 @@ pub(super) fn read_snapshot(
         proc_root: context.proc_root.clone(),
         netns: context.netns.clone(),
         keys,
-        sockets: if depth == Depth::Settings { SocketReading::Skip } else { SocketReading::Best },
-        processes: depth == Depth::Processes,
+        sockets: match depth {
+            Depth::Settings => SocketReading::Skip,
+            Depth::Sockets | Depth::Processes => SocketReading::Best,
+            Depth::Listeners | Depth::States => SocketReading::States,
+            Depth::Fitting => SocketReading::Fitting,
+            Depth::Sums => SocketReading::Sums,
+        },
+        processes: matches!(depth, Depth::Processes | Depth::Listeners | Depth::Fitting),
     };
     Ok(collect::live(&source)?)
 }

@@ -8,7 +8,7 @@ use crate::ui::cli::{CliError, Exit};
 
 /// Runs `tcpctl listeners`.
 pub(in crate::ui::cli) fn run(args: &ListenersArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let snapshot = read_snapshot(context, Depth::Processes, [])?;
+    let snapshot = read_snapshot(context, Depth::Listeners, [])?;
     let view = ListenersView::new(&snapshot, args.port);
     if context.json {
         writeln!(context.out, "{}", serde_json::to_string_pretty(&view).map_err(CliError::failure)?)?;

@@ -21,6 +21,7 @@ mod lab_subject;
 pub(super) mod lint;
 pub(super) mod listeners;
 pub(super) mod man;
+mod namespaces;
 pub(super) mod params;
 pub(super) mod plan;
 pub(super) mod profiles;

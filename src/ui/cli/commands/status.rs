@@ -3,10 +3,11 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::namespaces;
 use crate::diagnose::{diagnose, headlines};
 use crate::report::{StatusView, render_status};
 use crate::snapshot::{Snapshot, StoredSnapshots};
-use crate::ui::cli::args::StatusArgs;
+use crate::ui::cli::args::{Detail, StatusArgs};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
@@ -14,13 +15,22 @@ use crate::units::SysctlKey;
 
 /// Runs `tcpctl status`.
 pub(in crate::ui::cli) fn run(args: &StatusArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    if args.all_netns {
+        return namespaces::run(context);
+    }
+    let depth = match args.detail {
+        None => Depth::Fitting,
+        Some(Detail::Sums) => Depth::Sums,
+        Some(Detail::States) => Depth::States,
+        Some(Detail::All) => Depth::Processes,
+    };
     let Some(interval_ms) = args.watch else {
-        let snapshot = read_snapshot(context, Depth::Processes, keys())?;
+        let snapshot = read_snapshot(context, depth, keys())?;
         let earlier = context.stored.as_ref().and_then(StoredSnapshots::first);
         print(&view(&snapshot, earlier), context, false)?;
         return Ok(Exit::Ok);
     };
-    watch(Duration::from_millis(interval_ms), args.count, context)
+    watch(depth, Duration::from_millis(interval_ms), args.count, context)
 }
 
 /// The sysctls that the screen shows.
@@ -36,12 +46,12 @@ fn view(now: &Snapshot, earlier: Option<&Snapshot>) -> StatusView {
 /// Prints again and again, each time with the rates since the reading before.
 ///
 /// The first reading is printed with totals, so that something is seen at once; it counts as one.
-fn watch(interval: Duration, count: Option<u64>, context: &mut Context<'_>) -> Result<Exit, CliError> {
+fn watch(depth: Depth, interval: Duration, count: Option<u64>, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let mut earlier = None;
     let mut due = Instant::now();
     let mut printed = 0;
     loop {
-        let snapshot = read_snapshot(context, Depth::Processes, keys())?;
+        let snapshot = read_snapshot(context, depth, keys())?;
         print(&view(&snapshot, earlier.as_ref()), context, true)?;
         context.out.flush()?;
         earlier = Some(snapshot);

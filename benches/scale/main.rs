@@ -1,0 +1,273 @@
+//! What reading a million sockets costs, as multiples of the least that a dump can cost.
+//!
+//! `cargo bench --bench scale -- [SOCKETS] [--rounds N] [--quick]`. Sockets are made in network namespaces of the
+//! bench's own and go with it; it needs root. Absolute times depend on the machine and on its neighbours, so every
+//! figure is a ratio between two commands of the same round, and the median of all rounds is judged.
+
+mod cost;
+mod fill;
+mod floor;
+mod table;
+
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use cost::{Cost, Subject};
+use fill::{Filled, Mix};
+use table::{Limit, Table};
+
+/// Sockets when nothing else is asked.
+const SOCKETS: u64 = 1_000_000;
+/// Sockets and rounds of the quick version, which the gate runs.
+const QUICK_SOCKETS: u64 = 60_000;
+const QUICK_ROUNDS: usize = 7;
+/// Rounds that are measured.
+const ROUNDS: usize = 5;
+/// TIME-WAIT ends after 60 s, so a filled namespace is not used for longer than this.
+const FRESH_FOR: Duration = Duration::from_secs(36);
+/// Sockets for the process column; ss needs the square of their number, five seconds for this many.
+const HELD: u64 = 100_000;
+
+/// What was asked for.
+struct Asked {
+    sockets: u64,
+    rounds: usize,
+    quick: bool,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // What the bench starts itself with: a filler or the floor, inside a namespace.
+    if let Some(done) = fill::run_part(&words).or_else(|| floor::run_part(&words)) {
+        return done.map(|()| ExitCode::SUCCESS);
+    }
+    let asked = read_arguments(&words)?;
+    let mut table = Table::default();
+    if let Some(obstacle) = fill::obstacle() {
+        table.note(&format!("cannot run: {obstacle}"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let tools = Tools::find();
+    tools.tell(&mut table)?;
+    if asked.quick {
+        quick(&asked, &mut table)?;
+    } else {
+        whole(&asked, &tools, &mut table)?;
+    }
+    Ok(if table.within() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read_arguments(words: &[&str]) -> Result<Asked> {
+    let mut asked = Asked { sockets: SOCKETS, rounds: ROUNDS, quick: false };
+    let mut words = words.iter();
+    let mut sockets = None;
+    while let Some(word) = words.next() {
+        match *word {
+            "--quick" => asked = Asked { sockets: QUICK_SOCKETS, rounds: QUICK_ROUNDS, quick: true },
+            "--rounds" => asked.rounds = words.next().context("--rounds needs a number")?.parse()?,
+            number => {
+                let number = number.replace('_', "");
+                sockets = Some(number.parse().with_context(|| format!("`{number}` is not a number of sockets"))?);
+            }
+        }
+    }
+    asked.sockets = sockets.unwrap_or(asked.sockets);
+    anyhow::ensure!(asked.rounds > 0, "there must be at least one round");
+    Ok(asked)
+}
+
+/// What is there to compare with.
+struct Tools {
+    ss: bool,
+    /// `tcpctl sockets`.
+    rows: bool,
+}
+
+impl Tools {
+    fn find() -> Self {
+        let works = |command: &mut Command| command.output().is_ok_and(|output| output.status.success());
+        Self {
+            ss: works(Command::new("ss").arg("-V")),
+            rows: works(Command::new(env!("CARGO_BIN_EXE_tcpctl")).args(["sockets", "--help"])),
+        }
+    }
+
+    fn tell(&self, table: &mut Table) -> Result<()> {
+        if !self.ss {
+            table.note("ss is not installed: what is compared with it is left out")?;
+        }
+        if !self.rows {
+            table.note("this tcpctl has no `sockets`: rows of sockets are left out")?;
+        }
+        Ok(())
+    }
+}
+
+/// The program with these arguments, split at blanks; none of them has one.
+fn tcpctl(name: &'static str, arguments: &str) -> Subject {
+    Subject::new(name, env!("CARGO_BIN_EXE_tcpctl"), arguments)
+}
+
+fn floor() -> Subject {
+    Subject::own("floor", "--floor")
+}
+
+fn states() -> Subject {
+    tcpctl("states", "status --detail states --json")
+}
+
+/// Only what must not get worse, with limits that hold on a small and busy machine as well: starting a process costs
+/// as much as some thousand sockets.
+fn quick(asked: &Asked, table: &mut Table) -> Result<()> {
+    for (mix, limit) in [(Mix::established(asked.sockets), 600), (Mix::time_wait(asked.sockets), 900)] {
+        let mut filled = Filled::new(mix)?;
+        table.heading(&mix.name(), &filled)?;
+        let costs = cost::rounds(
+            &mut filled,
+            &[floor(), states(), Subject::own("floor, one walk", "--floor-one")],
+            asked.rounds,
+        )?;
+        check_states(&mut filled, table)?;
+        table.ratio("states / floor", &costs, ["states", "floor"], Cost::cpu, Limit::AtMost(limit))?;
+        table.ratio("one walk / floor", &costs, ["floor, one walk", "floor"], Cost::cpu, Limit::AtMost(1_000))?;
+    }
+    Ok(())
+}
+
+fn whole(asked: &Asked, tools: &Tools, table: &mut Table) -> Result<()> {
+    summary_flat(asked, tools, table)?;
+    let mixes = [
+        (Mix::established(asked.sockets), 250, Some(15_000)),
+        (Mix::time_wait(asked.sockets), 500, Some(15_000)),
+        (Mix::mixed(asked.sockets), 450, None),
+    ];
+    for (mix, states_limit, ss_limit) in mixes {
+        let mut filled = Filled::new(mix)?;
+        table.heading(&mix.name(), &filled)?;
+        let mut subjects = vec![floor(), Subject::own("floor, one walk", "--floor-one"), states()];
+        subjects.push(tcpctl("all", "status --detail all --json"));
+        if tools.ss {
+            subjects.push(Subject::new("ss -tan", "ss", "-tan"));
+        }
+        if tools.rows {
+            subjects.extend(row_subjects(&mix, tools));
+        }
+        let costs = cost::rounds(&mut filled, &subjects, asked.rounds)?;
+        check_states(&mut filled, table)?;
+        table.ratio("states / floor", &costs, ["states", "floor"], Cost::cpu, Limit::AtMost(states_limit))?;
+        table.ratio("one walk / floor", &costs, ["floor, one walk", "floor"], Cost::cpu, Limit::None)?;
+        table.ratio("all but rows / floor", &costs, ["all", "floor"], Cost::cpu, Limit::None)?;
+        if let Some(limit) = ss_limit {
+            table.ratio("ss -tan / floor", &costs, ["ss -tan", "floor"], Cost::cpu, Limit::None)?;
+            table.ratio("ss -tan / states", &costs, ["ss -tan", "states"], Cost::cpu, Limit::AtLeast(limit))?;
+        }
+        table.share("own share of CPU, states", &costs, "states", Limit::AtMost(50))?;
+        table.memory("memory, states", &costs, "states", Limit::AtMost(20 << 10))?;
+        if tools.rows {
+            rows(&mix, &costs, table)?;
+        }
+    }
+    if tools.rows {
+        processes(asked, tools, table)?;
+    }
+    Ok(())
+}
+
+/// The sums cost the same with ten thousand sockets as with all.
+fn summary_flat(asked: &Asked, tools: &Tools, table: &mut Table) -> Result<()> {
+    let mut least = Vec::new();
+    for sockets in [10_000.min(asked.sockets), asked.sockets] {
+        let mut filled = Filled::new(Mix::established(sockets))?;
+        table.heading(&format!("sums, {sockets} ESTABLISHED"), &filled)?;
+        let mut subjects = vec![tcpctl("sums", "status --detail sums --json")];
+        if tools.ss {
+            subjects.push(Subject::new("ss -s", "ss", "-s"));
+        }
+        let costs = cost::rounds(&mut filled, &subjects, 4 * asked.rounds + 1)?;
+        table.ratio("sums, wall / ss -s", &costs, ["sums", "ss -s"], Cost::wall, Limit::AtMost(1_500))?;
+        // The least of many is what the machine's neighbours disturbed least.
+        least.push(costs.least("sums", Cost::cpu).context("the sums were measured")?);
+    }
+    if let [few, many] = least.as_slice() {
+        table.row("sums, CPU at all / at 10000", 1_000 * many / (*few).max(1), Limit::AtMost(1_200))?;
+    }
+    Ok(())
+}
+
+/// Rows of sockets in every form that has a limit.
+fn row_subjects(mix: &Mix, tools: &Tools) -> Vec<Subject> {
+    let mut subjects = vec![
+        tcpctl("rows", "sockets -a -n"),
+        tcpctl("rows, NDJSON", "sockets -a -n --json"),
+        tcpctl("port without sockets", "sockets -a -n sport = :7"),
+        tcpctl("listeners", "sockets -l -n"),
+        tcpctl("grouped", "sockets -a -n --group-by state"),
+    ];
+    if mix.has_info() {
+        subjects.push(tcpctl("rows with tcp_info", "sockets -a -n -i"));
+        if tools.ss {
+            subjects.push(Subject::new("ss -tin", "ss", "-tin"));
+        }
+    }
+    subjects
+}
+
+fn rows(mix: &Mix, costs: &cost::Costs, table: &mut Table) -> Result<()> {
+    if let Some(least) = mix.rows_less_than_ss() {
+        table.ratio("ss -tan / rows", costs, ["ss -tan", "rows"], Cost::cpu, Limit::AtLeast(least))?;
+        table.ratio("ss -tan / NDJSON", costs, ["ss -tan", "rows, NDJSON"], Cost::cpu, Limit::AtLeast(least))?;
+    }
+    if mix.has_info() {
+        let pair = ["ss -tin", "rows with tcp_info"];
+        table.ratio("ss -tin / rows with tcp_info", costs, pair, Cost::cpu, Limit::AtLeast(3_000))?;
+        table.ratio(
+            "port without sockets / floor",
+            costs,
+            ["port without sockets", "floor"],
+            Cost::cpu,
+            Limit::AtMost(350),
+        )?;
+        table.ratio("LISTEN only / floor", costs, ["listeners", "floor"], Cost::cpu, Limit::AtMost(10))?;
+    }
+    table.memory("memory, rows", costs, "rows", Limit::None)?;
+    table.memory("memory, grouped by state", costs, "grouped", Limit::None)
+}
+
+/// The process column, which is linear in sockets and descriptors.
+fn processes(asked: &Asked, tools: &Tools, table: &mut Table) -> Result<()> {
+    let mut medians = Vec::new();
+    for sockets in [HELD.min(asked.sockets), (2 * HELD).min(2 * asked.sockets)] {
+        let mut filled = Filled::new(Mix::established(sockets))?;
+        table.heading(&format!("process column, {sockets} ESTABLISHED"), &filled)?;
+        let mut subjects = vec![tcpctl("rows with processes", "sockets -a -n -p")];
+        let with_ss = tools.ss && medians.is_empty();
+        if with_ss {
+            subjects.push(Subject::new("ss -tanp", "ss", "-tanp"));
+        }
+        let costs = cost::rounds(&mut filled, &subjects, asked.rounds)?;
+        if with_ss {
+            let pair = ["ss -tanp", "rows with processes"];
+            table.ratio("ss -tanp / rows with processes", &costs, pair, Cost::cpu, Limit::AtLeast(10_000))?;
+        }
+        medians.push(costs.median("rows with processes", Cost::cpu).context("it was measured")?);
+    }
+    if let [once, twice] = medians.as_slice() {
+        table.row("twice the sockets / once", 1_000 * twice / (*once).max(1), Limit::AtMost(2_300))?;
+    }
+    Ok(())
+}
+
+/// The counts of the cheapest exact way are those of the sockets that were made.
+fn check_states(filled: &mut Filled, table: &mut Table) -> Result<()> {
+    filled.refresh()?;
+    let output = filled.output(env!("CARGO_BIN_EXE_tcpctl"), &["status", "--detail", "states", "--json"])?;
+    let status: serde_json::Value = serde_json::from_slice(&output)?;
+    for (state, made) in filled.expected() {
+        let counted = status.get("states").and_then(|states| states.get(state)?.as_u64());
+        table.exact(state, made, counted)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! Every network namespace that can be reached, each read on a thread of its own.
+
+use super::host::{gap_of, is_initial_netns};
+use super::live::read_sockets;
+use super::owners::process_of;
+use super::sysctls::read_sysctls;
+use super::{CollectError, Source};
+use crate::snapshot::{
+    DifferentSetting, Gap, GapKind, NamespaceFacts, NamespaceSurvey, Sockets, SysctlReading, Sysctls,
+};
+use crate::sys::{FoundNamespace, Namespace, NamespaceError, ProcRoot, find_namespaces, own_netns_inode};
+
+/// Reads every network namespace that a process is in or that a file is bound to: counts as `source` says, and those of
+/// its keys that differ from the initial namespace. The namespace and the processes that `source` names are not looked
+/// at.
+///
+/// One that cannot be entered, or that is gone meanwhile, has a gap.
+///
+/// # Errors
+/// When there is no such proc root, or when its processes cannot be listed.
+pub fn survey_namespaces(source: &Source) -> Result<NamespaceSurvey, CollectError> {
+    let path = || source.proc_root.display().to_string();
+    if !source.proc_root.is_dir() {
+        return Err(CollectError::NoProc { path: path() });
+    }
+    let root = ProcRoot::new(&source.proc_root);
+    let found =
+        find_namespaces(&root).map_err(|error| CollectError::NoProcesses { path: error.path, reason: error.reason })?;
+    let own = own_netns_inode();
+    let read: Vec<Read> = found.namespaces.iter().map(|one| read_one(one, own, source, &root)).collect();
+    let base =
+        read.iter().find(|one| one.facts.initial == Some(true)).or_else(|| read.iter().find(|one| one.facts.own));
+    let compared_with = base.map(|base| base.facts.inode);
+    let compared_with_initial = base.is_some_and(|base| base.facts.initial == Some(true));
+    let settings = base.map(|base| base.sysctls.clone()).unwrap_or_default();
+    let namespaces = read.into_iter().map(|one| compare(one, &settings)).collect();
+    let mut gaps = Vec::new();
+    if found.denied > 0 {
+        let reason = format!("permission denied for {} processes", found.denied);
+        let source = root.join("<pid>/ns/net").display().to_string();
+        let consequence = "namespaces that only they are in are not listed; run as root or with CAP_SYS_PTRACE";
+        gaps.push(Gap::new(source, GapKind::Denied, reason, consequence));
+    }
+    gaps.extend(found.unread.map(|error| gap_of(&error, "namespaces without a process are not listed")));
+    Ok(NamespaceSurvey { compared_with, compared_with_initial, namespaces, gaps })
+}
+
+/// What was read of one.
+struct Read {
+    facts: NamespaceFacts,
+    sysctls: Sysctls,
+}
+
+/// Enters it on a thread of its own and reads it there.
+fn read_one(found: &FoundNamespace, own: Option<u64>, source: &Source, root: &ProcRoot) -> Read {
+    let mut facts = NamespaceFacts {
+        inode: found.inode,
+        initial: None,
+        own: own == Some(found.inode),
+        bound: found.bound.iter().map(|path| path.display().to_string()).collect(),
+        process: found.process.as_ref().map(process_of),
+        processes: found.processes,
+        sockets: None,
+        settings: Vec::new(),
+        gaps: Vec::new(),
+    };
+    let mut sysctls = Sysctls::default();
+    match enter(found, root, || read_inside(found.inode, source, root)) {
+        Ok(Some(inside)) => {
+            facts.initial = inside.initial;
+            facts.sockets = inside.sockets;
+            facts.gaps = inside.gaps;
+            sysctls = inside.sysctls;
+        }
+        Ok(None) => facts.gaps.push(unreadable(found, GapKind::Failed, "it is gone, or another stands in its place")),
+        Err(error) => {
+            let kind = match error {
+                NamespaceError::Denied { .. } => GapKind::Denied,
+                NamespaceError::Unknown { .. } => GapKind::Absent,
+                NamespaceError::NotANamespace { .. } | NamespaceError::Failed { .. } => GapKind::Failed,
+            };
+            facts.gaps.push(unreadable(found, kind, error.to_string()));
+        }
+    }
+    Read { facts, sysctls }
+}
+
+fn unreadable(found: &FoundNamespace, kind: GapKind, reason: impl Into<String>) -> Gap {
+    Gap::new(found.path.display().to_string(), kind, reason, "its sockets and settings are unknown")
+}
+
+/// Runs this inside the namespace; nothing when the file that it was found by is of another one by now.
+fn enter<T: Send>(
+    found: &FoundNamespace,
+    root: &ProcRoot,
+    act: impl FnOnce() -> Option<T> + Send,
+) -> Result<Option<T>, NamespaceError> {
+    let namespace = Namespace::open(&found.path.display().to_string(), root)?;
+    if namespace.inode()? != found.inode {
+        return Ok(None);
+    }
+    namespace.run(act)
+}
+
+/// What the thread inside reads.
+struct Inside {
+    initial: Option<bool>,
+    sockets: Option<Sockets>,
+    sysctls: Sysctls,
+    gaps: Vec<Gap>,
+}
+
+/// Nothing when the proc root shows another namespace to this thread, as a copy of its files does.
+fn read_inside(inode: u64, source: &Source, root: &ProcRoot) -> Option<Inside> {
+    if root.netns_inode().ok() != Some(inode) {
+        return None;
+    }
+    let mut gaps = Vec::new();
+    let sockets = read_sockets(source, root, true, &mut gaps);
+    let sysctls = read_sysctls(&source.keys, root, &mut gaps);
+    Some(Inside { initial: is_initial_netns(root), sockets, sysctls, gaps })
+}
+
+/// Adds the settings that differ. One that only one of the two has is not compared: the initial namespace has keys that
+/// others have not.
+fn compare(read: Read, with: &Sysctls) -> NamespaceFacts {
+    let Read { mut facts, sysctls } = read;
+    for (key, reading) in &sysctls.readings {
+        let (SysctlReading::Value(here), Some(there)) = (reading, with.value(key.as_str())) else { continue };
+        if here != there {
+            let setting = DifferentSetting { key: key.to_string(), here: here.clone(), there: there.to_owned() };
+            facts.settings.push(setting);
+        }
+    }
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::SocketReading;
+
+    fn source() -> Source {
+        Source { sockets: SocketReading::Skip, ..Source::own(Vec::new()) }
+    }
+
+    fn found(inode: u64, path: &str) -> FoundNamespace {
+        FoundNamespace { inode, path: path.into(), bound: Vec::new(), process: None, processes: 1 }
+    }
+
+    #[test]
+    fn a_namespace_that_is_gone_has_a_gap_and_its_place_is_not_read_for_it() {
+        let root = ProcRoot::new("/proc");
+        let kind = |found: &FoundNamespace| {
+            let read = read_one(found, None, &source(), &root);
+            assert_eq!((read.facts.sockets, read.sysctls), (None, Sysctls::default()));
+            read.facts.gaps.into_iter().map(|gap| gap.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kind(&found(1, "/proc/self/ns/net")), [GapKind::Failed], "another has its number");
+        assert_eq!(kind(&found(1, "/proc/0/ns/net")), [GapKind::Absent]);
+    }
+
+    #[test]
+    fn only_settings_that_both_have_are_compared() {
+        let sysctls = |values: &[(&str, &str)]| Sysctls {
+            readings: values
+                .iter()
+                .map(|(key, value)| (key.parse().unwrap(), SysctlReading::Value((*value).to_owned())))
+                .collect(),
+        };
+        let facts = read_one(&found(1, "/proc/0/ns/net"), None, &source(), &ProcRoot::new("/proc")).facts;
+        let here = sysctls(&[("net.a", "1"), ("net.b", "2"), ("net.c", "3")]);
+        let compared =
+            compare(Read { facts, sysctls: here }, &sysctls(&[("net.a", "1"), ("net.b", "9"), ("net.d", "4")]));
+        let keys: Vec<_> = compared.settings.iter().map(|one| (one.key.as_str(), one.there.as_str())).collect();
+        assert_eq!(keys, [("net.b", "9")]);
+    }
+}

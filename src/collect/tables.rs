@@ -1,0 +1,249 @@
+//! Sockets by the tables `/proc/net/tcp{,6}`, where sock_diag cannot be asked.
+
+use std::net::SocketAddr;
+use std::ops::{ControlFlow, RangeInclusive};
+
+use super::host::gap_kind;
+use super::sockets::{push_unknown, read_port_range};
+use super::tally::{Ends, Tally};
+use crate::snapshot::{Drops, Gap, GapKind, Listener, SocketSource, Sockets};
+use crate::sys::{ProcRoot, ReadError, ReadErrorKind};
+use crate::units::TcpState;
+use crate::wire::{ProcTcpRow, parse_proc_tcp_line};
+
+/// The two tables of `/proc/net`.
+const TABLES: [&str; 2] = ["tcp", "tcp6"];
+
+/// Reads sockets by the tables of `/proc/net`, whether or not sock_diag would work.
+pub(super) fn read_proc_net_tcp(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Sockets> {
+    let ephemeral = read_port_range(root, gaps);
+    read_instead(root, ephemeral, "it was not asked: the proc root was read instead".to_owned(), gaps)
+}
+
+pub(super) fn substituted(reason: String) -> Gap {
+    let consequence = "sockets come from /proc/net/tcp and tcp6: backlog and drops of listeners are unknown";
+    Gap::new("sock_diag", GapKind::Substituted, reason, consequence)
+}
+
+/// Reads them because sock_diag could not be read, with the reason for that.
+pub(super) fn read_instead(
+    root: &ProcRoot,
+    ephemeral: Option<RangeInclusive<u16>>,
+    reason: String,
+    gaps: &mut Vec<Gap>,
+) -> Option<Sockets> {
+    let tally = read_tables(root, ephemeral, gaps)?;
+    gaps.push(substituted(reason));
+    Some(tally.finish(SocketSource::ProcNetTcp))
+}
+
+/// Goes through the sockets in one state and hands each one's local end and inode to `add`.
+pub(super) fn gather_state<T: Default>(
+    root: &ProcRoot,
+    state: TcpState,
+    gaps: &mut Vec<Gap>,
+    add: impl Fn(&mut T, SocketAddr, u64),
+) -> Option<T> {
+    let mut found = T::default();
+    for table in TABLES {
+        let read = for_each_row(root, table, parse_proc_tcp_line, |row| {
+            match (row.state == state, state) {
+                (true, _) => add(&mut found, row.local, row.inode),
+                // Listeners come first.
+                (false, TcpState::Listen) => return ControlFlow::Break(()),
+                (false, _) => {}
+            }
+            ControlFlow::Continue(())
+        });
+        match read {
+            Ok(unknown) => push_unknown(gaps, &format!("/proc/net/{table}"), unknown),
+            Err(error) => {
+                push_table_gap(gaps, table, &error);
+                if table == "tcp" {
+                    return None;
+                }
+            }
+        }
+    }
+    Some(found)
+}
+
+/// Reads the listeners, which come first in each table, and nothing else.
+pub(super) fn read_listeners(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    for table in TABLES {
+        let read = for_each_row(root, table, parse_proc_tcp_line, |row| match row.state {
+            TcpState::Listen => {
+                listeners.push(listener_of_row(row));
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Break(()),
+        });
+        if let Err(error) = read {
+            push_table_gap(gaps, table, &error);
+            if table == "tcp" {
+                return None;
+            }
+        }
+    }
+    Some(listeners)
+}
+
+/// Reads both tables, twice: the listeners and then everything else.
+fn read_tables(root: &ProcRoot, ephemeral: Option<RangeInclusive<u16>>, gaps: &mut Vec<Gap>) -> Option<Tally> {
+    let mut tally = Tally::new(read_listeners(root, gaps)?, ephemeral);
+    for table in TABLES {
+        let counted = for_each_row(root, table, parse_proc_tcp_line, |row| {
+            tally.add(row.state, row.local.port(), || ends_of_row(row));
+            ControlFlow::Continue(())
+        });
+        match counted {
+            Ok(unknown) => push_unknown(gaps, &format!("/proc/net/{table}"), unknown),
+            // The first reading has told of it, unless the table vanished in between.
+            Err(_) if table == "tcp6" => {}
+            Err(error) => {
+                push_table_gap(gaps, table, &error);
+                return None;
+            }
+        }
+    }
+    Some(tally)
+}
+
+fn push_table_gap(gaps: &mut Vec<Gap>, table: &str, error: &ReadError) {
+    let consequence = match (table, error.kind) {
+        ("tcp6", ReadErrorKind::Absent) => "IPv6 sockets are not counted; a kernel without IPv6 has none",
+        ("tcp6", _) => "IPv6 sockets are not counted",
+        _ => "all sockets are unknown",
+    };
+    gaps.push(Gap::new(&error.path, gap_kind(error.kind), &error.reason, consequence));
+}
+
+/// Hands on every row of a table; returns how many lines could not be understood.
+pub(super) fn for_each_row<Row>(
+    root: &ProcRoot,
+    table: &str,
+    parse: impl Fn(&str) -> Option<Row>,
+    mut each: impl FnMut(&Row) -> ControlFlow<()>,
+) -> Result<u64, ReadError> {
+    let mut unknown = 0;
+    let mut heading = true;
+    root.for_each_net_line(table, |line| {
+        if core::mem::take(&mut heading) || line.trim().is_empty() {
+            return ControlFlow::Continue(());
+        }
+        match parse(line) {
+            Some(row) => each(&row),
+            None => {
+                unknown += 1;
+                ControlFlow::Continue(())
+            }
+        }
+    })?;
+    Ok(unknown)
+}
+
+fn listener_of_row(row: &ProcTcpRow) -> Listener {
+    Listener {
+        address: row.local.ip(),
+        port: row.local.port(),
+        v6_only: None,
+        interface: 0,
+        accept_queue: Some(row.receive_queue),
+        backlog: None,
+        half_open: 0,
+        shares_port: 1,
+        drops: Drops::Unknown,
+        inode: row.inode,
+        uid: row.uid,
+        cookie: 0,
+        processes: Vec::new(),
+    }
+}
+
+/// The table has the timer, but the `procfs` crate leaves it out, so FIN_WAIT_2 minisocks count as sockets.
+fn ends_of_row(row: &ProcTcpRow) -> Ends {
+    Ends {
+        local: row.local.ip(),
+        remote: row.remote.ip(),
+        remote_port: row.remote.port(),
+        interface: 0,
+        minisock: row.minisock,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sockets::PORT_RANGE;
+    use super::*;
+
+    const HEADING: &str =
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+
+    /// A table with rows as Linux 6.18 prints them: local end, remote end, state, receive queue, inode.
+    fn table(rows: &[(&str, &str, u8, u32, u64)]) -> String {
+        let mut text = HEADING.to_owned();
+        for (at, (local, remote, state, queue, inode)) in rows.iter().enumerate() {
+            let timer = if *state == 6 { "03:000003E8" } else { "00:00000000" };
+            text += &format!(
+                "{at:4}: {local} {remote} {state:02X} 00000000:{queue:08X} {timer} 00000000     0        0 {inode} 1\n"
+            );
+        }
+        text
+    }
+
+    fn copy(tcp: Option<&str>, tcp6: Option<&str>) -> (tempfile::TempDir, ProcRoot) {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(PORT_RANGE, "32768\t60999\n");
+        tcp.into_iter().for_each(|text| write("net/tcp", text));
+        tcp6.into_iter().for_each(|text| write("net/tcp6", text));
+        let root = ProcRoot::new(directory.path());
+        (directory, root)
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn the_tables_of_a_copy_are_counted() {
+        let tcp = table(&[
+            ("00000000:0050", "00000000:0000", 10, 5, 77),
+            ("0700000A:0050", "010200C0:1000", 3, 0, 0),
+            ("0700000A:8235", "0903000A:1538", 6, 0, 0),
+            ("0700000A:8236", "0903000A:1538", 1, 0, 80),
+        ]);
+        let tcp6 =
+            table(&[("00000000000000000000000000000000:01BB", "00000000000000000000000000000000:0000", 10, 0, 78)]);
+        let (_copy, root) = copy(Some(&tcp), Some(&tcp6));
+        let mut gaps = Vec::new();
+        let sockets = read_proc_net_tcp(&root, &mut gaps).unwrap();
+        let count = |state| sockets.count(state);
+        assert_eq!((count(TcpState::Listen), count(TcpState::SynRecv), count(TcpState::TimeWait)), (2, 1, 1));
+        let web = sockets.listeners.iter().find(|listener| listener.port == 80).unwrap();
+        assert_eq!((web.half_open, web.accept_queue, web.backlog, web.drops), (1, Some(5), None, Drops::Unknown));
+        assert_eq!((sockets.ports[0].used, sockets.ports[0].time_wait), (2, 1));
+        assert_eq!(gaps.iter().map(|gap| gap.kind).collect::<Vec<_>>(), [GapKind::Substituted]);
+    }
+
+    #[test]
+    fn a_bad_row_is_counted_and_the_others_are_kept() {
+        let tcp = table(&[("00000000:0050", "00000000:0000", 10, 0, 77)]) + "   1: rubbish\n";
+        let (_copy, root) = copy(Some(&tcp), None);
+        let mut gaps = Vec::new();
+        let sockets = read_proc_net_tcp(&root, &mut gaps).unwrap();
+        assert_eq!(sockets.count(TcpState::Listen), 1);
+        let kinds: Vec<_> = gaps.iter().map(|gap| gap.kind).collect();
+        assert_eq!(kinds, [GapKind::Absent, GapKind::Malformed, GapKind::Substituted]);
+    }
+
+    #[test]
+    fn without_any_table_sockets_are_unknown_and_not_none() {
+        let (_copy, root) = copy(None, None);
+        let mut gaps = Vec::new();
+        assert_eq!(read_proc_net_tcp(&root, &mut gaps), None);
+        assert_eq!(gaps.last().unwrap().consequence, "all sockets are unknown");
+    }
+}

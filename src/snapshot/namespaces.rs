@@ -1,0 +1,51 @@
+//! The network namespaces of a host, in short. It is not part of a stored snapshot.
+
+use super::gap::Gap;
+use super::sockets::{Process, Sockets};
+
+/// Every network namespace that could be reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceSurvey {
+    /// Inode of the namespace that settings are compared with: the initial one if it can be reached, else the reader's.
+    pub compared_with: Option<u64>,
+    /// Whether that is the initial one.
+    pub compared_with_initial: bool,
+    /// The namespaces, ascending by inode.
+    pub namespaces: Vec<NamespaceFacts>,
+    /// What could not be read of the list.
+    pub gaps: Vec<Gap>,
+}
+
+/// One network namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceFacts {
+    /// Its inode, which names it.
+    pub inode: u64,
+    /// Whether keys that only the initial namespace has are there; nothing when that could not be told.
+    pub initial: Option<bool>,
+    /// Whether it is the reader's own.
+    pub own: bool,
+    /// Files that it is bound to, such as `/run/netns/blue`.
+    pub bound: Vec<String>,
+    /// The process with the lowest number in it.
+    pub process: Option<Process>,
+    /// How many processes are in it.
+    pub processes: u64,
+    /// Its sockets; nothing when they could not be read.
+    pub sockets: Option<Sockets>,
+    /// Settings whose values differ from those compared with, by key.
+    pub settings: Vec<DifferentSetting>,
+    /// What could not be read of it.
+    pub gaps: Vec<Gap>,
+}
+
+/// A setting that is not as elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DifferentSetting {
+    /// Its key.
+    pub key: String,
+    /// Its value here.
+    pub here: String,
+    /// Its value in the namespace compared with.
+    pub there: String,
+}

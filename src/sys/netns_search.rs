@@ -1,0 +1,158 @@
+//! Which network namespaces there are, as far as they can be seen.
+//!
+//! The kernel has no list of them. Each is reached through a process that is in it, or through a file that it is bound
+//! to; one that only a thread, a socket or a descriptor keeps alive is not found.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use procfs::process::all_processes_with_root;
+
+use super::processes::{comm, read_error};
+use super::{ProcRoot, ReadError, ReadErrorKind, SocketHolder};
+
+/// A network namespace that can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundNamespace {
+    /// Its inode, which names it.
+    pub inode: u64,
+    /// A file to open it by.
+    pub path: PathBuf,
+    /// Files that it is bound to, such as those of `ip netns` in `/run/netns`, ascending.
+    pub bound: Vec<PathBuf>,
+    /// The process with the lowest number in it.
+    pub process: Option<SocketHolder>,
+    /// How many processes are in it.
+    pub processes: u64,
+}
+
+/// All that were found, ascending by inode.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundNamespaces {
+    /// The namespaces.
+    pub namespaces: Vec<FoundNamespace>,
+    /// Processes whose namespace could not be looked at for want of permission.
+    pub denied: usize,
+    /// Why the files that namespaces are bound to are unknown.
+    pub unread: Option<ReadError>,
+}
+
+/// Looks through all processes and all mounts of this one. A process that ends meanwhile is left out.
+///
+/// # Errors
+/// When the list of processes cannot be read.
+pub fn find_namespaces(root: &ProcRoot) -> Result<FoundNamespaces, ReadError> {
+    let mut found = BTreeMap::<u64, FoundNamespace>::new();
+    let mut denied = 0;
+    let processes = all_processes_with_root(root.path()).map_err(|error| read_error(root, &error))?;
+    for process in processes.flatten() {
+        let path = root.path().join(process.pid().to_string()).join("ns/net");
+        let target = match std::fs::read_link(&path) {
+            Ok(target) => target,
+            Err(error) => {
+                denied += usize::from(ReadErrorKind::of(&error) == ReadErrorKind::Denied);
+                continue;
+            }
+        };
+        let Some(inode) = target.to_str().and_then(inode_of_link) else { continue };
+        let seen = found.entry(inode).or_insert_with(|| FoundNamespace::by(inode, path.clone()));
+        seen.processes += 1;
+        let first = seen.process.as_ref().is_none_or(|known| process.pid() < known.pid);
+        if first {
+            seen.process = Some(SocketHolder { pid: process.pid(), name: comm(&process).unwrap_or_default() });
+            seen.path = path;
+        }
+    }
+    let mut unread = None;
+    match root.read("self/mountinfo") {
+        Ok(text) => {
+            for (inode, path) in text.lines().filter_map(bound_namespace) {
+                let seen = found.entry(inode).or_insert_with(|| FoundNamespace::by(inode, path.clone()));
+                seen.bound.push(path);
+            }
+        }
+        Err(error) => unread = Some(error),
+    }
+    let mut namespaces: Vec<FoundNamespace> = found.into_values().collect();
+    for one in &mut namespaces {
+        // A file that is mounted twice over is still one.
+        one.bound.sort();
+        one.bound.dedup();
+    }
+    Ok(FoundNamespaces { namespaces, denied, unread })
+}
+
+impl FoundNamespace {
+    fn by(inode: u64, path: PathBuf) -> Self {
+        Self { inode, path, bound: Vec::new(), process: None, processes: 0 }
+    }
+}
+
+/// The inode in `net:[4026531833]`.
+fn inode_of_link(target: &str) -> Option<u64> {
+    target.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// The namespace and the place of a line of `mountinfo` (proc(5)): the fourth field is what of the file system is
+/// mounted, the fifth where, and behind a dash comes the type.
+fn bound_namespace(line: &str) -> Option<(u64, PathBuf)> {
+    let (mount, file_system) = line.split_once(" - ")?;
+    if file_system.split(' ').next() != Some("nsfs") {
+        return None;
+    }
+    let mut fields = mount.split(' ').skip(3);
+    let inode = inode_of_link(fields.next()?)?;
+    Some((inode, PathBuf::from(unescape(fields.next()?))))
+}
+
+/// Blanks and backslashes stand as three octal digits behind a backslash (`mangle_path`, fs/seq_file.c).
+fn unescape(text: &str) -> String {
+    let mut parts = text.split('\\');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_at_checked(3).and_then(|(code, rest)| Some((u8::from_str_radix(code, 8).ok()?, rest))) {
+            Some((code, rest)) => {
+                plain.push(char::from(code));
+                plain.push_str(rest);
+            }
+            None => {
+                plain.push('\\');
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_of_network_namespaces_are_found_among_the_others() {
+        let lines = [
+            "34 25 0:4 net:[4026532201] /run/netns/blue rw shared:8 - nsfs nsfs rw",
+            r"35 25 0:4 net:[4026532202] /run/netns/a\040b\134c rw - nsfs nsfs rw",
+            "36 25 0:4 mnt:[4026532203] /run/snapd/ns/lxd.mnt rw - nsfs nsfs rw",
+            "37 25 0:22 net:[4026532204] /somewhere rw - tmpfs tmpfs rw",
+            "rubbish",
+        ];
+        let found: Vec<_> = lines.into_iter().filter_map(bound_namespace).collect();
+        let expected = [(4_026_532_201, "/run/netns/blue"), (4_026_532_202, r"/run/netns/a b\c")];
+        assert_eq!(found, expected.map(|(inode, path)| (inode, PathBuf::from(path))));
+    }
+
+    #[test]
+    fn the_own_namespace_is_among_those_found() {
+        let found = find_namespaces(&ProcRoot::new("/proc")).unwrap();
+        let own = crate::sys::own_netns_inode().unwrap();
+        let one = found.namespaces.iter().find(|one| one.inode == own).unwrap();
+        assert!(one.processes >= 1 && one.process.is_some());
+        assert_eq!(inode_of_link("net:[4026531833"), None);
+    }
+
+    #[test]
+    fn without_proc_there_is_an_error_and_no_empty_list() {
+        assert!(find_namespaces(&ProcRoot::new("/no/such/proc")).is_err());
+    }
+}

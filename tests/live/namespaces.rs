@@ -1,0 +1,129 @@
+//! Every network namespace that can be reached, in one reading.
+
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tcpctl::collect::{SocketReading, Source, survey_namespaces};
+use tcpctl::sys::{Namespace, raise_loopback};
+
+use crate::case::{CannotRun, Case, Ran};
+use crate::fill::Fill;
+use crate::place::{Listening, Place};
+
+/// The cases of this file.
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("namespaces are found by their processes, with counts, owners and settings", by_processes),
+        Case::new("a namespace is listed as long as something is in it", gone),
+        Case::new("a namespace without a process is found by the file that it is bound to", bound),
+    ]
+}
+
+/// A value that nobody sets.
+const RETRIES: &str = "113";
+
+/// A process that does nothing until its input ends, in the namespace of the calling thread.
+struct Inside(Child);
+
+impl Inside {
+    fn begin() -> Self {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat runs");
+        // What it answers shows that it runs and is no copy of this process any more.
+        child.stdin.as_mut().expect("a pipe").write_all(b"x").expect("cat reads");
+        let mut answer = [0];
+        std::io::Read::read_exact(child.stdout.as_mut().expect("a pipe"), &mut answer).expect("cat answers");
+        Self(child)
+    }
+
+    fn end(mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().expect("cat ends");
+    }
+}
+
+/// The row of a namespace, if it is listed.
+fn row(listed: &Value, inode: u64) -> Option<&Value> {
+    listed["namespaces"].as_array().expect("namespaces").iter().find(|row| row["inode"] == inode)
+}
+
+fn by_processes(place: &Place) -> Ran {
+    let mut fill = Fill::default();
+    let to = fill.listener(place, "127.0.0.1:0", Listening::with_backlog(8));
+    fill.established(to, 3);
+    let other = Namespace::fresh().expect("a second namespace");
+    let inode = other.inode().expect("an inode");
+    let (in_other, filled) = other
+        .run(|| {
+            raise_loopback().expect("loopback");
+            let there = Place::here(&other);
+            there.set("net.ipv4.tcp_syn_retries", RETRIES);
+            let mut fill = Fill::default();
+            let to = fill.listener(&there, "[::1]:0", Listening::with_backlog(8));
+            fill.established(to, 5);
+            fill.time_wait(to, 2);
+            (Inside::begin(), fill)
+        })
+        .expect("it can be entered");
+    let in_own = Inside::begin();
+    let listed = place.json(&["status", "--all-netns", "--json"]);
+    let text = String::from_utf8(place.tcpctl(&["status", "--all-netns"]).stdout).expect("UTF-8");
+    let (here, there) = (row(&listed, place.inode()).expect("listed"), row(&listed, inode).expect("listed"));
+    assert_eq!((&here["own"], &there["own"]), (&true.into(), &false.into()));
+    assert_eq!((&here["states"]["ESTAB"], &here["states"]["LISTEN"]), (&6.into(), &1.into()));
+    assert_eq!((&there["states"]["ESTAB"], &there["states"]["TIME-WAIT"]), (&10.into(), &2.into()));
+    assert_eq!(there["process"], serde_json::json!({"pid": in_other.0.id(), "name": "cat"}));
+    assert_eq!((&there["processes"], &there["gaps"]), (&1.into(), &Value::Array(Vec::new())));
+    let settings = there["settings"].as_array().expect("settings");
+    let retries = settings.iter().find(|setting| setting["key"] == "net.ipv4.tcp_syn_retries").expect("it differs");
+    assert_eq!(retries["here"], RETRIES);
+    assert_ne!(retries["there"], RETRIES);
+    let title = format!("netns {inode} · cat({})\n  ESTAB 10 · TIME-WAIT 2 · LISTEN 1\n", in_other.0.id());
+    assert!(text.contains(&title) && text.contains("net.ipv4.tcp_syn_retries=113"), "{text}");
+    drop((filled, fill));
+    in_other.end();
+    in_own.end();
+    Ok(())
+}
+
+fn gone(place: &Place) -> Ran {
+    let list = || {
+        let source = Source { sockets: SocketReading::States, ..place.source() };
+        survey_namespaces(&source).expect("processes can be listed").namespaces
+    };
+    let other = Namespace::fresh().expect("a second namespace");
+    let inode = other.inode().expect("an inode");
+    let listed = |inode: u64| list().into_iter().find(|one| one.inode == inode);
+    assert_eq!(listed(inode), None, "nothing but a descriptor of this process keeps it");
+    let inside = other.run(Inside::begin).expect("it can be entered");
+    let found = listed(inode).expect("a process is in it");
+    assert_eq!((found.processes, found.initial, found.gaps), (1, Some(false), Vec::new()));
+    inside.end();
+    assert_eq!(listed(inode), None);
+    Ok(())
+}
+
+/// In a private mount namespace, as `ip netns add` does it in that of the host.
+fn bound(_place: &Place) -> Ran {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("a name");
+    std::fs::write(&file, "").expect("the own file");
+    let script = r#"unshare --net mount --bind /proc/self/ns/net "$1" || exit 77
+exec "$2" status --all-netns --json"#;
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .args([file.as_os_str(), crate::program::path().as_os_str()])
+        .output()
+        .map_err(|error| CannotRun(format!("unshare(1) cannot be run: {error}")))?;
+    if output.status.code() != Some(0) {
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        return if output.status.code() == Some(77) { Err(CannotRun(error)) } else { panic!("{error}") };
+    }
+    let listed: Value = serde_json::from_slice(&output.stdout).expect("the output is JSON");
+    let rows = listed["namespaces"].as_array().expect("namespaces");
+    let path = file.to_str().expect("UTF-8");
+    let row = rows.iter().find(|row| row["bound"] == serde_json::json!([path])).expect("listed");
+    assert_eq!((&row["process"], &row["processes"]), (&Value::Null, &0.into()));
+    assert_eq!((&row["states"]["ESTAB"], &row["gaps"]), (&0.into(), &Value::Array(Vec::new())));
+    Ok(())
+}
