@@ -189,6 +189,8 @@ struct Pair {
     clash: fn(&[i128], &[i128]) -> bool,
     /// What comes of it.
     why: &'static str,
+    /// Whether one of them may be the kernel's default; otherwise both must stand in files.
+    with_default: bool,
 }
 
 const PAIRS: &[Pair] = &[
@@ -197,36 +199,42 @@ const PAIRS: &[Pair] = &[
         other: "net.ipv4.tcp_timestamps",
         clash: |reuse, timestamps| reuse.first().is_some_and(|value| *value != 0) && timestamps.first() == Some(&0),
         why: "without timestamps no TIME-WAIT is ever reused",
+        with_default: false,
     },
     Pair {
         key: "net.ipv4.ip_unprivileged_port_start",
         other: "net.ipv4.ip_local_port_range",
         clash: |start, range| start.first().zip(range.first()).is_some_and(|(start, low)| start > low),
         why: "the kernel refuses a range that begins below the first unprivileged port, whichever comes second",
+        with_default: true,
     },
     Pair {
         key: "net.ipv4.tcp_reordering",
         other: "net.ipv4.tcp_max_reordering",
         clash: |initial, most| initial.first().zip(most.first()).is_some_and(|(initial, most)| initial > most),
         why: "the initial degree of reordering is above the limit, which new kernels refuse",
+        with_default: true,
     },
     Pair {
         key: "net.netfilter.nf_conntrack_tcp_timeout_established",
         other: "net.ipv4.tcp_keepalive_time",
         clash: |forgotten, idle| forgotten.first().zip(idle.first()).is_some_and(|(forgotten, idle)| forgotten <= idle),
         why: "the tracker forgets a quiet connection before its first keepalive probe is sent",
+        with_default: false,
     },
     Pair {
         key: "net.ipv4.tcp_rmem",
         other: "net.ipv4.tcp_window_scaling",
         clash: |buffers, scaling| buffers.get(2).is_some_and(|most| *most > 65_535 * 2) && scaling.first() == Some(&0),
         why: "without window scaling no window is above 64 KB, however large the buffer",
+        with_default: false,
     },
     Pair {
         key: "net.ipv4.tcp_rmem",
         other: "net.ipv4.tcp_moderate_rcvbuf",
         clash: |_, moderate| moderate.first() == Some(&0),
         why: "without autotuning the third number is never reached",
+        with_default: false,
     },
 ];
 
@@ -234,27 +242,12 @@ fn contradictions(case: &LintCase<'_>) -> Vec<(Spot, Hit)> {
     let numbers = |text: &str| text.split_whitespace().map(|word| word.parse().ok()).collect::<Option<Vec<i128>>>();
     let mut found = Vec::new();
     for pair in PAIRS {
-        // One of the two must be in the files, or it is none of their business.
-        let lines = match case.lines_of(pair.key) {
-            lines if lines.is_empty() => case.lines_of(pair.other),
-            lines if case.settled(pair.other).is_none() && case.host.version.is_none() => {
-                drop(lines);
-                continue;
-            }
-            lines => lines,
-        };
-        let Some((file, line)) = lines.last() else { continue };
-        let both_from_files = case.settled(pair.key).is_some() && case.settled(pair.other).is_some();
-        let by_default = case.after_boot(pair.key).zip(case.after_boot(pair.other));
-        let Some((one, other)) = by_default else { continue };
+        let value = |key| if pair.with_default { case.after_boot(key) } else { case.settled(key) };
+        let Some((one, other)) = value(pair.key).zip(value(pair.other)) else { continue };
         let clash = numbers(&one).zip(numbers(&other)).is_some_and(|(one, other)| (pair.clash)(&one, &other));
-        // Against a default only where that is not said better by a rule about the one line.
-        let said_elsewhere = !both_from_files
-            && matches!(
-                pair.other,
-                "net.ipv4.tcp_window_scaling" | "net.ipv4.tcp_moderate_rcvbuf" | "net.ipv4.tcp_timestamps"
-            );
-        if clash && !said_elsewhere {
+        // At the line of the one, or where that has its default at the line of the other.
+        let line = case.lines_of(pair.key).pop().or_else(|| case.lines_of(pair.other).pop());
+        if let (true, Some((file, line))) = (clash, line) {
             let message = format!("{} = {one} does not go together with {} = {other}", pair.key, pair.other);
             found.push((spot(file, line), Hit::new(message).because(pair.why)));
         }

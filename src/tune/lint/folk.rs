@@ -11,6 +11,8 @@ const BUFFER_START_MOST: i128 = 4 << 20;
 const LOWEST_SANE_PORT: i128 = 10_240;
 /// A life of FIN-WAIT-2 below this is hardly meant as one.
 const SHORT_FIN_WAIT_S: i128 = 30;
+/// Longer than an application can ask for (`MAX_TCP_KEEPIDLE`), in seconds.
+const LONGEST_S: i128 = 32_767;
 /// Retries of a handshake below this give up after one lost packet.
 const FEWEST_RETRIES: i128 = 2;
 /// More packets than this in one CPU's input queue are delay and no help.
@@ -53,7 +55,7 @@ pub(super) const RULES: &[LintRule] = &[
         Some("fin-wait-2"),
         |line| {
             let seconds =
-                line.number_of("net.ipv4.tcp_fin_timeout").filter(|seconds| *seconds > 60 && *seconds != 120)?;
+                line.number_of("net.ipv4.tcp_fin_timeout").filter(|s| (61..=LONGEST_S).contains(s) && *s != 120)?;
             Some(Hit::value(format!("tcp_fin_timeout = {seconds} makes FIN-WAIT-2 last {} s", 2 * (seconds - 60))))
         },
     ),
@@ -76,6 +78,16 @@ pub(super) const RULES: &[LintRule] = &[
         ],
         None,
         memory_in_bytes,
+    ),
+    rule(
+        "time-in-another-unit",
+        [
+            "a time that makes sense only in another unit",
+            "the kernel takes it as it is, in the key's own unit",
+            "the time in the key's own unit",
+        ],
+        None,
+        other_unit,
     ),
     rule(
         "rmem-max-alone",
@@ -299,6 +311,25 @@ fn memory_in_bytes(line: &LineCase<'_>) -> Option<Hit> {
     let most = numbers.into_iter().max().filter(|most| *most > pages)?;
     let amount = most.checked_mul(4096)? >> 30;
     Some(Hit::value(format!("{most} pages are {amount} GiB, more than this host has")))
+}
+
+/// Times in seconds that were meant in milliseconds, and times in microseconds that were meant in milliseconds.
+fn other_unit(line: &LineCase<'_>) -> Option<Hit> {
+    /// No timeout is shorter, in microseconds.
+    const SHORTEST_US: i128 = 1_000;
+    let (number, row) = (line.number()?, line.row?);
+    let keys = ["net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_fin_timeout"];
+    if keys.contains(&row.key) && number > LONGEST_S {
+        let message = format!("{} = {number} is {} hours: the unit is seconds", row.leaf(), number / 3600);
+        let instead = format!("`{} = {}`, if milliseconds were meant", row.key, number / 1000);
+        return Some(Hit::value(message).instead(instead));
+    }
+    if row.key == "net.ipv4.tcp_rto_min_us" && (1..SHORTEST_US).contains(&number) {
+        let message = format!("tcp_rto_min_us = {number} is less than a millisecond: the unit is microseconds");
+        let instead = format!("`{} = {}`, if milliseconds were meant", row.key, number * 1000);
+        return Some(Hit::value(message).instead(instead));
+    }
+    None
 }
 
 fn core_buffer_alone(line: &LineCase<'_>) -> Option<Hit> {

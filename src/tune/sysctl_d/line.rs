@@ -69,7 +69,7 @@ pub enum Fault {
     Nul,
     /// Bytes that are not UTF-8.
     NotUtf8,
-    /// Longer than [`LINE_LIMIT`]; its length.
+    /// Longer than 64 KiB; its length.
     TooLong(usize),
 }
 

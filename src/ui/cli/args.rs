@@ -364,6 +364,7 @@ pub struct ParamsArgs {
 #[derive(Clone, Debug, Args)]
 pub struct LintArgs {
     /// Files to check by themselves, in this order, `-` for standard input; the whole host if not given
+    #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Check the files below this directory as if it were `/`, such as an unpacked image
     #[arg(long, value_name = "DIR", conflicts_with = "files")]
