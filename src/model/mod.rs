@@ -33,7 +33,7 @@ mod wheel;
 
 pub use clock::{
     FinWait2Life, KeepaliveClock, KeepaliveExpiry, ProbeClock, ProbeExpiry, QueueFill, RetransmitClock,
-    RetransmitExpiry, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
+    RetransmitExpiry, SocketHold, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
 };
 pub use consequence::{Answer, CONSEQUENCES, Consequence, consequences};
 pub use flood::{Flood, FloodForecast, PlayedPace, Span, SteadyFlood, forecast_flood};

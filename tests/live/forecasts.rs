@@ -274,7 +274,9 @@ fn to_the_end(place: &Place) -> Ran {
     // Connections, while the wire carries.
     let data = wire.connected(plain);
     let limited = wire.connected(set(IntOption::UserTimeout, 1500));
+    let thin = wire.connected(set(IntOption::ThinLinearTimeouts, 1));
     let half = wire.connected(plain);
+    let half_thin = wire.connected(set(IntOption::ThinLinearTimeouts, 1));
     let orphan = wire.connected(plain);
     let full = wire.connected(plain);
     let full_orphan = wire.connected(plain);
@@ -321,6 +323,11 @@ fn to_the_end(place: &Place) -> Ran {
         let known = KnownOptions { user_timeout_ms: Some(milliseconds), ..KnownOptions::default() };
         watched.push(Watched::new(name, port, Some(stream)).knowing(known));
     }
+    let known = KnownOptions { thin_linear_timeouts: Some(true), ..KnownOptions::default() };
+    let _ = thin.1.send(b"x").unwrap();
+    watched.push(Watched::new("data of a thin stream", thin.0, Some(thin.1)).knowing(known));
+    half_thin.1.shutdown_write().unwrap();
+    watched.push(Watched::new("shutdown() of a thin stream", half_thin.0, Some(half_thin.1)).knowing(known));
     half.1.shutdown_write().unwrap();
     watched.push(Watched::new("shutdown()", half.0, Some(half.1)));
     for (name, (port, stream, _)) in

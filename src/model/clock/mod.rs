@@ -15,7 +15,7 @@ mod time_wait;
 pub use fin_wait2::{FinWait2Life, fin_wait2_life};
 pub use keepalive::{KeepaliveClock, KeepaliveExpiry};
 pub use probe::{ProbeClock, ProbeExpiry};
-pub use retransmit::{RetransmitClock, RetransmitExpiry};
+pub use retransmit::{RetransmitClock, RetransmitExpiry, SocketHold};
 pub use syn::{SynClock, SynExpiry};
 pub use synack::{QueueFill, SynAckClock, SynAckExpiry};
 pub use time_wait::TIME_WAIT_US;

@@ -6,7 +6,7 @@
 
 use super::state::{Clock, Endpoint};
 use crate::model::clock::{
-    KeepaliveClock, KeepaliveExpiry, ProbeClock, ProbeExpiry, QueueFill, RetransmitClock, RetransmitExpiry,
+    KeepaliveClock, KeepaliveExpiry, ProbeClock, ProbeExpiry, QueueFill, RetransmitClock, RetransmitExpiry, SocketHold,
     SynAckExpiry, SynClock, SynExpiry,
 };
 use crate::model::play::{Doing, Step, Timer};
@@ -67,10 +67,15 @@ impl Endpoint {
 
     fn expire_retransmit(&mut self, mut clock: RetransmitClock, step: &mut Step<'_>) {
         clock.take_options(&self.options, self.timeouts);
-        let (tick_us, orphan) = (step.tick_us, self.orphan);
+        let tick_us = step.tick_us;
+        let hold = match self.state {
+            _ if self.orphan => SocketHold::Orphan,
+            Some(TcpState::Estab) => SocketHold::Established,
+            _ => SocketHold::Closing,
+        };
         let at = |now_us| {
             let mut clock = clock.clone();
-            (clock.expire(now_us, tick_us, orphan), clock)
+            (clock.expire(now_us, tick_us, hold), clock)
         };
         if step.passed(|now_us| at(now_us).0 == RetransmitExpiry::GiveUp) {
             return self.give_up(step);

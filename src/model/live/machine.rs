@@ -3,7 +3,7 @@
 use super::NextStep;
 use crate::model::Segment;
 use crate::model::clock::{
-    KeepaliveClock, KeepaliveExpiry, ProbeClock, ProbeExpiry, QueueFill, RetransmitClock, RetransmitExpiry,
+    KeepaliveClock, KeepaliveExpiry, ProbeClock, ProbeExpiry, QueueFill, RetransmitClock, RetransmitExpiry, SocketHold,
     SynAckClock, SynAckExpiry, SynClock, SynExpiry,
 };
 
@@ -22,7 +22,7 @@ pub(super) enum Machine {
     /// `resends` says what it sends.
     Retransmit {
         clock: RetransmitClock,
-        orphan: bool,
+        hold: SocketHold,
         resends: NextStep,
     },
     Probe {
@@ -82,7 +82,7 @@ impl Machine {
                 SynAckExpiry::Wait { wait_us } => Fired::going_on(NextStep::Look, wait_us),
                 SynAckExpiry::Drop => Fired::END,
             },
-            Self::Retransmit { clock, orphan, resends } => match clock.expire(now_us, tick_us, *orphan) {
+            Self::Retransmit { clock, hold, resends } => match clock.expire(now_us, tick_us, *hold) {
                 RetransmitExpiry::Probe { wait_us } => Fired::going_on(NextStep::LossProbe, wait_us),
                 RetransmitExpiry::Resend { wait_us } => Fired::going_on(*resends, wait_us),
                 RetransmitExpiry::GiveUp => Fired::END,

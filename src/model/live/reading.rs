@@ -13,7 +13,7 @@ use crate::units::{Hz, KernelVersion, LiveInfo, LiveSocket, TcpState};
 pub(super) const NOW_US: u64 = 1 << 50;
 
 /// How far a time in milliseconds may be from what it was made of, in microseconds.
-const ROUNDING_US: u64 = 1000;
+pub(super) const ROUNDING_US: u64 = 1000;
 
 /// A socket at the moment it was read, on a kernel with this tick rate.
 pub(super) struct Reading<'a> {

@@ -119,7 +119,12 @@ impl Played {
         let end = self.scenario.endpoint(side);
         let values = end.settings.values().into_iter().map(|(key, value)| (key.parse().expect("a key"), value));
         let settings = KnownSettings::new(&values.collect(), |_| true);
-        let known = KnownOptions::from(end.options);
+        // What is not set is not known to be unset either.
+        let known = KnownOptions {
+            user_timeout_ms: Some(end.options.user_timeout_ms).filter(|ms| *ms > 0),
+            thin_linear_timeouts: None,
+            ..KnownOptions::from(end.options)
+        };
         forecast_live(socket, &known, &Host { hz: Some(self.hz), ..self.scenario.host }, &settings)
     }
 

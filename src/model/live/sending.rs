@@ -6,9 +6,9 @@
 //! Differs from the kernel: where the peer's window has shrunk to nothing under data in flight, nothing is forecast.
 
 use super::machine::Machine;
-use super::reading::{Age, Case, NOW_US, Reading};
+use super::reading::{Age, Case, NOW_US, ROUNDING_US, Reading};
 use super::{Activity, Assumption, NextStep, Unless, WhyUnknown};
-use crate::model::clock::{RetransmitClock, RetransmitExpiry};
+use crate::model::clock::{RetransmitClock, RetransmitExpiry, SocketHold};
 use crate::model::rto::Timeouts;
 use crate::model::wheel::ticks_to_us;
 use crate::model::{Segment, SocketOptions};
@@ -30,13 +30,16 @@ pub(super) fn in_flight(reading: &Reading<'_>) -> Case {
     };
     let orphan = reading.is_orphan();
     let begins = clocks(reading, info, done).into_iter().map(|clock| {
-        reading.begin(Machine::Retransmit { clock, orphan, resends: resends(reading, info) }, u64::from(info.rto_us))
+        reading.begin(
+            Machine::Retransmit { clock, hold: hold(reading), resends: resends(reading, info) },
+            u64::from(info.rto_us),
+        )
     });
     let mut assumptions = reading.known.assume(&["TCP_USER_TIMEOUT"]);
     if reading.version.at_least(6, 15) {
         assumptions.extend(reading.known.assume(&["TCP_RTO_MAX_MS"]));
     }
-    if done == 0 && !orphan {
+    if done == 0 && reading.socket.state == TcpState::Estab {
         assumptions.extend(reading.known.assume(&["TCP_THIN_LINEAR_TIMEOUTS"]));
     }
     assumptions.push(if orphan { Assumption::OrphansWithinLimits } else { Assumption::NoSoftError });
@@ -56,6 +59,15 @@ pub(super) fn in_flight(reading: &Reading<'_>) -> Case {
         keys,
         unknown: if shrank { Some(WhyUnknown::WindowShrank) } else { unknown },
         ..Case::staying(activity)
+    }
+}
+
+/// Who holds it.
+const fn hold(reading: &Reading<'_>) -> SocketHold {
+    match reading.socket.state {
+        _ if reading.is_orphan() => SocketHold::Orphan,
+        TcpState::Estab => SocketHold::Established,
+        _ => SocketHold::Closing,
     }
 }
 
@@ -98,18 +110,20 @@ fn clocks(reading: &Reading<'_>, info: &LiveInfo, done: u32) -> Vec<RetransmitCl
     age.times_us().map(|stamp_us| clock(waits).resume(stamp_us.min(NOW_US), done, backoff, rto_us)).into()
 }
 
-/// Whether the last timeout should have been the end.
+/// Whether the last timeout should have been the end. Of an orphan nobody knows: at that time it may have had an
+/// application still, or an RTO below the largest, and another limit.
 fn beyond(reading: &Reading<'_>, info: &LiveInfo, done: u32) -> bool {
-    if done < 2 || reading.known.knows("TCP_USER_TIMEOUT") {
+    if done < 2 || reading.is_orphan() || reading.known.knows("TCP_USER_TIMEOUT") {
         return false;
     }
-    // Since it waits for at most an RTO, that was at least so long ago.
-    let waited_us = u64::from(info.rto_us).saturating_sub(reading.left_us());
-    let orphan = reading.is_orphan();
+    // That was at the most so long ago.
+    let (rto_us, tick_us) = (u64::from(info.rto_us), ticks_to_us(1, reading.hz));
+    let waited_us = rto_us.saturating_sub(reading.left_us()) + reading.overdue_us(rto_us) + tick_us + ROUNDING_US;
+    let hold = hold(reading);
     // The youngest row of timeouts that can be.
-    clocks(reading, info, done).pop().is_some_and(|mut clock| {
-        clock.expire(NOW_US - waited_us, ticks_to_us(1, reading.hz), orphan) == RetransmitExpiry::GiveUp
-    })
+    clocks(reading, info, done)
+        .pop()
+        .is_some_and(|mut clock| clock.expire(NOW_US - waited_us, tick_us, hold) == RetransmitExpiry::GiveUp)
 }
 
 /// How long ago the first timeout was: those after it waited half as long each, back from the present one, down to
