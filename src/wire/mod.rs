@@ -7,6 +7,7 @@
 
 mod config;
 mod counters;
+mod filter;
 mod inet_diag;
 mod netlink;
 mod packet;
@@ -21,6 +22,7 @@ pub use config::parse_config_hz;
 pub use counters::{
     Figures, Lenient, SoftnetRow, parse_paired_lines, parse_sockstat, parse_softnet_stat, parse_transmit_drops,
 };
+pub use filter::{Candidate, Compiled, Filter, FilterError, FilterFault, Truth, parse_filter};
 pub use inet_diag::{Attribute, Attributes, InetDiag, ListenerFacts, SocketTimer};
 pub use netlink::{Message, MessageKind, Messages};
 pub use packet::{Checksum, HexError, Packet, PacketError, PacketField, decode_packet, parse_hex};
