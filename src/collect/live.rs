@@ -73,8 +73,11 @@ pub(super) fn read_sockets(
 ) -> Option<Sockets> {
     let mut found = match source.sockets {
         SocketReading::Skip => return None,
-        SocketReading::Best if root_is_live => sockets::read_best(root, gaps),
-        SocketReading::Best | SocketReading::ProcNetTcp => sockets::read_proc_net_tcp(root, gaps),
+        SocketReading::Best if root_is_live => sockets::read_best(root, false, gaps),
+        SocketReading::OneByOne if root_is_live => sockets::read_best(root, true, gaps),
+        SocketReading::Best | SocketReading::OneByOne | SocketReading::ProcNetTcp => {
+            sockets::read_proc_net_tcp(root, gaps)
+        }
     }?;
     if source.processes {
         owners::find_owners(&mut found, root, gaps);

@@ -5,13 +5,11 @@ use std::ops::{ControlFlow, RangeInclusive};
 
 use super::host::{gap_kind, gap_of};
 use super::tally::{Ends, Tally};
+use super::walk::{Families, Walked, Walker};
 use crate::snapshot::{Drops, Gap, GapKind, Listener, SocketSource, Sockets};
-use crate::sys::{DumpError, DumpStep, ProcRoot, ReadError, ReadErrorKind, SockDiag};
+use crate::sys::{DumpError, ProcRoot, ReadError, ReadErrorKind};
 use crate::units::TcpState;
-use crate::wire::{
-    DumpFamily, Extensions, InetDiag, MessageKind, Messages, ProcTcpRow, SocketTimer, StateMask, build_tcp_dump,
-    parse_proc_tcp_line,
-};
+use crate::wire::{DumpRequest, Extensions, InetDiag, ProcTcpRow, SocketTimer, StateMask, parse_proc_tcp_line};
 
 /// The range from which ports of outgoing connections are taken.
 const PORT_RANGE: &str = "sys/net/ipv4/ip_local_port_range";
@@ -19,11 +17,12 @@ const PORT_RANGE: &str = "sys/net/ipv4/ip_local_port_range";
 const TABLES: [&str; 2] = ["tcp", "tcp6"];
 
 /// Reads sockets by sock_diag, and by the tables of `/proc/net` when that is refused or absent.
-pub(super) fn read_best(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Sockets> {
+pub(super) fn read_best(root: &ProcRoot, one_by_one: bool, gaps: &mut Vec<Gap>) -> Option<Sockets> {
     let ephemeral = read_port_range(root, gaps);
-    let error = match read_sock_diag(ephemeral.clone()) {
-        Ok(tally) => {
-            push_unknown(gaps, "sock_diag", tally.unknown);
+    let walker = Walker::open().map(|walker| if one_by_one { walker.one_by_one() } else { walker });
+    let error = match walker.and_then(|walker| read_sock_diag(walker, ephemeral.clone())) {
+        Ok((tally, walked)) => {
+            push_walked(gaps, walked.and(Walked { unknown: tally.unknown, ..Walked::default() }));
             return Some(tally.finish(SocketSource::SockDiag));
         }
         Err(error) => error,
@@ -44,6 +43,15 @@ pub(super) fn read_proc_net_tcp(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<
 fn substituted(reason: String) -> Gap {
     let consequence = "sockets come from /proc/net/tcp and tcp6: backlog and drops of listeners are unknown";
     Gap::new("sock_diag", GapKind::Substituted, reason, consequence)
+}
+
+/// What was wrong with a walk that came to its end.
+pub(super) fn push_walked(gaps: &mut Vec<Gap>, walked: Walked) {
+    push_unknown(gaps, "sock_diag", walked.unknown);
+    if walked.interrupted {
+        let reason = "the kernel says that the dump was interrupted by a change";
+        gaps.push(Gap::new("sock_diag", GapKind::Failed, reason, "single sockets may be missing or counted twice"));
+    }
 }
 
 pub(super) fn push_unknown(gaps: &mut Vec<Gap>, source: &str, unknown: u64) {
@@ -81,8 +89,8 @@ pub(super) fn gather_state<T: Default>(
     gaps: &mut Vec<Gap>,
     add: impl Fn(&mut T, SocketAddr, u64),
 ) -> Option<T> {
-    if is_live && let Ok((found, unknown)) = gather_by_sock_diag(state, &add) {
-        push_unknown(gaps, "sock_diag", unknown);
+    if is_live && let Ok((found, walked)) = gather_by_sock_diag(state, &add) {
+        push_walked(gaps, walked);
         return Some(found);
     }
     let mut found = T::default();
@@ -109,87 +117,49 @@ pub(super) fn gather_state<T: Default>(
     Some(found)
 }
 
-/// The same by sock_diag; also how many messages could not be understood.
+/// The same by sock_diag; also how the walk went.
 fn gather_by_sock_diag<T: Default>(
     state: TcpState,
     add: &impl Fn(&mut T, SocketAddr, u64),
-) -> Result<(T, u64), DumpError> {
-    let mut socket = SockDiag::open()?;
-    let (mut found, mut unknown) = (T::default(), 0);
-    for (sequence, family) in (1..).zip([DumpFamily::Ipv4, DumpFamily::Ipv6]) {
-        let request = build_tcp_dump(family, StateMask::of(state), Extensions::None, sequence);
-        unknown += dump(&mut socket, &request, sequence, |one| {
-            // Kernels may send more than was asked for.
-            if one.state() == Some(state) {
-                add(&mut found, SocketAddr::new(one.source(), one.source_port()), u64::from(one.inode()));
-            }
-        })?;
-    }
-    Ok((found, unknown))
+) -> Result<(T, Walked), DumpError> {
+    let mut found = T::default();
+    let request = DumpRequest::of(StateMask::of(state));
+    let walked = Walker::open()?.walk(&request, Families::Both, |one| {
+        // Kernels may send more than was asked for.
+        if one.state() == Some(state) {
+            add(&mut found, SocketAddr::new(one.source(), one.source_port()), u64::from(one.inode()));
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok((found, walked))
 }
 
 /// Dumps listeners with their memory attributes, which hold the drops, and then all the rest without any.
-fn read_sock_diag(ephemeral: Option<RangeInclusive<u16>>) -> Result<Tally, DumpError> {
-    let mut socket = SockDiag::open()?;
-    let mut sequence = 0;
+fn read_sock_diag(mut walker: Walker, ephemeral: Option<RangeInclusive<u16>>) -> Result<(Tally, Walked), DumpError> {
     let listening = StateMask::of(TcpState::Listen);
     let mut listeners = Vec::new();
-    let mut unknown = 0;
-    for family in [DumpFamily::Ipv4, DumpFamily::Ipv6] {
-        sequence += 1;
-        let request = build_tcp_dump(family, listening, Extensions::Memory, sequence);
-        unknown += dump(&mut socket, &request, sequence, |found| listeners.extend(listener_of(found)))?;
-    }
+    let request = DumpRequest::of(listening).with(Extensions::MEMORY);
+    let first = walker.walk(&request, Families::Both, |found| {
+        listeners.extend(listener_of(found));
+        ControlFlow::Continue(())
+    })?;
     let mut tally = Tally::new(listeners, ephemeral);
-    for family in [DumpFamily::Ipv4, DumpFamily::Ipv6] {
-        sequence += 1;
-        let request = build_tcp_dump(family, StateMask::ALL.without(listening), Extensions::None, sequence);
-        unknown += dump(&mut socket, &request, sequence, |found| match found.state() {
+    let request = DumpRequest::of(StateMask::ALL.without(listening));
+    let second = walker.walk(&request, Families::Both, |found| {
+        match found.state() {
             Some(state) => tally.add(state, found.source_port(), || ends_of(found)),
             None => tally.unknown += 1,
-        })?;
-    }
-    tally.unknown += unknown;
-    Ok(tally)
-}
-
-/// Runs one dump and hands on every socket; returns how many messages could not be understood.
-fn dump(
-    socket: &mut SockDiag,
-    request: &[u8],
-    sequence: u32,
-    mut each: impl FnMut(&InetDiag<'_>),
-) -> Result<u64, DumpError> {
-    let mut unknown = 0;
-    socket.dump(request, |buffer| take_answers(buffer, sequence, &mut each, &mut unknown))?;
-    Ok(unknown)
-}
-
-/// Hands on the sockets of one answer buffer and says whether more is to come.
-fn take_answers(buffer: &[u8], sequence: u32, each: &mut impl FnMut(&InetDiag<'_>), unknown: &mut u64) -> DumpStep {
-    let mut messages = Messages::new(buffer);
-    // What is left of an earlier dump that was given up carries another number.
-    for message in messages.by_ref().filter(|message| message.sequence == sequence) {
-        match message.kind {
-            MessageKind::Data(_, payload) => match InetDiag::decode(payload) {
-                Some(found) if found.is_ipv4().is_some() => each(&found),
-                _ => *unknown += 1,
-            },
-            MessageKind::Done(0) => return DumpStep::Done,
-            MessageKind::Done(number) | MessageKind::Error(number) => return DumpStep::Error(number),
-            MessageKind::Overrun => return DumpStep::Lost,
-            MessageKind::Noop => {}
         }
-    }
-    *unknown += u64::from(messages.is_broken());
-    DumpStep::More
+        ControlFlow::Continue(())
+    })?;
+    Ok((tally, first.and(second)))
 }
 
 fn listener_of(found: &InetDiag<'_>) -> Option<Listener> {
     if found.state() != Some(TcpState::Listen) {
         return None;
     }
-    let facts = found.listener_facts();
+    let facts = found.facts();
     Some(Listener {
         address: found.source(),
         port: found.source_port(),
@@ -199,7 +169,7 @@ fn listener_of(found: &InetDiag<'_>) -> Option<Listener> {
         backlog: Some(found.send_queue()),
         half_open: 0,
         shares_port: 1,
-        drops: facts.drops.map_or(Drops::Unknown, Drops::Total),
+        drops: facts.memory.and_then(|memory| memory.drops()).map_or(Drops::Unknown, Drops::Total),
         inode: u64::from(found.inode()),
         uid: found.uid(),
         cookie: found.cookie(),
@@ -319,59 +289,6 @@ fn ends_of_row(row: &ProcTcpRow) -> Ends {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A netlink message: type, number of its request, payload.
-    fn message(kind: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = u32::try_from(16 + payload.len()).unwrap().to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend([2, 0]);
-        bytes.extend(sequence.to_ne_bytes());
-        bytes.extend([0; 4]);
-        bytes.extend(payload);
-        bytes
-    }
-
-    /// A record of this family in ESTAB.
-    fn record(family: u8) -> [u8; 72] {
-        let mut bytes = [0; 72];
-        bytes[..2].copy_from_slice(&[family, 1]);
-        bytes
-    }
-
-    fn take(buffer: &[u8]) -> (DumpStep, u64, u64) {
-        let (mut seen, mut unknown) = (0, 0);
-        let step = take_answers(buffer, 7, &mut |_| seen += 1, &mut unknown);
-        (step, seen, unknown)
-    }
-
-    #[test]
-    fn a_dump_goes_on_until_the_kernel_says_that_it_is_done() {
-        let two = [message(20, 7, &record(2)), message(20, 7, &record(10))].concat();
-        assert_eq!(take(&two), (DumpStep::More, 2, 0));
-        let last = [message(20, 7, &record(2)), message(3, 7, &[0; 4])].concat();
-        assert_eq!(take(&last), (DumpStep::Done, 1, 0));
-    }
-
-    #[test]
-    fn what_an_earlier_dump_left_behind_is_passed_over() {
-        let stale = [message(20, 6, &record(2)), message(3, 6, &[0; 4]), message(20, 7, &record(2))].concat();
-        assert_eq!(take(&stale), (DumpStep::More, 1, 0));
-    }
-
-    #[test]
-    fn refusals_and_losses_end_the_dump() {
-        assert_eq!(take(&message(2, 7, &(-2_i32).to_ne_bytes())).0, DumpStep::Error(2));
-        assert_eq!(take(&message(3, 7, &(-105_i32).to_ne_bytes())).0, DumpStep::Error(105));
-        assert_eq!(take(&message(4, 7, &[])).0, DumpStep::Lost);
-    }
-
-    #[test]
-    fn records_that_cannot_be_understood_are_counted_and_passed_over() {
-        let strange = [message(20, 7, &record(1)), message(20, 7, &[0; 40]), message(20, 7, &record(2))].concat();
-        assert_eq!(take(&strange), (DumpStep::More, 1, 2));
-        let cut = [message(20, 7, &record(2)), vec![255; 20]].concat();
-        assert_eq!(take(&cut), (DumpStep::More, 1, 1));
-    }
 
     const HEADING: &str =
         "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";

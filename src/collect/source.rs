@@ -25,6 +25,8 @@ pub struct Source {
 pub enum SocketReading {
     /// By sock_diag, and by `/proc/net/tcp{,6}` where that is refused or absent.
     Best,
+    /// As [`SocketReading::Best`], but by one walk a family, as kernels need it that refuse one walk for both.
+    OneByOne,
     /// By `/proc/net/tcp{,6}` even where sock_diag would work.
     ProcNetTcp,
     /// Not at all, for callers that want only settings.

@@ -9,7 +9,7 @@ use super::network::Host;
 use crate::model::Side;
 use crate::sys::{DumpStep, SockDiag, unix_ns};
 use crate::units::TcpState;
-use crate::wire::{DumpFamily, Extensions, InetDiag, MessageKind, Messages, SocketTimer, StateMask, build_tcp_dump};
+use crate::wire::{DumpFamily, DumpRequest, InetDiag, MessageKind, Messages, SocketTimer, StateMask};
 
 /// How often sockets are looked at while something may become of them; it is known to this much when.
 const LOOK: Duration = Duration::from_millis(5);
@@ -125,7 +125,7 @@ impl Watcher {
     }
 
     fn look_at(&mut self, states: StateMask, but: &BTreeSet<u16>) -> Result<Seen, LabError> {
-        let request = build_tcp_dump(self.family, states, Extensions::None, 1);
+        let request = DumpRequest::of(states).for_family(self.family, 1);
         let mut seen = Seen::default();
         let step = |buffer: &[u8]| {
             for message in Messages::new(buffer) {

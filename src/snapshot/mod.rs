@@ -14,7 +14,7 @@ mod sysctls;
 pub use counters::{Counters, SoftnetCpu};
 pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
-pub use sockets::{Drops, Listener, PortUse, Process, SocketSource, Sockets};
+pub use sockets::{Drops, Listener, PortUse, Process, SocketOwner, SocketSource, Sockets};
 pub use survey::{CloseWait, Holder, PortSide, SharedPort, SharedPorts, SocketSurvey};
 pub use sysctls::{SysctlReading, Sysctls};
 

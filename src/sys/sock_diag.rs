@@ -22,6 +22,8 @@ const DUMP_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct SockDiag {
     socket: Socket,
     buffer: Vec<u8>,
+    /// Whether a dump was begun and not ended: the kernel refuses another one on this socket (`EBUSY`).
+    busy: bool,
 }
 
 /// What the reader of a dump wants next.
@@ -35,6 +37,8 @@ pub enum DumpStep {
     Error(i32),
     /// The kernel said that it lost a part of the dump.
     Lost,
+    /// The reader has seen enough, although more may be to come.
+    Enough,
 }
 
 /// Why sockets could not be dumped.
@@ -58,26 +62,26 @@ impl SockDiag {
     /// # Errors
     /// Absent, denied or failed.
     pub fn open() -> Result<Self, DumpError> {
-        let open = || -> io::Result<Socket> {
-            let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
-            socket.bind_auto()?;
-            socket.connect(&SocketAddr::new(0, 0))?;
-            // A receive that nobody answers ends with EAGAIN.
-            set_socket_timeout(&socket, Timeout::Recv, Some(RECEIVE_TIMEOUT))?;
-            Ok(socket)
-        };
-        let socket = open().map_err(|error| error_of(&error))?;
-        Ok(Self { socket, buffer: Vec::with_capacity(BUFFER) })
+        Ok(Self { socket: open_socket()?, buffer: Vec::with_capacity(BUFFER), busy: false })
     }
 
     /// Sends a request and hands every answer buffer to `step` until that says that the dump is done.
-    /// The buffer is reused, so memory does not grow with the number of sockets.
+    /// The buffer is reused, so memory does not grow with the number of sockets. After a dump that was not
+    /// read to its end the socket is opened anew, in the namespace of the thread that calls this.
     ///
     /// # Errors
     /// Absent, denied or failed, also when the kernel stops answering.
-    pub fn dump(&mut self, request: &[u8], mut step: impl FnMut(&[u8]) -> DumpStep) -> Result<(), DumpError> {
-        let started = Instant::now();
+    pub fn dump(&mut self, request: &[u8], step: impl FnMut(&[u8]) -> DumpStep) -> Result<(), DumpError> {
+        if self.busy {
+            self.socket = open_socket()?;
+        }
+        self.busy = true;
         self.socket.send(request, 0).map_err(|error| error_of(&error))?;
+        self.receive(step)
+    }
+
+    fn receive(&mut self, mut step: impl FnMut(&[u8]) -> DumpStep) -> Result<(), DumpError> {
+        let started = Instant::now();
         while started.elapsed() < DUMP_TIMEOUT {
             self.buffer.clear();
             let length = match self.socket.recv(&mut self.buffer, libc::MSG_TRUNC) {
@@ -90,13 +94,29 @@ impl SockDiag {
             }
             match step(&self.buffer) {
                 DumpStep::More => {}
-                DumpStep::Done => return Ok(()),
+                DumpStep::Done => {
+                    self.busy = false;
+                    return Ok(());
+                }
+                DumpStep::Enough => return Ok(()),
                 DumpStep::Lost => return Err(error_of(&io::Error::from_raw_os_error(libc::ENOBUFS))),
                 DumpStep::Error(number) => return Err(error_of(&io::Error::from_raw_os_error(number))),
             }
         }
         Err(DumpError::Failed(format!("it took longer than {} s", DUMP_TIMEOUT.as_secs())))
     }
+}
+
+fn open_socket() -> Result<Socket, DumpError> {
+    let open = || -> io::Result<Socket> {
+        let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        // A receive that nobody answers ends with EAGAIN.
+        set_socket_timeout(&socket, Timeout::Recv, Some(RECEIVE_TIMEOUT))?;
+        Ok(socket)
+    };
+    open().map_err(|error| error_of(&error))
 }
 
 fn error_of(error: &io::Error) -> DumpError {

@@ -18,13 +18,6 @@ const ATTRIBUTE_TYPE_MASK: u16 = 0x3fff;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
-/// Attribute numbers of `enum` `INET_DIAG_*`.
-const SKMEMINFO: u16 = 7;
-const SHUTDOWN: u16 = 8;
-const SKV6ONLY: u16 = 11;
-/// Index of `SK_MEMINFO_DROPS` in the array of `INET_DIAG_SKMEMINFO`.
-const MEMINFO_DROPS: usize = 8;
-
 /// One socket of a dump, in the receive buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct InetDiag<'a> {
@@ -55,6 +48,12 @@ impl<'a> InetDiag<'a> {
     pub fn decode(payload: &'a [u8]) -> Option<Self> {
         let (head, attributes) = payload.split_first_chunk::<LENGTH>()?;
         Some(Self { head, attributes })
+    }
+
+    /// The record itself and the bytes of the attributes behind it, for who wants to keep them.
+    #[must_use]
+    pub const fn bytes(&self) -> (&'a [u8; LENGTH], &'a [u8]) {
+        (self.head, self.attributes)
     }
 
     /// Whether the socket is an IPv4 one; nothing for a family that is neither IPv4 nor IPv6.
@@ -161,22 +160,7 @@ impl<'a> InetDiag<'a> {
     /// The attributes behind the record.
     #[must_use]
     pub const fn attributes(&self) -> Attributes<'a> {
-        Attributes { rest: self.attributes }
-    }
-
-    /// What the attributes tell of a listener.
-    #[must_use]
-    pub fn listener_facts(&self) -> ListenerFacts {
-        let mut facts = ListenerFacts::default();
-        for attribute in self.attributes() {
-            match attribute.number {
-                SKMEMINFO => facts.drops = word_of(attribute.value, MEMINFO_DROPS),
-                SHUTDOWN => facts.shutdown = attribute.value.first().copied(),
-                SKV6ONLY => facts.v6_only = attribute.value.first().map(|value| *value != 0),
-                _ => {}
-            }
-        }
-        facts
+        Attributes::new(self.attributes)
     }
 
     const fn word(&self, at: usize) -> u32 {
@@ -197,17 +181,6 @@ impl<'a> InetDiag<'a> {
     }
 }
 
-/// What the attributes of a listener tell; nothing where the kernel sent none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ListenerFacts {
-    /// `sk_drops`: connections this listener refused.
-    pub drops: Option<u32>,
-    /// `sk_shutdown`.
-    pub shutdown: Option<u8>,
-    /// Whether an IPv6 listener refuses IPv4 (sent since Linux 4.2, IPv6 only).
-    pub v6_only: Option<bool>,
-}
-
 /// One netlink attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attribute<'a> {
@@ -223,6 +196,14 @@ pub struct Attributes<'a> {
     rest: &'a [u8],
 }
 
+impl<'a> Attributes<'a> {
+    /// The attributes in these bytes, which may be the value of another one.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+}
+
 impl<'a> Iterator for Attributes<'a> {
     type Item = Attribute<'a>;
 
@@ -235,11 +216,6 @@ impl<'a> Iterator for Attributes<'a> {
         let number = u16::from_ne_bytes([header[2], header[3]]) & ATTRIBUTE_TYPE_MASK;
         Some(Attribute { number, value })
     }
-}
-
-/// The native 32-bit word with this index.
-fn word_of(bytes: &[u8], index: usize) -> Option<u32> {
-    bytes.get(index * 4..)?.first_chunk::<4>().map(|word| u32::from_ne_bytes(*word))
 }
 
 #[cfg(test)]
@@ -262,11 +238,11 @@ mod tests {
         bytes.extend(511_u32.to_ne_bytes()); // backlog
         bytes.extend(33_u32.to_ne_bytes()); // uid
         bytes.extend(987_654_u32.to_ne_bytes()); // inode
-        bytes.extend(attribute(SHUTDOWN, &[0]));
-        bytes.extend(attribute(SKV6ONLY, &[1]));
+        bytes.extend(attribute(8, &[0])); // INET_DIAG_SHUTDOWN
+        bytes.extend(attribute(11, &[1])); // INET_DIAG_SKV6ONLY
         bytes.extend(attribute(999, &[5; 7])); // one that nobody knows
         let meminfo: Vec<u8> = (0..9_u32).flat_map(|at| if at == 8 { 3 } else { at + 100 }.to_ne_bytes()).collect();
-        bytes.extend(attribute(SKMEMINFO, &meminfo));
+        bytes.extend(attribute(7, &meminfo)); // INET_DIAG_SKMEMINFO
         bytes
     }
 
@@ -291,8 +267,9 @@ mod tests {
         assert_eq!(socket.cookie(), 0x1_0000_1002);
         assert_eq!((socket.receive_queue(), socket.send_queue()), (12, 511));
         assert_eq!((socket.uid(), socket.inode(), socket.expires_ms()), (33, 987_654, 0));
-        let facts = ListenerFacts { drops: Some(3), shutdown: Some(0), v6_only: Some(true) };
-        assert_eq!(socket.listener_facts(), facts);
+        let facts = socket.facts();
+        assert_eq!((facts.shutdown, facts.v6_only), (Some(0), Some(true)));
+        assert_eq!(facts.memory.and_then(|memory| memory.drops()), Some(3));
     }
 
     #[test]
@@ -311,7 +288,7 @@ mod tests {
         assert_eq!(socket.source().to_string(), "10.0.0.7");
         assert_eq!(socket.destination().to_string(), "10.0.3.9");
         assert_eq!((socket.timer(), socket.expires_ms()), (SocketTimer::TimeWait, 59_000));
-        assert_eq!(socket.listener_facts(), ListenerFacts::default());
+        assert_eq!(socket.facts(), crate::wire::SocketFacts::default());
     }
 
     #[test]
@@ -322,16 +299,9 @@ mod tests {
             assert_eq!(decoded.is_some(), length >= LENGTH, "cut at {length}");
             if let Some(socket) = decoded {
                 assert_eq!(socket.inode(), 987_654);
-                assert_eq!(socket.listener_facts().drops, None, "cut at {length}");
+                assert_eq!(socket.facts().memory, None, "cut at {length}");
             }
         }
-    }
-
-    #[test]
-    fn a_shorter_memory_array_of_an_older_kernel_has_no_drops() {
-        let mut bytes = listener()[..LENGTH].to_vec();
-        bytes.extend(attribute(SKMEMINFO, &[0; 32]));
-        assert_eq!(InetDiag::decode(&bytes).unwrap().listener_facts().drops, None);
     }
 
     #[test]
@@ -347,7 +317,7 @@ mod tests {
         #[test]
         fn no_bytes_make_the_decoder_panic_or_run_for_ever(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             if let Some(socket) = InetDiag::decode(&bytes) {
-                let _ = (socket.source(), socket.destination(), socket.cookie(), socket.listener_facts());
+                let _ = (socket.source(), socket.destination(), socket.cookie(), socket.facts());
                 prop_assert!(socket.attributes().count() <= bytes.len() / ATTRIBUTE_HEADER);
             }
         }

@@ -5,10 +5,12 @@
 //! Must not: read anything itself, fail as a whole for one bad part, or allocate per socket on the counting path.
 //! Mirrors: `include/uapi/linux/{netlink,inet_diag,tcp}.h`, `net/ipv4/proc.c`, `net/core/net-procfs.c`.
 
+mod cgroup;
 mod config;
 mod counters;
 mod filter;
 mod inet_diag;
+mod inet_diag_facts;
 mod netlink;
 mod packet;
 mod proc_tcp;
@@ -18,17 +20,19 @@ mod segment;
 mod tcp_info;
 mod text;
 
+pub use cgroup::{CgroupPlace, parse_cgroup_place};
 pub use config::parse_config_hz;
 pub use counters::{
     Figures, Lenient, SoftnetRow, parse_paired_lines, parse_sockstat, parse_softnet_stat, parse_transmit_drops,
 };
 pub use filter::{Candidate, Compiled, Filter, FilterError, FilterFault, Truth, parse_filter};
-pub use inet_diag::{Attribute, Attributes, InetDiag, ListenerFacts, SocketTimer};
+pub use inet_diag::{Attribute, Attributes, InetDiag, SocketTimer};
+pub use inet_diag_facts::{SocketFacts, SocketMemory};
 pub use netlink::{Message, MessageKind, Messages};
 pub use packet::{Checksum, HexError, Packet, PacketError, PacketField, decode_packet, parse_hex};
 pub use proc_tcp::{ProcTcpRow, parse_proc_tcp_line};
 pub use proc_udp::{ProcUdpRow, parse_proc_udp_line};
-pub use request::{DumpFamily, Extensions, StateMask, build_tcp_dump};
+pub use request::{DumpFamily, DumpRequest, Extensions, StateMask};
 pub use segment::{SegmentHeader, build_icmp_error, build_segment, build_syn, decode_segment};
 pub use tcp_info::TcpInfo;
 pub use text::{parse_debian_version, parse_mem_total_kib};

@@ -1,8 +1,10 @@
 //! Requests for dumps of TCP sockets.
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
-use netlink_packet_sock_diag::SockDiagMessage;
-use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
+use netlink_packet_core::{Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader};
+use netlink_packet_sock_diag::constants::{
+    AF_INET, AF_INET6, INET_DIAG_CONG, INET_DIAG_INFO, INET_DIAG_SKMEMINFO, INET_DIAG_TCLASS, INET_DIAG_TOS,
+    IPPROTO_TCP, SOCK_DIAG_BY_FAMILY,
+};
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
 
 use crate::units::TcpState;
@@ -11,6 +13,15 @@ use crate::units::TcpState;
 /// the second sockets with a port and no connection (since 6.8, reported as CLOSE).
 const NEW_SYN_RECV: u8 = 12;
 const BOUND_INACTIVE: u8 = 13;
+/// The older request for a dump (include/uapi/linux/inet_diag.h), which the crate does not know.
+const TCPDIAG_GETSOCK: u16 = 18;
+/// `INET_DIAG_REQ_BYTECODE`.
+const INET_DIAG_REQ_BYTECODE: u16 = 1;
+/// Bytes of `struct nlattr`.
+const ATTRIBUTE_HEADER: usize = 4;
+/// Where `idiag_states` and `id` begin in `struct inet_diag_req_v2`.
+const REQUEST_STATES: usize = 4;
+const REQUEST_ID: usize = 8;
 
 /// Which sockets: a dump answers for one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,44 +70,120 @@ impl StateMask {
     }
 }
 
-/// Which attributes to ask for; each costs time and bytes for every socket.
+/// Which attributes to ask for; each costs time and bytes for every socket. Some come unasked: `INET_DIAG_SHUTDOWN`,
+/// and to who may administer the network the mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extensions {
+pub struct Extensions(u8);
+
+impl Extensions {
     /// None: 72 bytes and what the kernel sends unasked.
-    None,
+    pub const NONE: Self = Self(0);
+    /// `INET_DIAG_INFO` (`tcp_info`).
+    pub const INFO: Self = Self::bit(INET_DIAG_INFO);
+    /// `INET_DIAG_CONG`, the name of the congestion control.
+    pub const CONGESTION: Self = Self::bit(INET_DIAG_CONG);
+    /// `INET_DIAG_TOS`, the type of service of IPv4.
+    pub const TOS: Self = Self::bit(INET_DIAG_TOS);
+    /// `INET_DIAG_TCLASS`, the traffic class of IPv6; brings `INET_DIAG_CLASS_ID` as well.
+    pub const TRAFFIC_CLASS: Self = Self::bit(INET_DIAG_TCLASS);
     /// `INET_DIAG_SKMEMINFO`, in which the drops of a listener are.
-    Memory,
-    /// `INET_DIAG_SKMEMINFO` and `INET_DIAG_INFO` (`tcp_info`).
-    MemoryAndInfo,
+    pub const MEMORY: Self = Self::bit(INET_DIAG_SKMEMINFO);
+
+    /// These and those.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The bit of an attribute in `idiag_ext`.
+    const fn bit(attribute: u16) -> Self {
+        Self(1 << (attribute - 1))
+    }
 }
 
-/// Builds the bytes of a dump request.
-#[must_use]
-pub fn build_tcp_dump(family: DumpFamily, states: StateMask, extensions: Extensions, sequence: u32) -> Vec<u8> {
-    let (family, socket_id) = match family {
-        DumpFamily::Ipv4 => (AF_INET, SocketId::new_v4()),
-        DumpFamily::Ipv6 => (AF_INET6, SocketId::new_v6()),
-    };
-    let request = InetRequest {
-        family,
-        protocol: IPPROTO_TCP,
-        extensions: match extensions {
-            Extensions::None => ExtensionFlags::empty(),
-            Extensions::Memory => ExtensionFlags::SKMEMINFO,
-            Extensions::MemoryAndInfo => ExtensionFlags::SKMEMINFO | ExtensionFlags::INFO,
-        },
-        // The crate names the bits up to CLOSING; the two behind it are passed on as they are.
-        states: StateFlags::from_bits_retain(states.bits()),
-        socket_id,
-    };
-    let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    header.sequence_number = sequence;
-    let mut message = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(SockDiagMessage::InetRequest(request)));
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    bytes
+/// What a dump is asked for. The kernel applies all of it, which costs little more than the walk itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DumpRequest<'a> {
+    /// States to report.
+    pub states: StateMask,
+    /// Attributes to send.
+    pub extensions: Extensions,
+    /// Only this local port; 0 for all.
+    pub source_port: u16,
+    /// Only this remote port, which no listener has; 0 for all.
+    pub destination_port: u16,
+    /// A filter of `struct inet_diag_bc_op`; empty for none. The kernel checks it before it runs it (`EINVAL`).
+    pub bytecode: &'a [u8],
+}
+
+impl<'a> DumpRequest<'a> {
+    /// Every socket in these states, without attributes.
+    #[must_use]
+    pub const fn of(states: StateMask) -> Self {
+        Self { states, extensions: Extensions::NONE, source_port: 0, destination_port: 0, bytecode: &[] }
+    }
+
+    /// The same with these attributes.
+    #[must_use]
+    pub const fn with(self, extensions: Extensions) -> Self {
+        Self { extensions, ..self }
+    }
+
+    /// The bytes of a `SOCK_DIAG_BY_FAMILY` request (`struct inet_diag_req_v2`), which answers for one family.
+    #[must_use]
+    pub fn for_family(&self, family: DumpFamily, sequence: u32) -> Vec<u8> {
+        self.message(SOCK_DIAG_BY_FAMILY, &self.body(family), sequence)
+    }
+
+    /// The bytes of the older `TCPDIAG_GETSOCK` request (`struct inet_diag_req`), which answers for both families in
+    /// one walk: `inet_diag_dump_compat` (net/ipv4/inet_diag.c) takes no family. Its answers carry its number.
+    #[must_use]
+    pub fn for_both(&self, sequence: u32) -> Vec<u8> {
+        let newer = self.body(DumpFamily::Ipv4);
+        let states = newer.get(REQUEST_STATES..REQUEST_ID).unwrap_or_default();
+        let id = newer.get(REQUEST_ID..).unwrap_or_default();
+        // The family and two lengths of prefixes, which nobody reads; at the end the tables, likewise.
+        let body = [&[AF_INET, 0, 0, self.extensions.0], id, states, &[0; 4]].concat();
+        self.message(TCPDIAG_GETSOCK, &body, sequence)
+    }
+
+    /// `struct inet_diag_req_v2`, as the crate writes it.
+    fn body(&self, family: DumpFamily) -> Vec<u8> {
+        let (family, socket_id) = match family {
+            DumpFamily::Ipv4 => (AF_INET, SocketId::new_v4()),
+            DumpFamily::Ipv6 => (AF_INET6, SocketId::new_v6()),
+        };
+        let request = InetRequest {
+            family,
+            protocol: IPPROTO_TCP,
+            extensions: ExtensionFlags::from_bits_retain(self.extensions.0),
+            // The crate names the bits up to CLOSING; the two behind it are passed on as they are.
+            states: StateFlags::from_bits_retain(self.states.bits()),
+            socket_id: SocketId { source_port: self.source_port, destination_port: self.destination_port, ..socket_id },
+        };
+        let mut body = vec![0; request.buffer_len()];
+        request.emit(&mut body);
+        body
+    }
+
+    /// The body behind its header, and the filter behind that.
+    fn message(&self, kind: u16, body: &[u8], sequence: u32) -> Vec<u8> {
+        let attribute = if self.bytecode.is_empty() { 0 } else { ATTRIBUTE_HEADER + self.bytecode.len() };
+        let mut header = NetlinkHeader::default();
+        header.length = u32::try_from(header.buffer_len() + body.len() + attribute).unwrap_or(u32::MAX);
+        header.message_type = kind;
+        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        header.sequence_number = sequence;
+        let mut bytes = vec![0; header.buffer_len()];
+        header.emit(&mut bytes);
+        bytes.extend(body);
+        if attribute > 0 {
+            bytes.extend(u16::try_from(attribute).unwrap_or(u16::MAX).to_ne_bytes());
+            bytes.extend(INET_DIAG_REQ_BYTECODE.to_ne_bytes());
+            bytes.extend(self.bytecode);
+        }
+        bytes
+    }
 }
 
 #[cfg(test)]
@@ -106,7 +193,7 @@ mod tests {
     #[test]
     fn a_request_is_laid_out_as_the_kernel_reads_it() {
         let listening = StateMask::of(TcpState::Listen);
-        let bytes = build_tcp_dump(DumpFamily::Ipv6, listening, Extensions::Memory, 5);
+        let bytes = DumpRequest::of(listening).with(Extensions::MEMORY).for_family(DumpFamily::Ipv6, 5);
         let mut expected = 72_u32.to_ne_bytes().to_vec(); // nlmsg_len
         expected.extend(20_u16.to_ne_bytes()); // SOCK_DIAG_BY_FAMILY
         expected.extend(0x301_u16.to_ne_bytes()); // NLM_F_REQUEST | NLM_F_DUMP
@@ -116,6 +203,32 @@ mod tests {
         expected.extend((1_u32 << 10).to_ne_bytes()); // TCPF_LISTEN
         expected.extend([0; 48]); // any socket
         assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn a_request_for_both_families_is_the_older_one_with_its_filters() {
+        let asked = DumpRequest {
+            extensions: Extensions::INFO.and(Extensions::CONGESTION),
+            source_port: 443,
+            destination_port: 0x1234,
+            bytecode: &[9; 12],
+            ..DumpRequest::of(StateMask::of(TcpState::Estab))
+        };
+        let mut expected = 92_u32.to_ne_bytes().to_vec(); // nlmsg_len
+        expected.extend(18_u16.to_ne_bytes()); // TCPDIAG_GETSOCK
+        expected.extend(0x301_u16.to_ne_bytes()); // NLM_F_REQUEST | NLM_F_DUMP
+        expected.extend(7_u32.to_ne_bytes()); // nlmsg_seq
+        expected.extend(0_u32.to_ne_bytes()); // nlmsg_pid
+        expected.extend([2, 0, 0, 1 << 1 | 1 << 3]); // AF_INET, prefixes, INET_DIAG_INFO and CONG
+        expected.extend(443_u16.to_be_bytes()); // source port
+        expected.extend([0x12, 0x34]); // destination port
+        expected.extend([0; 44]); // addresses, interface, cookie
+        expected.extend((1_u32 << 1).to_ne_bytes()); // TCPF_ESTABLISHED
+        expected.extend([0; 4]); // tables
+        expected.extend(16_u16.to_ne_bytes()); // nla_len
+        expected.extend(1_u16.to_ne_bytes()); // INET_DIAG_REQ_BYTECODE
+        expected.extend([9; 12]);
+        assert_eq!(asked.for_both(7), expected);
     }
 
     #[test]

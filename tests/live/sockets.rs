@@ -207,6 +207,10 @@ fn fallback(place: &Place) -> Ran {
     let by_proc = snapshot.sockets.expect("the tables can be read");
     assert_eq!(by_proc.source, SocketSource::ProcNetTcp);
     assert_eq!(by_proc.states, by_sock_diag.states);
+    // A kernel that refuses one walk for both families answers for each.
+    let source = collect::Source { sockets: SocketReading::OneByOne, ..place.source() };
+    let one_by_one = collect::live(&source).expect("the own namespace can be read").sockets;
+    assert_eq!(one_by_one, Some(by_sock_diag.clone()));
     let ends = |sockets: &Sockets| -> Vec<_> {
         let mut ends: Vec<_> = sockets
             .listeners

@@ -106,6 +106,7 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
     match cli.command.as_ref().unwrap_or(&status) {
         Command::Status(args) => commands::status::run(args, context),
         Command::Listeners(args) => commands::listeners::run(args, context),
+        Command::Sockets(args) => commands::sockets::run(args, context),
         Command::Explain(args) => commands::explain::run(args, context),
         Command::Simulate(args) => commands::simulate::run(args, context),
         Command::Lab(args) => commands::lab::run(args, context),

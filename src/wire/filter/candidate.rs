@@ -58,14 +58,8 @@ impl Candidate {
     /// A socket of a dump; nothing when its state is not known.
     #[must_use]
     pub fn of(found: &InetDiag<'_>) -> Option<Self> {
-        let (mut mark, mut cgroup) = (None, None);
-        for attribute in found.attributes() {
-            match attribute.number {
-                super::compile::MARK => mark = attribute.value.first_chunk::<4>().map(|v| u32::from_ne_bytes(*v)),
-                super::compile::CGROUP => cgroup = attribute.value.first_chunk::<8>().map(|v| u64::from_ne_bytes(*v)),
-                _ => {}
-            }
-        }
+        let facts = found.facts();
+        let mut cgroup = facts.cgroup_id;
         let state = found.state()?;
         // The kernel takes what is less than a socket to be in no cgroup.
         if found.timer() == SocketTimer::TimeWait || state == TcpState::SynRecv {
@@ -78,7 +72,7 @@ impl Candidate {
             remote: found.destination(),
             remote_port: found.destination_port(),
             interface: found.interface(),
-            mark,
+            mark: facts.mark,
             cgroup,
         })
     }

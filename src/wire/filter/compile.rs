@@ -6,10 +6,6 @@ use super::expression::{Expression, Filter};
 use super::states::{NONE, common};
 use crate::wire::StateMask;
 
-/// `INET_DIAG_MARK` and `INET_DIAG_CGROUP_ID`.
-pub(super) const MARK: u16 = 15;
-pub(super) const CGROUP: u16 = 21;
-
 /// A filter as the kernel takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiled {

@@ -25,5 +25,7 @@ mod progress_bar;
 pub(super) mod rollback;
 pub(super) mod serve;
 pub(super) mod simulate;
+pub(super) mod sockets;
+mod sockets_watch;
 pub(super) mod status;
 pub(super) mod verify;
