@@ -29,7 +29,7 @@ pub enum SocketGroupBy {
 /// What stands for a group while it is counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
-    Peer(IpAddr),
+    Peer(Option<IpAddr>),
     Process(Option<u32>),
     Listener(Option<(IpAddr, u16)>),
     State(Option<TcpState>),
@@ -73,17 +73,21 @@ impl SocketGroups {
 
     /// Takes note of a listener; all of them come first where sockets are counted by listener.
     pub fn push_listener(&mut self, found: &InetDiag<'_>) {
-        let addresses = self.listeners.entry(found.source_port()).or_default();
-        if !addresses.contains(&found.source()) {
-            addresses.push(found.source());
+        let (address, port) = (found.source(), found.source_port());
+        let addresses = self.listeners.entry(port).or_default();
+        if !addresses.contains(&address) {
+            addresses.push(address);
+            // One without connections is shown as well.
+            self.groups.insert(Key::Listener(Some((address, port))), SocketGroup::default());
         }
     }
 
     /// Counts a socket. One that several processes hold counts for each of them.
     pub fn push<'b>(&mut self, found: &InetDiag<'_>, owners: impl Iterator<Item = &'b SocketOwner>) {
         match self.by {
-            // An IPv4-mapped peer is the same host as an IPv4 one.
-            SocketGroupBy::Peer => self.add(Key::Peer(found.destination().to_canonical()), found, String::new),
+            SocketGroupBy::Peer => self.add(Key::Peer(peer(found)), found, String::new),
+            // It is the group and not in it.
+            SocketGroupBy::Listener if found.state() == Some(TcpState::Listen) => {}
             SocketGroupBy::State => self.add(Key::State(found.state()), found, String::new),
             SocketGroupBy::Listener => self.add(Key::Listener(self.listener(found)), found, String::new),
             SocketGroupBy::Process => {
@@ -142,11 +146,17 @@ impl SocketGroups {
     }
 }
 
+/// The peer's address; nothing for sockets without one.
+fn peer(found: &InetDiag<'_>) -> Option<IpAddr> {
+    // An IPv4-mapped peer is the same host as an IPv4 one.
+    Some(found.destination().to_canonical()).filter(|address| !address.is_unspecified())
+}
+
 impl Key {
     fn named(&self, group: SocketGroup) -> SocketGroup {
         let name = match self {
-            Self::Peer(address) if address.is_unspecified() => "no peer (listeners, unconnected)".to_owned(),
-            Self::Peer(address) => address.to_string(),
+            Self::Peer(Some(address)) => address.to_string(),
+            Self::Peer(None) => "no peer (listeners, unconnected)".to_owned(),
             Self::Process(Some(_)) => return group,
             Self::Process(None) => "no process (minisocks, requests, orphans, unseen)".to_owned(),
             Self::Listener(Some((address, port))) if address.is_ipv6() => format!("[{address}]:{port}"),

@@ -1,5 +1,6 @@
 //! Sockets in an order, which means to keep them: as little of each as can be.
 
+use crate::units::TcpState;
 use crate::wire::InetDiag;
 
 /// Bytes of a record, and of its parts: what comes before the addresses, one address, device and cookie, the rest.
@@ -16,9 +17,9 @@ const UID: core::ops::Range<usize> = 64..68;
 pub enum SocketOrder {
     /// State, in the kernel's order.
     State,
-    /// Receive queue, the longest first.
+    /// Receive queue, the longest first. Listeners come last: what they have is connections.
     ReceiveQueue,
-    /// Send queue, the longest first.
+    /// Send queue, the longest first, and listeners last.
     SendQueue,
     /// Local address and port.
     Local,
@@ -178,6 +179,8 @@ fn key(arena: &[u8], start: u32, order: SocketOrder) -> (u64, u128, u16) {
             kept.get(at..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |word| u32::from_ne_bytes(*word));
         (u64::from(u32::MAX - number), 0, 0)
     };
+    let is_listener = kept.get(1) == Some(&TcpState::Listen.to_kernel());
+    let listeners_last = |(number, _, _): (u64, u128, u16)| (number + (u64::from(is_listener) << 32), 0, 0);
     let end = |port: usize, at: usize| {
         let address = kept.iter().skip(at).take(if is_ipv4 { 4 } else { 16 });
         let bits = address.fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
@@ -188,8 +191,8 @@ fn key(arena: &[u8], start: u32, order: SocketOrder) -> (u64, u128, u16) {
     match order {
         SocketOrder::State => (kept.get(1).copied().map_or(0, u64::from), 0, 0),
         SocketOrder::Timer => greatest_first(numbers),
-        SocketOrder::ReceiveQueue => greatest_first(numbers + 4),
-        SocketOrder::SendQueue => greatest_first(numbers + 8),
+        SocketOrder::ReceiveQueue => listeners_last(greatest_first(numbers + 4)),
+        SocketOrder::SendQueue => listeners_last(greatest_first(numbers + 8)),
         SocketOrder::Local => end(4, ADDRESSES),
         SocketOrder::Peer => end(6, ADDRESSES + stride),
     }
@@ -229,11 +232,12 @@ mod tests {
             let found = InetDiag::decode(record).unwrap();
             let any = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
             let down = |number: u32| (u64::from(u32::MAX - number), any, 0);
+            let last = |record: &[u8]| u64::from(record[1] == 10);
             match order {
                 SocketOrder::State => (u64::from(record[1]), any, 0),
                 SocketOrder::Timer => down(found.expires_ms()),
-                SocketOrder::ReceiveQueue => down(found.receive_queue()),
-                SocketOrder::SendQueue => down(found.send_queue()),
+                SocketOrder::ReceiveQueue => (last(record), any, u64::from(u32::MAX - found.receive_queue())),
+                SocketOrder::SendQueue => (last(record), any, u64::from(u32::MAX - found.send_queue())),
                 SocketOrder::Local => (0, found.source(), u64::from(found.source_port())),
                 SocketOrder::Peer => (0, found.destination(), u64::from(found.destination_port())),
             }
