@@ -8,8 +8,8 @@ use super::tally::{Ends, Tally};
 use super::walk::{Families, Walked, Walker};
 use crate::snapshot::{Drops, Gap, GapKind, Listener, SocketSource, Sockets};
 use crate::sys::{DumpError, ProcRoot, ReadError, ReadErrorKind};
-use crate::units::TcpState;
-use crate::wire::{DumpRequest, Extensions, InetDiag, ProcTcpRow, SocketTimer, StateMask, parse_proc_tcp_line};
+use crate::units::{SocketTimer, TcpState};
+use crate::wire::{DumpRequest, Extensions, InetDiag, ProcTcpRow, StateMask, parse_proc_tcp_line};
 
 /// The range from which ports of outgoing connections are taken.
 const PORT_RANGE: &str = "sys/net/ipv4/ip_local_port_range";

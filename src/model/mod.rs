@@ -16,6 +16,7 @@ mod flood_moment;
 mod forecast;
 mod host;
 mod isn;
+mod live;
 mod mss;
 mod options;
 mod phases;
@@ -41,6 +42,10 @@ pub use flood_moment::{FloodMoments, FloodSums, flood_moments};
 pub use forecast::forecast;
 pub use host::Host;
 pub use isn::{ISN_TICK_NS, isn_advance, isn_wrap_us};
+pub use live::{
+    Activity, Assumption, KnownOptions, LiveEnd, LiveForecast, LiveNext, NextStep, Progress, Unless, WhyUnknown,
+    forecast_live,
+};
 pub use mss::{IpVersion, SegmentSizes, arrival_ppm, segment_sizes};
 pub use options::SocketOptions;
 pub use port::{PortBudget, port_budget};

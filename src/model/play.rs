@@ -186,18 +186,9 @@ impl Step<'_> {
     /// Whether a limit has passed by now, given as a test of the time; narrows the step's window to the part
     /// where the answer holds.
     pub(super) fn passed(&mut self, limit_passed: impl Fn(u64) -> bool) -> bool {
-        let Window { at_us, latest_us } = self.window;
-        let (at_first, at_last) = (limit_passed(at_us), limit_passed(latest_us));
-        if at_first == at_last {
-            return at_first;
-        }
-        let (mut before, mut after) = (at_us, latest_us);
-        while after - before > 1 {
-            let middle = before + (after - before) / 2;
-            if limit_passed(middle) { after = middle } else { before = middle }
-        }
+        let Some((before, after)) = self.window.split(&limit_passed) else { return limit_passed(self.window.at_us) };
         let later = decide(self.script, self.ties);
-        self.window = if later { Window { at_us: after, latest_us } } else { Window { at_us, latest_us: before } };
+        self.window = if later { after } else { before };
         later
     }
 }

@@ -25,6 +25,21 @@ impl Window {
         Self { at_us, latest_us: at_us }
     }
 
+    /// The parts before and after something comes true that stays true from then on; nothing where it does not within the
+    /// window.
+    pub(super) fn split(self, is_true: impl Fn(u64) -> bool) -> Option<(Self, Self)> {
+        let Self { at_us, latest_us } = self;
+        if is_true(at_us) == is_true(latest_us) {
+            return None;
+        }
+        let (mut before, mut after) = (at_us, latest_us);
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            if is_true(middle) { after = middle } else { before = middle }
+        }
+        Some((Self { at_us, latest_us: before }, Self { at_us: after, latest_us }))
+    }
+
     /// The smallest window that holds both.
     #[must_use]
     pub fn hull(self, other: Self) -> Self {

@@ -29,6 +29,7 @@ mod grid;
 mod lab_live;
 mod lab_table;
 mod listeners;
+mod live_forecast;
 mod openmetrics;
 mod packet;
 mod plan;
@@ -72,6 +73,7 @@ pub use lab_table::{
     render_lab_topics,
 };
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
+pub use live_forecast::{LiveEndView, LiveForecastView, NextView, ProgressView, render_live_details, render_live_line};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};
 pub use plan::{PlanView, count_changes, render_plan};

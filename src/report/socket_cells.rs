@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use super::digits::{push_address, push_number};
 use super::printable::printable;
 use crate::snapshot::SocketOwner;
-use crate::units::{Micros, TcpState};
-use crate::wire::{InetDiag, SocketFacts, SocketTimer, TcpInfo};
+use crate::units::{Micros, SocketTimer, TcpState};
+use crate::wire::{InetDiag, SocketFacts, TcpInfo};
 
 /// Names of network devices by index.
 pub(super) type Devices = BTreeMap<u32, String>;

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::digits::{push_address, push_number};
+use super::live_forecast::LiveForecastView;
 use super::socket_cells::push_ends;
 use super::socket_lines::SocketChange;
+use crate::model::LiveForecast;
 use crate::snapshot::SocketOwner;
-use crate::units::TcpState;
-use crate::wire::{InetDiag, SocketFacts, SocketTimer, TcpInfo};
+use crate::units::{SocketTimer, TcpState};
+use crate::wire::{InetDiag, SocketFacts, TcpInfo};
 
 /// Writes sockets as JSON. The shape is a contract: it only grows. What the kernel did not send is left out.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ impl<'a> SocketJson<'a> {
         found: &InetDiag<'_>,
         change: SocketChange,
         owners: impl Iterator<Item = &'b SocketOwner>,
+        forecast: Option<&LiveForecast>,
         out: &mut Vec<u8>,
     ) {
         out.extend_from_slice(b"{\"state\":\"");
@@ -58,13 +61,17 @@ impl<'a> SocketJson<'a> {
         number(out, "inode", found.inode());
         number(out, "cookie", found.cookie());
         push_facts(out, &found.facts());
+        if let Some(forecast) = forecast {
+            out.extend_from_slice(b",\"forecast\":");
+            // Writing to a Vec cannot fail, and neither can making JSON of texts and numbers.
+            drop(serde_json::to_writer(&mut *out, &LiveForecastView::from(forecast)));
+        }
         if self.processes {
             out.extend_from_slice(b",\"processes\":[");
             for (at, owner) in owners.enumerate() {
                 if at > 0 {
                     out.push(b',');
                 }
-                // Writing to a Vec cannot fail, and neither can making JSON of texts and numbers.
                 drop(serde_json::to_writer(&mut *out, owner));
             }
             out.push(b']');

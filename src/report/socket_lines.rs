@@ -1,9 +1,11 @@
 //! `tcpctl sockets`: a line for each socket, written as they come.
 
 use super::digits::push_number_right;
+use super::live_forecast::render_live_line;
 use super::socket_cells::{
     Devices, push_ends, push_extended, push_info, push_memory, push_owners, push_timer, push_timer_of_ss,
 };
+use crate::model::LiveForecast;
 use crate::snapshot::SocketOwner;
 use crate::units::TcpState;
 use crate::wire::InetDiag;
@@ -87,7 +89,7 @@ impl<'a> SocketLines<'a> {
         found: &InetDiag<'_>,
         change: SocketChange,
         owners: impl Iterator<Item = &'b SocketOwner>,
-        forecast: Option<&str>,
+        forecast: Option<&LiveForecast>,
         out: &mut Vec<u8>,
     ) {
         self.lines += 1;
@@ -119,7 +121,7 @@ impl<'a> SocketLines<'a> {
         found: &InetDiag<'_>,
         change: SocketChange,
         owners: impl Iterator<Item = &'b SocketOwner>,
-        forecast: Option<&str>,
+        forecast: Option<&LiveForecast>,
         widths: Option<[usize; 3]>,
         line: &mut Vec<u8>,
     ) {
@@ -163,7 +165,7 @@ impl<'a> SocketLines<'a> {
     }
 
     /// What stands behind the columns, or below them.
-    fn push_details(&self, found: &InetDiag<'_>, forecast: Option<&str>, line: &mut Vec<u8>) {
+    fn push_details(&self, found: &InetDiag<'_>, forecast: Option<&LiveForecast>, line: &mut Vec<u8>) {
         let style = self.style;
         if !(style.forecast || style.extended || style.memory || style.info) {
             return;
@@ -179,7 +181,7 @@ impl<'a> SocketLines<'a> {
         };
         if style.forecast {
             match forecast {
-                Some(forecast) => detail(&mut |line| line.extend_from_slice(forecast.as_bytes())),
+                Some(forecast) => detail(&mut |line| line.extend_from_slice(render_live_line(forecast).as_bytes())),
                 None => detail(&mut |line| push_timer_of_ss(line, found)),
             }
         }

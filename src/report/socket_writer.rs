@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::socket_json::SocketJson;
 use super::socket_lines::{SocketChange, SocketLines, SocketStyle};
+use crate::model::LiveForecast;
 use crate::snapshot::SocketOwner;
 use crate::units::Micros;
 use crate::wire::InetDiag;
@@ -34,13 +35,13 @@ impl<'a> SocketWriter<'a> {
         found: &InetDiag<'_>,
         change: SocketChange,
         owners: impl Iterator<Item = &'b SocketOwner>,
-        forecast: Option<&str>,
+        forecast: Option<&LiveForecast>,
         out: &mut Vec<u8>,
     ) {
         match self {
             Self::Lines(lines) => lines.push(found, change, owners, forecast, out),
             Self::Json(json) => {
-                json.push(found, change, owners, out);
+                json.push(found, change, owners, forecast, out);
                 out.push(b'\n');
             }
         }

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+pub use crate::units::SocketTimer;
 use crate::units::TcpState;
 
 /// Bytes of `struct inet_diag_msg`.
@@ -23,23 +24,6 @@ const AF_INET6: u8 = 10;
 pub struct InetDiag<'a> {
     head: &'a [u8; LENGTH],
     attributes: &'a [u8],
-}
-
-/// Which timer of a socket is running (`idiag_timer`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SocketTimer {
-    /// None.
-    Off,
-    /// Retransmission, tail loss probe or reordering.
-    Retransmit,
-    /// Keepalive, or the wait of an orphan in FIN_WAIT_2.
-    Keepalive,
-    /// TIME_WAIT, or FIN_WAIT_2 kept as a minisock.
-    TimeWait,
-    /// Zero-window probe.
-    Probe,
-    /// A number that kernels up to 6.18 do not use (newer ones have 5 for a delayed ACK).
-    Other(u8),
 }
 
 impl<'a> InetDiag<'a> {

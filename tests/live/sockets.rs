@@ -40,7 +40,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// Sockets that are kept open, and how many of each state they make.
 #[derive(Default)]
-struct Fill {
+pub(crate) struct Fill {
     streams: Vec<TcpStream>,
     listeners: Vec<TcpListener>,
     expected: BTreeMap<TcpState, u64>,
@@ -149,6 +149,13 @@ fn begin_connect(to: SocketAddr) -> TcpStream {
     let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP)).unwrap();
     assert_eq!(connect(&socket, &to), Err(rustix::io::Errno::INPROGRESS));
     TcpStream::from(socket)
+}
+
+/// One of everything, as the kernel shows it when all segments have come.
+pub(crate) fn settled(place: &Place) -> Fill {
+    let fill = fill(place);
+    read_until_right(place, &fill.all());
+    fill
 }
 
 /// One of everything, in numbers that are all different, over both families.

@@ -54,6 +54,21 @@ impl KeepaliveClock {
         }
     }
 
+    /// The same after so many probes without an answer.
+    pub(crate) fn resume(self, probes: u32) -> Self {
+        Self { probes, ..self }
+    }
+
+    /// How long it waits between two probes, in microseconds.
+    pub(crate) const fn interval_us(&self) -> u64 {
+        self.interval_us
+    }
+
+    /// How many probes there are at the most; nothing where `TCP_USER_TIMEOUT` takes the place of the count.
+    pub(crate) const fn most_probes(&self) -> Option<u32> {
+        if self.user_timeout_us == 0 { Some(self.count) } else { None }
+    }
+
     /// How long the kernel waits for the first probe, in microseconds.
     #[must_use]
     pub fn first_wait_us(&self) -> u64 {

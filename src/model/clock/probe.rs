@@ -64,6 +64,17 @@ impl ProbeClock {
         }
     }
 
+    /// The clock of a connection that has probed since `first_us` (nothing before the first timer), so often without an
+    /// answer, with so many doublings of the interval.
+    pub(crate) fn resume(self, first_us: Option<u64>, unanswered: u32, backoff: u32) -> Self {
+        Self { first_us, unanswered, backoff, ..self }
+    }
+
+    /// Whether its timer has fired.
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.first_us.is_some()
+    }
+
     /// The socket has these options from now on.
     pub(crate) fn take_options(&mut self, options: &SocketOptions, timeouts: Timeouts) {
         self.user_timeout_us = u64::from(options.user_timeout_ms) * 1000;
@@ -71,7 +82,7 @@ impl ProbeClock {
     }
 
     /// The wait at the present backoff, in microseconds.
-    fn interval_us(&self) -> u64 {
+    pub(crate) fn interval_us(&self) -> u64 {
         let base_us = self.timeouts.rto_us.max(RTO_MIN_US);
         base_us.saturating_mul(1 << self.backoff.min(SHIFT_MAX)).min(self.timeouts.rto_max_us)
     }

@@ -86,6 +86,12 @@ impl RetransmitClock {
         }
     }
 
+    /// The clock of a flight that the RTO timer has sent again so often, for the first time at `stamp_us`, with so many
+    /// doublings of the RTO, which is now `rto_us`.
+    pub(crate) fn resume(self, stamp_us: u64, retransmits: u32, backoff: u32, rto_us: u64) -> Self {
+        Self { probe_us: None, stamp_us: Some(stamp_us), retransmits, backoff, rto_us, ..self }
+    }
+
     /// How long the kernel waits for the first acknowledgement, in microseconds.
     #[must_use]
     pub fn first_wait_us(&self) -> u64 {

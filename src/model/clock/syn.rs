@@ -87,6 +87,22 @@ impl SynClock {
         }
     }
 
+    /// The clock of a socket that has sent its SYN again so often, the first one at `first_us`, and waits for so long as
+    /// `rto_us` says.
+    pub(crate) fn resume(self, first_us: u64, retransmits: u32, rto_us: u64) -> Self {
+        Self { first_us, retransmits, rto_us, ..self }
+    }
+
+    /// How often it may send the SYN again, at the most.
+    pub(crate) const fn most_retransmits(&self) -> u32 {
+        self.retries.saturating_add(self.linear)
+    }
+
+    /// What it waits for at present where nothing cuts it, in microseconds.
+    pub(crate) const fn rto_us(&self) -> u64 {
+        self.rto_us
+    }
+
     /// How long the kernel waits for an answer to the first SYN, in microseconds.
     #[must_use]
     pub fn first_wait_us(&self) -> u64 {

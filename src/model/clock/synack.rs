@@ -69,6 +69,11 @@ impl SynAckClock {
         }
     }
 
+    /// The clock of an entry whose timer has fired so often.
+    pub(crate) fn resume(self, timeouts: u32) -> Self {
+        Self { timeouts, ..self }
+    }
+
     /// How long the kernel waits at the present backoff, in microseconds.
     #[must_use]
     pub fn wait_us(&self) -> u64 {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::condition::{Condition, End, Host};
 use super::expression::{Expression, Filter};
 use super::states::has;
-use crate::units::TcpState;
-use crate::wire::{InetDiag, SocketTimer};
+use crate::units::{SocketTimer, TcpState};
+use crate::wire::InetDiag;
 
 /// A socket as a filter sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

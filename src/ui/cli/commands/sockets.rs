@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::sockets_watch;
 use crate::collect::{Holders, RowsWanted, ShownStates, SocketRows, Source};
+use crate::model::{Host, KnownOptions, KnownSettings, LiveForecast, forecast_live};
 use crate::report::{
     SocketChange, SocketGroupBy, SocketGroups, SocketJson, SocketLines, SocketOrder, SocketStyle, SocketWriter,
     SortedSockets, printable, render_groups,
@@ -12,7 +13,9 @@ use crate::report::{
 use crate::snapshot::Gap;
 use crate::ui::cli::args::{SocketGroup, SocketSort, SocketsArgs};
 use crate::ui::cli::context::Context;
+use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
+use crate::units::{LiveSocket, SocketTimer, TcpState};
 use crate::wire::parse_filter;
 
 /// Bytes of lines that are gathered before they are written.
@@ -37,6 +40,36 @@ pub(in crate::ui::cli) fn run(args: &SocketsArgs, context: &mut Context<'_>) -> 
     Ok(Exit::Ok)
 }
 
+/// What the forecast of sockets hangs on, besides themselves: the kernel and the settings of the namespace.
+pub(super) struct Forecaster {
+    host: Host,
+    settings: KnownSettings,
+}
+
+impl Forecaster {
+    /// Reads it where forecasts are asked for; none where the kernel's version is unknown, which is told.
+    pub(super) fn wanted(args: &SocketsArgs, context: &mut Context<'_>) -> Result<Option<Self>, CliError> {
+        if !args.options {
+            return Ok(None);
+        }
+        let snapshot = read_snapshot(context, Depth::Settings, [])?;
+        let settings = KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key));
+        let hz = snapshot.kernel.hz.map(|reading| reading.hz);
+        if snapshot.kernel.version.is_none() {
+            tell(&snapshot.gaps, context)?;
+        }
+        Ok(snapshot.kernel.version.map(|version| Self { host: Host { version, hz }, settings }))
+    }
+
+    /// What a socket will do. Nothing for one of which nothing is to be said: it waits for its application, and no
+    /// timer runs.
+    pub(super) fn of(&self, socket: LiveSocket) -> Option<LiveForecast> {
+        let is_quiet = matches!(socket.state, TcpState::Listen | TcpState::Close)
+            || (socket.state == TcpState::Estab && socket.timer == SocketTimer::Off);
+        (!is_quiet).then(|| forecast_live(&socket, &KnownOptions::default(), &self.host, &self.settings))
+    }
+}
+
 /// Whether processes are to be looked for.
 fn wants_holders(args: &SocketsArgs) -> bool {
     args.processes || args.group_by == Some(SocketGroup::Process)
@@ -52,7 +85,8 @@ fn open(args: &SocketsArgs, context: &Context<'_>) -> Result<SocketRows, CliErro
         _ => ShownStates::Connected,
     };
     let ipv4 = (args.ipv4 || args.ipv6).then_some(args.ipv4);
-    let wanted = RowsWanted { filter, shown, ipv4, info: args.info, memory: args.memory, filter_here: false };
+    let wanted =
+        RowsWanted { filter, shown, ipv4, info: args.info || args.options, memory: args.memory, filter_here: false };
     Ok(SocketRows::open(&source, wanted)?)
 }
 
@@ -83,12 +117,14 @@ fn stream(
     holders: &mut Option<Holders>,
     context: &mut Context<'_>,
 ) -> Result<Vec<Gap>, CliError> {
+    let forecaster = Forecaster::wanted(args, context)?;
     let devices = rows.devices().clone();
     let mut writer = SocketWriter::new(context.json, style(args, context), &devices);
     let (mut text, mut left, mut failed) = (Vec::with_capacity(2 * GATHERED), limit(args), Ok(()));
     let walked = rows.walk(|found| {
         let owners = holders.iter_mut().flat_map(|holders| holders.of(found.inode()));
-        writer.push(found, SocketChange::Same, owners, None, &mut text);
+        let forecast = forecaster.as_ref().and_then(|forecaster| forecaster.of(found.live_socket()?));
+        writer.push(found, SocketChange::Same, owners, forecast.as_ref(), &mut text);
         if text.len() >= GATHERED {
             failed = context.out.write_all(&text);
             text.clear();
@@ -118,7 +154,14 @@ fn sorted(
         SocketSort::Peer => SocketOrder::Peer,
         SocketSort::Timer => SocketOrder::Timer,
     };
-    let whole = args.info || args.memory || args.extended || args.listening || args.limit.is_some();
+    let whole = args.info
+        || args.memory
+        || args.extended
+        || args.options
+        || args.listening
+        || context.json
+        || args.limit.is_some();
+    let forecaster = Forecaster::wanted(args, context)?;
     let mut kept = SortedSockets::new(order, limit(args), whole);
     let gaps = rows.walk(|found| {
         kept.push(found);
@@ -133,11 +176,12 @@ fn sorted(
     }
     kept.each(|found| {
         let owners = holders.iter_mut().flat_map(|holders| holders.of(found.inode()));
+        let forecast = forecaster.as_ref().and_then(|forecaster| forecaster.of(found.live_socket()?));
         if context.json {
             text.extend_from_slice(core::mem::replace(&mut separator, ",\n").as_bytes());
-            json.push(found, SocketChange::Same, owners, &mut text);
+            json.push(found, SocketChange::Same, owners, forecast.as_ref(), &mut text);
         } else {
-            lines.push(found, SocketChange::Same, owners, None, &mut text);
+            lines.push(found, SocketChange::Same, owners, forecast.as_ref(), &mut text);
         }
         if text.len() >= GATHERED && failed.is_ok() {
             failed = context.out.write_all(&text);

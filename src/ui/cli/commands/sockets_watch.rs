@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::sockets::{limit, style, tell};
+use super::sockets::{Forecaster, limit, style, tell};
 use crate::collect::{Holders, SocketRows};
 use crate::report::{SocketChange, SocketChanges, SocketWriter, WatchReading, render_watch};
 use crate::snapshot::Gap;
@@ -30,11 +30,12 @@ pub(super) fn run(
     let asked_us = interval_ms * 1000;
     let screen = if context.json { None } else { screen_lines() };
     let mut changes = SocketChanges::default();
+    let forecaster = Forecaster::wanted(args, context)?;
     let mut told = Vec::new();
     let mut due = Instant::now();
     for number in 1.. {
         let before_us = process_cpu_us();
-        let (mut reading, gaps) = read(args, rows, &mut changes, screen, context)?;
+        let (mut reading, gaps) = read((args, forecaster.as_ref()), rows, &mut changes, screen, context)?;
         reading.number = number;
         reading.cost_us = process_cpu_us().saturating_sub(before_us);
         (reading.asked_us, reading.interval_us) = (asked_us, affordable_us(asked_us, reading.cost_us));
@@ -67,7 +68,7 @@ fn screen_lines() -> Option<usize> {
 
 /// One reading, written but for what is said of it.
 fn read(
-    args: &SocketsArgs,
+    (args, forecaster): (&SocketsArgs, Option<&Forecaster>),
     rows: &mut SocketRows,
     changes: &mut SocketChanges,
     screen: Option<usize>,
@@ -94,7 +95,8 @@ fn read(
         if is_wanted && (shown < most || !is_same) {
             shown += 1;
             let owners = holders.iter_mut().flat_map(|holders| holders.of(found.inode()));
-            writer.push(found, change, owners, None, &mut text);
+            let forecast = forecaster.and_then(|forecaster| forecaster.of(found.live_socket()?));
+            writer.push(found, change, owners, forecast.as_ref(), &mut text);
         }
         ControlFlow::Continue(())
     });

@@ -1,0 +1,47 @@
+//! What is left of a connection that is closed.
+//!
+//! Mirrors: `inet_twsk_diag_fill()`; what `tcp_time_wait()` and the FIN_WAIT_2 part of `tcp_keepalive_timer()` leave to
+//! be seen.
+
+use super::machine::Machine;
+use super::reading::{Case, Reading};
+use super::{Activity, Assumption, Unless};
+use crate::model::Outcome;
+use crate::model::clock::{FinWait2Life, TIME_WAIT_US, fin_wait2_life};
+
+/// TIME_WAIT.
+pub(super) fn time_wait(reading: &Reading<'_>) -> Case {
+    Case {
+        begins: vec![reading.begin(Machine::Minisock, TIME_WAIT_US)],
+        outcome: Outcome::Gone,
+        unless: Some(Unless::Disturbed),
+        ..Case::staying(Activity::TimeWait)
+    }
+}
+
+/// FIN_WAIT_2 of an orphan, kept as a minisock or, at first, in a full socket.
+pub(super) fn fin_wait_2(reading: &Reading<'_>, minisock: bool) -> Case {
+    let rto_us = reading.info().map_or(0, |info| u64::from(info.rto_us));
+    let (socket_us, minisock_us) = match fin_wait2_life(reading.settings, &reading.options, rto_us) {
+        FinWait2Life::None => (0, None),
+        FinWait2Life::Minisock { wait_us } => (wait_us, None),
+        FinWait2Life::SocketThenMinisock { socket_us, minisock_us } => (socket_us, Some(minisock_us)),
+    };
+    let machine = if minisock { Machine::Minisock } else { Machine::FinWait2Socket(minisock_us) };
+    let wait_us = if minisock { minisock_us.unwrap_or(socket_us) } else { socket_us };
+    let mut assumptions = Vec::new();
+    let mut keys = Vec::new();
+    if !minisock {
+        assumptions.extend(reading.known.assume(&["TCP_LINGER2"]));
+        assumptions.push(Assumption::OrphansWithinLimits);
+        keys.extend((!reading.known.knows("TCP_LINGER2")).then_some("net.ipv4.tcp_fin_timeout"));
+    }
+    Case {
+        begins: vec![reading.begin(machine, wait_us)],
+        outcome: Outcome::Gone,
+        unless: Some(Unless::PeerCloses),
+        assumptions,
+        keys,
+        ..Case::staying(Activity::AwaitingFin)
+    }
+}
