@@ -148,63 +148,100 @@ pub(super) fn push_memory(out: &mut Vec<u8>, facts: &SocketFacts<'_>) {
         ("bl", memory.backlog_bytes()),
         ("d", memory.drops()),
     ];
-    let words: Vec<String> = words.into_iter().filter_map(|(name, value)| Some(format!("{name}{}", value?))).collect();
-    drop(write!(out, "skmem:({})", words.join(",")));
+    let mut before: &[u8] = b"skmem:(";
+    for (name, value) in words {
+        if let Some(value) = value {
+            out.extend_from_slice(core::mem::replace(&mut before, b","));
+            out.extend_from_slice(name.as_bytes());
+            push_number(out, value);
+        }
+    }
+    if before == b"," {
+        out.push(b')');
+    }
 }
 
 /// What `-i` adds, with the names of ss; what is 0 and says nothing is left out.
-pub(super) fn push_info(out: &mut Vec<u8>, facts: &SocketFacts<'_>) {
+pub(super) fn push_info(out: &mut Vec<u8>, found: &InetDiag<'_>, facts: &SocketFacts<'_>) {
     let Some(bytes) = facts.info else { return };
-    let info = TcpInfo::decode(bytes);
-    let mut text = String::new();
-    if let Some(name) = facts.congestion {
-        let _ = write!(text, " {name}");
+    // Of a listener most of it is not set, and what is there means other things.
+    let is_listener = found.state() == Some(TcpState::Listen);
+    let info = if is_listener { TcpInfo::default() } else { TcpInfo::decode(bytes) };
+    let start = out.len();
+    for name in [facts.congestion, facts.upper_layer].into_iter().flatten() {
+        out.push(b' ');
+        out.extend_from_slice(printable(name).as_bytes());
     }
-    if let Some(layer) = facts.upper_layer {
-        let _ = write!(text, " {layer}");
+    push_named(out, "rto", info.rto_us.map(|us| u64::from(us / 1000)));
+    if let (Some(rtt @ 1..), Some(variance)) = (info.rtt_us, info.rttvar_us) {
+        out.extend_from_slice(b" rtt:");
+        push_thousandths(out, rtt);
+        out.push(b'/');
+        push_thousandths(out, variance);
     }
-    let thousandths = |us: Option<u32>| us.map(|us| format!("{}.{:03}", us / 1000, us % 1000));
-    if let Some(rto) = info.rto_us {
-        let _ = write!(text, " rto:{}", rto / 1000);
+    push_info_numbers(out, &info);
+    if let (Some(now), Some(total @ 1..)) = (info.retrans, info.total_retrans) {
+        out.extend_from_slice(b" retrans:");
+        push_number(out, now);
+        out.push(b'/');
+        push_number(out, total);
     }
-    if let (Some(rtt), Some(variance)) = (thousandths(info.rtt_us), thousandths(info.rttvar_us)) {
-        let _ = write!(text, " rtt:{rtt}/{variance}");
+    // Every part begins with a blank.
+    if out.len() > start {
+        out.remove(start);
     }
-    let numbers: [(&str, Option<u64>); 24] = [
-        ("backoff", info.backoff.map(u64::from)),
-        ("mss", info.snd_mss.map(u64::from)),
-        ("pmtu", info.pmtu.map(u64::from)),
-        ("cwnd", info.snd_cwnd.map(u64::from)),
-        ("ssthresh", info.snd_ssthresh.filter(|it| *it < 0xffff).map(u64::from)),
-        ("bytes_sent", info.bytes_sent),
-        ("bytes_retrans", info.bytes_retrans),
-        ("bytes_acked", info.bytes_acked),
-        ("bytes_received", info.bytes_received),
-        ("segs_out", info.segs_out.map(u64::from)),
-        ("segs_in", info.segs_in.map(u64::from)),
-        ("lastsnd", info.last_data_sent_ms.map(u64::from)),
-        ("lastrcv", info.last_data_recv_ms.map(u64::from)),
-        ("lastack", info.last_ack_recv_ms.map(u64::from)),
-        ("unacked", info.unacked.map(u64::from)),
-        ("lost", info.lost.map(u64::from)),
-        ("sacked", info.sacked.map(u64::from)),
-        ("notsent", info.notsent_bytes.map(u64::from)),
-        ("rwnd_limited_us", info.rwnd_limited_us),
-        ("sndbuf_limited_us", info.sndbuf_limited_us),
-        ("delivered", info.delivered.map(u64::from)),
-        ("rcv_space", info.rcv_space.map(u64::from)),
-        ("snd_wnd", info.snd_wnd.map(u64::from)),
-        ("rcv_wnd", info.rcv_wnd.map(u64::from)),
-    ];
-    for (name, value) in numbers {
-        if let Some(value) = value.filter(|value| *value != 0) {
-            let _ = write!(text, " {name}:{value}");
-        }
+}
+
+fn push_info_numbers(out: &mut Vec<u8>, info: &TcpInfo) {
+    let wide = |value: Option<u32>| value.map(u64::from);
+    push_named(out, "backoff", info.backoff.map(u64::from));
+    push_named(out, "mss", wide(info.snd_mss));
+    push_named(out, "pmtu", wide(info.pmtu));
+    push_named(out, "cwnd", wide(info.snd_cwnd));
+    // Without a loss it is as good as infinite (TCP_INFINITE_SSTHRESH).
+    push_named(out, "ssthresh", wide(info.snd_ssthresh.filter(|segments| *segments < 0xffff)));
+    push_named(out, "bytes_sent", info.bytes_sent);
+    push_named(out, "bytes_retrans", info.bytes_retrans);
+    push_named(out, "bytes_acked", info.bytes_acked);
+    push_named(out, "bytes_received", info.bytes_received);
+    push_named(out, "segs_out", wide(info.segs_out));
+    push_named(out, "segs_in", wide(info.segs_in));
+    push_named(out, "lastsnd", wide(info.last_data_sent_ms));
+    push_named(out, "lastrcv", wide(info.last_data_recv_ms));
+    push_named(out, "lastack", wide(info.last_ack_recv_ms));
+    push_named(out, "unacked", wide(info.unacked));
+    push_named(out, "lost", wide(info.lost));
+    push_named(out, "sacked", wide(info.sacked));
+    push_named(out, "notsent", wide(info.notsent_bytes));
+    push_named(out, "rwnd_limited_us", info.rwnd_limited_us);
+    push_named(out, "sndbuf_limited_us", info.sndbuf_limited_us);
+    push_named(out, "delivered", wide(info.delivered));
+    push_named(out, "rcv_space", wide(info.rcv_space));
+    push_named(out, "snd_wnd", wide(info.snd_wnd));
+    push_named(out, "rcv_wnd", wide(info.rcv_wnd));
+}
+
+/// ` name:value`, unless it is 0 or not known.
+fn push_named(out: &mut Vec<u8>, name: &str, value: Option<u64>) {
+    if let Some(value @ 1..) = value {
+        out.push(b' ');
+        out.extend_from_slice(name.as_bytes());
+        out.push(b':');
+        push_number(out, value);
     }
-    if let (Some(now), Some(total)) = (info.retrans, info.total_retrans)
-        && total > 0
-    {
-        let _ = write!(text, " retrans:{now}/{total}");
-    }
-    out.extend_from_slice(printable(text.trim_start()).as_bytes());
+}
+
+/// Microseconds as milliseconds with three decimals.
+fn push_thousandths(out: &mut Vec<u8>, us: u32) {
+    push_number(out, us / 1000);
+    out.push(b'.');
+    let rest = us % 1000;
+    out.extend_from_slice(if rest < 10 {
+        b"00"
+    } else if rest < 100 {
+        b"0"
+    } else {
+        b""
+    });
+    push_number(out, rest);
 }

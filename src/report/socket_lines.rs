@@ -192,7 +192,7 @@ impl<'a> SocketLines<'a> {
             detail(&mut |line| push_memory(line, &facts));
         }
         if style.info {
-            detail(&mut |line| push_info(line, &facts));
+            detail(&mut |line| push_info(line, found, &facts));
         }
     }
 

@@ -44,6 +44,8 @@ mod screens;
 #[cfg(test)]
 mod simulate;
 #[cfg(test)]
+mod sockets;
+#[cfg(test)]
 mod status;
 #[cfg(test)]
 mod terminal;

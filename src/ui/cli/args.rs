@@ -70,7 +70,7 @@ pub enum Command {
     ///
     /// Without a filter: connections, as `ss -t` shows them, which leaves out TIME-WAIT and SYN-RECV; -a shows all,
     /// -l listeners. Lines are written as the kernel gives them.
-    #[command(visible_alias = "s", after_help = SOCKETS_HELP)]
+    #[command(after_help = SOCKETS_HELP)]
     Sockets(SocketsArgs),
     /// Explain what TCP does in a situation, and when, on this host or any other
     Explain(ExplainArgs),

@@ -54,9 +54,13 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
     if cli.command.is_none() && terminal {
         return terminal_interface(cli, choice);
     }
-    let mut out = std::io::BufWriter::new(anstream::AutoStream::new(stdout.lock(), choice));
+    // Lines of sockets have no colours, and looking for some in each of a million would cost more than writing them.
+    let mut out: Box<dyn Write> = match &cli.command {
+        Some(Command::Sockets(_)) => Box::new(std::io::BufWriter::new(stdout.lock())),
+        _ => Box::new(std::io::BufWriter::new(anstream::AutoStream::new(stdout.lock(), choice))),
+    };
     let mut context = Context {
-        out: &mut out,
+        out: &mut *out,
         json: cli.global.json,
         width: columns(terminal),
         ascii: cli.global.ascii,
