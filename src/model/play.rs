@@ -52,6 +52,22 @@ pub(super) struct Course {
     pub(super) cut: bool,
     /// How many ties there were on the way.
     pub(super) ties: usize,
+    /// How the ends stood after each step, for tests that look at them as sock_diag would.
+    #[cfg(test)]
+    pub(super) moments: Vec<Moment>,
+}
+
+/// How an end stood after a step.
+#[cfg(test)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) at_us: u64,
+    pub(super) side: Side,
+    /// Whether something other than a timer made the step.
+    pub(super) from_outside: bool,
+    pub(super) standing: super::endpoint::Standing,
+    /// The timers that run: when they were armed, for how long, and with which clock.
+    pub(super) timers: BTreeMap<Timer, (u64, u64, Clock)>,
 }
 
 /// The timers of an end: each is armed with one clock at a time.
@@ -211,6 +227,9 @@ struct Player<'a> {
     last_us: BTreeMap<Side, u64>,
     /// What each timer is armed with, and its generation.
     timers: BTreeMap<(Side, Timer), (u64, Option<Clock>)>,
+    /// When each timer was armed, and for how long.
+    #[cfg(test)]
+    waits: BTreeMap<(Side, Timer), (u64, u64)>,
     course: Course,
 }
 
@@ -225,6 +244,8 @@ pub(super) fn play(scenario: &Scenario, variant: Variant<'_>) -> Course {
         next_order: 0,
         last_us: BTreeMap::new(),
         timers: BTreeMap::new(),
+        #[cfg(test)]
+        waits: BTreeMap::new(),
         course: Course::default(),
     };
     if scenario.start != Start::Closed {
@@ -368,6 +389,20 @@ impl Player<'_> {
         for doing in doings {
             window = self.perform(window, side, doing, in_timer);
         }
+        #[cfg(test)]
+        self.take_moment(window, side, !in_timer);
+    }
+
+    #[cfg(test)]
+    fn take_moment(&mut self, window: Window, side: Side, from_outside: bool) {
+        let armed = [Timer::Write, Timer::Life, Timer::Ack].into_iter().filter_map(|timer| {
+            let clock = self.timers.get(&(side, timer))?.1.clone()?;
+            let (armed_us, wait_us) = *self.waits.get(&(side, timer))?;
+            Some((timer, (armed_us, wait_us, clock)))
+        });
+        let timers = armed.collect();
+        let standing = self.seen_end(side).standing();
+        self.course.moments.push(Moment { at_us: window.at_us, side, from_outside, standing, timers });
     }
 
     /// Whether no call, injection, or change of the wire's rules is still to come.
@@ -400,6 +435,8 @@ impl Player<'_> {
                 self.course.longest_wait_us = self.course.longest_wait_us.max(waits_us.1);
                 let fires = self.variant.wheel.fire(window, waits_us);
                 let timer = clock.timer();
+                #[cfg(test)]
+                self.waits.insert((side, timer), (window.at_us, waits_us.0));
                 let entry = self.timers.entry((side, timer)).or_insert((0, None));
                 *entry = (entry.0 + 1, Some(clock));
                 let generation = entry.0;

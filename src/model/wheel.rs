@@ -39,8 +39,9 @@ impl Wheel {
     pub(super) fn fire(self, now: Window, waits_us: (u64, u64)) -> Window {
         match self {
             Self::Any(hz) => {
-                let late_us = ticks_to_us(granularity_ticks(waits_us.1, hz).saturating_add(1), hz);
-                let latest_us = now.latest_us.saturating_add(waits_us.1).saturating_add(late_us);
+                // The kernel asks for whole ticks, a begun one included.
+                let ticks = ticks_ceil(waits_us.1, hz).saturating_add(granularity_ticks(waits_us.1, hz));
+                let latest_us = now.latest_us.saturating_add(ticks_to_us(ticks.saturating_add(1), hz));
                 let at_us = now.at_us.saturating_add(waits_us.0);
                 Window { at_us, latest_us: latest_us.max(at_us) }
             }
@@ -165,6 +166,21 @@ mod tests {
                 let most = lateness.iter().max().copied().unwrap_or(0);
                 assert_eq!(most, granularity_us(wait_us, hz(rate)), "HZ {rate}, {wait_us} us");
                 assert!(lateness.iter().all(|late| *late > 0));
+            }
+        }
+    }
+
+    #[test]
+    fn any_wheel_holds_every_exact_one() {
+        for rate in [100, 250, 300, 1000] {
+            for wait_us in (1..400).map(|step| step * 7_919) {
+                let armed_us = wait_us * 3 % 50_000;
+                let any = Wheel::Any(hz(rate)).fire(Window::exactly(armed_us), (wait_us, wait_us));
+                for (phase, busy) in (0..64).flat_map(|phase| [(phase, false), (phase, true)]) {
+                    let wheel = Wheel::Exact { hz: hz(rate), phase, busy };
+                    let at_us = wheel.fire(Window::exactly(armed_us), (wait_us, wait_us)).at_us;
+                    assert!((any.at_us..=any.latest_us).contains(&at_us), "HZ {rate}, {wait_us} us: {at_us}, {any:?}");
+                }
             }
         }
     }

@@ -290,7 +290,7 @@ fn reason(why: &WhyUnknown) -> String {
         WhyUnknown::Settings(keys) => format!("{} could not be read", keys.join(" and ")),
         WhyUnknown::NoTcpInfo => "tcp_info is needed for it and was not asked for".to_owned(),
         WhyUnknown::Beyond(option) => {
-            format!("it goes on for longer than the settings allow, so {option} is set on it or they were changed")
+            format!("it does not go as the settings say, so {option} is set on it or they were changed")
         }
         WhyUnknown::WindowShrank => "the peer has shrunk its window to nothing under data in flight".to_owned(),
         WhyUnknown::BetweenTimers => "it was read between two timers".to_owned(),
@@ -404,8 +404,8 @@ mod tests {
         - no ICMP error came, which would be the error at the end
 
         SYN retry 12, timer in 900 ms, end unknown.
-        End unknown: it goes on for longer than the settings allow, so TCP_SYNCNT is set
-        on it or they were changed.
+        End unknown: it does not go as the settings say, so TCP_SYNCNT is set on it or
+        they were changed.
         Taken for granted:
         - TCP_USER_TIMEOUT is not set on it, which only its application can tell
         - TCP_RTO_MAX_MS is not set on it, which only its application can tell
@@ -458,7 +458,7 @@ mod tests {
             },
             "end": {
               "kind": "unknown",
-              "why": "it goes on for longer than the settings allow, so TCP_SYNCNT is set on it or they were changed"
+              "why": "it does not go as the settings say, so TCP_SYNCNT is set on it or they were changed"
             },
             "unless": "answered",
             "assumptions": [

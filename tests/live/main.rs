@@ -18,6 +18,7 @@ mod case;
 mod connect;
 mod facts;
 mod flood;
+mod forecasts;
 mod laboratory;
 mod place;
 mod program;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 8] = [
+    let modules: [fn() -> Vec<Case>; 9] = [
         sockets::cases,
         tune::cases,
         connect::cases,
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         laboratory::cases,
         capture::cases,
         rows::cases,
+        forecasts::cases,
     ];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()

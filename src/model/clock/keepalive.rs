@@ -59,6 +59,12 @@ impl KeepaliveClock {
         Self { probes, ..self }
     }
 
+    /// What sock_diag shows of it.
+    #[cfg(test)]
+    pub(crate) const fn shown(&self) -> (u32, u64) {
+        (self.probes, self.heard_us)
+    }
+
     /// How long it waits between two probes, in microseconds.
     pub(crate) const fn interval_us(&self) -> u64 {
         self.interval_us

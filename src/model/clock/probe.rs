@@ -70,6 +70,12 @@ impl ProbeClock {
         Self { first_us, unanswered, backoff, ..self }
     }
 
+    /// What sock_diag shows of it.
+    #[cfg(test)]
+    pub(crate) const fn shown(&self) -> (u32, u32, u64) {
+        (self.unanswered, self.backoff, self.timeouts.rto_us)
+    }
+
     /// Whether its timer has fired.
     pub(crate) const fn has_begun(&self) -> bool {
         self.first_us.is_some()

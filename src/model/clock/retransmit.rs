@@ -92,6 +92,12 @@ impl RetransmitClock {
         Self { probe_us: None, stamp_us: Some(stamp_us), retransmits, backoff, rto_us, ..self }
     }
 
+    /// What sock_diag shows of it.
+    #[cfg(test)]
+    pub(crate) const fn shown(&self) -> (u32, u32, u64, Option<u64>) {
+        (self.retransmits, self.backoff, self.rto_us, self.stamp_us)
+    }
+
     /// How long the kernel waits for the first acknowledgement, in microseconds.
     #[must_use]
     pub fn first_wait_us(&self) -> u64 {

@@ -93,9 +93,10 @@ impl SynClock {
         Self { first_us, retransmits, rto_us, ..self }
     }
 
-    /// How often it may send the SYN again, at the most.
-    pub(crate) const fn most_retransmits(&self) -> u32 {
-        self.retries.saturating_add(self.linear)
+    /// What sock_diag shows of it.
+    #[cfg(test)]
+    pub(crate) const fn shown(&self) -> (u32, u64) {
+        (self.retransmits, self.first_us)
     }
 
     /// What it waits for at present where nothing cuts it, in microseconds.

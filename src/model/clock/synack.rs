@@ -74,6 +74,11 @@ impl SynAckClock {
         Self { timeouts, ..self }
     }
 
+    /// How many of its timers may send nothing, since the peer has acknowledged and is only waited for.
+    pub(crate) const fn deferred(&self) -> u32 {
+        self.defer
+    }
+
     /// How long the kernel waits at the present backoff, in microseconds.
     #[must_use]
     pub fn wait_us(&self) -> u64 {

@@ -14,4 +14,6 @@ mod state;
 mod synchronised;
 mod timers;
 
+#[cfg(test)]
+pub(super) use state::Standing;
 pub(super) use state::{Clock, Endpoint};

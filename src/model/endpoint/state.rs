@@ -32,6 +32,7 @@ const NOWHERE: i64 = i64::MIN / 2;
 
 /// What a timer is armed with.
 #[derive(Clone, Debug)]
+#[cfg_attr(test, derive(PartialEq, Eq))]
 pub(in crate::model) enum Clock {
     Syn(SynClock),
     SynAck,
@@ -128,6 +129,36 @@ pub(in crate::model) struct Endpoint {
     pub(super) answered: Option<Window>,
     sent: BTreeMap<Segment, u32>,
     copies: BTreeMap<(Segment, i64), u32>,
+}
+
+/// How an end stands, as far as sock_diag shows it and clocks do not.
+#[cfg(test)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::model) struct Standing {
+    pub(in crate::model) state: Option<TcpState>,
+    pub(in crate::model) orphan: bool,
+    pub(in crate::model) minisock: bool,
+    pub(in crate::model) request: Option<SynAckClock>,
+    pub(in crate::model) heard_us: u64,
+    pub(in crate::model) in_flight: usize,
+    pub(in crate::model) syn_acks: u32,
+    pub(in crate::model) rto_us: u64,
+}
+
+#[cfg(test)]
+impl Endpoint {
+    pub(in crate::model) fn standing(&self) -> Standing {
+        Standing {
+            state: self.state,
+            orphan: self.orphan,
+            minisock: self.minisock,
+            request: self.request.clone(),
+            heard_us: self.heard_us,
+            in_flight: self.flight.len(),
+            rto_us: self.timeouts.rto_us,
+            syn_acks: self.sent.get(&Segment::SynAck).copied().unwrap_or(0),
+        }
+    }
 }
 
 impl Endpoint {

@@ -109,7 +109,7 @@ pub enum WhyUnknown {
     Settings(Vec<&'static str>),
     /// `tcp_info` is needed, and was not asked for.
     NoTcpInfo,
-    /// It has gone on for longer than the settings allow, so that a socket option rules, or the settings were changed.
+    /// It has not gone as the settings say, so that this socket option rules, or they were changed.
     Beyond(&'static str),
     /// A rule that the model does not have: data in flight towards a window that has shrunk to nothing.
     WindowShrank,

@@ -232,5 +232,17 @@ mod tests {
         assert_eq!(told(&syn).end, LiveEnd::Unknown(WhyUnknown::Beyond("TCP_SYNCNT")));
         let idle = with(socket(TcpState::Estab, SocketTimer::Keepalive, 9_000_000, 0), 204, 0);
         assert_eq!(told(&idle).end, LiveEnd::Unknown(WhyUnknown::Beyond("TCP_KEEPIDLE")));
+        // Probes go out though the peer was heard a moment ago, as TCP_KEEPIDLE of Go's sockets makes them.
+        let soon = with(socket(TcpState::Estab, SocketTimer::Keepalive, 9000, 2), 204, 0);
+        assert_eq!(told(&soon).end, LiveEnd::Unknown(WhyUnknown::Beyond("TCP_KEEPIDLE")));
+        // The sixth timeout came 12.6 s after the first, and the limit of 3 retries is 3 s.
+        let few = settings(&Settings { syn_retries: 2, retries2: 3, ..Settings::default() });
+        let data = with(socket(TcpState::Estab, SocketTimer::Retransmit, 10_000, 6), 13_056, 6);
+        let end = forecast_live(&data, &KnownOptions::default(), &HOST, &few).end;
+        assert_eq!(end, LiveEnd::Unknown(WhyUnknown::Beyond("TCP_USER_TIMEOUT")));
+        // Two retries end by time before a sixth SYN.
+        let syn = with(socket(TcpState::SynSent, SocketTimer::Retransmit, 900, 6), 4000, 2);
+        let end = forecast_live(&syn, &KnownOptions::default(), &HOST, &few).end;
+        assert_eq!(end, LiveEnd::Unknown(WhyUnknown::Beyond("TCP_SYNCNT")));
     }
 }

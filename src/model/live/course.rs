@@ -102,7 +102,15 @@ fn follow(way: &Way, window: Window, wheel: Wheel, course: &mut Course, ways: &m
         (Some(first_us), Some(last_us)) => {
             let at_first = wheel.fire(Window::exactly(window.at_us), (first_us, first_us));
             let at_last = wheel.fire(Window::exactly(window.latest_us), (last_us, last_us));
-            ways.push(Way { machine, window: at_first.hull(at_last), count, is_first: false });
+            let ends_us = window.latest_us + last_us;
+            let mut window = at_first.hull(at_last);
+            if first_us != last_us {
+                // A wait that is cut to end at a fixed time is rounded to ticks from wherever it began, and as late as
+                // the longest of these waits may be.
+                let late_us = wheel.fire(Window::exactly(0), (0, first_us)).latest_us - first_us + wheel.tick_us();
+                window.latest_us = window.latest_us.max(ends_us + late_us);
+            }
+            ways.push(Way { machine, window, count, is_first: false });
         }
         _ => (found.end, found.count) = (Some(window), Some((count, count))),
     }

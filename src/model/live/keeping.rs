@@ -62,6 +62,7 @@ fn begun(reading: &Reading<'_>, clock: &ProbeClock, unanswered: u32, backoff: u3
     let wait_us = |backoff: u32| clock.clone().resume(None, unanswered, backoff).interval_us();
     let past = (1..unanswered).map(|probe| wait_us(backoff.saturating_sub(probe))).sum::<u64>();
     let (tick_us, left_us) = (ticks_to_us(1, reading.hz), reading.left_us());
+    let overdue_us = reading.overdue_us(wait_us(backoff));
     let user_timeout_us = u64::from(reading.options.user_timeout_ms) * 1000;
     let most_us = if reading.version.at_least(5, 11) {
         // Two ticks are waited for in any case.
@@ -70,7 +71,7 @@ fn begun(reading: &Reading<'_>, clock: &ProbeClock, unanswered: u32, backoff: u3
         (user_timeout_us + wait_us(backoff)).saturating_sub(left_us)
     };
     let least_us = (past + wait_us(backoff)).min(user_timeout_us).saturating_sub(left_us + tick_us);
-    Age { least_us: if unanswered == 0 { 0 } else { least_us.min(most_us) }, most_us }
+    Age { least_us: if unanswered == 0 { 0 } else { least_us.min(most_us) }, most_us: most_us + overdue_us }
 }
 
 /// A socket on which nothing moves, with `SO_KEEPALIVE`.
@@ -79,7 +80,9 @@ pub(super) fn watched(reading: &Reading<'_>) -> Case {
     let probes = u32::from(reading.socket.retransmits);
     let clock = |heard_us| KeepaliveClock::idle_since(settings, &options, heard_us).resume(probes);
     let present = clock(NOW_US);
-    let wait_us = if probes == 0 { present.first_wait_us() } else { present.interval_us() };
+    // A probe that was answered leaves no count, but its wait.
+    let idle_us = if probes == 0 { present.first_wait_us() } else { 0 };
+    let wait_us = present.interval_us().max(idle_us);
     let tick_us = ticks_to_us(1, reading.hz);
     let age = match reading.info() {
         Some(info) => {
@@ -87,13 +90,19 @@ pub(super) fn watched(reading: &Reading<'_>) -> Case {
             let heard_us = u64::from(heard_ms) * 1000;
             Age { least_us: heard_us, most_us: heard_us + tick_us + 1000 }
         }
-        None => Age { least_us: 0, most_us: present.first_wait_us().saturating_sub(reading.left_us()) },
+        None => {
+            let most_us = present.first_wait_us().max(wait_us).saturating_sub(reading.left_us());
+            Age { least_us: 0, most_us: most_us + reading.overdue_us(wait_us) + tick_us }
+        }
     };
     let beyond = |name: &'static str, is_beyond: bool| {
         (is_beyond && !reading.known.knows(name)).then_some(WhyUnknown::Beyond(name))
     };
     let option = if probes == 0 { "TCP_KEEPIDLE" } else { "TCP_KEEPINTVL" };
-    let unknown = beyond(option, reading.left_us() > wait_us + tick_us);
+    // A probe goes out when nothing was heard for the idle time, and not before.
+    let early = probes > 0 && age.most_us < present.first_wait_us();
+    let unknown = beyond("TCP_KEEPIDLE", early);
+    let unknown = unknown.or_else(|| beyond(option, reading.left_us() > wait_us + tick_us));
     let counted = present.most_probes().is_some_and(|most| probes > most);
     let unknown = unknown.or_else(|| beyond("TCP_KEEPCNT", counted));
     let names = ["TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT"];

@@ -2,12 +2,15 @@
 //!
 //! Mirrors: `inet_twsk_diag_fill()`; what `tcp_time_wait()` and the FIN_WAIT_2 part of `tcp_keepalive_timer()` leave to
 //! be seen.
+//!
+//! Differs from the kernel: a minisock's RTO is taken to be no longer than the first one of a connection, 1 s.
 
 use super::machine::Machine;
 use super::reading::{Case, Reading};
 use super::{Activity, Assumption, Unless};
 use crate::model::Outcome;
 use crate::model::clock::{FinWait2Life, TIME_WAIT_US, fin_wait2_life};
+use crate::model::constants::TIMEOUT_INIT_US;
 
 /// TIME_WAIT.
 pub(super) fn time_wait(reading: &Reading<'_>) -> Case {
@@ -21,7 +24,8 @@ pub(super) fn time_wait(reading: &Reading<'_>) -> Case {
 
 /// FIN_WAIT_2 of an orphan, kept as a minisock or, at first, in a full socket.
 pub(super) fn fin_wait_2(reading: &Reading<'_>, minisock: bool) -> Case {
-    let rto_us = reading.info().map_or(0, |info| u64::from(info.rto_us));
+    // A minisock does not tell its RTO, of which it was asked to wait 3.5 at the least.
+    let rto_us = reading.info().map_or(TIMEOUT_INIT_US, |info| u64::from(info.rto_us));
     let (socket_us, minisock_us) = match fin_wait2_life(reading.settings, &reading.options, rto_us) {
         FinWait2Life::None => (0, None),
         FinWait2Life::Minisock { wait_us } => (wait_us, None),

@@ -13,6 +13,8 @@ mod leaving;
 mod machine;
 mod opening;
 mod reading;
+#[cfg(test)]
+mod replay;
 mod sending;
 
 pub use answer::{Activity, Assumption, LiveEnd, LiveForecast, LiveNext, NextStep, Progress, Unless, WhyUnknown};

@@ -44,7 +44,8 @@ pub(super) fn connecting(reading: &Reading<'_>, opened: bool) -> Case {
         assumptions.extend(reading.known.assume(&["TCP_RTO_MAX_MS"]));
     }
     assumptions.push(Assumption::NoSoftError);
-    let beyond = done > resumed.most_retransmits() && !reading.known.knows("TCP_SYNCNT");
+    let unset = ["TCP_SYNCNT", "TCP_USER_TIMEOUT"].into_iter().find(|name| !reading.known.knows(name));
+    let beyond = unset.filter(|_| !reaches(resumed, done, opened));
     let mut keys = vec!["net.ipv4.tcp_syn_linear_timeouts"];
     keys.extend((!reading.known.knows("TCP_SYNCNT")).then_some("net.ipv4.tcp_syn_retries"));
     keys.extend((!reading.known.knows("TCP_RTO_MAX_MS")).then_some("net.ipv4.tcp_rto_max_ms"));
@@ -55,7 +56,7 @@ pub(super) fn connecting(reading: &Reading<'_>, opened: bool) -> Case {
         unless: Some(Unless::Answered),
         assumptions,
         keys,
-        unknown: beyond.then_some(WhyUnknown::Beyond("TCP_SYNCNT")),
+        unknown: beyond.map(WhyUnknown::Beyond),
         ..Case::staying(Activity::Connecting)
     }
 }
@@ -77,6 +78,18 @@ fn waits_us(mut clock: SynClock, done: u32, opened: bool) -> (Vec<u64>, u64) {
     (waits, clock.rto_us())
 }
 
+/// Whether so many retransmissions come at all before the clock gives up. Real timers are later, and give up sooner.
+fn reaches(mut clock: SynClock, done: u32, opened: bool) -> bool {
+    let mut now_us = clock.first_wait_us();
+    (0..done).all(|_| match clock.expire(now_us, 1, opened) {
+        SynExpiry::Resend { wait_us } => {
+            now_us += wait_us;
+            true
+        }
+        SynExpiry::GiveUp => false,
+    })
+}
+
 /// SYN_RECV of a request socket. The kernel tells how many SYN-ACKs were sent again, by the timer or since another
 /// copy of the SYN came, but its waits depend on the timers alone.
 pub(super) fn half_open(reading: &Reading<'_>) -> Case {
@@ -88,8 +101,6 @@ pub(super) fn half_open(reading: &Reading<'_>) -> Case {
         wait_us(*timeouts) + reading.late_us(0) >= reading.left_us() || wait_us(*timeouts + 1) == wait_us(*timeouts)
     });
     let least = least.unwrap_or(sent_again);
-    // With TCP_DEFER_ACCEPT some timers send nothing.
-    let silent = if options.defer_accept_s.unwrap_or(0) > 0 { sent_again + u32::from(u8::MAX.ilog2()) } else { 0 };
     let begin = |timeouts: u32, acknowledged: bool| {
         let mut clock = clock.clone().resume(timeouts);
         if acknowledged {
@@ -97,10 +108,11 @@ pub(super) fn half_open(reading: &Reading<'_>) -> Case {
         }
         reading.begin(Machine::SynAck { clock, fill: QUIET }, wait_us(timeouts))
     };
-    let mut begins: Vec<_> =
-        (least..=least.max(sent_again).max(silent)).map(|timeouts| begin(timeouts, false)).collect();
-    if silent > 0 {
-        begins.extend((least..=silent.max(least)).map(|timeouts| begin(timeouts, true)));
+    // With TCP_DEFER_ACCEPT some timers send nothing, once the peer has acknowledged.
+    let mut begins: Vec<_> = (least..=least.max(sent_again)).map(|timeouts| begin(timeouts, false)).collect();
+    if clock.deferred() > 0 {
+        let most = sent_again + clock.deferred();
+        begins.extend((least..=most.max(least)).map(|timeouts| begin(timeouts, true)));
     }
     let unset = |name: &'static str| (!reading.known.knows(name)).then_some(Assumption::UnsetOnListener(name));
     let mut assumptions: Vec<_> = ["TCP_SYNCNT", "TCP_DEFER_ACCEPT"].into_iter().filter_map(unset).collect();

@@ -5,7 +5,7 @@ use super::machine::Machine;
 use super::{Activity, Assumption, Unless};
 use super::{KnownOptions, WhyUnknown};
 use crate::model::rto::largest_rto_us;
-use crate::model::wheel::{granularity_ticks, ticks_to_us};
+use crate::model::wheel::{granularity_ticks, ticks_ceil, ticks_to_us};
 use crate::model::{Outcome, Settings, SocketOptions, Window};
 use crate::units::{Hz, KernelVersion, LiveInfo, LiveSocket, TcpState};
 
@@ -90,9 +90,10 @@ impl Reading<'_> {
         largest_rto_us(self.settings, &self.options, self.version, self.hz).max(seen_us)
     }
 
-    /// How late a timer of this wait may be, its handler included, in microseconds.
+    /// How late a timer of this wait may be, its handler and the rounding to whole ticks included, in microseconds.
     pub(super) fn late_us(&self, wait_us: u64) -> u64 {
-        ticks_to_us(granularity_ticks(wait_us, self.hz) + 1, self.hz)
+        let ticks = ticks_ceil(wait_us, self.hz) + granularity_ticks(wait_us, self.hz) + 1;
+        ticks_to_us(ticks, self.hz).saturating_sub(wait_us)
     }
 
     /// When the timer fires that was armed for `wait_us` at the most. The kernel gives the time left in whole ticks of
@@ -110,6 +111,11 @@ impl Reading<'_> {
         Begin { machine, first: self.first(wait_us) }
     }
 
+    /// How long ago a wait of so much may have been over: the kernel shows nothing below 0.
+    pub(super) fn overdue_us(&self, wait_us: u64) -> u64 {
+        if self.left_us() == 0 { self.late_us(wait_us) } else { 0 }
+    }
+
     /// How long ago a row of waits began: those of `past_us`, all of them over (each at the least and at the most), and
     /// the present one of `wait_us`, of which some is left. With `TCP_USER_TIMEOUT` a wait is cut to end with it.
     pub(super) fn age_us(&self, past_us: impl Iterator<Item = (u64, u64)>, wait_us: u64) -> Age {
@@ -122,10 +128,11 @@ impl Reading<'_> {
         };
         let tick_us = ticks_to_us(1, self.hz);
         let left_us = self.left_us();
-        let ends = |begun_us: u64| begun_us.saturating_add(wait_us).min(cut_us).saturating_sub(left_us);
+        let whole_us = ticks_to_us(ticks_ceil(wait_us, self.hz), self.hz);
+        let ends = |begun_us: u64, wait_us| begun_us.saturating_add(wait_us).min(cut_us).saturating_sub(left_us);
         Age {
-            least_us: ends(least).saturating_sub(ROUNDING_US),
-            most_us: ends(most).saturating_add(tick_us + ROUNDING_US),
+            least_us: ends(least, wait_us).saturating_sub(ROUNDING_US),
+            most_us: ends(most, whole_us).saturating_add(self.overdue_us(wait_us) + tick_us + ROUNDING_US),
         }
     }
 

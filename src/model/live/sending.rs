@@ -8,8 +8,9 @@
 use super::machine::Machine;
 use super::reading::{Age, Case, NOW_US, Reading};
 use super::{Activity, Assumption, NextStep, Unless, WhyUnknown};
-use crate::model::clock::RetransmitClock;
+use crate::model::clock::{RetransmitClock, RetransmitExpiry};
 use crate::model::rto::Timeouts;
+use crate::model::wheel::ticks_to_us;
 use crate::model::{Segment, SocketOptions};
 use crate::units::{LiveInfo, TcpState};
 
@@ -44,6 +45,7 @@ pub(super) fn in_flight(reading: &Reading<'_>) -> Case {
         keys.push(if orphan { "net.ipv4.tcp_orphan_retries" } else { "net.ipv4.tcp_retries2" });
     }
     keys.extend((!reading.known.knows("TCP_RTO_MAX_MS")).then_some("net.ipv4.tcp_rto_max_ms"));
+    let unknown = beyond(reading, info, done).then_some(WhyUnknown::Beyond("TCP_USER_TIMEOUT"));
     let shrank = info.snd_wnd == Some(0) && info.unacked > 0 && !orphan;
     Case {
         done: Some(done),
@@ -52,7 +54,7 @@ pub(super) fn in_flight(reading: &Reading<'_>) -> Case {
         unless: Some(Unless::Acknowledged),
         assumptions,
         keys,
-        unknown: shrank.then_some(WhyUnknown::WindowShrank),
+        unknown: if shrank { Some(WhyUnknown::WindowShrank) } else { unknown },
         ..Case::staying(activity)
     }
 }
@@ -94,6 +96,20 @@ fn clocks(reading: &Reading<'_>, info: &LiveInfo, done: u32) -> Vec<RetransmitCl
     }
     let age = reading.narrow_by_rto_time(age(reading, done, backoff, rto_us), Age::default());
     age.times_us().map(|stamp_us| clock(waits).resume(stamp_us.min(NOW_US), done, backoff, rto_us)).into()
+}
+
+/// Whether the last timeout should have been the end.
+fn beyond(reading: &Reading<'_>, info: &LiveInfo, done: u32) -> bool {
+    if done < 2 || reading.known.knows("TCP_USER_TIMEOUT") {
+        return false;
+    }
+    // Since it waits for at most an RTO, that was at least so long ago.
+    let waited_us = u64::from(info.rto_us).saturating_sub(reading.left_us());
+    let orphan = reading.is_orphan();
+    // The youngest row of timeouts that can be.
+    clocks(reading, info, done).pop().is_some_and(|mut clock| {
+        clock.expire(NOW_US - waited_us, ticks_to_us(1, reading.hz), orphan) == RetransmitExpiry::GiveUp
+    })
 }
 
 /// How long ago the first timeout was: those after it waited half as long each, back from the present one, down to
