@@ -1,14 +1,16 @@
 //! Reads one network namespace of the kernel into a `Snapshot`.
 //!
 //! For: asking every source once, cheapest first, and writing down what each gave or why it gave nothing.
-//! Must not: judge, keep rows of sockets, or let one source that fails take another with it.
+//! Must not: judge, keep rows of sockets (they are handed on one by one), or let one source that fails take another with it.
 //! Mirrors: what `ss`, `nstat` and `sysctl` read.
 
 mod counters;
+mod holders;
 mod host;
 mod live;
 mod namespaces;
 mod owners;
+mod rows;
 mod sockets;
 mod source;
 mod states;
@@ -18,7 +20,9 @@ mod tables;
 mod tally;
 mod walk;
 
+pub use holders::Holders;
 pub use live::live;
 pub use namespaces::survey_namespaces;
+pub use rows::{RowsWanted, ShownStates, SocketRows, SocketRowsError};
 pub use source::{CollectError, SocketReading, Source, Whose};
 pub use survey::{Wanted, survey};

@@ -9,8 +9,8 @@ use super::tally::{Ends, Tally};
 use super::walk::{Families, Walked, Walker};
 use crate::snapshot::{Drops, Gap, GapKind, Listener, SocketSource, Sockets};
 use crate::sys::{DumpError, ProcRoot};
-use crate::units::TcpState;
-use crate::wire::{DumpRequest, Extensions, InetDiag, SocketTimer, StateMask};
+use crate::units::{SocketTimer, TcpState};
+use crate::wire::{DumpRequest, Extensions, InetDiag, StateMask};
 
 /// The range from which ports of outgoing connections are taken.
 pub(super) const PORT_RANGE: &str = "sys/net/ipv4/ip_local_port_range";

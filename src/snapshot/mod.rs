@@ -19,7 +19,7 @@ pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
 pub use namespaces::{DifferentSetting, NamespaceFacts, NamespaceSurvey};
 pub use redact::redact;
-pub use sockets::{Drops, Listener, PortUse, Process, SocketSource, Sockets};
+pub use sockets::{Drops, Listener, PortUse, Process, SocketOwner, SocketSource, Sockets};
 pub use stored::{StoredError, StoredSnapshots, parse_stored, render_stored};
 pub use survey::{CloseWait, Holder, PortSide, SharedPort, SharedPorts, SocketSurvey};
 pub use sysctls::{SysctlReading, Sysctls};

@@ -123,6 +123,19 @@ pub struct Process {
     pub name: String,
 }
 
+/// A process that holds a socket, with where it belongs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SocketOwner {
+    /// Process id.
+    pub pid: u32,
+    /// Its `comm`, at most 15 bytes; empty when it ended meanwhile.
+    pub name: String,
+    /// Its unit of systemd.
+    pub unit: Option<String>,
+    /// Its container: what runs it where that is known, and its short id or name.
+    pub container: Option<String>,
+}
+
 /// Local ephemeral ports in use towards one destination from one local address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortUse {

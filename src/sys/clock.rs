@@ -20,6 +20,12 @@ pub fn monotonic_ns() -> u64 {
     nanoseconds(clock_gettime(ClockId::Monotonic))
 }
 
+/// Microseconds of processor time that this process has used, its own and the kernel's for it.
+#[must_use]
+pub fn process_cpu_us() -> u64 {
+    nanoseconds(clock_gettime(ClockId::ProcessCPUTime)) / 1_000
+}
+
 /// From one tick of the kernel to the next, in nanoseconds (`CONFIG_HZ`).
 #[must_use]
 pub fn read_tick_length_ns() -> u64 {

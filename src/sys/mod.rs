@@ -6,6 +6,8 @@
 //! Mirrors: procfs, `net/netlink/af_netlink.c`, `kernel/nsproxy.c`, `fs/proc/proc_sysctl.c`.
 
 mod clock;
+mod descriptors;
+mod device;
 mod netns;
 mod netns_search;
 mod private_dir;
@@ -22,7 +24,9 @@ mod tap;
 mod terminal;
 mod tun;
 
-pub use clock::{monotonic_ms, monotonic_ns, read_tick_length_ns, unix_ms, unix_ns};
+pub use clock::{monotonic_ms, monotonic_ns, process_cpu_us, read_tick_length_ns, unix_ms, unix_ns};
+pub use descriptors::{ProcessName, SocketTable, read_process_name, read_socket_table};
+pub use device::{cgroup_id, device_names};
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use netns_search::{FoundNamespace, FoundNamespaces, find_namespaces};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};

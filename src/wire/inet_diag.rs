@@ -34,6 +34,12 @@ impl<'a> InetDiag<'a> {
         Some(Self { head, attributes })
     }
 
+    /// The record itself and the bytes of the attributes behind it, for who wants to keep them.
+    #[must_use]
+    pub const fn bytes(&self) -> (&'a [u8; LENGTH], &'a [u8]) {
+        (self.head, self.attributes)
+    }
+
     /// Whether the socket is an IPv4 one; nothing for a family that is neither IPv4 nor IPv6.
     #[must_use]
     pub const fn is_ipv4(&self) -> Option<bool> {

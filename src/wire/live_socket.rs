@@ -10,7 +10,7 @@ const OPTION_SACK: u8 = 2;
 
 impl InetDiag<'_> {
     /// What says when the kernel will do what; nothing for a state that is not known. `tcp_info` is in it if it was asked
-    /// for ([`Extensions::MemoryAndInfo`](super::Extensions)) and the socket has one.
+    /// for ([`Extensions::INFO`](super::Extensions)) and the socket has one.
     #[must_use]
     pub fn live_socket(&self) -> Option<LiveSocket> {
         let info = self.attributes().find(|attribute| attribute.number == INFO);

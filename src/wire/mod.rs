@@ -5,8 +5,10 @@
 //! Must not: read anything itself, fail as a whole for one bad part, or allocate per socket on the counting path.
 //! Mirrors: `include/uapi/linux/{netlink,inet_diag,tcp}.h`, `net/ipv4/proc.c`, `net/core/net-procfs.c`.
 
+mod cgroup;
 mod config;
 mod counters;
+mod filter;
 mod inet_diag;
 mod inet_diag_facts;
 mod live_socket;
@@ -19,10 +21,12 @@ mod segment;
 mod tcp_info;
 mod text;
 
+pub use cgroup::{CgroupPlace, parse_cgroup_place};
 pub use config::parse_config_hz;
 pub use counters::{
     Figures, Lenient, SoftnetRow, parse_paired_lines, parse_sockstat, parse_softnet_stat, parse_transmit_drops,
 };
+pub use filter::{Candidate, Compiled, Filter, FilterError, FilterFault, Truth, parse_filter};
 pub use inet_diag::{Attribute, Attributes, InetDiag, SocketTimer};
 pub use inet_diag_facts::{SocketFacts, SocketMemory};
 pub use netlink::{Message, MessageKind, Messages};

@@ -28,6 +28,11 @@ macro_rules! tcp_info {
             pub fn decode(bytes: &[u8]) -> Self {
                 Self { $($name: read_field!(bytes, $at, $kind),)+ }
             }
+
+            /// Goes through all fields by name, nothing for those that the kernel did not send.
+            pub fn each(&self, visit: &mut dyn FnMut(&'static str, Option<u64>)) {
+                $(visit(stringify!($name), self.$name.map(u64::from));)+
+            }
         }
 
         /// Offset behind each field, for the tests.

@@ -27,6 +27,7 @@ mod params;
 mod place;
 mod program;
 mod readers;
+mod rows;
 mod sockets;
 mod tiers;
 mod tune;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         facts::cases,
         laboratory::cases,
         capture::cases,
+        rows::cases,
         forecasts::cases,
     ];
     let trials = modules.iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();

@@ -38,6 +38,13 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
+/// One of everything, as the kernel shows it when all segments have come.
+pub(crate) fn settled(place: &Place) -> Fill {
+    let fill = fill(place);
+    read_until_right(place, &fill.all());
+    fill
+}
+
 /// Reads until the counts are right; the last segments may still be on their way.
 fn read_until_right(place: &Place, expected: &BTreeMap<TcpState, u64>) -> Sockets {
     until("the expected counts", || {

@@ -48,6 +48,8 @@ mod screens;
 #[cfg(test)]
 mod simulate;
 #[cfg(test)]
+mod sockets;
+#[cfg(test)]
 mod status;
 #[cfg(test)]
 mod stored;

@@ -51,6 +51,10 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     // A packet given on the command line goes through the decoder of packets and nowhere else.
     ("src/ui/cli/commands/explain.rs", "crate::wire::decode_packet"),
     ("src/ui/cli/commands/explain.rs", "crate::wire::parse_hex"),
+    // The same for a filter.
+    ("src/ui/cli/commands/sockets.rs", "crate::wire::parse_filter"),
+    // The interval between two readings hangs on what they cost.
+    ("src/ui/cli/commands/sockets_watch.rs", "crate::sys::process_cpu_us"),
     // Ctrl-C ends a playing in order, and signals are system calls.
     ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::HeldSignals"),
     ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::TerminalSignal"),

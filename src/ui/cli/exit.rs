@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::collect::{CollectError, Whose};
+use crate::collect::{CollectError, SocketRowsError, Whose};
 
 /// How a command that worked ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,17 @@ pub enum CliError {
 /// A namespace or proc root that is not there is a mistake of the caller, one that is closed needs another caller.
 impl From<CollectError> for CliError {
     fn from(error: CollectError) -> Self {
+        match error.whose() {
+            Whose::Request => Self::Usage(error.to_string()),
+            Whose::Permission => Self::NotPermitted(error.to_string()),
+            Whose::Kernel => Self::failure(error),
+        }
+    }
+}
+
+/// A filter that is wrong is a mistake of the caller; one that asks for marks needs another caller.
+impl From<SocketRowsError> for CliError {
+    fn from(error: SocketRowsError) -> Self {
         match error.whose() {
             Whose::Request => Self::Usage(error.to_string()),
             Whose::Permission => Self::NotPermitted(error.to_string()),

@@ -59,9 +59,13 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         return terminal_interface(cli, choice);
     }
     let stored = cli.global.from.as_deref().map(read_stored).transpose()?;
-    let mut out = std::io::BufWriter::new(anstream::AutoStream::new(stdout.lock(), choice));
+    // Lines of sockets have no colours, and looking for some in each of a million would cost more than writing them.
+    let mut out: Box<dyn Write> = match &cli.command {
+        Some(Command::Sockets(_)) => Box::new(std::io::BufWriter::new(stdout.lock())),
+        _ => Box::new(std::io::BufWriter::new(anstream::AutoStream::new(stdout.lock(), choice))),
+    };
     let mut context = Context {
-        out: &mut out,
+        out: &mut *out,
         json: cli.global.json,
         width: columns(terminal),
         ascii: cli.global.ascii,
@@ -98,6 +102,7 @@ const fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
         ) => None,
         Some(
             Command::Status(_)
+            | Command::Sockets(_)
             | Command::Lab(_)
             | Command::Profiles(_)
             | Command::Apply(_)
@@ -146,6 +151,7 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
     match cli.command.as_ref().unwrap_or(&status) {
         Command::Status(args) => commands::status::run(args, context),
         Command::Listeners(args) => commands::listeners::run(args, context),
+        Command::Sockets(args) => commands::sockets::run(args, context),
         Command::Explain(args) => commands::explain::run(args, context),
         Command::Simulate(args) => commands::simulate::run(args, context),
         Command::Lab(args) => commands::lab::run(args, context),

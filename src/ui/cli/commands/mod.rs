@@ -30,5 +30,7 @@ pub(super) mod rollback;
 pub(super) mod serve;
 pub(super) mod simulate;
 pub(super) mod snapshot;
+pub(super) mod sockets;
+mod sockets_watch;
 pub(super) mod status;
 pub(super) mod verify;

@@ -1,0 +1,247 @@
+//! The cells of a socket's line: addresses, process, timer, and what is behind it with `-e`, `-m`, `-i`.
+
+use core::fmt::Write as _;
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::IpAddr;
+
+use super::digits::{push_address, push_number};
+use super::printable::printable;
+use crate::snapshot::SocketOwner;
+use crate::units::{Micros, SocketTimer, TcpState};
+use crate::wire::{InetDiag, SocketFacts, TcpInfo};
+
+/// Names of network devices by index.
+pub(super) type Devices = BTreeMap<u32, String>;
+
+/// Writes both ends as ss does: `*` for a wildcard of both families and for no port, `%` and the device behind the
+/// local address of a socket that is bound to one. Returns where the second begins.
+pub(super) fn push_ends(
+    out: &mut Vec<u8>,
+    found: &InetDiag<'_>,
+    devices: &Devices,
+    between: impl FnOnce(&mut Vec<u8>),
+) -> usize {
+    // Only listeners and sockets without a connection can have a wildcard, and only they say which.
+    let unbound = matches!(found.state(), Some(TcpState::Listen | TcpState::Close));
+    let both = unbound && found.facts().v6_only == Some(false);
+    push_end(out, found.source(), found.source_port(), both, found.interface(), devices);
+    between(out);
+    let second = out.len();
+    push_end(out, found.destination(), found.destination_port(), both, 0, devices);
+    second
+}
+
+fn push_end(out: &mut Vec<u8>, address: IpAddr, port: u16, both: bool, interface: u32, devices: &Devices) {
+    match address {
+        IpAddr::V6(address) if both && address.is_unspecified() => out.push(b'*'),
+        IpAddr::V6(_) => {
+            out.push(b'[');
+            push_address(out, address);
+            out.push(b']');
+        }
+        IpAddr::V4(_) => push_address(out, address),
+    }
+    if interface != 0 {
+        out.push(b'%');
+        match devices.get(&interface) {
+            Some(name) => out.extend_from_slice(printable(name).as_bytes()),
+            None => drop(write!(out, "if{interface}")),
+        }
+    }
+    out.push(b':');
+    if port == 0 {
+        out.push(b'*');
+    } else {
+        push_number(out, port);
+    }
+}
+
+/// The processes of a socket: `nginx(1203) nginx.service`, the first and how many others.
+pub(super) fn push_owners<'a>(out: &mut Vec<u8>, mut owners: impl Iterator<Item = &'a SocketOwner>) {
+    let Some(first) = owners.next() else { return out.push(b'-') };
+    drop(write!(out, "{}({})", printable(&first.name), first.pid));
+    let others = owners.count();
+    if others > 0 {
+        drop(write!(out, " +{others}"));
+    }
+    for place in first.container.iter().chain(&first.unit) {
+        out.push(b' ');
+        out.extend_from_slice(printable(place).as_bytes());
+    }
+}
+
+/// The kernel's name of a timer, in the word of ss.
+pub(super) const fn timer_name(timer: SocketTimer) -> Option<&'static str> {
+    Some(match timer {
+        SocketTimer::Off => return None,
+        SocketTimer::Retransmit => "on",
+        SocketTimer::Keepalive => "keepalive",
+        SocketTimer::TimeWait => "timewait",
+        SocketTimer::Probe => "persist",
+        SocketTimer::Other(_) => "unknown",
+    })
+}
+
+/// A timer in a column: what it is for, when it fires, and how often it has: `retransmit 1.9s x3`.
+pub(super) fn push_timer(out: &mut Vec<u8>, found: &InetDiag<'_>) {
+    let name = match (found.timer(), found.state()) {
+        (SocketTimer::Off, _) => return,
+        (SocketTimer::Retransmit, Some(TcpState::SynSent)) => "syn",
+        (SocketTimer::Retransmit, Some(TcpState::SynRecv)) => "syn-ack",
+        (SocketTimer::Retransmit, _) => "retransmit",
+        (SocketTimer::Keepalive, Some(TcpState::FinWait2)) => "fin-wait",
+        (SocketTimer::Keepalive, _) => "keepalive",
+        (SocketTimer::TimeWait, Some(TcpState::FinWait2)) => "fin-wait",
+        (SocketTimer::TimeWait, _) => "time-wait",
+        (SocketTimer::Probe, _) => "probe",
+        (SocketTimer::Other(_), _) => "timer",
+    };
+    drop(write!(out, "{name} {:#}", Micros(u64::from(found.expires_ms()) * 1000)));
+    if found.retransmits() > 0 {
+        drop(write!(out, " x{}", found.retransmits()));
+    }
+}
+
+/// `timer:(on,1.9s,3)`, as ss has it with `-o`.
+pub(super) fn push_timer_of_ss(out: &mut Vec<u8>, found: &InetDiag<'_>) {
+    if let Some(name) = timer_name(found.timer()) {
+        let left = Micros(u64::from(found.expires_ms()) * 1000);
+        drop(write!(out, "timer:({name},{left:#},{})", found.retransmits()));
+    }
+}
+
+/// What `-e` adds.
+pub(super) fn push_extended(out: &mut Vec<u8>, found: &InetDiag<'_>, facts: &SocketFacts<'_>) {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    if found.uid() != 0 {
+        let _ = write!(text, " uid:{}", found.uid());
+    }
+    let _ = write!(text, " ino:{} sk:{:x}", found.inode(), found.cookie());
+    if let Some(v6_only) = facts.v6_only {
+        let _ = write!(text, " v6only:{}", u8::from(v6_only));
+    }
+    if let Some(mark) = facts.mark.filter(|mark| *mark != 0) {
+        let _ = write!(text, " fwmark:0x{mark:x}");
+    }
+    match facts.shutdown {
+        Some(1) => text.push_str(" shut:receive"),
+        Some(2) => text.push_str(" shut:send"),
+        Some(3) => text.push_str(" shut:both"),
+        _ => {}
+    }
+    out.extend_from_slice(text.trim_start().as_bytes());
+}
+
+/// What `-m` adds, with the letters of ss.
+pub(super) fn push_memory(out: &mut Vec<u8>, facts: &SocketFacts<'_>) {
+    let Some(memory) = facts.memory else { return };
+    let words = [
+        ("r", memory.receive_bytes()),
+        ("rb", memory.receive_limit_bytes()),
+        ("t", memory.transmit_bytes()),
+        ("tb", memory.send_limit_bytes()),
+        ("f", memory.forward_bytes()),
+        ("w", memory.queued_bytes()),
+        ("o", memory.option_bytes()),
+        ("bl", memory.backlog_bytes()),
+        ("d", memory.drops()),
+    ];
+    let mut before: &[u8] = b"skmem:(";
+    for (name, value) in words {
+        if let Some(value) = value {
+            out.extend_from_slice(core::mem::replace(&mut before, b","));
+            out.extend_from_slice(name.as_bytes());
+            push_number(out, value);
+        }
+    }
+    if before == b"," {
+        out.push(b')');
+    }
+}
+
+/// What `-i` adds, with the names of ss; what is 0 and says nothing is left out.
+pub(super) fn push_info(out: &mut Vec<u8>, found: &InetDiag<'_>, facts: &SocketFacts<'_>) {
+    let Some(bytes) = facts.info else { return };
+    // Of a listener most of it is not set, and what is there means other things.
+    let is_listener = found.state() == Some(TcpState::Listen);
+    let info = if is_listener { TcpInfo::default() } else { TcpInfo::decode(bytes) };
+    let start = out.len();
+    for name in [facts.congestion, facts.upper_layer].into_iter().flatten() {
+        out.push(b' ');
+        out.extend_from_slice(printable(name).as_bytes());
+    }
+    push_named(out, "rto", info.rto_us.map(|us| u64::from(us / 1000)));
+    if let (Some(rtt @ 1..), Some(variance)) = (info.rtt_us, info.rttvar_us) {
+        out.extend_from_slice(b" rtt:");
+        push_thousandths(out, rtt);
+        out.push(b'/');
+        push_thousandths(out, variance);
+    }
+    push_info_numbers(out, &info);
+    if let (Some(now), Some(total @ 1..)) = (info.retrans, info.total_retrans) {
+        out.extend_from_slice(b" retrans:");
+        push_number(out, now);
+        out.push(b'/');
+        push_number(out, total);
+    }
+    // Every part begins with a blank.
+    if out.len() > start {
+        out.remove(start);
+    }
+}
+
+fn push_info_numbers(out: &mut Vec<u8>, info: &TcpInfo) {
+    let wide = |value: Option<u32>| value.map(u64::from);
+    push_named(out, "backoff", info.backoff.map(u64::from));
+    push_named(out, "mss", wide(info.snd_mss));
+    push_named(out, "pmtu", wide(info.pmtu));
+    push_named(out, "cwnd", wide(info.snd_cwnd));
+    // Without a loss it is as good as infinite (TCP_INFINITE_SSTHRESH).
+    push_named(out, "ssthresh", wide(info.snd_ssthresh.filter(|segments| *segments < 0xffff)));
+    push_named(out, "bytes_sent", info.bytes_sent);
+    push_named(out, "bytes_retrans", info.bytes_retrans);
+    push_named(out, "bytes_acked", info.bytes_acked);
+    push_named(out, "bytes_received", info.bytes_received);
+    push_named(out, "segs_out", wide(info.segs_out));
+    push_named(out, "segs_in", wide(info.segs_in));
+    push_named(out, "lastsnd", wide(info.last_data_sent_ms));
+    push_named(out, "lastrcv", wide(info.last_data_recv_ms));
+    push_named(out, "lastack", wide(info.last_ack_recv_ms));
+    push_named(out, "unacked", wide(info.unacked));
+    push_named(out, "lost", wide(info.lost));
+    push_named(out, "sacked", wide(info.sacked));
+    push_named(out, "notsent", wide(info.notsent_bytes));
+    push_named(out, "rwnd_limited_us", info.rwnd_limited_us);
+    push_named(out, "sndbuf_limited_us", info.sndbuf_limited_us);
+    push_named(out, "delivered", wide(info.delivered));
+    push_named(out, "rcv_space", wide(info.rcv_space));
+    push_named(out, "snd_wnd", wide(info.snd_wnd));
+    push_named(out, "rcv_wnd", wide(info.rcv_wnd));
+}
+
+/// ` name:value`, unless it is 0 or not known.
+fn push_named(out: &mut Vec<u8>, name: &str, value: Option<u64>) {
+    if let Some(value @ 1..) = value {
+        out.push(b' ');
+        out.extend_from_slice(name.as_bytes());
+        out.push(b':');
+        push_number(out, value);
+    }
+}
+
+/// Microseconds as milliseconds with three decimals.
+fn push_thousandths(out: &mut Vec<u8>, us: u32) {
+    push_number(out, us / 1000);
+    out.push(b'.');
+    let rest = us % 1000;
+    out.extend_from_slice(if rest < 10 {
+        b"00"
+    } else if rest < 100 {
+        b"0"
+    } else {
+        b""
+    });
+    push_number(out, rest);
+}

@@ -1,0 +1,190 @@
+//! `tcpctl sockets --json`: an object for each socket, on a line of its own.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use super::digits::{push_address, push_number};
+use super::live_forecast::LiveForecastView;
+use super::socket_cells::push_ends;
+use super::socket_lines::SocketChange;
+use crate::model::LiveForecast;
+use crate::snapshot::SocketOwner;
+use crate::units::{SocketTimer, TcpState};
+use crate::wire::{InetDiag, SocketFacts, TcpInfo};
+
+/// Writes sockets as JSON. The shape is a contract: it only grows. What the kernel did not send is left out.
+#[derive(Debug)]
+pub struct SocketJson<'a> {
+    devices: &'a BTreeMap<u32, String>,
+    processes: bool,
+    changes: bool,
+}
+
+impl<'a> SocketJson<'a> {
+    /// With the processes or not, and with what changed since the reading before or not.
+    #[must_use]
+    pub const fn new(devices: &'a BTreeMap<u32, String>, processes: bool, changes: bool) -> Self {
+        Self { devices, processes, changes }
+    }
+
+    /// Writes the object of a socket behind `out`, without a line end.
+    pub fn push<'b>(
+        &self,
+        found: &InetDiag<'_>,
+        change: SocketChange,
+        owners: impl Iterator<Item = &'b SocketOwner>,
+        forecast: Option<&LiveForecast>,
+        out: &mut Vec<u8>,
+    ) {
+        out.extend_from_slice(b"{\"state\":\"");
+        out.extend_from_slice(found.state().map_or("?", TcpState::name).as_bytes());
+        out.push(b'"');
+        if self.changes {
+            push_change(out, change);
+        }
+        number(out, "recv_q", found.receive_queue());
+        number(out, "send_q", found.send_queue());
+        out.extend_from_slice(b",\"local_address\":\"");
+        push_address(out, found.source());
+        out.push(b'"');
+        number(out, "local_port", found.source_port());
+        out.extend_from_slice(b",\"peer_address\":\"");
+        push_address(out, found.destination());
+        out.push(b'"');
+        number(out, "peer_port", found.destination_port());
+        self.push_interface(out, found);
+        out.extend_from_slice(b",\"local\":\"");
+        push_ends(out, found, self.devices, |out| out.extend_from_slice(b"\",\"peer\":\""));
+        out.push(b'"');
+        push_timer(out, found);
+        number(out, "uid", found.uid());
+        number(out, "inode", found.inode());
+        number(out, "cookie", found.cookie());
+        push_facts(out, &found.facts());
+        if let Some(forecast) = forecast {
+            out.extend_from_slice(b",\"forecast\":");
+            // Writing to a Vec cannot fail, and neither can making JSON of texts and numbers.
+            drop(serde_json::to_writer(&mut *out, &LiveForecastView::from(forecast)));
+        }
+        if self.processes {
+            out.extend_from_slice(b",\"processes\":[");
+            for (at, owner) in owners.enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                drop(serde_json::to_writer(&mut *out, owner));
+            }
+            out.push(b']');
+        }
+        out.push(b'}');
+    }
+
+    fn push_interface(&self, out: &mut Vec<u8>, found: &InetDiag<'_>) {
+        if found.interface() != 0 {
+            number(out, "interface", found.interface());
+            if let Some(name) = self.devices.get(&found.interface()) {
+                text(out, "device", name);
+            }
+        }
+    }
+}
+
+fn push_change(out: &mut Vec<u8>, change: SocketChange) {
+    let (word, before) = match change {
+        SocketChange::Same => ("same", None),
+        SocketChange::New => ("new", None),
+        SocketChange::Gone => ("gone", None),
+        SocketChange::State(before) => ("state", Some(before)),
+    };
+    text(out, "change", word);
+    if let Some(before) = before {
+        text(out, "state_before", before.name());
+    }
+}
+
+fn push_timer(out: &mut Vec<u8>, found: &InetDiag<'_>) {
+    let name = match found.timer() {
+        SocketTimer::Off => return,
+        SocketTimer::Retransmit => "retransmit",
+        SocketTimer::Keepalive => "keepalive",
+        SocketTimer::TimeWait => "time-wait",
+        SocketTimer::Probe => "probe",
+        SocketTimer::Other(_) => "other",
+    };
+    out.extend_from_slice(b",\"timer\":{\"name\":\"");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'"');
+    number(out, "expires_ms", found.expires_ms());
+    number(out, "count", found.retransmits());
+    out.push(b'}');
+}
+
+fn push_facts(out: &mut Vec<u8>, facts: &SocketFacts<'_>) {
+    for (name, value) in [
+        ("shutdown", facts.shutdown.map(u64::from)),
+        ("mark", facts.mark.map(u64::from)),
+        ("cgroup_id", facts.cgroup_id),
+    ] {
+        if let Some(value) = value {
+            number(out, name, value);
+        }
+    }
+    if let Some(v6_only) = facts.v6_only {
+        drop(write!(out, ",\"v6_only\":{v6_only}"));
+    }
+    for (name, value) in [("congestion", facts.congestion), ("upper_layer", facts.upper_layer)] {
+        if let Some(value) = value {
+            text(out, name, value);
+        }
+    }
+    if let Some(memory) = facts.memory {
+        object(out, "memory", |visit| {
+            visit("receive_bytes", memory.receive_bytes().map(u64::from));
+            visit("receive_limit_bytes", memory.receive_limit_bytes().map(u64::from));
+            visit("transmit_bytes", memory.transmit_bytes().map(u64::from));
+            visit("send_limit_bytes", memory.send_limit_bytes().map(u64::from));
+            visit("forward_bytes", memory.forward_bytes().map(u64::from));
+            visit("queued_bytes", memory.queued_bytes().map(u64::from));
+            visit("option_bytes", memory.option_bytes().map(u64::from));
+            visit("backlog_bytes", memory.backlog_bytes().map(u64::from));
+            visit("drops", memory.drops().map(u64::from));
+        });
+    }
+    if let Some(info) = facts.info {
+        object(out, "tcp_info", |visit| TcpInfo::decode(info).each(visit));
+    }
+}
+
+/// An object of numbers.
+fn object(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut dyn FnMut(&'static str, Option<u64>))) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":{");
+    let mut first = true;
+    fill(&mut |name, value| {
+        if let Some(value) = value {
+            if !core::mem::take(&mut first) {
+                out.push(b',');
+            }
+            out.push(b'"');
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            push_number(out, value);
+        }
+    });
+    out.push(b'}');
+}
+
+fn number(out: &mut Vec<u8>, name: &str, value: impl Into<u64>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    push_number(out, value);
+}
+
+fn text(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    drop(serde_json::to_writer(&mut *out, value));
+}

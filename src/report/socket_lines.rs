@@ -1,0 +1,271 @@
+//! `tcpctl sockets`: a line for each socket, written as they come.
+
+use super::digits::push_number_right;
+use super::live_forecast::render_live_line;
+use super::socket_cells::{
+    Devices, push_ends, push_extended, push_info, push_memory, push_owners, push_timer, push_timer_of_ss,
+};
+use crate::model::LiveForecast;
+use crate::snapshot::SocketOwner;
+use crate::units::TcpState;
+use crate::wire::InetDiag;
+
+/// Lines that are held back until it is known how wide their columns must be.
+const SAMPLE: usize = 500;
+/// A column of addresses grows to this with the sample: the longest IPv6 address, a device, and a port.
+const WIDEST: usize = 64;
+/// Stands between cells of lines that are held back.
+const SEPARATOR: u8 = 0x1f;
+/// Widths of the columns of states and of queues.
+const STATE: usize = 10;
+const QUEUE: usize = 6;
+const HEADINGS: [&str; 5] = ["State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port"];
+
+/// What a line of a socket shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketStyle {
+    /// The names of the columns first.
+    pub heading: bool,
+    /// The processes that hold it.
+    pub processes: bool,
+    /// The running timer in a column.
+    pub timer: bool,
+    /// The running timer in the words of ss, and what the model says of it.
+    pub forecast: bool,
+    /// User, inode, cookie, mark.
+    pub extended: bool,
+    /// Memory.
+    pub memory: bool,
+    /// `tcp_info`.
+    pub info: bool,
+    /// All of it on one line instead of below the socket.
+    pub one_line: bool,
+    /// What changed since the reading before, in a column of its own.
+    pub changes: bool,
+}
+
+/// What became of a socket since the reading before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketChange {
+    /// It was there, in the same state.
+    Same,
+    /// It was not there.
+    New,
+    /// It was there, in another state.
+    State(TcpState),
+    /// It is not there any more; the line shows what it was.
+    Gone,
+}
+
+/// Writes lines. The first ones are held back until there are enough of them to know how wide columns must be; nothing
+/// is allocated for those that follow.
+#[derive(Debug)]
+pub struct SocketLines<'a> {
+    style: SocketStyle,
+    devices: &'a Devices,
+    held: Vec<u8>,
+    lines: usize,
+    /// Widths of local address, peer address and timer; nothing as long as lines are held back.
+    widths: Option<[usize; 3]>,
+    line: Vec<u8>,
+}
+
+impl<'a> SocketLines<'a> {
+    /// Lines of this style, with the names of the network devices.
+    #[must_use]
+    pub const fn new(style: SocketStyle, devices: &'a Devices) -> Self {
+        Self { style, devices, held: Vec::new(), lines: 0, widths: None, line: Vec::new() }
+    }
+
+    /// How many lines there were.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.lines
+    }
+
+    /// Writes the line of a socket behind `out`, or holds it back. `forecast` is what is said of its timer.
+    pub fn push<'b>(
+        &mut self,
+        found: &InetDiag<'_>,
+        change: SocketChange,
+        owners: impl Iterator<Item = &'b SocketOwner>,
+        forecast: Option<&LiveForecast>,
+        out: &mut Vec<u8>,
+    ) {
+        self.lines += 1;
+        let widths = self.widths;
+        let mut line = core::mem::take(&mut self.line);
+        line.clear();
+        self.push_cells(found, change, owners, forecast, widths, &mut line);
+        match widths {
+            Some(_) => out.extend_from_slice(&line),
+            None => {
+                self.held.extend_from_slice(&line);
+                if self.lines >= SAMPLE {
+                    self.release(out);
+                }
+            }
+        }
+        self.line = line;
+    }
+
+    /// Writes what is held back, and the heading where there was no line.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.widths.is_none() {
+            self.release(out);
+        }
+    }
+
+    fn push_cells<'b>(
+        &self,
+        found: &InetDiag<'_>,
+        change: SocketChange,
+        owners: impl Iterator<Item = &'b SocketOwner>,
+        forecast: Option<&LiveForecast>,
+        widths: Option<[usize; 3]>,
+        line: &mut Vec<u8>,
+    ) {
+        let style = self.style;
+        if style.changes {
+            line.extend_from_slice(match change {
+                SocketChange::Same => b"  ",
+                SocketChange::New => b"+ ",
+                SocketChange::State(_) => b"~ ",
+                SocketChange::Gone => b"- ",
+            });
+        }
+        let start = line.len();
+        line.extend_from_slice(found.state().map_or("?", TcpState::name).as_bytes());
+        line.resize(start + STATE + 1, b' ');
+        push_number_right(line, found.receive_queue(), QUEUE);
+        line.push(b' ');
+        push_number_right(line, found.send_queue(), QUEUE);
+        line.push(b' ');
+        let [to_peer, to_timer, to_process] = widths.map_or([None; 3], |widths| widths.map(Some));
+        if widths.is_none() {
+            line.push(SEPARATOR);
+        }
+        let start = line.len();
+        let peer = push_ends(line, found, self.devices, |line| end_cell(line, start, to_peer));
+        end_cell(line, peer, to_timer);
+        if style.timer {
+            let start = line.len();
+            push_timer(line, found);
+            end_cell(line, start, to_process);
+        }
+        if style.processes {
+            push_owners(line, owners);
+        }
+        if let SocketChange::State(before) = change {
+            line.extend_from_slice(b"  was ");
+            line.extend_from_slice(before.name().as_bytes());
+        }
+        self.push_details(found, forecast, line);
+        end_line(line);
+    }
+
+    /// What stands behind the columns, or below them.
+    fn push_details(&self, found: &InetDiag<'_>, forecast: Option<&LiveForecast>, line: &mut Vec<u8>) {
+        let style = self.style;
+        if !(style.forecast || style.extended || style.memory || style.info) {
+            return;
+        }
+        let facts = found.facts();
+        let (separator, mut first): (&[u8], bool) = if style.one_line { (b" ", false) } else { (b"\n\t ", true) };
+        let mut detail = |write: &mut dyn FnMut(&mut Vec<u8>)| {
+            let before = line.len();
+            line.extend_from_slice(if first { separator } else { b" " });
+            let start = line.len();
+            write(line);
+            if line.len() == start { line.truncate(before) } else { first = false }
+        };
+        if style.forecast {
+            match forecast {
+                Some(forecast) => detail(&mut |line| line.extend_from_slice(render_live_line(forecast).as_bytes())),
+                None => detail(&mut |line| push_timer_of_ss(line, found)),
+            }
+        }
+        if style.extended {
+            detail(&mut |line| push_extended(line, found, &facts));
+        }
+        if style.memory {
+            detail(&mut |line| push_memory(line, &facts));
+        }
+        if style.info {
+            detail(&mut |line| push_info(line, found, &facts));
+        }
+    }
+
+    /// Writes the heading and the lines held back, now that it is known how wide they are.
+    fn release(&mut self, out: &mut Vec<u8>) {
+        let mut widths = [HEADINGS[3].len(), HEADINGS[4].len(), if self.style.timer { "Timer".len() } else { 0 }];
+        let is_row = |line: &&[u8]| line.contains(&SEPARATOR);
+        for line in self.held.split(|byte| *byte == b'\n').filter(is_row) {
+            let cells = line.split(|byte| *byte == SEPARATOR).skip(1);
+            for (width, cell) in widths.iter_mut().take(self.columns()).zip(cells) {
+                *width = cell.len().clamp(*width, WIDEST);
+            }
+        }
+        if self.style.heading {
+            self.push_heading(widths, out);
+        }
+        let held = core::mem::take(&mut self.held);
+        for line in held.split_inclusive(|byte| *byte == b'\n') {
+            if !is_row(&line) {
+                out.extend_from_slice(line);
+                continue;
+            }
+            let mut cells = line.strip_suffix(b"\n").unwrap_or(line).split(|byte| *byte == SEPARATOR);
+            let mut row = cells.next().unwrap_or_default().to_vec();
+            for width in widths.iter().take(self.columns()) {
+                let start = row.len();
+                row.extend_from_slice(cells.next().unwrap_or_default());
+                end_cell(&mut row, start, Some(*width));
+            }
+            row.extend_from_slice(cells.next().unwrap_or_default());
+            end_line(&mut row);
+            out.append(&mut row);
+        }
+        self.widths = Some(widths);
+    }
+
+    /// How many columns there are whose width hangs on what is in them.
+    const fn columns(&self) -> usize {
+        if self.style.timer { 3 } else { 2 }
+    }
+
+    fn push_heading(&self, widths: [usize; 3], out: &mut Vec<u8>) {
+        let start = if self.style.changes { "  " } else { "" };
+        let [state, receive, send, local, peer] = HEADINGS;
+        let [to_peer, to_timer, to_process] = widths;
+        let mut heading =
+            format!("{start}{state:STATE$} {receive:>QUEUE$} {send:>QUEUE$} {local:to_peer$} {peer:to_timer$} ");
+        if self.style.timer {
+            heading.push_str(&format!("{:to_process$} ", "Timer"));
+        }
+        if self.style.processes {
+            heading.push_str("Process");
+        }
+        out.extend_from_slice(heading.trim_end().as_bytes());
+        out.push(b'\n');
+    }
+}
+
+/// Ends a cell that began at `start`: fills its column, or marks its end where that is not known yet.
+fn end_cell(line: &mut Vec<u8>, start: usize, width: Option<usize>) {
+    match width {
+        Some(width) => {
+            let end = line.len().max(start + width) + 1;
+            line.resize(end, b' ');
+        }
+        None => line.push(SEPARATOR),
+    }
+}
+
+/// Ends a line without blanks at its end.
+fn end_line(line: &mut Vec<u8>) {
+    while line.last() == Some(&b' ') {
+        line.pop();
+    }
+    line.push(b'\n');
+}

@@ -1,0 +1,127 @@
+//! Sockets as lines of text or of JSON, and what is said of a reading among several.
+
+use std::collections::BTreeMap;
+
+use super::socket_json::SocketJson;
+use super::socket_lines::{SocketChange, SocketLines, SocketStyle};
+use crate::model::LiveForecast;
+use crate::snapshot::SocketOwner;
+use crate::units::Micros;
+use crate::wire::InetDiag;
+
+/// Writes a line for each socket.
+#[derive(Debug)]
+pub enum SocketWriter<'a> {
+    /// Text.
+    Lines(SocketLines<'a>),
+    /// JSON, one object a line.
+    Json(SocketJson<'a>),
+}
+
+impl<'a> SocketWriter<'a> {
+    /// Text of this style, or JSON with the same things in it.
+    #[must_use]
+    pub const fn new(json: bool, style: SocketStyle, devices: &'a BTreeMap<u32, String>) -> Self {
+        if json {
+            Self::Json(SocketJson::new(devices, style.processes, style.changes))
+        } else {
+            Self::Lines(SocketLines::new(style, devices))
+        }
+    }
+
+    /// Writes a socket behind `out`, or holds it back for a while.
+    pub fn push<'b>(
+        &mut self,
+        found: &InetDiag<'_>,
+        change: SocketChange,
+        owners: impl Iterator<Item = &'b SocketOwner>,
+        forecast: Option<&LiveForecast>,
+        out: &mut Vec<u8>,
+    ) {
+        match self {
+            Self::Lines(lines) => lines.push(found, change, owners, forecast, out),
+            Self::Json(json) => {
+                json.push(found, change, owners, forecast, out);
+                out.push(b'\n');
+            }
+        }
+    }
+
+    /// Writes what is held back.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if let Self::Lines(lines) = self {
+            lines.finish(out);
+        }
+    }
+}
+
+/// How one reading among several went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WatchReading {
+    /// Its number, from 1.
+    pub number: u64,
+    /// Sockets that pass the filter.
+    pub sockets: u64,
+    /// Those that were not there before.
+    pub new: u64,
+    /// Those that are not there any more.
+    pub gone: u64,
+    /// Those in another state than before.
+    pub changed: u64,
+    /// Processor time that it took, in microseconds.
+    pub cost_us: u64,
+    /// The interval that was asked for, in microseconds.
+    pub asked_us: u64,
+    /// The interval until the next, in microseconds.
+    pub interval_us: u64,
+}
+
+/// What is said of a reading, as text or as a line of JSON. `share_percent` is what readings may take of a processor.
+#[must_use]
+pub fn render_watch(reading: &WatchReading, share_percent: u64, json: bool) -> String {
+    let WatchReading { number, sockets, new, gone, changed, cost_us, asked_us, interval_us } = *reading;
+    if json {
+        let view = serde_json::json!({
+            "reading": number, "sockets": sockets, "new": new, "gone": gone, "changed": changed,
+            "cpu_us": cost_us, "interval_us": interval_us,
+        });
+        return format!("{view}\n");
+    }
+    let (interval, asked, cost) = (Micros(interval_us), Micros(asked_us), Micros(cost_us));
+    let what = if sockets == 1 { "socket" } else { "sockets" };
+    let since =
+        if number == 1 { String::new() } else { format!("; + {new} new, - {gone} gone, ~ {changed} in another state") };
+    let pace = if interval_us > asked_us {
+        format!("every {interval:#} instead of {asked:#}, to take {share_percent}% of a CPU ({cost:#} a reading)")
+    } else {
+        format!("every {interval:#}, {cost:#} of CPU a reading")
+    };
+    format!("{sockets} {what}{since}\n{pace}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_says_what_changed_and_why_it_is_not_as_often_as_asked() {
+        let first = WatchReading {
+            number: 1,
+            sockets: 1,
+            cost_us: 3_000,
+            asked_us: 1_000_000,
+            interval_us: 1_000_000,
+            ..WatchReading::default()
+        };
+        insta::assert_snapshot!(render_watch(&first, 2, false), @r"
+        1 socket
+        every 1s, 3ms of CPU a reading
+        ");
+        let dear = WatchReading { number: 2, sockets: 900, new: 3, cost_us: 84_000, interval_us: 4_200_000, ..first };
+        insta::assert_snapshot!(render_watch(&dear, 2, false), @r"
+        900 sockets; + 3 new, - 0 gone, ~ 0 in another state
+        every 4.2s instead of 1s, to take 2% of a CPU (84ms a reading)
+        ");
+        assert!(render_watch(&dear, 2, true).starts_with("{\"changed\":0,\"cpu_us\":84000,"));
+    }
+}

@@ -1,0 +1,129 @@
+//! Which process holds which socket, for all sockets at once.
+//!
+//! One pass over the descriptors of all processes, and 8 bytes kept for each socket; `find_socket_holders` is for a few.
+
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
+use rustix::io::Errno;
+
+use super::{ProcRoot, ReadError};
+
+/// Bytes of directory entries that are read at once.
+const ENTRIES: usize = 32 << 10;
+/// Longer than any `socket:[…]`.
+const LINK: usize = 40;
+
+/// A holding process by number: (inode, pid).
+type Holding = (u32, u32);
+
+/// The holders of all sockets, ordered by inode.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketTable {
+    holdings: Vec<Holding>,
+    /// How many processes could not be looked into for want of permission.
+    pub denied: usize,
+}
+
+impl SocketTable {
+    /// The process ids that hold a socket, in ascending order; none when nobody is known to.
+    pub fn holders(&self, inode: u32) -> impl Iterator<Item = u32> {
+        let from = self.holdings.partition_point(|(other, _)| *other < inode);
+        let behind = self.holdings.get(from..).unwrap_or_default();
+        behind.iter().take_while(move |(other, _)| *other == inode && inode != 0).map(|(_, pid)| *pid)
+    }
+}
+
+/// Reads the descriptors of every process. A process that ends meanwhile is left out.
+///
+/// # Errors
+/// When the processes themselves cannot be listed.
+pub fn read_socket_table(root: &ProcRoot) -> Result<SocketTable, ReadError> {
+    let fail = |error: Errno| ReadError::new(root.path(), &error.into());
+    let directory = open_directory(rustix::fs::CWD, root.path()).map_err(fail)?;
+    let mut table = SocketTable::default();
+    let mut pids = Vec::new();
+    each_number(&directory, |pid| pids.push(pid)).map_err(fail)?;
+    for pid in pids {
+        let held = open_directory(&directory, Path::new(&format!("{pid}/fd"))).and_then(|descriptors| {
+            each_number(&descriptors, |number| {
+                if let Some(inode) = socket_of(&descriptors, number) {
+                    table.holdings.push((inode, pid));
+                }
+            })
+        });
+        table.denied += usize::from(matches!(held, Err(Errno::ACCESS | Errno::PERM)));
+    }
+    table.holdings.sort_unstable();
+    // A process may hold a socket by several descriptors.
+    table.holdings.dedup();
+    Ok(table)
+}
+
+fn open_directory(at: impl rustix::fd::AsFd, path: &Path) -> Result<rustix::fd::OwnedFd, Errno> {
+    openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// Goes through the entries of a directory that are numbers.
+fn each_number(directory: &rustix::fd::OwnedFd, mut visit: impl FnMut(u32)) -> Result<(), Errno> {
+    let mut buffer = Vec::with_capacity(ENTRIES);
+    let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        if let Some(number) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) {
+            visit(number);
+        }
+    }
+    Ok(())
+}
+
+/// The inode of the socket behind a descriptor; nothing when it is something else or gone.
+fn socket_of(descriptors: &rustix::fd::OwnedFd, number: u32) -> Option<u32> {
+    let mut link = [std::mem::MaybeUninit::uninit(); LINK];
+    let name = rustix::path::DecInt::new(number);
+    let (target, _) = readlinkat_raw(descriptors, name.as_c_str(), &mut link[..]).ok()?;
+    let inode = target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
+    str::from_utf8(inode).ok()?.parse().ok()
+}
+
+/// What names a process: its `comm` and its cgroups, each empty when it has ended or may not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessName {
+    /// `/proc/PID/comm` without the line end.
+    pub name: String,
+    /// `/proc/PID/cgroup`.
+    pub cgroups: String,
+}
+
+/// Reads what names a process.
+#[must_use]
+pub fn read_process_name(root: &ProcRoot, pid: u32) -> ProcessName {
+    let read = |file: &str| root.read(&format!("{pid}/{file}")).unwrap_or_default();
+    let name = read("comm");
+    ProcessName { name: name.strip_suffix('\n').unwrap_or(&name).to_owned(), cgroups: read("cgroup") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn the_own_process_holds_its_own_socket_once_however_many_descriptors_it_has() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let second = socket.try_clone().unwrap();
+        let link = std::fs::read_link(format!("/proc/self/fd/{}", second.as_raw_fd())).unwrap();
+        let text = link.to_str().unwrap();
+        let inode = text.strip_prefix("socket:[").unwrap().strip_suffix(']').unwrap().parse().unwrap();
+        let table = read_socket_table(&ProcRoot::new("/proc")).unwrap();
+        assert_eq!(table.holders(inode).collect::<Vec<_>>(), [std::process::id()]);
+        assert_eq!(table.holders(0).count(), 0);
+        let name = read_process_name(&ProcRoot::new("/proc"), std::process::id());
+        assert_eq!(name.name, std::fs::read_to_string("/proc/self/comm").unwrap().trim());
+    }
+
+    #[test]
+    fn a_missing_proc_is_an_error_and_not_an_empty_table() {
+        assert!(read_socket_table(&ProcRoot::new("/no/such/proc")).is_err());
+    }
+}
