@@ -33,6 +33,8 @@ pub struct PlanView<'a> {
     effects: Vec<EffectView>,
     listeners: Vec<ListenerView>,
     notes: &'a [String],
+    costs: &'a [String],
+    not_for: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -56,6 +58,8 @@ struct ChangeView<'a> {
     takes_effect: Option<TakesEffect>,
     /// Why the new value has no effect after the plan, where it has none.
     idle: Option<&'a str>,
+    /// Whose rule decided.
+    profile: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -119,6 +123,8 @@ impl<'a> From<&'a Plan> for PlanView<'a> {
             effects: plan.effects.iter().map(EffectView::from).collect(),
             listeners: plan.listeners.iter().map(ListenerView::from).collect(),
             notes: &plan.notes,
+            costs: &plan.costs,
+            not_for: &plan.not_for,
         }
     }
 }
@@ -135,6 +141,7 @@ fn changes<'a>(plan: &'a Plan) -> Vec<ChangeView<'a>> {
         risk: change.risk.as_deref(),
         takes_effect: change.takes_effect,
         idle: change.idle.as_deref(),
+        profile: &change.profile,
     };
     plan.changes.iter().map(view).collect()
 }
@@ -199,6 +206,10 @@ fn skip_word(why: &SkipReason) -> &'static str {
         SkipReason::Hidden(_) => "hidden",
         SkipReason::NotLoaded(_) => "module-not-loaded",
         SkipReason::OtherKernel { .. } => "other-kernel",
+        SkipReason::NotHere(_) => "condition-not-met",
+        SkipReason::NotKnown(_) => "not-known",
+        SkipReason::NeverWritten(_) => "never-written",
+        SkipReason::Contradiction(_) => "contradiction",
         SkipReason::Unreadable(_) => "unreadable",
         SkipReason::ReadOnlyHere(_) => "read-only-here",
         SkipReason::ValueRefused(_) => "value-refused",
@@ -235,6 +246,12 @@ pub(super) fn skip_reason(why: &SkipReason) -> String {
             (None, Some(until)) => format!("the rule is for Linux up to {until}"),
             (None, None) => "the rule is for other kernels".to_owned(),
         },
+        SkipReason::NotHere(why) => (*why).to_owned(),
+        SkipReason::NotKnown(what) => format!("its value follows from what is not known here: {what}"),
+        SkipReason::NeverWritten(value) => {
+            format!("it is {value}; the profile relies on another value and never writes this key")
+        }
+        SkipReason::Contradiction(wants) => format!("the profiles contradict each other ({wants})"),
         SkipReason::Unreadable(reason) => format!("it cannot be read: {reason}"),
         SkipReason::ReadOnlyHere(value) => {
             format!("it is {value} and can only be set in the initial network namespace")
@@ -253,7 +270,8 @@ pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
     let mut text = heading(plan, width);
     text.push_str(&rows(plan, width, ascii));
     for skip in &plan.skipped {
-        let word = if skip.required { "required and left out" } else { "left out" };
+        let contradiction = matches!(skip.why, SkipReason::Contradiction(_));
+        let word = if skip.required && !contradiction { "required and left out" } else { "left out" };
         text.push_str(&hanging("  ", &format!("{word}: {}: {}", skip.key, skip_reason(&skip.why)), width));
     }
     text.push_str(&effects(plan, width, ascii));
@@ -415,8 +433,16 @@ fn costs(plan: &Plan, width: usize) -> String {
             text.push_str(&hanging("  ! ", &format!("{}: {risk}", change.key.leaf()), width));
         }
     }
+    let whole: String = plan.costs.iter().map(|cost| hanging("  ! ", cost, width)).collect();
+    text.insert_str(0, &whole);
     if !text.is_empty() {
         text.insert_str(0, "\nWhat it costs\n");
+    }
+    if !plan.not_for.is_empty() {
+        text.push_str("\nWhen not to use it\n");
+        for case in &plan.not_for {
+            text.push_str(&hanging("  - ", case, width));
+        }
     }
     let undo = match plan.kind {
         PlanKind::Apply => {

@@ -6,10 +6,14 @@
 //! Mirrors: write-ahead journals; tuned's modifiers; `proc_sys_call_handler`, fs/proc/proc_sysctl.c.
 
 mod apply;
+mod combine;
 mod effect;
+mod formula;
 mod journal;
 mod plan;
+mod ports;
 mod profile;
+mod profile_format;
 mod profile_text;
 mod rehearsal;
 mod rollback;
@@ -21,12 +25,14 @@ pub use apply::{
     ApplyError, ApplyFrom, Outcome, Place, Receipt, Target, Undone, Written, apply_plan, check_permission,
 };
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
+pub use formula::{Formula, FormulaError, Function, Premises, Quantity, RuleValue, Unworkable, UnworkableValue};
 pub use journal::{
     Action, History, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, StateDir, StepKind,
     Unreadable,
 };
-pub use plan::{Already, Change, Plan, PlanKind, Skip, SkipReason, plan_profile};
-pub use profile::{Operator, Profile, Rule};
+pub use plan::{Already, Change, NetworkPath, Plan, PlanKind, Skip, SkipReason, plan_profile, plan_profiles};
+pub use profile::{Demand, NamespaceKind, Operator, Profile, Rule, When};
+pub use profile_format::{PROFILE_FORMAT, ProfileTable, ProfileWord};
 pub use profile_text::{ProfileText, parse_profile};
 pub use rehearsal::plan_rehearsal;
 pub use rollback::{RollbackError, choose_entry, plan_rollback};

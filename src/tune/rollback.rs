@@ -1,7 +1,7 @@
 //! Restoring what was there before an apply: a plan made from the journal.
 
+use super::combine::absence;
 use super::journal::{Action, History, JournalEntry, JournalKey, JournalOutcome, Unreadable};
-use super::plan::absence;
 use super::{Already, Change, Operator, Place, Plan, PlanKind, Skip, SkipReason};
 use crate::catalog::{self, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
@@ -193,7 +193,8 @@ pub fn plan_rollback(entry: &JournalEntry, history: &[JournalEntry], snapshot: &
             }
         };
         if present == wanted {
-            plan.already.push(Already { key: key.key.clone(), value: present, operator: Operator::Set, wanted });
+            let (key, operator, demands) = (key.key.clone(), Operator::Set, Vec::new());
+            plan.already.push(Already { key, value: present, operator, wanted, demands, held_by: None });
         } else if present == normalize_value(&key.after) || force {
             plan.changes.push(restoring(entry, key, present, snapshot));
         } else {
@@ -233,5 +234,7 @@ fn restoring(entry: &JournalEntry, key: &JournalKey, present: String, snapshot: 
         risk: None,
         takes_effect: parameter.map(|row| row.takes_effect),
         idle: None,
+        profile: entry.profile.clone(),
+        demands: Vec::new(),
     }
 }

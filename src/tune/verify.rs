@@ -40,12 +40,15 @@ impl SkipReason {
     pub const fn verdict(&self) -> Verdict {
         match self {
             Self::OnlyInInitialNamespace | Self::Absent | Self::NotLoaded(_) => Verdict::Missing,
-            Self::Hidden(_) => Verdict::Hidden,
-            Self::OtherKernel { .. } => Verdict::NotForThisKernel,
+            Self::Hidden(_) | Self::NotKnown(_) => Verdict::Hidden,
+            Self::OtherKernel { .. } | Self::NotHere(_) => Verdict::NotForThisKernel,
             Self::Unreadable(_) => Verdict::Denied,
-            Self::ReadOnlyHere(_) | Self::ValueRefused(_) | Self::ChangedSince(_) | Self::ChangedByEntry { .. } => {
-                Verdict::Differs
-            }
+            Self::NeverWritten(_)
+            | Self::Contradiction(_)
+            | Self::ReadOnlyHere(_)
+            | Self::ValueRefused(_)
+            | Self::ChangedSince(_)
+            | Self::ChangedByEntry { .. } => Verdict::Differs,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::units::parse_duration_us;
+use crate::units::{parse_bandwidth_bit_s, parse_duration_us};
 
 /// See, understand, change and prove what the kernel's TCP does
 ///
@@ -298,21 +298,29 @@ pub struct DiagnoseArgs {
 /// List tuning profiles, or show one
 #[derive(Clone, Debug, Args)]
 pub struct ProfilesArgs {
-    /// Show this profile with the reason for each value
-    pub name: Option<String>,
+    /// Show this profile with the reason for each value; `show NAME` is the same
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
     /// Read further profiles from this directory; they win by name
     #[arg(long, value_name = "DIR", default_value = "/etc/tcpctl/profiles.d")]
     pub profile_dir: PathBuf,
 }
 
-/// Which profile to work from.
+/// Which profiles to work from.
 #[derive(Clone, Debug, Args)]
 pub struct ProfileChoice {
-    /// The profile: a name, or the path of a file
-    pub profile: String,
+    /// The profiles: names, or paths of files; several are combined
+    #[arg(required = true, value_name = "PROFILE")]
+    pub profiles: Vec<String>,
     /// Read further profiles from this directory; they win by name
     #[arg(long, value_name = "DIR", default_value = "/etc/tcpctl/profiles.d")]
     pub profile_dir: PathBuf,
+    /// Round-trip time of the paths that matter, such as 30ms, for profiles that work values out from it
+    #[arg(long, value_name = "TIME", value_parser = parse_path_rtt_us)]
+    pub rtt: Option<u64>,
+    /// Bandwidth that one connection should fill, such as 1Gbit/s, for profiles that work values out from it
+    #[arg(long, value_name = "RATE", value_parser = parse_bandwidth_bit_s)]
+    pub bandwidth: Option<u64>,
 }
 
 /// Show what a profile would change, and what that does in seconds; nothing is written
@@ -385,6 +393,17 @@ pub struct CompletionsArgs {
 pub struct ManArgs {
     /// The directory to write to
     pub dir: PathBuf,
+}
+
+/// A round-trip time in microseconds, up to a minute.
+fn parse_path_rtt_us(text: &str) -> Result<u64, String> {
+    const LONGEST_US: u64 = 60_000_000;
+    let us = parse_duration_us(text)?;
+    if (1..=LONGEST_US).contains(&us) {
+        Ok(us)
+    } else {
+        Err(format!("`{text}` is no round-trip time; expected one from 1us to 60s, such as 30ms"))
+    }
 }
 
 /// Takes a namespace's name, process id or path; whether there is one is seen on opening it.

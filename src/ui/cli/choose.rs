@@ -1,17 +1,60 @@
 //! From what was typed to a profile.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::tune::{Profile, ProfileFiles, read_profiles};
+use super::context::Context;
+use super::reading::{Depth, read_snapshot};
+use crate::tune::{NetworkPath, Plan, Premises, Profile, ProfileFiles, plan_profiles, read_profiles};
 use crate::ui::cli::CliError;
 use crate::ui::cli::args::ProfileChoice;
 
-/// The profile of the arguments, by name or by file, and the file it stands in.
-pub(super) fn profile(choice: &ProfileChoice) -> Result<(Profile, Option<String>), CliError> {
-    let mut files = read_profiles(&choice.profile_dir).map_err(|reason| CliError::failure(anyhow::anyhow!(reason)))?;
-    let path = Path::new(&choice.profile);
-    let is_file = choice.profile.contains('/') || path.extension().is_some_and(|extension| extension == "toml");
-    let name = if is_file { files.read(path) } else { choice.profile.clone() };
+/// The profiles of the arguments.
+pub(super) fn profiles(choice: &ProfileChoice) -> Result<Vec<Profile>, CliError> {
+    let given = Premises { rtt_us: choice.rtt, bandwidth_bit_s: choice.bandwidth, ..Premises::default() };
+    let chosen = |name: &String| {
+        let (profile, _) = self::profile(name, &choice.profile_dir)?;
+        require_options(&profile, &given)?;
+        Ok(profile)
+    };
+    choice.profiles.iter().map(chosen).collect()
+}
+
+/// Refuses a profile whose values follow from what the user has not said.
+fn require_options(profile: &Profile, given: &Premises) -> Result<(), CliError> {
+    let unknown = profile.quantities().into_iter().filter(|quantity| !given.knows(*quantity));
+    let options: BTreeSet<&str> = unknown.flat_map(|quantity| quantity.options()).copied().collect();
+    let known = [("--rtt", given.rtt_us.is_some()), ("--bandwidth", given.bandwidth_bit_s.is_some())];
+    let missing: Vec<&str> = options.into_iter().filter(|option| !known.contains(&(option, true))).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "{} works values out from the network that it is for; give {}, such as --rtt 30ms --bandwidth 1Gbit/s",
+        profile.name,
+        missing.join(" and ")
+    )))
+}
+
+/// Plans the profiles of the arguments for a host.
+pub(super) fn plan(choice: &ProfileChoice, context: &Context<'_>) -> Result<Plan, CliError> {
+    let profiles = profiles(choice)?;
+    let keys = profiles.iter().flat_map(|profile| profile.rules.keys().cloned());
+    let snapshot = read_snapshot(context, Depth::Sockets, keys)?;
+    let path = NetworkPath { rtt_us: choice.rtt, bandwidth_bit_s: choice.bandwidth };
+    let premises = Premises { rtt_us: path.rtt_us, bandwidth_bit_s: path.bandwidth_bit_s, ..Premises::of(&snapshot) };
+    for profile in &profiles {
+        profile.check_values(&premises).map_err(|error| CliError::Usage(error.to_string()))?;
+    }
+    Ok(plan_profiles(&profiles, &snapshot, path))
+}
+
+/// A profile by name or by file, and the file it stands in.
+pub(super) fn profile(asked: &str, directory: &Path) -> Result<(Profile, Option<String>), CliError> {
+    let mut files = read_profiles(directory).map_err(|reason| CliError::failure(anyhow::anyhow!(reason)))?;
+    let path = Path::new(asked);
+    let is_file = asked.contains('/') || path.extension().is_some_and(|extension| extension == "toml");
+    let name = if is_file { files.read(path) } else { asked.to_owned() };
     by_name(&files, &name)
 }
 

@@ -1,10 +1,8 @@
 //! `tcpctl apply`.
 
 use super::plan;
-use crate::tune::plan_profile;
 use crate::ui::cli::args::{ApplyArgs, PlanArgs};
 use crate::ui::cli::context::Context;
-use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit, change, choose};
 
 /// Runs `tcpctl apply`.
@@ -12,7 +10,6 @@ pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Re
     if args.dry_run {
         return plan::run(&PlanArgs { choice: args.choice.clone() }, context);
     }
-    let (profile, _) = choose::profile(&args.choice)?;
-    let snapshot = read_snapshot(context, Depth::Sockets, profile.rules.keys().cloned())?;
-    change::carry_out(&plan_profile(&profile, &snapshot), args.yes, context)
+    let plan = choose::plan(&args.choice, context)?;
+    change::carry_out(&plan, args.yes, context)
 }
