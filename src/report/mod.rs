@@ -68,7 +68,7 @@ pub use lab_table::{
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};
-pub use plan::{PlanView, count_changes, render_plan};
+pub use plan::{PlanView, count_changes, render_plan, skip_reason};
 pub use printable::{printable, printable_lines};
 pub use profile_manual::render_profile_manual;
 pub use profiles::{ProfileRow, ProfileView, ProfilesView, render_profile, render_profiles};

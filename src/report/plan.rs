@@ -9,7 +9,7 @@ use super::printable::printable_lines;
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::catalog::{Scope, TakesEffect};
-use crate::tune::{Change, Effect, ListenerEffect, Operator, Plan, PlanKind, Skip, SkipReason, Verdict};
+use crate::tune::{Change, Effect, FileChange, ListenerEffect, Operator, Plan, PlanKind, Skip, SkipReason, Verdict};
 
 /// Version of the JSON of plans; the shape only grows.
 const SCHEMA: u32 = 1;
@@ -35,6 +35,17 @@ pub struct PlanView<'a> {
     notes: &'a [String],
     costs: &'a [String],
     not_for: &'a [String],
+    /// What is done to the file that keeps values across boots; null when it is not touched.
+    file: Option<FileView<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct FileView<'a> {
+    path: String,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+    /// That it is left alone, since somebody else changed it.
+    left: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,6 +136,12 @@ impl<'a> From<&'a Plan> for PlanView<'a> {
             notes: &plan.notes,
             costs: &plan.costs,
             not_for: &plan.not_for,
+            file: plan.file.as_ref().map(|file| FileView {
+                path: file_path(file),
+                before: file.before.as_deref(),
+                after: file.after.as_deref(),
+                left: file.left,
+            }),
         }
     }
 }
@@ -213,6 +230,7 @@ fn skip_word(why: &SkipReason) -> &'static str {
         SkipReason::Unreadable(_) => "unreadable",
         SkipReason::ReadOnlyHere(_) => "read-only-here",
         SkipReason::ValueRefused(_) => "value-refused",
+        SkipReason::BootedSince => "booted-since",
         SkipReason::ChangedSince(_) => "changed-since",
         SkipReason::ChangedByEntry { .. } => "changed-by-entry",
     }
@@ -228,8 +246,9 @@ pub(super) fn present(skip: &Skip, ascii: bool) -> &str {
     skip.present().unwrap_or(unknown)
 }
 
-/// A reason in words.
-pub(super) fn skip_reason(why: &SkipReason) -> String {
+/// Why a key is left out, in words.
+#[must_use]
+pub fn skip_reason(why: &SkipReason) -> String {
     match why {
         SkipReason::OnlyInInitialNamespace => "only the initial network namespace has it".to_owned(),
         SkipReason::Absent => "this kernel does not have it".to_owned(),
@@ -257,6 +276,9 @@ pub(super) fn skip_reason(why: &SkipReason) -> String {
             format!("it is {value} and can only be set in the initial network namespace")
         }
         SkipReason::ValueRefused(reason) => reason.clone(),
+        SkipReason::BootedSince => {
+            "the host was rebooted since, so that its value is not the entry's any more".to_owned()
+        }
         SkipReason::ChangedSince(value) => format!("somebody else set it to {value} since; --force restores it too"),
         SkipReason::ChangedByEntry { value, entry } => {
             format!("entry {entry} of the journal set it to {value} since; --force restores it too")
@@ -274,6 +296,13 @@ pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
         let word = if skip.required && !contradiction { "required and left out" } else { "left out" };
         text.push_str(&hanging("  ", &format!("{word}: {}: {}", skip.key, skip_reason(&skip.why)), width));
     }
+    for already in plan.already.iter().filter(|_| plan.kind != PlanKind::Apply) {
+        if let Some(entry) = already.held_by {
+            let says = format!("{} stays {}, which entry {entry} of the journal asks for", already.key, already.value);
+            text.push_str(&hanging("  ", &says, width));
+        }
+    }
+    text.push_str(&file_sentence(plan, width));
     text.push_str(&effects(plan, width, ascii));
     text.push_str(&costs(plan, width));
     if !plan.notes.is_empty() {
@@ -379,7 +408,7 @@ fn rows(plan: &Plan, width: usize, ascii: bool) -> String {
 /// What the plan does, in the terms of the model.
 fn effects(plan: &Plan, width: usize, ascii: bool) -> String {
     let arrow = if ascii { "->" } else { "→" };
-    if plan.is_empty() {
+    if plan.changes.is_empty() {
         return String::new();
     }
     let mut text = String::from("\nWhat it does\n");
@@ -402,6 +431,33 @@ fn effects(plan: &Plan, width: usize, ascii: bool) -> String {
         text.push_str("  nothing that the model can put a figure on\n");
     }
     text
+}
+
+fn file_path(file: &FileChange) -> String {
+    file.directory.join(file.name).display().to_string()
+}
+
+/// What is done to the file that keeps values across boots.
+fn file_sentence(plan: &Plan, width: usize) -> String {
+    let Some(file) = &plan.file else { return String::new() };
+    let path = file_path(file);
+    let says = match (&file.before, &file.after) {
+        _ if file.left => {
+            format!("{path} was changed by somebody else since and is left alone; --force takes it back too")
+        }
+        (None, None) => format!("{path} is not there"),
+        (Some(before), Some(after)) if before == after => format!("{path} stays as it is"),
+        (None, Some(_)) => format!("{path} is written and keeps {} across boots", values(file.values.len())),
+        (Some(_), Some(_)) if file.values.is_empty() => format!("{path} is written without the values of this entry"),
+        (Some(_), Some(_)) => format!("{path} is replaced and keeps {} across boots", values(file.values.len())),
+        (Some(_), None) => format!("{path} is removed"),
+    };
+    format!("\nAcross boots\n{}", hanging("  ", &says, width))
+}
+
+/// `1 value` or `3 values`.
+fn values(count: usize) -> String {
+    if count == 1 { "1 value".to_owned() } else { format!("{count} values") }
 }
 
 fn listener_sentence(effect: &ListenerEffect, arrow: &str) -> String {
@@ -445,6 +501,9 @@ fn costs(plan: &Plan, width: usize) -> String {
         }
     }
     let undo = match plan.kind {
+        PlanKind::Apply if plan.file.is_some() => {
+            "tcpctl rollback; the values of now and the file of now are kept in the journal."
+        }
         PlanKind::Apply => {
             "tcpctl rollback; the values of now are kept in the journal. A reboot undoes it as well: nothing is \
              written to files in /etc."

@@ -19,6 +19,7 @@ mod sysctl;
 mod tap;
 mod terminal;
 mod tun;
+mod watch_dir;
 
 pub use clock::{monotonic_ms, monotonic_ns, read_tick_length_ns, unix_ms, unix_ns};
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
@@ -36,3 +37,4 @@ pub use sysctl::{SysctlError, SysctlFiles};
 pub use tap::{Tap, Tapped};
 pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};
 pub use tun::{TUN_DEVICE, Tun, check_tun, read_tun_node};
+pub use watch_dir::{DirWatch, leave_terminal};

@@ -2,7 +2,7 @@
 //!
 //! For: profiles, the plan of what a profile would change and what that does in seconds, applying it with a
 //! journal, and restoring from the journal.
-//! Must not: write anything that is not in a plan; `apply` and `journal` alone write, the rest is pure.
+//! Must not: write anything that is not in a plan; `apply`, `journal` and `persist` alone write, the rest is pure.
 //! Mirrors: write-ahead journals; tuned's modifiers; `proc_sys_call_handler`, fs/proc/proc_sysctl.c.
 
 mod apply;
@@ -10,6 +10,7 @@ mod combine;
 mod effect;
 mod formula;
 mod journal;
+mod persist;
 mod plan;
 mod ports;
 mod profile;
@@ -17,20 +18,25 @@ mod profile_format;
 mod profile_text;
 mod rehearsal;
 mod rollback;
+mod stack;
 mod store;
 mod vendor;
 mod verify;
 
 pub use apply::{
-    ApplyError, ApplyFrom, Outcome, Place, Receipt, Target, Undone, Written, apply_plan, check_permission,
+    ApplyError, ApplyFrom, ConfirmError, Outcome, Place, Receipt, Target, Undone, WAITING, Waited, Wishes, Written,
+    apply_plan, check_permission, choose_unconfirmed, confirm, wait_for_confirmation,
 };
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
 pub use formula::{Formula, FormulaError, Function, Premises, Quantity, RuleValue, Unworkable, UnworkableValue};
 pub use journal::{
-    Action, History, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, StateDir, StepKind,
-    Unreadable,
+    Action, Confirmation, History, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, Persisted,
+    StateDir, StepKind, Unreadable, Waiting,
 };
-pub use plan::{Already, Change, NetworkPath, Plan, PlanKind, Skip, SkipReason, plan_profile, plan_profiles};
+pub use persist::{DROP_IN, PersistError, parse_drop_in, plan_persist, plan_undo, read_drop_in};
+pub use plan::{
+    Already, Change, FileChange, NetworkPath, Plan, PlanKind, Skip, SkipReason, plan_profile, plan_profiles,
+};
 pub use profile::{Demand, NamespaceKind, Operator, Profile, Rule, When};
 pub use profile_format::{PROFILE_FORMAT, ProfileTable, ProfileWord};
 pub use profile_text::{ProfileText, parse_profile};

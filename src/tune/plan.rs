@@ -1,6 +1,7 @@
 //! What a profile would change here: the very object that `apply` consumes.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::combine::{Planned, plan_key};
 use super::effect::{Effect, ListenerEffect, mark_idle, plan_effects, plan_listener_effects};
@@ -43,6 +44,25 @@ pub struct Plan {
     pub costs: Vec<String>,
     /// When not to use the profile.
     pub not_for: Vec<String>,
+    /// What is done to the file that keeps values across boots; nothing when that is not touched.
+    pub file: Option<FileChange>,
+}
+
+/// What is done to the file in `sysctl.d` that keeps values across boots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// The directory.
+    pub directory: PathBuf,
+    /// The file's name.
+    pub name: &'static str,
+    /// The whole file now; nothing when there is none.
+    pub before: Option<String>,
+    /// The whole file then; nothing when it is removed.
+    pub after: Option<String>,
+    /// The values that an apply adds to it.
+    pub values: BTreeMap<SysctlKey, String>,
+    /// That somebody else changed the file since, so that it is left alone.
+    pub left: bool,
 }
 
 /// Where a plan comes from.
@@ -147,6 +167,8 @@ pub enum SkipReason {
     ReadOnlyHere(String),
     /// This kernel would refuse the value; why.
     ValueRefused(String),
+    /// The host was rebooted since the apply, so that its value is nothing of the entry's any more.
+    BootedSince,
     /// Somebody else has changed it since the apply; the present value.
     ChangedSince(String),
     /// A later entry of the journal has changed it since the apply.
@@ -177,6 +199,7 @@ impl Plan {
             notes: Vec::new(),
             costs: Vec::new(),
             not_for: Vec::new(),
+            file: None,
         }
     }
 
@@ -202,7 +225,8 @@ impl Plan {
     /// kernel no longer has needs no restoring.
     pub fn left(&self) -> impl Iterator<Item = &Skip> {
         let rollback = matches!(self.kind, PlanKind::Rollback(_));
-        let gone = |why: &SkipReason| matches!(why, SkipReason::Absent | SkipReason::NotLoaded(_));
+        let gone =
+            |why: &SkipReason| matches!(why, SkipReason::Absent | SkipReason::NotLoaded(_) | SkipReason::BootedSince);
         self.skipped.iter().filter(move |skip| rollback && !gone(&skip.why))
     }
 
@@ -214,10 +238,10 @@ impl Plan {
         self.changes.is_empty() && self.already.is_empty() && self.skipped.iter().any(unseen)
     }
 
-    /// Whether there is nothing to write.
+    /// Whether there is nothing to write, neither to the kernel nor to a file.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.file.as_ref().is_none_or(|file| file.left)
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Verdict {
     Denied,
     /// The rule is for other kernels.
     NotForThisKernel,
+    /// The rule is for other hosts or network namespaces.
+    NotHere,
 }
 
 impl Verdict {
@@ -30,6 +32,7 @@ impl Verdict {
             Self::Hidden => "hidden",
             Self::Denied => "denied",
             Self::NotForThisKernel => "not-for-this-kernel",
+            Self::NotHere => "not-here",
         }
     }
 }
@@ -41,9 +44,11 @@ impl SkipReason {
         match self {
             Self::OnlyInInitialNamespace | Self::Absent | Self::NotLoaded(_) => Verdict::Missing,
             Self::Hidden(_) | Self::NotKnown(_) => Verdict::Hidden,
-            Self::OtherKernel { .. } | Self::NotHere(_) => Verdict::NotForThisKernel,
+            Self::OtherKernel { .. } => Verdict::NotForThisKernel,
+            Self::NotHere(_) => Verdict::NotHere,
             Self::Unreadable(_) => Verdict::Denied,
-            Self::NeverWritten(_)
+            Self::BootedSince
+            | Self::NeverWritten(_)
             | Self::Contradiction(_)
             | Self::ReadOnlyHere(_)
             | Self::ValueRefused(_)

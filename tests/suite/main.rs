@@ -51,3 +51,4 @@ mod terminal;
 mod tune;
 #[cfg(test)]
 mod tune_text;
+mod tune_tree;

@@ -86,7 +86,9 @@ pub enum Command {
     Plan(PlanArgs),
     /// Apply a profile: shows the plan, asks, journals, writes, reads back
     Apply(ApplyArgs),
-    /// Check whether the running values meet a profile
+    /// Keep an apply that is undone otherwise (`apply --confirm`)
+    Confirm(ConfirmArgs),
+    /// Check whether the running values meet a profile, and those that are kept across boots
     Verify(VerifyArgs),
     /// Restore the values from before an apply
     Rollback(RollbackArgs),
@@ -96,6 +98,9 @@ pub enum Command {
     Serve(ServeArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Undo an apply unless it is confirmed in time
+    #[command(hide = true)]
+    AwaitConfirmation(AwaitConfirmationArgs),
     /// Write the manual pages
     #[command(hide = true)]
     Man(ManArgs),
@@ -343,14 +348,56 @@ pub struct ApplyArgs {
     /// Show the plan and stop, as `plan` does
     #[arg(long)]
     pub dry_run: bool,
+    /// Undo it after this time, such as 60s, unless `tcpctl confirm` comes; survives the end of this terminal
+    #[arg(long, value_name = "TIME", value_parser = parse_confirm_ms)]
+    pub confirm: Option<u64>,
+    /// Keep the values across boots, in one file of tcpctl's own, which rollback takes back
+    ///
+    /// Not together with --netns: such a file is for the namespace that the host boots into.
+    #[arg(long)]
+    pub persist: bool,
+    /// The directory of that file
+    #[arg(long, value_name = "DIR", default_value = SYSCTL_DIR)]
+    pub sysctl_dir: PathBuf,
+    /// With --persist: replace tcpctl's file although somebody else changed it
+    #[arg(long, requires = "persist")]
+    pub force: bool,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", value_parser = parse_why)]
+    pub why: Option<String>,
+    /// Wait while another apply or rollback is under way
+    #[arg(long)]
+    pub wait: bool,
 }
 
-/// Check whether the running values meet a profile
+/// Keep an apply that is undone otherwise
+#[derive(Clone, Debug, Args)]
+pub struct ConfirmArgs {
+    /// Which apply, as `history` numbers it; the newest one that waits if not given
+    pub id: Option<String>,
+    /// Wait while another apply or rollback is under way
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Undo an apply unless it is confirmed in time
+#[derive(Clone, Debug, Args)]
+pub struct AwaitConfirmationArgs {
+    /// The entry of the journal
+    pub id: u64,
+    /// Milliseconds to wait
+    pub within_ms: u64,
+}
+
+/// Check whether the running values meet a profile, and those that are kept across boots
 #[derive(Clone, Debug, Args)]
 pub struct VerifyArgs {
     /// The profile
     #[command(flatten)]
     pub choice: ProfileChoice,
+    /// The directory of the file that keeps values across boots
+    #[arg(long, value_name = "DIR", default_value = SYSCTL_DIR)]
+    pub sysctl_dir: PathBuf,
 }
 
 /// Restore the values from before an apply
@@ -361,9 +408,15 @@ pub struct RollbackArgs {
     /// Do not ask
     #[arg(long, short = 'y')]
     pub yes: bool,
-    /// Also restore keys that somebody else has changed since
+    /// Also restore keys, and tcpctl's file, that somebody else has changed since
     #[arg(long)]
     pub force: bool,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", value_parser = parse_why)]
+    pub why: Option<String>,
+    /// Wait while another apply or rollback is under way
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// List what was applied and rolled back
@@ -393,6 +446,28 @@ pub struct CompletionsArgs {
 pub struct ManArgs {
     /// The directory to write to
     pub dir: PathBuf,
+}
+
+/// Where values are kept across boots.
+const SYSCTL_DIR: &str = "/etc/sysctl.d";
+
+/// How long a confirmation is waited for, in milliseconds: a second to a day.
+fn parse_confirm_ms(text: &str) -> Result<u64, String> {
+    let ms = parse_duration_us(text)? / 1000;
+    if (1_000..=86_400_000).contains(&ms) {
+        Ok(ms)
+    } else {
+        Err(format!("`{text}` is no time to confirm in; expected one from 1s to 24h, such as 60s"))
+    }
+}
+
+/// A reason on one line.
+fn parse_why(text: &str) -> Result<String, String> {
+    let why = text.trim();
+    if why.is_empty() || why.len() > 500 || why.contains(char::is_control) {
+        return Err("expected a reason of one line, at most 500 bytes".to_owned());
+    }
+    Ok(why.to_owned())
 }
 
 /// A round-trip time in microseconds, up to a minute.

@@ -113,6 +113,8 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
         Command::Profiles(args) => commands::profiles::run(args, context),
         Command::Plan(args) => commands::plan::run(args, context),
         Command::Apply(args) => commands::apply::run(args, context),
+        Command::Confirm(args) => commands::confirm::run(args, context),
+        Command::AwaitConfirmation(args) => commands::confirm::wait(args, context),
         Command::Verify(args) => commands::verify::run(args, context),
         Command::Rollback(args) => commands::rollback::run(args, context),
         Command::History(args) => commands::history::run(args, context),

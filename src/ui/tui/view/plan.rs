@@ -212,6 +212,7 @@ fn skip_words(skip: &Skip) -> (&'static str, &str, String) {
         SkipReason::Unreadable(reason) => ("?", "?", format!("not readable: {reason}")),
         SkipReason::ReadOnlyHere(value) => ("–", value, "read-only in this network namespace".to_owned()),
         SkipReason::ValueRefused(reason) => ("!", "?", format!("this kernel would refuse it: {reason}")),
+        SkipReason::BootedSince => ("–", "–", "the host was rebooted since".to_owned()),
         SkipReason::ChangedByEntry { value, entry } => {
             ("!", value, format!("entry {entry} of the history changed it since; it is left alone"))
         }
