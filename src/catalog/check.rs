@@ -97,8 +97,9 @@ pub fn check_value(key: &str, text: &str, version: KernelVersion, hz: Option<Hz>
         return Err(ValueError::UnknownKey { key: key.to_owned(), nearest: nearest(key) });
     };
     if !parameter.exists(version) {
-        let since_until = match parameter.removed {
-            Some(removed) if version >= removed => format!("was removed in {removed}"),
+        let since_until = match (parameter.removed, parameter.only_in) {
+            (_, Some(builds)) => format!("is only in {builds}"),
+            (Some(removed), _) if version >= removed => format!("was removed in {removed}"),
             _ => format!("came with {}", parameter.since),
         };
         return Err(ValueError::NotInThisKernel { key: parameter.key, version, since_until });

@@ -6,12 +6,14 @@
 
 mod check;
 mod defaults;
+mod elsewhere;
 mod lookup;
 mod parameter;
 mod table;
 
 pub use check::{ValueError, check_value, normalize_value};
 pub use defaults::{default_value, defaults, ehash_buckets};
+pub use elsewhere::{Elsewhere, elsewhere, is_charted, module_of, old_name};
 pub use lookup::{exists, find, find_by_name, nearest};
 pub use parameter::{Bound, Default, DefaultSince, Form, Order, Parameter, Range, RangeSince, Scope, TakesEffect};
 pub use table::parameters;

@@ -35,6 +35,12 @@ pub struct Parameter {
     pub affects: &'static str,
     /// What to know besides; may be empty.
     pub note: &'static str,
+    /// What it is commonly taken to be, and what it is; may be empty.
+    pub misunderstood: &'static str,
+    /// First kernel that still has it and pays no attention to it.
+    pub idle_since: Option<KernelVersion>,
+    /// The builds that alone have it, where no released Linux does.
+    pub only_in: Option<&'static str>,
 }
 
 /// How the text of a value is built.
@@ -242,6 +248,9 @@ impl Parameter {
             takes_effect: TakesEffect::Now,
             affects: "",
             note: "",
+            misunderstood: "",
+            idle_since: None,
+            only_in: None,
         }
     }
 
@@ -312,6 +321,30 @@ impl Parameter {
         self
     }
 
+    /// What it is taken to be, and what it is.
+    pub(super) const fn misunderstood(mut self, misunderstood: &'static str) -> Self {
+        self.misunderstood = misunderstood;
+        self
+    }
+
+    /// The first kernel that pays no attention to it.
+    pub(super) const fn idle_since(mut self, major: u16, minor: u16) -> Self {
+        self.idle_since = Some(KernelVersion::new(major, minor));
+        self
+    }
+
+    /// The builds that alone have it.
+    pub(super) const fn only_in(mut self, builds: &'static str) -> Self {
+        self.only_in = Some(builds);
+        self
+    }
+
+    /// Whether a kernel has it and pays no attention to it.
+    #[must_use]
+    pub fn is_idle(&self, version: KernelVersion) -> bool {
+        self.idle_since.is_some_and(|since| version >= since)
+    }
+
     /// Whose value it is on a kernel.
     #[must_use]
     pub fn scope(&self, version: KernelVersion) -> Scope {
@@ -324,7 +357,7 @@ impl Parameter {
     /// Whether a kernel has it.
     #[must_use]
     pub fn exists(&self, version: KernelVersion) -> bool {
-        version >= self.since && self.removed.is_none_or(|removed| version < removed)
+        self.only_in.is_none() && version >= self.since && self.removed.is_none_or(|removed| version < removed)
     }
 
     /// What a kernel accepts, or nothing when it takes any number.

@@ -11,6 +11,7 @@ mod course;
 mod explanation;
 mod facts;
 mod flood;
+mod key_effect;
 mod scenario_file;
 mod simulation;
 mod socket_option;
@@ -28,6 +29,7 @@ pub use facts::{
     ProcessFact, Seen, SharedPortFact, SharedPortsFact,
 };
 pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
+pub use key_effect::{KeyEffect, key_effects};
 pub use scenario_file::{
     FORMAT, FormatKey, FormatTable, FormatWord, HostPremises, ScenarioFile, ScenarioFileError, format_words,
     read_scenario, scenario_text, topic_scenario_text,

@@ -27,9 +27,12 @@ mod fold;
 mod grid;
 mod lab_live;
 mod lab_table;
+mod lint;
 mod listeners;
 mod openmetrics;
 mod packet;
+mod parameter_page;
+mod parameters;
 mod plan;
 mod printable;
 mod profile_manual;
@@ -65,9 +68,12 @@ pub use lab_table::{
     LabResult, LabResultsView, LabTopic, LabTopicsView, render_lab_results, render_lab_results_opening,
     render_lab_topics,
 };
+pub use lint::{LintRulesView, LintView, render_lint, render_lint_rules};
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};
+pub use parameter_page::{ParameterPage, ParameterPageView, render_parameter_page};
+pub use parameters::{BothReaders, ParameterRow, ParameterView, ParametersView, render_parameters};
 pub use plan::{PlanView, count_changes, render_plan, skip_reason};
 pub use printable::{printable, printable_lines};
 pub use profile_manual::render_profile_manual;

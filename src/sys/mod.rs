@@ -11,6 +11,7 @@ mod private_dir;
 mod privilege;
 mod proc;
 mod processes;
+mod rooted;
 mod route;
 mod sock_diag;
 mod socket_option;
@@ -29,6 +30,7 @@ pub use proc::{
     ProcRoot, ReadError, ReadErrorKind, kernel_release, node_name, read_gzip_text, read_text, read_utf8_text,
 };
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
+pub use rooted::{RootedFile, RootedFiles};
 pub use route::{RouteSocket, raise_loopback};
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
 pub use socket_option::{IntOption, netns_cookie, set_int_option};

@@ -10,6 +10,7 @@ mod combine;
 mod effect;
 mod formula;
 mod journal;
+mod lint;
 mod persist;
 mod plan;
 mod ports;
@@ -20,6 +21,7 @@ mod rehearsal;
 mod rollback;
 mod stack;
 mod store;
+mod sysctl_d;
 mod vendor;
 mod verify;
 
@@ -33,6 +35,10 @@ pub use journal::{
     Action, Confirmation, History, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, Persisted,
     StateDir, StepKind, Unreadable, Waiting,
 };
+pub use lint::{
+    Hit, Judge, LineCase, LintCase, LintFinding, LintHost, LintRule, Linted, Severity, Spot, find_lint_rule, lint,
+    lint_rules,
+};
 pub use persist::{DROP_IN, PersistError, parse_drop_in, plan_persist, plan_undo, read_drop_in};
 pub use plan::{
     Already, Change, FileChange, NetworkPath, Plan, PlanKind, Skip, SkipReason, plan_profile, plan_profiles,
@@ -42,6 +48,13 @@ pub use profile_format::{PROFILE_FORMAT, ProfileTable, ProfileWord};
 pub use profile_text::{ProfileText, parse_profile};
 pub use rehearsal::plan_rehearsal;
 pub use rollback::{RollbackError, choose_entry, plan_rollback};
-pub use store::{ProfileFiles, SysctlStore, read_profiles};
+pub use store::{
+    ProfileFiles, SysctlStore, read_boot_modules, read_given_files, read_loaded_modules, read_profiles,
+    read_sysctl_tree,
+};
+pub use sysctl_d::{
+    Assignment, BootKernel, Content, Decision, Directory, Exclusion, Fault, Home, Item, KeyGlob, KeyTarget, Mask,
+    Provenance, Reader, Resolver, Setting, SysctlFile, SysctlTree, parse_sysctl_file,
+};
 pub use vendor::{ProfileSource, Profiles, VENDOR_PROFILES};
 pub use verify::Verdict;

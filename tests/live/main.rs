@@ -15,10 +15,12 @@
 mod ability;
 mod capture;
 mod case;
+mod catalogue;
 mod connect;
 mod facts;
 mod flood;
 mod laboratory;
+mod params;
 mod place;
 mod program;
 mod sockets;
@@ -36,8 +38,17 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 7] =
-        [sockets::cases, tune::cases, connect::cases, flood::cases, facts::cases, laboratory::cases, capture::cases];
+    let modules: [fn() -> Vec<Case>; 9] = [
+        sockets::cases,
+        tune::cases,
+        catalogue::cases,
+        params::cases,
+        connect::cases,
+        flood::cases,
+        facts::cases,
+        laboratory::cases,
+        capture::cases,
+    ];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

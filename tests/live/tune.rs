@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use tcpctl::catalog::{self, Bound, Default, Scope};
 use tcpctl::collect::{self, SocketReading, Source};
 use tcpctl::sys::{SysctlError, SysctlFiles};
 use tcpctl::tune::{ApplyFrom, Profiles, StateDir, SysctlStore, Wishes, apply_plan, plan_profile};
@@ -32,8 +31,6 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("every namespace has a cookie of its own, and the journal keeps it", cookies),
         Case::new("without a terminal and without --yes nothing is written", nobody_to_ask),
         Case::new("the plan says which listeners must listen again", listeners),
-        Case::new("every TCP sysctl of this kernel is in the catalogue with its default", catalogue),
-        Case::new("values outside the range of the catalogue are refused by the kernel too", ranges),
         Case::for_root("an ordinary user is told what is missing and nothing is written", unprivileged),
     ]
 }
@@ -376,70 +373,5 @@ fn unprivileged(place: &Place) -> Ran {
     assert!(message.contains("CAP_NET_ADMIN") && message.contains("nothing was written"), "{message}");
     assert_eq!(values(), before);
     assert!(!state.exists(), "no journal is left");
-    Ok(())
-}
-
-/// Sysctls whose value in a fresh namespace is the machine's or the administrator's and not the kernel's.
-const NOT_PLAIN: [&str; 2] = [
-    // Chosen in the kernel configuration, or copied from the namespace that made this one.
-    "net.ipv4.tcp_congestion_control",
-    // Random.
-    "net.ipv4.tcp_fastopen_key",
-];
-
-fn catalogue(_place: &Place) -> Ran {
-    let version = tcpctl::sys::kernel_release().parse().expect("a kernel version");
-    for file in std::fs::read_dir("/proc/sys/net/ipv4").unwrap() {
-        let name = file.unwrap().file_name().into_string().unwrap();
-        if !name.starts_with("tcp_") {
-            continue;
-        }
-        let key = format!("net.ipv4.{name}");
-        let row = catalog::find(&key).unwrap_or_else(|| panic!("{key} is not in the catalogue"));
-        assert!(row.exists(version), "{key} is here, and the catalogue says that {version} has none");
-        assert_eq!(row.scope(version), Scope::Namespace, "{key} is here in a fresh namespace");
-        if let Some(Default::Constant(default)) = row.default(version).filter(|_| !NOT_PLAIN.contains(&key.as_str())) {
-            assert_eq!(cat(&key), default, "the default of {key}");
-        }
-    }
-    let present = |key: &str| Path::new(&format!("/proc/sys/{}", key.replace('.', "/"))).exists();
-    for row in catalog::parameters().filter(|row| row.exists(version) && row.key.starts_with("net.ipv4.tcp_")) {
-        let here = row.scope(version) == Scope::Namespace;
-        assert_eq!(present(row.key), here, "{} in a fresh namespace", row.key);
-    }
-    Ok(())
-}
-
-fn ranges(place: &Place) -> Ran {
-    let version = tcpctl::sys::kernel_release().parse().expect("a kernel version");
-    let files = SysctlFiles::new("/proc");
-    let mut tried = 0;
-    for row in catalog::parameters().filter(|row| row.key.starts_with("net.ipv4.tcp_")) {
-        let key: SysctlKey = row.key.parse().unwrap();
-        let (Some(range), Ok(before)) = (row.range(version), files.read(&key)) else { continue };
-        let single = row.form == catalog::Form::Numbers(1);
-        if !single || files.check_writable(&key).is_err() {
-            continue;
-        }
-        let mut cases = vec![(range.min.as_number(None) - 1, false), (range.max.as_number(None) + 1, false)];
-        // A bound that depends on the tick rate is generous in the catalogue.
-        if matches!(range.min, Bound::Number(_)) {
-            cases.push((range.min.as_number(None), true));
-        }
-        for (number, taken) in cases {
-            let text = number.to_string();
-            let agreed = catalog::check_value(row.key, &text, version, None).is_ok();
-            assert_eq!(agreed, taken, "{} = {text} by the catalogue", row.key);
-            assert_eq!(files.write(&key, &text).is_ok(), taken, "{} = {text} by the kernel", row.key);
-            tried += 1;
-        }
-        place.set(row.key, &before);
-    }
-    let range: SysctlKey = "net.ipv4.ip_local_port_range".parse().unwrap();
-    for (text, taken) in [("60000 1000", false), ("+2000 3000", false), ("2000 3000", true)] {
-        assert_eq!(catalog::check_value(range.as_str(), text, version, None).is_ok(), taken, "{text} by the catalogue");
-        assert_eq!(files.write(&range, text).is_ok(), taken, "{text} by the kernel");
-    }
-    assert!(tried > 100, "only {tried} values were tried");
     Ok(())
 }

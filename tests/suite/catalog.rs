@@ -103,3 +103,31 @@ fn every_setting_of_the_model_is_in_the_table() {
         assert!(catalog::find(key).is_some(), "{key} is not in the table");
     }
 }
+
+/// What is commonly misunderstood is said where people most often are: in every key that the model reads and in those
+/// of the folk settings.
+#[test]
+fn the_keys_that_people_get_wrong_say_so() {
+    let said = |key: &str| catalog::find(key).is_some_and(|row| !row.misunderstood.is_empty());
+    for key in tcpctl::model::Settings::keys() {
+        let plain = ["net.ipv4.tcp_thin_linear_timeouts", "net.ipv4.tcp_tw_reuse_delay"].contains(&key);
+        assert!(said(key) || plain, "{key} does not say what is misunderstood about it");
+    }
+    for key in ["net.ipv4.tcp_mem", "net.ipv4.tcp_rmem", "net.core.rmem_max", "net.ipv4.tcp_tw_recycle"] {
+        assert!(said(key), "{key}");
+    }
+    for row in catalog::parameters() {
+        assert!(!row.misunderstood.ends_with('.'), "{}: phrases, not sentences", row.key);
+    }
+}
+
+#[test]
+fn what_no_released_kernel_has_or_heeds_is_known() {
+    let version = KernelVersion::new(6, 18);
+    let android = catalog::check_value("net.ipv4.tcp_default_init_rwnd", "60", version, None).unwrap_err();
+    assert!(android.to_string().ends_with("it is only in Android kernels"), "{android}");
+    let idle = |key: &str, version| catalog::find(key).is_some_and(|row| row.is_idle(version));
+    assert!(idle("net.ipv4.tcp_low_latency", version) && idle("net.ipv4.tcp_fack", version));
+    assert!(idle("net.ipv4.tcp_adv_win_scale", version));
+    assert!(!idle("net.ipv4.tcp_adv_win_scale", KernelVersion::new(6, 1)));
+}

@@ -23,6 +23,8 @@ mod generated;
 #[cfg(test)]
 mod lab;
 #[cfg(test)]
+mod lint;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod model_cases;
@@ -35,6 +37,8 @@ mod model_properties;
 mod model_scripts;
 #[cfg(test)]
 mod output;
+#[cfg(test)]
+mod params;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]

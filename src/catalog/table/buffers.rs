@@ -9,19 +9,22 @@ pub(super) const ROWS: &[Parameter] = &[
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("1")])
         .takes_effect(TakesEffect::NewConnections)
-        .affects("1 with random offset, 2 without; 0 disables PAWS, TIME_WAIT reuse and cookie options"),
+        .affects("1 with random offset, 2 without; 0 disables PAWS, TIME_WAIT reuse and cookie options")
+        .misunderstood("off, it saves 12 bytes a segment and costs PAWS, reuse of TIME-WAIT, and the options of connections made by cookie"),
     Parameter::number("net.ipv4.tcp_window_scaling", "bool")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("1")])
         .takes_effect(TakesEffect::NewConnections)
-        .affects("windows above 64 KB"),
+        .affects("windows above 64 KB")
+        .misunderstood("off, no window is above 64 KB: 5 Mbit/s at 100 ms"),
     Parameter::number("net.ipv4.tcp_mem", "pages")
         .form(Form::Numbers(3))
         .order(Order::RisingBySense)
         .defaults(&[described("3/4, 1 and 3/2 of a sixteenth of the pages free at boot")])
         .shared(Scope::Host)
         .affects("global TCP memory: low, pressure, high")
-        .note("above high: orphans and small windows suffer, TCPAbortOnMemory"),
+        .note("above high: orphans and small windows suffer, TCPAbortOnMemory")
+        .misunderstood("pages and not bytes: 4096 bytes each on most machines; a value meant as bytes is 4096 times too large"),
     Parameter::number("net.ipv4.tcp_rmem", "bytes")
         .form(Form::Numbers(3))
         .order(Order::RisingBySense)
@@ -34,7 +37,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .per_namespace_since(4, 15)
         .takes_effect(TakesEffect::NewSocketsLimitNow)
         .affects("receive buffer min/default/max")
-        .note("[2] was 6 MB-class before 6.16; [1] 87380 before 4.20; not forced monotonic"),
+        .note("a new namespace copies that of the initial one; [2] was 6 MB-class before 6.16; [1] 87380 before 4.20; not forced monotonic")
+        .misunderstood("the first number is guaranteed to every socket even under memory pressure, and is no starting point; the last is the limit of autotuning"),
     Parameter::number("net.ipv4.tcp_wmem", "bytes")
         .form(Form::Numbers(3))
         .order(Order::RisingBySense)
@@ -43,18 +47,22 @@ pub(super) const ROWS: &[Parameter] = &[
         .per_namespace_since(4, 15)
         .takes_effect(TakesEffect::NewSocketsLimitNow)
         .affects("send buffer min/default/max")
-        .note("[2] capped by memory"),
+        .note("a new namespace copies that of the initial one; [2] capped by memory")
+        .misunderstood("the first number is guaranteed to every socket even under memory pressure; net.core.wmem_max does not limit the last"),
     Parameter::number("net.ipv4.tcp_moderate_rcvbuf", "bool")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("1")])
         .per_namespace_since(4, 15)
         .affects("receive autotuning")
-        .note("off if SO_RCVBUF set"),
+        .note("off if SO_RCVBUF set")
+        .misunderstood("an application that sets SO_RCVBUF switches it off for that socket"),
     Parameter::number("net.ipv4.tcp_adv_win_scale", "shift")
         .ranges(&[always(number(-31), number(31))])
         .defaults(&[constant("1")])
         .per_namespace_since(4, 15)
-        .affects("share of buffer used as window (obsolete since 6.6)"),
+        .idle_since(6, 6)
+        .affects("share of buffer used as window (obsolete since 6.6)")
+        .misunderstood("it has had next to no effect since 6.6: the kernel measures the share itself"),
     Parameter::number("net.ipv4.tcp_app_win", "shift")
         .ranges(&[always(number(0), number(31))])
         .defaults(&[constant("31")])
@@ -64,7 +72,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .ranges(&[always(number(0), number(4_294_967_295))])
         .defaults(&[constant("4294967295")])
         .affects("EPOLLOUT threshold of unsent bytes")
-        .note("TCP_NOTSENT_LOWAT"),
+        .note("TCP_NOTSENT_LOWAT")
+        .misunderstood("it limits what is not sent yet, not the send buffer; a small value costs wake-ups and no throughput"),
     Parameter::number("net.ipv4.tcp_limit_output_bytes", "bytes")
         .defaults(&[
             constant("262144"),
@@ -73,7 +82,8 @@ pub(super) const ROWS: &[Parameter] = &[
         ])
         .per_namespace_since(4, 15)
         .affects("TSQ limit per socket")
-        .note("1 MB before 6.16, 256 KB before 4.20"),
+        .note("1 MB before 6.16, 256 KB before 4.20")
+        .misunderstood("it is what waits below TCP in queues of the host, per socket; it is no send buffer"),
     Parameter::number("net.ipv4.tcp_shrink_window", "bool")
         .ranges(&[always(number(0), number(1))])
         .defaults(&[constant("0")])
@@ -92,7 +102,8 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_mtu_probing", "enum")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("0")])
-        .affects("0 off 1 after blackhole 2 always"),
+        .affects("0 off 1 after blackhole 2 always")
+        .misunderstood("1 is enough: it probes only after a black hole was noticed"),
     Parameter::number("net.ipv4.tcp_base_mss", "bytes")
         .defaults(&[constant("1024")])
         .affects("MTU probing start")
@@ -141,8 +152,15 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("0")])
         .shared(Scope::Host)
         .takes_effect(TakesEffect::Never)
+        .idle_since(4, 14)
         .affects("obsolete, no effect since 4.14 (prequeue removed)")
-        .note("file still present on 6.18"),
+        .note("file still present on 6.18")
+        .misunderstood("it has had no effect since 4.14; the prequeue it bypassed is gone"),
+    Parameter::number("net.ipv4.tcp_default_init_rwnd", "segments")
+        .only_in("Android kernels")
+        .takes_effect(TakesEffect::NewConnections)
+        .affects("initial receive window of Android kernels")
+        .note("never in a released Linux; the initrwnd of a route does it there"),
     Parameter::number("net.ipv4.tcp_rx_skb_cache", "bool")
         .ranges(&[always(number(0), number(1))])
         .defaults(&[constant("0")])

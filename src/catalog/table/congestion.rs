@@ -14,7 +14,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("0")])
         .per_namespace_since(4, 15)
-        .affects("do not cache per-destination metrics on close"),
+        .affects("do not cache per-destination metrics on close")
+        .misunderstood("1 forgets what was learnt of a destination; it was advice for benchmarks"),
     Parameter::number("net.ipv4.tcp_no_ssthresh_metrics_save", "bool")
         .ranges(&[always(number(0), number(1))])
         .defaults(&[constant("1")])
@@ -26,7 +27,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .per_namespace_since(4, 15)
         .takes_effect(TakesEffect::NewSockets)
         .affects("default congestion control")
-        .note("kernel config may differ (measured host: bbr)"),
+        .note("kernel config may differ (measured host: bbr)")
+        .misunderstood("the sender decides: changing it speeds up what this host sends, never what it receives"),
     Parameter::number("net.ipv4.tcp_available_congestion_control", "list")
         .form(Form::Words)
         .takes_effect(TakesEffect::ReadOnly)
@@ -34,7 +36,8 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_allowed_congestion_control", "list")
         .form(Form::Words)
         .affects("algorithms unprivileged users may pick")
-        .note("list is global"),
+        .note("list is global")
+        .misunderstood("root may choose any loaded algorithm whatever stands here"),
     Parameter::number("net.ipv4.tcp_available_ulp", "list")
         .form(Form::Words)
         .shared(Scope::Host)
@@ -45,13 +48,14 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("2")])
         .takes_effect(TakesEffect::NewConnections)
         .affects("0 off 1 request and accept 2 accept only; 3-5 AccECN")
-        .note("AccECN values depend on version"),
+        .note("AccECN values depend on version")
+        .misunderstood("2, the default, answers ECN and does not ask for it"),
     Parameter::number("net.ipv4.tcp_ecn_fallback", "bool")
         .ranges(&[always(number(0), number(1))])
         .defaults(&[constant("1")])
         .affects("drop ECN when SYN is lost"),
     Parameter::number("net.ipv4.tcp_ecn_option", "enum")
-        .ranges(&[always(number(0), number(3))])
+        .ranges(&[always(number(0), number(2)), since(6, 19, number(0), number(3))])
         .defaults(&[constant("2")])
         .since(6, 18)
         .affects("AccECN option sending"),
@@ -64,7 +68,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("1")])
         .per_namespace_since(4, 15)
-        .affects("reset cwnd after an idle RTO"),
+        .affects("reset cwnd after an idle RTO")
+        .misunderstood("0 helps connections that pause, and costs bursts into a path that may have changed meanwhile"),
     Parameter::number("net.ipv4.tcp_pacing_ss_ratio", "percent")
         .ranges(&[always(number(0), number(1000))])
         .defaults(&[constant("200")])
@@ -94,7 +99,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .ranges(&[always(number(0), number(1))])
         .defaults(&[constant("1")])
         .per_namespace_since(4, 15)
-        .affects("coalesce small writes"),
+        .affects("coalesce small writes")
+        .misunderstood("it is not Nagle: TCP_NODELAY does not switch it off"),
     Parameter::number("net.ipv4.tcp_plb_enabled", "bool")
         .ranges(&[always(number(0), number(1))])
         .defaults(&[constant("0")])

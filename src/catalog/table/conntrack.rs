@@ -22,7 +22,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("432000")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: idle established")
-        .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
+        .note("only if nf_conntrack is active; lazy garbage collection; accepts -1")
+        .misunderstood("a connection idle for longer is forgotten by the tracker while both ends still hold it"),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_fin_wait", "s")
         .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("120")])
@@ -34,7 +35,10 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("60")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: peer FIN acked")
-        .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
+        .note("only if nf_conntrack is active; lazy garbage collection; accepts -1")
+        .misunderstood(
+            "a half-closed connection that rests for longer is forgotten by the tracker while both ends still hold it",
+        ),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_last_ack", "s")
         .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("30")])
@@ -46,7 +50,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("120")])
         .takes_effect(TakesEffect::NextPacket)
         .affects("conntrack entry life: both FINs acked")
-        .note("only if nf_conntrack is active; lazy garbage collection; accepts -1"),
+        .note("only if nf_conntrack is active; lazy garbage collection; accepts -1")
+        .misunderstood("this is the tracker's memory of a connection and not the socket's TIME-WAIT"),
     Parameter::number("net.netfilter.nf_conntrack_tcp_timeout_close", "s")
         .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("10")])
@@ -87,7 +92,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[described("by memory: 262144 from about 4 GB on")])
         .shared(Scope::HostReadOnlyInChild)
         .affects("table full: new flows dropped (\"table full, dropping packet\")")
-        .note("counter of entries is per netns"),
+        .note("counter of entries is per netns")
+        .misunderstood("raising it alone makes the chains of the hash table longer: nf_conntrack_buckets goes with it"),
     Parameter::number("net.netfilter.nf_conntrack_count", "entries")
         .takes_effect(TakesEffect::ReadOnly)
         .affects("current entries"),

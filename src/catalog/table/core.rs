@@ -11,27 +11,31 @@ pub(super) const ROWS: &[Parameter] = &[
         .shared(Scope::HostReadOnlyInChild)
         .takes_effect(TakesEffect::NewSockets)
         .affects("ceiling of SO_RCVBUF (not of autotuning)")
-        .note("212992 before ~6.18 (raised to 4 MB); value doubled by the kernel"),
+        .note("212992 before ~6.18 (raised to 4 MB); value doubled by the kernel")
+        .misunderstood("it limits SO_RCVBUF and not autotuning, which goes up to the third number of tcp_rmem"),
     Parameter::number("net.core.wmem_max", "bytes")
         .ranges(&[always(number(4608), INT_MAX)])
         .defaults(&[constant("212992"), from(6, 18, Default::Constant("4194304"))])
         .shared(Scope::HostReadOnlyInChild)
         .takes_effect(TakesEffect::NewSockets)
         .affects("ceiling of SO_SNDBUF")
-        .note("value doubled by the kernel"),
+        .note("value doubled by the kernel")
+        .misunderstood("it limits SO_SNDBUF and not autotuning, which goes up to the third number of tcp_wmem"),
     Parameter::number("net.core.rmem_default", "bytes")
         .ranges(&[always(number(2304), INT_MAX)])
         .defaults(&[constant("212992")])
         .shared(Scope::HostReadOnlyInChild)
         .takes_effect(TakesEffect::NewSockets)
         .affects("default receive buffer of non-TCP sockets")
-        .note("TCP uses tcp_rmem[1]"),
+        .note("TCP uses tcp_rmem[1]")
+        .misunderstood("TCP does not use it: its receive buffers begin with the second number of tcp_rmem"),
     Parameter::number("net.core.wmem_default", "bytes")
         .ranges(&[always(number(4608), INT_MAX)])
         .defaults(&[constant("212992")])
         .shared(Scope::HostReadOnlyInChild)
         .takes_effect(TakesEffect::NewSockets)
-        .affects("default send buffer of non-TCP sockets"),
+        .affects("default send buffer of non-TCP sockets")
+        .misunderstood("TCP does not use it: its send buffers begin with the second number of tcp_wmem"),
     Parameter::number("net.core.optmem_max", "bytes")
         .ranges(&[always(number(0), INT_MAX)])
         .defaults(&[constant("20480"), from(6, 7, Default::Constant("131072"))])
@@ -42,7 +46,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("1000")])
         .shared(Scope::Host)
         .affects("per-CPU input queue (RPS, loopback, veth)")
-        .note("drops show in softnet_stat, not in TCP counters"),
+        .note("drops show in softnet_stat, not in TCP counters")
+        .misunderstood("a NIC's own interrupts bypass it: it is for packets handed to another CPU, loopback and veth"),
     Parameter::number("net.core.netdev_budget", "packets")
         .defaults(&[constant("300")])
         .shared(Scope::Host)
@@ -62,11 +67,13 @@ pub(super) const ROWS: &[Parameter] = &[
         .shared(Scope::Host)
         .takes_effect(TakesEffect::NewDevices)
         .affects("qdisc of new devices")
-        .note("distribution dependent"),
+        .note("distribution dependent")
+        .misunderstood("devices that are up keep theirs; pacing for BBR needs no fq since 4.13"),
     Parameter::number("net.core.busy_poll", "us")
         .defaults(&[constant("0")])
         .shared(Scope::Host)
-        .affects("busy polling in poll/select"),
+        .affects("busy polling in poll/select")
+        .misunderstood("it burns a CPU while it waits; it is for a few latency-critical processes and not for a host"),
     Parameter::number("net.core.busy_read", "us")
         .defaults(&[constant("0")])
         .shared(Scope::Host)
@@ -134,7 +141,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("5")])
         .shared(Scope::Host)
         .affects("rate limit of network log lines")
-        .note("affects the SYN flood log"),
+        .note("affects the SYN flood log")
+        .misunderstood("it is why the kernel's line about a SYN flood is missing from the log"),
     Parameter::number("net.core.message_burst", "count")
         .defaults(&[constant("10")])
         .shared(Scope::Host)
@@ -143,5 +151,6 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("0")])
         .shared(Scope::Host)
         .takes_effect(TakesEffect::Never)
+        .idle_since(0, 0)
         .affects("obsolete"),
 ];

@@ -9,26 +9,30 @@ pub(super) const ROWS: &[Parameter] = &[
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("3")])
         .affects("when to distrust the route (a time worked out from the count: 3 s)")
-        .note("also starts MTU blackhole probing"),
+        .note("also starts MTU blackhole probing")
+        .misunderstood("it ends nothing; it is when the route is looked up again and MTU probing may start"),
     Parameter::number("net.ipv4.tcp_retries2", "count")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("15")])
         .affects("when an unanswered established connection dies: 924.6 s")
-        .note("a time worked out from the count, not a count of packets; also ends zero-window probing"),
+        .note("a time worked out from the count, not a count of packets; also ends zero-window probing")
+        .misunderstood("not a count of retransmissions: a time worked out from it, 924.6 s for 15 whatever the round trip"),
     Parameter::number("net.ipv4.tcp_rto_max_ms", "ms")
         .ranges(&[always(number(1000), number(120_000))])
         .defaults(&[constant("120000")])
         .since(6, 15)
         .takes_effect(TakesEffect::NewSockets)
         .affects("cap of the backed-off RTO; also shrinks the retries2/syn_retries models")
-        .note("SYN-ACK timer ignores it up to 6.18, obeys from ~6.19; TCP_RTO_MAX_MS per socket"),
+        .note("SYN-ACK timer ignores it up to 6.18, obeys from ~6.19; TCP_RTO_MAX_MS per socket")
+        .misunderstood("it shortens the deaths worked out from tcp_retries2 and tcp_syn_retries too, not only the pauses between tries"),
     Parameter::number("net.ipv4.tcp_rto_min_us", "us")
         .ranges(&[always(number(1), INT_MAX)])
         .defaults(&[constant("200000")])
         .since(6, 11)
         .takes_effect(TakesEffect::NewSockets)
         .affects("floor of rttvar: RTO >= RTT + this")
-        .note("does not change SYN RTO (1 s) nor the 200 ms base of the models; locked route rto_min wins"),
+        .note("does not change SYN RTO (1 s) nor the 200 ms base of the models; locked route rto_min wins")
+        .misunderstood("it is added to the smoothed round trip and is not the least timeout by itself; the first SYN still waits 1 s"),
     Parameter::number("net.ipv4.tcp_thin_linear_timeouts", "bool")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("0")])
@@ -39,26 +43,31 @@ pub(super) const ROWS: &[Parameter] = &[
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("2")])
         .per_namespace_since(4, 15)
-        .affects("spurious RTO detection"),
+        .affects("spurious RTO detection")
+        .misunderstood("it does not cause retransmissions: it undoes the slowdown after one that was not needed"),
     Parameter::number("net.ipv4.tcp_recovery", "bitmask")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("1")])
         .per_namespace_since(4, 15)
         .affects("1 RACK 2 static reorder window 4 no dupthresh")
-        .note("in newest kernels RACK is always on (non-RACK code removed 6.16+)"),
+        .note("in newest kernels RACK is always on (non-RACK code removed 6.16+)")
+        .misunderstood("0 does not bring back an older, better recovery: RACK is what finds losses now"),
     Parameter::number("net.ipv4.tcp_early_retrans", "enum")
         .ranges(&[always(number(0), number(4))])
         .defaults(&[constant("3")])
         .per_namespace_since(4, 15)
         .affects("3/4 enable tail loss probe (about RTT*2+200 ms)")
-        .note("0 removes the probe and moves the first RTO earlier"),
+        .note("0 removes the probe and moves the first RTO earlier")
+        .misunderstood("0 does not make TCP quieter: without the tail loss probe a lost last segment waits for the whole timeout"),
     Parameter::number("net.ipv4.tcp_reordering", "packets")
-        .ranges(&[always(number(1), INT_MAX)])
+        .ranges(&[since(6, 18, number(1), INT_MAX)])
         .defaults(&[constant("3")])
         .takes_effect(TakesEffect::NewSockets)
         .affects("initial reordering degree")
-        .note("negative rejected on 6.18"),
+        .note("never above tcp_max_reordering, which 6.18 refuses; older kernels take any number")
+        .misunderstood("only where a socket begins; the kernel learns the real degree and goes up to tcp_max_reordering"),
     Parameter::number("net.ipv4.tcp_max_reordering", "packets")
+        .ranges(&[since(6, 18, number(1), INT_MAX)])
         .defaults(&[constant("300")])
         .per_namespace_since(4, 15)
         .affects("upper bound of reordering"),
@@ -71,7 +80,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("1")])
         .takes_effect(TakesEffect::NewConnections)
-        .affects("selective ACK"),
+        .affects("selective ACK")
+        .misunderstood("switching it off saves no CPU worth having, and makes every loss cost more"),
     Parameter::number("net.ipv4.tcp_dsack", "bool")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("1")])
@@ -82,8 +92,10 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("0")])
         .per_namespace_since(4, 15)
         .takes_effect(TakesEffect::Never)
+        .idle_since(4, 15)
         .affects("obsolete, no effect since ~4.15")
-        .note("file still present on 6.18"),
+        .note("file still present on 6.18")
+        .misunderstood("it has had no effect since 4.15; RACK took its place"),
     Parameter::number("net.ipv4.tcp_comp_sack_delay_ns", "ns")
         .ranges(&[always(number(0), Bound::UlongMax)])
         .defaults(&[constant("1000000")])

@@ -26,6 +26,12 @@ pub(super) const ROWS: &[Parameter] = &[
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("1")])
         .affects("early lookup"),
+    Parameter::number("net.ipv4.udp_l3mdev_accept", "bool")
+        .ranges(&[always(number(0), number(1))])
+        .defaults(&[constant("0")])
+        .takes_effect(TakesEffect::NewSockets)
+        .affects("UDP socket in default VRF receives from all VRFs")
+        .note("CONFIG_NET_L3_MASTER_DEV"),
     Parameter::number("net.ipv4.udp_hash_entries", "buckets")
         .defaults(&[described("by memory; negative in a namespace that shares the initial one")])
         .since(6, 2)
@@ -42,7 +48,8 @@ pub(super) const ROWS: &[Parameter] = &[
         .ranges(&[always(number(0), INT_MAX)])
         .defaults(&[constant("1000")])
         .affects("ICMP error rate per destination")
-        .note("slows port-unreachable feedback; 1000 jiffies-based ms"),
+        .note("kept in ticks, so 1000 is about 1000 ms; numbers of 2^32 and more wrap around instead of being refused")
+        .misunderstood("it slows the port-unreachable and fragmentation-needed messages that other hosts wait for"),
     Parameter::number("net.ipv4.icmp_msgs_per_sec", "per second")
         .ranges(&[always(number(0), INT_MAX)])
         .defaults(&[constant("1000")])

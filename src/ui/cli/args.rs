@@ -80,6 +80,19 @@ pub enum Command {
     Lab(LabArgs),
     /// Say what is wrong on this host, how it is known, and what to do
     Diagnose(DiagnoseArgs),
+    /// List the kernel's TCP parameters with their values, defaults and meaning, or tell all about one
+    ///
+    /// With the name of one key: what it does, when it counts, what follows from its value and from others near it,
+    /// which file sets it, and what is commonly misunderstood about it.
+    Params(ParamsArgs),
+    /// Check sysctl.d files: keys that are gone, values that the kernel refuses, folk settings, lines taken back later
+    ///
+    /// Without FILE, everything that systemd-sysctl and `sysctl --system` would read on this host. Each finding comes
+    /// with its place, why it matters and what to write instead. A comment `# tcpctl: allow RULE` right above a line
+    /// silences a rule for it. What packages ship in /usr/lib is never more than a note.
+    ///
+    /// Exit code 1 when there are errors or warnings, 2 when a FILE cannot be read.
+    Lint(LintArgs),
     /// List tuning profiles, or show one
     Profiles(ProfilesArgs),
     /// Show what a profile would change, and what that does in seconds; nothing is written
@@ -298,6 +311,35 @@ pub struct DiagnoseArgs {
     /// Show the evidence of each finding
     #[arg(long, short = 'v')]
     pub verbose: bool,
+}
+
+/// List the kernel's TCP parameters with their values, defaults and meaning, or tell all about one
+#[derive(Clone, Debug, Args)]
+pub struct ParamsArgs {
+    /// A key, with or without its folder; a part of names; or a pattern such as `tcp_*_retries`
+    pub pattern: Option<String>,
+    /// Only those whose value is not the kernel's default
+    #[arg(long)]
+    pub changed: bool,
+    /// Read the files of sysctl.d below this directory as if it were `/`
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+}
+
+/// Check sysctl.d files: keys that are gone, values that the kernel refuses, folk settings, lines taken back later
+#[derive(Clone, Debug, Args)]
+pub struct LintArgs {
+    /// Files to check by themselves, in this order; the whole host if not given
+    pub files: Vec<PathBuf>,
+    /// Check the files below this directory as if it were `/`, such as an unpacked image
+    #[arg(long, value_name = "DIR", conflicts_with = "files")]
+    pub root: Option<PathBuf>,
+    /// Judge for this kernel version instead of the running one
+    #[arg(long, value_name = "VERSION")]
+    pub kernel: Option<String>,
+    /// List the rules
+    #[arg(long, conflicts_with_all = ["files", "root", "kernel"])]
+    pub rules: bool,
 }
 
 /// List tuning profiles, or show one

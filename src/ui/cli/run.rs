@@ -110,6 +110,8 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
         Command::Simulate(args) => commands::simulate::run(args, context),
         Command::Lab(args) => commands::lab::run(args, context),
         Command::Diagnose(args) => commands::diagnose::run(args, context),
+        Command::Params(args) => commands::params::run(args, context),
+        Command::Lint(args) => commands::lint::run(args, context),
         Command::Profiles(args) => commands::profiles::run(args, context),
         Command::Plan(args) => commands::plan::run(args, context),
         Command::Apply(args) => commands::apply::run(args, context),

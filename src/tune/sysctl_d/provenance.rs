@@ -1,0 +1,107 @@
+//! What a key has now, what it will have after the next boot, and who says so.
+
+use super::{Decision, Resolver, Setting};
+use crate::catalog::{self, normalize_value};
+use crate::units::{Hz, KernelVersion, SysctlKey};
+
+/// Where the value of a key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provenance {
+    /// What systemd-sysctl does at boot.
+    pub boot: Decision,
+    /// What `sysctl --system` would do now.
+    pub by_hand: Decision,
+    /// The value after the next boot; nothing where it is the kernel's default and that is not known.
+    pub after_boot: Option<String>,
+    /// Why that may come otherwise.
+    pub doubt: Option<String>,
+}
+
+/// The kernel that boots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BootKernel {
+    /// Its version.
+    pub version: Option<KernelVersion>,
+    /// Its tick rate.
+    pub hz: Option<Hz>,
+    /// The host's memory in KiB.
+    pub memory_kib: Option<u64>,
+}
+
+impl Provenance {
+    /// Works it out from the lines as both readers take them.
+    #[must_use]
+    pub fn of(key: &SysctlKey, boot: &Resolver<'_>, by_hand: &Resolver<'_>, kernel: BootKernel) -> Self {
+        let (boot, by_hand) = (boot.decide(key), by_hand.decide(key));
+        let default = || catalog::default_value(key.as_str(), kernel.version?, kernel.memory_kib);
+        let mut doubt = None;
+        let written = boot.decided_by.as_ref().map(|winner| normalize_value(&winner.value));
+        let refused = written.as_ref().zip(kernel.version).and_then(|(value, version)| {
+            catalog::find(key.as_str())?;
+            catalog::check_value(key.as_str(), value, version, kernel.hz).err()
+        });
+        let after_boot = match (written, refused) {
+            (Some(_), Some(error)) => {
+                doubt = Some(format!("what the file says is not taken: {error}"));
+                default()
+            }
+            (Some(value), None) => {
+                let module = catalog::module_of(key.as_str());
+                doubt = module.map(|module| {
+                    format!("it comes with the module {module}; where that is loaded after systemd-sysctl ran, the default stays")
+                });
+                Some(value)
+            }
+            (None, _) => default(),
+        };
+        Self { boot, by_hand, after_boot, doubt }
+    }
+
+    /// The line that decides at boot.
+    #[must_use]
+    pub fn decided_by(&self) -> Option<&Setting> {
+        self.boot.decided_by.as_ref()
+    }
+
+    /// The line that would decide under `sysctl --system`, where that gives another value than a boot.
+    #[must_use]
+    pub fn differs_by_hand(&self) -> Option<&Setting> {
+        let value = |setting: &Setting| normalize_value(&setting.value);
+        let by_hand = self.by_hand.decided_by.as_ref()?;
+        (self.boot.decided_by.as_ref().map(value) != Some(value(by_hand))).then_some(by_hand)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tune::sysctl_d::{Home, Reader, SysctlFile, SysctlTree};
+
+    fn of(key: &str, text: &str) -> Provenance {
+        let files = vec![SysctlFile::from_bytes("/etc/sysctl.d/a.conf", Home::Given, text.as_bytes())];
+        let tree = SysctlTree { files, ..SysctlTree::default() };
+        let kernel =
+            BootKernel { version: Some(KernelVersion::new(6, 18)), hz: Hz::new(250), memory_kib: Some(16 << 20) };
+        let (boot, hand) = (Resolver::new(&tree, Reader::Systemd), Resolver::new(&tree, Reader::Procps));
+        Provenance::of(&key.parse().unwrap(), &boot, &hand, kernel)
+    }
+
+    #[test]
+    fn without_a_line_the_kernels_default_comes_back() {
+        assert_eq!(of("net.ipv4.tcp_synack_retries", "").after_boot.as_deref(), Some("5"));
+        assert_eq!(
+            of("net.ipv4.tcp_synack_retries", "net.ipv4.tcp_synack_retries = 2").after_boot.as_deref(),
+            Some("2")
+        );
+        assert_eq!(of("net.ipv4.tcp_fastopen_key", "").after_boot, None);
+    }
+
+    #[test]
+    fn a_value_that_the_kernel_refuses_leaves_the_default_and_is_said() {
+        let refused = of("net.ipv4.tcp_syn_retries", "net.ipv4.tcp_syn_retries = 0");
+        assert_eq!(refused.after_boot.as_deref(), Some("6"));
+        assert!(refused.doubt.is_some_and(|doubt| doubt.contains("1 to 127")));
+        let module = of("net.netfilter.nf_conntrack_tcp_loose", "net.netfilter.nf_conntrack_tcp_loose = 0");
+        assert!(module.doubt.is_some_and(|doubt| doubt.contains("nf_conntrack")));
+    }
+}

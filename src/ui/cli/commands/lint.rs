@@ -1,0 +1,67 @@
+//! `tcpctl lint`.
+
+use std::path::Path;
+
+use crate::report::{LintRulesView, LintView, render_lint, render_lint_rules};
+use crate::snapshot::Snapshot;
+use crate::tune::{
+    LintHost, SysctlTree, lint, read_boot_modules, read_given_files, read_loaded_modules, read_sysctl_tree,
+};
+use crate::ui::cli::args::LintArgs;
+use crate::ui::cli::context::Context;
+use crate::ui::cli::reading::{Depth, read_snapshot};
+use crate::ui::cli::{CliError, Exit};
+use crate::units::KernelVersion;
+
+/// Judges the files of this host, of another tree, or those named.
+pub(in crate::ui::cli) fn run(args: &LintArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    if args.rules {
+        if context.json {
+            context.print_json(&LintRulesView::all())?;
+        } else {
+            write!(context.out, "{}", render_lint_rules(context.width, context.ascii))?;
+        }
+        return Ok(Exit::Ok);
+    }
+    let asked: Option<KernelVersion> = match &args.kernel {
+        Some(text) => Some(text.parse().map_err(|error| CliError::Usage(format!("--kernel: {error}")))?),
+        None => None,
+    };
+    let tree = read_tree(args)?;
+    let snapshot = read_snapshot(context, Depth::Settings, tree.keys())?;
+    let host = lint_host(&snapshot, asked, args.root.is_some(), context);
+    let linted = lint(&tree, &host);
+    let kernel = host.version.map(|version| version.to_string());
+    if context.json {
+        context.print_json(&LintView::new(&linted, kernel.as_deref()))?;
+    } else {
+        write!(context.out, "{}", render_lint(&linted, kernel.as_deref(), context.width, context.ascii))?;
+    }
+    Ok(if linted.has_findings() { Exit::Findings } else { Exit::Ok })
+}
+
+fn read_tree(args: &LintArgs) -> Result<SysctlTree, CliError> {
+    let root = args.root.as_deref().unwrap_or(Path::new("/"));
+    if !root.is_dir() {
+        return Err(CliError::Usage(format!("there is no directory {} to read", root.display())));
+    }
+    if args.files.is_empty() {
+        return Ok(read_sysctl_tree(root));
+    }
+    let mut tree = read_given_files(&args.files).map_err(|error| CliError::Usage(error.to_string()))?;
+    tree.boot_modules = read_boot_modules(root);
+    Ok(tree)
+}
+
+/// The kernel that the files are for. What runs here tells nothing of another kernel or of another system's files.
+fn lint_host(snapshot: &Snapshot, asked: Option<KernelVersion>, foreign: bool, context: &Context<'_>) -> LintHost {
+    let version = asked.or(snapshot.kernel.version);
+    let own = !foreign && asked.is_none_or(|asked| snapshot.kernel.version == Some(asked));
+    LintHost {
+        version,
+        hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz).filter(|_| own),
+        memory_kib: snapshot.memory_kib.filter(|_| !foreign),
+        sysctls: if own { snapshot.sysctls.clone() } else { Default::default() },
+        loaded_modules: if own { read_loaded_modules(&context.proc_root) } else { None },
+    }
+}

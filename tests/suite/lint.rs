@@ -1,0 +1,320 @@
+//! `tcpctl lint`: each faulty file has its finding, and what distributions ship has none.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use insta::assert_snapshot;
+use tcpctl::report::{LintView, render_lint, render_lint_rules};
+use tcpctl::snapshot::{SysctlReading, Sysctls};
+use tcpctl::tune::{
+    Home, LintHost, Linted, Severity, SysctlFile, SysctlTree, find_lint_rule, lint, lint_rules, read_given_files,
+    read_sysctl_tree,
+};
+use tcpctl::units::{Hz, KernelVersion};
+
+fn data(part: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/lint").join(part)
+}
+
+/// Linux 6.18 with 16 GiB.
+fn host() -> LintHost {
+    LintHost {
+        version: Some(KernelVersion::new(6, 18)),
+        hz: Hz::new(250),
+        memory_kib: Some(16 << 20),
+        ..LintHost::default()
+    }
+}
+
+/// What a faulty file says of itself in its first lines.
+fn marked(text: &str, mark: &str) -> BTreeSet<String> {
+    let line = text.lines().take(2).find_map(|line| line.trim_start_matches('\u{feff}').strip_prefix(mark));
+    line.unwrap_or_default().split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect()
+}
+
+fn ids(linted: &Linted) -> BTreeSet<String> {
+    linted.findings.iter().map(|finding| finding.rule.id.to_owned()).collect()
+}
+
+fn faulty_files() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(data("faulty")).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn every_faulty_file_has_the_findings_that_it_names_and_no_others() {
+    let mut wrong = Vec::new();
+    for path in faulty_files() {
+        let bytes = std::fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let mut host = host();
+        let absent = marked(&text, "# absent: ");
+        let readings = absent.iter().map(|key| (key.parse().unwrap(), SysctlReading::Absent)).collect();
+        host.sysctls = Sysctls { readings };
+        let tree = read_given_files(std::slice::from_ref(&path)).unwrap();
+        let linted = lint(&tree, &host);
+        let (expected, found) = (marked(&text, "# expect: "), ids(&linted));
+        assert!(!expected.is_empty(), "{} names no finding", path.display());
+        if expected != found {
+            wrong.push(format!("{}: expected {expected:?}, found {found:?}", path.display()));
+        }
+        for finding in &linted.findings {
+            let place = finding.place.expect("a line");
+            let line = text.split('\n').nth(place.line - 1).unwrap_or_else(|| panic!("{finding:?}"));
+            assert!(place.column <= line.chars().count().max(1), "{finding:?}");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(faulty_files().len() >= 40);
+}
+
+/// Rules about files and directories, which the trees of the tests below break.
+const OF_TREES: [&str; 7] = [
+    "dangling-link",
+    "file-not-read",
+    "gone-at-boot",
+    "hidden-file",
+    "readers-differ",
+    "sysctl-conf-not-read",
+    "unreadable-file",
+];
+
+#[test]
+fn every_rule_of_the_table_is_broken_by_some_file() {
+    let mut broken: BTreeSet<String> = OF_TREES.iter().map(|id| (*id).to_owned()).collect();
+    for path in faulty_files() {
+        broken.extend(marked(&String::from_utf8_lossy(&std::fs::read(path).unwrap()), "# expect: "));
+    }
+    let all: BTreeSet<String> = lint_rules().map(|rule| rule.id.to_owned()).collect();
+    assert_eq!(broken, all);
+}
+
+#[test]
+fn what_fresh_systems_ship_has_no_finding() {
+    let mut systems = 0;
+    for entry in std::fs::read_dir(data("fresh")).unwrap() {
+        let root = entry.unwrap().path();
+        let tree = read_sysctl_tree(&root);
+        assert!(!tree.keys().is_empty(), "{} is empty", root.display());
+        for version in [KernelVersion::new(4, 14), KernelVersion::new(5, 15), KernelVersion::new(6, 18)] {
+            let linted = lint(&tree, &LintHost { version: Some(version), memory_kib: None, ..host() });
+            let text = render_lint(&linted, None, 80, false);
+            assert!(linted.findings.is_empty(), "{} on {version}:\n{text}", root.display());
+        }
+        systems += 1;
+    }
+    assert!(systems >= 4, "only {systems} systems");
+}
+
+/// A tree that is made anew, since links in circles and pipes cannot be kept in a repository.
+struct Tree(tempfile::TempDir);
+
+impl Tree {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let tree = Self(tempfile::tempdir().unwrap());
+        for (path, text) in files {
+            std::fs::write(tree.at(path), text).unwrap();
+        }
+        tree
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        let path = self.0.path().join(path.trim_start_matches('/'));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    }
+
+    fn lint(&self) -> Linted {
+        lint(&read_sysctl_tree(self.0.path()), &host())
+    }
+
+    /// The findings as `rule file:line`.
+    fn found(&self) -> Vec<String> {
+        let place = |line: Option<usize>| line.map_or(String::new(), |line| format!(":{line}"));
+        let linted = self.lint();
+        let one = linted.findings.iter();
+        one.map(|it| format!("{} {}{}", it.rule.id, it.file, place(it.place.map(|place| place.line)))).collect()
+    }
+}
+
+#[test]
+fn what_is_taken_back_in_another_file_names_the_file_that_wins() {
+    let tree = Tree::new(&[
+        ("/etc/sysctl.d/10-ours.conf", "net.ipv4.tcp_keepalive_time = 600\n"),
+        ("/etc/sysctl.d/90-theirs.conf", "# x\nnet.ipv4.tcp_keepalive_time = 300\n"),
+        ("/usr/lib/sysctl.d/50-vendor.conf", "net.ipv4.tcp_keepalive_time = 7200\n"),
+    ]);
+    assert_eq!(tree.found(), ["overridden /etc/sysctl.d/10-ours.conf:1"]);
+    let message = &tree.lint().findings[0].message;
+    assert_eq!(
+        message,
+        "net.ipv4.tcp_keepalive_time = 600 is taken back by /etc/sysctl.d/90-theirs.conf:2, which says 300"
+    );
+}
+
+#[test]
+fn sysctl_conf_is_judged_by_who_reads_it() {
+    let conf = ("/etc/sysctl.conf", "net.ipv4.tcp_keepalive_time = 600\n");
+    assert_eq!(Tree::new(&[conf]).found(), ["sysctl-conf-not-read /etc/sysctl.conf"]);
+    let linked = Tree::new(&[conf]);
+    symlink("../sysctl.conf", linked.at("/etc/sysctl.d/99-sysctl.conf")).unwrap();
+    assert_eq!(linked.found(), Vec::<String>::new());
+    std::fs::write(linked.at("/etc/sysctl.d/zz.conf"), "net.ipv4.tcp_keepalive_time = 300\n").unwrap();
+    let found = linked.found();
+    assert!(found.contains(&"readers-differ /etc/sysctl.conf:1".to_owned()), "{found:?}");
+}
+
+#[test]
+fn an_exclusion_after_an_assignment_is_two_things_to_two_readers() {
+    let tree =
+        Tree::new(&[("/etc/sysctl.d/a.conf", "net.ipv4.tcp_keepalive_time=600\n-net.ipv4.tcp_keepalive_time\n")]);
+    assert_eq!(tree.found(), ["readers-differ /etc/sysctl.d/a.conf:1"]);
+}
+
+#[test]
+fn names_links_and_directories_that_keep_a_file_from_being_read_are_found() {
+    let text = "net.ipv4.tcp_keepalive_time = 600\n";
+    let tree = Tree::new(&[
+        ("/etc/sysctl.d/.hidden.conf", text),
+        ("/etc/sysctl.d/a.CONF", text),
+        ("/etc/sysctl.d/b.conf.bak", text),
+        ("/etc/sysctl.d/c.conf~", text),
+        ("/etc/sysctl.d/README", "Read me. See sysctl.d(5).\n"),
+        ("/run/sysctl.d/d.conf", text),
+    ]);
+    symlink("/no/such/file", tree.at("/etc/sysctl.d/gone.conf")).unwrap();
+    symlink("round.conf", tree.at("/etc/sysctl.d/round.conf")).unwrap();
+    symlink("/dev/null", tree.at("/etc/sysctl.d/masked.conf")).unwrap();
+    std::fs::create_dir(tree.at("/etc/sysctl.d/folder.conf")).unwrap();
+    std::fs::write(tree.at("/etc/sysctl.d/large.conf"), vec![b'#'; 10 << 20]).unwrap();
+    assert_eq!(
+        tree.found(),
+        [
+            "hidden-file /etc/sysctl.d/.hidden.conf",
+            "file-not-read /etc/sysctl.d/a.CONF",
+            "unreadable-file /etc/sysctl.d/folder.conf",
+            "dangling-link /etc/sysctl.d/gone.conf",
+            "unreadable-file /etc/sysctl.d/large.conf",
+            "unreadable-file /etc/sysctl.d/round.conf",
+            "gone-at-boot /run/sysctl.d/d.conf",
+        ]
+    );
+}
+
+#[test]
+fn vendor_files_are_never_above_a_note() {
+    let tree = Tree::new(&[("/usr/lib/sysctl.d/10-x.conf", "net.ipv4.tcp_tw_recycle = 1\nnet.ipv4.tcp_sack = 0\n")]);
+    let linted = tree.lint();
+    assert_eq!((linted.findings.len(), linted.count(Severity::Note)), (2, 2));
+    assert!(!linted.has_findings());
+}
+
+#[test]
+fn a_comment_above_a_line_allows_a_rule_there_and_nowhere_else() {
+    let text = "# tcpctl: allow sack-off, overridden - a middlebox breaks it\nnet.ipv4.tcp_sack = 0\n\nnet.ipv4.tcp_dsack = 0\n";
+    let tree = Tree::new(&[("/etc/sysctl.d/a.conf", text)]);
+    assert_eq!(tree.found(), ["sack-off /etc/sysctl.d/a.conf:4"]);
+    assert_eq!(tree.lint().allowed, 1);
+}
+
+#[test]
+fn keys_of_modules_are_fine_where_the_module_is_loaded_at_boot_or_built_in() {
+    let line = ("/etc/sysctl.d/a.conf", "net.netfilter.nf_conntrack_tcp_loose = 1\n");
+    assert_eq!(Tree::new(&[line]).found(), ["module-key /etc/sysctl.d/a.conf:1"]);
+    let listed = Tree::new(&[line, ("/etc/modules-load.d/x.conf", "nf-conntrack\n")]);
+    assert_eq!(listed.found(), Vec::<String>::new());
+    let key = "net.netfilter.nf_conntrack_tcp_loose".parse().unwrap();
+    let sysctls = Sysctls { readings: [(key, SysctlReading::Value("1".into()))].into() };
+    let built_in = LintHost { sysctls, loaded_modules: Some(BTreeSet::new()), ..host() };
+    let tree = Tree::new(&[line]);
+    assert!(lint(&read_sysctl_tree(tree.0.path()), &built_in).findings.is_empty());
+}
+
+#[test]
+fn what_depends_on_the_kernel_is_not_judged_without_one() {
+    let text = b"net.ipv4.tcp_tw_recycle = 1\nnet.ipv4.tcp_low_latency = 1\nnet.ipv4.tcp_syn_retries = 0\n";
+    let tree = SysctlTree { files: vec![SysctlFile::from_bytes("a.conf", Home::Given, text)], ..SysctlTree::default() };
+    let found = ids(&lint(&tree, &LintHost::default()));
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["out-of-range"]);
+    let old = LintHost { version: Some(KernelVersion::new(4, 4)), ..host() };
+    assert!(!ids(&lint(&tree, &old)).contains("removed-key"), "4.4 has it");
+}
+
+#[test]
+fn a_file_of_nonsense_costs_little_and_is_not_listed_for_ever() {
+    let text = "net.ipv4.no_such_key = 1\n".repeat(40_000);
+    let tree = SysctlTree {
+        files: vec![SysctlFile::from_bytes("a.conf", Home::Given, text.as_bytes())],
+        ..SysctlTree::default()
+    };
+    let linted = lint(&tree, &host());
+    let unknown = linted.findings.iter().filter(|finding| finding.rule.id == "unknown-key").count();
+    assert_eq!(unknown, 200);
+    assert!(linted.findings.len() < 1000, "{}", linted.findings.len());
+}
+
+fn gist() -> Linted {
+    let text = "# copied\nnet.ipv4.tcp_tw_recycle = 1\nnet.ipv4.tcp_fin_timeout = 10\nnet.ipv4.tcp_synack_retrys = 2\n\
+                net.ipv4.tcp_max_syn_backlog = 65536\nnet.ipv4.tcp_rmem = \"16777216 16777216 16777216\"\n";
+    let files = vec![SysctlFile::from_bytes("/etc/sysctl.d/99-performance-tuning.conf", Home::Given, text.as_bytes())];
+    lint(&SysctlTree { files, ..SysctlTree::default() }, &host())
+}
+
+#[test]
+fn findings_read_well_at_80_columns() {
+    let text = anstream::adapter::strip_str(&render_lint(&gist(), Some("6.18"), 80, false)).to_string();
+    assert_snapshot!(text);
+    for width in [60, 80, 120] {
+        let text = anstream::adapter::strip_str(&render_lint(&gist(), Some("6.18"), width, true)).to_string();
+        assert!(text.is_ascii());
+        let long: Vec<_> = text.lines().filter(|line| line.chars().count() > width).collect();
+        assert!(long.is_empty(), "{width}: {long:?}");
+    }
+    assert!(render_lint_rules(80, true).lines().all(|line| line.len() <= 80));
+}
+
+#[test]
+fn the_json_of_lint_is_a_contract() {
+    let linted = gist();
+    let json = serde_json::to_value(LintView::new(&linted, Some("6.18"))).unwrap();
+    insta::assert_json_snapshot!(serde_json::json!({
+        "keys": json.as_object().unwrap().keys().collect::<Vec<_>>(),
+        "finding": json["findings"][0],
+        "warnings": json["warnings"],
+    }));
+}
+
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = assert_cmd::Command::cargo_bin("tcpctl").unwrap().args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_exit_code_says_whether_there_are_findings_and_whether_files_could_be_read() {
+    let tree = Tree::new(&[("/etc/sysctl.d/a.conf", "net.ipv4.tcp_sack = 0\n")]);
+    let root = tree.0.path().to_str().unwrap();
+    let (code, stdout, _) = run(&["lint", "--root", root]);
+    assert_eq!(code, Some(1), "{stdout}");
+    assert!(
+        stdout.starts_with("/etc/sysctl.d/a.conf:1:21: warning: sack = 0") || stdout.contains("tcp_sack = 0"),
+        "{stdout}"
+    );
+    std::fs::write(tree.at("/etc/sysctl.d/a.conf"), "net.ipv4.tcp_sack = 1\n").unwrap();
+    assert_eq!(run(&["lint", "--root", root]).0, Some(0));
+    let file = tree.at("/etc/sysctl.d/a.conf");
+    assert_eq!(run(&["lint", file.to_str().unwrap(), "--kernel", "6.18"]).0, Some(0));
+    let (code, _, stderr) = run(&["lint", "no/such/file.conf"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("cannot read no/such/file.conf: No such file or directory"), "{stderr}");
+    assert_eq!(run(&["lint", root]).0, Some(2), "a directory is no file");
+    assert_eq!(run(&["lint", "--root", "/no/such/dir"]).0, Some(2));
+    assert_eq!(run(&["lint", "--kernel", "new"]).0, Some(2));
+    let (code, stdout, _) = run(&["lint", "--rules", "--json"]);
+    let rules: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, rules["rules"].as_array().map(Vec::len)), (Some(0), Some(lint_rules().count())));
+    assert!(find_lint_rule("removed-key").is_some() && find_lint_rule("no-such-rule").is_none());
+}
