@@ -9,7 +9,10 @@ use super::printable::printable_lines;
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::catalog::{Scope, TakesEffect};
-use crate::tune::{Change, Effect, FileChange, ListenerEffect, Operator, Plan, PlanKind, Skip, SkipReason, Verdict};
+use crate::tune::{
+    Change, Conflict, Effect, FileChange, ListenerEffect, MemoryWorst, Operator, Plan, PlanKind, Skip, SkipReason,
+    Verdict,
+};
 
 /// Version of the JSON of plans; the shape only grows.
 const SCHEMA: u32 = 1;
@@ -37,6 +40,28 @@ pub struct PlanView<'a> {
     not_for: &'a [String],
     /// What is done to the file that keeps values across boots; null when it is not touched.
     file: Option<FileView<'a>>,
+    conflicts: Vec<ConflictView<'a>>,
+    /// What buffers and orphans may take at worst; null when the plan changes nothing of that.
+    memory: Option<MemoryView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ConflictView<'a> {
+    kind: &'static str,
+    key: Option<&'a str>,
+    says: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct MemoryView {
+    connection_bytes_before: u64,
+    connection_bytes_after: u64,
+    memory_bytes: Option<u64>,
+    pressure_bytes: Option<u64>,
+    connections_to_pressure: Option<u64>,
+    connections_to_memory: Option<u64>,
+    orphan_bytes: Option<u64>,
+    risky: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -136,6 +161,8 @@ impl<'a> From<&'a Plan> for PlanView<'a> {
             notes: &plan.notes,
             costs: &plan.costs,
             not_for: &plan.not_for,
+            conflicts: plan.conflicts.iter().map(conflict_view).collect(),
+            memory: plan.memory.as_ref().map(memory_view),
             file: plan.file.as_ref().map(|file| FileView {
                 path: file_path(file),
                 before: file.before.as_deref(),
@@ -144,6 +171,73 @@ impl<'a> From<&'a Plan> for PlanView<'a> {
             }),
         }
     }
+}
+
+fn conflict_view(conflict: &Conflict) -> ConflictView<'_> {
+    let key = conflict.key.as_ref().map(crate::units::SysctlKey::as_str);
+    ConflictView { kind: conflict.kind.word(), key, says: &conflict.says }
+}
+
+fn memory_view(worst: &MemoryWorst) -> MemoryView {
+    MemoryView {
+        connection_bytes_before: worst.connection_before,
+        connection_bytes_after: worst.connection_after,
+        memory_bytes: worst.memory,
+        pressure_bytes: worst.pressure,
+        connections_to_pressure: worst.connections_to_pressure(),
+        connections_to_memory: worst.connections_to_memory(),
+        orphan_bytes: worst.orphan_bytes(),
+        risky: worst.is_risky(),
+    }
+}
+
+/// What stands in the way.
+fn conflicts(plan: &Plan, width: usize) -> String {
+    if plan.conflicts.is_empty() {
+        return String::new();
+    }
+    let line = |conflict: &Conflict| {
+        let key = conflict.key.as_ref().map(|key| format!("{}: ", key.leaf())).unwrap_or_default();
+        hanging("  ! ", &format!("{key}{}", conflict.says), width)
+    };
+    format!("\nWhat stands in the way\n{}", plan.conflicts.iter().map(line).collect::<String>())
+}
+
+/// What buffers and orphans may take at worst.
+fn memory(plan: &Plan, width: usize) -> String {
+    let Some(worst) = &plan.memory else { return String::new() };
+    let mut sentences = Vec::new();
+    if worst.connection_before != worst.connection_after {
+        let (before, after) = (size(worst.connection_before), size(worst.connection_after));
+        sentences.push(format!("the buffers of one connection may grow to {after}; now {before}"));
+    }
+    match (worst.connections_to_pressure(), worst.pressure) {
+        (Some(count), Some(pressure)) => sentences.push(format!(
+            "{count} connections with full buffers are the {} that TCP may hold before it stops growing them (tcp_mem)",
+            size(pressure)
+        )),
+        _ => sentences.push("what TCP may hold in all (tcp_mem) cannot be read here".to_owned()),
+    }
+    if let (Some(count), Some(memory)) = (worst.connections_to_memory(), worst.memory) {
+        sentences.push(format!("{count} of them are the {} of this host", size(memory)));
+    }
+    if let Some(bytes) = worst.orphan_bytes() {
+        sentences.push(format!("orphans may hold {} at the very worst, 64 KiB each", size(bytes)));
+    }
+    let sign = if worst.is_risky() { "  ! " } else { "  " };
+    let lines: String = sentences.iter().map(|sentence| hanging(sign, sentence, width)).collect();
+    format!("\nMemory at worst\n{lines}")
+}
+
+/// Bytes in a binary unit with one decimal: `119.3 MiB`.
+fn size(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        0..0x10_0000 => (1_u64 << 10, "KiB"),
+        0x10_0000..0x4000_0000 => (1 << 20, "MiB"),
+        _ => (1 << 30, "GiB"),
+    };
+    let tenths = (u128::from(bytes) * 10 + u128::from(unit / 2)) / u128::from(unit);
+    if tenths % 10 == 0 { format!("{} {name}", tenths / 10) } else { format!("{}.{} {name}", tenths / 10, tenths % 10) }
 }
 
 fn changes<'a>(plan: &'a Plan) -> Vec<ChangeView<'a>> {
@@ -302,8 +396,10 @@ pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
             text.push_str(&hanging("  ", &says, width));
         }
     }
+    text.push_str(&conflicts(plan, width));
     text.push_str(&file_sentence(plan, width));
     text.push_str(&effects(plan, width, ascii));
+    text.push_str(&memory(plan, width));
     text.push_str(&costs(plan, width));
     if !plan.notes.is_empty() {
         text.push_str("\nWhat no sysctl can do\n");

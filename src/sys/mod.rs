@@ -6,6 +6,7 @@
 //! Mirrors: procfs, `net/netlink/af_netlink.c`, `kernel/nsproxy.c`, `fs/proc/proc_sysctl.c`.
 
 mod clock;
+mod memory;
 mod netns;
 mod private_dir;
 mod privilege;
@@ -23,6 +24,7 @@ mod tun;
 mod watch_dir;
 
 pub use clock::{monotonic_ms, monotonic_ns, read_tick_length_ns, unix_ms, unix_ns};
+pub use memory::page_bytes;
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
 pub use privilege::{effective_capabilities, effective_uid, raise_open_files, raise_priority};

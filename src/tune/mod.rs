@@ -7,10 +7,12 @@
 
 mod apply;
 mod combine;
+mod conflict;
 mod effect;
 mod formula;
 mod journal;
 mod lint;
+mod memory;
 mod persist;
 mod plan;
 mod ports;
@@ -29,6 +31,7 @@ pub use apply::{
     ApplyError, ApplyFrom, ConfirmError, Outcome, Place, Receipt, Target, Undone, WAITING, Waited, Wishes, Written,
     apply_plan, check_permission, choose_unconfirmed, confirm, wait_for_confirmation,
 };
+pub use conflict::{Conflict, ConflictKind, PROGRAMS, Program, Surroundings, find_conflicts};
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
 pub use formula::{Formula, FormulaError, Function, Premises, Quantity, RuleValue, Unworkable, UnworkableValue};
 pub use journal::{
@@ -39,6 +42,7 @@ pub use lint::{
     Hit, Judge, LineCase, LintCase, LintFinding, LintHost, LintRule, Linted, Severity, Spot, find_lint_rule, lint,
     lint_rules,
 };
+pub use memory::{MEMORY_KEYS, MemoryWorst, weigh_memory};
 pub use persist::{DROP_IN, PersistError, parse_drop_in, plan_persist, plan_undo, read_drop_in};
 pub use plan::{
     Already, Change, FileChange, NetworkPath, Plan, PlanKind, Skip, SkipReason, plan_profile, plan_profiles,
@@ -49,7 +53,7 @@ pub use profile_text::{ProfileText, parse_profile};
 pub use rehearsal::plan_rehearsal;
 pub use rollback::{RollbackError, choose_entry, plan_rollback};
 pub use store::{
-    ProfileFiles, SysctlStore, read_boot_modules, read_given_files, read_loaded_modules, read_profiles,
+    ProfileFiles, SysctlStore, read_boot_modules, read_given_files, read_loaded_modules, read_profiles, read_programs,
     read_sysctl_tree,
 };
 pub use sysctl_d::{
@@ -57,4 +61,4 @@ pub use sysctl_d::{
     Provenance, Reader, Resolver, Setting, SysctlFile, SysctlTree, parse_sysctl_file,
 };
 pub use vendor::{ProfileSource, Profiles, VENDOR_PROFILES};
-pub use verify::Verdict;
+pub use verify::{Kept, Verdict, check_kept};

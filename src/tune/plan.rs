@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::combine::{Planned, plan_key};
+use super::conflict::Conflict;
 use super::effect::{Effect, ListenerEffect, mark_idle, plan_effects, plan_listener_effects};
 use super::formula::Premises;
+use super::memory::MemoryWorst;
 use super::{Demand, Operator, Profile, Rule};
 use crate::catalog::{Scope, TakesEffect};
 use crate::snapshot::Snapshot;
@@ -46,6 +48,10 @@ pub struct Plan {
     pub not_for: Vec<String>,
     /// What is done to the file that keeps values across boots; nothing when that is not touched.
     pub file: Option<FileChange>,
+    /// What stands in the way, as far as that was looked for.
+    pub conflicts: Vec<Conflict>,
+    /// What it may take at worst, where it changes anything of that.
+    pub memory: Option<MemoryWorst>,
 }
 
 /// What is done to the file in `sysctl.d` that keeps values across boots.
@@ -200,6 +206,8 @@ impl Plan {
             costs: Vec::new(),
             not_for: Vec::new(),
             file: None,
+            conflicts: Vec::new(),
+            memory: None,
         }
     }
 

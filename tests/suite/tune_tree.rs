@@ -447,3 +447,88 @@ fn without_a_terminal_and_without_yes_the_plan_is_printed_and_nothing_is_written
         assert!(!tree.path("state").exists(), "{more:?}");
     }
 }
+
+#[test]
+fn verify_says_what_the_files_make_of_the_next_boot() {
+    let tree = Tree::new();
+    let root = tree.path("root");
+    let directory = root.join("etc/sysctl.d");
+    fs::create_dir_all(&directory).unwrap();
+    let (root, folder) = (root.display().to_string(), directory.display().to_string());
+    tree.ok(&["apply", "anti-syn-flood", "--yes", "--persist", "--sysctl-dir", &folder, "--root", &root]);
+    let verify = |files: &[(&str, &str)]| {
+        for (name, text) in files {
+            fs::write(directory.join(name), text).unwrap();
+        }
+        let output = tree.run(&["--json", "verify", "anti-syn-flood", "--sysctl-dir", &folder, "--root", &root]);
+        let view: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+        (output.status.code(), view["kept"].as_array().unwrap().clone())
+    };
+    let (code, kept) = verify(&[]);
+    assert_eq!(code, Some(0));
+    assert!(kept.len() == 5 && kept.iter().all(|row| row["verdict"] == "ok"), "{kept:?}");
+    // Read before ours: of no consequence. Read after it: that one counts.
+    let (code, _) = verify(&[("10-early.conf", "net.core.somaxconn = 64\n")]);
+    assert_eq!(code, Some(0));
+    let (code, kept) = verify(&[("99-zz-late.conf", "# x\nnet.core.somaxconn = 64\n")]);
+    assert_eq!(code, Some(1));
+    let late: Vec<_> = kept.iter().filter(|row| row["verdict"] != "ok").collect();
+    assert_eq!(late.len(), 1, "{late:?}");
+    assert_eq!((&late[0]["key"], &late[0]["value"]), (&"net.core.somaxconn".into(), &"64".into()));
+    assert!(late[0]["by"].as_str().unwrap().ends_with("/etc/sysctl.d/99-zz-late.conf:2"), "{late:?}");
+    let plan = tree.ok(&["plan", "anti-syn-flood", "--root", &root]);
+    let plan = plan.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(plan.contains("99-zz-late.conf:2 sets 64 at the next boot, and 4096 is gone then"), "{plan}");
+}
+
+#[test]
+fn a_plan_says_what_stands_in_its_way() {
+    let tree = Tree::new();
+    tree.ok(&["apply", "anti-syn-flood", "--yes"]);
+    tree.write("77/comm", "tuned");
+    tree.write("78/comm", "bash");
+    let profile = tree.path("fewer.toml");
+    let rule = "[keys.\"net.core.somaxconn\"]\nset = 64\nreason = \"r\"\nsource = \"s\"\n";
+    fs::write(&profile, format!("summary = \"x\"\n{rule}")).unwrap();
+    let plan = tree.json(&["plan", &profile.display().to_string()]);
+    let kinds: Vec<_> = plan["conflicts"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, ["other-profile", "program"]);
+    let says = plan["conflicts"][0]["says"].as_str().unwrap();
+    assert_eq!(says, "anti-syn-flood (entry 1) stands and wants at-least 4096; with 64 it is not met any more");
+    assert_eq!(tree.json(&["plan", "anti-syn-flood"])["conflicts"], Value::Array(Vec::new()), "nothing changes");
+}
+
+#[test]
+fn a_plan_is_exported_for_other_tools() {
+    let tree = Tree::new();
+    let export = |format: &str| tree.ok(&["plan", "anti-syn-flood", "--export", format]);
+    insta::assert_snapshot!("export_sysctl_d", export("sysctl.d"));
+    insta::assert_snapshot!("export_ansible", export("ansible"));
+    insta::assert_snapshot!("export_kubernetes", export("kubernetes"));
+    insta::assert_snapshot!("export_tuned", export("tuned"));
+    insta::assert_snapshot!("diff", tree.ok(&["plan", "anti-syn-flood", "--diff"]));
+}
+
+#[test]
+fn a_plan_weighs_buffers_against_memory() {
+    let tree = Tree::new();
+    tree.write("sys/net/ipv4/tcp_rmem", "4096 131072 33554432");
+    tree.write("sys/net/ipv4/tcp_wmem", "4096 16384 4194304");
+    tree.write("sys/net/ipv4/tcp_mem", "188643 251524 377286");
+    tree.write("meminfo", "MemTotal:       16777216 kB");
+    let path = ["--rtt", "50ms", "--bandwidth", "10Gbit/s"];
+    let plan = tree.json(&[&["plan", "long-fat-network"], &path[..]].concat());
+    let page = rustix::param::page_size() as u64;
+    let memory = &plan["memory"];
+    // An eighth of a sixteenth of the memory at most: 128 MiB, and twice the product of bandwidth and delay.
+    let after = 134_217_728 + 125_042_688;
+    assert_eq!(
+        (&memory["connection_bytes_before"], &memory["connection_bytes_after"]),
+        (&37_748_736.into(), &after.into())
+    );
+    assert_eq!(memory["connections_to_pressure"], Value::from(251_524 * page / after));
+    assert_eq!((&memory["connections_to_memory"], &memory["risky"]), (&66.into(), &true.into()));
+    let missing = tree.run(&["plan", "long-fat-network"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("--rtt") && text(&missing.stderr).contains("--bandwidth"));
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::carry_out::{apply_watched, check_permission};
 use super::receipt::{ApplyError, ApplyFrom, Receipt, Wishes};
-use crate::sys::{Namespace, ProcRoot, SysctlFiles, effective_uid, netns_cookie, own_netns_inode, unix_ms};
+use crate::sys::{Namespace, ProcRoot, SysctlFiles, effective_uid, netns_cookie, own_netns_inode, page_bytes, unix_ms};
 use crate::tune::Plan;
 use crate::tune::journal::StateDir;
 use crate::units::SysctlKey;
@@ -53,6 +53,12 @@ impl Target {
     #[must_use]
     pub fn state_dir(&self) -> &StateDir {
         &self.state_dir
+    }
+
+    /// Bytes of a page of this host's memory, in which the kernel counts `tcp_mem`.
+    #[must_use]
+    pub fn page_bytes() -> u64 {
+        page_bytes()
     }
 
     /// Which boot and which network namespace this is.

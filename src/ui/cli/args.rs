@@ -368,6 +368,9 @@ pub struct ProfileChoice {
     /// Bandwidth that one connection should fill, such as 1Gbit/s, for profiles that work values out from it
     #[arg(long, value_name = "RATE", value_parser = parse_bandwidth_bit_s)]
     pub bandwidth: Option<u64>,
+    /// Look for what is set at boot in the files of sysctl.d below this directory as if it were `/`
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
 }
 
 /// Show what a profile would change, and what that does in seconds; nothing is written
@@ -376,6 +379,26 @@ pub struct PlanArgs {
     /// The profile
     #[command(flatten)]
     pub choice: ProfileChoice,
+    /// Print only what differs, as lines of sysctl.d with - and +
+    #[arg(long, conflicts_with = "export")]
+    pub diff: bool,
+    /// Print the values in the form of another tool instead
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub export: Option<ExportFormat>,
+}
+
+/// Forms that other tools read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A file for /etc/sysctl.d
+    #[value(name = "sysctl.d")]
+    SysctlD,
+    /// Tasks of Ansible
+    Ansible,
+    /// A securityContext of Kubernetes, with what is safe and what is not
+    Kubernetes,
+    /// A profile of tuned
+    Tuned,
 }
 
 /// Apply a profile: shows the plan, asks, journals, writes, reads back

@@ -66,10 +66,7 @@ pub(in crate::ui::cli) fn carry_out(
         context.out.flush()?;
     }
     refuse_blind(plan)?;
-    if let Some(skip) = plan.contradictions().next() {
-        let (key, wants) = (skip.key.clone(), skip_reason(&skip.why));
-        return Err(CliError::Usage(format!("{key}: {wants}; nothing was written; apply one of them, or change one")));
-    }
+    refuse_contradictions(plan)?;
     if !plan.is_empty() {
         if let Some(skip) = plan.unmet().next() {
             let key = skip.key.clone();
@@ -99,6 +96,13 @@ pub(in crate::ui::cli) fn refuse_blind(plan: &Plan) -> Result<(), CliError> {
         return Err(refusal(ApplyError::Blind { count: plan.skipped.len() }));
     }
     Ok(())
+}
+
+/// Profiles that contradict each other are a mistake of the request.
+pub(in crate::ui::cli) fn refuse_contradictions(plan: &Plan) -> Result<(), CliError> {
+    let Some(skip) = plan.contradictions().next() else { return Ok(()) };
+    let (key, wants) = (skip.key.clone(), skip_reason(&skip.why));
+    Err(CliError::Usage(format!("{key}: {wants}; nothing was written; apply one of them, or change one")))
 }
 
 /// The exit code that a receipt stands for.

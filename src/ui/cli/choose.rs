@@ -1,13 +1,17 @@
 //! From what was typed to a profile.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::reading::{Depth, read_snapshot};
-use crate::tune::{NetworkPath, Plan, Premises, Profile, ProfileFiles, plan_profiles, read_profiles};
-use crate::ui::cli::CliError;
+use crate::snapshot::Snapshot;
+use crate::tune::{
+    MEMORY_KEYS, NetworkPath, Plan, Premises, Profile, ProfileFiles, Surroundings, Target, find_conflicts,
+    plan_profiles, read_profiles, read_programs, read_sysctl_tree, weigh_memory,
+};
 use crate::ui::cli::args::ProfileChoice;
+use crate::ui::cli::{CliError, change};
 
 /// The profiles of the arguments.
 pub(super) fn profiles(choice: &ProfileChoice) -> Result<Vec<Profile>, CliError> {
@@ -39,14 +43,36 @@ fn require_options(profile: &Profile, given: &Premises) -> Result<(), CliError> 
 /// Plans the profiles of the arguments for a host.
 pub(super) fn plan(choice: &ProfileChoice, context: &Context<'_>) -> Result<Plan, CliError> {
     let profiles = profiles(choice)?;
-    let keys = profiles.iter().flat_map(|profile| profile.rules.keys().cloned());
+    let besides = MEMORY_KEYS.iter().filter_map(|key| key.parse().ok());
+    let keys = profiles.iter().flat_map(|profile| profile.rules.keys().cloned()).chain(besides);
     let snapshot = read_snapshot(context, Depth::Sockets, keys)?;
     let path = NetworkPath { rtt_us: choice.rtt, bandwidth_bit_s: choice.bandwidth };
     let premises = Premises { rtt_us: path.rtt_us, bandwidth_bit_s: path.bandwidth_bit_s, ..Premises::of(&snapshot) };
     for profile in &profiles {
         profile.check_values(&premises).map_err(|error| CliError::Usage(error.to_string()))?;
     }
-    Ok(plan_profiles(&profiles, &snapshot, path))
+    let mut plan = plan_profiles(&profiles, &snapshot, path);
+    plan.memory = weigh_memory(&plan, &snapshot, Target::page_bytes());
+    look_around(&mut plan, choice, &snapshot, context);
+    Ok(plan)
+}
+
+/// Adds what stands in the way of a plan. What cannot be read is no reason to refuse the plan: applying it will say so.
+fn look_around(plan: &mut Plan, choice: &ProfileChoice, snapshot: &Snapshot, context: &Context<'_>) {
+    let target = change::target(context);
+    let history = target.state_dir().history().unwrap_or_default();
+    let place = target.place().ok();
+    let files = boot_root(choice, snapshot.netns.initial, context).map(|root| read_sysctl_tree(&root));
+    let programs = read_programs(&context.proc_root);
+    let around = Surroundings { history: &history, place: place.as_ref(), files: files.as_ref(), programs: &programs };
+    plan.conflicts = find_conflicts(plan, snapshot, &around);
+}
+
+/// Below which directory the files are that this namespace boots with. There are none for other namespaces than the
+/// host's own, and those of the host say nothing of a copy of `/proc`.
+pub(super) fn boot_root(choice: &ProfileChoice, initial: Option<bool>, context: &Context<'_>) -> Option<PathBuf> {
+    let root = choice.root.clone().or_else(|| (context.proc_root == Path::new("/proc")).then(|| PathBuf::from("/")));
+    root.filter(|_| context.netns.is_none() && initial == Some(true))
 }
 
 /// A profile by name or by file, and the file it stands in.

@@ -9,7 +9,7 @@ use crate::ui::cli::{CliError, Exit, change, choose};
 /// Runs `tcpctl apply`.
 pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     if args.dry_run {
-        return plan::run(&PlanArgs { choice: args.choice.clone() }, context);
+        return plan::run(&PlanArgs { choice: args.choice.clone(), diff: false, export: None }, context);
     }
     // Options of every command are not known to those of one, so that the parser cannot refuse this.
     if args.persist && context.netns.is_some() {
