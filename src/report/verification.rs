@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::plan::{SkipView, present, skip_reason};
+use super::plan::{present, skip_reason};
+use super::plan_view::SkipView;
 use super::printable::printable_lines;
 use super::prose::hanging;
 use super::table::{Align, render_table};

@@ -1,9 +1,8 @@
 //! What stands in the way of a plan: other profiles, files that are read at boot, programs that write the same keys,
 //! services whose ports it would give away.
 
-use super::journal::{History, JournalEntry};
 use super::sysctl_d::{Reader, Resolver, SysctlTree};
-use super::{Change, Demand, Operator, Place, Plan, PlanKind};
+use super::{Change, Demand, Operator, Plan, PlanKind};
 use crate::catalog::normalize_value;
 use crate::snapshot::Snapshot;
 use crate::units::SysctlKey;
@@ -76,13 +75,24 @@ pub const PROGRAMS: &[Program] = &[
     },
 ];
 
+/// What a profile that stands demands of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The entry of the journal.
+    pub entry: u64,
+    /// The profile.
+    pub profile: String,
+    /// The key.
+    pub key: SysctlKey,
+    /// What is demanded of it.
+    pub demands: Vec<Demand>,
+}
+
 /// What a plan is looked at together with.
 #[derive(Debug)]
 pub struct Surroundings<'a> {
-    /// The journal.
-    pub history: &'a History,
-    /// Where this is; nothing when that cannot be told.
-    pub place: Option<&'a Place>,
+    /// What the profiles that stand here demand.
+    pub standing: &'a [Standing],
     /// The files that are read at boot, where they are for this namespace.
     pub files: Option<&'a SysctlTree>,
     /// The names of programs that run.
@@ -109,22 +119,16 @@ fn keys(plan: &Plan) -> impl Iterator<Item = (&SysctlKey, &str, &[Demand])> {
 }
 
 fn other_profiles(plan: &Plan, around: &Surroundings<'_>) -> Vec<Conflict> {
-    let Some(place) = around.place else { return Vec::new() };
-    let entries = &around.history.entries;
-    let stands = |entry: &&JournalEntry| entry.is_of(place) && entry.profile != plan.profile;
-    let mut found = Vec::new();
-    for entry in entries.iter().filter(stands) {
-        for key in entry.left(entries) {
-            let Some((_, after, _)) = keys(plan).find(|(planned, _, _)| **planned == key.key) else { continue };
-            let Some(broken) = key.demands.iter().find(|demand| !demand.is_met_by(after)) else { continue };
-            let (id, profile, operator, value) = (entry.id, &entry.profile, broken.operator, &broken.value);
-            let says = format!(
-                "{profile} (entry {id}) stands and wants {operator} {value}; with {after} it is not met any more"
-            );
-            found.push(Conflict { kind: ConflictKind::OtherProfile, key: Some(key.key.clone()), says });
-        }
-    }
-    found
+    let conflict = |standing: &Standing| {
+        let (_, after, _) = keys(plan).find(|(planned, _, _)| **planned == standing.key)?;
+        let broken = standing.demands.iter().find(|demand| !demand.is_met_by(after))?;
+        let (id, profile, operator, value) = (standing.entry, &standing.profile, broken.operator, &broken.value);
+        let says =
+            format!("{profile} (entry {id}) stands and wants {operator} {value}; with {after} it is not met any more");
+        Some(Conflict { kind: ConflictKind::OtherProfile, key: Some(standing.key.clone()), says })
+    };
+    let others = around.standing.iter().filter(|standing| standing.profile != plan.profile);
+    others.filter_map(conflict).collect()
 }
 
 fn at_boot(plan: &Plan, tree: &SysctlTree) -> Vec<Conflict> {

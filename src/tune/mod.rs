@@ -21,7 +21,6 @@ mod profile_format;
 mod profile_text;
 mod rehearsal;
 mod rollback;
-mod stack;
 mod store;
 mod sysctl_d;
 mod vendor;
@@ -31,7 +30,7 @@ pub use apply::{
     ApplyError, ApplyFrom, ConfirmError, Outcome, Place, Receipt, Target, Undone, WAITING, Waited, Wishes, Written,
     apply_plan, check_permission, choose_unconfirmed, confirm, wait_for_confirmation,
 };
-pub use conflict::{Conflict, ConflictKind, PROGRAMS, Program, Surroundings, find_conflicts};
+pub use conflict::{Conflict, ConflictKind, PROGRAMS, Program, Standing, Surroundings, find_conflicts};
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
 pub use formula::{Formula, FormulaError, Function, Premises, Quantity, RuleValue, Unworkable, UnworkableValue};
 pub use journal::{
@@ -51,7 +50,7 @@ pub use profile::{Demand, NamespaceKind, Operator, Profile, Rule, When};
 pub use profile_format::{PROFILE_FORMAT, ProfileTable, ProfileWord};
 pub use profile_text::{ProfileText, parse_profile};
 pub use rehearsal::plan_rehearsal;
-pub use rollback::{RollbackError, choose_entry, plan_rollback};
+pub use rollback::{RollbackError, choose_entry, plan_rollback, standing_demands};
 pub use store::{
     ProfileFiles, SysctlStore, read_boot_modules, read_given_files, read_loaded_modules, read_profiles, read_programs,
     read_sysctl_tree,

@@ -255,7 +255,7 @@ fn type_keys(state: &mut State, keys: impl IntoIterator<Item = Key>) -> Vec<Arc<
                 if let TuneRequest::CarryOut(plan) = &request {
                     written.push(Arc::clone(plan));
                 }
-                effects.extend(update(state, Event::Tuned(answer(request))));
+                effects.extend(update(state, Event::Tuned(Box::new(answer(request)))));
             }
         }
     }

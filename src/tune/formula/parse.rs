@@ -440,7 +440,7 @@ mod tests {
         assert_eq!(fails("8 / (cpus - 8)", &HOST), wrong(2, "this divides by 0"));
         assert_eq!(fails("roundup(1, 0)", &HOST), wrong(0, "the step of roundup must be more than 0"));
         assert_eq!(fails("2 * bdp", &Premises::default()), Unworkable::Unknown(Quantity::Bdp));
-        let huge = vec!["999999999999999999"; 5].join(" * ");
+        let huge = ["999999999999999999"; 5].join(" * ");
         assert!(matches!(fails(&huge, &HOST), Unworkable::Wrong(error) if error.message.contains("too large")));
     }
 

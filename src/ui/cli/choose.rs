@@ -8,7 +8,7 @@ use super::reading::{Depth, read_snapshot};
 use crate::snapshot::Snapshot;
 use crate::tune::{
     MEMORY_KEYS, NetworkPath, Plan, Premises, Profile, ProfileFiles, Surroundings, Target, find_conflicts,
-    plan_profiles, read_profiles, read_programs, read_sysctl_tree, weigh_memory,
+    plan_profiles, read_profiles, read_programs, read_sysctl_tree, standing_demands, weigh_memory,
 };
 use crate::ui::cli::args::ProfileChoice;
 use crate::ui::cli::{CliError, change};
@@ -61,10 +61,10 @@ pub(super) fn plan(choice: &ProfileChoice, context: &Context<'_>) -> Result<Plan
 fn look_around(plan: &mut Plan, choice: &ProfileChoice, snapshot: &Snapshot, context: &Context<'_>) {
     let target = change::target(context);
     let history = target.state_dir().history().unwrap_or_default();
-    let place = target.place().ok();
+    let standing = target.place().map_or_else(|_| Vec::new(), |place| standing_demands(&history, &place));
     let files = boot_root(choice, snapshot.netns.initial, context).map(|root| read_sysctl_tree(&root));
     let programs = read_programs(&context.proc_root);
-    let around = Surroundings { history: &history, place: place.as_ref(), files: files.as_ref(), programs: &programs };
+    let around = Surroundings { standing: &standing, files: files.as_ref(), programs: &programs };
     plan.conflicts = find_conflicts(plan, snapshot, &around);
 }
 

@@ -16,6 +16,7 @@ mod facts;
 mod reading;
 mod run;
 mod scenario_text;
+mod tune_args;
 mod waiter;
 
 pub use exit::{CliError, Exit};

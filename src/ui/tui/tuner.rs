@@ -34,7 +34,7 @@ pub(super) fn start(options: &Options, sender: &Sender<Arrival>) -> (Sender<Tune
     let (requests, told) = channel();
     let handle = spawn("tuning", sender.clone(), move |sender| {
         while let Ok(request) = told.recv() {
-            if !send(sender, Event::Tuned(tuner.answer(request))) {
+            if !send(sender, Event::Tuned(Box::new(tuner.answer(request)))) {
                 return;
             }
         }

@@ -1,11 +1,11 @@
 //! Restoring what was there before an apply: a plan made from the journal.
 
-use super::combine::absence;
-use super::journal::{Action, History, JournalEntry, JournalKey, JournalOutcome, Unreadable};
 use super::stack::Stack;
-use super::{Already, Change, Operator, Place, Plan, PlanKind, Skip, SkipReason};
 use crate::catalog::{self, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
+use crate::tune::combine::absence;
+use crate::tune::journal::{Action, History, JournalEntry, JournalKey, JournalOutcome, Unreadable};
+use crate::tune::{Already, Change, Operator, Place, Plan, PlanKind, Skip, SkipReason};
 use crate::units::SysctlKey;
 
 /// Why an entry cannot be rolled back.
@@ -223,7 +223,7 @@ pub fn plan_rollback(entry: &JournalEntry, history: &[JournalEntry], snapshot: &
 
 /// What undoing an entry of an earlier boot would change: nothing of the running values.
 #[must_use]
-pub(super) fn plan_rollback_after_boot(entry: &JournalEntry, snapshot: &Snapshot) -> Plan {
+pub(in crate::tune) fn plan_rollback_after_boot(entry: &JournalEntry, snapshot: &Snapshot) -> Plan {
     let mut plan = Plan::new(PlanKind::Rollback(entry.id), &entry.profile, snapshot);
     plan.skipped = entry
         .keys

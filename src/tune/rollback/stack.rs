@@ -1,8 +1,8 @@
 //! The profiles that stand over one another for a key, and what the key has to be without one of them.
 
-use super::Place;
-use super::journal::{Action, JournalEntry, JournalKey, JournalOutcome};
 use crate::catalog::normalize_value;
+use crate::tune::journal::{Action, JournalEntry, JournalKey, JournalOutcome, StepKind};
+use crate::tune::{Demand, Place};
 use crate::units::SysctlKey;
 
 /// What stands over a key in one boot and network namespace.
@@ -27,7 +27,7 @@ impl Layer<'_> {
         if self.key.demands.is_empty() {
             return normalize_value(&self.key.after);
         }
-        let follow = |value: String, demand: &super::Demand| demand.wanted_from(&value);
+        let follow = |value: String, demand: &Demand| demand.wanted_from(&value);
         self.key.demands.iter().fold(beneath.to_owned(), follow)
     }
 }
@@ -79,7 +79,7 @@ impl<'a> Stack<'a> {
         let others = || self.layers.iter().filter(|layer| layer.entry.id != entry);
         let value = others().fold(self.base.clone(), |beneath, layer| layer.over(&beneath));
         // One that would make the same of the value beneath everything holds nothing.
-        let holds = (value != self.base).then(|| others().last().map(|layer| layer.entry.id)).flatten();
+        let holds = (value != self.base).then(|| others().next_back().map(|layer| layer.entry.id)).flatten();
         Some((value, holds))
     }
 
@@ -93,7 +93,6 @@ impl JournalEntry {
     /// Whether a key may have been written: an entry that was finished wrote all of them, one that was not wrote those
     /// whose writing was begun and not put back.
     fn reached(&self, key: &SysctlKey) -> bool {
-        use super::journal::StepKind;
         if self.outcome == Some(JournalOutcome::Applied) {
             return true;
         }
