@@ -373,9 +373,12 @@ fn after_a_reboot_the_file_can_still_be_taken_back() {
     assert_eq!(tree.bytes(), before);
 }
 
+/// What somebody did to the directories before the program ran.
+type Tampering = fn(&Tree);
+
 #[test]
 fn directories_that_somebody_tampered_with_are_refused_and_nothing_else_is_touched() {
-    let cases: [(&str, fn(&Tree)); 6] = [
+    let cases: [(&str, Tampering); 6] = [
         ("a link for the state directory", |tree| {
             fs::create_dir(tree.path("elsewhere")).unwrap();
             symlink(tree.path("elsewhere"), tree.path("state")).unwrap();
