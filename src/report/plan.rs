@@ -1,211 +1,16 @@
-//! A plan as text and as JSON.
+//! A plan as text.
 
 use std::fmt::Write;
 
-use serde::Serialize;
-
-use super::answer::{AnswerView, answer_sentence};
+use super::answer::answer_sentence;
 use super::printable::printable_lines;
 use super::prose::hanging;
 use super::table::{Align, render_table};
-use crate::catalog::{Scope, TakesEffect};
-use crate::tune::{Change, Effect, ListenerEffect, Operator, Plan, PlanKind, Skip, SkipReason, Verdict};
+use crate::catalog::TakesEffect;
+use crate::tune::{Conflict, FileChange, ListenerEffect, Plan, PlanKind, Skip, SkipReason, Verdict};
 
-/// Version of the JSON of plans; the shape only grows.
-const SCHEMA: u32 = 1;
 /// How many listeners are listed before the rest is counted.
 const LISTENERS_SHOWN: usize = 6;
-
-/// A plan in JSON.
-#[derive(Debug, Serialize)]
-pub struct PlanView<'a> {
-    schema: u32,
-    kind: &'static str,
-    /// The journal's entry that is rolled back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entry: Option<u64>,
-    profile: &'a str,
-    kernel: Option<&'a str>,
-    netns: NetnsView<'a>,
-    changes: Vec<ChangeView<'a>>,
-    already: Vec<AlreadyView<'a>>,
-    skipped: Vec<SkipView<'a>>,
-    effects: Vec<EffectView>,
-    listeners: Vec<ListenerView>,
-    notes: &'a [String],
-}
-
-#[derive(Debug, Serialize)]
-struct NetnsView<'a> {
-    inode: Option<u64>,
-    name: Option<&'a str>,
-    /// Whether it is the host's own; null when that could not be told.
-    initial: Option<bool>,
-}
-
-#[derive(Debug, Serialize)]
-struct ChangeView<'a> {
-    key: &'a str,
-    scope: Option<Scope>,
-    before: &'a str,
-    after: &'a str,
-    operator: Operator,
-    reason: &'a str,
-    source: &'a str,
-    risk: Option<&'a str>,
-    takes_effect: Option<TakesEffect>,
-    /// Why the new value has no effect after the plan, where it has none.
-    idle: Option<&'a str>,
-}
-
-#[derive(Debug, Serialize)]
-struct AlreadyView<'a> {
-    key: &'a str,
-    value: &'a str,
-    operator: Operator,
-    wanted: &'a str,
-}
-
-/// A key that is left out, in JSON.
-#[derive(Debug, Serialize)]
-pub(super) struct SkipView<'a> {
-    key: &'a str,
-    operator: Operator,
-    wanted: &'a str,
-    /// A stable word.
-    why: &'static str,
-    /// The same in words.
-    reason: String,
-    required: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct EffectView {
-    id: &'static str,
-    label: &'static str,
-    topic: &'static str,
-    before: AnswerView,
-    after: AnswerView,
-}
-
-#[derive(Debug, Serialize)]
-struct ListenerView {
-    address: String,
-    port: u16,
-    backlog: u32,
-    half_open_before: u64,
-    half_open_after: u64,
-    limited_by_before: &'static str,
-    limited_by_after: &'static str,
-    held_by_somaxconn: bool,
-}
-
-impl<'a> From<&'a Plan> for PlanView<'a> {
-    fn from(plan: &'a Plan) -> Self {
-        let (kind, entry) = match plan.kind {
-            PlanKind::Apply => ("apply", None),
-            PlanKind::Rollback(entry) => ("rollback", Some(entry)),
-        };
-        Self {
-            schema: SCHEMA,
-            kind,
-            entry,
-            profile: &plan.profile,
-            kernel: plan.kernel.as_deref(),
-            netns: NetnsView { inode: plan.netns, name: plan.netns_name.as_deref(), initial: plan.netns_initial },
-            changes: changes(plan),
-            already: already(plan),
-            skipped: plan.skipped.iter().map(SkipView::from).collect(),
-            effects: plan.effects.iter().map(EffectView::from).collect(),
-            listeners: plan.listeners.iter().map(ListenerView::from).collect(),
-            notes: &plan.notes,
-        }
-    }
-}
-
-fn changes<'a>(plan: &'a Plan) -> Vec<ChangeView<'a>> {
-    let view = |change: &'a Change| ChangeView {
-        key: change.key.as_str(),
-        scope: change.scope,
-        before: &change.before,
-        after: &change.after,
-        operator: change.operator,
-        reason: &change.reason,
-        source: &change.source,
-        risk: change.risk.as_deref(),
-        takes_effect: change.takes_effect,
-        idle: change.idle.as_deref(),
-    };
-    plan.changes.iter().map(view).collect()
-}
-
-fn already(plan: &Plan) -> Vec<AlreadyView<'_>> {
-    plan.already
-        .iter()
-        .map(|already| AlreadyView {
-            key: already.key.as_str(),
-            value: &already.value,
-            operator: already.operator,
-            wanted: &already.wanted,
-        })
-        .collect()
-}
-
-impl<'a> From<&'a Skip> for SkipView<'a> {
-    fn from(skip: &'a Skip) -> Self {
-        Self {
-            key: skip.key.as_str(),
-            operator: skip.operator,
-            wanted: &skip.wanted,
-            why: skip_word(&skip.why),
-            reason: skip_reason(&skip.why),
-            required: skip.required,
-        }
-    }
-}
-
-impl From<&Effect> for EffectView {
-    fn from(effect: &Effect) -> Self {
-        Self {
-            id: effect.id,
-            label: effect.label,
-            topic: effect.topic,
-            before: effect.before.into(),
-            after: effect.after.into(),
-        }
-    }
-}
-
-impl From<&ListenerEffect> for ListenerView {
-    fn from(effect: &ListenerEffect) -> Self {
-        Self {
-            address: effect.address.to_string(),
-            port: effect.port,
-            backlog: effect.backlog,
-            half_open_before: effect.before.half_open_capacity,
-            half_open_after: effect.after.half_open_capacity,
-            limited_by_before: effect.before.limited_by.name(),
-            limited_by_after: effect.after.limited_by.name(),
-            held_by_somaxconn: effect.held_by_somaxconn,
-        }
-    }
-}
-
-/// A stable word for a reason.
-fn skip_word(why: &SkipReason) -> &'static str {
-    match why {
-        SkipReason::OnlyInInitialNamespace => "only-in-initial-namespace",
-        SkipReason::Absent => "absent",
-        SkipReason::Hidden(_) => "hidden",
-        SkipReason::NotLoaded(_) => "module-not-loaded",
-        SkipReason::OtherKernel { .. } => "other-kernel",
-        SkipReason::Unreadable(_) => "unreadable",
-        SkipReason::ReadOnlyHere(_) => "read-only-here",
-        SkipReason::ValueRefused(_) => "value-refused",
-        SkipReason::ChangedSince(_) => "changed-since",
-        SkipReason::ChangedByEntry { .. } => "changed-by-entry",
-    }
-}
 
 /// The value now: `?` when it could not be read, a dash when there is none.
 pub(super) fn present(skip: &Skip, ascii: bool) -> &str {
@@ -217,8 +22,9 @@ pub(super) fn present(skip: &Skip, ascii: bool) -> &str {
     skip.present().unwrap_or(unknown)
 }
 
-/// A reason in words.
-pub(super) fn skip_reason(why: &SkipReason) -> String {
+/// Why a key is left out, in words.
+#[must_use]
+pub fn skip_reason(why: &SkipReason) -> String {
     match why {
         SkipReason::OnlyInInitialNamespace => "only the initial network namespace has it".to_owned(),
         SkipReason::Absent => "this kernel does not have it".to_owned(),
@@ -235,11 +41,20 @@ pub(super) fn skip_reason(why: &SkipReason) -> String {
             (None, Some(until)) => format!("the rule is for Linux up to {until}"),
             (None, None) => "the rule is for other kernels".to_owned(),
         },
+        SkipReason::NotHere(why) => (*why).to_owned(),
+        SkipReason::NotKnown(what) => format!("its value follows from what is not known here: {what}"),
+        SkipReason::NeverWritten(value) => {
+            format!("it is {value}; the profile relies on another value and never writes this key")
+        }
+        SkipReason::Contradiction(wants) => format!("the profiles contradict each other ({wants})"),
         SkipReason::Unreadable(reason) => format!("it cannot be read: {reason}"),
         SkipReason::ReadOnlyHere(value) => {
             format!("it is {value} and can only be set in the initial network namespace")
         }
         SkipReason::ValueRefused(reason) => reason.clone(),
+        SkipReason::BootedSince => {
+            "the host was rebooted since, so that its value is not the entry's any more".to_owned()
+        }
         SkipReason::ChangedSince(value) => format!("somebody else set it to {value} since; --force restores it too"),
         SkipReason::ChangedByEntry { value, entry } => {
             format!("entry {entry} of the journal set it to {value} since; --force restores it too")
@@ -253,10 +68,20 @@ pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
     let mut text = heading(plan, width);
     text.push_str(&rows(plan, width, ascii));
     for skip in &plan.skipped {
-        let word = if skip.required { "required and left out" } else { "left out" };
+        let contradiction = matches!(skip.why, SkipReason::Contradiction(_));
+        let word = if skip.required && !contradiction { "required and left out" } else { "left out" };
         text.push_str(&hanging("  ", &format!("{word}: {}: {}", skip.key, skip_reason(&skip.why)), width));
     }
+    for already in plan.already.iter().filter(|_| plan.kind != PlanKind::Apply) {
+        if let Some(entry) = already.held_by {
+            let says = format!("{} stays {}, which entry {entry} of the journal asks for", already.key, already.value);
+            text.push_str(&hanging("  ", &says, width));
+        }
+    }
+    text.push_str(&conflicts(plan, width));
+    text.push_str(&file_sentence(plan, width));
     text.push_str(&effects(plan, width, ascii));
+    text.push_str(&memory(plan, width));
     text.push_str(&costs(plan, width));
     if !plan.notes.is_empty() {
         text.push_str("\nWhat no sysctl can do\n");
@@ -361,7 +186,7 @@ fn rows(plan: &Plan, width: usize, ascii: bool) -> String {
 /// What the plan does, in the terms of the model.
 fn effects(plan: &Plan, width: usize, ascii: bool) -> String {
     let arrow = if ascii { "->" } else { "→" };
-    if plan.is_empty() {
+    if plan.changes.is_empty() {
         return String::new();
     }
     let mut text = String::from("\nWhat it does\n");
@@ -384,6 +209,33 @@ fn effects(plan: &Plan, width: usize, ascii: bool) -> String {
         text.push_str("  nothing that the model can put a figure on\n");
     }
     text
+}
+
+pub(super) fn file_path(file: &FileChange) -> String {
+    file.directory.join(file.name).display().to_string()
+}
+
+/// What is done to the file that keeps values across boots.
+fn file_sentence(plan: &Plan, width: usize) -> String {
+    let Some(file) = &plan.file else { return String::new() };
+    let path = file_path(file);
+    let says = match (&file.before, &file.after) {
+        _ if file.left => {
+            format!("{path} was changed by somebody else since and is left alone; --force takes it back too")
+        }
+        (None, None) => format!("{path} is not there"),
+        (Some(before), Some(after)) if before == after => format!("{path} stays as it is"),
+        (None, Some(_)) => format!("{path} is written and keeps {} across boots", values(file.values.len())),
+        (Some(_), Some(_)) if file.values.is_empty() => format!("{path} is written without the values of this entry"),
+        (Some(_), Some(_)) => format!("{path} is replaced and keeps {} across boots", values(file.values.len())),
+        (Some(_), None) => format!("{path} is removed"),
+    };
+    format!("\nAcross boots\n{}", hanging("  ", &says, width))
+}
+
+/// `1 value` or `3 values`.
+fn values(count: usize) -> String {
+    if count == 1 { "1 value".to_owned() } else { format!("{count} values") }
 }
 
 fn listener_sentence(effect: &ListenerEffect, arrow: &str) -> String {
@@ -415,10 +267,21 @@ fn costs(plan: &Plan, width: usize) -> String {
             text.push_str(&hanging("  ! ", &format!("{}: {risk}", change.key.leaf()), width));
         }
     }
+    let whole: String = plan.costs.iter().map(|cost| hanging("  ! ", cost, width)).collect();
+    text.insert_str(0, &whole);
     if !text.is_empty() {
         text.insert_str(0, "\nWhat it costs\n");
     }
+    if !plan.not_for.is_empty() {
+        text.push_str("\nWhen not to use it\n");
+        for case in &plan.not_for {
+            text.push_str(&hanging("  - ", case, width));
+        }
+    }
     let undo = match plan.kind {
+        PlanKind::Apply if plan.file.is_some() => {
+            "tcpctl rollback; the values of now and the file of now are kept in the journal."
+        }
         PlanKind::Apply => {
             "tcpctl rollback; the values of now are kept in the journal. A reboot undoes it as well: nothing is \
              written to files in /etc."
@@ -428,4 +291,53 @@ fn costs(plan: &Plan, width: usize) -> String {
     text.push_str("\nHow to get back\n");
     text.push_str(&hanging("  ", undo, width));
     text
+}
+
+/// What stands in the way.
+fn conflicts(plan: &Plan, width: usize) -> String {
+    if plan.conflicts.is_empty() {
+        return String::new();
+    }
+    let line = |conflict: &Conflict| {
+        let key = conflict.key.as_ref().map(|key| format!("{}: ", key.leaf())).unwrap_or_default();
+        hanging("  ! ", &format!("{key}{}", conflict.says), width)
+    };
+    format!("\nWhat stands in the way\n{}", plan.conflicts.iter().map(line).collect::<String>())
+}
+
+/// What buffers and orphans may take at worst.
+fn memory(plan: &Plan, width: usize) -> String {
+    let Some(worst) = &plan.memory else { return String::new() };
+    let mut sentences = Vec::new();
+    if worst.connection_before != worst.connection_after {
+        let (before, after) = (size(worst.connection_before), size(worst.connection_after));
+        sentences.push(format!("the buffers of one connection may grow to {after}; now {before}"));
+    }
+    match (worst.connections_to_pressure(), worst.pressure) {
+        (Some(count), Some(pressure)) => sentences.push(format!(
+            "{count} connections with full buffers are the {} that TCP may hold before it stops growing them (tcp_mem)",
+            size(pressure)
+        )),
+        _ => sentences.push("what TCP may hold in all (tcp_mem) cannot be read here".to_owned()),
+    }
+    if let (Some(count), Some(memory)) = (worst.connections_to_memory(), worst.memory) {
+        sentences.push(format!("{count} of them are the {} of this host", size(memory)));
+    }
+    if let Some(bytes) = worst.orphan_bytes() {
+        sentences.push(format!("orphans may hold {} at the very worst, 64 KiB each", size(bytes)));
+    }
+    let sign = if worst.is_risky() { "  ! " } else { "  " };
+    let lines: String = sentences.iter().map(|sentence| hanging(sign, sentence, width)).collect();
+    format!("\nMemory at worst\n{lines}")
+}
+
+/// Bytes in a binary unit with one decimal: `119.3 MiB`.
+fn size(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        0..0x10_0000 => (1_u64 << 10, "KiB"),
+        0x10_0000..0x4000_0000 => (1 << 20, "MiB"),
+        _ => (1 << 30, "GiB"),
+    };
+    let tenths = (u128::from(bytes) * 10 + u128::from(unit / 2)) / u128::from(unit);
+    if tenths % 10 == 0 { format!("{} {name}", tenths / 10) } else { format!("{}.{} {name}", tenths / 10, tenths % 10) }
 }

@@ -62,6 +62,8 @@ pub struct ProfileView<'a> {
     file: Option<&'a str>,
     keys: Vec<RuleView<'a>>,
     notes: &'a [String],
+    costs: &'a [String],
+    not_for: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -75,6 +77,8 @@ struct RuleView<'a> {
     required: bool,
     since: Option<String>,
     until: Option<String>,
+    /// Further conditions; empty where the rule always counts.
+    when: Vec<String>,
     profile: &'a str,
 }
 
@@ -85,13 +89,14 @@ impl<'a> ProfileView<'a> {
         let rule = |(key, rule): (&'a crate::units::SysctlKey, &'a crate::tune::Rule)| RuleView {
             key: key.as_str(),
             operator: rule.operator,
-            value: &rule.value,
+            value: rule.value.as_str(),
             reason: &rule.reason,
             source: &rule.source,
             risk: rule.risk.as_deref(),
             required: rule.required,
             since: rule.since.map(|version| version.to_string()),
             until: rule.until.map(|version| version.to_string()),
+            when: rule.when.words(),
             profile: &rule.profile,
         };
         Self {
@@ -102,6 +107,8 @@ impl<'a> ProfileView<'a> {
             file,
             keys: profile.rules.iter().map(rule).collect(),
             notes: &profile.notes,
+            costs: &profile.costs,
+            not_for: &profile.not_for,
         }
     }
 }
@@ -116,7 +123,7 @@ pub fn render_profile(profile: &Profile, file: Option<&str>, width: usize) -> St
     }
     text.push_str(&hanging("", &origin, width));
     for (key, rule) in &profile.rules {
-        let mut line = format!("{key}  {} {}", rule.operator, rule.value);
+        let mut line = format!("{key}  {} {}", rule.operator, rule.value.as_str());
         if rule.required {
             line.push_str("  required");
         }
@@ -125,6 +132,9 @@ pub fn render_profile(profile: &Profile, file: Option<&str>, width: usize) -> St
         }
         if let Some(until) = rule.until {
             let _ = write!(line, "  until Linux {until}");
+        }
+        for condition in rule.when.words() {
+            let _ = write!(line, "  when {condition}");
         }
         if rule.profile != profile.name {
             let _ = write!(line, "  (from {})", rule.profile);
@@ -136,10 +146,15 @@ pub fn render_profile(profile: &Profile, file: Option<&str>, width: usize) -> St
         }
         text.push_str(&hanging("  source  ", &rule.source, width));
     }
-    if !profile.notes.is_empty() {
-        text.push_str("\nWhat no sysctl can do\n");
-        for note in &profile.notes {
-            text.push_str(&hanging("  - ", note, width));
+    let lists = [
+        ("What it costs", &profile.costs),
+        ("When not to use it", &profile.not_for),
+        ("What no sysctl can do", &profile.notes),
+    ];
+    for (title, sentences) in lists.into_iter().filter(|(_, sentences)| !sentences.is_empty()) {
+        let _ = writeln!(text, "\n{title}");
+        for sentence in sentences {
+            text.push_str(&hanging("  - ", sentence, width));
         }
     }
     printable_lines(&text)

@@ -26,8 +26,21 @@ pub struct ReceiptView<'a> {
     written: Vec<WrittenView<'a>>,
     /// What a rollback left as it was.
     left: Vec<&'a str>,
+    /// The file that keeps values across boots; null when it was not touched.
+    file: Option<FileView>,
+    /// The file that a rollback left as it was; null when it left none.
+    file_left: Option<String>,
+    /// When it is undone unless it is confirmed, milliseconds since 1970-01-01 UTC; null when it is not.
+    confirm_until_unix_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureView<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct FileView {
+    path: String,
+    /// Whether it is there now; it was removed otherwise.
+    exists: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,6 +85,12 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
             profile: &receipt.profile,
             written: written.collect(),
             left: receipt.left.iter().map(SysctlKey::as_str).collect(),
+            file: receipt
+                .file
+                .as_ref()
+                .map(|(path, exists)| FileView { path: path.display().to_string(), exists: *exists }),
+            file_left: receipt.file_left.as_ref().map(|path| path.display().to_string()),
+            confirm_until_unix_ms: receipt.confirm_until_unix_ms,
             failure: failure(&receipt.outcome),
         }
     }
@@ -93,7 +112,7 @@ fn failure(outcome: &Outcome) -> Option<FailureView<'_>> {
         before: &undone.before,
         failure: undone.failure.as_deref(),
     });
-    Some(FailureView { key: key.as_str(), why, undone: undone.collect() })
+    Some(FailureView { key, why, undone: undone.collect() })
 }
 
 /// A receipt as text: what was written and read back, or what failed and what was put back.
@@ -105,21 +124,22 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
         Outcome::Nothing => {
             let mut text = format!("{name}: nothing to change\n");
             text.push_str(&left_rows(receipt, width));
+            text.push_str(&afterwards(receipt, width));
             text
         }
         Outcome::Applied => {
             let count = receipt.written.len();
             let done = match receipt.kind {
                 PlanKind::Apply => format!("{name} is applied"),
-                PlanKind::Rollback(of) if receipt.left.is_empty() => format!("entry {of} ({name}) is rolled back"),
+                PlanKind::Rollback(of) if receipt.left.is_empty() && receipt.file_left.is_none() => {
+                    format!("entry {of} ({name}) is rolled back")
+                }
                 PlanKind::Rollback(of) => format!("entry {of} ({name}) is rolled back in part"),
             };
             let mut text = hanging("", &format!("{done}: {count} written and read back ({entry})"), width);
             text.push_str(&written_rows(receipt, width, ascii));
             text.push_str(&left_rows(receipt, width));
-            if let (PlanKind::Apply, Some(entry)) = (receipt.kind, receipt.entry) {
-                text.push_str(&hanging("  ", &format!("undo: tcpctl rollback {entry}"), width));
-            }
+            text.push_str(&afterwards(receipt, width));
             text
         }
         Outcome::Undone { key, why, undone, .. } => {
@@ -140,6 +160,27 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
         }
     };
     printable_lines(&text)
+}
+
+/// What was done to the file, how to keep the changes, and how to get back.
+fn afterwards(receipt: &Receipt, width: usize) -> String {
+    let mut text = String::new();
+    if let Some((path, exists)) = &receipt.file {
+        let done = if *exists { "is written" } else { "is removed" };
+        text.push_str(&hanging("  ", &format!("{} {done}", path.display()), width));
+    }
+    if let (PlanKind::Rollback(of), Some(path)) = (receipt.kind, &receipt.file_left) {
+        let says = format!("{} left; `tcpctl rollback {of} --force` takes it back too", path.display());
+        text.push_str(&hanging("! ", &says, width));
+    }
+    let (PlanKind::Apply, Some(entry)) = (receipt.kind, receipt.entry) else { return text };
+    if let Some(until) = receipt.confirm_until_unix_ms {
+        let until = time(until);
+        let says = format!("undone at {until} UTC unless you keep it: tcpctl confirm {entry}");
+        text.push_str(&hanging("! ", &says, width));
+    }
+    text.push_str(&hanging("  ", &format!("undo: tcpctl rollback {entry}"), width));
+    text
 }
 
 /// `1 key` or `3 keys`.
@@ -228,7 +269,7 @@ impl<'a> EntryView<'a> {
 /// `place` is where this is, as far as that is known: nothing can be done about entries of another boot.
 #[must_use]
 pub fn render_history(history: &History, place: Option<&Place>, width: usize) -> String {
-    let rows: Vec<[String; 5]> = history
+    let rows: Vec<[String; 6]> = history
         .entries
         .iter()
         .rev()
@@ -236,19 +277,25 @@ pub fn render_history(history: &History, place: Option<&Place>, width: usize) ->
             // The name may mean another namespace by now, or none.
             let name = entry.netns_name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
             let netns = format!("{}{name}", entry.netns);
-            [entry.id.to_string(), time(entry.started_unix_ms), what(entry), netns, ending(entry, history)]
+            let who = entry.login_uid.unwrap_or(entry.uid).to_string();
+            [entry.id.to_string(), time(entry.started_unix_ms), who, what(entry), netns, ending(entry, history)]
         })
         .collect();
     let mut text = if rows.is_empty() {
         "nothing was applied yet\n".to_owned()
     } else {
-        let align = [Align::Right, Align::Left, Align::Left, Align::Left, Align::Left];
-        render_table(&["id", "when (UTC)", "what", "netns", "state"], &align, &rows, width)
+        let align = [Align::Right, Align::Left, Align::Right, Align::Left, Align::Left, Align::Left];
+        render_table(&["id", "when (UTC)", "uid", "what", "netns", "state"], &align, &rows, width)
     };
     let present = |entry: &&JournalEntry| place.is_none_or(|place| entry.boot_id == place.boot_id);
     for entry in history.entries.iter().rev().filter(present) {
         if let Some(remedy) = remedy(entry, history) {
             text.push_str(&hanging("! ", &format!("entry {}: {remedy}", entry.id), width));
+        }
+    }
+    for entry in history.entries.iter().rev() {
+        if let Some(why) = &entry.why {
+            text.push_str(&hanging("  ", &format!("entry {}: {why}", entry.id), width));
         }
     }
     for Unreadable { file, reason, .. } in &history.unreadable {
@@ -264,15 +311,24 @@ pub fn render_entry(entry: &JournalEntry, history: &History, width: usize, ascii
     let kernel = entry.kernel.as_deref().unwrap_or("unknown");
     let netns = entry.netns_name.as_ref().map_or_else(String::new, |name| format!("{name} "));
     let mut text = format!(
-        "entry {}: {}, {} UTC, by uid {}\n  network namespace {netns}({}), Linux {kernel}\n  boot {}\n  {}\n\n",
+        "entry {}: {}, {} UTC, by {}\n  network namespace {netns}({}), Linux {kernel}\n  boot {}\n  {}\n\n",
         entry.id,
         what(entry),
         time(entry.started_unix_ms),
-        entry.uid,
+        who(entry),
         entry.netns,
         entry.boot_id,
         remedy(entry, history).unwrap_or_else(|| ending(entry, history)),
     );
+    if let Some(why) = &entry.why {
+        text.push_str(&hanging("  why: ", why, width));
+        text.push('\n');
+    }
+    if let Some(persist) = &entry.persist {
+        let done = if persist.after.is_some() { "written" } else { "removed" };
+        text.push_str(&hanging("  ", &format!("file in {}: {done}", persist.directory), width));
+        text.push('\n');
+    }
     let rows: Vec<[String; 5]> = entry
         .keys
         .iter()
@@ -283,6 +339,10 @@ pub fn render_entry(entry: &JournalEntry, history: &History, width: usize, ascii
         .collect();
     let align = [Align::Left, Align::Right, Align::Left, Align::Right, Align::Left];
     text.push_str(&render_table(&["key", "before", "", "after", "last step"], &align, &rows, width));
+    if !entry.held.is_empty() {
+        let held: Vec<&str> = entry.held.iter().map(|key| key.key.leaf()).collect();
+        text.push_str(&hanging("  already so: ", &held.join(", "), width));
+    }
     printable_lines(&text)
 }
 
@@ -294,6 +354,14 @@ fn step_text(step: Option<&StepKind>) -> String {
         Some(StepKind::Failed(why)) => format!("failed: {why}"),
         Some(StepKind::Undone) => "put back".to_owned(),
         Some(StepKind::UndoFailed(why)) => format!("not put back: {why}"),
+    }
+}
+
+/// Who did it: the user of the process, and who had logged in where that is another one.
+fn who(entry: &JournalEntry) -> String {
+    match entry.login_uid {
+        Some(login) if login != entry.uid => format!("uid {} (logged in as uid {login})", entry.uid),
+        _ => format!("uid {}", entry.uid),
     }
 }
 
@@ -313,9 +381,13 @@ fn ending(entry: &JournalEntry, history: &History) -> String {
         (Action::Rollback(_), Some(JournalOutcome::Applied)) if entry.left.is_empty() => "done".to_owned(),
         (Action::Rollback(_), Some(JournalOutcome::Applied)) => "done in part".to_owned(),
         (Action::Apply, _) if left == 0 => "rolled back".to_owned(),
-        (Action::Apply, _) if left < entry.keys.len() => format!("{} left", keys(left)),
+        (Action::Apply, _) if left < entry.all_keys().count() => format!("{} left", keys(left)),
         (Action::Apply, None) => "stopped half way".to_owned(),
         (Action::Apply, Some(JournalOutcome::UndoFailed)) => "failed, not undone".to_owned(),
+        (Action::Apply, Some(JournalOutcome::Applied)) if entry.is_unconfirmed() => {
+            let until = entry.confirm.map_or_else(String::new, |confirm| time(confirm.until_unix_ms));
+            format!("unconfirmed, until {until}")
+        }
         (Action::Apply, Some(JournalOutcome::Applied)) => "stands".to_owned(),
     }
 }
@@ -324,7 +396,7 @@ fn ending(entry: &JournalEntry, history: &History) -> String {
 fn remedy(entry: &JournalEntry, history: &History) -> Option<String> {
     let left = entry.left(&history.entries).len();
     let of = match entry.action {
-        Action::Apply if left > 0 && left < entry.keys.len() => return Some(left_sentence(left, entry.id)),
+        Action::Apply if left > 0 && left < entry.all_keys().count() => return Some(left_sentence(left, entry.id)),
         Action::Apply if left > 0 => entry.id,
         Action::Apply => return None,
         Action::Rollback(of) => {
@@ -333,6 +405,13 @@ fn remedy(entry: &JournalEntry, history: &History) -> Option<String> {
         }
     };
     match entry.outcome {
+        _ if entry.is_unconfirmed() => {
+            let until = entry.confirm.map_or_else(String::new, |confirm| time(confirm.until_unix_ms));
+            Some(format!(
+                "not confirmed and undone at {until} UTC, unless `tcpctl confirm {of}` comes; should that time be over, \
+                 nothing was there to undo it (a reboot, a crash): run `tcpctl rollback {of}`"
+            ))
+        }
         None => Some(format!("stopped half way; run `tcpctl rollback {of}`")),
         Some(JournalOutcome::UndoFailed) => Some(format!("not everything was put back; run `tcpctl rollback {of}`")),
         Some(JournalOutcome::Applied | JournalOutcome::Undone) => None,

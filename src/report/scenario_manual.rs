@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::roff::{argument, escaped, sentences};
 use crate::explain::{FORMAT, FormatKey, FormatTable, format_words};
 
 const BEFORE: &str = r#".TH TCPCTL\-SCENARIO 5 "" "tcpctl" "File Formats"
@@ -89,22 +90,4 @@ fn entry(key: &FormatKey, first: bool) -> String {
         }
     }
     text
-}
-
-/// Sentences, each on a line of its own, as roff likes them.
-fn sentences(text: &str) -> String {
-    escaped(text).replace(". ", ".\n")
-}
-
-/// Text with the signs escaped that roff takes for its own.
-fn escaped(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
-    let lines =
-        text.split('\n').map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// The same inside the quotes of a macro's argument.
-fn argument(text: &str) -> String {
-    escaped(text).replace('"', "\\(dq")
 }

@@ -8,6 +8,7 @@
 mod clock;
 mod descriptors;
 mod device;
+mod memory;
 mod netns;
 mod netns_search;
 mod private_dir;
@@ -23,10 +24,12 @@ mod sysctl;
 mod tap;
 mod terminal;
 mod tun;
+mod watch_dir;
 
 pub use clock::{monotonic_ms, monotonic_ns, process_cpu_us, read_tick_length_ns, unix_ms, unix_ns};
 pub use descriptors::{ProcessName, SocketTable, read_process_name, read_socket_table};
 pub use device::{cgroup_id, device_names};
+pub use memory::page_bytes;
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use netns_search::{FoundNamespace, FoundNamespaces, find_namespaces};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
@@ -44,3 +47,4 @@ pub use sysctl::{SysctlError, SysctlFiles};
 pub use tap::{Tap, Tapped};
 pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};
 pub use tun::{TUN_DEVICE, Tun, check_tun, read_tun_node};
+pub use watch_dir::{DirWatch, leave_terminal};

@@ -10,6 +10,9 @@ use rustix::io::Errno;
 
 use super::proc::describe;
 
+/// More is not read of a file, since nothing that this program writes is so large.
+const READ_LIMIT: u64 = 8 << 20;
+
 /// An open directory. Files in it are reached through it, so that nobody can exchange it meanwhile.
 #[derive(Debug)]
 pub struct PrivateDir {
@@ -121,7 +124,9 @@ impl PrivateDir {
             return Err(PrivateDirError::Failed("it is not a regular file".to_owned()));
         }
         let mut text = String::new();
-        File::from(file).read_to_string(&mut text)?;
+        if File::from(file).take(READ_LIMIT).read_to_string(&mut text)? as u64 == READ_LIMIT {
+            return Err(PrivateDirError::Failed(format!("it is larger than {READ_LIMIT} bytes")));
+        }
         Ok(text)
     }
 
@@ -133,13 +138,36 @@ impl PrivateDir {
     /// # Errors
     /// Denied or failed.
     pub fn replace(&self, name: &str, content: &[u8]) -> Result<(), PrivateDirError> {
-        let beside = self.write_beside(name, content)?;
+        self.replace_as(name, content, Mode::RUSR | Mode::WUSR)
+    }
+
+    /// As [`PrivateDir::replace`], with a file that everybody may read.
+    ///
+    /// # Errors
+    /// Denied or failed.
+    pub fn replace_public(&self, name: &str, content: &[u8]) -> Result<(), PrivateDirError> {
+        self.replace_as(name, content, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH)
+    }
+
+    /// Removes a file and waits until that is on the disk; one that is not there is no error.
+    ///
+    /// # Errors
+    /// Denied or failed.
+    pub fn remove(&self, name: &str) -> Result<(), PrivateDirError> {
+        match rustix::fs::unlinkat(&self.directory, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(rustix::fs::fsync(&self.directory)?),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn replace_as(&self, name: &str, content: &[u8], mode: Mode) -> Result<(), PrivateDirError> {
+        let beside = self.write_beside(name, content, mode)?;
         rustix::fs::renameat(&self.directory, &beside, &self.directory, name)?;
         Ok(rustix::fs::fsync(&self.directory)?)
     }
 
-    /// Writes the file beside the one it is for, for this user alone, and flushes it; its name.
-    fn write_beside(&self, name: &str, content: &[u8]) -> Result<String, PrivateDirError> {
+    /// Writes the file beside the one it is for and flushes it; its name.
+    fn write_beside(&self, name: &str, content: &[u8], mode: Mode) -> Result<String, PrivateDirError> {
         let beside = format!("{name}.new");
         // Left over from a crash; the lock says that nobody is writing it.
         match rustix::fs::unlinkat(&self.directory, &beside, AtFlags::empty()) {
@@ -147,7 +175,9 @@ impl PrivateDir {
             Err(errno) => return Err(errno.into()),
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.directory, &beside, flags, Mode::RUSR | Mode::WUSR)?;
+        let file = rustix::fs::openat(&self.directory, &beside, flags, mode)?;
+        // Whatever the umask takes away.
+        rustix::fs::fchmod(&file, mode)?;
         let mut file = File::from(file);
         file.write_all(content)?;
         file.sync_all()?;
@@ -162,20 +192,27 @@ impl PrivateDir {
     /// # Errors
     /// Failed when there is such a file; denied or failed.
     pub fn create_new(&self, name: &str, content: &[u8]) -> Result<(), PrivateDirError> {
-        let beside = self.write_beside(name, content)?;
+        let beside = self.write_beside(name, content, Mode::RUSR | Mode::WUSR)?;
         rustix::fs::linkat(&self.directory, &beside, &self.directory, name, AtFlags::empty())?;
         rustix::fs::unlinkat(&self.directory, &beside, AtFlags::empty())?;
         Ok(rustix::fs::fsync(&self.directory)?)
     }
 
-    /// Takes the lock with this name without waiting.
+    /// Takes the lock with this name, and waits for it if that is wanted.
     ///
     /// # Errors
-    /// Locked when another process holds it; denied or failed.
-    pub fn lock(&self, name: &str) -> Result<DirLock, PrivateDirError> {
+    /// Locked when another process holds it and waiting is not wanted; denied or failed.
+    pub fn lock(&self, name: &str, wait: bool) -> Result<DirLock, PrivateDirError> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.directory, name, flags, Mode::RUSR | Mode::WUSR)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        let how = if wait { FlockOperation::LockExclusive } else { FlockOperation::NonBlockingLockExclusive };
+        let locked = loop {
+            match rustix::fs::flock(&file, how) {
+                Err(Errno::INTR) => {}
+                other => break other,
+            }
+        };
+        match locked {
             Ok(()) => Ok(DirLock { _file: file }),
             Err(Errno::WOULDBLOCK) => Err(PrivateDirError::Locked),
             Err(errno) => Err(errno.into()),
@@ -229,9 +266,9 @@ mod tests {
     fn a_lock_is_held_by_one_at_a_time() {
         let outer = tempfile::tempdir().unwrap();
         let directory = PrivateDir::create(&outer.path().join("state")).unwrap();
-        let held = directory.lock("lock").unwrap();
-        assert_eq!(directory.lock("lock").unwrap_err(), PrivateDirError::Locked);
+        let held = directory.lock("lock", false).unwrap();
+        assert_eq!(directory.lock("lock", false).unwrap_err(), PrivateDirError::Locked);
         drop(held);
-        assert!(directory.lock("lock").is_ok());
+        assert!(directory.lock("lock", false).is_ok());
     }
 }

@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 
 use super::Change;
-use crate::model::{Answer, Host, KnownSettings, QueueLimits, Settings, consequences};
+use crate::model::{
+    self, Action, Answer, Consequence, Host, KnownSettings, QueueLimits, Scenario, Settings, Side, Window,
+    consequences, forecast,
+};
 use crate::snapshot::Snapshot;
 use crate::units::{KernelVersion, SysctlValues};
 
@@ -78,6 +81,69 @@ pub(super) fn mark_idle(changes: &mut [Change], snapshot: &Snapshot) {
     }
 }
 
+/// Questions that only a plan asks, since they are about connections that stand and not about a host as a whole.
+const FURTHER: &[Consequence] = &[
+    Consequence {
+        id: "data-given-up",
+        label: "a connection whose data nobody acknowledges fails after",
+        short: "data unanswered",
+        topic: "data-lost",
+        keys: &[
+            "net.ipv4.tcp_retries2",
+            "net.ipv4.tcp_rto_max_ms",
+            "net.ipv4.tcp_rto_min_us",
+            "net.ipv4.tcp_early_retrans",
+        ],
+        answer: |settings, host| {
+            end_of(Scenario::established(*host, settings).calling(Side::Client, Action::Send).silencing(Side::Client))
+        },
+    },
+    Consequence {
+        id: "idle-peer-gone",
+        label: "an idle connection with SO_KEEPALIVE whose peer is gone fails after",
+        short: "idle peer gone",
+        topic: "keepalive",
+        keys: &["net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes"],
+        answer: |settings, host| {
+            let mut scenario = Scenario::established(*host, settings).silencing(Side::Client);
+            scenario.client.options.keepalive = true;
+            end_of(scenario)
+        },
+    },
+    Consequence {
+        id: "closed-data-given-up",
+        label: "a closed socket whose last data nobody acknowledges is dropped after",
+        short: "orphan unanswered",
+        topic: "fin-lost",
+        keys: &["net.ipv4.tcp_orphan_retries", "net.ipv4.tcp_rto_max_ms", "net.ipv4.tcp_rto_min_us"],
+        answer: |settings, host| {
+            end_of(Scenario::established(*host, settings).calling(Side::Client, Action::Close).silencing(Side::Client))
+        },
+    },
+];
+
+/// When the side that a scenario is about ends, in every course it can take.
+fn end_of(scenario: Scenario) -> Answer {
+    let timeline = forecast(&scenario);
+    let ends = core::iter::once(&timeline).chain(&timeline.alternatives).filter_map(|course| course.end());
+    let windows: Option<Vec<Window>> =
+        ends.map(|end| (end.outcome != model::Outcome::Never).then_some(end.window)).collect();
+    let hull = windows.and_then(|windows| windows.into_iter().reduce(Window::hull));
+    hull.map_or(Answer::Never, Answer::After)
+}
+
+/// The answers of the model's own table and of [`FURTHER`], unknown where a setting is missing.
+fn answers(values: &SysctlValues, snapshot: &Snapshot, host: &Host) -> Vec<(&'static Consequence, Answer)> {
+    let known = KnownSettings::new(values, |key| snapshot.has_key(key));
+    let settings = Settings::from_values(values);
+    let mut answers = consequences(&known, host);
+    answers.extend(FURTHER.iter().map(|one| match known.missing(one.keys).is_empty() {
+        true => (one, (one.answer)(&settings, host)),
+        false => (one, Answer::Unknown),
+    }));
+    answers
+}
+
 /// The answers of the model that the changes alter, in the order of its table.
 ///
 /// Nothing when the kernel version is unknown, since the rules differ by version.
@@ -85,7 +151,7 @@ pub(super) fn mark_idle(changes: &mut [Change], snapshot: &Snapshot) {
 pub fn plan_effects(changes: &[Change], snapshot: &Snapshot) -> Vec<Effect> {
     let Some(values) = Both::new(changes, snapshot) else { return Vec::new() };
     let host = Host { version: values.version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
-    let answers = |values: &SysctlValues| consequences(&KnownSettings::new(values, |key| snapshot.has_key(key)), &host);
+    let answers = |values: &SysctlValues| answers(values, snapshot, &host);
     let touched = |keys: &[&str]| changes.iter().any(|change| keys.contains(&change.key.as_str()));
     answers(&values.before)
         .into_iter()

@@ -2,15 +2,22 @@
 //!
 //! For: profiles, the plan of what a profile would change and what that does in seconds, applying it with a
 //! journal, and restoring from the journal.
-//! Must not: write anything that is not in a plan; `apply` and `journal` alone write, the rest is pure.
+//! Must not: write anything that is not in a plan; `apply`, `journal` and `persist` alone write, the rest is pure.
 //! Mirrors: write-ahead journals; tuned's modifiers; `proc_sys_call_handler`, fs/proc/proc_sysctl.c.
 
 mod apply;
+mod combine;
+mod conflict;
 mod effect;
+mod formula;
 mod journal;
 mod lint;
+mod memory;
+mod persist;
 mod plan;
+mod ports;
 mod profile;
+mod profile_format;
 mod profile_text;
 mod rehearsal;
 mod rollback;
@@ -20,24 +27,32 @@ mod vendor;
 mod verify;
 
 pub use apply::{
-    ApplyError, ApplyFrom, Outcome, Place, Receipt, Target, Undone, Written, apply_plan, check_permission,
+    ApplyError, ApplyFrom, ConfirmError, Outcome, Place, Receipt, Target, Undone, WAITING, Waited, Wishes, Written,
+    apply_plan, check_permission, choose_unconfirmed, confirm, wait_for_confirmation,
 };
+pub use conflict::{Conflict, ConflictKind, PROGRAMS, Program, Standing, Surroundings, find_conflicts};
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
+pub use formula::{Formula, FormulaError, Function, Premises, Quantity, RuleValue, Unworkable, UnworkableValue};
 pub use journal::{
-    Action, History, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, StateDir, StepKind,
-    Unreadable,
+    Action, Confirmation, History, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, Persisted,
+    StateDir, StepKind, Unreadable, Waiting,
 };
 pub use lint::{
     Hit, Judge, LineCase, LintCase, LintFinding, LintHost, LintRule, Linted, Severity, Spot, find_lint_rule, lint,
     lint_rules,
 };
-pub use plan::{Already, Change, Plan, PlanKind, Skip, SkipReason, plan_profile};
-pub use profile::{Operator, Profile, Rule};
+pub use memory::{MEMORY_KEYS, MemoryWorst, weigh_memory};
+pub use persist::{DROP_IN, PersistError, parse_drop_in, plan_persist, plan_undo, read_drop_in};
+pub use plan::{
+    Already, Change, FileChange, NetworkPath, Plan, PlanKind, Skip, SkipReason, plan_profile, plan_profiles,
+};
+pub use profile::{Demand, NamespaceKind, Operator, Profile, Rule, When};
+pub use profile_format::{PROFILE_FORMAT, ProfileTable, ProfileWord};
 pub use profile_text::{ProfileText, parse_profile};
 pub use rehearsal::plan_rehearsal;
-pub use rollback::{RollbackError, choose_entry, plan_rollback};
+pub use rollback::{RollbackError, choose_entry, plan_rollback, standing_demands};
 pub use store::{
-    ProfileFiles, SysctlStore, read_boot_modules, read_given_files, read_loaded_modules, read_profiles,
+    ProfileFiles, SysctlStore, read_boot_modules, read_given_files, read_loaded_modules, read_profiles, read_programs,
     read_sysctl_tree,
 };
 pub use sysctl_d::{
@@ -45,4 +60,4 @@ pub use sysctl_d::{
     Provenance, Reader, Resolver, Setting, SysctlFile, SysctlTree, parse_sysctl_file,
 };
 pub use vendor::{ProfileSource, Profiles, VENDOR_PROFILES};
-pub use verify::Verdict;
+pub use verify::{Kept, Verdict, check_kept};

@@ -1,9 +1,16 @@
 //! What a profile would change here: the very object that `apply` consumes.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::combine::{Planned, plan_key};
+use super::conflict::Conflict;
 use super::effect::{Effect, ListenerEffect, mark_idle, plan_effects, plan_listener_effects};
-use super::{Operator, Profile, Rule};
-use crate::catalog::{self, Scope, TakesEffect, normalize_value};
-use crate::snapshot::{Snapshot, SysctlReading};
+use super::formula::Premises;
+use super::memory::MemoryWorst;
+use super::{Demand, Operator, Profile, Rule};
+use crate::catalog::{Scope, TakesEffect};
+use crate::snapshot::Snapshot;
 use crate::units::{KernelVersion, SysctlKey};
 
 /// What would be done, what need not be done, and what cannot be done.
@@ -35,6 +42,33 @@ pub struct Plan {
     pub listeners: Vec<ListenerEffect>,
     /// Advice that no sysctl can carry out.
     pub notes: Vec<String>,
+    /// What the profile costs as a whole.
+    pub costs: Vec<String>,
+    /// When not to use the profile.
+    pub not_for: Vec<String>,
+    /// What is done to the file that keeps values across boots; nothing when that is not touched.
+    pub file: Option<FileChange>,
+    /// What stands in the way, as far as that was looked for.
+    pub conflicts: Vec<Conflict>,
+    /// What it may take at worst, where it changes anything of that.
+    pub memory: Option<MemoryWorst>,
+}
+
+/// What is done to the file in `sysctl.d` that keeps values across boots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChange {
+    /// The directory.
+    pub directory: PathBuf,
+    /// The file's name.
+    pub name: &'static str,
+    /// The whole file now; nothing when there is none.
+    pub before: Option<String>,
+    /// The whole file then; nothing when it is removed.
+    pub after: Option<String>,
+    /// The values that an apply adds to it.
+    pub values: BTreeMap<SysctlKey, String>,
+    /// That somebody else changed the file since, so that it is left alone.
+    pub left: bool,
 }
 
 /// Where a plan comes from.
@@ -69,6 +103,10 @@ pub struct Change {
     pub takes_effect: Option<TakesEffect>,
     /// Why the new value has no effect after the plan, where another key sees to that: "while … is not 0".
     pub idle: Option<String>,
+    /// The profile whose rule decided; for a rollback the one that had been applied.
+    pub profile: String,
+    /// Everything that is demanded of the key, which the journal keeps.
+    pub demands: Vec<Demand>,
 }
 
 /// One sysctl that is already as wanted.
@@ -82,6 +120,10 @@ pub struct Already {
     pub operator: Operator,
     /// The value of the rule.
     pub wanted: String,
+    /// Everything that is demanded of the key, which the journal keeps.
+    pub demands: Vec<Demand>,
+    /// For a rollback, the newest other entry of the journal that still stands for the key and holds it where it is.
+    pub held_by: Option<u64>,
 }
 
 /// One sysctl that is left out.
@@ -117,12 +159,22 @@ pub enum SkipReason {
         /// Last kernel series the rule is for.
         until: Option<KernelVersion>,
     },
+    /// One of its conditions is not met; which.
+    NotHere(&'static str),
+    /// Its value follows from something that is not known; what.
+    NotKnown(&'static str),
+    /// The profile relies on another value and never writes this one; the present value.
+    NeverWritten(String),
+    /// Profiles of the plan demand what cannot be had together; says which demand what.
+    Contradiction(String),
     /// It could not be read; the kernel's answer.
     Unreadable(String),
     /// It can be read here and not written; the present value.
     ReadOnlyHere(String),
     /// This kernel would refuse the value; why.
     ValueRefused(String),
+    /// The host was rebooted since the apply, so that its value is nothing of the entry's any more.
+    BootedSince,
     /// Somebody else has changed it since the apply; the present value.
     ChangedSince(String),
     /// A later entry of the journal has changed it since the apply.
@@ -151,6 +203,11 @@ impl Plan {
             effects: Vec::new(),
             listeners: Vec::new(),
             notes: Vec::new(),
+            costs: Vec::new(),
+            not_for: Vec::new(),
+            file: None,
+            conflicts: Vec::new(),
+            memory: None,
         }
     }
 
@@ -162,6 +219,11 @@ impl Plan {
         self
     }
 
+    /// The keys of which the profiles demand what cannot be had together.
+    pub fn contradictions(&self) -> impl Iterator<Item = &Skip> {
+        self.skipped.iter().filter(|skip| matches!(skip.why, SkipReason::Contradiction(_)))
+    }
+
     /// The keys without which the plan must not be applied.
     pub fn unmet(&self) -> impl Iterator<Item = &Skip> {
         self.skipped.iter().filter(|skip| skip.required)
@@ -171,7 +233,8 @@ impl Plan {
     /// kernel no longer has needs no restoring.
     pub fn left(&self) -> impl Iterator<Item = &Skip> {
         let rollback = matches!(self.kind, PlanKind::Rollback(_));
-        let gone = |why: &SkipReason| matches!(why, SkipReason::Absent | SkipReason::NotLoaded(_));
+        let gone =
+            |why: &SkipReason| matches!(why, SkipReason::Absent | SkipReason::NotLoaded(_) | SkipReason::BootedSince);
         self.skipped.iter().filter(move |skip| rollback && !gone(&skip.why))
     }
 
@@ -183,10 +246,10 @@ impl Plan {
         self.changes.is_empty() && self.already.is_empty() && self.skipped.iter().any(unseen)
     }
 
-    /// Whether there is nothing to write.
+    /// Whether there is nothing to write, neither to the kernel nor to a file.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.file.as_ref().is_none_or(|file| file.left)
     }
 }
 
@@ -196,6 +259,7 @@ impl Skip {
     pub fn present(&self) -> Option<&str> {
         match &self.why {
             SkipReason::ReadOnlyHere(value)
+            | SkipReason::NeverWritten(value)
             | SkipReason::ChangedSince(value)
             | SkipReason::ChangedByEntry { value, .. } => Some(value),
             _ => None,
@@ -203,11 +267,13 @@ impl Skip {
     }
 }
 
-/// What became of one rule.
-enum Planned {
-    Change(Change),
-    Already(Already),
-    Skip(Skip),
+/// The network that a plan is for, as far as the user said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NetworkPath {
+    /// Round-trip time in microseconds.
+    pub rtt_us: Option<u64>,
+    /// Bandwidth in bits per second.
+    pub bandwidth_bit_s: Option<u64>,
 }
 
 /// Compares a profile with what was read.
@@ -215,76 +281,45 @@ enum Planned {
 /// A key that the snapshot was not asked to read counts as unreadable.
 #[must_use]
 pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
-    let mut plan = Plan::new(PlanKind::Apply, &profile.name, snapshot);
-    plan.notes.clone_from(&profile.notes);
-    for (key, rule) in &profile.rules {
-        match plan_rule(key, rule, snapshot) {
-            Planned::Change(change) => plan.changes.push(change),
-            Planned::Already(already) => plan.already.push(already),
-            Planned::Skip(skip) => plan.skipped.push(skip),
+    plan_profiles(core::slice::from_ref(profile), snapshot, NetworkPath::default())
+}
+
+/// As [`plan_profile`], for several profiles together and a network that is known.
+///
+/// Where several have a rule for a key, each is followed in turn, so that the strictest of them decides. A key of which
+/// they demand what cannot be had together is left out with [`SkipReason::Contradiction`], and such a plan is not
+/// applied.
+#[must_use]
+pub fn plan_profiles(profiles: &[Profile], snapshot: &Snapshot, path: NetworkPath) -> Plan {
+    let premises = Premises { rtt_us: path.rtt_us, bandwidth_bit_s: path.bandwidth_bit_s, ..Premises::of(snapshot) };
+    let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+    let mut plan = Plan::new(PlanKind::Apply, &names.join(" + "), snapshot);
+    let mut keys: BTreeMap<&SysctlKey, Vec<&Rule>> = BTreeMap::new();
+    for profile in profiles {
+        extend_once(&mut plan.notes, &profile.notes);
+        extend_once(&mut plan.costs, &profile.costs);
+        extend_once(&mut plan.not_for, &profile.not_for);
+        for (key, rule) in &profile.rules {
+            keys.entry(key).or_default().push(rule);
+        }
+    }
+    for (key, rules) in keys {
+        for planned in plan_key(key, &rules, snapshot, &premises) {
+            match planned {
+                Planned::Change(change) => plan.changes.push(change),
+                Planned::Already(already) => plan.already.push(already),
+                Planned::Skip(skip) => plan.skipped.push(skip),
+            }
         }
     }
     plan.with_effects(snapshot)
 }
 
-fn plan_rule(key: &SysctlKey, rule: &Rule, snapshot: &Snapshot) -> Planned {
-    let skip = |why| {
-        let (operator, wanted, required) = (rule.operator, rule.value.clone(), rule.required);
-        Planned::Skip(Skip { key: key.clone(), operator, wanted, why, required })
-    };
-    let version = snapshot.kernel.version;
-    if version.is_some_and(|version| !rule.is_for(version)) {
-        return skip(SkipReason::OtherKernel { since: rule.since, until: rule.until });
-    }
-    let before = match snapshot.sysctls.readings.get(key) {
-        Some(SysctlReading::Value(value)) => normalize_value(value),
-        Some(SysctlReading::Absent) => return skip(absence(key, snapshot)),
-        Some(SysctlReading::Unreadable(reason)) => return skip(SkipReason::Unreadable(reason.clone())),
-        None => return skip(SkipReason::Unreadable("it was not asked for".to_owned())),
-    };
-    let after = rule.wanted_from(&before);
-    if after == before {
-        let (operator, wanted) = (rule.operator, rule.value.clone());
-        return Planned::Already(Already { key: key.clone(), value: before, operator, wanted });
-    }
-    let parameter = catalog::find(key.as_str());
-    let scope = parameter.and_then(|parameter| version.map(|version| parameter.scope(version)));
-    let child = snapshot.netns.initial == Some(false);
-    if scope == Some(Scope::HostReadOnlyInChild) && child {
-        return skip(SkipReason::ReadOnlyHere(before));
-    }
-    if let Some(version) = version
-        && let Err(error) = catalog::check_value(key.as_str(), &after, version, None)
-        // The key is there, so that the table thinks otherwise is a backport and no reason to refuse.
-        && !matches!(error, catalog::ValueError::NotInThisKernel { .. })
-    {
-        return skip(SkipReason::ValueRefused(error.to_string()));
-    }
-    Planned::Change(Change {
-        key: key.clone(),
-        scope,
-        before,
-        after,
-        operator: rule.operator,
-        reason: rule.reason.clone(),
-        source: rule.source.clone(),
-        risk: rule.risk.clone(),
-        takes_effect: parameter.map(|parameter| parameter.takes_effect),
-        idle: None,
-    })
-}
-
-/// Why a key is not there: not in this namespace, not in this kernel, or only not to be seen.
-pub(super) fn absence(key: &SysctlKey, snapshot: &Snapshot) -> SkipReason {
-    /// Its sysctls come and go with it (`nf_conntrack_standalone_init_sysctl`).
-    const CONNTRACK: (&str, &str) = ("net.netfilter.nf_conntrack", "nf_conntrack");
-    let Some(row) = catalog::find(key.as_str()) else { return SkipReason::Absent };
-    let Some(version) = snapshot.kernel.version else { return SkipReason::Hidden(None) };
-    match (row.scope(version), snapshot.netns.initial) {
-        _ if !row.exists(version) => SkipReason::Absent,
-        (Scope::Host, Some(false)) => SkipReason::OnlyInInitialNamespace,
-        // Whether it is the initial one can be told only where sysctls are to be seen at all.
-        (_, Some(_)) if row.key.starts_with(CONNTRACK.0) => SkipReason::NotLoaded(CONNTRACK.1),
-        _ => SkipReason::Hidden(Some(version)),
+/// Adds what is not there yet, since profiles share parents.
+fn extend_once(list: &mut Vec<String>, more: &[String]) {
+    for sentence in more {
+        if !list.contains(sentence) {
+            list.push(sentence.clone());
+        }
     }
 }

@@ -6,6 +6,8 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::formula::RuleValue;
+use super::profile::{NamespaceKind, When};
 use super::{Operator, Rule};
 use crate::catalog::{self, Form, ValueError};
 use crate::units::{KernelVersion, SysctlKey, TextError, TextPlace};
@@ -16,11 +18,15 @@ pub struct ProfileText {
     /// One line: what it is for.
     pub summary: String,
     /// The profile it builds on, and where in the text that is said.
-    pub parent: Option<(String, TextPlace)>,
+    pub extends: Option<(String, TextPlace)>,
     /// Its own rules.
     pub rules: BTreeMap<SysctlKey, Rule>,
     /// Advice that no sysctl can carry out.
     pub notes: Vec<String>,
+    /// What it costs as a whole.
+    pub costs: Vec<String>,
+    /// When not to use it.
+    pub not_for: Vec<String>,
 }
 
 /// The tables of the text.
@@ -28,9 +34,13 @@ pub struct ProfileText {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawProfile {
     summary: Spanned<String>,
-    parent: Option<Spanned<String>>,
+    extends: Option<Spanned<String>>,
     #[serde(default)]
     notes: Vec<String>,
+    #[serde(default)]
+    costs: Vec<String>,
+    #[serde(default)]
+    not_for: Vec<String>,
     #[serde(default)]
     keys: BTreeMap<Spanned<String>, Spanned<RawRule>>,
 }
@@ -42,6 +52,8 @@ struct RawRule {
     set: Option<Spanned<toml::Value>>,
     at_least: Option<Spanned<toml::Value>>,
     at_most: Option<Spanned<toml::Value>>,
+    include: Option<Spanned<toml::Value>>,
+    expect: Option<Spanned<toml::Value>>,
     reason: Spanned<String>,
     source: Spanned<String>,
     risk: Option<String>,
@@ -49,6 +61,16 @@ struct RawRule {
     required: bool,
     since: Option<Spanned<String>>,
     until: Option<Spanned<String>>,
+    when: Option<RawWhen>,
+}
+
+/// The table `when`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawWhen {
+    namespace: Option<Spanned<String>>,
+    memory_at_least: Option<Spanned<String>>,
+    memory_below: Option<Spanned<String>>,
 }
 
 /// Reads the text of the profile `name`, which stands in `file`.
@@ -65,8 +87,9 @@ pub fn parse_profile(name: &str, file: &str, text: &str) -> Result<ProfileText, 
         let (key, rule) = reader.rule(key, rule)?;
         rules.insert(key, rule);
     }
-    let parent = raw.parent.map(|parent| (parent.get_ref().clone(), TextPlace::of(text, parent.span().start)));
-    Ok(ProfileText { summary: raw.summary.into_inner(), parent, rules, notes: raw.notes })
+    let extends = raw.extends.map(|parent| (parent.get_ref().clone(), TextPlace::of(text, parent.span().start)));
+    let (summary, notes, costs, not_for) = (raw.summary.into_inner(), raw.notes, raw.costs, raw.not_for);
+    Ok(ProfileText { summary, extends, rules, notes, costs, not_for })
 }
 
 /// The text being read, for the places of mistakes.
@@ -103,16 +126,17 @@ impl Reader<'_> {
         {
             return Err(self.error(text.span(), format!("`until` {until} is before `since` {since}")));
         }
-        let text = self.checked_value(&parsed, key, operator, value, until)?;
+        let checked = self.checked_value(&parsed, key, operator, value, until)?;
         let rule = Rule {
             operator,
-            value: text,
+            value: checked,
             reason: self.filled("reason", &raw_rule.reason)?,
             source: self.filled("source", &raw_rule.source)?,
             risk: raw_rule.risk.clone(),
             required: raw_rule.required,
             since,
             until,
+            when: self.when(raw_rule.when.as_ref())?,
             profile: self.name.to_owned(),
         };
         Ok((parsed, rule))
@@ -131,6 +155,8 @@ impl Reader<'_> {
                     Operator::Set => &raw.set,
                     Operator::AtLeast => &raw.at_least,
                     Operator::AtMost => &raw.at_most,
+                    Operator::Include => &raw.include,
+                    Operator::Expect => &raw.expect,
                 };
                 Some((operator, value.as_ref()?))
             })
@@ -153,7 +179,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The value as text, after the catalogue has agreed to it.
+    /// The value, after the catalogue has agreed to it. What a formula gives is judged when it is worked out.
     fn checked_value(
         &self,
         parsed: &SysctlKey,
@@ -161,34 +187,88 @@ impl Reader<'_> {
         operator: Operator,
         value: &Spanned<toml::Value>,
         until: Option<KernelVersion>,
-    ) -> Result<String, TextError> {
-        let text = match value.get_ref() {
-            toml::Value::Integer(number) => number.to_string(),
-            toml::Value::String(text) => catalog::normalize_value(text),
+    ) -> Result<RuleValue, TextError> {
+        let read = match value.get_ref() {
+            toml::Value::Integer(number) => RuleValue::from(number.to_string().as_str()),
+            toml::Value::String(text) => RuleValue::parse(text, self.file, self.inside(value.span()))?,
             other => {
                 let message = format!(
-                    "the value of {parsed} is a {}; expected a whole number, or a text in quotes for several numbers \
-                     or names",
+                    "the value of {parsed} is a {}; expected a whole number, or a text in quotes for several numbers, \
+                     names or formulas",
                     other.type_str()
                 );
                 return Err(self.error(value.span(), message));
             }
         };
+        let row = catalog::find(parsed.as_str());
+        let form = row.map(|row| row.form);
         // Later kernels check more, so the newest one that the rule is for is the strictest.
         let version = until.unwrap_or(KernelVersion { major: u16::MAX, minor: 0, patch: 0 });
-        match catalog::check_value(parsed.as_str(), &text, version, None) {
+        let stand_in = row.map_or_else(String::new, |row| stand_in(row.form));
+        let text = if read.is_plain() { read.as_str() } else { stand_in.as_str() };
+        match catalog::check_value(parsed.as_str(), text, version, None) {
             Ok(()) | Err(ValueError::NotInThisKernel { .. }) => {}
             Err(error @ (ValueError::UnknownKey { .. } | ValueError::ReadOnly { .. })) => {
                 return Err(self.error(key.span(), error.to_string()));
             }
+            Err(ValueError::OutOfRange { .. }) if !read.is_plain() => {}
             Err(error) => return Err(self.error(value.span(), error.to_string())),
         }
-        let numbers = catalog::find(parsed.as_str()).is_some_and(|row| matches!(row.form, Form::Numbers(_)));
-        if operator != Operator::Set && !numbers {
-            let message = format!("`{operator}` compares numbers, and {parsed} is none; expected `set`");
-            return Err(self.error(value.span(), message));
+        let refuse = |message: String| Err(self.error(value.span(), message));
+        match (operator, form) {
+            (Operator::AtLeast | Operator::AtMost, Some(Form::Numbers(_)) | None)
+            | (Operator::Include, Some(Form::Ports) | None) => {}
+            (Operator::AtLeast | Operator::AtMost, _) => {
+                return refuse(format!("`{operator}` compares numbers, and {parsed} is none; expected `set`"));
+            }
+            (Operator::Include, _) => {
+                return refuse(format!("`{operator}` is for lists of ports, and {parsed} is none; expected `set`"));
+            }
+            (Operator::Set | Operator::Expect, _) => {}
         }
-        Ok(text)
+        match form {
+            _ if read.is_default() => Ok(read),
+            Some(Form::Numbers(count)) if read.count() != count && !read.is_plain() => {
+                refuse(format!("{parsed} has {count} numbers, and this gives {}", read.count()))
+            }
+            Some(Form::Numbers(_)) | None => Ok(read),
+            Some(_) if read.is_plain() => Ok(read),
+            Some(_) => refuse(format!("{parsed} is no number, so that a formula or `_` cannot be its value")),
+        }
+    }
+
+    /// The place of the first character inside a text's quotes.
+    fn inside(&self, span: Range<usize>) -> TextPlace {
+        let quoted = self.text.get(span.clone()).unwrap_or_default();
+        let quotes = if quoted.starts_with("\"\"\"") || quoted.starts_with("'''") { 3 } else { 1 };
+        TextPlace::of(self.text, span.start + quotes)
+    }
+
+    /// The conditions of a rule.
+    fn when(&self, raw: Option<&RawWhen>) -> Result<When, TextError> {
+        let Some(raw) = raw else { return Ok(When::default()) };
+        let namespace = raw.namespace.as_ref().map(|word| {
+            let kind = NamespaceKind::ALL.into_iter().find(|kind| kind.word() == word.get_ref());
+            kind.ok_or_else(|| self.error(word.span(), "expected \"initial\" or \"child\""))
+        });
+        let size = |text: &Option<Spanned<String>>| {
+            let read = text.as_ref().map(|text| {
+                let bytes = parse_binary_size(text.get_ref());
+                bytes.ok_or_else(|| self.error(text.span(), "expected a size such as \"512MiB\" or \"16GiB\""))
+            });
+            read.transpose()
+        };
+        let when = When {
+            namespace: namespace.transpose()?,
+            memory_at_least: size(&raw.memory_at_least)?,
+            memory_below: size(&raw.memory_below)?,
+        };
+        if let (Some(least), Some(below), Some(text)) = (when.memory_at_least, when.memory_below, &raw.memory_below)
+            && below <= least
+        {
+            return Err(self.error(text.span(), "no host has less than that and at least `memory-at-least`"));
+        }
+        Ok(when)
     }
 
     fn version(&self, text: Option<&Spanned<String>>) -> Result<Option<KernelVersion>, TextError> {
@@ -201,4 +281,21 @@ impl Reader<'_> {
 fn operator_words() -> String {
     let words: Vec<String> = Operator::ALL.iter().map(|operator| format!("`{operator}`")).collect();
     words.join(", ")
+}
+
+/// A value that the catalogue's form of it agrees to, for one that is not known yet.
+fn stand_in(form: Form) -> String {
+    match form {
+        Form::Numbers(count) => vec!["1"; count].join(" "),
+        Form::Name | Form::Words => "x".to_owned(),
+        Form::Ports | Form::Hex => String::new(),
+    }
+}
+
+/// `512MiB` or `16GiB` in bytes.
+fn parse_binary_size(text: &str) -> Option<u64> {
+    let units = [("KiB", 10_u32), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+    let (number, shift) = units.into_iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))?;
+    let number: u64 = number.trim_end().parse().ok()?;
+    number.checked_mul(1_u64.checked_shl(shift)?)
 }

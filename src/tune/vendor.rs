@@ -6,7 +6,19 @@ use super::{Profile, ProfileText, parse_profile};
 use crate::units::{TextError, TextPlace};
 
 /// The profiles that are built in: name and text.
-pub const VENDOR_PROFILES: &[(&str, &str)] = &[("anti-syn-flood", include_str!("../../profiles/anti-syn-flood.toml"))];
+pub const VENDOR_PROFILES: &[(&str, &str)] = &[
+    ("anti-syn-flood", include_str!("../../profiles/anti-syn-flood.toml")),
+    ("container-node", include_str!("../../profiles/container-node.toml")),
+    ("fast-failover", include_str!("../../profiles/fast-failover.toml")),
+    ("kernel-defaults", include_str!("../../profiles/kernel-defaults.toml")),
+    ("long-fat-network", include_str!("../../profiles/long-fat-network.toml")),
+    ("low-latency", include_str!("../../profiles/low-latency.toml")),
+    ("many-connections", include_str!("../../profiles/many-connections.toml")),
+    ("outbound-proxy", include_str!("../../profiles/outbound-proxy.toml")),
+];
+
+/// The most parents of a profile; the length of a chain that somebody still understands.
+const MOST_PARENTS: usize = 8;
 
 /// The text of one profile and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +69,7 @@ impl Profiles {
     /// The names most like one that does not exist, the likest first, at most three.
     #[must_use]
     pub fn nearest(&self, name: &str) -> Vec<&str> {
-        similar::get_close_matches(name, &self.names(), 3, 0.5)
+        similar::get_close_matches(name, &self.names(), 3, 0.6)
     }
 
     /// The profile with everything it takes from its parents, or nothing when there is none of that name.
@@ -75,6 +87,11 @@ impl Profiles {
         let mut next = name.to_owned();
         let mut from: Option<(String, TextPlace)> = None;
         loop {
+            if chain.len() > MOST_PARENTS {
+                let (file, place) = from.unwrap_or_else(|| (next.clone(), TextPlace { line: 1, column: 1 }));
+                let message = format!("this is parent number {}; a profile has at most {MOST_PARENTS}", chain.len());
+                return Err(TextError { file, place, message });
+            }
             let times = chain.iter().filter(|(seen, _)| *seen == next).count();
             let candidates = [self.admin.get(&next), self.vendor.get(&next)];
             let Some(source) = candidates.into_iter().flatten().nth(times) else {
@@ -82,7 +99,7 @@ impl Profiles {
             };
             let file = file_name(&next, source);
             let text = parse_profile(&next, &file, &source.text)?;
-            let parent = text.parent.clone();
+            let parent = text.extends.clone();
             chain.push((next, text));
             match parent {
                 Some((parent, place)) => {
@@ -115,10 +132,14 @@ fn file_name(name: &str, source: &ProfileSource) -> String {
 fn merge(name: &str, chain: Vec<(String, ProfileText)>) -> Profile {
     let parents = chain.iter().skip(1).map(|(name, _)| name.clone()).collect();
     let summary = chain.first().map(|(_, text)| text.summary.clone()).unwrap_or_default();
-    let mut profile = Profile { name: name.to_owned(), summary, parents, rules: BTreeMap::new(), notes: Vec::new() };
+    let name = name.to_owned();
+    let (rules, notes, costs, not_for) = (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut profile = Profile { name, summary, parents, rules, notes, costs, not_for };
     for (_, text) in chain.into_iter().rev() {
         profile.rules.extend(text.rules);
         profile.notes.extend(text.notes);
+        profile.costs.extend(text.costs);
+        profile.not_for.extend(text.not_for);
     }
     profile
 }

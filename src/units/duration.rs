@@ -89,6 +89,26 @@ pub fn parse_duration_us(text: &str) -> Result<u64, String> {
     Ok(us)
 }
 
+/// Reads a bandwidth with a unit (`kbit`, `Mbit`, `Gbit`, `Tbit`, with or without `/s`) as bits per second.
+///
+/// # Errors
+/// Says what was expected when the text is no such bandwidth.
+pub fn parse_bandwidth_bit_s(text: &str) -> Result<u64, String> {
+    let error = || format!("`{text}` is not a bandwidth; expected one such as 100Mbit/s, 1Gbit/s or 2.5Gbit/s");
+    let amount = text.strip_suffix("/s").unwrap_or(text);
+    let amount = amount.strip_suffix("bit").or_else(|| amount.strip_suffix("bps")).ok_or_else(error)?;
+    let powers: [(&[char], usize); 4] = [(&['k', 'K'], 3), (&['M', 'm'], 6), (&['G', 'g'], 9), (&['T', 't'], 12)];
+    let (number, power) =
+        powers.into_iter().find_map(|(unit, power)| Some((amount.strip_suffix(unit)?, power))).ok_or_else(error)?;
+    let (whole, fraction) = number.trim_end().split_once('.').unwrap_or((number.trim_end(), "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || fraction.len() > power {
+        return Err(error());
+    }
+    let bits: u64 = format!("{whole}{fraction:0<power$}").parse().map_err(|_| error())?;
+    if bits == 0 { Err(error()) } else { Ok(bits) }
+}
+
 /// The same number of microseconds as [`parse_duration_us`] reads it, exactly and in the largest unit that is usual
 /// for it: `30us`, `204ms`, `1.5s`, `131s`.
 #[must_use]
@@ -135,6 +155,16 @@ mod tests {
         assert_eq!(parse_duration_us("2m"), Ok(120_000_000));
         for bad in ["", "50", "1.5", "s", "1x", "-1s", "1.s", "99999999999999h", "1.2.3s"] {
             assert!(parse_duration_us(bad).is_err(), "{bad} was taken");
+        }
+    }
+
+    #[test]
+    fn bandwidths_are_read_with_their_unit() {
+        assert_eq!(parse_bandwidth_bit_s("100Mbit/s"), Ok(100_000_000));
+        assert_eq!(parse_bandwidth_bit_s("2.5Gbit"), Ok(2_500_000_000));
+        assert_eq!(parse_bandwidth_bit_s("10Gbps"), Ok(10_000_000_000));
+        for bad in ["", "100", "1G", "0Gbit", "-1Gbit", "1.Gbit", ".5Gbit", "1GB/s", "99999999999Tbit"] {
+            assert!(parse_bandwidth_bit_s(bad).is_err(), "{bad} was taken");
         }
     }
 

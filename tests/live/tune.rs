@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tcpctl::collect::{self, SocketReading, Source};
 use tcpctl::sys::{SysctlError, SysctlFiles};
-use tcpctl::tune::{ApplyFrom, Profiles, StateDir, SysctlStore, apply_plan, plan_profile};
+use tcpctl::tune::{ApplyFrom, Profiles, StateDir, SysctlStore, Wishes, apply_plan, plan_profile};
 use tcpctl::units::SysctlKey;
 
 use crate::case::{Case, Ran};
@@ -21,6 +21,8 @@ use crate::place::Place;
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("a profile is applied, read back, verified and rolled back", apply_and_roll_back),
+        Case::new("every built-in profile is applied, verified, read back by cat and rolled back", every_profile),
+        Case::new("an unconfirmed apply in another namespace is undone there", unconfirmed),
         Case::new("a value that the kernel refuses undoes what was written before it", refused),
         Case::new("a run that stopped half way is rolled back", stopped_half_way),
         Case::new("what somebody else changed since is left alone unless forced", changed_since),
@@ -122,6 +124,73 @@ fn apply_and_roll_back(place: &Place) -> Ran {
     Ok(())
 }
 
+/// What every profile is given for the values that it works out.
+const PATH: [&str; 4] = ["--rtt", "40ms", "--bandwidth", "10Gbit/s"];
+
+fn every_profile(place: &Place) -> Ran {
+    for name in Profiles::vendor().names() {
+        spoil(place);
+        // Nothing that kernel-defaults would leave alone.
+        place.set("net.ipv4.tcp_retries2", "9");
+        place.set("net.ipv4.tcp_window_scaling", "0");
+        let state = State::new();
+        let plan = state.json(place, &[&["plan", name], &PATH[..]].concat());
+        let rows = |field: &str| plan[field].as_array().unwrap().clone();
+        let keys = |field: &str| -> Vec<String> {
+            rows(field).iter().map(|row| row["key"].as_str().unwrap().to_owned()).collect()
+        };
+        assert!(!rows("changes").is_empty(), "{name} changes nothing here");
+        for skip in rows("skipped") {
+            let why = skip["why"].as_str().unwrap();
+            let known = ["only-in-initial-namespace", "read-only-here", "other-kernel", "condition-not-met"];
+            assert!(known.contains(&why) || why == "module-not-loaded", "{name}: {skip}");
+        }
+        let present = |field: &str| -> BTreeMap<String, String> {
+            keys(field).into_iter().map(|key| (key.clone(), cat(&key))).collect()
+        };
+        let (before, met) = (present("changes"), present("already"));
+        let done = state.json(place, &[&["apply", name, "--yes", "--why", "a live test"], &PATH[..]].concat());
+        assert_eq!(done["receipt"]["outcome"], "applied", "{name}: {done}");
+        for change in rows("changes") {
+            let key = change["key"].as_str().unwrap();
+            assert_eq!(Some(cat(key).as_str()), change["after"].as_str(), "{name}: {key}");
+        }
+        assert_eq!(present("already"), met, "{name}");
+        let verified = state.run(place, &[&["verify", name], &PATH[..]].concat());
+        assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stdout));
+        assert_eq!(state.exit(place, &["rollback", "--yes"]), Some(0), "{name}");
+        assert_eq!(present("changes"), before, "{name}");
+    }
+    Ok(())
+}
+
+fn unconfirmed(place: &Place) -> Ran {
+    let before = spoil(place);
+    let state = State::new();
+    let thread = rustix::thread::gettid().as_raw_nonzero();
+    let here = format!("/proc/{}/task/{thread}/ns/net", std::process::id());
+    let elsewhere = tcpctl::sys::Namespace::fresh().unwrap();
+    let arguments = ["-N", &here, "apply", "anti-syn-flood", "--yes", "--confirm", "1s"];
+    let output = elsewhere.run(|| state.run(place, &arguments)).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_ne!(values(), before, "it was applied here");
+    let watch = tcpctl::sys::DirWatch::on(Path::new(&state.path)).unwrap();
+    let undone =
+        |path: &Path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("\"outcome\": \"applied\""));
+    while !undone(&Path::new(&state.path).join("000002.json")) {
+        assert!(watch.wait(60_000).unwrap(), "nothing undid it");
+    }
+    assert_eq!(values(), before);
+    // The directory does not exist, so that nothing is written whatever the program makes of it.
+    let nowhere = format!("{}/nowhere", state.path);
+    let arguments = ["-N", &here, "apply", "anti-syn-flood", "--yes", "--persist", "--sysctl-dir", &nowhere];
+    let refused = state.run(place, &arguments);
+    assert_eq!(refused.status.code(), Some(2), "a file in sysctl.d is for this host and no other namespace");
+    assert!(text(&refused.stderr).contains("--netns"), "{}", text(&refused.stderr));
+    assert_eq!(values(), before);
+    Ok(())
+}
+
 fn refused(place: &Place) -> Ran {
     let before = spoil(place);
     let range = cat("net.ipv4.ip_local_port_range");
@@ -177,7 +246,7 @@ fn stopped_half_way(place: &Place) -> Ran {
         let plan = plan_profile(&profile, &collect::live(&source).unwrap());
         let boot_id = cat("kernel.random.boot_id");
         let here = tcpctl::tune::Place { boot_id, netns: place.inode(), netns_cookie: tcpctl::sys::netns_cookie() };
-        let from = ApplyFrom { now_unix_ms: 0, uid: 0, place: here };
+        let from = ApplyFrom { now_unix_ms: 0, uid: 0, login_uid: None, wishes: Wishes::default(), place: here };
         let store = Dying { files: SysctlFiles::new("/proc"), writes_left: Cell::new(writes) };
         let state_dir = StateDir::new(&state.path);
         assert!(catch_unwind(AssertUnwindSafe(|| apply_plan(&plan, &store, &state_dir, &from))).is_err());

@@ -59,3 +59,5 @@ mod terminal;
 mod tune;
 #[cfg(test)]
 mod tune_text;
+#[cfg(test)]
+mod tune_tree;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use tcpctl::catalog;
-use tcpctl::tune::{Operator, Profiles, VENDOR_PROFILES, parse_profile};
+use tcpctl::report::render_profile_manual;
+use tcpctl::tune::{Operator, PROFILE_FORMAT, Profiles, VENDOR_PROFILES, parse_profile};
 
 const RULE: &str = "at-least = 4096\nreason = \"r\"\nsource = \"s\"\n";
 
@@ -40,7 +41,8 @@ fn every_built_in_profile_gives_a_reason_and_a_public_source_for_each_value() {
 #[test]
 fn the_syn_flood_profile_has_the_four_remedies() {
     let profile = Profiles::vendor().resolve("anti-syn-flood").unwrap().unwrap();
-    let rule = |key: &str| profile.rules.get(key).map(|rule| (rule.operator, rule.value.parse::<u32>().unwrap()));
+    let rule =
+        |key: &str| profile.rules.get(key).map(|rule| (rule.operator, rule.value.as_str().parse::<u32>().unwrap()));
     let (operator, backlog) = rule("net.core.netdev_max_backlog").unwrap();
     assert!(operator == Operator::AtLeast && backlog >= 10_000);
     assert_eq!(rule("net.core.somaxconn").unwrap().0, Operator::AtLeast);
@@ -85,7 +87,7 @@ fn a_profile_that_is_not_utf_8_is_said_to_be_that() {
 #[test]
 fn a_profile_lays_its_own_rules_over_its_parents() {
     let mut profiles = Profiles::vendor();
-    let text = format!("summary = \"x\"\nparent = \"anti-syn-flood\"\n[keys.\"net.core.somaxconn\"]\n{RULE}");
+    let text = format!("summary = \"x\"\nextends = \"anti-syn-flood\"\n[keys.\"net.core.somaxconn\"]\n{RULE}");
     profiles.add("edge", "edge.toml", text.replace("4096", "16384"));
     let profile = profiles.resolve("edge").unwrap().unwrap();
     assert_eq!(profile.parents, ["anti-syn-flood"]);
@@ -99,16 +101,16 @@ fn a_profile_lays_its_own_rules_over_its_parents() {
 #[test]
 fn the_administrators_profile_wins_by_name_and_may_build_on_the_built_in_one() {
     let mut profiles = Profiles::vendor();
-    let own = format!("summary = \"ours\"\nparent = \"anti-syn-flood\"\n[keys.\"net.core.somaxconn\"]\n{RULE}");
+    let own = format!("summary = \"ours\"\nextends = \"anti-syn-flood\"\n[keys.\"net.core.somaxconn\"]\n{RULE}");
     profiles.add("anti-syn-flood", "ours.toml", own);
     let profile = profiles.resolve("anti-syn-flood").unwrap().unwrap();
     assert_eq!(profile.summary, "ours");
     assert!(profile.rules.contains_key("net.ipv4.tcp_syncookies"));
-    let circle = format!("summary = \"x\"\nparent = \"b\"\n[keys.\"net.core.somaxconn\"]\n{RULE}");
+    let circle = format!("summary = \"x\"\nextends = \"b\"\n[keys.\"net.core.somaxconn\"]\n{RULE}");
     profiles.add("a", "a.toml", circle.clone());
     profiles.add("b", "b.toml", circle.replace("\"b\"", "\"a\""));
     let error = profiles.resolve("a").unwrap().unwrap_err().to_string();
-    assert!(error.starts_with("b.toml:2:10:") && error.contains("leads back"), "{error}");
+    assert!(error.starts_with("b.toml:2:11:") && error.contains("leads back"), "{error}");
 }
 
 #[test]
@@ -120,13 +122,79 @@ fn an_unknown_profile_leads_to_the_nearest_names() {
 
 #[test]
 fn the_manual_page_of_the_format_names_every_word_of_it() {
-    let page = std::fs::read_to_string(data("man/tcpctl-profile.5")).unwrap().replace("\\-", "-");
-    let words = ["summary", "parent", "notes", "keys", "reason", "source", "risk", "required", "since", "until"];
-    for word in words.into_iter().chain(Operator::ALL.map(Operator::word)) {
-        assert!(page.contains(&format!("\\fB{word}\\fR")) || page.contains(&format!(".B {word}")), "{word} is missing");
+    let page = render_profile_manual().replace("\\-", "-");
+    let tables = PROFILE_FORMAT.iter().flat_map(|table| table.words);
+    for word in tables.map(|word| word.word).chain(Operator::ALL.map(Operator::word)) {
+        assert!(page.contains(&format!(".B {word}\n")), "{word} is missing");
     }
     // The example of the page is a profile.
     let example = page.split(".EX\n").nth(1).and_then(|rest| rest.split(".EE").next()).unwrap().replace("\\e", "\\");
     let parsed = parse_profile("example", "example", &example).unwrap();
     assert!(parsed.rules.keys().all(|key| catalog::find(key.as_str()).is_some()));
+}
+
+/// The words of a table are those that the reader takes, as it says itself when it meets another.
+#[test]
+fn the_table_of_words_is_what_the_reader_takes() {
+    let mistake = |text: &str| parse_profile("x", "x", text).unwrap_err().to_string();
+    let rule = "[keys.\"net.core.somaxconn\"]\nset = 1\nreason = \"r\"\nsource = \"s\"\n";
+    let errors = [
+        mistake("summary = \"x\"\nunheard = 1\n"),
+        mistake(&format!("summary = \"x\"\n{rule}unheard = 1\n")),
+        mistake(&format!("summary = \"x\"\n{rule}when = {{ unheard = 1 }}\n")),
+    ];
+    assert_eq!(PROFILE_FORMAT.len(), errors.len());
+    for (table, error) in PROFILE_FORMAT.iter().zip(errors) {
+        let mut taken: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        let mut listed: Vec<&str> = table.words.iter().map(|word| word.word).collect();
+        taken.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(listed, taken, "{error}");
+    }
+}
+
+#[test]
+fn every_built_in_profile_says_what_it_costs_and_when_not_to_use_it() {
+    let profiles = Profiles::vendor();
+    for name in profiles.names() {
+        let profile = profiles.resolve(name).unwrap().unwrap();
+        assert!(!profile.costs.is_empty() && !profile.not_for.is_empty(), "{name}");
+    }
+    assert_eq!(profiles.names().len(), 8);
+}
+
+#[test]
+fn parents_are_at_most_eight() {
+    let chain = |length: usize| {
+        let mut profiles = Profiles::vendor();
+        for n in 0..length {
+            profiles.add(format!("p{n}"), format!("p{n}.toml"), format!("summary = \"x\"\nextends = \"p{}\"\n", n + 1));
+        }
+        profiles.add(format!("p{length}"), "last.toml", "summary = \"x\"\n");
+        profiles.resolve("p0").unwrap().map_err(|error| error.to_string())
+    };
+    assert_eq!(chain(8).unwrap().parents.len(), 8);
+    assert_eq!(chain(9).unwrap_err(), "p8.toml:2:11: this is parent number 9; a profile has at most 8");
+    assert!(chain(500).is_err());
+}
+
+#[test]
+fn files_that_are_no_profiles_are_named_and_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("huge.toml"), vec![b'#'; 300 * 1024]).unwrap();
+    std::fs::create_dir(path("folder.toml")).unwrap();
+    let fifo = std::process::Command::new("mkfifo").arg(path("pipe.toml")).status().unwrap();
+    assert!(fifo.success());
+    let files = tcpctl::tune::read_profiles(directory.path()).unwrap();
+    let told: Vec<_> = files.unreadable.iter().map(|(name, _, reason)| format!("{name}: {reason}")).collect();
+    let no_file = "it is not a regular file";
+    assert_eq!(
+        told,
+        [
+            format!("folder: {no_file}"),
+            "huge: it has 307200 bytes; a profile has at most 262144".to_owned(),
+            format!("pipe: {no_file}"),
+        ]
+    );
 }

@@ -255,7 +255,7 @@ fn type_keys(state: &mut State, keys: impl IntoIterator<Item = Key>) -> Vec<Arc<
                 if let TuneRequest::CarryOut(plan) = &request {
                     written.push(Arc::clone(plan));
                 }
-                effects.extend(update(state, Event::Tuned(answer(request))));
+                effects.extend(update(state, Event::Tuned(Box::new(answer(request)))));
             }
         }
     }
@@ -284,8 +284,12 @@ static ROLLBACK_PLAN: LazyLock<Arc<Plan>> =
 static WATCHING: LazyLock<State> = LazyLock::new(|| watching(COLOUR, (80, 24), 3, busy_host));
 
 fn journal() -> Vec<JournalEntry> {
-    let keys =
-        [JournalKey { key: "net.ipv4.tcp_synack_retries".parse().unwrap(), before: "7".into(), after: "5".into() }];
+    let keys = [JournalKey {
+        key: "net.ipv4.tcp_synack_retries".parse().unwrap(),
+        before: "7".into(),
+        after: "5".into(),
+        demands: Vec::new(),
+    }];
     let elsewhere = |id, boot_id: &str, netns| JournalEntry {
         schema: 1,
         id,
@@ -293,13 +297,18 @@ fn journal() -> Vec<JournalEntry> {
         profile: "anti-syn-flood".into(),
         started_unix_ms: START_UNIX_MS - 86_400_000,
         uid: 0,
+        login_uid: None,
+        why: None,
         boot_id: boot_id.into(),
         netns,
         netns_cookie: None,
         netns_name: None,
         kernel: None,
         keys: keys.clone().into(),
+        held: Vec::new(),
         left: Vec::new(),
+        persist: None,
+        confirm: None,
         steps: Vec::new(),
         outcome: Some(JournalOutcome::Applied),
     };
@@ -311,13 +320,18 @@ fn journal() -> Vec<JournalEntry> {
         profile: "anti-syn-flood".into(),
         started_unix_ms: START_UNIX_MS - 3_600_000,
         uid: 0,
+        login_uid: None,
+        why: None,
         boot_id: "b".into(),
         netns: 4_026_531_840,
         netns_cookie: None,
         netns_name: None,
         kernel: None,
         keys: keys.clone().into(),
+        held: Vec::new(),
         left: Vec::new(),
+        persist: None,
+        confirm: None,
         steps: Vec::new(),
         outcome: Some(JournalOutcome::Applied),
     }];
@@ -350,6 +364,9 @@ fn answer(request: TuneRequest) -> TuneReply {
             kind: plan.kind,
             profile: plan.profile.clone(),
             left: Vec::new(),
+            file: None,
+            file_left: None,
+            confirm_until_unix_ms: None,
             written: plan
                 .changes
                 .iter()

@@ -11,8 +11,9 @@ use tcpctl::snapshot::{
 };
 use tcpctl::sys::SysctlError;
 use tcpctl::tune::{
-    ApplyError, ApplyFrom, JournalError, JournalOutcome, Outcome, Place, Plan, PlanKind, Profile, Profiles, Receipt,
-    RollbackError, SkipReason, StateDir, SysctlStore, apply_plan, choose_entry, plan_profile, plan_rollback,
+    ApplyError, ApplyFrom, JournalError, JournalOutcome, NetworkPath, Operator, Outcome, Place, Plan, PlanKind,
+    Profile, Profiles, Receipt, RollbackError, SkipReason, StateDir, SysctlStore, Wishes, apply_plan, choose_entry,
+    plan_profile, plan_profiles, plan_rollback,
 };
 use tcpctl::units::{Hz, KernelVersion, SysctlKey};
 
@@ -161,7 +162,7 @@ pub(super) fn place() -> Place {
 }
 
 fn from() -> ApplyFrom {
-    ApplyFrom { now_unix_ms: 1_700_000_000_000, uid: 0, place: place() }
+    ApplyFrom { now_unix_ms: 1_700_000_000_000, uid: 0, login_uid: None, wishes: Wishes::default(), place: place() }
 }
 
 pub(super) fn state_dir() -> (tempfile::TempDir, StateDir) {
@@ -501,18 +502,156 @@ fn an_entry_goes_on_standing_for_the_keys_that_a_rollback_left() {
     assert_eq!(choose_entry(&state.history().unwrap(), None, &place()), Err(RollbackError::Nothing));
 }
 
+/// A profile with one rule on one key of the stand-in.
+fn one_rule(name: &str, operator: Operator, value: &str) -> Profile {
+    let mut one = profile();
+    one.name = name.into();
+    one.rules.retain(|key, _| key.as_str() == STACKED);
+    for rule in one.rules.values_mut() {
+        (rule.operator, rule.value, rule.profile) = (operator, value.into(), name.into());
+    }
+    one
+}
+
+const STACKED: &str = "net.core.somaxconn";
+
+fn apply_profile(profile: &Profile, kernel: &FakeKernel, state: &StateDir) -> Receipt {
+    apply_plan(&plan_profile(profile, &kernel.snapshot()), kernel, state, &from()).unwrap()
+}
+
+fn undo_entry(id: u64, kernel: &FakeKernel, state: &StateDir) -> Plan {
+    let history = state.history().unwrap();
+    let entry = choose_entry(&history, Some(id), &place()).unwrap();
+    let plan = plan_rollback(entry, &history.entries, &kernel.snapshot(), false);
+    apply_plan(&plan, kernel, state, &from()).unwrap();
+    plan
+}
+
+/// The value is what it would be had the profiles that are undone never been applied, in whatever order that happens.
 #[test]
-fn what_a_later_entry_changed_is_not_blamed_on_somebody_else() {
+fn profiles_that_stand_over_one_another_are_undone_in_any_order() {
+    let rules = [
+        one_rule("a", Operator::AtLeast, "512"),
+        one_rule("b", Operator::AtMost, "300"),
+        one_rule("c", Operator::Set, "1024"),
+        one_rule("d", Operator::AtLeast, "1000"),
+    ];
+    let orders = [[1, 2, 3, 4], [4, 3, 2, 1], [2, 4, 1, 3], [3, 1, 4, 2], [1, 3, 2, 4], [4, 1, 3, 2], [2, 1, 4, 3]];
+    for order in orders {
+        let (kernel, (_outer, state)) = (host(), state_dir());
+        let before = kernel.values();
+        let entries: Vec<u64> =
+            rules.iter().map(|rule| apply_profile(rule, &kernel, &state).entry.expect("an entry")).collect();
+        assert_eq!(entries, [1, 2, 3, 4], "the last one leans on the one before it");
+        assert_eq!(kernel.value(STACKED), "1024");
+        let mut standing = vec![1, 2, 3, 4];
+        for undone in order {
+            undo_entry(undone, &kernel, &state);
+            standing.retain(|id| *id != undone);
+            let follow = |value: String, id: &u64| {
+                let rule = rules[usize::try_from(*id).unwrap() - 1].rules.values().next().unwrap();
+                rule.operator.wanted_from(rule.value.as_str(), &value)
+            };
+            let expected = standing.iter().fold("128".to_owned(), follow);
+            assert_eq!(kernel.value(STACKED), expected, "{order:?}, after {undone} was undone");
+        }
+        assert_eq!(kernel.values(), before, "{order:?}");
+        let entries = state.history().unwrap().entries;
+        assert!(entries.iter().all(|entry| !entry.stands(&entries)), "{order:?}");
+    }
+}
+
+#[test]
+fn an_older_entry_is_undone_beneath_a_newer_one_that_says_so() {
     let (kernel, (_outer, state)) = (host(), state_dir());
-    apply(&kernel, &state).unwrap();
-    let mut lower = profile();
-    lower.rules.retain(|key, _| key.as_str() == "net.ipv4.tcp_synack_retries");
-    lower.rules.values_mut().for_each(|rule| rule.value = "1".into());
-    apply_plan(&plan_profile(&lower, &kernel.snapshot()), &kernel, &state, &from()).unwrap();
+    apply_profile(&one_rule("a", Operator::Set, "512"), &kernel, &state);
+    apply_profile(&one_rule("b", Operator::Set, "1024"), &kernel, &state);
+    let plan = undo_entry(1, &kernel, &state);
+    assert_eq!((plan.changes.len(), plan.skipped.len()), (0, 0));
+    assert_eq!(plan.already.iter().map(|already| already.held_by).collect::<Vec<_>>(), [Some(2)]);
+    assert_eq!(kernel.value(STACKED), "1024");
+    undo_entry(2, &kernel, &state);
+    assert_eq!(kernel.value(STACKED), "128", "and not 512, which nobody asks for any more");
+}
+
+#[test]
+fn what_somebody_else_wrote_between_two_profiles_is_what_the_second_gives_back() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    apply_profile(&one_rule("a", Operator::Set, "512"), &kernel, &state);
+    kernel.poke(STACKED, "700");
+    apply_profile(&one_rule("b", Operator::AtLeast, "1024"), &kernel, &state);
     let history = state.history().unwrap().entries;
     let plan = plan_rollback(&history[0], &history, &kernel.snapshot(), false);
     let why: Vec<_> = plan.skipped.iter().map(|skip| skip.why.clone()).collect();
-    assert_eq!(why, [SkipReason::ChangedByEntry { value: "1".into(), entry: 2 }]);
+    assert_eq!(why, [SkipReason::ChangedByEntry { value: "1024".into(), entry: 2 }]);
+    undo_entry(2, &kernel, &state);
+    assert_eq!(kernel.value(STACKED), "700");
+    let history = state.history().unwrap().entries;
+    let plan = plan_rollback(&history[0], &history, &kernel.snapshot(), false);
+    assert_eq!(plan.skipped[0].why, SkipReason::ChangedSince("700".into()));
+}
+
+#[test]
+fn a_crash_in_the_second_of_two_profiles_leaves_the_first_as_it_was() {
+    let calls = {
+        let (kernel, (_outer, state)) = (host(), state_dir());
+        apply(&kernel, &state).unwrap();
+        let before = kernel.calls.get();
+        apply_profile(&one_rule("b", Operator::Set, "9999"), &kernel, &state);
+        kernel.calls.get() - before
+    };
+    for n in 1..=calls {
+        let (kernel, (_outer, state)) = (host(), state_dir());
+        let original = kernel.values();
+        apply(&kernel, &state).unwrap();
+        let first = kernel.values();
+        *kernel.fault.borrow_mut() = Fault::CrashBefore(kernel.calls.get() + n);
+        let second = one_rule("b", Operator::Set, "9999");
+        assert!(catch_unwind(AssertUnwindSafe(|| apply_profile(&second, &kernel, &state))).is_err());
+        kernel.heal();
+        if state.history().unwrap().entries.len() == 2 {
+            undo_entry(2, &kernel, &state);
+        }
+        assert_eq!(kernel.values(), first, "call {n}");
+        undo_entry(1, &kernel, &state);
+        assert_eq!(kernel.values(), original, "call {n}");
+    }
+}
+
+#[test]
+fn profiles_that_contradict_each_other_are_shown_and_not_applied() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    let pair = [one_rule("a", Operator::AtLeast, "512"), one_rule("b", Operator::AtMost, "300")];
+    let plan = plan_profiles(&pair, &kernel.snapshot(), NetworkPath::default());
+    let told: Vec<_> = plan.contradictions().map(|skip| skip.why.clone()).collect();
+    assert_eq!(told, [SkipReason::Contradiction("a: at-least 512; b: at-most 300".into())]);
+    assert!(matches!(apply_plan(&plan, &kernel, &state, &from()), Err(ApplyError::Contradiction { .. })));
+    assert!(!state.path().exists() && kernel.writes.get() == 0);
+    let agreeing = [one_rule("a", Operator::AtLeast, "512"), one_rule("b", Operator::AtLeast, "300")];
+    let plan = plan_profiles(&agreeing, &kernel.snapshot(), NetworkPath::default());
+    assert_eq!((plan.changes[0].after.as_str(), plan.changes[0].profile.as_str()), ("512", "a"));
+    assert_eq!(plan.profile, "a + b");
+}
+
+/// A journal of the version before: its entries demand exactly what they wrote.
+#[test]
+fn an_older_journal_is_read_and_rolled_back() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    let before = kernel.values();
+    apply(&kernel, &state).unwrap();
+    let file = state.path().join("000001.json");
+    let mut entry: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let fields = entry.as_object_mut().unwrap();
+    fields["schema"] = 2.into();
+    for newer in ["login_uid", "why", "held", "persist", "confirm"] {
+        fields.remove(newer).unwrap();
+    }
+    for key in fields["keys"].as_array_mut().unwrap() {
+        key.as_object_mut().unwrap().remove("demands").unwrap();
+    }
+    std::fs::write(&file, entry.to_string()).unwrap();
+    assert_eq!(rollback(&kernel, &state).outcome, Outcome::Applied);
+    assert_eq!(kernel.values(), before);
 }
 
 #[test]

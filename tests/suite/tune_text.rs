@@ -64,7 +64,7 @@ fn a_plan_says_what_is_left_out_and_why() {
     reading("net.ipv4.tcp_syncookies", SysctlReading::Unreadable("Permission denied".into()));
     let plan = plan_profile(&profile(), &snapshot);
     assert_snapshot!(render_plan(&plan, WIDTH, true));
-    assert_snapshot!(render_verification(&plan, WIDTH, false));
+    assert_snapshot!(render_verification(&plan, &[], WIDTH, false));
 }
 
 /// The profile changes how long a half-open entry lives, and how long that is hangs on another key as well.

@@ -4,11 +4,12 @@ use super::receipt::{ApplyError, ApplyFrom, Outcome, Receipt, Undone, Written};
 use crate::catalog::normalize_value;
 use crate::sys::SysctlError;
 use crate::tune::journal::{
-    Action, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, JournalWriter, SCHEMA_VERSION,
-    StateDir, StepKind,
+    Action, Confirmation, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, JournalWriter,
+    Persisted, SCHEMA_VERSION, StateDir, StepKind,
 };
+use crate::tune::persist::{PersistError, read_drop_in, write_drop_in};
 use crate::tune::store::SysctlStore;
-use crate::tune::{Plan, PlanKind};
+use crate::tune::{Plan, PlanKind, SkipReason};
 use crate::units::SysctlKey;
 
 /// Whether every key of a plan may be written by this process; nothing is written.
@@ -24,26 +25,117 @@ pub fn check_permission(plan: &Plan, store: &dyn SysctlStore) -> Result<(), Appl
 
 /// Carries out a plan.
 ///
-/// The order: check the rights, take the lock, read every key again, write the journal and wait for the disk, then
-/// write each key and read it back. When a key fails, everything written is put back in reverse order, and the
-/// receipt says so.
+/// The order: check the rights, take the lock, read every key again, write the journal and wait for the disk, start what
+/// undoes it unless it is confirmed, then write each key and read it back, and last the file that keeps values across
+/// boots. When something fails, everything written is put back in reverse order, and the receipt says so.
 ///
 /// # Errors
-/// Whatever is found before the first write; then nothing was written, and no entry is left in the journal.
+/// Whatever is found before the first write; then nothing was written.
 pub fn apply_plan(
     plan: &Plan,
     store: &dyn SysctlStore,
     state_dir: &StateDir,
     from: &ApplyFrom,
 ) -> Result<Receipt, ApplyError> {
-    let left: Vec<SysctlKey> = plan.left().map(|skip| skip.key.clone()).collect();
-    let receipt = |entry, written, outcome| {
-        let (kind, profile, left) = (plan.kind, plan.profile.clone(), left.clone());
-        Receipt { entry, kind, profile, written, left, outcome }
+    apply_watched(plan, store, state_dir, from, &mut |_| Ok(()))
+}
+
+/// As [`apply_plan`]; `journalled` is called with the entry's number when the journal is on the disk and before the
+/// first write. When it fails, nothing is written.
+pub(super) fn apply_watched(
+    plan: &Plan,
+    store: &dyn SysctlStore,
+    state_dir: &StateDir,
+    from: &ApplyFrom,
+    journalled: &mut (dyn FnMut(u64) -> Result<(), String> + Send),
+) -> Result<Receipt, ApplyError> {
+    refuse(plan, from)?;
+    if plan.is_empty() {
+        return Ok(receipt(plan, settle(plan, state_dir, from)?, Vec::new(), Outcome::Nothing));
+    }
+    check_permission(plan, store)?;
+    let locked = state_dir.lock(from.wishes.waiting)?;
+    refuse_confirmed(state_dir, from)?;
+    let keys = read_originals(plan, store)?;
+    check_file(plan)?;
+    let mut journal = locked.begin(new_entry(plan, keys.clone(), from))?;
+    let entry = Some(journal.id());
+    if let Err(reason) = journalled(journal.id()) {
+        // Nothing was written, and the entry says so; should even that fail, undoing it finds nothing to do.
+        let _ = journal.finish(JournalOutcome::Undone);
+        return Err(ApplyError::NoWaiter { reason });
+    }
+    let mut written = Vec::new();
+    let mut failed = None;
+    for key in &keys {
+        match write_key(key, store, &mut journal) {
+            Ok(done) => written.push(done),
+            Err(failure) => {
+                failed = Some((Some(key), key.key.to_string(), failure));
+                break;
+            }
+        }
+    }
+    if failed.is_none()
+        && let Some(file) = plan.file.as_ref().filter(|file| !file.left)
+        && let Err(error) = write_drop_in(&file.directory, file.after.as_deref())
+    {
+        // It may have been replaced already, should flushing the directory be what failed.
+        let _ = write_drop_in(&file.directory, file.before.as_deref());
+        let failure = Failure { denied: error.denied, why: error.to_string() };
+        failed = Some((None, file.directory.join(file.name).display().to_string(), failure));
+    }
+    let Some((key, what, Failure { why, denied })) = failed else {
+        // Everything holds. If the disk fails here, the entry has no outcome and still stands, which is true.
+        let _ = journal.finish(JournalOutcome::Applied);
+        return Ok(receipt(plan, entry, written, Outcome::Applied).confirmed_by(from));
     };
+    let undone = undo(key, &written, store, &mut journal);
+    let held = undone.iter().all(|undone| undone.failure.is_none());
+    // The values are what counts now; a journal without an outcome can still be rolled back.
+    let _ = journal.finish(if held { JournalOutcome::Undone } else { JournalOutcome::UndoFailed });
+    Ok(receipt(plan, entry, written, Outcome::Undone { key: what, why, denied, undone }))
+}
+
+fn receipt(plan: &Plan, entry: Option<u64>, written: Vec<Written>, outcome: Outcome) -> Receipt {
+    let applied = outcome == Outcome::Applied;
+    let file = plan.file.as_ref().filter(|file| applied && !file.left);
+    Receipt {
+        entry,
+        kind: plan.kind,
+        profile: plan.profile.clone(),
+        written,
+        left: plan.left().map(|skip| skip.key.clone()).collect(),
+        file: file.map(|file| (file.directory.join(file.name), file.after.is_some())),
+        file_left: plan.file.as_ref().filter(|file| file.left).map(|file| file.directory.join(file.name)),
+        confirm_until_unix_ms: None,
+        outcome,
+    }
+}
+
+impl Receipt {
+    fn confirmed_by(mut self, from: &ApplyFrom) -> Self {
+        self.confirm_until_unix_ms = confirm_until(from);
+        self
+    }
+}
+
+fn confirm_until(from: &ApplyFrom) -> Option<u64> {
+    from.wishes.confirm_within_ms.map(|within| from.now_unix_ms.saturating_add(within))
+}
+
+/// Refuses what is not to be carried out whatever the kernel would say.
+fn refuse(plan: &Plan, from: &ApplyFrom) -> Result<(), ApplyError> {
     let elsewhere = |planned: &u64| !from.place.is_namespace(*planned, plan.netns_cookie);
     if let Some(planned) = plan.netns.filter(elsewhere) {
         return Err(ApplyError::OtherNamespace { planned, present: from.place.netns });
+    }
+    if let Some(skip) = plan.contradictions().next() {
+        let wants = match &skip.why {
+            SkipReason::Contradiction(wants) => wants.clone(),
+            _ => String::new(),
+        };
+        return Err(ApplyError::Contradiction { key: skip.key.clone(), wants });
     }
     if let Some(skip) = plan.unmet().next() {
         return Err(ApplyError::RequiredKey { key: skip.key.clone() });
@@ -51,45 +143,52 @@ pub fn apply_plan(
     if plan.is_blind() {
         return Err(ApplyError::Blind { count: plan.skipped.len() });
     }
-    if plan.is_empty() {
-        return Ok(receipt(settle(plan, state_dir, from)?, Vec::new(), Outcome::Nothing));
-    }
-    check_permission(plan, store)?;
-    let locked = state_dir.lock()?;
-    let keys = read_originals(plan, store)?;
-    let mut journal = locked.begin(new_entry(plan, keys.clone(), from))?;
-    let entry = Some(journal.id());
-    let mut written = Vec::new();
-    for key in &keys {
-        match write_key(key, store, &mut journal) {
-            Ok(done) => written.push(done),
-            Err(failure) => {
-                let undone = undo(key, &written, store, &mut journal);
-                let held = undone.iter().all(|undone| undone.failure.is_none());
-                let outcome = if held { JournalOutcome::Undone } else { JournalOutcome::UndoFailed };
-                // The values are what counts now; a journal without an outcome can still be rolled back.
-                let _ = journal.finish(outcome);
-                let (why, denied) = (failure.why, failure.denied);
-                return Ok(receipt(entry, written, Outcome::Undone { key: key.key.clone(), why, denied, undone }));
-            }
-        }
-    }
-    // Everything holds. If the disk fails here, the entry has no outcome and still stands, which is true.
-    let _ = journal.finish(JournalOutcome::Applied);
-    Ok(receipt(entry, written, Outcome::Applied))
+    Ok(())
 }
 
-/// Writes down that a rollback found its values restored already, so that the entry does not stand for ever and hide
-/// older ones. Gives the new entry.
+/// Looks under the lock whether the entry that would be undone was confirmed.
+fn refuse_confirmed(state_dir: &StateDir, from: &ApplyFrom) -> Result<(), ApplyError> {
+    let Some(id) = from.wishes.unless_confirmed else { return Ok(()) };
+    let history = state_dir.history()?;
+    let waits = |entry: &JournalEntry| entry.id == id && entry.is_unconfirmed() && entry.stands(&history.entries);
+    if history.entries.iter().any(waits) { Ok(()) } else { Err(ApplyError::Confirmed { entry: id }) }
+}
+
+/// Looks under the lock whether the file is still what it was when the plan was made.
+fn check_file(plan: &Plan) -> Result<(), ApplyError> {
+    let Some(file) = plan.file.as_ref().filter(|file| !file.left) else { return Ok(()) };
+    if read_drop_in(&file.directory)? == file.before {
+        return Ok(());
+    }
+    let path = file.directory.join(file.name).display().to_string();
+    let reason = "somebody else changed it since the plan was made; make a new plan".to_owned();
+    Err(PersistError { action: "write", path, reason, denied: false }.into())
+}
+
+/// Writes down what needs no write: that a rollback found its values restored already, so that the entry does not stand
+/// for ever and hide older ones; that a profile relies on values which another one set, so that undoing that one leaves
+/// them. Gives the new entry.
 fn settle(plan: &Plan, state_dir: &StateDir, from: &ApplyFrom) -> Result<Option<u64>, ApplyError> {
-    if plan.kind == PlanKind::Apply || plan.already.is_empty() {
+    if plan.already.is_empty() || (plan.kind == PlanKind::Apply && !leans_on_others(plan, state_dir, from)?) {
         return Ok(None);
     }
-    let locked = state_dir.lock()?;
+    let locked = state_dir.lock(from.wishes.waiting)?;
+    refuse_confirmed(state_dir, from)?;
     let journal = locked.begin(new_entry(plan, Vec::new(), from))?;
     let id = journal.id();
     journal.finish(JournalOutcome::Applied)?;
     Ok(Some(id))
+}
+
+/// Whether a value of the plan is what another profile made it, and the plan's own profile does not stand yet.
+fn leans_on_others(plan: &Plan, state_dir: &StateDir, from: &ApplyFrom) -> Result<bool, ApplyError> {
+    let entries = state_dir.history()?.entries;
+    let standing = || entries.iter().filter(|entry| entry.is_of(&from.place) && entry.stands(&entries));
+    if standing().any(|entry| entry.profile == plan.profile) {
+        return Ok(false);
+    }
+    let is_ours = |key: &SysctlKey| plan.already.iter().any(|already| already.key == *key);
+    Ok(standing().any(|entry| entry.keys.iter().any(|written| is_ours(&written.key))))
 }
 
 /// Reads every key again under the lock; a value that is not the plan's makes the plan stale.
@@ -102,12 +201,24 @@ fn read_originals(plan: &Plan, store: &dyn SysctlStore) -> Result<Vec<JournalKey
         if before != normalize_value(&change.before) {
             return Err(ApplyError::Stale { key, planned: change.before.clone(), present: before });
         }
-        keys.push(JournalKey { key, before, after: change.after.clone() });
+        keys.push(JournalKey { key, before, after: change.after.clone(), demands: change.demands.clone() });
     }
     Ok(keys)
 }
 
 fn new_entry(plan: &Plan, keys: Vec<JournalKey>, from: &ApplyFrom) -> JournalEntry {
+    let held = plan.already.iter().filter(|_| plan.kind == PlanKind::Apply).map(|already| JournalKey {
+        key: already.key.clone(),
+        before: already.value.clone(),
+        after: already.value.clone(),
+        demands: already.demands.clone(),
+    });
+    let persist = plan.file.as_ref().filter(|file| !file.left).map(|file| Persisted {
+        directory: file.directory.display().to_string(),
+        before: file.before.clone(),
+        after: file.after.clone(),
+        values: file.values.clone(),
+    });
     JournalEntry {
         schema: SCHEMA_VERSION,
         id: 0,
@@ -118,13 +229,18 @@ fn new_entry(plan: &Plan, keys: Vec<JournalKey>, from: &ApplyFrom) -> JournalEnt
         profile: plan.profile.clone(),
         started_unix_ms: from.now_unix_ms,
         uid: from.uid,
+        login_uid: from.login_uid,
+        why: from.wishes.why.clone(),
         boot_id: from.place.boot_id.clone(),
         netns: from.place.netns,
         netns_cookie: from.place.netns_cookie,
         netns_name: plan.netns_name.clone(),
         kernel: plan.kernel.clone(),
         keys,
+        held: held.collect(),
         left: plan.left().map(|skip| skip.key.clone()).collect(),
+        persist,
+        confirm: confirm_until(from).map(|until_unix_ms| Confirmation { until_unix_ms, confirmed_unix_ms: None }),
         steps: Vec::new(),
         outcome: None,
     }
@@ -177,16 +293,15 @@ fn write_key(key: &JournalKey, store: &dyn SysctlStore, journal: &mut JournalWri
 
 /// Puts back the key that failed, should it have changed, and then what was written before it, last first.
 fn undo(
-    failed: &JournalKey,
+    failed: Option<&JournalKey>,
     written: &[Written],
     store: &dyn SysctlStore,
     journal: &mut JournalWriter<'_>,
 ) -> Vec<Undone> {
     let mut keys: Vec<(&SysctlKey, &str)> = Vec::new();
-    let unchanged = store.read(&failed.key).is_ok_and(|present| normalize_value(&present) == failed.before);
-    if !unchanged {
-        keys.push((&failed.key, &failed.before));
-    }
+    let changed =
+        |key: &&JournalKey| !store.read(&key.key).is_ok_and(|present| normalize_value(&present) == key.before);
+    keys.extend(failed.filter(changed).map(|key| (&key.key, key.before.as_str())));
     keys.extend(written.iter().rev().map(|written| (&written.key, written.before.as_str())));
     keys.into_iter()
         .map(|(key, before)| {

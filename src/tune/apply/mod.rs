@@ -5,9 +5,11 @@
 //! Mirrors: `proc_sys_call_handler` and `sysctl_perm`, fs/proc/proc_sysctl.c.
 
 mod carry_out;
+mod confirm;
 mod receipt;
 mod target;
 
 pub use carry_out::{apply_plan, check_permission};
-pub use receipt::{ApplyError, ApplyFrom, Outcome, Receipt, Undone, Written};
+pub use confirm::{ConfirmError, WAITING, Waited, choose_unconfirmed, confirm, wait_for_confirmation};
+pub use receipt::{ApplyError, ApplyFrom, Outcome, Receipt, Undone, Wishes, Written};
 pub use target::{Place, Target};

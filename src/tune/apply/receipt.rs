@@ -1,9 +1,12 @@
 //! What was done, or why nothing was.
 
+use std::path::PathBuf;
+
 use super::target::Place;
 use crate::sys::{NamespaceError, SysctlError};
 use crate::tune::PlanKind;
-use crate::tune::journal::JournalError;
+use crate::tune::journal::{JournalError, Waiting};
+use crate::tune::persist::PersistError;
 use crate::units::SysctlKey;
 
 /// Who applies, where and when.
@@ -13,8 +16,25 @@ pub struct ApplyFrom {
     pub now_unix_ms: u64,
     /// Effective user id.
     pub uid: u32,
+    /// Who had logged in, which sudo does not change; nothing where that is not known.
+    pub login_uid: Option<u32>,
+    /// What the user said of how and why.
+    pub wishes: Wishes,
     /// The boot and the network namespace that the store writes to.
     pub place: Place,
+}
+
+/// What the user said of how and why a plan is to be carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Why, for the history.
+    pub why: Option<String>,
+    /// Undo it after so many milliseconds unless it is confirmed.
+    pub confirm_within_ms: Option<u64>,
+    /// What to do while another apply or rollback is under way.
+    pub waiting: Waiting,
+    /// Only while this entry is not confirmed.
+    pub unless_confirmed: Option<u64>,
 }
 
 /// What was done, key by key.
@@ -30,6 +50,12 @@ pub struct Receipt {
     pub written: Vec<Written>,
     /// What a rollback left as it was, so that its entry goes on standing.
     pub left: Vec<SysctlKey>,
+    /// What was done to the file that keeps values across boots: its path, and whether it is there now.
+    pub file: Option<(PathBuf, bool)>,
+    /// The file that a rollback left as it was, since somebody else had changed it.
+    pub file_left: Option<PathBuf>,
+    /// When it is undone unless it is confirmed, milliseconds since 1970-01-01 UTC.
+    pub confirm_until_unix_ms: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
 }
@@ -56,8 +82,8 @@ pub enum Outcome {
     Applied,
     /// A key failed, and what had been written was put back in reverse order.
     Undone {
-        /// The key that failed.
-        key: SysctlKey,
+        /// What failed: a key, or the path of a file.
+        key: String,
         /// Why.
         why: String,
         /// Whether this process was not allowed to write it.
@@ -113,6 +139,29 @@ pub enum ApplyError {
         /// The key.
         key: SysctlKey,
     },
+    /// The profiles of the plan contradict each other.
+    #[error("the profiles contradict each other on {key} ({wants}); nothing was written")]
+    Contradiction {
+        /// The key.
+        key: SysctlKey,
+        /// Which demands what.
+        wants: String,
+    },
+    /// The entry to be undone for want of a confirmation is confirmed.
+    #[error("entry {entry} was confirmed meanwhile; nothing was written")]
+    Confirmed {
+        /// The entry.
+        entry: u64,
+    },
+    /// What has to undo the apply unless it is confirmed cannot be started.
+    #[error("cannot see to it that this is undone unless it is confirmed: {reason}; nothing was written")]
+    NoWaiter {
+        /// Why.
+        reason: String,
+    },
+    /// The file that keeps values across boots cannot be read or is not what it was.
+    #[error("{0}; nothing was written")]
+    File(#[from] PersistError),
     /// None of the keys can be seen or read.
     #[error(
         "none of the {count} keys can be seen or read here, so whether anything is as wanted is unknown; nothing was \
@@ -159,6 +208,7 @@ impl ApplyError {
         match self {
             Self::Sysctl { error, .. } => matches!(error, SysctlError::Denied { .. }),
             Self::Journal(error) => error.is_denied(),
+            Self::File(error) => error.denied,
             Self::Namespace(error) => matches!(error, NamespaceError::Denied { .. }),
             _ => false,
         }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::carry_out::{apply_plan, check_permission};
-use super::receipt::{ApplyError, ApplyFrom, Receipt};
-use crate::sys::{Namespace, ProcRoot, SysctlFiles, effective_uid, netns_cookie, own_netns_inode, unix_ms};
+use super::carry_out::{apply_watched, check_permission};
+use super::receipt::{ApplyError, ApplyFrom, Receipt, Wishes};
+use crate::sys::{Namespace, ProcRoot, SysctlFiles, effective_uid, netns_cookie, own_netns_inode, page_bytes, unix_ms};
 use crate::tune::Plan;
 use crate::tune::journal::StateDir;
 use crate::units::SysctlKey;
@@ -55,6 +55,12 @@ impl Target {
         &self.state_dir
     }
 
+    /// Bytes of a page of this host's memory, in which the kernel counts `tcp_mem`.
+    #[must_use]
+    pub fn page_bytes() -> u64 {
+        page_bytes()
+    }
+
     /// Which boot and which network namespace this is.
     ///
     /// # Errors
@@ -71,15 +77,33 @@ impl Target {
         self.inside(|| check_permission(plan, &self.files()))
     }
 
-    /// Carries out a plan in the namespace; see [`apply_plan`].
+    /// Carries out a plan in the namespace; see [`apply_plan`](super::apply_plan).
     ///
     /// # Errors
-    /// As [`apply_plan`], and when the namespace cannot be entered.
+    /// As `apply_plan`, and when the namespace cannot be entered.
     pub fn apply(&self, plan: &Plan) -> Result<Receipt, ApplyError> {
+        self.apply_with(plan, &Wishes::default(), &mut |_| Ok(()))
+    }
+
+    /// As [`Target::apply`], as the user wishes. `journalled` is called in the namespace with the number of the entry,
+    /// when the journal is on the disk and nothing is written yet; when it fails, nothing is.
+    ///
+    /// # Errors
+    /// As [`Target::apply`].
+    pub fn apply_with(
+        &self,
+        plan: &Plan,
+        wishes: &Wishes,
+        journalled: &mut (dyn FnMut(u64) -> Result<(), String> + Send),
+    ) -> Result<Receipt, ApplyError> {
         self.inside(|| {
             let place = self.own_place()?;
-            let from = ApplyFrom { now_unix_ms: unix_ms(), uid: effective_uid(), place };
-            apply_plan(plan, &self.files(), &self.state_dir, &from)
+            let login_uid = ProcRoot::new(&self.proc_root).read("self/loginuid").ok();
+            // The greatest number stands for nobody.
+            let login_uid = login_uid.and_then(|text| text.trim().parse().ok()).filter(|uid| *uid != u32::MAX);
+            let (now_unix_ms, uid, wishes) = (unix_ms(), effective_uid(), wishes.clone());
+            let from = ApplyFrom { now_unix_ms, uid, login_uid, wishes, place };
+            apply_watched(plan, &self.files(), &self.state_dir, &from, journalled)
         })
     }
 

@@ -1,13 +1,17 @@
 //! The journal's records: enough to restore what was there, whenever the program stopped.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::tune::Demand;
 use crate::units::SysctlKey;
 
 /// Version of the stored form; a reader refuses a newer one.
 ///
-/// Version 2 added `netns_cookie` and `left`; an entry of version 1 is read as one without.
-pub(in crate::tune) const SCHEMA_VERSION: u32 = 2;
+/// Version 2 added `netns_cookie` and `left`, version 3 `login_uid`, `why`, `held`, `demands`, `persist` and `confirm`;
+/// an older entry is read as one without.
+pub(in crate::tune) const SCHEMA_VERSION: u32 = 3;
 
 /// One apply or rollback, in a file of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +29,12 @@ pub struct JournalEntry {
     pub started_unix_ms: u64,
     /// Effective user id of who did it.
     pub uid: u32,
+    /// Who had logged in (`/proc/self/loginuid`), which sudo does not change; nothing where that is not known.
+    #[serde(default)]
+    pub login_uid: Option<u32>,
+    /// Why, in the words of who did it.
+    #[serde(default)]
+    pub why: Option<String>,
     /// The boot it belongs to (`/proc/sys/kernel/random/boot_id`): sysctls do not outlive it.
     pub boot_id: String,
     /// Inode of the network namespace it belongs to.
@@ -39,9 +49,18 @@ pub struct JournalEntry {
     pub kernel: Option<String>,
     /// What was to be written, in this order.
     pub keys: Vec<JournalKey>,
+    /// What was as wanted already, so that undoing another profile keeps it so; not written.
+    #[serde(default)]
+    pub held: Vec<JournalKey>,
     /// For a rollback, the keys that it left as they were: somebody had changed them, or they could not be read.
     #[serde(default)]
     pub left: Vec<SysctlKey>,
+    /// What is done to the file that keeps values across boots.
+    #[serde(default)]
+    pub persist: Option<Persisted>,
+    /// Until when it has to be confirmed.
+    #[serde(default)]
+    pub confirm: Option<Confirmation>,
     /// What was done, in this order.
     pub steps: Vec<JournalStep>,
     /// How it ended; nothing when the program stopped half way.
@@ -68,6 +87,33 @@ pub struct JournalKey {
     pub before: String,
     /// The value to write.
     pub after: String,
+    /// What the profiles demand of it. Nothing for a rollback and in older entries, which count as demanding `after`.
+    #[serde(default)]
+    pub demands: Vec<Demand>,
+}
+
+/// What an apply or rollback does to the file in `sysctl.d` that keeps values across boots.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Persisted {
+    /// The directory.
+    pub directory: String,
+    /// The whole file before; nothing when there was none.
+    pub before: Option<String>,
+    /// The whole file after; nothing when it is removed.
+    pub after: Option<String>,
+    /// The values that an apply adds to it.
+    pub values: BTreeMap<SysctlKey, String>,
+}
+
+/// That an apply is undone unless it is confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// When it is undone, milliseconds since 1970-01-01 UTC.
+    pub until_unix_ms: u64,
+    /// When it was confirmed; nothing as long as it was not.
+    pub confirmed_unix_ms: Option<u64>,
 }
 
 /// One thing that was about to be done or was done to a key.
@@ -106,4 +152,17 @@ pub enum JournalOutcome {
     Undone,
     /// A key failed, and not everything could be put back.
     UndoFailed,
+}
+
+impl JournalEntry {
+    /// Whether it waits to be confirmed, or waited in vain.
+    #[must_use]
+    pub fn is_unconfirmed(&self) -> bool {
+        self.confirm.is_some_and(|confirm| confirm.confirmed_unix_ms.is_none())
+    }
+
+    /// Every key that it speaks of: those that were to be written, then those that were as wanted.
+    pub fn all_keys(&self) -> impl DoubleEndedIterator<Item = &JournalKey> {
+        self.keys.iter().chain(&self.held)
+    }
 }

@@ -8,6 +8,6 @@ mod entry;
 mod state_dir;
 
 pub(super) use entry::SCHEMA_VERSION;
-pub use entry::{Action, JournalEntry, JournalKey, JournalOutcome, JournalStep, StepKind};
+pub use entry::{Action, Confirmation, JournalEntry, JournalKey, JournalOutcome, JournalStep, Persisted, StepKind};
 pub(super) use state_dir::JournalWriter;
-pub use state_dir::{History, JournalError, StateDir, Unreadable};
+pub use state_dir::{History, JournalError, StateDir, Unreadable, Waiting};

@@ -72,7 +72,8 @@ pub enum JournalError {
     },
     /// Another apply or rollback is under way.
     #[error(
-        "another apply or rollback is under way ({path} is locked); nothing was written; try again when it is done"
+        "another apply or rollback is under way ({path} is locked); nothing was written; try again when it is done, or \
+         wait for it with --wait"
     )]
     Busy {
         /// The lock file.
@@ -99,6 +100,16 @@ impl JournalError {
             }
         }
     }
+}
+
+/// What to do while another apply or rollback is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Waiting {
+    /// Say so and do nothing.
+    #[default]
+    Refuse,
+    /// Wait until it is done.
+    UntilFree,
 }
 
 /// The name of the lock file.
@@ -153,11 +164,30 @@ impl StateDir {
         Ok(numbered)
     }
 
+    /// Writes down that an entry is confirmed, so that it is not undone.
+    ///
+    /// # Errors
+    /// Denied, not trustworthy, locked or failed; when the entry cannot be read any more, or was undone meanwhile.
+    pub fn confirm(&self, id: u64, now_unix_ms: u64, waiting: Waiting) -> Result<(), JournalError> {
+        let locked = self.lock(waiting)?;
+        let name = file_name(id);
+        let path = self.path.join(&name).display().to_string();
+        let failed = |reason| JournalError::Failed { action: "confirm", path: path.clone(), reason };
+        let mut entry = read_entry(&locked.directory, &name, Some(id)).map_err(failed)?;
+        if !entry.stands(&self.history()?.entries) {
+            return Err(failed("it was undone meanwhile; apply it again".to_owned()));
+        }
+        if let Some(confirm) = &mut entry.confirm {
+            confirm.confirmed_unix_ms = Some(now_unix_ms);
+        }
+        JournalWriter { directory: locked, entry }.save(PrivateDir::replace)
+    }
+
     /// Makes the directory if need be and takes the lock, which is held until the value is dropped.
     ///
     /// # Errors
     /// Denied, not trustworthy, locked by another process, or failed.
-    pub(in crate::tune) fn lock(&self) -> Result<LockedDir<'_>, JournalError> {
+    pub(in crate::tune) fn lock(&self, waiting: Waiting) -> Result<LockedDir<'_>, JournalError> {
         let failed = |error| JournalError::of("make the state directory", &self.path, error);
         let directory = PrivateDir::create(&self.path).map_err(|error| match (error, self.path.parent()) {
             (PrivateDirError::Absent, Some(parent)) => {
@@ -166,8 +196,9 @@ impl StateDir {
             }
             (error, _) => failed(error),
         })?;
-        let lock =
-            directory.lock(LOCK).map_err(|error| JournalError::of("take the lock", &self.path.join(LOCK), error))?;
+        let lock = directory
+            .lock(LOCK, waiting == Waiting::UntilFree)
+            .map_err(|error| JournalError::of("take the lock", &self.path.join(LOCK), error))?;
         Ok(LockedDir { state_dir: self, directory, _lock: lock })
     }
 }

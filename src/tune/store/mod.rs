@@ -6,9 +6,11 @@
 //! Mirrors: `/proc/sys`, `/etc/tcpctl/profiles.d`, sysctl.d(5).
 
 mod profile_files;
+mod programs;
 mod sysctl_store;
 mod sysctl_tree;
 
 pub use profile_files::{ProfileFiles, read_profiles};
+pub use programs::read_programs;
 pub use sysctl_store::SysctlStore;
 pub use sysctl_tree::{read_boot_modules, read_given_files, read_loaded_modules, read_sysctl_tree};

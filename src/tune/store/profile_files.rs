@@ -5,6 +5,9 @@ use std::path::Path;
 use crate::sys::read_utf8_text;
 use crate::tune::Profiles;
 
+/// The largest file that is read as a profile.
+const MOST_BYTES: u64 = 256 * 1024;
+
 /// Every profile, and the files that could not be read.
 #[derive(Clone, Debug)]
 pub struct ProfileFiles {
@@ -42,10 +45,23 @@ impl ProfileFiles {
     pub fn read(&mut self, path: &Path) -> String {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let file = path.display().to_string();
-        match read_utf8_text(path) {
+        match read_profile_text(path) {
             Ok(text) => self.profiles.add(name.clone(), file, text),
-            Err(error) => self.unreadable.push((name.clone(), file, error.reason)),
+            Err(reason) => self.unreadable.push((name.clone(), file, reason)),
         }
         name
     }
+}
+
+/// The text of a regular file that is not too large; a pipe would be waited for, and a device never ends.
+fn read_profile_text(path: &Path) -> Result<String, String> {
+    if let Ok(metadata) = std::fs::metadata(path) {
+        if !metadata.is_file() {
+            return Err("it is not a regular file".to_owned());
+        }
+        if metadata.len() > MOST_BYTES {
+            return Err(format!("it has {} bytes; a profile has at most {MOST_BYTES}", metadata.len()));
+        }
+    }
+    read_utf8_text(path).map_err(|error| error.reason)
 }

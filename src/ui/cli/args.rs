@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use super::tune_args::{
+    ApplyArgs, AwaitConfirmationArgs, ConfirmArgs, ExportFormat, HistoryArgs, PlanArgs, ProfileChoice, ProfilesArgs,
+    RollbackArgs, VerifyArgs,
+};
 use crate::units::parse_duration_us;
 
 /// See, understand, change and prove what the kernel's TCP does
@@ -108,7 +112,9 @@ pub enum Command {
     Plan(PlanArgs),
     /// Apply a profile: shows the plan, asks, journals, writes, reads back
     Apply(ApplyArgs),
-    /// Check whether the running values meet a profile
+    /// Keep an apply that is undone otherwise (`apply --confirm`)
+    Confirm(ConfirmArgs),
+    /// Check whether the running values meet a profile, and those that are kept across boots
     Verify(VerifyArgs),
     /// Restore the values from before an apply
     Rollback(RollbackArgs),
@@ -120,6 +126,9 @@ pub enum Command {
     Serve(ServeArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Undo an apply unless it is confirmed in time
+    #[command(hide = true)]
+    AwaitConfirmation(AwaitConfirmationArgs),
     /// Write the manual pages
     #[command(hide = true)]
     Man(ManArgs),
@@ -492,76 +501,6 @@ pub struct LintArgs {
     /// List the rules
     #[arg(long, conflicts_with_all = ["files", "root", "kernel"])]
     pub rules: bool,
-}
-
-/// List tuning profiles, or show one
-#[derive(Clone, Debug, Args)]
-pub struct ProfilesArgs {
-    /// Show this profile with the reason for each value
-    pub name: Option<String>,
-    /// Read further profiles from this directory; they win by name
-    #[arg(long, value_name = "DIR", default_value = "/etc/tcpctl/profiles.d")]
-    pub profile_dir: PathBuf,
-}
-
-/// Which profile to work from.
-#[derive(Clone, Debug, Args)]
-pub struct ProfileChoice {
-    /// The profile: a name, or the path of a file
-    pub profile: String,
-    /// Read further profiles from this directory; they win by name
-    #[arg(long, value_name = "DIR", default_value = "/etc/tcpctl/profiles.d")]
-    pub profile_dir: PathBuf,
-}
-
-/// Show what a profile would change, and what that does in seconds; nothing is written
-#[derive(Clone, Debug, Args)]
-pub struct PlanArgs {
-    /// The profile
-    #[command(flatten)]
-    pub choice: ProfileChoice,
-}
-
-/// Apply a profile: shows the plan, asks, journals, writes, reads back
-#[derive(Clone, Debug, Args)]
-pub struct ApplyArgs {
-    /// The profile
-    #[command(flatten)]
-    pub choice: ProfileChoice,
-    /// Do not ask
-    #[arg(long, short = 'y')]
-    pub yes: bool,
-    /// Show the plan and stop, as `plan` does
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// Check whether the running values meet a profile
-#[derive(Clone, Debug, Args)]
-pub struct VerifyArgs {
-    /// The profile
-    #[command(flatten)]
-    pub choice: ProfileChoice,
-}
-
-/// Restore the values from before an apply
-#[derive(Clone, Debug, Args)]
-pub struct RollbackArgs {
-    /// Which apply, as `history` numbers it; the newest one that still stands if not given
-    pub id: Option<String>,
-    /// Do not ask
-    #[arg(long, short = 'y')]
-    pub yes: bool,
-    /// Also restore keys that somebody else has changed since
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// List what was applied and rolled back
-#[derive(Clone, Debug, Args)]
-pub struct HistoryArgs {
-    /// Show this entry whole
-    pub id: Option<String>,
 }
 
 /// Export metrics

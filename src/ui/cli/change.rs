@@ -4,8 +4,9 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::report::{PlanView, ReceiptView, render_plan, render_receipt};
-use crate::tune::{ApplyError, History, JournalError, Outcome, Plan, PlanKind, Receipt, Target, Unreadable};
+use super::waiter;
+use crate::report::{PlanView, ReceiptView, render_plan, render_receipt, skip_reason};
+use crate::tune::{ApplyError, History, JournalError, Outcome, Plan, PlanKind, Receipt, Target, Unreadable, Wishes};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 
@@ -53,13 +54,19 @@ pub(in crate::ui::cli) fn print_nothing(why: &str, context: &mut Context<'_>) ->
 }
 
 /// Shows the plan, asks unless `yes`, and carries it out.
-pub(in crate::ui::cli) fn carry_out(plan: &Plan, yes: bool, context: &mut Context<'_>) -> Result<Exit, CliError> {
+pub(in crate::ui::cli) fn carry_out(
+    plan: &Plan,
+    yes: bool,
+    wishes: &Wishes,
+    context: &mut Context<'_>,
+) -> Result<Exit, CliError> {
     let target = target(context);
     if !context.json {
         write!(context.out, "{}", render_plan(plan, context.width, context.ascii))?;
         context.out.flush()?;
     }
     refuse_blind(plan)?;
+    refuse_contradictions(plan)?;
     if !plan.is_empty() {
         if let Some(skip) = plan.unmet().next() {
             let key = skip.key.clone();
@@ -71,12 +78,13 @@ pub(in crate::ui::cli) fn carry_out(plan: &Plan, yes: bool, context: &mut Contex
             return Ok(Exit::Ok);
         }
     }
-    let receipt = target.apply(plan).map_err(refusal)?;
+    let mut waiter = waiter::Waiter::new(wishes.confirm_within_ms, context)?;
+    let receipt = target.apply_with(plan, wishes, &mut |entry| waiter.start(entry)).map_err(refusal)?;
     if context.json {
         let view =
             ChangeView { schema: SCHEMA, plan: Some(plan.into()), receipt: Some((&receipt).into()), reason: None };
         context.print_json(&view)?;
-    } else if !plan.is_empty() || !receipt.left.is_empty() {
+    } else if !plan.is_empty() || !receipt.left.is_empty() || receipt.file_left.is_some() {
         write!(context.out, "\n{}", render_receipt(&receipt, context.width, context.ascii))?;
     }
     ending(&receipt)
@@ -88,6 +96,13 @@ pub(in crate::ui::cli) fn refuse_blind(plan: &Plan) -> Result<(), CliError> {
         return Err(refusal(ApplyError::Blind { count: plan.skipped.len() }));
     }
     Ok(())
+}
+
+/// Profiles that contradict each other are a mistake of the request.
+pub(in crate::ui::cli) fn refuse_contradictions(plan: &Plan) -> Result<(), CliError> {
+    let Some(skip) = plan.contradictions().next() else { return Ok(()) };
+    let (key, wants) = (skip.key.clone(), skip_reason(&skip.why));
+    Err(CliError::Usage(format!("{key}: {wants}; nothing was written; apply one of them, or change one")))
 }
 
 /// The exit code that a receipt stands for.
@@ -107,6 +122,8 @@ fn ending(receipt: &Receipt) -> Result<Exit, CliError> {
 fn ask(plan: &Plan, context: &Context<'_>) -> Result<bool, CliError> {
     let count = plan.changes.len();
     let (verb, changes) = match (plan.kind, count) {
+        (PlanKind::Apply, 0) => ("write", "this file".to_owned()),
+        (PlanKind::Rollback(_), 0) => ("restore", "this file".to_owned()),
         (PlanKind::Apply, 1) => ("apply", "this change".to_owned()),
         (PlanKind::Apply, _) => ("apply", format!("these {count} changes")),
         (PlanKind::Rollback(_), 1) => ("restore", "this value".to_owned()),
@@ -138,6 +155,7 @@ pub(in crate::ui::cli) fn refusal(error: ApplyError) -> CliError {
              network namespace (in a container /proc/sys is mostly read-only: set them on the host or in the pod's \
              securityContext); run it with sudo"
         )),
+        ApplyError::Contradiction { .. } => CliError::Usage(error.to_string()),
         ApplyError::Journal(journal) => journal_refusal(journal),
         _ if error.is_request() => CliError::Usage(error.to_string()),
         _ if error.is_denied() => CliError::NotPermitted(error.to_string()),

@@ -18,6 +18,8 @@ mod reading;
 mod run;
 mod scenario_text;
 mod stored;
+mod tune_args;
+mod waiter;
 
 pub use exit::{CliError, Exit};
 pub use run::main;

@@ -106,6 +106,8 @@ const fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
             | Command::Lab(_)
             | Command::Profiles(_)
             | Command::Apply(_)
+            | Command::Confirm(_)
+            | Command::AwaitConfirmation(_)
             | Command::Rollback(_)
             | Command::History(_)
             | Command::Completions(_)
@@ -161,6 +163,8 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
         Command::Profiles(args) => commands::profiles::run(args, context),
         Command::Plan(args) => commands::plan::run(args, context),
         Command::Apply(args) => commands::apply::run(args, context),
+        Command::Confirm(args) => commands::confirm::run(args, context),
+        Command::AwaitConfirmation(args) => commands::confirm::wait(args, context),
         Command::Verify(args) => commands::verify::run(args, context),
         Command::Rollback(args) => commands::rollback::run(args, context),
         Command::History(args) => commands::history::run(args, context),

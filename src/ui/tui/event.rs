@@ -21,7 +21,7 @@ pub enum Event {
     /// The kernel could not be read, and why.
     ReadFailed(String),
     /// The tuning thread answered.
-    Tuned(TuneReply),
+    Tuned(Box<TuneReply>),
 }
 
 /// What the state asks the outside to do. One place performs effects.

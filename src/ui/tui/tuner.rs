@@ -12,7 +12,7 @@ use super::{Event, ProfileEntry, TuneReply, TuneRequest};
 use crate::collect::{SocketReading, Source, live};
 use crate::snapshot::Snapshot;
 use crate::tune::{
-    JournalEntry, Plan, ProfileFiles, Target, Unreadable, choose_entry, plan_profile, plan_rollback, read_profiles,
+    JournalEntry, Plan, ProfileFiles, Target, Unreadable, choose_entry, plan_profile, plan_undo, read_profiles,
 };
 use crate::units::SysctlKey;
 
@@ -34,7 +34,7 @@ pub(super) fn start(options: &Options, sender: &Sender<Arrival>) -> (Sender<Tune
     let (requests, told) = channel();
     let handle = spawn("tuning", sender.clone(), move |sender| {
         while let Ok(request) = told.recv() {
-            if !send(sender, Event::Tuned(tuner.answer(request))) {
+            if !send(sender, Event::Tuned(Box::new(tuner.answer(request)))) {
                 return;
             }
         }
@@ -98,8 +98,8 @@ impl Tuner {
         let place = self.target.place().map_err(|error| error.to_string())?;
         let entry = choose_entry(&history, None, &place);
         let entry = entry.map_err(|error| error.to_string())?;
-        let snapshot = self.read(entry.keys.iter().map(|key| key.key.clone()))?;
-        Ok(plan_rollback(entry, &history.entries, &snapshot, false))
+        let snapshot = self.read(entry.all_keys().map(|key| key.key.clone()))?;
+        plan_undo(entry, &history, &snapshot, &place, false).map_err(|error| error.to_string())
     }
 }
 

@@ -42,7 +42,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Tuned(reply) => {
             state.dirty = true;
-            return tuning::take_reply(state, reply);
+            return tuning::take_reply(state, *reply);
         }
     }
     Vec::new()

@@ -1,18 +1,36 @@
 //! `tcpctl apply`.
 
-use super::plan;
-use crate::tune::plan_profile;
+use super::{plan, rollback};
+use crate::tune::{Wishes, plan_persist};
 use crate::ui::cli::args::{ApplyArgs, PlanArgs};
 use crate::ui::cli::context::Context;
-use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit, change, choose};
 
 /// Runs `tcpctl apply`.
 pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     if args.dry_run {
-        return plan::run(&PlanArgs { choice: args.choice.clone() }, context);
+        return plan::run(&PlanArgs { choice: args.choice.clone(), diff: false, export: None }, context);
     }
-    let (profile, _) = choose::profile(&args.choice)?;
-    let snapshot = read_snapshot(context, Depth::Sockets, profile.rules.keys().cloned())?;
-    change::carry_out(&plan_profile(&profile, &snapshot), args.yes, context)
+    // Options of every command are not known to those of one, so that the parser cannot refuse this.
+    if args.persist && context.netns.is_some() {
+        return Err(CliError::Usage(
+            "--persist cannot be used with --netns: a file in sysctl.d is for the network namespace that the host boots \
+             into; nothing was written"
+                .to_owned(),
+        ));
+    }
+    let mut plan = choose::plan(&args.choice, context)?;
+    if args.persist {
+        let target = change::target(context);
+        let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
+        let directory = std::path::absolute(&args.sysctl_dir)?;
+        plan_persist(&mut plan, &history, &directory, args.force).map_err(|error| change::refusal(error.into()))?;
+    }
+    let wishes = Wishes {
+        why: args.why.clone(),
+        confirm_within_ms: args.confirm,
+        waiting: rollback::waiting(args.wait),
+        unless_confirmed: None,
+    };
+    change::carry_out(&plan, args.yes, &wishes, context)
 }

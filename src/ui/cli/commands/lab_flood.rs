@@ -1,5 +1,7 @@
 //! `tcpctl lab syn-flood`.
 
+use std::path::Path;
+
 use super::lab_capture::CaptureFile;
 use super::lab_flood_live::play_floods_live;
 use super::lab_interrupt::Interrupt;
@@ -11,7 +13,7 @@ use crate::report::{
     FloodEffect, FloodEffectView, FloodProofView, render_flood_effect, render_flood_heading, render_flood_proof,
 };
 use crate::tune::{Plan, plan_rehearsal};
-use crate::ui::cli::args::{LabArgs, ProfileChoice};
+use crate::ui::cli::args::LabArgs;
 use crate::ui::cli::commands::lab::error_of;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
@@ -108,8 +110,7 @@ fn print(proofs: &[FloodProof], profile: Option<&Plan>, context: &mut Context<'_
 
 /// What the profile would change in the lab's namespaces, where the values are this host's and those of `--set`.
 fn rehearse(name: &str, ask: &Ask, context: &Context<'_>) -> Result<Plan, CliError> {
-    let choice = ProfileChoice { profile: name.to_owned(), profile_dir: PROFILE_DIR.into() };
-    let (profile, _) = choose::profile(&choice)?;
+    let (profile, _) = choose::profile(name, Path::new(PROFILE_DIR))?;
     let host = read_snapshot(context, Depth::Settings, profile.rules.keys().cloned())?;
     let what_ifs = ask.values.iter().filter(|(_, sourced)| sourced.origin == Origin::WhatIf);
     let over: SysctlValues = what_ifs.map(|(key, sourced)| (key.clone(), sourced.value.clone())).collect();

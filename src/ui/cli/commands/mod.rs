@@ -6,6 +6,7 @@
 
 pub(super) mod apply;
 pub(super) mod completions;
+pub(super) mod confirm;
 pub(super) mod diagnose;
 pub(super) mod explain;
 pub(super) mod history;

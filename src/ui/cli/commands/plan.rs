@@ -1,18 +1,26 @@
 //! `tcpctl plan`.
 
-use crate::report::{PlanView, render_plan};
-use crate::tune::plan_profile;
-use crate::ui::cli::args::PlanArgs;
+use crate::report::{Export, PlanView, render_export, render_plan, render_plan_diff};
+use crate::ui::cli::args::{ExportFormat, PlanArgs};
 use crate::ui::cli::context::Context;
-use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit, change, choose};
 
 /// Runs `tcpctl plan`.
 pub(in crate::ui::cli) fn run(args: &PlanArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let (profile, _) = choose::profile(&args.choice)?;
-    let snapshot = read_snapshot(context, Depth::Sockets, profile.rules.keys().cloned())?;
-    let plan = plan_profile(&profile, &snapshot);
-    if context.json {
+    let plan = choose::plan(&args.choice, context)?;
+    let export = args.export.map(|format| match format {
+        ExportFormat::SysctlD => Export::SysctlD,
+        ExportFormat::Ansible => Export::Ansible,
+        ExportFormat::Kubernetes => Export::Kubernetes,
+        ExportFormat::Tuned => Export::Tuned,
+    });
+    if let Some(format) = export {
+        change::refuse_blind(&plan)?;
+        change::refuse_contradictions(&plan)?;
+        write!(context.out, "{}", render_export(&plan, format))?;
+    } else if args.diff {
+        write!(context.out, "{}", render_plan_diff(&plan))?;
+    } else if context.json {
         context.print_json(&PlanView::from(&plan))?;
     } else {
         write!(context.out, "{}", render_plan(&plan, context.width, context.ascii))?;

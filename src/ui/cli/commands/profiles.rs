@@ -2,16 +2,23 @@
 
 use crate::report::{ProfileRow, ProfileView, ProfilesView, render_profile, render_profiles};
 use crate::tune::{ProfileFiles, read_profiles};
-use crate::ui::cli::args::{ProfileChoice, ProfilesArgs};
+use crate::ui::cli::args::ProfilesArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit, choose};
 
 /// Runs `tcpctl profiles`.
 pub(in crate::ui::cli) fn run(args: &ProfilesArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    match &args.name {
+    let name = match args.names.as_slice() {
+        [] => None,
+        [name] => Some(name),
+        [show, name] if show == "show" => Some(name),
+        [_, more, ..] => {
+            return Err(CliError::Usage(format!("unexpected `{more}`; one profile is shown at a time")));
+        }
+    };
+    match name {
         Some(name) => {
-            let choice = ProfileChoice { profile: name.clone(), profile_dir: args.profile_dir.clone() };
-            let (profile, file) = choose::profile(&choice)?;
+            let (profile, file) = choose::profile(name, &args.profile_dir)?;
             if context.json {
                 let view = ProfileView::new(&profile, file.as_deref());
                 context.print_json(&view)?;

@@ -1,6 +1,6 @@
 //! `tcpctl rollback`.
 
-use crate::tune::{RollbackError, choose_entry, plan_rollback};
+use crate::tune::{RollbackError, Waiting, Wishes, choose_entry, plan_undo};
 use crate::ui::cli::args::RollbackArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
@@ -24,8 +24,16 @@ pub(in crate::ui::cli) fn run(args: &RollbackArgs, context: &mut Context<'_>) ->
         Err(error) => return Err(CliError::failure(error)),
     };
     change::warn_of_unreadable(&history, &target)?;
-    let snapshot = read_snapshot(context, Depth::Sockets, entry.keys.iter().map(|key| key.key.clone()))?;
-    change::carry_out(&plan_rollback(entry, &history.entries, &snapshot, args.force), args.yes, context)
+    let snapshot = read_snapshot(context, Depth::Sockets, entry.all_keys().map(|key| key.key.clone()))?;
+    let plan =
+        plan_undo(entry, &history, &snapshot, &place, args.force).map_err(|error| change::refusal(error.into()))?;
+    let wishes = Wishes { why: args.why.clone(), waiting: waiting(args.wait), ..Wishes::default() };
+    change::carry_out(&plan, args.yes, &wishes, context)
+}
+
+/// What the option --wait means.
+pub(super) fn waiting(wait: bool) -> Waiting {
+    if wait { Waiting::UntilFree } else { Waiting::Refuse }
 }
 
 /// An entry's number as `history` prints it.

@@ -203,9 +203,16 @@ fn skip_words(skip: &Skip) -> (&'static str, &str, String) {
             let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
             ("–", "–", format!("the rule is for other kernels:{since}{until}"))
         }
+        SkipReason::NotHere(why) => ("·", "–", (*why).to_owned()),
+        SkipReason::NotKnown(what) => ("?", "?", format!("its value follows from what is not known: {what}")),
+        SkipReason::NeverWritten(value) => {
+            ("!", value, "the profile relies on another value, and never writes it".to_owned())
+        }
+        SkipReason::Contradiction(wants) => ("!", "?", format!("the profiles contradict each other: {wants}")),
         SkipReason::Unreadable(reason) => ("?", "?", format!("not readable: {reason}")),
         SkipReason::ReadOnlyHere(value) => ("–", value, "read-only in this network namespace".to_owned()),
         SkipReason::ValueRefused(reason) => ("!", "?", format!("this kernel would refuse it: {reason}")),
+        SkipReason::BootedSince => ("–", "–", "the host was rebooted since".to_owned()),
         SkipReason::ChangedByEntry { value, entry } => {
             ("!", value, format!("entry {entry} of the history changed it since; it is left alone"))
         }

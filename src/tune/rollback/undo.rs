@@ -1,10 +1,11 @@
 //! Restoring what was there before an apply: a plan made from the journal.
 
-use super::journal::{Action, History, JournalEntry, JournalKey, JournalOutcome, Unreadable};
-use super::plan::absence;
-use super::{Already, Change, Operator, Place, Plan, PlanKind, Skip, SkipReason};
+use super::stack::Stack;
 use crate::catalog::{self, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
+use crate::tune::combine::absence;
+use crate::tune::journal::{Action, History, JournalEntry, JournalKey, JournalOutcome, Unreadable};
+use crate::tune::{Already, Change, Operator, Place, Plan, PlanKind, Skip, SkipReason};
 use crate::units::SysctlKey;
 
 /// Why an entry cannot be rolled back.
@@ -105,7 +106,7 @@ impl JournalEntry {
         let undoes =
             |later: &Self| later.action == Action::Rollback(self.id) && later.outcome == Some(JournalOutcome::Applied);
         let restored = |key: &SysctlKey| history.iter().any(|later| undoes(later) && !later.left.contains(key));
-        self.keys.iter().filter(|key| !restored(&key.key)).collect()
+        self.all_keys().filter(|key| !restored(&key.key)).collect()
     }
 
     /// Whether a key of it is left to restore.
@@ -149,7 +150,8 @@ pub fn choose_entry<'a>(
         return Err(RollbackError::WasUndone { id });
     }
     if entry.boot_id != place.boot_id {
-        return Err(RollbackError::OtherBoot { id });
+        // What it left in a file outlived the boot and can be taken back.
+        return if entry.persist.is_some() { Ok(entry) } else { Err(RollbackError::OtherBoot { id }) };
     }
     if entry.netns != place.netns {
         let name = entry.netns_name.clone();
@@ -161,20 +163,27 @@ pub fn choose_entry<'a>(
     Ok(entry)
 }
 
-/// What restoring the values from before an entry would change, the last key written first: of the keys that are
-/// left to restore by the history, or of all when none is.
+/// What undoing an entry would change, the last key written first: of the keys that are left to restore by the history,
+/// or of all when none is.
 ///
-/// A key that holds neither the entry's value nor the one from before was changed by somebody else, or by a
-/// later entry, since; it is left alone unless `force`.
+/// A key gets the value that it would have without this entry: that from before it, with what the entries that still
+/// stand demand of it, whether they were applied earlier or later. A key that holds another value than the history
+/// leaves there was changed by somebody else since; it is left alone unless `force`.
 #[must_use]
 pub fn plan_rollback(entry: &JournalEntry, history: &[JournalEntry], snapshot: &Snapshot, force: bool) -> Plan {
     let mut plan = Plan::new(PlanKind::Rollback(entry.id), &entry.profile, snapshot);
     // The entry's, so that a name that means another namespace by now is noticed on apply.
     (plan.netns, plan.netns_cookie) = (Some(entry.netns), entry.netns_cookie);
     let left = entry.left(history);
-    let keys = if left.is_empty() { entry.keys.iter().collect() } else { left };
+    let keys: Vec<&JournalKey> = if left.is_empty() { entry.all_keys().collect() } else { left };
     for key in keys.into_iter().rev() {
-        let wanted = normalize_value(&key.before);
+        let stack = Stack::of(entry, &key.key, history);
+        let (wanted, held_by) = match stack.without(entry.id) {
+            Some(without) => without,
+            // Undone before: what stands now is right.
+            None if stack.newest().is_some_and(|_| entry.left(history).is_empty()) => (stack.value(), stack.newest()),
+            None => (normalize_value(&key.before), None),
+        };
         let skip =
             |why| Skip { key: key.key.clone(), operator: Operator::Set, wanted: wanted.clone(), why, required: false };
         let present = match snapshot.sysctls.readings.get(&key.key) {
@@ -192,12 +201,17 @@ pub fn plan_rollback(entry: &JournalEntry, history: &[JournalEntry], snapshot: &
                 continue;
             }
         };
+        let expected = match stack.without(entry.id) {
+            Some(_) => stack.value(),
+            None => normalize_value(&key.after),
+        };
         if present == wanted {
-            plan.already.push(Already { key: key.key.clone(), value: present, operator: Operator::Set, wanted });
-        } else if present == normalize_value(&key.after) || force {
-            plan.changes.push(restoring(entry, key, present, snapshot));
+            let (key, operator, demands) = (key.key.clone(), Operator::Set, Vec::new());
+            plan.already.push(Already { key, value: present, operator, wanted, demands, held_by });
+        } else if present == expected || force {
+            plan.changes.push(restoring(entry, &key.key, present, wanted, snapshot));
         } else {
-            let by = changed_by(entry, &key.key, &present, history);
+            let by = stack.newest().filter(|newest| *newest != entry.id && stack.value() == present);
             plan.skipped.push(skip(match by {
                 Some(entry) => SkipReason::ChangedByEntry { value: present, entry },
                 None => SkipReason::ChangedSince(present),
@@ -207,31 +221,38 @@ pub fn plan_rollback(entry: &JournalEntry, history: &[JournalEntry], snapshot: &
     plan.with_effects(snapshot)
 }
 
-/// The newest later entry that gave a key its present value.
-fn changed_by(entry: &JournalEntry, key: &SysctlKey, present: &str, history: &[JournalEntry]) -> Option<u64> {
-    let there = |later: &&JournalEntry| {
-        (later.boot_id == entry.boot_id && later.netns == entry.netns)
-            && later.id > entry.id
-            && later.outcome != Some(JournalOutcome::Undone)
-    };
-    let set_it = |later: &&JournalEntry| {
-        later.keys.iter().any(|written| written.key == *key && normalize_value(&written.after) == present)
-    };
-    history.iter().filter(there).filter(set_it).map(|later| later.id).max()
+/// What undoing an entry of an earlier boot would change: nothing of the running values.
+#[must_use]
+pub(in crate::tune) fn plan_rollback_after_boot(entry: &JournalEntry, snapshot: &Snapshot) -> Plan {
+    let mut plan = Plan::new(PlanKind::Rollback(entry.id), &entry.profile, snapshot);
+    plan.skipped = entry
+        .keys
+        .iter()
+        .map(|key| Skip {
+            key: key.key.clone(),
+            operator: Operator::Set,
+            wanted: normalize_value(&key.before),
+            why: SkipReason::BootedSince,
+            required: false,
+        })
+        .collect();
+    plan
 }
 
-fn restoring(entry: &JournalEntry, key: &JournalKey, present: String, snapshot: &Snapshot) -> Change {
-    let parameter = catalog::find(key.key.as_str());
+fn restoring(entry: &JournalEntry, key: &SysctlKey, present: String, wanted: String, snapshot: &Snapshot) -> Change {
+    let parameter = catalog::find(key.as_str());
     Change {
-        key: key.key.clone(),
+        key: key.clone(),
         scope: parameter.and_then(|row| snapshot.kernel.version.map(|version| row.scope(version))),
         before: present,
-        after: normalize_value(&key.before),
+        after: wanted,
         operator: Operator::Set,
-        reason: format!("the value from before {} was applied", entry.profile),
+        reason: format!("the value without {}", entry.profile),
         source: format!("journal entry {}", entry.id),
         risk: None,
         takes_effect: parameter.map(|row| row.takes_effect),
         idle: None,
+        profile: entry.profile.clone(),
+        demands: Vec::new(),
     }
 }

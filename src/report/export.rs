@@ -1,0 +1,156 @@
+//! A plan's values in the forms of other tools.
+
+use super::printable::printable_lines;
+use crate::catalog::Scope;
+use crate::tune::{Operator, Plan};
+
+/// A form that another tool reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Export {
+    /// A file for `/etc/sysctl.d`.
+    SysctlD,
+    /// Tasks of Ansible (`ansible.posix.sysctl`).
+    Ansible,
+    /// A `securityContext` of Kubernetes.
+    Kubernetes,
+    /// A profile of tuned.
+    Tuned,
+}
+
+/// One value to set.
+struct Row<'a> {
+    key: &'a str,
+    value: &'a str,
+    operator: Operator,
+    reason: &'a str,
+    scope: Option<Scope>,
+}
+
+/// The values of a plan: those that change, then those that are so already.
+fn rows(plan: &Plan) -> Vec<Row<'_>> {
+    let changes = plan.changes.iter().map(|change| Row {
+        key: change.key.as_str(),
+        value: &change.after,
+        operator: change.operator,
+        reason: &change.reason,
+        scope: change.scope,
+    });
+    let already = plan.already.iter().filter(|already| already.operator != Operator::Expect).map(|already| Row {
+        key: already.key.as_str(),
+        value: &already.value,
+        operator: already.operator,
+        reason: "it is so already",
+        scope: crate::catalog::find(already.key.as_str()).map(|row| match row.per_namespace_since {
+            Some(_) => Scope::Namespace,
+            None => row.shared,
+        }),
+    });
+    changes.chain(already).collect()
+}
+
+/// The values of a plan for another tool. What the plan leaves out is not in it.
+#[must_use]
+pub fn render_export(plan: &Plan, format: Export) -> String {
+    let rows = rows(plan);
+    let text = match format {
+        Export::SysctlD => sysctl_d(plan, &rows),
+        Export::Ansible => ansible(plan, &rows),
+        Export::Kubernetes => kubernetes(plan, &rows),
+        Export::Tuned => tuned(plan, &rows),
+    };
+    printable_lines(&text)
+}
+
+fn head(plan: &Plan) -> String {
+    let kernel = plan.kernel.as_deref().unwrap_or("an unknown kernel");
+    format!("# {}: values planned by tcpctl for Linux {kernel}\n", plan.profile)
+}
+
+fn sysctl_d(plan: &Plan, rows: &[Row<'_>]) -> String {
+    let line = |row: &Row<'_>| format!("# {}\n{} = {}\n", row.reason, row.key, row.value);
+    head(plan) + &rows.iter().map(line).collect::<String>()
+}
+
+fn ansible(plan: &Plan, rows: &[Row<'_>]) -> String {
+    let task = |row: &Row<'_>| {
+        let name = quoted(&format!("{} = {}: {}", row.key, row.value, row.reason));
+        let (key, value) = (quoted(row.key), quoted(row.value));
+        format!(
+            "- name: {name}\n  ansible.posix.sysctl:\n    name: {key}\n    value: {value}\n    sysctl_set: true\n    \
+             state: present\n    reload: false\n"
+        )
+    };
+    head(plan) + &rows.iter().map(task).collect::<String>()
+}
+
+fn tuned(plan: &Plan, rows: &[Row<'_>]) -> String {
+    let line = |row: &Row<'_>| {
+        // tuned compares single numbers only.
+        let sign = match row.operator {
+            Operator::AtLeast if !row.value.contains(' ') => "=>",
+            Operator::AtMost if !row.value.contains(' ') => "=<",
+            _ => "=",
+        };
+        format!("# {}\n{}{sign}{}\n", row.reason, row.key, row.value)
+    };
+    let summary = format!("[main]\nsummary={}\n\n[sysctl]\n", plan.profile);
+    head(plan) + &summary + &rows.iter().map(line).collect::<String>()
+}
+
+/// Sysctls that every kubelet lets pods set, and the version since which it does (`pkg/kubelet/sysctl/safe_sysctls.go`).
+const SAFE: [(&str, &str); 11] = [
+    ("net.ipv4.ip_local_port_range", "always"),
+    ("net.ipv4.tcp_syncookies", "always"),
+    ("net.ipv4.ping_group_range", "1.18"),
+    ("net.ipv4.ip_unprivileged_port_start", "1.22"),
+    ("net.ipv4.ip_local_reserved_ports", "1.27"),
+    ("net.ipv4.tcp_keepalive_time", "1.29"),
+    ("net.ipv4.tcp_keepalive_intvl", "1.29"),
+    ("net.ipv4.tcp_keepalive_probes", "1.29"),
+    ("net.ipv4.tcp_fin_timeout", "1.29"),
+    ("net.ipv4.tcp_rmem", "1.32"),
+    ("net.ipv4.tcp_wmem", "1.32"),
+];
+
+fn kubernetes(plan: &Plan, rows: &[Row<'_>]) -> String {
+    let mut text = head(plan);
+    text.push_str(
+        "# Unsafe ones need `allowedUnsafeSysctls` in the kubelet of each node that the pod may run on; without it the\n\
+         # pod is scheduled and does not start. With hostNetwork none of them may be set.\nsecurityContext:\n  sysctls:\n",
+    );
+    for row in rows {
+        let (key, value) = (row.key, quoted(row.value));
+        if row.scope.is_some_and(|scope| scope != Scope::Namespace) {
+            text.push_str(&format!(
+                "    # {key} = {} is the node's and not the pod's: set it on the node\n",
+                row.value
+            ));
+            continue;
+        }
+        let safety = match SAFE.iter().find(|(safe, _)| *safe == key) {
+            Some((_, "always")) => "safe".to_owned(),
+            Some((_, since)) => format!("safe since Kubernetes {since}"),
+            None => "UNSAFE".to_owned(),
+        };
+        text.push_str(&format!("    - name: {key} # {safety}\n      value: {value}\n"));
+    }
+    text
+}
+
+/// A text in the double quotes of YAML.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// What a plan changes, as lines of `sysctl.d` with - and +, and the same for the file that it writes.
+#[must_use]
+pub fn render_plan_diff(plan: &Plan) -> String {
+    let mut text = String::new();
+    if !plan.changes.is_empty() {
+        text.push_str(&format!("--- running\n+++ {}\n", plan.profile));
+    }
+    for change in &plan.changes {
+        text.push_str(&format!("-{key} = {}\n+{key} = {}\n", change.before, change.after, key = change.key));
+    }
+    printable_lines(&text)
+}

@@ -1,0 +1,211 @@
+//! What stands in the way of a plan: other profiles, files that are read at boot, programs that write the same keys,
+//! services whose ports it would give away.
+
+use super::sysctl_d::{Reader, Resolver, SysctlTree};
+use super::{Change, Demand, Operator, Plan, PlanKind};
+use crate::catalog::normalize_value;
+use crate::snapshot::Snapshot;
+use crate::units::SysctlKey;
+
+/// Something that stands in the way of a plan, or will later. It is said; it stops nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// What kind it is.
+    pub kind: ConflictKind,
+    /// The key, where it is about one.
+    pub key: Option<SysctlKey>,
+    /// What is so, and what follows.
+    pub says: String,
+}
+
+/// Kinds of conflicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConflictKind {
+    /// A profile that stands demands something else.
+    OtherProfile,
+    /// A file gives the key another value at boot.
+    FileAtBoot,
+    /// A program that runs here writes the key too.
+    Program,
+    /// A service listens on a port that outgoing connections may get.
+    Listener,
+}
+
+impl ConflictKind {
+    /// A stable word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::OtherProfile => "other-profile",
+            Self::FileAtBoot => "file-at-boot",
+            Self::Program => "program",
+            Self::Listener => "listener",
+        }
+    }
+}
+
+/// A program that writes sysctls.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Its name, as the kernel keeps it (at most 15 bytes).
+    pub name: &'static str,
+    /// The beginnings of the keys that it writes; nothing for one that may write any.
+    keys: &'static [&'static str],
+    /// What it does to them.
+    says: &'static str,
+}
+
+/// Programs that are known to write network sysctls while they run.
+pub const PROGRAMS: &[Program] = &[
+    Program { name: "tuned", keys: &[], says: "sets those of its own profile whenever it starts or switches" },
+    Program {
+        name: "bpftune",
+        keys: &["net.ipv4.tcp_", "net.core.", "net.ipv4.neigh."],
+        says: "adjusts buffers, backlogs and congestion control by itself, and stops for a key that somebody else sets",
+    },
+    Program {
+        name: "cilium-agent",
+        keys: &["net.core.default_qdisc", "net.ipv4.tcp_congestion_control", "net.core.somaxconn"],
+        says: "forces fq and cubic or bbr with its bandwidth manager, and raises backlogs",
+    },
+    Program {
+        name: "kube-proxy",
+        keys: &["net.netfilter.nf_conntrack_"],
+        says: "raises nf_conntrack_max and two timeouts when it starts",
+    },
+];
+
+/// What a profile that stands demands of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The entry of the journal.
+    pub entry: u64,
+    /// The profile.
+    pub profile: String,
+    /// The key.
+    pub key: SysctlKey,
+    /// What is demanded of it.
+    pub demands: Vec<Demand>,
+}
+
+/// What a plan is looked at together with.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// What the profiles that stand here demand.
+    pub standing: &'a [Standing],
+    /// The files that are read at boot, where they are for this namespace.
+    pub files: Option<&'a SysctlTree>,
+    /// The names of programs that run.
+    pub programs: &'a [String],
+}
+
+/// Everything that stands in the way of applying a plan.
+#[must_use]
+pub fn find_conflicts(plan: &Plan, snapshot: &Snapshot, around: &Surroundings<'_>) -> Vec<Conflict> {
+    if plan.kind != PlanKind::Apply {
+        return Vec::new();
+    }
+    let mut found = other_profiles(plan, around);
+    found.extend(around.files.map(|tree| at_boot(plan, tree)).unwrap_or_default());
+    found.extend(programs(plan, around.programs));
+    found.extend(listeners(plan, snapshot));
+    found
+}
+
+/// Every key of a plan that it is about, with its value then and what is demanded of it.
+fn keys(plan: &Plan) -> impl Iterator<Item = (&SysctlKey, &str, &[Demand])> {
+    let changes = plan.changes.iter().map(|one| (&one.key, one.after.as_str(), one.demands.as_slice()));
+    changes.chain(plan.already.iter().map(|one| (&one.key, one.value.as_str(), one.demands.as_slice())))
+}
+
+fn other_profiles(plan: &Plan, around: &Surroundings<'_>) -> Vec<Conflict> {
+    let conflict = |standing: &Standing| {
+        let (_, after, _) = keys(plan).find(|(planned, _, _)| **planned == standing.key)?;
+        let broken = standing.demands.iter().find(|demand| !demand.is_met_by(after))?;
+        let (id, profile, operator, value) = (standing.entry, &standing.profile, broken.operator, &broken.value);
+        let says =
+            format!("{profile} (entry {id}) stands and wants {operator} {value}; with {after} it is not met any more");
+        Some(Conflict { kind: ConflictKind::OtherProfile, key: Some(standing.key.clone()), says })
+    };
+    let others = around.standing.iter().filter(|standing| standing.profile != plan.profile);
+    others.filter_map(conflict).collect()
+}
+
+fn at_boot(plan: &Plan, tree: &SysctlTree) -> Vec<Conflict> {
+    let systemd = Resolver::new(tree, Reader::Systemd);
+    let mut found = Vec::new();
+    for (key, after, demands) in keys(plan) {
+        let Some(line) = systemd.decide(key).decided_by else { continue };
+        let own = plan.file.as_ref().is_some_and(|file| line.file.ends_with(file.name)) || is_own(&line.file);
+        let value = normalize_value(&line.value);
+        let met = demands.iter().all(|demand| demand.operator == Operator::Expect || demand.is_met_by(&value));
+        if own || met {
+            continue;
+        }
+        let (file, number) = (&line.file, line.place.line);
+        let kept = plan.file.is_some();
+        let says = match kept && line.file.rsplit('/').next() < Some(super::DROP_IN) {
+            // Ours is read later.
+            true => continue,
+            false if kept => format!("{file}:{number} sets {value} at boot, after tcpctl's own file and against it"),
+            false => format!("{file}:{number} sets {value} at the next boot, and {after} is gone then"),
+        };
+        found.push(Conflict { kind: ConflictKind::FileAtBoot, key: Some(key.clone()), says });
+    }
+    found
+}
+
+/// Whether a file is the one that tcpctl itself keeps.
+fn is_own(file: &str) -> bool {
+    file.rsplit('/').next() == Some(super::DROP_IN)
+}
+
+fn programs(plan: &Plan, running: &[String]) -> Vec<Conflict> {
+    let touches = |program: &&Program| {
+        let by =
+            |key: &SysctlKey| program.keys.is_empty() || program.keys.iter().any(|one| key.as_str().starts_with(one));
+        running.iter().any(|name| name == program.name) && plan.changes.iter().any(|change| by(&change.key))
+    };
+    let says = |program: &Program| Conflict {
+        kind: ConflictKind::Program,
+        key: None,
+        says: format!("{} runs here: it {}", program.name, program.says),
+    };
+    PROGRAMS.iter().filter(touches).map(says).collect()
+}
+
+/// Services on ports that only the new range gives to outgoing connections.
+fn listeners(plan: &Plan, snapshot: &Snapshot) -> Vec<Conflict> {
+    const RANGE: &str = "net.ipv4.ip_local_port_range";
+    let range = |text: &str| -> Option<(u16, u16)> {
+        let (low, high) = text.split_once(' ')?;
+        Some((low.parse().ok()?, high.trim().parse().ok()?))
+    };
+    let change = |key: &str| -> Option<&Change> { plan.changes.iter().find(|change| change.key.as_str() == key) };
+    let Some(change) = change(RANGE) else { return Vec::new() };
+    let (Some(before), Some(after)) = (range(&change.before), range(&change.after)) else { return Vec::new() };
+    let Some(sockets) = &snapshot.sockets else { return Vec::new() };
+    let reserved = snapshot.sysctls.value("net.ipv4.ip_local_reserved_ports").unwrap_or_default();
+    let within = |(low, high): (u16, u16), port: u16| (low..=high).contains(&port);
+    // Including a port that is in the list already changes nothing.
+    let is_reserved =
+        |port: u16| Operator::Include.wanted_from(&port.to_string(), reserved) == normalize_value(reserved);
+    let mut ports: Vec<u16> = sockets
+        .listeners
+        .iter()
+        .map(|listener| listener.port)
+        .filter(|port| within(after, *port) && !within(before, *port) && !is_reserved(*port))
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    if ports.is_empty() {
+        return Vec::new();
+    }
+    let list: Vec<String> = ports.iter().map(u16::to_string).collect();
+    let says = format!(
+        "services listen on {} within the new range: one that restarts may find its port taken; add them to \
+         ip_local_reserved_ports first",
+        list.join(", ")
+    );
+    vec![Conflict { kind: ConflictKind::Listener, key: Some(change.key.clone()), says }]
+}

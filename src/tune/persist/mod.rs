@@ -1,0 +1,10 @@
+//! Values that outlive a boot: one file of our own in a `sysctl.d` directory.
+//!
+//! For: what that file has to say for the entries of the journal that stand, and writing it whole or not at all.
+//! Must not: touch any other file, follow links, or overwrite what somebody else wrote into ours.
+//! Mirrors: sysctl.d(5).
+
+mod drop_in;
+
+pub(super) use drop_in::write_drop_in;
+pub use drop_in::{DROP_IN, PersistError, parse_drop_in, plan_persist, plan_undo, read_drop_in};

@@ -1,0 +1,69 @@
+//! `tcpctl confirm`, and what waits for it.
+
+use super::rollback;
+use crate::report::printable;
+use crate::tune::{
+    ApplyError, ConfirmError, Waited, Waiting, Wishes, choose_unconfirmed, confirm, plan_undo, wait_for_confirmation,
+};
+use crate::ui::cli::args::{AwaitConfirmationArgs, ConfirmArgs};
+use crate::ui::cli::context::Context;
+use crate::ui::cli::reading::{Depth, read_snapshot};
+use crate::ui::cli::{CliError, Exit, change};
+
+/// What `confirm --json` prints.
+#[derive(serde::Serialize)]
+struct ConfirmView<'a> {
+    schema: u32,
+    confirmed: u64,
+    profile: &'a str,
+}
+
+/// Runs `tcpctl confirm`.
+pub(in crate::ui::cli) fn run(args: &ConfirmArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let asked = args.id.as_deref().map(rollback::parse_entry).transpose()?;
+    let target = change::target(context);
+    let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
+    let entry = choose_unconfirmed(&history, asked).map_err(|error| match error {
+        ConfirmError::NoSuchEntry(_) => CliError::Usage(error.to_string()),
+        _ => CliError::failure(error),
+    })?;
+    confirm(target.state_dir(), entry.id, rollback::waiting(args.wait)).map_err(change::refusal)?;
+    if context.json {
+        context.print_json(&ConfirmView { schema: 1, confirmed: entry.id, profile: &entry.profile })?;
+    } else {
+        let (id, profile) = (entry.id, printable(&entry.profile));
+        writeln!(context.out, "entry {id} ({profile}) is confirmed and stays; undo: tcpctl rollback {id}")?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// How often undoing is tried anew when a value changes between looking and writing.
+const ATTEMPTS: usize = 5;
+
+/// Runs `tcpctl await-confirmation`: waits without a terminal, and undoes the entry when the time is up.
+pub(in crate::ui::cli) fn wait(args: &AwaitConfirmationArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let target = change::target(context);
+    let waited = wait_for_confirmation(target.state_dir(), args.id, args.within_ms, &mut context.out);
+    if waited.map_err(change::refusal)? == Waited::Settled {
+        return Ok(Exit::Ok);
+    }
+    let wishes = Wishes {
+        why: Some("not confirmed in time".to_owned()),
+        waiting: Waiting::UntilFree,
+        unless_confirmed: Some(args.id),
+        ..Wishes::default()
+    };
+    for attempt in 1..=ATTEMPTS {
+        let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
+        let Ok(entry) = choose_unconfirmed(&history, Some(args.id)) else { return Ok(Exit::Ok) };
+        let place = target.place().map_err(change::refusal)?;
+        let snapshot = read_snapshot(context, Depth::Settings, entry.all_keys().map(|key| key.key.clone()))?;
+        let plan = plan_undo(entry, &history, &snapshot, &place, false).map_err(CliError::failure)?;
+        match target.apply_with(&plan, &wishes, &mut |_| Ok(())) {
+            Err(ApplyError::Stale { .. }) if attempt < ATTEMPTS => {}
+            Err(ApplyError::Confirmed { .. }) | Ok(_) => return Ok(Exit::Ok),
+            Err(error) => return Err(change::refusal(error)),
+        }
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,537 @@
+//! The program itself against a copy of `/proc` that is a tree of plain files: killed at every step, out of disk, run
+//! twice at once, and given directories that somebody tampered with.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The keys of anti-syn-flood, none of them as it wants them.
+const KEYS: [(&str, &str); 5] = [
+    ("net/core/netdev_max_backlog", "1000"),
+    ("net/core/somaxconn", "128"),
+    ("net/ipv4/tcp_max_syn_backlog", "1024"),
+    ("net/ipv4/tcp_syncookies", "0"),
+    ("net/ipv4/tcp_synack_retries", "5"),
+];
+
+/// A host that is nothing but files.
+struct Tree {
+    outer: tempfile::TempDir,
+}
+
+impl Tree {
+    fn new() -> Self {
+        let tree = Self { outer: tempfile::tempdir().unwrap() };
+        let proc = tree.path("proc");
+        for (file, text) in KEYS {
+            tree.write(&format!("sys/{file}"), text);
+        }
+        tree.write("sys/kernel/random/boot_id", "3f1c7c3e-0000-4000-8000-000000000001");
+        tree.write("sys/kernel/osrelease", "6.18.3");
+        tree.write("self/ns/net", "");
+        assert!(proc.is_dir());
+        fs::create_dir(tree.path("sysctl.d")).unwrap();
+        tree
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.outer.path().join(name)
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        let path = self.path("proc").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, format!("{text}\n")).unwrap();
+    }
+
+    fn value(&self, file: &str) -> String {
+        fs::read_to_string(self.path("proc/sys").join(file)).unwrap().trim_end().to_owned()
+    }
+
+    /// Every file of the host and of sysctl.d with its bytes.
+    fn bytes(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![self.path("proc"), self.path("sysctl.d")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let bytes = fs::read(&path).unwrap();
+                    found.insert(path, bytes);
+                }
+            }
+        }
+        found
+    }
+
+    fn arguments(&self, arguments: &[&str]) -> Vec<String> {
+        let own = ["--proc".to_owned(), self.path("proc").display().to_string(), "--state-dir".to_owned()];
+        let state = self.path("state").display().to_string();
+        own.into_iter().chain([state]).chain(arguments.iter().map(|one| (*one).to_owned())).collect()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tcpctl"));
+        command.args(self.arguments(arguments)).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(&[&["--json"], arguments].concat())).unwrap()
+    }
+
+    /// Apply with the file in `sysctl.d`.
+    fn persist(&self) -> Vec<String> {
+        let directory = self.path("sysctl.d").display().to_string();
+        ["apply", "anti-syn-flood", "--yes", "--persist", "--sysctl-dir"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([directory])
+            .collect()
+    }
+
+    fn drop_in(&self) -> Option<String> {
+        fs::read_to_string(self.path("sysctl.d/99-tcpctl.conf")).ok()
+    }
+
+    /// Runs with files of at most so many blocks of 512 bytes; beyond that the kernel kills the program, or refuses
+    /// the write when `ignored`.
+    fn run_short_of_disk(&self, blocks: u32, ignored: bool, arguments: &[&str]) -> Output {
+        let trap = if ignored { "trap '' XFSZ; " } else { "" };
+        let script = format!("{trap}ulimit -c 0; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_tcpctl")).args(self.arguments(arguments));
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn strs(list: &[String]) -> Vec<&str> {
+    list.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn apply_and_rollback_leave_every_byte_as_it_was() {
+    let tree = Tree::new();
+    let before = tree.bytes();
+    tree.ok(&strs(&tree.persist()));
+    assert_eq!(tree.value("net/core/somaxconn"), "4096");
+    let file = tree.drop_in().unwrap();
+    assert!(file.contains("\n# anti-syn-flood\n") && file.contains("\nnet.core.somaxconn = 4096\n"), "{file}");
+    let mode = fs::metadata(tree.path("sysctl.d/99-tcpctl.conf")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o644, "everybody may read it, as other drop-ins");
+    tree.ok(&["rollback", "--yes"]);
+    assert_eq!(tree.bytes(), before);
+}
+
+/// The journal grows with every step, so that a limit on the size of files ends the program at each of them in turn:
+/// by SIGXFSZ as by SIGKILL, or with a disk that takes no more.
+#[test]
+fn a_program_that_is_killed_or_out_of_disk_at_any_step_is_undone_to_the_byte() {
+    let (mut killed, mut refused, mut whole) = (0, 0, 0);
+    for ignored in [false, true] {
+        for blocks in 1..20 {
+            let tree = Tree::new();
+            let before = tree.bytes();
+            let output = tree.run_short_of_disk(blocks, ignored, &strs(&tree.persist()));
+            let said = format!("{blocks} blocks: {}{}", text(&output.stdout), text(&output.stderr));
+            match (output.status.signal(), output.status.code()) {
+                (Some(_), _) => killed += 1,
+                (None, Some(0)) => whole += 1,
+                (None, code) => {
+                    refused += 1;
+                    assert_eq!(code, Some(3), "{said}");
+                    assert_eq!(tree.bytes(), before, "{said}");
+                    assert!(!said.contains("is applied"), "{said}");
+                }
+            }
+            if tree.path("state/000001.json").exists() {
+                let undone = tree.run(&["rollback", "--yes"]);
+                assert!(undone.status.success(), "{said}\n{}", text(&undone.stderr));
+            }
+            assert_eq!(tree.bytes(), before, "{said}");
+        }
+    }
+    assert!(killed > 5 && refused > 5 && whole > 5, "{killed} killed, {refused} refused, {whole} whole");
+}
+
+/// A crash between the writing of the file and the end of the journal, and one just before that writing.
+#[test]
+fn a_crash_around_the_writing_of_the_file_is_undone_as_well() {
+    for written in [false, true] {
+        let tree = Tree::new();
+        let before = tree.bytes();
+        tree.ok(&strs(&tree.persist()));
+        let journal = tree.path("state/000001.json");
+        let mut entry: Value = serde_json::from_str(&fs::read_to_string(&journal).unwrap()).unwrap();
+        entry["outcome"] = Value::Null;
+        fs::write(&journal, entry.to_string()).unwrap();
+        if !written {
+            fs::remove_file(tree.path("sysctl.d/99-tcpctl.conf")).unwrap();
+        }
+        tree.ok(&["rollback", "--yes"]);
+        assert_eq!(tree.bytes(), before, "written: {written}");
+    }
+}
+
+#[test]
+fn two_applies_at_once_write_one_after_the_other_or_one_says_why_not() {
+    for wait in [false, true] {
+        let tree = Tree::new();
+        fs::create_dir(tree.path("state")).unwrap();
+        fs::set_permissions(tree.path("state"), fs::Permissions::from_mode(0o700)).unwrap();
+        let lock = fs::File::create(tree.path("state/lock")).unwrap();
+        lock.lock().unwrap();
+        let mut arguments = vec!["apply", "anti-syn-flood", "--yes"];
+        arguments.extend(wait.then_some("--wait"));
+        let child = tree.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        if wait {
+            drop(lock);
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            assert_eq!(tree.value("net/core/somaxconn"), "4096");
+        } else {
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(3));
+            let message = text(&output.stderr);
+            assert!(message.contains("under way") && message.contains("--wait"), "{message}");
+            assert_eq!(tree.value("net/core/somaxconn"), "128");
+        }
+    }
+}
+
+/// Eight at a time for the same keys: each holds the lock alone, so the journal is whole and the values are those of
+/// one of them.
+#[test]
+fn many_applies_at_once_leave_a_whole_journal() {
+    let tree = Tree::new();
+    let before = tree.bytes();
+    let profile = |value: u32| {
+        let path = tree.path(&format!("p{value}.toml"));
+        let rule = format!("[keys.\"net.core.somaxconn\"]\nset = {value}\nreason = \"r\"\nsource = \"s\"\n");
+        fs::write(&path, format!("summary = \"x\"\n{rule}")).unwrap();
+        path.display().to_string()
+    };
+    let profiles: Vec<String> = (1000..1008).map(profile).collect();
+    let children: Vec<_> = profiles
+        .iter()
+        .map(|path| {
+            let mut command = tree.command(&["apply", "--yes", "--wait", path]);
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let outputs: Vec<Output> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    let applied = outputs.iter().filter(|output| output.status.success()).count();
+    for output in outputs.iter().filter(|output| !output.status.success()) {
+        let message = text(&output.stderr);
+        assert!(message.contains("somebody else changed it meanwhile"), "{message}");
+    }
+    let history = tree.json(&["history"]);
+    assert_eq!(history["unreadable"], Value::Array(Vec::new()));
+    let entries = history["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), applied);
+    assert!(applied >= 1 && entries.iter().all(|entry| entry["outcome"] == "applied"));
+    for id in 1..=applied {
+        tree.ok(&["rollback", &id.to_string(), "--yes"]);
+    }
+    assert_eq!(tree.bytes(), before);
+}
+
+#[test]
+fn an_apply_that_is_not_confirmed_is_undone_and_one_that_is_stays() {
+    let tree = Tree::new();
+    let before = tree.bytes();
+    let mut arguments = tree.persist();
+    arguments.extend(["--confirm", "1s", "--why", "trying it out"].map(str::to_owned));
+    let said = tree.ok(&strs(&arguments));
+    assert!(said.contains("tcpctl confirm 1"), "{said}");
+    wait_for(&tree.path("state/000002.json"), |entry| entry["outcome"] == "applied");
+    assert_eq!(tree.bytes(), before, "the file in sysctl.d as well");
+    let history = tree.ok(&["history"]);
+    assert!(
+        history.contains("entry 2: not confirmed in time") && history.contains("entry 1: trying it out"),
+        "{history}"
+    );
+    let late = tree.run(&["confirm", "1"]);
+    assert_eq!(late.status.code(), Some(3));
+    assert!(text(&late.stderr).contains("entry 1 was undone; apply it again"), "{}", text(&late.stderr));
+
+    tree.ok(&["apply", "anti-syn-flood", "--yes", "--confirm", "10m"]);
+    let waiting = tree.ok(&["history"]);
+    assert!(waiting.contains("unconfirmed, until"), "{waiting}");
+    let applied = tree.bytes();
+    let said = tree.ok(&["confirm"]);
+    assert!(said.contains("entry 3 (anti-syn-flood) is confirmed and stays"), "{said}");
+    assert_eq!(tree.bytes(), applied);
+    assert_eq!(tree.run(&["confirm"]).status.code(), Some(3), "nothing waits any more");
+    tree.ok(&["rollback", "--yes"]);
+    assert_eq!(tree.bytes(), before);
+}
+
+/// The terminal goes away right after the apply: everything in its process group hears SIGHUP.
+#[test]
+fn what_waits_for_a_confirmation_survives_a_hang_up() {
+    use std::os::unix::process::CommandExt;
+    let tree = Tree::new();
+    let before = tree.bytes();
+    let mut command = Command::new("sh");
+    command.arg("-c").arg("\"$0\" \"$@\" && kill -HUP 0").arg(env!("CARGO_BIN_EXE_tcpctl"));
+    command.args(tree.arguments(&["apply", "anti-syn-flood", "--yes", "--confirm", "1s"]));
+    let ended = command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
+    assert_eq!(ended.signal(), Some(1), "the group was hung up");
+    wait_for(&tree.path("state/000002.json"), |entry| entry["outcome"] == "applied");
+    assert_eq!(tree.bytes(), before);
+}
+
+/// Waits on the directory's own events until an entry is as wanted, for at most a minute.
+fn wait_for(file: &Path, wanted: impl Fn(&Value) -> bool) {
+    let watch = tcpctl::sys::DirWatch::on(file.parent().unwrap()).unwrap();
+    for _ in 0..100 {
+        let entry = fs::read_to_string(file).ok().and_then(|text| serde_json::from_str(&text).ok());
+        if entry.is_some_and(|entry| wanted(&entry)) {
+            return;
+        }
+        assert!(watch.wait(60_000).unwrap(), "nothing happened to {}", file.display());
+    }
+    panic!("{} never was as wanted", file.display());
+}
+
+#[test]
+fn profiles_share_the_file_and_what_somebody_else_wrote_there_is_left_alone() {
+    let tree = Tree::new();
+    let before = tree.bytes();
+    let second = tree.path("second.toml");
+    let rule = "[keys.\"net.core.somaxconn\"]\nset = 9000\nreason = \"r\"\nsource = \"s\"\n";
+    fs::write(&second, format!("summary = \"x\"\n{rule}")).unwrap();
+    tree.ok(&strs(&tree.persist()));
+    let first = tree.drop_in();
+    let directory = tree.path("sysctl.d").display().to_string();
+    let second = second.display().to_string();
+    tree.ok(&["apply", &second, "--yes", "--persist", "--sysctl-dir", &directory]);
+    let both = tree.drop_in().unwrap();
+    assert_eq!(both.matches("somaxconn").count(), 1, "{both}");
+    assert!(both.contains("# second\nnet.core.somaxconn = 9000\n"), "{both}");
+    // The older one goes first.
+    tree.ok(&["rollback", "1", "--yes"]);
+    assert_eq!(tree.drop_in().unwrap().lines().filter(|line| line.contains('=')).count(), 1);
+    tree.ok(&["rollback", "2", "--yes"]);
+    assert_eq!(tree.bytes(), before);
+
+    tree.ok(&strs(&tree.persist()));
+    assert_eq!(tree.drop_in(), first);
+    let file = tree.path("sysctl.d/99-tcpctl.conf");
+    fs::OpenOptions::new().append(true).open(&file).unwrap().write_all(b"net.ipv4.ip_forward = 1\n").unwrap();
+    let edited = tree.drop_in();
+    let refused = tree.run(&["apply", &second, "--yes", "--persist", "--sysctl-dir", &directory]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(text(&refused.stderr).contains("somebody else wrote or changed it"), "{}", text(&refused.stderr));
+    let said = tree.ok(&["rollback", "--yes"]);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("was changed by somebody else since and is left alone"), "{said}");
+    assert_eq!(tree.drop_in(), edited);
+    assert!(said.contains("`tcpctl rollback 5 --force`"), "{said}");
+    tree.ok(&["rollback", "5", "--yes", "--force"]);
+    assert_eq!(tree.bytes(), before);
+}
+
+#[test]
+fn after_a_reboot_the_file_can_still_be_taken_back() {
+    let tree = Tree::new();
+    let before = tree.bytes();
+    tree.ok(&strs(&tree.persist()));
+    tree.write("sys/kernel/random/boot_id", "3f1c7c3e-0000-4000-8000-000000000002");
+    let applied = tree.value("net/core/somaxconn");
+    let said = tree.ok(&["rollback", "--yes"]);
+    assert!(said.contains("the host was rebooted since"), "{said}");
+    assert_eq!(tree.drop_in(), None);
+    assert_eq!(tree.value("net/core/somaxconn"), applied, "running values are not the entry's any more");
+    tree.write("sys/kernel/random/boot_id", "3f1c7c3e-0000-4000-8000-000000000001");
+    for (file, value) in KEYS {
+        tree.write(&format!("sys/{file}"), value);
+    }
+    assert_eq!(tree.bytes(), before);
+}
+
+/// What somebody did to the directories before the program ran.
+type Tampering = fn(&Tree);
+
+#[test]
+fn directories_that_somebody_tampered_with_are_refused_and_nothing_else_is_touched() {
+    let cases: [(&str, Tampering); 6] = [
+        ("a link for the state directory", |tree| {
+            fs::create_dir(tree.path("elsewhere")).unwrap();
+            symlink(tree.path("elsewhere"), tree.path("state")).unwrap();
+        }),
+        ("a link for the lock", |tree| {
+            make_private(&tree.path("state"));
+            symlink(tree.path("precious"), tree.path("state/lock")).unwrap();
+        }),
+        ("a link for the directory of the file", |tree| {
+            fs::remove_dir(tree.path("sysctl.d")).unwrap();
+            fs::create_dir(tree.path("elsewhere")).unwrap();
+            symlink(tree.path("elsewhere"), tree.path("sysctl.d")).unwrap();
+        }),
+        ("a link for the file", |tree| {
+            symlink(tree.path("precious"), tree.path("sysctl.d/99-tcpctl.conf")).unwrap();
+        }),
+        ("a directory that everybody may write to", |tree| {
+            fs::set_permissions(tree.path("sysctl.d"), fs::Permissions::from_mode(0o777)).unwrap();
+        }),
+        ("a file that is too large", |tree| {
+            fs::write(tree.path("sysctl.d/99-tcpctl.conf"), vec![b'#'; 9 << 20]).unwrap();
+        }),
+    ];
+    for (what, tamper) in cases {
+        let tree = Tree::new();
+        fs::write(tree.path("precious"), "precious").unwrap();
+        tamper(&tree);
+        let before: Vec<_> = KEYS.iter().map(|(file, _)| tree.value(file)).collect();
+        let output = tree.run(&strs(&tree.persist()));
+        assert_eq!(output.status.code(), Some(3), "{what}: {}", text(&output.stdout));
+        let message = text(&output.stderr);
+        assert!(message.contains(&tree.outer.path().display().to_string()), "{what}: no place in {message}");
+        assert_eq!(KEYS.iter().map(|(file, _)| tree.value(file)).collect::<Vec<_>>(), before, "{what}");
+        assert_eq!(fs::read_to_string(tree.path("precious")).unwrap(), "precious", "{what}");
+        let elsewhere = fs::read_dir(tree.path("elsewhere")).map_or(0, Iterator::count);
+        assert_eq!(elsewhere, 0, "{what}");
+    }
+}
+
+fn make_private(path: &Path) {
+    fs::create_dir(path).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn a_link_in_the_journal_is_named_and_not_followed() {
+    let tree = Tree::new();
+    tree.ok(&["apply", "anti-syn-flood", "--yes"]);
+    fs::rename(tree.path("state/000001.json"), tree.path("entry.json")).unwrap();
+    symlink(tree.path("entry.json"), tree.path("state/000001.json")).unwrap();
+    let output = tree.run(&["rollback", "--yes"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("000001.json"), "{}", text(&output.stderr));
+    assert_eq!(tree.value("net/core/somaxconn"), "4096");
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_the_plan_is_printed_and_nothing_is_written() {
+    let tree = Tree::new();
+    let before = tree.bytes();
+    let directory = tree.path("sysctl.d").display().to_string();
+    let options: [&[&str]; 3] = [&[], &["--confirm", "60s"], &["--persist", "--sysctl-dir", &directory]];
+    for more in options {
+        let output = tree.run(&[&["apply", "anti-syn-flood"], more].concat());
+        assert_eq!(output.status.code(), Some(2), "{more:?}");
+        assert!(text(&output.stdout).contains("5 of 5 keys change"), "{more:?}");
+        assert!(text(&output.stderr).contains("--yes"), "{more:?}");
+        assert_eq!(tree.bytes(), before, "{more:?}");
+        assert!(!tree.path("state").exists(), "{more:?}");
+    }
+}
+
+#[test]
+fn verify_says_what_the_files_make_of_the_next_boot() {
+    let tree = Tree::new();
+    let root = tree.path("root");
+    let directory = root.join("etc/sysctl.d");
+    fs::create_dir_all(&directory).unwrap();
+    let (root, folder) = (root.display().to_string(), directory.display().to_string());
+    tree.ok(&["apply", "anti-syn-flood", "--yes", "--persist", "--sysctl-dir", &folder, "--root", &root]);
+    let verify = |files: &[(&str, &str)]| {
+        for (name, text) in files {
+            fs::write(directory.join(name), text).unwrap();
+        }
+        let output = tree.run(&["--json", "verify", "anti-syn-flood", "--sysctl-dir", &folder, "--root", &root]);
+        let view: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+        (output.status.code(), view["kept"].as_array().unwrap().clone())
+    };
+    let (code, kept) = verify(&[]);
+    assert_eq!(code, Some(0));
+    assert!(kept.len() == 5 && kept.iter().all(|row| row["verdict"] == "ok"), "{kept:?}");
+    // Read before ours: of no consequence. Read after it: that one counts.
+    let (code, _) = verify(&[("10-early.conf", "net.core.somaxconn = 64\n")]);
+    assert_eq!(code, Some(0));
+    let (code, kept) = verify(&[("99-zz-late.conf", "# x\nnet.core.somaxconn = 64\n")]);
+    assert_eq!(code, Some(1));
+    let late: Vec<_> = kept.iter().filter(|row| row["verdict"] != "ok").collect();
+    assert_eq!(late.len(), 1, "{late:?}");
+    assert_eq!((&late[0]["key"], &late[0]["value"]), (&"net.core.somaxconn".into(), &"64".into()));
+    assert!(late[0]["by"].as_str().unwrap().ends_with("/etc/sysctl.d/99-zz-late.conf:2"), "{late:?}");
+    let plan = tree.ok(&["plan", "anti-syn-flood", "--root", &root]);
+    let plan = plan.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(plan.contains("99-zz-late.conf:2 sets 64 at the next boot, and 4096 is gone then"), "{plan}");
+}
+
+#[test]
+fn a_plan_says_what_stands_in_its_way() {
+    let tree = Tree::new();
+    tree.ok(&["apply", "anti-syn-flood", "--yes"]);
+    tree.write("77/comm", "tuned");
+    tree.write("78/comm", "bash");
+    let profile = tree.path("fewer.toml");
+    let rule = "[keys.\"net.core.somaxconn\"]\nset = 64\nreason = \"r\"\nsource = \"s\"\n";
+    fs::write(&profile, format!("summary = \"x\"\n{rule}")).unwrap();
+    let plan = tree.json(&["plan", &profile.display().to_string()]);
+    let kinds: Vec<_> = plan["conflicts"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, ["other-profile", "program"]);
+    let says = plan["conflicts"][0]["says"].as_str().unwrap();
+    assert_eq!(says, "anti-syn-flood (entry 1) stands and wants at-least 4096; with 64 it is not met any more");
+    assert_eq!(tree.json(&["plan", "anti-syn-flood"])["conflicts"], Value::Array(Vec::new()), "nothing changes");
+}
+
+#[test]
+fn a_plan_is_exported_for_other_tools() {
+    let tree = Tree::new();
+    let export = |format: &str| tree.ok(&["plan", "anti-syn-flood", "--export", format]);
+    insta::assert_snapshot!("export_sysctl_d", export("sysctl.d"));
+    insta::assert_snapshot!("export_ansible", export("ansible"));
+    insta::assert_snapshot!("export_kubernetes", export("kubernetes"));
+    insta::assert_snapshot!("export_tuned", export("tuned"));
+    insta::assert_snapshot!("diff", tree.ok(&["plan", "anti-syn-flood", "--diff"]));
+}
+
+#[test]
+fn a_plan_weighs_buffers_against_memory() {
+    let tree = Tree::new();
+    tree.write("sys/net/ipv4/tcp_rmem", "4096 131072 33554432");
+    tree.write("sys/net/ipv4/tcp_wmem", "4096 16384 4194304");
+    tree.write("sys/net/ipv4/tcp_mem", "188643 251524 377286");
+    tree.write("meminfo", "MemTotal:       16777216 kB");
+    let path = ["--rtt", "50ms", "--bandwidth", "10Gbit/s"];
+    let plan = tree.json(&[&["plan", "long-fat-network"], &path[..]].concat());
+    let page = rustix::param::page_size() as u64;
+    let memory = &plan["memory"];
+    // An eighth of a sixteenth of the memory at most: 128 MiB, and twice the product of bandwidth and delay.
+    let after = 134_217_728 + 125_042_688;
+    assert_eq!(
+        (&memory["connection_bytes_before"], &memory["connection_bytes_after"]),
+        (&37_748_736.into(), &after.into())
+    );
+    assert_eq!(memory["connections_to_pressure"], Value::from(251_524 * page / after));
+    assert_eq!((&memory["connections_to_memory"], &memory["risky"]), (&66.into(), &true.into()));
+    let missing = tree.run(&["plan", "long-fat-network"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("--rtt") && text(&missing.stderr).contains("--bandwidth"));
+}
