@@ -175,8 +175,10 @@ fn only_what_reads_takes_a_stored_snapshot() {
     let root = folder.path().to_str().unwrap();
     let known = tcpctl(&["--from", from, "params", "tcp_syn_retries", "--root", root]);
     assert!(printed(&known).contains("tcp_syn_retries") && known.status.success(), "{}", told(&known));
-    let both = tcpctl(&["--from", from, "-N", "blue", "status"]);
-    assert_eq!(both.status.code(), Some(2));
+    for both in [&["--from", from, "-N", "blue", "status"][..], &["status", "--from", from, "--proc", "/tmp"]] {
+        let both = tcpctl(both);
+        assert_eq!((both.status.code(), told(&both).contains("--from has all of one host")), (Some(2), true));
+    }
 }
 
 proptest! {

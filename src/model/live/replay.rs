@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::RngSeed;
 
 use super::{KnownOptions, LiveEnd, LiveForecast, Unless, forecast_live};
 use crate::model::endpoint::Clock;
@@ -310,7 +311,8 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    // Always the same cases, so that what is found is found by everybody; PROPTEST_RNG_SEED and PROPTEST_CASES try others.
+    #![proptest_config(ProptestConfig { cases: 1500, rng_seed: RngSeed::Fixed(1500), ..ProptestConfig::default() })]
 
     /// The clock that is put together from what is seen ends when the simulated one does.
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::args_sockets::SocketsArgs;
 pub use super::tune_args::{
     ApplyArgs, AwaitConfirmationArgs, ConfirmArgs, ExportFormat, HistoryArgs, PlanArgs, ProfileChoice, ProfilesArgs,
     RollbackArgs, VerifyArgs,
@@ -47,7 +48,7 @@ pub struct Global {
     #[arg(help_heading = GLOBAL, long, global = true, value_name = "DIR", default_value = "/proc")]
     pub proc: PathBuf,
     /// Read this stored snapshot instead of the host: a file of `tcpctl snapshot`, or `-`
-    #[arg(help_heading = GLOBAL, long, global = true, value_name = "FILE", conflicts_with_all = ["netns", "proc"])]
+    #[arg(help_heading = GLOBAL, long, global = true, value_name = "FILE")]
     pub from: Option<PathBuf>,
     /// Where the journal of changes is kept
     #[arg(help_heading = GLOBAL, long, global = true, value_name = "DIR", default_value = "/var/lib/tcpctl")]
@@ -77,7 +78,7 @@ pub enum Command {
     ///
     /// Without a filter: connections, as `ss -t` shows them, which leaves out TIME-WAIT and SYN-RECV; -a shows all,
     /// -l listeners. Lines are written as the kernel gives them.
-    #[command(after_help = SOCKETS_HELP)]
+    #[command(after_help = super::args_sockets::SOCKETS_HELP)]
     Sockets(SocketsArgs),
     /// Explain what TCP does in a situation, and when, on this host or any other
     Explain(ExplainArgs),
@@ -169,117 +170,6 @@ pub struct ListenersArgs {
     /// Only listeners on this port
     #[arg(long, short = 'p', value_name = "PORT")]
     pub port: Option<u16>,
-}
-
-/// The language of filters, as help.
-const SOCKETS_HELP: &str = "\
-Filter words, as in ss(8):
-  state syn-recv            also: exclude, connected, synchronized, bucket, big, all
-  sport = :443              local port; dport: remote port; also != < <= > >=
-  src 10.0.0.0/8            local address; dst [2001:db8::1]:443: remote one, with port
-  dev eth0  fwmark = 0x1/0x3  cgroup /system.slice/nginx.service  autobound
-  and  or  not  ( )         without a word between them, conditions are joined by `and`
-
-Examples:
-  tcpctl sockets state syn-recv sport = :443
-  tcpctl sockets -p 'dst 10.0.0.0/8 and not dport = :5432'
-  tcpctl sockets -a --sort recv-q --limit 20
-  tcpctl sockets -a --group-by peer --limit 10";
-
-/// Show sockets in the filter words of ss, each with its timer
-#[derive(Clone, Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the switches of ss")]
-pub struct SocketsArgs {
-    /// Only sockets that pass this filter
-    #[arg(value_name = "FILTER")]
-    pub filter: Vec<String>,
-    /// All states, listeners included
-    #[arg(long, short = 'a')]
-    pub all: bool,
-    /// Only listeners
-    #[arg(long, short = 'l', conflicts_with = "all")]
-    pub listening: bool,
-    /// The processes that hold them, with unit or container
-    #[arg(long, short = 'p')]
-    pub processes: bool,
-    /// The running timer, and what follows from it
-    #[arg(long, short = 'o')]
-    pub options: bool,
-    /// The internals of TCP (tcp_info)
-    #[arg(long, short = 'i')]
-    pub info: bool,
-    /// Memory, limits of buffers, and drops
-    #[arg(long, short = 'm')]
-    pub memory: bool,
-    /// User, inode, cookie, mark
-    #[arg(long, short = 'e')]
-    pub extended: bool,
-    /// Only IPv4 sockets
-    #[arg(long, short = '4')]
-    pub ipv4: bool,
-    /// Only IPv6 sockets, IPv4-mapped ones included
-    #[arg(long, short = '6', conflicts_with = "ipv4")]
-    pub ipv6: bool,
-    /// No heading
-    #[arg(long, short = 'H')]
-    pub no_header: bool,
-    /// What -o, -e, -m and -i add on the same line
-    #[arg(long, short = 'O')]
-    pub oneline: bool,
-    /// Numbers instead of names, which is what is always shown
-    #[arg(long, short = 'n', hide = true)]
-    pub numeric: bool,
-    /// TCP sockets, which is what is always shown
-    #[arg(long, short = 't', hide = true)]
-    pub tcp: bool,
-    /// Sort instead of printing as they come; queues and timers from the greatest down
-    #[arg(long, value_enum, value_name = "KEY", conflicts_with = "group_by")]
-    pub sort: Option<SocketSort>,
-    /// Count sockets instead of listing them
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub group_by: Option<SocketGroup>,
-    /// Show no more than this many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub limit: Option<u32>,
-    /// Print again after each interval, with what changed, until interrupted
-    ///
-    /// Where a reading takes more than 2 % of one processor over the interval, the interval is made longer.
-    #[arg(long, short = 'w', value_name = "INTERVAL", value_parser = parse_interval_ms,
-        conflicts_with_all = ["sort", "group_by"])]
-    pub watch: Option<u64>,
-    /// Stop after this many readings
-    #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
-    pub count: Option<u64>,
-}
-
-/// What sockets are sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SocketSort {
-    /// State
-    State,
-    /// Unread bytes
-    RecvQ,
-    /// Unacknowledged bytes
-    SendQ,
-    /// Local address and port
-    Local,
-    /// Peer address and port
-    Peer,
-    /// Time until the timer fires
-    Timer,
-}
-
-/// What sockets are counted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SocketGroup {
-    /// Remote address
-    Peer,
-    /// Process
-    Process,
-    /// Listener they came through
-    Listener,
-    /// State
-    State,
 }
 
 /// Explain what TCP does in a situation, and when, on this host or any other
@@ -540,7 +430,7 @@ fn parse_netns(text: &str) -> Result<String, String> {
 }
 
 /// Reads an interval such as `1s`, `500ms` or `2` (seconds) as milliseconds.
-fn parse_interval_ms(text: &str) -> Result<u64, String> {
+pub(super) fn parse_interval_ms(text: &str) -> Result<u64, String> {
     let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let us = if bare { parse_duration_us(&format!("{text}s"))? } else { parse_duration_us(text)? };
     match us / 1000 {

@@ -1,11 +1,12 @@
 //! From the process's arguments to its exit code.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use super::args::{Cli, ColorWhen, Command, StatusArgs};
+use super::args::{Cli, ColorWhen, Command, Global, StatusArgs};
 use super::commands;
 use super::context::Context;
 use super::stored::read_stored;
@@ -52,9 +53,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         ColorWhen::Always => anstream::ColorChoice::Always,
         ColorWhen::Never => anstream::ColorChoice::Never,
     };
-    if let Some(message) = refuses_stored(cli.command.as_ref()).filter(|_| cli.global.from.is_some()) {
-        return Err(CliError::Usage(message.to_owned()));
-    }
+    refuse_with_stored(&cli.global, cli.command.as_ref())?;
     if cli.command.is_none() && terminal && cli.global.from.is_none() {
         return terminal_interface(cli, choice);
     }
@@ -77,6 +76,19 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
     let result = run_command(cli, &mut context);
     out.flush()?;
     result
+}
+
+/// Refuses what a stored snapshot does not go together with. The parser does not look for conflicts of options that
+/// every command has.
+fn refuse_with_stored(global: &Global, command: Option<&Command>) -> Result<(), CliError> {
+    if global.from.is_none() {
+        return Ok(());
+    }
+    if global.netns.is_some() || global.proc != Path::new("/proc") {
+        let message = "--from has all of one host: leave out --netns and --proc, or --from";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    refuses_stored(command).map_or(Ok(()), |message| Err(CliError::Usage(message.to_owned())))
 }
 
 /// Why a command cannot take a stored snapshot for the host, if it cannot.

@@ -11,7 +11,7 @@ use crate::report::{
     SortedSockets, printable, render_groups,
 };
 use crate::snapshot::Gap;
-use crate::ui::cli::args::{SocketGroup, SocketSort, SocketsArgs};
+use crate::ui::cli::args_sockets::{SocketGroup, SocketSort, SocketsArgs};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};

@@ -10,7 +10,7 @@ use crate::collect::{Holders, SocketRows};
 use crate::report::{SocketChange, SocketChanges, SocketWriter, WatchReading, render_watch};
 use crate::snapshot::Gap;
 use crate::sys::process_cpu_us;
-use crate::ui::cli::args::SocketsArgs;
+use crate::ui::cli::args_sockets::SocketsArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 

@@ -1,0 +1,116 @@
+//! The arguments of `tcpctl sockets` as typed.
+
+use clap::{Args, ValueEnum};
+
+use super::args::parse_interval_ms;
+
+/// The language of filters, as help.
+pub(super) const SOCKETS_HELP: &str = "\
+Filter words, as in ss(8):
+  state syn-recv            also: exclude, connected, synchronized, bucket, big, all
+  sport = :443              local port; dport: remote port; also != < <= > >=
+  src 10.0.0.0/8            local address; dst [2001:db8::1]:443: remote one, with port
+  dev eth0  fwmark = 0x1/0x3  cgroup /system.slice/nginx.service  autobound
+  and  or  not  ( )         without a word between them, conditions are joined by `and`
+
+Examples:
+  tcpctl sockets state syn-recv sport = :443
+  tcpctl sockets -p 'dst 10.0.0.0/8 and not dport = :5432'
+  tcpctl sockets -a --sort recv-q --limit 20
+  tcpctl sockets -a --group-by peer --limit 10";
+
+/// Show sockets in the filter words of ss, each with its timer
+#[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the switches of ss")]
+pub struct SocketsArgs {
+    /// Only sockets that pass this filter
+    #[arg(value_name = "FILTER")]
+    pub filter: Vec<String>,
+    /// All states, listeners included
+    #[arg(long, short = 'a')]
+    pub all: bool,
+    /// Only listeners
+    #[arg(long, short = 'l', conflicts_with = "all")]
+    pub listening: bool,
+    /// The processes that hold them, with unit or container
+    #[arg(long, short = 'p')]
+    pub processes: bool,
+    /// The running timer, and what follows from it
+    #[arg(long, short = 'o')]
+    pub options: bool,
+    /// The internals of TCP (tcp_info)
+    #[arg(long, short = 'i')]
+    pub info: bool,
+    /// Memory, limits of buffers, and drops
+    #[arg(long, short = 'm')]
+    pub memory: bool,
+    /// User, inode, cookie, mark
+    #[arg(long, short = 'e')]
+    pub extended: bool,
+    /// Only IPv4 sockets
+    #[arg(long, short = '4')]
+    pub ipv4: bool,
+    /// Only IPv6 sockets, IPv4-mapped ones included
+    #[arg(long, short = '6', conflicts_with = "ipv4")]
+    pub ipv6: bool,
+    /// No heading
+    #[arg(long, short = 'H')]
+    pub no_header: bool,
+    /// What -o, -e, -m and -i add on the same line
+    #[arg(long, short = 'O')]
+    pub oneline: bool,
+    /// Numbers instead of names, which is what is always shown
+    #[arg(long, short = 'n', hide = true)]
+    pub numeric: bool,
+    /// TCP sockets, which is what is always shown
+    #[arg(long, short = 't', hide = true)]
+    pub tcp: bool,
+    /// Sort instead of printing as they come; queues and timers from the greatest down
+    #[arg(long, value_enum, value_name = "KEY", conflicts_with = "group_by")]
+    pub sort: Option<SocketSort>,
+    /// Count sockets instead of listing them
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub group_by: Option<SocketGroup>,
+    /// Show no more than this many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Print again after each interval, with what changed, until interrupted
+    ///
+    /// Where a reading takes more than 2 % of one processor over the interval, the interval is made longer.
+    #[arg(long, short = 'w', value_name = "INTERVAL", value_parser = parse_interval_ms,
+        conflicts_with_all = ["sort", "group_by"])]
+    pub watch: Option<u64>,
+    /// Stop after this many readings
+    #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+}
+
+/// What sockets are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SocketSort {
+    /// State
+    State,
+    /// Unread bytes
+    RecvQ,
+    /// Unacknowledged bytes
+    SendQ,
+    /// Local address and port
+    Local,
+    /// Peer address and port
+    Peer,
+    /// Time until the timer fires
+    Timer,
+}
+
+/// What sockets are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SocketGroup {
+    /// Remote address
+    Peer,
+    /// Process
+    Process,
+    /// Listener they came through
+    Listener,
+    /// State
+    State,
+}
