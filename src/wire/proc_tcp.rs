@@ -39,12 +39,14 @@ pub fn parse_proc_tcp_line(line: &str) -> Option<ProcTcpRow> {
     // The crate skips the first line of its input as the heading.
     let table = ["heading\n", line].concat();
     let entry = TcpNetEntries::from_buf_read(table.as_bytes(), &system()).ok()?.0.pop()?;
+    let state = TcpState::from_kernel(entry.state.to_u8())?;
+    // The crate leaves this column out.
+    let waits = line.split_ascii_whitespace().nth(TIMER_COLUMN).is_some_and(|timer| timer.starts_with("03:"));
     Some(ProcTcpRow {
         local: entry.local_address,
         remote: entry.remote_address,
-        state: TcpState::from_kernel(entry.state.to_u8())?,
-        // The crate leaves this column out.
-        minisock: line.split_ascii_whitespace().nth(TIMER_COLUMN).is_some_and(|timer| timer.starts_with("03:")),
+        state,
+        minisock: waits || state == TcpState::TimeWait,
         receive_queue: entry.rx_queue,
         uid: entry.uid,
         inode: entry.inode,
@@ -73,6 +75,17 @@ mod tests {
     /// A half-open request of an IPv4 client at a dual-stack listener.
     const REQUEST: &str = "   2: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF00000200007F:9C40 03 \
 00000000:00000000 01:00000064 00000000  0 0 0 1 0000000000000000";
+
+    #[test]
+    fn a_fin_wait_2_that_nobody_owns_is_a_minisock_and_an_owned_one_is_not() {
+        let row = |timer: &str| {
+            let rest = "00000000     0        0 0 3 0000000000000000";
+            let line = format!("   1: 0100007F:A001 0100007F:1F90 05 00000000:00000000 {timer} {rest}");
+            parse_proc_tcp_line(&line).map(|row| (row.state, row.minisock))
+        };
+        assert_eq!(row("03:000017A8"), Some((TcpState::FinWait2, true)));
+        assert_eq!(row("02:000005DC"), Some((TcpState::FinWait2, false)));
+    }
 
     #[test]
     #[cfg(target_endian = "little")]

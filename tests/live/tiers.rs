@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, Protocol, SocketFlags, SocketType, bind, connect, getsockname, listen, socket_with};
 use serde_json::Value;
 use tcpctl::collect::{self, SocketReading, Source};
-use tcpctl::snapshot::{Listener, Snapshot, SocketSource, Sockets};
+use tcpctl::snapshot::{Drops, Listener, Snapshot, SocketSource, Sockets};
 use tcpctl::sys::RouteSocket;
 use tcpctl::units::TcpState;
 
@@ -75,7 +75,7 @@ fn agree(place: &Place) -> Sockets {
     let mut expected = whole.states.clone();
     expected.remove(&TcpState::Close);
     assert_eq!((masked.source, &masked.states), (SocketSource::Masked, &expected));
-    assert_eq!(masked.listeners.iter().map(without_processes).collect::<Vec<_>>(), without_all(&whole.listeners));
+    assert_eq!(masked.listeners.iter().map(unmoved).collect::<Vec<_>>(), unmoved_all(&whole.listeners));
     let listeners = sockets(place, SocketReading::Sums);
     assert_eq!(listeners.states, BTreeMap::from([(TcpState::Listen, whole.count(TcpState::Listen))]));
     let accept =
@@ -84,12 +84,14 @@ fn agree(place: &Place) -> Sockets {
     whole
 }
 
-fn without_processes(listener: &Listener) -> Listener {
-    Listener { processes: Vec::new(), ..listener.clone() }
+/// Drops rise from one reading to the next: SYNs that a full queue refuses are sent again.
+fn unmoved(listener: &Listener) -> Listener {
+    assert_ne!(listener.drops, Drops::Unknown);
+    Listener { processes: Vec::new(), drops: Drops::Unknown, ..listener.clone() }
 }
 
-fn without_all(listeners: &[Listener]) -> Vec<Listener> {
-    listeners.iter().map(without_processes).collect()
+fn unmoved_all(listeners: &[Listener]) -> Vec<Listener> {
+    listeners.iter().map(unmoved).collect()
 }
 
 /// Waits until the whole walk counts this, and compares the others with it then.
