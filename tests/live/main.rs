@@ -18,11 +18,13 @@ mod case;
 mod connect;
 mod facts;
 mod flood;
+mod incidents;
 mod laboratory;
 mod place;
 mod program;
 mod sockets;
 mod tune;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -36,8 +38,16 @@ fn main() -> ExitCode {
     // Both before any thread exists.
     let _program = program::lay_out();
     let ability = Ability::obtain();
-    let modules: [fn() -> Vec<Case>; 7] =
-        [sockets::cases, tune::cases, connect::cases, flood::cases, facts::cases, laboratory::cases, capture::cases];
+    let modules: [fn() -> Vec<Case>; 8] = [
+        sockets::cases,
+        tune::cases,
+        connect::cases,
+        flood::cases,
+        facts::cases,
+        laboratory::cases,
+        capture::cases,
+        incidents::cases,
+    ];
     let trials = modules.into_iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -11,7 +11,9 @@ fn pages(directory: &Path) -> BTreeMap<String, String> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
-            path.extension().is_some_and(|extension| extension == "1") || path.ends_with("tcpctl-scenario.5")
+            path.extension().is_some_and(|extension| extension == "1")
+                || path.ends_with("tcpctl-scenario.5")
+                || path.ends_with("tcpctl-rules.7")
         })
         .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap()))
         .collect()

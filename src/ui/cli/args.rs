@@ -288,11 +288,34 @@ pub struct DiagnoseArgs {
     /// Only these rules
     pub rules: Vec<String>,
     /// How long to watch counters before judging
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_interval_ms)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_interval_ms)]
     pub window: u64,
     /// Show the evidence of each finding
     #[arg(long, short = 'v')]
     pub verbose: bool,
+    /// Judge again after each window, until interrupted
+    #[arg(long, short = 'w')]
+    pub watch: bool,
+    /// Stop after this many judgements
+    #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Exit with 1 for findings from this severity on
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Warning)]
+    pub fail_on: FailOn,
+    /// Say what a rule looks for, what it reads and when it speaks; nothing is read
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["rules", "watch"])]
+    pub explain: Option<String>,
+}
+
+/// From which severity on findings make the exit code 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// For every finding
+    Warning,
+    /// For what loses connections or packets now
+    Critical,
+    /// For none
+    Never,
 }
 
 /// List tuning profiles, or show one
