@@ -77,6 +77,16 @@ impl<'a> Case<'a> {
         rise(name, read(self.before()?)?, read(self.now)?)
     }
 
+    /// A figure of `Tcp` that is a level and no total: `CurrEstab`.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn tcp_now(&self, name: &str) -> Result<u64, String> {
+        let missing = || missing_counter(self.now, "/proc/net/snmp", self.now.counters.snmp.is_none(), name);
+        let figure = self.now.counters.tcp(name).ok_or_else(missing)?;
+        u64::try_from(figure).map_err(|_| format!("{SNMP} {name} is {figure}"))
+    }
+
     /// How much the drops of full input queues rose, over all CPUs.
     ///
     /// # Errors
@@ -146,12 +156,23 @@ impl<'a> Case<'a> {
     /// # Errors
     /// When it was not read or could not be.
     pub fn sysctl(&self, key: &str) -> Result<Option<&'a str>, String> {
-        match self.now.sysctls.readings.get(key) {
-            Some(SysctlReading::Value(value)) => Ok(Some(value)),
-            Some(SysctlReading::Absent) => Ok(None),
-            Some(SysctlReading::Unreadable(reason)) => Err(format!("{key}: {reason}")),
-            None => Err(format!("{key} was not read")),
-        }
+        sysctl_of(self.now, key)
+    }
+
+    /// A sysctl as a whole number in the older reading; nothing when this kernel or namespace does not have it.
+    ///
+    /// # Errors
+    /// As [`Case::before`], and as [`Case::sysctl_number_if_there`].
+    pub fn sysctl_number_before(&self, key: &str) -> Result<Option<u64>, String> {
+        whole_number(key, sysctl_of(self.before()?, key)?)
+    }
+
+    /// A sysctl as a whole number; nothing when this kernel or namespace does not have it.
+    ///
+    /// # Errors
+    /// When it was not read, could not be, or is no number.
+    pub fn sysctl_number_if_there(&self, key: &str) -> Result<Option<u64>, String> {
+        whole_number(key, self.sysctl(key)?)
     }
 
     /// A sysctl as a whole number.
@@ -186,6 +207,31 @@ impl<'a> Case<'a> {
 pub(super) fn per_second(count: u64, window_ms: u64) -> u64 {
     let window_ms = window_ms.max(1);
     count.saturating_mul(1000).saturating_add(window_ms / 2) / window_ms
+}
+
+/// A share in percent with one decimal: "1.7%"; of nothing it is "0.0%".
+pub(super) fn share(part: u64, whole: u64) -> String {
+    let per_mille = part.saturating_mul(1000).checked_div(whole).unwrap_or(0);
+    format!("{}.{}%", per_mille / 10, per_mille % 10)
+}
+
+/// Whether a part is at least so many percent of a whole.
+pub(super) fn at_least_percent(part: u64, whole: u64, percent: u64) -> bool {
+    u128::from(part) * 100 >= u128::from(whole) * u128::from(percent)
+}
+
+fn sysctl_of<'a>(snapshot: &'a Snapshot, key: &str) -> Result<Option<&'a str>, String> {
+    match snapshot.sysctls.readings.get(key) {
+        Some(SysctlReading::Value(value)) => Ok(Some(value)),
+        Some(SysctlReading::Absent) => Ok(None),
+        Some(SysctlReading::Unreadable(reason)) => Err(format!("{key}: {reason}")),
+        None => Err(format!("{key} was not read")),
+    }
+}
+
+fn whole_number(key: &str, value: Option<&str>) -> Result<Option<u64>, String> {
+    let Some(value) = value else { return Ok(None) };
+    value.parse().map(Some).map_err(|_| format!("{key} is `{value}`, which is no whole number"))
 }
 
 fn sockets_of(snapshot: &Snapshot) -> Result<&Sockets, String> {

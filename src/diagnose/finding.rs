@@ -14,6 +14,30 @@ pub enum Severity {
     Warning,
 }
 
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confidence {
+    /// The kernel counts this very thing.
+    Certain,
+    /// Nothing else that is common looks like it.
+    Likely,
+    /// Something else may look like it; the next command tells.
+    Possible,
+}
+
+impl Confidence {
+    /// In one word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Certain => "certain",
+            Self::Likely => "likely",
+            Self::Possible => "possible",
+        }
+    }
+}
+
 /// One thing that was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Evidence {
@@ -46,6 +70,10 @@ pub struct Finding {
     pub disproved_by: &'static str,
     /// The topic of `explain` that has more, if there is one.
     pub topic: Option<&'static str>,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// The command that goes on from here, if there is one.
+    pub next: Option<&'static str>,
 }
 
 impl Finding {
@@ -62,7 +90,16 @@ impl Finding {
             wrong_remedy: rule.wrong_remedy,
             disproved_by: rule.disproved_by,
             topic: rule.topic,
+            confidence: rule.confidence,
+            next: rule.next,
         }
+    }
+
+    /// Says that it is less sure than its rule usually is.
+    #[must_use]
+    pub fn only(mut self, confidence: Confidence) -> Self {
+        self.confidence = confidence;
+        self
     }
 
     /// Adds one thing that was seen.

@@ -104,9 +104,9 @@ mod tests {
         let error = select_rules(&["acept-queue-full".to_owned()]).map(|_| ()).unwrap_err();
         assert_eq!(error.to_string(), "there is no rule `acept-queue-full`; did you mean accept-queue-full?");
         let error = select_rules(&["backlog".to_owned()]).map(|_| ()).unwrap_err();
-        assert_eq!(error.nearest.first(), Some(&"small-backlog"));
+        assert_eq!(error.nearest.get(..2), Some(["backlog-capped", "small-backlog"].as_slice()));
         let error = select_rules(&["zz".to_owned()]).map(|_| ()).unwrap_err();
-        assert!(error.to_string().contains("the rules are syn-cookies-off, accept-queue-full"));
+        assert!(error.to_string().contains("the rules are syn-cookies-off, not-accepting"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! `inet_csk_complete_hashdance`, `__inet_hash_connect`, `tcp_time_wait`, `enqueue_to_backlog`); each rule cites its own.
 
 mod case;
+mod evidence;
 mod finding;
 mod judge;
 mod rule;
@@ -13,7 +14,7 @@ mod rules;
 mod table;
 
 pub use case::Case;
-pub use finding::{Evidence, Finding, Findings, Headline, Severity, Undecided};
+pub use finding::{Confidence, Evidence, Finding, Findings, Headline, Severity, Undecided};
 pub use judge::{UnknownRule, diagnose, diagnose_with, headlines, keys, select_rules};
-pub use rule::{Rule, Verdict};
+pub use rule::{Input, Proof, Rule, Verdict};
 pub use table::RULES;

@@ -1,6 +1,47 @@
 //! What a rule is.
 
-use super::{Case, Finding};
+use core::fmt;
+
+use super::{Case, Confidence, Finding};
+
+/// Something that a rule reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Input {
+    /// A counter of `/proc/net/netstat`, group `TcpExt`.
+    TcpExt(&'static str),
+    /// A counter of `/proc/net/snmp`, group `Tcp`.
+    Tcp(&'static str),
+    /// A figure of `/proc/net/sockstat`, group `TCP`.
+    Sockstat(&'static str),
+    /// A column of `/proc/net/softnet_stat`.
+    Softnet(&'static str),
+    /// Sockets, as sock_diag tells them: what of them.
+    Sockets(&'static str),
+    /// The host's memory, `MemTotal` of `/proc/meminfo`.
+    Memory,
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TcpExt(name) => write!(f, "/proc/net/netstat TcpExt {name}"),
+            Self::Tcp(name) => write!(f, "/proc/net/snmp Tcp {name}"),
+            Self::Sockstat(name) => write!(f, "/proc/net/sockstat TCP {name}"),
+            Self::Softnet(name) => write!(f, "/proc/net/softnet_stat {name}"),
+            Self::Sockets(what) => write!(f, "sock_diag: {what}"),
+            Self::Memory => f.write_str("/proc/meminfo MemTotal"),
+        }
+    }
+}
+
+/// How a rule was proved to give the right verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// On a recreated incident of the running kernel, and on written snapshots.
+    Live,
+    /// On written snapshots alone: a network namespace of a test cannot be brought into the situation.
+    Written,
+}
 
 /// One thing that can be wrong, with everything about it that does not depend on the host.
 #[derive(Debug)]
@@ -11,8 +52,18 @@ pub struct Rule {
     pub looks_for: &'static str,
     /// The topic of `explain` that has more, if there is one.
     pub topic: Option<&'static str>,
+    /// What it reads besides sysctls.
+    pub reads: &'static [Input],
     /// The sysctls it reads.
     pub keys: &'static [&'static str],
+    /// From when on it speaks, and why from there.
+    pub threshold: &'static str,
+    /// How sure it is, as a rule; a finding may be less sure.
+    pub confidence: Confidence,
+    /// The command that goes on where `/proc` cannot decide, if there is one.
+    pub next: Option<&'static str>,
+    /// How it was proved.
+    pub proof: Proof,
     /// What is often done about it and does not help.
     pub wrong_remedy: &'static str,
     /// What would show that a finding of this rule is mistaken.

@@ -2,22 +2,56 @@
 
 use super::Rule;
 use super::rules::{
-    accept_queue_full, close_wait, listener_drops, ports_exhaustion, small_backlog, softnet_drops, syn_cookies_off,
-    syn_flood, time_wait_buckets,
+    accept_queue_full, backlog_capped, bad_checksums, close_wait, closed_ports, closing_unanswered, connection_resets,
+    connects_refused, connects_unanswered, conntrack_full, duplicated_packets, fin_wait_2, half_open_stay,
+    handshake_resets, invalid_cookies, listener_drops, no_neighbour, not_accepting, orphans, packet_loss, paws_drops,
+    ports_bound_only, ports_exhaustion, readers_stalled, receive_drops, reordering, reuseport_skew, silent_peers,
+    small_backlog, softnet_drops, softnet_squeeze, spurious_timeouts, syn_cookies_off, syn_flood, tcp_mem_beyond_ram,
+    tcp_memory, time_wait_buckets, timed_out, tw_recycle,
 };
 
 /// Every rule, in the order in which they are asked. What an earlier rule claims, a later one leaves alone: the
 /// order of those about drops is that of the decision tree in `rules`.
 pub const RULES: &[Rule] = &[
     syn_cookies_off::RULE,
+    not_accepting::RULE,
+    reuseport_skew::RULE,
     accept_queue_full::RULE,
+    backlog_capped::RULE,
     small_backlog::RULE,
     listener_drops::RULE,
     syn_flood::RULE,
+    invalid_cookies::RULE,
+    half_open_stay::RULE,
+    handshake_resets::RULE,
+    closed_ports::RULE,
+    connects_unanswered::RULE,
+    connects_refused::RULE,
+    no_neighbour::RULE,
     ports_exhaustion::RULE,
+    ports_bound_only::RULE,
+    packet_loss::RULE,
+    reordering::RULE,
+    duplicated_packets::RULE,
+    spurious_timeouts::RULE,
+    silent_peers::RULE,
+    timed_out::RULE,
+    connection_resets::RULE,
+    receive_drops::RULE,
+    readers_stalled::RULE,
     close_wait::RULE,
+    fin_wait_2::RULE,
+    closing_unanswered::RULE,
     time_wait_buckets::RULE,
+    orphans::RULE,
+    tcp_memory::RULE,
+    tcp_mem_beyond_ram::RULE,
+    tw_recycle::RULE,
+    paws_drops::RULE,
+    conntrack_full::RULE,
     softnet_drops::RULE,
+    softnet_squeeze::RULE,
+    bad_checksums::RULE,
 ];
 
 #[cfg(test)]
@@ -37,7 +71,11 @@ mod tests {
         let ids: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).collect();
         assert_eq!(ids.len(), RULES.len());
         for id in ids {
-            assert!(id.split('-').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase())), "{id}");
+            assert!(
+                id.split('-')
+                    .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())),
+                "{id}"
+            );
         }
     }
 

@@ -11,7 +11,7 @@ use crate::units::Micros;
 const SCHEMA: u32 = 1;
 
 /// Columns of the longest id of a rule, and a sign and blanks before and after it.
-const LEAD_COLUMNS: usize = 2 + 17 + 2;
+const LEAD_COLUMNS: usize = 2 + 19 + 2;
 
 /// How findings are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,13 @@ fn gaps(findings: &Findings, width: usize) -> String {
             None => rows.push((&undecided.gap, vec![undecided.rule])),
         }
     }
-    rows.iter().map(|(gap, rules)| hanging("? ", &printable(&format!("{gap} ({})", rules.join(", "))), width)).collect()
+    /// More names than these say less than their number.
+    const NAMED: usize = 8;
+    let row = |(gap, rules): &(&str, Vec<&str>)| {
+        let whose = if rules.len() > NAMED { format!("{} rules", rules.len()) } else { rules.join(", ") };
+        hanging("? ", &printable(&format!("{gap} ({whose})")), width)
+    };
+    rows.iter().map(row).collect()
 }
 
 /// A severity's sign, which stands for it without colour.
@@ -114,7 +120,9 @@ fn details(finding: &Finding, width: usize) -> String {
         ("Cause", finding.cause.as_str()),
         ("Do", &finding.remedy),
         ("Not", finding.wrong_remedy),
+        ("Sure", finding.confidence.word()),
         ("Disproved", &format!("by {}", finding.disproved_by)),
+        ("Next", finding.next.unwrap_or_default()),
         ("More", &more),
     ] {
         if !sentence.is_empty() {

@@ -21,6 +21,7 @@ mod facts;
 mod fill;
 mod flood;
 mod forecasts;
+mod incidents;
 mod laboratory;
 mod namespaces;
 mod params;
@@ -31,6 +32,7 @@ mod rows;
 mod sockets;
 mod tiers;
 mod tune;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         capture::cases,
         rows::cases,
         forecasts::cases,
+        incidents::cases,
     ];
     let trials = modules.iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()

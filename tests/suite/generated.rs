@@ -10,7 +10,7 @@ fn pages(directory: &Path) -> BTreeMap<String, String> {
     fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "1" || extension == "5"))
+        .filter(|path| path.extension().is_some_and(|section| section == "1" || section == "5" || section == "7"))
         .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap()))
         .collect()
 }

@@ -5,6 +5,8 @@ mod capture;
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod confusion;
+#[cfg(test)]
 mod explain_contract;
 #[cfg(test)]
 mod explain_facts;

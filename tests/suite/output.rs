@@ -47,6 +47,7 @@ fn no_verb_prints_a_line_of_more_than_80_columns() {
         vec!["status", "--proc", proc, "--watch", "10ms", "--count", "2"],
         vec!["listeners", "--proc", proc],
         vec!["diagnose", "-v", "--window", "10ms", "--proc", proc],
+        vec!["diagnose", "--explain", "half-open-stay"],
         vec!["explain"],
         vec!["lab"],
         vec!["profiles"],

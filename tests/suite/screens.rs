@@ -10,6 +10,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
+use tcpctl::diagnose::Input;
 use tcpctl::snapshot::{
     Capabilities, Counters, Drops, Gap, GapKind, HzReading, HzSource, Kernel, Listener, Netns, PortUse, Process,
     SCHEMA_VERSION, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading, Sysctls,
@@ -186,11 +187,31 @@ fn blind_host(seconds: u64) -> Snapshot {
     snapshot
 }
 
+/// Adds what rules read and the others do not show: counters that rest, and settings that are not there.
+fn know_all(snapshot: &mut Snapshot) {
+    let rests = |group: &mut Option<BTreeMap<String, BTreeMap<String, i64>>>, of: &str, name: &str| {
+        group.get_or_insert_default().entry(of.to_owned()).or_default().entry(name.to_owned()).or_insert(0);
+    };
+    for input in tcpctl::diagnose::RULES.iter().flat_map(|rule| rule.reads) {
+        match *input {
+            Input::TcpExt(name) => rests(&mut snapshot.counters.netstat, "TcpExt", name),
+            Input::Tcp(name) => rests(&mut snapshot.counters.snmp, "Tcp", name),
+            _ => {}
+        }
+    }
+    let mem = "188220 250961 376440".to_owned();
+    snapshot.sysctls.readings.insert("net.ipv4.tcp_mem".parse().unwrap(), SysctlReading::Value(mem));
+    for key in tcpctl::diagnose::keys() {
+        snapshot.sysctls.readings.entry(key.parse().unwrap()).or_insert(SysctlReading::Absent);
+    }
+}
+
 /// A host without any connection, listener or trouble.
 fn idle_host(seconds: u64) -> Snapshot {
     let mut snapshot = busy_host(seconds);
     snapshot.counters = counters(0);
     snapshot.gaps = Vec::new();
+    know_all(&mut snapshot);
     if let Some(sockets) = &mut snapshot.sockets {
         sockets.listeners.clear();
         sockets.ports.clear();

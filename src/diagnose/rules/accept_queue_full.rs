@@ -1,11 +1,11 @@
-//! A process that does not accept fast enough.
+//! A process that accepts, but not fast enough.
 //!
 //! `tcp_conn_request` drops a SYN, and `tcp_v4_syn_recv_sock` a finished handshake, when `sk_acceptq_is_full`: more
 //! than `sk_max_ack_backlog` connections wait. Both add to ListenOverflows, ListenDrops and the listener's `sk_drops`.
 
-use super::pressure::{Pressure, pressure};
+use super::pressure::{Pressure, accepted, occupancy, pressure};
 use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, listener_name};
-use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
 
 /// The rule.
@@ -13,7 +13,18 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "accept-queue-full",
     looks_for: "a listener whose accept queue is full",
     topic: Some("queues"),
+    reads: &[
+        Input::Sockets("accept queue, backlog and drops of each listener"),
+        Input::TcpExt("ListenOverflows"),
+        Input::TcpExt("SyncookiesSent"),
+        Input::Tcp("PassiveOpens"),
+    ],
     keys: &[],
+    threshold: "a listener that dropped with 90% of its backlog waiting: one that keeps up was seen empty in almost \
+                every sample, one that does not between 94% and 106%; or a full queue",
+    confidence: Confidence::Likely,
+    next: Some("ss -ltn, and the stack of the process: cat /proc/PID/stack"),
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_abort_on_overflow=1: clients get resets instead of a second chance; \
                    nor raise net.core.somaxconn alone: a listener takes it over at listen() only",
     disproved_by: "readings in which the accept queue stays under its limit while ListenOverflows still rises",
@@ -40,23 +51,10 @@ fn check(case: &Case<'_>) -> Verdict {
     verdict
 }
 
-/// The queue beside its capacity, which is one more than the backlog.
-fn occupancy(listener: &Listener) -> String {
-    let capacity = u64::from(listener.backlog.unwrap_or(0)) + 1;
-    format!("{} of {capacity}", listener.accept_queue.unwrap_or(0))
-}
-
 fn overflowing(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
     let name = listener_name(listener);
     let accepted = accepted(case);
-    let idle_sibling = case.sockets().ok().is_some_and(|sockets| {
-        let same_port = |other: &&Listener| other.port == listener.port && other.address == listener.address;
-        sockets.listeners.iter().filter(same_port).any(|other| other.accept_queue == Some(0))
-    });
-    let cause = if listener.shares_port > 1 && idle_sibling {
-        "others listen on the same port and are idle: this one is stuck or slow, and the kernel's hash keeps sending it \
-         its share of the clients"
-    } else if accepted == Some(0) {
+    let cause = if accepted == Some(0) {
         "nothing was taken off any accept queue in the whole window: the process does not call accept()"
     } else {
         "the process calls accept() more slowly than clients arrive"
@@ -82,17 +80,6 @@ fn overflowing(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
         "speed up or unblock the accept loop of that process; a larger backlog (its listen() argument, and \
          net.core.somaxconn) only helps against bursts",
     )
-}
-
-/// How many connections processes of this namespace took off accept queues: those that opened, less those by which
-/// the queues grew. What is true of all is true of one only when it is nothing.
-fn accepted(case: &Case<'_>) -> Option<u64> {
-    let opens = i64::try_from(case.tcp_rise("PassiveOpens").ok()?).ok()?;
-    let growth = case.sockets().ok()?.listeners.iter().map(|listener| {
-        let waiting = |listener: &Listener| i64::from(listener.accept_queue.unwrap_or(0));
-        waiting(listener) - case.listener_before(listener).map_or(0, waiting)
-    });
-    Some(u64::try_from(opens - growth.sum::<i64>()).unwrap_or(0))
 }
 
 fn full(case: &Case<'_>, listener: &Listener) -> Finding {

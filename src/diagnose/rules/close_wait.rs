@@ -3,7 +3,7 @@
 //! CLOSE_WAIT has no timer (`tcp_fin` sets none): such a socket stays until its process closes it or ends.
 
 use crate::diagnose::case::SOCK_DIAG;
-use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::units::TcpState;
 
 /// So many at once are not on their way through: an application that closes when it reads the end holds each for
@@ -25,8 +25,15 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "close-wait",
     looks_for: "connections that the application forgot to close",
     topic: None,
+    reads: &[Input::Sockets("states")],
     keys: &[],
-    wrong_remedy: "any sysctl: there is no timer for CLOSE-WAIT, and net.ipv4.tcp_fin_timeout and keepalive do not end it",
+    threshold: "100 sockets and 5% of what is open, or a growth of 20% from 50 on: one that closes when it reads the \
+                end holds each for less than a millisecond",
+    confidence: Confidence::Likely,
+    next: Some("ss -tnp state close-wait"),
+    proof: Proof::Live,
+    wrong_remedy: "any sysctl: there is no timer for CLOSE-WAIT, and net.ipv4.tcp_fin_timeout and keepalive do not \
+                   end it",
     disproved_by: "a number that goes back to nearly zero by itself within seconds",
     check: |case| judge(case).into(),
 };

@@ -6,14 +6,24 @@
 
 use super::pressure::{Pressure, pressure};
 use crate::diagnose::case::{NETSTAT, SOCK_DIAG, listener_name};
-use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "listener-drops",
     looks_for: "connections dropped by listeners for a reason that no other rule names",
     topic: Some("queues"),
+    reads: &[
+        Input::TcpExt("ListenDrops"),
+        Input::TcpExt("ListenOverflows"),
+        Input::TcpExt("TCPReqQFullDrop"),
+        Input::Sockets("accept queue, backlog and drops of each listener"),
+    ],
     keys: &[],
+    threshold: "any drop that neither a listener's queue nor missing cookies explain",
+    confidence: Confidence::Possible,
+    next: Some("perf trace -e skb:kfree_skb, or ip route get CLIENT"),
+    proof: Proof::Written,
     wrong_remedy: "net.core.netdev_max_backlog: it is about packets before TCP sees them, and counts elsewhere",
     disproved_by: "ListenDrops that stays where it is",
     check: |case| judge(case).into(),
@@ -30,7 +40,13 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let mut unclear = Vec::new();
     for listener in case.sockets().map(|sockets| sockets.listeners.as_slice()).unwrap_or_default() {
         match pressure(case, listener) {
-            Ok(Pressure::AcceptSide(drops) | Pressure::Burst(drops)) => claimed = claimed.saturating_add(drops),
+            Ok(
+                Pressure::NotAccepting(drops)
+                | Pressure::Skew(drops)
+                | Pressure::AcceptSide(drops)
+                | Pressure::Capped(drops)
+                | Pressure::Burst(drops),
+            ) => claimed = claimed.saturating_add(drops),
             Ok(Pressure::Unclear(drops)) => unclear.push((listener_name(listener), drops)),
             _ => {}
         }
@@ -58,7 +74,8 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         (
             "mostly neither queue was full: with cookies off the last quarter of net.ipv4.tcp_max_syn_backlog is kept \
              for known peers; or there is no route back to the client, or no memory",
-            "with cookies off: net.ipv4.tcp_syncookies=1 or a larger tcp_max_syn_backlog; else `ip route get` to a client",
+            "with cookies off: net.ipv4.tcp_syncookies=1 or a larger tcp_max_syn_backlog; else `ip route get` to a \
+             client",
         )
     } else {
         (

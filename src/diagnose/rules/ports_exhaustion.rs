@@ -1,11 +1,11 @@
 //! Local ports that run out towards one destination.
 //!
 //! `__inet_hash_connect` takes a port of `ip_local_port_range` that is not reserved and whose tuple (source,
-//! destination, port) is free. When there is none, connect() fails with EADDRNOTAVAIL and **no counter moves**, so
-//! only counting sockets tells.
+//! destination, port) is free. When there is none, connect() fails with EADDRNOTAVAIL and **no counter moves**, so only
+//! counting sockets tells.
 
 use crate::diagnose::case::SOCK_DIAG;
-use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::model::KnownSettings;
 use crate::snapshot::PortUse;
 
@@ -16,15 +16,21 @@ const WARN_PERCENT: u64 = 70;
 /// Share of the usable ports, in percent, from which connects are about to fail.
 const CRITICAL_PERCENT: u64 = 90;
 
-const RANGE: &str = "net.ipv4.ip_local_port_range";
-const RESERVED: &str = "net.ipv4.ip_local_reserved_ports";
+pub(super) const RANGE: &str = "net.ipv4.ip_local_port_range";
+pub(super) const RESERVED: &str = "net.ipv4.ip_local_reserved_ports";
 
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "ports-exhaustion",
     looks_for: "a destination towards which the local ports run out",
     topic: Some("time-wait-many"),
+    reads: &[Input::Sockets("local ports by destination")],
     keys: &[RANGE, RESERVED],
+    threshold: "70% of the usable ports towards one destination, critical from 90%: from 50% on the search walks both \
+                parities, and 70% leaves time to act",
+    confidence: Confidence::Certain,
+    next: None,
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_fin_timeout: it does not touch TIME-WAIT; lowering net.ipv4.tcp_max_tw_buckets; \
                    net.ipv4.tcp_tw_recycle, which is gone since 4.12",
     disproved_by: "connects to that destination that work at 100 %: then the application has a port range of its own \
@@ -45,7 +51,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
 }
 
 /// How many ports connect() may choose from: the range without what is reserved in it.
-fn usable_ports(case: &Case<'_>) -> Result<u64, String> {
+pub(super) fn usable_ports(case: &Case<'_>) -> Result<u64, String> {
     case.sysctl(RANGE)?.ok_or_else(|| format!("{RANGE} is not in this network namespace"))?;
     case.sysctl(RESERVED)?;
     let known = KnownSettings::new(&case.now().sysctls.values(), |key| case.now().has_key(key));

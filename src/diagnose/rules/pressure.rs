@@ -1,6 +1,7 @@
 //! What kind of pressure a listener is under: shared by the rules about drops, so that one listener is one finding.
 
 use crate::diagnose::Case;
+use crate::diagnose::case::at_least_percent;
 use crate::snapshot::Listener;
 
 /// Share of its backlog, in percent, from which an accept queue counts as nearly full. A process that keeps up
@@ -11,6 +12,18 @@ const NEARLY_FULL_PERCENT: u64 = 90;
 /// process accepts at once, and what did not fit came in one burst.
 const LOW_PERCENT: u64 = 50;
 
+/// Share of the drops of all listeners on one address and port, in percent, from which one of them is to blame.
+const SKEW_PERCENT: u64 = 90;
+
+/// Drops of all of them below which that is chance.
+const SKEW_DROPS_MIN: u64 = 10;
+
+/// A window, in milliseconds, in which a process that accepts at all takes something off its queue.
+const STUCK_WINDOW_MS: u64 = 1000;
+
+/// The limit of every backlog.
+pub(super) const SOMAXCONN: &str = "net.core.somaxconn";
+
 /// The pressure on one listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pressure {
@@ -18,10 +31,16 @@ pub(super) enum Pressure {
     None,
     /// Nothing was dropped yet, or that is not known, and there is no room.
     Full,
+    /// Connections wait, nobody took one off any accept queue in the whole window, and so many were dropped.
+    NotAccepting(u64),
+    /// So many were dropped, nearly all by this one of several listeners on its port, while another is idle.
+    Skew(u64),
     /// So many connections were dropped while the accept queue was nearly full.
     AcceptSide(u64),
     /// So many were dropped while the SYN queues were full and cookies off.
     CookiesOff(u64),
+    /// So many were dropped while the accept queue was low, and the backlog is just what somaxconn allows.
+    Capped(u64),
     /// So many were dropped while the accept queue was low.
     Burst(u64),
     /// So many were dropped while the accept queue was neither, or by something else than the queues.
@@ -39,19 +58,73 @@ pub(super) fn pressure(case: &Case<'_>, listener: &Listener) -> Result<Pressure,
     // A queue that was full at either end of the window was full in it.
     let before = case.listener_before(listener).and_then(|old| old.accept_queue).unwrap_or(0);
     let fullest = u64::from(queue.max(before));
-    let percent_of_backlog = |percent: u64| u64::from(backlog) * percent;
     let cookies_off = case.tcp_ext_rise("TCPReqQFullDrop").unwrap_or(0) > 0;
     // Every drop by a full accept queue is a ListenOverflow too; where that counter rests, the queue is innocent.
     let overflowed = case.tcp_ext_rise("ListenOverflows") != Ok(0);
     Ok(match case.drops_rise(listener).unwrap_or(0) {
+        0 if queue > 0 && before > 0 && nobody_accepts(case) => Pressure::NotAccepting(0),
         // `sk_acceptq_is_full`: more than the backlog wait.
         0 if queue > backlog => Pressure::Full,
         0 => Pressure::None,
         drops if !overflowed && cookies_off => Pressure::CookiesOff(drops),
         drops if !overflowed => Pressure::Unclear(drops),
-        drops if fullest > 0 && fullest * 100 >= percent_of_backlog(NEARLY_FULL_PERCENT) => Pressure::AcceptSide(drops),
+        drops if fullest > 0 && at_least_percent(fullest, backlog.into(), NEARLY_FULL_PERCENT) => {
+            accept_side(case, listener, drops)
+        }
         drops if cookies_off => Pressure::CookiesOff(drops),
-        drops if fullest * 100 <= percent_of_backlog(LOW_PERCENT) => Pressure::Burst(drops),
-        drops => Pressure::Unclear(drops),
+        drops if fullest * 100 > u64::from(backlog) * LOW_PERCENT => Pressure::Unclear(drops),
+        drops if case.sysctl_number(SOMAXCONN) == Ok(i64::from(backlog)) => Pressure::Capped(drops),
+        drops => Pressure::Burst(drops),
     })
+}
+
+/// Which of the ways in which a process can leave its queue full.
+fn accept_side(case: &Case<'_>, listener: &Listener, drops: u64) -> Pressure {
+    if is_skewed(case, listener, drops) {
+        return Pressure::Skew(drops);
+    }
+    if listener.accept_queue > Some(0) && nobody_accepts(case) {
+        return Pressure::NotAccepting(drops);
+    }
+    Pressure::AcceptSide(drops)
+}
+
+/// Whether of several listeners on this address and port this one drops and another has nothing to do.
+fn is_skewed(case: &Case<'_>, listener: &Listener, drops: u64) -> bool {
+    let mut all = 0_u64;
+    let mut idle = false;
+    for other in siblings(case, listener) {
+        all = all.saturating_add(case.drops_rise(other).unwrap_or(0));
+        idle |= other.cookie != listener.cookie && other.accept_queue == Some(0);
+    }
+    idle && all >= SKEW_DROPS_MIN && at_least_percent(drops, all, SKEW_PERCENT)
+}
+
+/// The listeners on the same address and port, this one included.
+pub(super) fn siblings<'a>(case: &Case<'a>, listener: &Listener) -> impl Iterator<Item = &'a Listener> {
+    let (address, port, interface) = (listener.address, listener.port, listener.interface);
+    let listeners = case.sockets().map(|sockets| sockets.listeners.as_slice()).unwrap_or_default();
+    listeners.iter().filter(move |other| (other.address, other.port, other.interface) == (address, port, interface))
+}
+
+/// Whether the window was long enough and nothing was taken off any accept queue in it.
+fn nobody_accepts(case: &Case<'_>) -> bool {
+    case.window_ms().is_ok_and(|ms| ms >= STUCK_WINDOW_MS) && accepted(case) == Some(0)
+}
+
+/// How many connections processes of this namespace took off accept queues: those that opened, less those by which
+/// the queues grew. What is true of all is true of one only when it is nothing.
+pub(super) fn accepted(case: &Case<'_>) -> Option<u64> {
+    let opens = i64::try_from(case.tcp_rise("PassiveOpens").ok()?).ok()?;
+    let growth = case.sockets().ok()?.listeners.iter().map(|listener| {
+        let waiting = |listener: &Listener| i64::from(listener.accept_queue.unwrap_or(0));
+        waiting(listener) - case.listener_before(listener).map_or(0, waiting)
+    });
+    Some(u64::try_from(opens - growth.sum::<i64>()).unwrap_or(0))
+}
+
+/// The queue beside its capacity, which is one more than the backlog.
+pub(super) fn occupancy(listener: &Listener) -> String {
+    let capacity = u64::from(listener.backlog.unwrap_or(0)) + 1;
+    format!("{} of {capacity}", listener.accept_queue.unwrap_or(0))
 }

@@ -1,11 +1,11 @@
 //! A backlog that is smaller than a burst of honest clients.
 //!
-//! Two faces: connections dropped while every sample shows an almost empty accept queue, and SYN cookies that were
-//! sent and then completed. With a round-trip time, what arrives within one of them must fit into the backlog.
+//! Two faces: connections dropped while every sample shows an almost empty accept queue, and SYN cookies that were sent
+//! and then completed. With a round-trip time, what arrives within one of them must fit into the backlog.
 
-use super::pressure::{Pressure, pressure};
+use super::pressure::{Pressure, SOMAXCONN, pressure};
 use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, listener_name};
-use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
 
 /// Cookies in one window below which an overflow of a SYN queue is a hiccup: others began with "any cookie" and
@@ -17,7 +17,18 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "small-backlog",
     looks_for: "a backlog that is smaller than a burst of honest clients",
     topic: Some("queues"),
-    keys: &["net.core.somaxconn", "net.ipv4.tcp_syncookies"],
+    reads: &[
+        Input::Sockets("accept queue, backlog and drops of each listener"),
+        Input::TcpExt("SyncookiesSent"),
+        Input::TcpExt("ListenDrops"),
+        Input::Tcp("PassiveOpens"),
+    ],
+    keys: &[SOMAXCONN, "net.ipv4.tcp_syncookies"],
+    threshold: "a listener that dropped with at most 50% of its backlog waiting at either reading; or 10 cookies of \
+                which more than half led to a connection and nothing was dropped: a single cookie is a hiccup",
+    confidence: Confidence::Likely,
+    next: Some("watch longer: tcpctl diagnose --window 30s"),
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_max_syn_backlog alone: it does not limit a listener's queues while cookies are on",
     disproved_by: "an accept queue that is seen full: then the process is too slow, whatever the backlog",
     check,
@@ -64,20 +75,13 @@ fn dropped(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
     if let Ok(cookies) = case.tcp_ext_rise("SyncookiesSent") {
         finding = finding.seen("SyncookiesSent", case.over_window(cookies), NETSTAT);
     }
-    let somaxconn = case.sysctl_number("net.core.somaxconn").ok();
-    let capped = somaxconn.filter(|&limit| limit == i64::from(backlog));
-    let remedy = match capped {
-        Some(limit) => format!(
-            "raise net.core.somaxconn above {limit}, which may be what limits it, and the application's listen() \
-             backlog; then let the application listen() again"
-        ),
-        None => "raise the backlog that the application gives to listen() (net.core.somaxconn allows more), and let \
-                 it listen() again"
-            .to_owned(),
-    };
+    finding = finding.settings(case, &[SOMAXCONN]);
     finding
         .because("more clients finish their handshake at once than the backlog holds; accept() itself keeps up")
-        .remedy(remedy)
+        .remedy(
+            "raise the backlog that the application gives to listen() (net.core.somaxconn allows more), and let it \
+             listen() again",
+        )
 }
 
 /// Cookies that were sent while nobody dropped, and whose clients came back: more than half of them opened.

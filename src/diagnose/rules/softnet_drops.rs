@@ -1,18 +1,24 @@
 //! Packets dropped before TCP saw them.
 //!
-//! `enqueue_to_backlog` drops when a CPU's input queue is longer than `netdev_max_backlog`, and counts it in the
-//! second column of `/proc/net/softnet_stat`. The file is of the whole host in every network namespace.
+//! `enqueue_to_backlog` drops when a CPU's input queue is longer than `netdev_max_backlog`, and counts it in the second
+//! column of `/proc/net/softnet_stat`. The file is of the whole host in every network namespace.
 
 use crate::diagnose::case::SOFTNET;
-use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "softnet-drops",
     looks_for: "packets dropped by a full input queue of a CPU",
     topic: None,
+    reads: &[Input::Softnet("dropped")],
     keys: &["net.core.netdev_max_backlog"],
-    wrong_remedy: "a huge net.core.netdev_max_backlog such as 250000: packets then wait instead, for longer than a retry",
+    threshold: "any packet: the kernel counts it only when the queue is full",
+    confidence: Confidence::Certain,
+    next: None,
+    proof: Proof::Written,
+    wrong_remedy: "a huge net.core.netdev_max_backlog such as 250000: packets then wait instead, for longer than a \
+                   retry",
     disproved_by: "the second column of /proc/net/softnet_stat that stays where it is",
     check: |case| judge(case).into(),
 };

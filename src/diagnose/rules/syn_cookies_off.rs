@@ -4,7 +4,7 @@
 //! TCPReqQFullDrop (and ListenDrops).
 
 use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG};
-use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::units::TcpState;
 
 /// The rule.
@@ -12,7 +12,17 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "syn-cookies-off",
     looks_for: "SYNs dropped by a full SYN queue because SYN cookies are off",
     topic: Some("queues"),
+    reads: &[
+        Input::TcpExt("TCPReqQFullDrop"),
+        Input::TcpExt("ListenDrops"),
+        Input::Tcp("PassiveOpens"),
+        Input::Sockets("SYN-RECV"),
+    ],
     keys: &["net.ipv4.tcp_syncookies"],
+    threshold: "any TCPReqQFullDrop: the kernel counts it only when a SYN queue is full and there are no cookies",
+    confidence: Confidence::Certain,
+    next: None,
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_syn_retries: that is the client's side; a limit of SYNs per second in the firewall \
                    drops honest clients as well",
     disproved_by: "TCPReqQFullDrop that stays where it is",

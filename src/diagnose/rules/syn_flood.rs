@@ -1,10 +1,10 @@
 //! SYNs whose senders never finish the handshake.
 //!
-//! Completion is told by PassiveOpens. SyncookiesRecv does not tell it: it also counts cookies whose connection is
-//! then thrown away, and repeated data (`cookie_v4_check`).
+//! Completion is told by PassiveOpens. SyncookiesRecv does not tell it: it also counts cookies whose connection is then
+//! thrown away, and repeated data (`cookie_v4_check`).
 
 use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, per_second};
-use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::units::{Micros, TcpState};
 
 /// Uncompleted handshakes a second below which it is noise: scans and lost clients. A choice, no kernel fact.
@@ -25,7 +25,20 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "syn-flood",
     looks_for: "SYN cookies whose clients never come back",
     topic: Some("queues"),
+    reads: &[
+        Input::TcpExt("SyncookiesSent"),
+        Input::TcpExt("SyncookiesRecv"),
+        Input::TcpExt("ListenDrops"),
+        Input::Tcp("PassiveOpens"),
+        Input::Sockets("SYN-RECV"),
+    ],
     keys: &[],
+    threshold: "100 unfinished handshakes a second, and fewer than half of the cookies led to a connection: honest \
+                clients finish nearly all, and loss rarely takes more than a few percent; below 10% all of it is \
+                hostile",
+    confidence: Confidence::Likely,
+    next: Some("tcpdump -ni any 'tcp[tcpflags] == tcp-syn', and count the sources"),
+    proof: Proof::Live,
     wrong_remedy: "turning cookies off to silence the log; only raising net.ipv4.tcp_max_syn_backlog; \
                    net.ipv4.tcp_syn_retries, which is the client's side",
     disproved_by: "PassiveOpens that rise as fast as SyncookiesSent over 10s or more",
@@ -54,7 +67,8 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         format!("SYN flood: {uncompleted_per_s} handshakes a second are never finished; cookies answer them")
     } else {
         format!(
-            "{uncompleted_per_s} handshakes a second are never finished, beside {opens} that were: a flood among clients"
+            "{uncompleted_per_s} handshakes a second are never finished, beside {opens} that were: a flood among \
+             clients"
         )
     };
     let sure = if window_ms >= SURE_WINDOW_MS {

@@ -4,7 +4,7 @@
 //! TCPTimeWaitOverflow. FIN_WAIT_2 minisocks share the budget, and sockstat's `tw` counts both.
 
 use crate::diagnose::case::{NETSTAT, SOCKSTAT};
-use crate::diagnose::{Case, Finding, Rule, Severity, Verdict};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// Share of the limit, in percent, from which it is said.
 const WARN_PERCENT: u64 = 80;
@@ -16,7 +16,13 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "time-wait-buckets",
     looks_for: "TIME-WAIT sockets that reach their limit",
     topic: Some("time-wait-many"),
+    reads: &[Input::TcpExt("TCPTimeWaitOverflow"), Input::Sockstat("tw")],
     keys: &[LIMIT],
+    threshold: "any TCPTimeWaitOverflow, or 80% of the limit; any other number of TIME-WAIT is normal for the side \
+                that closes first",
+    confidence: Confidence::Certain,
+    next: None,
+    proof: Proof::Live,
     wrong_remedy: "lowering net.ipv4.tcp_max_tw_buckets: it ends TIME-WAIT early, which is what it protects from; \
                    net.ipv4.tcp_fin_timeout does not touch TIME-WAIT",
     disproved_by: "TCPTimeWaitOverflow that stays where it is while the number of TIME-WAIT falls",

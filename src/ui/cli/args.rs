@@ -149,7 +149,7 @@ pub struct StatusArgs {
     pub detail: Option<Detail>,
     /// Every network namespace that a process is in or that is bound to a file: who is in it, how many sockets there are
     /// in each state, and what is set otherwise than in the initial one
-    #[arg(long, conflicts_with_all = ["watch", "detail", "netns"])]
+    #[arg(long, conflicts_with_all = ["watch", "detail"])]
     pub all_netns: bool,
 }
 
@@ -340,14 +340,37 @@ pub struct DiagnoseArgs {
     /// Only these rules
     pub rules: Vec<String>,
     /// Judge what has moved since this stored snapshot, instead of waiting
-    #[arg(long, value_name = "FILE", conflicts_with = "window")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["window", "watch"])]
     pub since: Option<PathBuf>,
     /// How long to watch counters before judging
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_interval_ms)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_interval_ms)]
     pub window: u64,
     /// Show the evidence of each finding
     #[arg(long, short = 'v')]
     pub verbose: bool,
+    /// Judge again after each window, until interrupted
+    #[arg(long, short = 'w')]
+    pub watch: bool,
+    /// Stop after this many judgements
+    #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Exit with 1 for findings from this severity on
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Warning)]
+    pub fail_on: FailOn,
+    /// Say what a rule looks for, what it reads and when it speaks; nothing is read
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["rules", "watch"])]
+    pub explain: Option<String>,
+}
+
+/// From which severity on findings make the exit code 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// For every finding
+    Warning,
+    /// For what loses connections or packets now
+    Critical,
+    /// For none
+    Never,
 }
 
 /// Write all that the reading commands need to a file, for `--from`

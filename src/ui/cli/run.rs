@@ -97,7 +97,8 @@ const fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
     const FILES: &str = "a stored snapshot has no files: with --from, say with --root whose sysctl.d files to read";
     match command {
         None => None,
-        Some(Command::Status(status)) if status.watch.is_none() => None,
+        Some(Command::Status(status)) if status.watch.is_none() && !status.all_netns => None,
+        Some(Command::Diagnose(diagnose)) if diagnose.watch => Some(ACTS),
         Some(Command::Params(params)) if params.root.is_none() => Some(FILES),
         Some(Command::Lint(lint)) if lint.root.is_none() && lint.files.is_empty() => Some(FILES),
         Some(

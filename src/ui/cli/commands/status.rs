@@ -16,6 +16,10 @@ use crate::units::SysctlKey;
 /// Runs `tcpctl status`.
 pub(in crate::ui::cli) fn run(args: &StatusArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     if args.all_netns {
+        // The parser does not look for conflicts of options that every command has.
+        if context.netns.is_some() {
+            return Err(CliError::Usage("--all-netns reads every namespace: leave out --netns".to_owned()));
+        }
         return namespaces::run(context);
     }
     let depth = match args.detail {

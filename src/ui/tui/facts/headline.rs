@@ -40,9 +40,10 @@ fn quiet_words(findings: &diagnose::Findings) -> String {
     let undecided =
         findings.undecided.iter().map(|undecided| undecided.rule).collect::<std::collections::BTreeSet<_>>();
     let quiet = findings.rules.len().saturating_sub(undecided.len());
+    let rules = if quiet == 1 { "rule" } else { "rules" };
     match (undecided.len(), findings.window_ms) {
-        (0, _) => format!("✓ nothing hurts: {quiet} rules quiet"),
-        (count, None) => format!("✓ nothing hurts so far: {quiet} rules quiet, {count} need a second reading"),
-        (count, Some(_)) => format!("? {quiet} rules quiet, {count} could not decide: tcpctl diagnose says why"),
+        (0, _) => format!("✓ nothing hurts: {quiet} {rules} quiet"),
+        (count, None) => format!("✓ nothing hurts so far: {quiet} {rules} quiet, {count} need a second reading"),
+        (count, Some(_)) => format!("? {quiet} {rules} quiet, {count} could not decide: tcpctl diagnose says why"),
     }
 }

@@ -1,0 +1,60 @@
+//! Connections that this side half-closed and the peer does not close.
+//!
+//! A socket whose application still holds it waits in FIN_WAIT_2 without a timer; `tcp_fin_timeout` bounds orphans
+//! only, which are kept as minisocks and count in sockstat's `tw` (`tcp_time_wait`).
+
+use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
+use crate::snapshot::Sockets;
+use crate::units::TcpState;
+
+/// Owned sockets in FIN-WAIT-2 below which it is everyday.
+const MANY: u64 = 100;
+
+const FIN_TIMEOUT: &str = "net.ipv4.tcp_fin_timeout";
+
+/// The rule.
+pub(in crate::diagnose) const RULE: Rule = Rule {
+    id: "fin-wait-2",
+    looks_for: "half-closed connections that their peers do not close",
+    topic: Some("fin-wait-2"),
+    reads: &[Input::Sockets("states"), Input::Sockstat("tw")],
+    keys: &[FIN_TIMEOUT],
+    threshold: "100 owned sockets at both readings that do not get fewer, 5% of what is open: a half-close is \
+                legitimate, and short",
+    confidence: Confidence::Possible,
+    next: Some("ss -tnpo state fin-wait-2, for those without a timer, their process and peers"),
+    proof: Proof::Live,
+    wrong_remedy: "net.ipv4.tcp_fin_timeout: it does not apply while the application holds the socket",
+    disproved_by: "a number that falls by itself, or peers that are still sending",
+    check: |case| judge(case).into(),
+};
+
+fn judge(case: &Case<'_>) -> Result<Verdict, String> {
+    let (old, sockets) = (case.sockets_before()?, case.sockets()?);
+    let minisocks = case.sockstat_tcp("tw")?.saturating_sub(sockets.count(TcpState::TimeWait));
+    let all = |sockets: &Sockets| sockets.count(TcpState::FinWait2);
+    let owned = all(sockets).saturating_sub(minisocks);
+    let open = sockets.count(TcpState::Estab).saturating_add(owned);
+    // Where the other ends are here and wait to be closed, they are what is wrong.
+    let other_ends = sockets.count(TcpState::CloseWait);
+    if owned < MANY
+        || all(old) < MANY
+        || all(sockets) < all(old)
+        || !at_least_percent(owned, open, 5)
+        || other_ends >= owned
+    {
+        return Ok(Verdict::quiet());
+    }
+    let sentence = format!("{owned} half-closed connections wait for their peers to close: FIN-WAIT-2 without a timer");
+    Ok(Finding::new(&RULE, Severity::Warning, sentence)
+        .states(case, &[TcpState::FinWait2])
+        .seen("FIN-WAIT-2 in the reading before", all(old).to_string(), SOCK_DIAG)
+        .sockstat(case, "tw")
+        .seen("of these orphans, which have a timer: tw less TIME-WAIT", minisocks.to_string(), SOCK_DIAG)
+        .states(case, &[TcpState::TimeWait, TcpState::Estab])
+        .settings(case, &[FIN_TIMEOUT])
+        .because("the application called shutdown() and waits; the peer's application does not close its side")
+        .remedy("fix the peer; or close() after shutdown() with a limit of the application's own")
+        .into())
+}

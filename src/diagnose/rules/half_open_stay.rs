@@ -1,0 +1,89 @@
+//! Half-open connections that do not finish, without a full queue.
+//!
+//! `reqsk_timer_handler` sends the SYN-ACK again (`tcp_rtx_synack`: TCPSynRetrans and RetransSegs). A SYN-ACK that this
+//! host itself throws away on its way out counts as a timeout and as nothing else.
+
+use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
+use crate::units::TcpState;
+
+/// Half-open connections, and timeouts of them, below which it is chance.
+const MIN: u64 = 10;
+
+/// Timeouts beside the connections that opened, in percent: on a busy server some SYN-ACKs are always lost.
+const SHARE_PERCENT: u64 = 10;
+
+const SYNACK_RETRIES: &str = "net.ipv4.tcp_synack_retries";
+
+/// The rule.
+pub(in crate::diagnose) const RULE: Rule = Rule {
+    id: "half-open-stay",
+    looks_for: "half-open connections whose third segment never comes",
+    topic: Some("third-ack-lost"),
+    reads: &[
+        Input::Sockets("states"),
+        Input::TcpExt("TCPSynRetrans"),
+        Input::TcpExt("TCPTimeouts"),
+        Input::TcpExt("SyncookiesSent"),
+        Input::TcpExt("TCPReqQFullDrop"),
+        Input::TcpExt("ListenOverflows"),
+        Input::Tcp("PassiveOpens"),
+    ],
+    keys: &[SYNACK_RETRIES],
+    threshold: "10 half-open at both readings and 10 timeouts that are at least 10% of the connections opened, while \
+                no queue is full: honest clients finish within one round trip",
+    confidence: Confidence::Possible,
+    next: Some(
+        "ss -tno state syn-recv, for their addresses: a few known ones are lost ACKs, many strange ones a slow flood",
+    ),
+    proof: Proof::Live,
+    wrong_remedy: "net.ipv4.tcp_max_syn_backlog: the queue is not full",
+    disproved_by: "SYN-RECV that is empty in the next reading",
+    check: |case| judge(case).into(),
+};
+
+fn judge(case: &Case<'_>) -> Result<Verdict, String> {
+    let (before, now) = (case.sockets_before()?, case.sockets()?);
+    let half_open = now.count(TcpState::SynRecv);
+    let retried = case.tcp_ext_rise("TCPSynRetrans")?;
+    let timeouts = case.tcp_ext_rise("TCPTimeouts")?;
+    let opens = case.tcp_rise("PassiveOpens")?;
+    let mut full = 0_u64;
+    for queue in ["SyncookiesSent", "TCPReqQFullDrop", "ListenOverflows"] {
+        full = full.saturating_add(case.tcp_ext_rise(queue)?);
+    }
+    if full > 0
+        || half_open.min(before.count(TcpState::SynRecv)) < MIN
+        || half_open < now.count(TcpState::SynSent)
+        || retried.max(timeouts) < MIN
+        || !at_least_percent(retried.max(timeouts), opens, SHARE_PERCENT)
+    {
+        return Ok(Verdict::quiet());
+    }
+    let unsent = retried.saturating_mul(10) < timeouts;
+    let (sentence, cause, remedy) = if unsent {
+        (
+            format!("{half_open} half-open connections: this host throws its own SYN-ACKs away"),
+            "their timers expire, and yet nothing is sent again: an output rule or a traffic control drops the SYN-ACK",
+            "look for the rule in `nft list ruleset` and `tc -s qdisc`",
+        )
+    } else {
+        (
+            format!(
+                "{half_open} half-open connections do not finish; {retried} SYN-ACKs sent again {}",
+                case.in_window()
+            ),
+            "SYN-ACKs or the clients' third segments are lost or filtered, or the sources are forged",
+            "look at the addresses: a few known ones point to the path or a firewall that sees one direction only",
+        )
+    };
+    Ok(Finding::new(&RULE, Severity::Warning, sentence)
+        .states(case, &[TcpState::SynRecv])
+        .seen("SYN-RECV in the reading before", before.count(TcpState::SynRecv).to_string(), SOCK_DIAG)
+        .tcp_ext(case, &["TCPSynRetrans", "TCPTimeouts"])
+        .tcp(case, &["PassiveOpens"])
+        .settings(case, &[SYNACK_RETRIES])
+        .because(cause)
+        .remedy(remedy)
+        .into())
+}

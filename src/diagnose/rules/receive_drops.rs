@@ -1,0 +1,58 @@
+//! Data that arrived and was thrown away for want of room.
+//!
+//! `tcp_prune_queue` (RcvPruned) and `tcp_try_rmem_schedule` (TCPRcvQDrop) drop what does not fit the receive buffer;
+//! `tcp_add_backlog` (TCPBacklogDrop) drops while the application holds the socket for too long.
+
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
+
+const RMEM: &str = "net.ipv4.tcp_rmem";
+
+/// The rule.
+pub(in crate::diagnose) const RULE: Rule = Rule {
+    id: "receive-drops",
+    looks_for: "data dropped because a receive buffer is full",
+    topic: None,
+    reads: &[
+        Input::TcpExt("TCPRcvQDrop"),
+        Input::TcpExt("RcvPruned"),
+        Input::TcpExt("TCPBacklogDrop"),
+        Input::TcpExt("PruneCalled"),
+        Input::TcpExt("TCPRcvCollapsed"),
+    ],
+    keys: &[RMEM],
+    threshold: "any: a window keeps the sender from sending what has no room, so the kernel drops only when that \
+                promise broke",
+    confidence: Confidence::Likely,
+    next: Some("ss -tnmi, for sockets with Recv-Q near rb and for d"),
+    proof: Proof::Live,
+    wrong_remedy: "the ring of the network card or net.core.netdev_max_backlog: the packets had reached TCP; \
+                   net.core.rmem_max alone: it limits SO_RCVBUF only",
+    disproved_by: "TCPRcvQDrop, RcvPruned and TCPBacklogDrop that stay where they are",
+    check: |case| judge(case).into(),
+};
+
+fn judge(case: &Case<'_>) -> Result<Verdict, String> {
+    let queue = case.tcp_ext_rise("TCPRcvQDrop")?.max(case.tcp_ext_rise("RcvPruned")?);
+    let backlog = case.tcp_ext_rise("TCPBacklogDrop")?;
+    let (sentence, cause) = match (queue, backlog) {
+        (0, 0) => return Ok(Verdict::quiet()),
+        (0, backlog) => (
+            format!("{backlog} segments dropped {} while their application held the socket", case.in_window()),
+            "a process is in a long system call on the socket, or too slow for what arrives meanwhile",
+        ),
+        (queue, _) => (
+            format!("{queue} segments dropped {}: a receive buffer has no room", case.in_window()),
+            "the application reads too slowly, its buffer was made smaller than the window it had offered \
+             (SO_RCVBUF after connect), or TCP is short of memory",
+        ),
+    };
+    Ok(Finding::new(&RULE, Severity::Warning, sentence)
+        .tcp_ext(case, &["TCPRcvQDrop", "RcvPruned", "TCPBacklogDrop", "PruneCalled", "TCPRcvCollapsed"])
+        .settings(case, &[RMEM])
+        .because(cause)
+        .remedy(
+            "speed the reader up; then let autotuning work: no SO_RCVBUF, and a larger third figure of \
+                 net.ipv4.tcp_rmem",
+        )
+        .into())
+}

@@ -1,0 +1,119 @@
+//! Why segments are sent again: shared by the rules about retransmissions, so that one cause is one finding.
+//!
+//! The receiver tells of needless ones: a DSACK (`TCPDSACKRecv`) for each segment that came twice, and with those the
+//! sender takes back what it did to its window (`tcp_try_undo_loss`: TCPLossUndo). TCPSpuriousRTOs stayed 0 through
+//! genuine spurious timeouts, so it is not used.
+
+use crate::diagnose::case::{NETSTAT, SNMP, at_least_percent, per_second, share};
+use crate::diagnose::{Case, Finding, Input};
+
+/// Segments sent again in one window, and a second, below which it is chance.
+const MIN: u64 = 20;
+const PER_S_MIN: u64 = 4;
+
+/// Share of the segments sent, in percent, from which a loss-based congestion control loses most of its speed.
+const SHARE_PERCENT: u64 = 1;
+
+/// What all of these rules read.
+pub(super) const READS: [Input; 12] = [
+    Input::Tcp("RetransSegs"),
+    Input::Tcp("OutSegs"),
+    Input::Tcp("AttemptFails"),
+    Input::TcpExt("TCPSynRetrans"),
+    Input::TcpExt("TCPTimeouts"),
+    Input::TcpExt("TCPFastRetrans"),
+    Input::TcpExt("TCPSackRecovery"),
+    Input::TcpExt("TCPDSACKRecv"),
+    Input::TcpExt("TCPSACKReorder"),
+    Input::TcpExt("TCPLossUndo"),
+    Input::TcpExt("TCPLossProbeRecovery"),
+    Input::TcpExt("TCPAbortOnTimeout"),
+];
+
+/// The reason why segments are sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// There are too few to speak of.
+    Few,
+    /// The network duplicates segments.
+    Duplicates,
+    /// Timers expired although nothing was lost.
+    SpuriousTimeouts,
+    /// Segments overtake each other.
+    Reordering,
+    /// Peers do not answer at all: timers alone send again.
+    Silence,
+    /// Segments are lost.
+    Loss,
+}
+
+/// How much data was sent again, and why.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retransmits {
+    /// Why.
+    pub(super) reason: Reason,
+    /// Segments sent again, SYNs and SYN-ACKs apart.
+    pub(super) count: u64,
+    /// Segments sent.
+    pub(super) sent: u64,
+    /// Of the segments sent again, how many had arrived already.
+    pub(super) needless: u64,
+}
+
+/// Tells why segments were sent again, the first that fits.
+///
+/// # Errors
+/// The gap, when a counter is missing.
+pub(super) fn retransmits(case: &Case<'_>) -> Result<Retransmits, String> {
+    let syns = case.tcp_ext_rise("TCPSynRetrans")?;
+    let count = case.tcp_rise("RetransSegs")?.saturating_sub(syns);
+    let sent = case.tcp_rise("OutSegs")?;
+    let needless = case.tcp_ext_rise("TCPDSACKRecv")?;
+    let window_ms = case.window_ms()?;
+    let much = |count| {
+        count >= MIN && per_second(count, window_ms) >= PER_S_MIN && at_least_percent(count, sent, SHARE_PERCENT)
+    };
+    let reason = if much(needless) && needless >= count.saturating_mul(2) {
+        Reason::Duplicates
+    } else if much(count) {
+        reason(case, count, needless, syns)?
+    } else {
+        Reason::Few
+    };
+    Ok(Retransmits { reason, count, sent, needless })
+}
+
+fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64) -> Result<Reason, String> {
+    let timeouts = case.tcp_ext_rise("TCPTimeouts")?.saturating_sub(syns);
+    let undone = case.tcp_ext_rise("TCPLossUndo")?;
+    if undone >= 3 && at_least_percent(undone, timeouts, 30) {
+        return Ok(Reason::SpuriousTimeouts);
+    }
+    // Reordering shows in needless ones, or in segments that filled a hole late without being sent again.
+    if at_least_percent(needless, count, 50) || case.tcp_ext_rise("TCPSACKReorder")? >= count {
+        return Ok(Reason::Reordering);
+    }
+    let mut answered = 0_u64;
+    for name in ["TCPFastRetrans", "TCPSackRecovery", "TCPLossProbeRecovery"] {
+        answered = answered.saturating_add(case.tcp_ext_rise(name)?);
+    }
+    if answered == 0 && at_least_percent(timeouts, count, 50) {
+        // Connections that died of it have their own verdict.
+        let died = case.tcp_ext_rise("TCPAbortOnTimeout")?.saturating_sub(case.tcp_rise("AttemptFails")?);
+        return Ok(if died > 0 { Reason::Few } else { Reason::Silence });
+    }
+    Ok(Reason::Loss)
+}
+
+/// Adds what led to the reason.
+pub(super) fn with_evidence(finding: Finding, case: &Case<'_>, seen: &Retransmits) -> Finding {
+    finding
+        .seen("data segments sent again: RetransSegs less TCPSynRetrans", case.over_window(seen.count), SNMP)
+        .seen("of the segments sent (OutSegs)", share(seen.count, seen.sent), SNMP)
+        .seen("of them needless, by the peers' DSACKs", share(seen.needless, seen.count), NETSTAT)
+        .tcp(case, &["OutSegs"])
+        .tcp_ext(
+            case,
+            &["TCPDSACKRecv", "TCPTimeouts", "TCPLossUndo", "TCPFastRetrans", "TCPSackRecovery", "TCPSACKReorder"],
+        )
+}

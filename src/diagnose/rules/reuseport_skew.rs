@@ -1,0 +1,65 @@
+//! One of several listeners on a port that is stuck.
+//!
+//! With `SO_REUSEPORT` the hash of the connection's addresses and ports picks the listener (`reuseport_select_sock`),
+//! whether that one accepts or not, and a client's retry has the same hash.
+
+use super::pressure::{Pressure, SOMAXCONN, occupancy, pressure, siblings};
+use crate::diagnose::case::{SOCK_DIAG, listener_name};
+use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
+use crate::snapshot::Listener;
+
+/// The rule.
+pub(in crate::diagnose) const RULE: Rule = Rule {
+    id: "reuseport-skew",
+    looks_for: "one of several listeners on a port that is stuck while others are idle",
+    topic: Some("queues"),
+    reads: &[Input::Sockets("accept queue, backlog and drops of each listener"), Input::TcpExt("ListenOverflows")],
+    keys: &[SOMAXCONN],
+    threshold: "90% of at least 10 drops on one address and port by one full listener while another has an empty \
+                queue: a fair hash spreads an overload over all of them",
+    confidence: Confidence::Likely,
+    next: Some("the stack of that worker: cat /proc/PID/stack"),
+    proof: Proof::Live,
+    wrong_remedy: "a larger backlog or net.core.somaxconn: the hash keeps sending the stuck one its share",
+    disproved_by: "drops that spread over all listeners of the port",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Verdict {
+    let sockets = match case.sockets().and_then(|sockets| case.window_ms().map(|_| sockets)) {
+        Ok(sockets) => sockets,
+        Err(gap) => return Verdict::undecided(gap),
+    };
+    let mut verdict = Verdict::quiet();
+    for listener in sockets.listeners.iter().filter(|listener| listener.shares_port > 1) {
+        match pressure(case, listener) {
+            Ok(Pressure::Skew(drops)) => verdict.findings.push(skewed(case, listener, drops)),
+            Ok(_) => {}
+            Err(gap) => verdict.gaps.push(gap),
+        }
+    }
+    verdict
+}
+
+fn skewed(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
+    let listeners = siblings(case, listener).count();
+    let name = listener_name(listener);
+    let sentence = format!(
+        "{name}: one of {listeners} listeners on this port is stuck, {drops} connections dropped {}",
+        case.in_window()
+    );
+    let all: u64 = siblings(case, listener).map(|other| case.drops_rise(other).unwrap_or(0)).sum();
+    let idle = siblings(case, listener).filter(|other| other.accept_queue == Some(0)).count();
+    Finding::new(&RULE, Severity::Critical, sentence)
+        .seen("its accept queue", occupancy(listener), SOCK_DIAG)
+        .seen("its drops", case.over_window(drops), SOCK_DIAG)
+        .seen("drops of all listeners of this port", case.over_window(all), SOCK_DIAG)
+        .seen("of them with an empty accept queue", format!("{idle} of {listeners}"), SOCK_DIAG)
+        .seen("its socket's inode, for ss -ltnpe", listener.inode.to_string(), SOCK_DIAG)
+        .tcp_ext(case, &["ListenOverflows"])
+        .because(
+            "the kernel's hash sends each worker its share of the clients whether it accepts or not, and a client that \
+             tries again from the same port meets the same worker",
+        )
+        .remedy("restart that worker; net.ipv4.tcp_migrate_req=1 (5.14 on) hands its queue to the others when it goes")
+}

@@ -1,0 +1,588 @@
+//! Incidents that are recreated, and what `diagnose` makes of each: the right verdict, and no other.
+//!
+//! All of them run at once, each in namespaces of its own, and take as long as the slowest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with};
+use serde::Deserialize;
+use tcpctl::collect::{self, Source};
+use tcpctl::diagnose::{Findings, Proof, RULES, Undecided, diagnose, keys};
+use tcpctl::snapshot::Snapshot;
+use tcpctl::sys::{IntOption, Namespace, ProcRoot, SysctlFiles, raise_loopback, set_int_option};
+use tcpctl::units::TcpState;
+use tcpctl::wire::{SegmentHeader, build_segment, decode_segment, parse_paired_lines};
+
+use crate::case::{CannotRun, Case, Ran};
+use crate::place::{Listening, Place, until};
+use crate::wire::{BareWire, FAR, Fate, Wire, has_data, near};
+
+/// The cases of this file.
+pub(crate) fn cases() -> Vec<Case> {
+    vec![Case::new("every incident has its verdict and no other", every_incident)]
+}
+
+/// What is expected of each incident.
+#[derive(Deserialize)]
+struct Expected {
+    undecided: BTreeSet<String>,
+    incidents: BTreeMap<String, BTreeSet<String>>,
+}
+
+type Judged = Result<Findings, CannotRun>;
+
+/// The name of an incident, and what makes it.
+type Incident = (&'static str, fn(&Place) -> Judged);
+
+const INCIDENTS: &[Incident] = &[
+    ("healthy and busy", healthy),
+    ("TIME-WAIT of a server that closes first", time_wait_of_a_server),
+    ("nobody accepts", nobody_accepts),
+    ("slow accept", slow_accept),
+    ("bursts above a small backlog", |place| bursts(place, 4)),
+    ("bursts above somaxconn", |place| {
+        place.set("net.core.somaxconn", "4");
+        bursts(place, 512)
+    }),
+    ("one of two workers stuck", stuck_worker),
+    ("flood, with cookies", |place| flood(place, 80, 1500)),
+    ("flood, without cookies", |place| {
+        place.set("net.ipv4.tcp_syncookies", "0");
+        flood(place, 80, 1000)
+    }),
+    ("third segments that never come", third_segments_lost),
+    ("SYNs from hosts that answer with a reset", reset_handshakes),
+    ("SYNs to a closed port", |place| flood(place, 81, 200)),
+    ("connects to a service that is not there", refused),
+    ("connects to a silent host", unanswered),
+    ("ports to one destination used up", ports_used_up),
+    ("ports bound and not connected", ports_bound),
+    ("lossy path", |place| transfer(place, true, |count| if count % 40 == 0 { Fate::Lose } else { Fate::Pass })),
+    ("path that duplicates", |place| {
+        transfer(place, true, |count| if count % 10 == 0 { Fate::Twice } else { Fate::Pass })
+    }),
+    ("path that damages", damaged),
+    ("peers gone with data in flight", peers_gone),
+    ("keepalive without answer", keepalive),
+    ("close with unread data", unread_data),
+    ("receive buffer below the offered window", shrunk_buffer),
+    ("readers that stop", stalled_readers),
+    ("CLOSE-WAIT leak", close_wait),
+    ("half-closed, and the peer does not close", half_closed),
+    ("TIME-WAIT buckets overflow", buckets),
+];
+
+fn every_incident(_: &Place) -> Ran {
+    // A namespace takes the size of its connection table from the one that it is made in, and looking at sockets walks
+    // it. Since 6.1; without it looking takes longer, and nothing else changes.
+    if let Ok(key) = "net.ipv4.tcp_child_ehash_entries".parse() {
+        let _ = SysctlFiles::new("/proc").write(&key, "16384");
+    }
+    tcpctl::sys::raise_open_files().expect("the limit of open files can be raised");
+    let expected: Expected = toml::from_str(include_str!("../data/incidents.toml")).expect("the expectations");
+    let names: BTreeSet<&str> = INCIDENTS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, expected.incidents.keys().map(String::as_str).collect(), "what is expected is what is played");
+    let outcomes: Vec<Judged> = std::thread::scope(|scope| {
+        let runs: Vec<_> = INCIDENTS.iter().map(|(_, body)| scope.spawn(move || in_own_namespace(*body))).collect();
+        // One that panicked has said why; what the others found is worth knowing as well.
+        runs.into_iter().map(|run| run.join().unwrap_or_else(|_| Ok(nothing_judged()))).collect()
+    });
+    let outcomes = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut wrong = Vec::new();
+    let mut proved = BTreeSet::new();
+    for ((name, _), findings) in INCIDENTS.iter().zip(&outcomes) {
+        let said: BTreeSet<String> = findings.findings.iter().map(|finding| finding.rule.to_owned()).collect();
+        let undecided: BTreeSet<String> = findings.undecided.iter().map(|gap| gap.rule.to_owned()).collect();
+        let expected_rules = &expected.incidents[*name];
+        if said != *expected_rules || undecided.iter().any(|rule| !may_be_undecided(&expected, rule)) {
+            wrong.push(format!("{name}: expected {expected_rules:?}\n{findings:#?}"));
+        }
+        proved.extend(said);
+    }
+    eprintln!("{}", confusion_table(&outcomes));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let live: BTreeSet<String> =
+        RULES.iter().filter(|rule| rule.proof == Proof::Live).map(|rule| rule.id.to_owned()).collect();
+    assert_eq!(proved, live, "rules that say that they were proved live are those that were");
+    Ok(())
+}
+
+/// What stands for an incident that could not be made: every rule is undecided.
+fn nothing_judged() -> Findings {
+    let gap =
+        |rule: &tcpctl::diagnose::Rule| Undecided { rule: rule.id, gap: "the incident could not be made".to_owned() };
+    Findings { window_ms: None, rules: Vec::new(), findings: Vec::new(), undecided: RULES.iter().map(gap).collect() }
+}
+
+/// Rules whose limits only the initial namespace has.
+fn may_be_undecided(expected: &Expected, rule: &str) -> bool {
+    expected.undecided.contains(rule)
+}
+
+/// Incidents down, rules across by their number.
+fn confusion_table(outcomes: &[Findings]) -> String {
+    let mut text = String::new();
+    for ((name, _), findings) in INCIDENTS.iter().zip(outcomes) {
+        let cell = |id: &str| match (
+            findings.findings.iter().any(|finding| finding.rule == id),
+            findings.undecided.iter().any(|gap| gap.rule == id),
+        ) {
+            (true, _) => '#',
+            (false, true) => '?',
+            (false, false) => '.',
+        };
+        let row: String = RULES.iter().map(|rule| cell(rule.id)).collect();
+        text.push_str(&format!("{row} {name}\n"));
+    }
+    text
+}
+
+fn in_own_namespace(body: fn(&Place) -> Judged) -> Judged {
+    let cannot = |error: &dyn core::fmt::Display| CannotRun(error.to_string());
+    let namespace = Namespace::fresh().map_err(|error| cannot(&error))?;
+    namespace
+        .run(|| {
+            let place = Place::here(&namespace);
+            raise_loopback().map_err(|error| cannot(&error))?;
+            body(&place)
+        })
+        .map_err(|error| cannot(&error))?
+}
+
+/// Reads what the rules need.
+fn reading() -> Snapshot {
+    let keys = keys().into_iter().map(|key| key.parse().expect("a key")).collect();
+    // Whose sockets they are is known, and looking for it at every process of the host takes long.
+    let source = Source { processes: false, ..Source::own(keys) };
+    collect::live(&source).expect("the own namespace can be read")
+}
+
+/// A second reading, so long after the first at least, and what the rules say.
+fn judged_after(before: &Snapshot, window: Duration) -> Findings {
+    let due = before.monotonic_ms + u64::try_from(window.as_millis()).expect("a short window");
+    sleep(Duration::from_millis(due.saturating_sub(tcpctl::sys::monotonic_ms())));
+    diagnose(&reading(), Some(before))
+}
+
+const SECOND: Duration = Duration::from_millis(1200);
+
+/// Waits until a counter of the namespace has come so far. The kernel tells nobody when it does, and many wait at once.
+fn wait_for(name: &str, least: i64) {
+    let began = Instant::now();
+    loop {
+        let text = ProcRoot::new("/proc").read_net("netstat").expect("counters can be read");
+        let counters = parse_paired_lines(&text).value;
+        let now = counters.get("TcpExt").and_then(|group| group.get(name)).copied().expect("this kernel counts it");
+        if now >= least {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{name} is {now} and does not become {least}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// Sends a SYN and does not wait for the answer.
+fn begin_connect(to: SocketAddr) -> TcpStream {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, Some(ipproto::TCP)).expect("a socket");
+    match connect(&socket, &to) {
+        Ok(()) | Err(rustix::io::Errno::INPROGRESS | rustix::io::Errno::CONNREFUSED) => {}
+        Err(error) => panic!("connect: {error}"),
+    }
+    TcpStream::from(socket)
+}
+
+/// Takes all that waits.
+fn accept_all(listener: &TcpListener) -> Vec<TcpStream> {
+    listener.set_nonblocking(true).expect("a listener");
+    core::iter::from_fn(|| match listener.accept() {
+        Ok((stream, _)) => Some(stream),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+        Err(error) => panic!("accept: {error}"),
+    })
+    .collect()
+}
+
+/// A listener on loopback.
+fn listener(place: &Place, backlog: i32) -> (TcpListener, SocketAddr) {
+    let listener = place.listen("127.0.0.1:0", Listening::with_backlog(backlog));
+    let address = listener.local_addr().expect("an address");
+    (listener, address)
+}
+
+/// Both ends of a connection.
+fn pair(listener: &TcpListener, to: SocketAddr) -> (TcpStream, TcpStream) {
+    let client = TcpStream::connect(to).expect("it listens");
+    (client, listener.accept().expect("it connected").0)
+}
+
+fn read_to_end(stream: &mut TcpStream) {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("the peer closes");
+}
+
+/// Requests and answers, closed in order by the client.
+fn healthy(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let before = reading();
+    let kept: Vec<_> = (0..50).map(|_| pair(&listener, to)).collect();
+    for _ in 0..200 {
+        let (mut client, mut server) = pair(&listener, to);
+        client.write_all(b"question").expect("room");
+        client.shutdown(Shutdown::Write).expect("open");
+        read_to_end(&mut server);
+        server.write_all(b"answer").expect("room");
+        drop(server);
+        read_to_end(&mut client);
+    }
+    let findings = judged_after(&before, SECOND);
+    drop(kept);
+    Ok(findings)
+}
+
+fn time_wait_of_a_server(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let before = reading();
+    for _ in 0..500 {
+        let (mut client, server) = pair(&listener, to);
+        drop(server);
+        read_to_end(&mut client);
+    }
+    Ok(judged_after(&before, SECOND))
+}
+
+fn nobody_accepts(place: &Place) -> Judged {
+    let (_listener, to) = listener(place, 4);
+    let _clients: Vec<_> = (0..20).map(|_| begin_connect(to)).collect();
+    wait_for("ListenDrops", 15);
+    let before = reading();
+    Ok(judged_after(&before, Duration::from_millis(1500)))
+}
+
+/// A connect every 10 ms, and an accept every 50 ms.
+fn slow_accept(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 16);
+    let before = reading();
+    let mut streams = Vec::new();
+    for round in 0..200 {
+        streams.push(begin_connect(to));
+        if round % 5 == 0 {
+            streams.push(listener.accept().expect("some wait").0);
+        }
+        sleep(Duration::from_millis(10));
+    }
+    Ok(judged_after(&before, SECOND))
+}
+
+/// Bursts of 30 that are accepted at once, as far as they fit.
+fn bursts(place: &Place, backlog: i32) -> Judged {
+    let (listener, to) = listener(place, backlog);
+    let before = reading();
+    let mut accepted = Vec::new();
+    for _ in 0..4 {
+        let burst: Vec<_> = (0..30).map(|_| begin_connect(to)).collect();
+        accepted.extend(accept_all(&listener));
+        // Who was dropped does not try again.
+        accepted.extend(burst.into_iter().filter(|client| client.peer_addr().is_ok()));
+        sleep(Duration::from_millis(200));
+    }
+    Ok(judged_after(&before, SECOND))
+}
+
+fn stuck_worker(place: &Place) -> Judged {
+    let share = Listening { share: true, ..Listening::with_backlog(8) };
+    let stuck = place.listen("127.0.0.1:0", share);
+    let to = stuck.local_addr().expect("an address");
+    let works = place.listen(&to.to_string(), share);
+    let before = reading();
+    let mut streams = Vec::new();
+    for _ in 0..100 {
+        streams.push(begin_connect(to));
+        streams.extend(accept_all(&works));
+    }
+    let findings = judged_after(&before, SECOND);
+    drop(stuck);
+    Ok(findings)
+}
+
+/// SYNs of forged sources to a port; on port 80 somebody listens.
+fn flood(place: &Place, port: u16, count: u32) -> Judged {
+    let wire = BareWire::lay()?;
+    let _listener = place.listen(&near(80).to_string(), Listening::with_backlog(64));
+    let before = reading();
+    for number in 0..count {
+        wire.forge_syns(port, number..number + 1);
+        wire.drain(|_| None);
+    }
+    Ok(judged_after(&before, SECOND))
+}
+
+fn third_segments_lost(place: &Place) -> Judged {
+    let wire = BareWire::lay()?;
+    let _listener = place.listen(&near(80).to_string(), Listening::with_backlog(128));
+    wire.forge_syns(80, 0..20);
+    until("half-open connections", || {
+        let half_open = reading().sockets.expect("sockets").count(TcpState::SynRecv);
+        if half_open == 20 { Ok(()) } else { Err(half_open) }
+    });
+    let before = reading();
+    // A whole round of them after the reading, whatever went before it.
+    let so_far = before.counters.tcp_ext("TCPSynRetrans").expect("this kernel counts it");
+    wait_for("TCPSynRetrans", so_far + 20);
+    Ok(judged_after(&before, SECOND))
+}
+
+fn reset_handshakes(place: &Place) -> Judged {
+    let wire = BareWire::lay()?;
+    let _listener = place.listen(&near(80).to_string(), Listening::with_backlog(64));
+    let reset = |packet: &[u8]| {
+        let header = decode_segment(packet).filter(|header| header.syn && header.ack)?;
+        build_segment(&SegmentHeader {
+            source: header.destination,
+            destination: header.source,
+            sequence: header.acknowledgement,
+            acknowledgement: 0,
+            syn: false,
+            ack: false,
+            fin: false,
+            rst: true,
+            window: 0,
+            payload: 0,
+        })
+    };
+    let before = reading();
+    for number in 0..300 {
+        wire.forge_syns(80, number..number + 1);
+        wire.drain(reset);
+    }
+    Ok(judged_after(&before, SECOND))
+}
+
+fn refused(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 1);
+    drop(listener);
+    let before = reading();
+    for _ in 0..50 {
+        drop(begin_connect(to));
+    }
+    Ok(judged_after(&before, SECOND))
+}
+
+fn unanswered(_: &Place) -> Judged {
+    let wire = BareWire::lay()?;
+    let before = reading();
+    let _clients: Vec<_> = (0..10).map(|_| begin_connect(SocketAddr::from(([192, 0, 2, 99], 80)))).collect();
+    wait_for("TCPSynRetrans", 10);
+    wire.drain(|_| None);
+    Ok(judged_after(&before, SECOND))
+}
+
+fn ports_used_up(place: &Place) -> Judged {
+    // The listener's own port is no part of the range.
+    let (listener, to) = listener(place, 128);
+    place.set("net.ipv4.ip_local_port_range", "20000 20009");
+    let before = reading();
+    let _pairs: Vec<_> = (0..10).map(|_| pair(&listener, to)).collect();
+    let error = TcpStream::connect(to).expect_err("no port is left");
+    assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+    Ok(judged_after(&before, SECOND))
+}
+
+fn ports_bound(place: &Place) -> Judged {
+    if !reading().kernel.version.is_some_and(|version| version.at_least(6, 8)) {
+        return Err(CannotRun("the kernel tells of bound sockets since 6.8 only".to_owned()));
+    }
+    place.set("net.ipv4.ip_local_port_range", "20000 20009");
+    let before = reading();
+    let bound = |_| {
+        let kind = SocketType::STREAM;
+        let socket =
+            socket_with(AddressFamily::INET, kind, SocketFlags::CLOEXEC, Some(ipproto::TCP)).expect("a socket");
+        rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port is left");
+        socket
+    };
+    let _bound: Vec<_> = (0..9).map(bound).collect();
+    Ok(judged_after(&before, SECOND))
+}
+
+/// A listener at the far end.
+fn far_listener(wire: &Wire) -> (TcpListener, SocketAddr) {
+    let to = SocketAddr::from((FAR, 80));
+    (wire.at_far_end(|| TcpListener::bind(to).expect("the address is the far end's")), to)
+}
+
+/// Moves 3 MB, to the far end or from it, while this becomes of every so-manieth data segment.
+fn transfer(_: &Place, away: bool, mut fate: impl FnMut(u32) -> Fate + Send + 'static) -> Judged {
+    const CHUNKS: usize = 48;
+    let wire = Wire::lay()?;
+    let (listener, to) = far_listener(&wire);
+    let (near_end, far_end) = pair(&listener, to);
+    let mut count = 0;
+    wire.meddle(move |packet, to_far| {
+        if to_far != away || !has_data(packet) {
+            return Fate::Pass;
+        }
+        count += 1;
+        fate(count)
+    });
+    let (mut from, mut into) = if away { (near_end, far_end) } else { (far_end, near_end) };
+    let before = reading();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for _ in 0..CHUNKS {
+                from.write_all(&[7; 65_536]).expect("the reader reads");
+            }
+        });
+        read_to_end(&mut into);
+    });
+    Ok(judged_after(&before, SECOND))
+}
+
+/// What comes in has a flipped bit in every twentieth segment, which TCP sends again.
+fn damaged(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    let (listener, to) = far_listener(&wire);
+    let (mut near_end, mut far_end) = pair(&listener, to);
+    let mut count = 0;
+    wire.meddle(move |packet, to_far| {
+        if !to_far && has_data(packet) {
+            count += 1;
+            if let Some(last) = packet.last_mut().filter(|_| count % 20 == 0) {
+                *last ^= 1;
+            }
+        }
+        Fate::Pass
+    });
+    let before = reading();
+    std::thread::scope(|scope| {
+        scope.spawn(move || far_end.write_all(&[7; 1 << 20]).expect("the reader reads"));
+        read_to_end(&mut near_end);
+    });
+    Ok(judged_after(&before, SECOND))
+}
+
+/// Connections to the far end, which then goes silent.
+fn connections(wire: &Wire, count: usize) -> (Vec<TcpStream>, Vec<TcpStream>) {
+    let (listener, to) = far_listener(wire);
+    (0..count).map(|_| pair(&listener, to)).unzip()
+}
+
+fn peers_gone(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    let (mut near_ends, _far_ends) = connections(&wire, 20);
+    wire.meddle(|_, _| Fate::Lose);
+    let before = reading();
+    near_ends.iter_mut().for_each(|stream| stream.write_all(b"anybody there?").expect("room"));
+    wait_for("TCPTimeouts", 60);
+    Ok(judged_after(&before, SECOND))
+}
+
+fn keepalive(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    let (near_ends, _far_ends) = connections(&wire, 5);
+    wire.meddle(|_, _| Fate::Lose);
+    let before = reading();
+    for stream in &near_ends {
+        for (option, value) in [
+            (IntOption::KeepIdle, 1),
+            (IntOption::KeepInterval, 1),
+            (IntOption::KeepCount, 1),
+            (IntOption::Keepalive, 1),
+        ] {
+            set_int_option(stream, option, value).expect("the option is known");
+        }
+    }
+    wait_for("TCPAbortOnTimeout", 5);
+    Ok(judged_after(&before, SECOND))
+}
+
+fn unread_data(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let before = reading();
+    let mut clients = Vec::new();
+    for _ in 0..60 {
+        let (mut client, server) = pair(&listener, to);
+        client.write_all(b"never read").expect("room");
+        server.peek(&mut [0]).expect("it arrives");
+        drop(server);
+        clients.push(client);
+    }
+    Ok(judged_after(&before, SECOND))
+}
+
+/// The window was offered when the buffer was larger, and one sender fills it at once.
+fn shrunk_buffer(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let before = reading();
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let (mut client, server) = pair(&listener, to);
+        set_int_option(&server, IntOption::ReceiveBuffer, 2304).expect("the option is known");
+        client.set_nonblocking(true).expect("a stream");
+        while client.write(&[7; 1000]).is_ok() {}
+        kept.push((client, server));
+    }
+    wait_for("TCPRcvQDrop", 1);
+    Ok(judged_after(&before, SECOND))
+}
+
+fn stalled_readers(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let before = reading();
+    let mut kept = Vec::new();
+    for _ in 0..5 {
+        let (mut client, server) = pair(&listener, to);
+        client.set_nonblocking(true).expect("a stream");
+        let began = Instant::now();
+        // Until nothing goes any more: what is acknowledged meanwhile makes room again.
+        while began.elapsed() < Duration::from_millis(300) {
+            if client.write(&[7; 65_536]).is_err() {
+                sleep(Duration::from_millis(10));
+            }
+        }
+        kept.push((client, server));
+    }
+    wait_for("TCPToZeroWindowAdv", 5);
+    Ok(judged_after(&before, SECOND))
+}
+
+fn close_wait(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let before = reading();
+    let leak = |_| {
+        let (client, mut server) = pair(&listener, to);
+        drop(client);
+        read_to_end(&mut server);
+        server
+    };
+    let _leaked: Vec<_> = (0..120).map(leak).collect();
+    Ok(judged_after(&before, SECOND))
+}
+
+fn half_closed(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    let (near_ends, _far_ends) = connections(&wire, 120);
+    near_ends.iter().for_each(|stream| stream.shutdown(Shutdown::Write).expect("open"));
+    until("the FINs to be acknowledged", || {
+        let there = reading().sockets.expect("sockets").count(TcpState::FinWait2);
+        if there == 120 { Ok(()) } else { Err(there) }
+    });
+    let before = reading();
+    Ok(judged_after(&before, SECOND))
+}
+
+fn buckets(place: &Place) -> Judged {
+    place.set("net.ipv4.tcp_max_tw_buckets", "20");
+    let (listener, to) = listener(place, 128);
+    let before = reading();
+    for _ in 0..60 {
+        let (client, mut server) = pair(&listener, to);
+        drop(client);
+        read_to_end(&mut server);
+    }
+    Ok(judged_after(&before, SECOND))
+}

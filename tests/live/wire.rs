@@ -1,0 +1,153 @@
+//! A wire of the test's own: a TUN device with a bare end, or one that leads to a second namespace.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tcpctl::sys::{Interest, Namespace, RouteSocket, Tun, raise_loopback, wait_ready};
+use tcpctl::wire::{build_syn, decode_segment};
+
+use crate::case::CannotRun;
+
+/// The near end's address, in a documentation network that exists in the namespaces of the tests alone.
+pub(crate) const NEAR: [u8; 4] = [192, 0, 2, 2];
+/// The far end's.
+pub(crate) const FAR: [u8; 4] = [192, 0, 2, 1];
+const MTU: u32 = 1500;
+const QUEUE_LENGTH: u32 = 10_000;
+const PACKET_BYTES: usize = 2048;
+
+/// Makes the device in the calling thread's namespace.
+fn device(address: [u8; 4]) -> Result<Tun, CannotRun> {
+    let cannot = |error: std::io::Error| CannotRun(format!("no wire can be laid: {error}"));
+    let tun = Tun::create("wire0").map_err(cannot)?;
+    let mut route = RouteSocket::open().map_err(cannot)?;
+    route.raise_link(tun.index(), MTU, QUEUE_LENGTH).map_err(cannot)?;
+    route.add_address(tun.index(), address.into(), 24).map_err(cannot)?;
+    Ok(tun)
+}
+
+/// A wire whose other end is the test itself.
+pub(crate) struct BareWire {
+    tun: Tun,
+}
+
+impl BareWire {
+    /// Lays it in the calling thread's namespace.
+    pub(crate) fn lay() -> Result<Self, CannotRun> {
+        Ok(Self { tun: device(NEAR)? })
+    }
+
+    /// Sends so many SYNs to a port, each from a source of its own.
+    pub(crate) fn forge_syns(&self, port: u16, numbers: core::ops::Range<u32>) {
+        for number in numbers {
+            let host = u8::try_from(10 + number % 200).expect("a host");
+            let from = SocketAddr::from(([192, 0, 2, host], u16::try_from(2000 + number / 200).expect("a port")));
+            let syn = build_syn(from, SocketAddr::from((NEAR, port)), number).expect("a SYN");
+            self.tun.send(&syn).expect("the device takes it");
+        }
+    }
+
+    /// Takes every packet that the kernel sent, and answers some.
+    pub(crate) fn drain(&self, mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
+        let mut buffer = [0; PACKET_BYTES];
+        while let Some(packet) = self.tun.receive(&mut buffer).expect("the device can be read") {
+            if let Some(reply) = answer(packet) {
+                self.tun.send(&reply).expect("the device takes it");
+            }
+        }
+    }
+}
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Pass,
+    Lose,
+    Twice,
+}
+
+/// What is done to packets: the packet, and whether it goes to the far end.
+type Meddling = Box<dyn FnMut(&mut Vec<u8>, bool) -> Fate + Send>;
+
+/// A wire to a namespace of its own, with somebody on it who may meddle.
+pub(crate) struct Wire {
+    far: Namespace,
+    meddling: Arc<Mutex<Meddling>>,
+    ended: Arc<AtomicBool>,
+    carrier: Option<JoinHandle<()>>,
+}
+
+impl Wire {
+    /// Lays it from the calling thread's namespace.
+    pub(crate) fn lay() -> Result<Self, CannotRun> {
+        let near = device(NEAR)?;
+        let far = Namespace::fresh().map_err(|error| CannotRun(error.to_string()))?;
+        let raised = far.run(|| {
+            raise_loopback().map_err(|error| CannotRun(error.to_string()))?;
+            device(FAR)
+        });
+        let far_tun = raised.map_err(|error| CannotRun(error.to_string()))??;
+        let meddling: Arc<Mutex<Meddling>> = Arc::new(Mutex::new(Box::new(|_, _| Fate::Pass)));
+        let ended = Arc::new(AtomicBool::new(false));
+        let carrier = std::thread::spawn({
+            let (meddling, ended) = (Arc::clone(&meddling), Arc::clone(&ended));
+            move || carry(&near, &far_tun, &meddling, &ended)
+        });
+        Ok(Self { far, meddling, ended, carrier: Some(carrier) })
+    }
+
+    /// Does something at the far end.
+    pub(crate) fn at_far_end<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.far.run(work).expect("the far namespace can be entered")
+    }
+
+    /// From now on this is done to packets.
+    pub(crate) fn meddle(&self, how: impl FnMut(&mut Vec<u8>, bool) -> Fate + Send + 'static) {
+        *self.meddling.lock().expect("nobody panicked") = Box::new(how);
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(carrier) = self.carrier.take() {
+            let _ = carrier.join();
+        }
+    }
+}
+
+fn carry(near: &Tun, far: &Tun, meddling: &Mutex<Meddling>, ended: &AtomicBool) {
+    let mut buffer = [0; PACKET_BYTES];
+    while !ended.load(Ordering::Relaxed) {
+        let watched = [(near.as_fd(), Interest::Readable), (far.as_fd(), Interest::Readable)];
+        wait_ready(&watched, Duration::from_millis(20)).expect("devices can be waited for");
+        for (from, to, to_far) in [(near, far, true), (far, near, false)] {
+            while let Some(packet) = from.receive(&mut buffer).expect("the device can be read") {
+                let mut packet = packet.to_vec();
+                let fate = (meddling.lock().expect("nobody panicked"))(&mut packet, to_far);
+                let copies = match fate {
+                    Fate::Pass => 1,
+                    Fate::Lose => 0,
+                    Fate::Twice => 2,
+                };
+                for _ in 0..copies {
+                    to.send(&packet).expect("the device takes it");
+                }
+            }
+        }
+    }
+}
+
+/// Whether a packet carries data.
+pub(crate) fn has_data(packet: &[u8]) -> bool {
+    decode_segment(packet).is_some_and(|segment| segment.payload > 0)
+}
+
+/// The near end's socket address with this port.
+pub(crate) fn near(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::from(NEAR), port)
+}
