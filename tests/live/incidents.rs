@@ -61,7 +61,7 @@ const INCIDENTS: &[Incident] = &[
     ("connects to a silent host", unanswered),
     ("ports to one destination used up", ports_used_up),
     ("ports bound and not connected", ports_bound),
-    ("lossy path", |place| transfer(place, true, |count| if count % 40 == 0 { Fate::Lose } else { Fate::Pass })),
+    ("lossy path", |place| transfer(place, true, |count| if count % 25 == 0 { Fate::Lose } else { Fate::Pass })),
     ("path that duplicates", |place| {
         transfer(place, true, |count| if count % 10 == 0 { Fate::Twice } else { Fate::Pass })
     }),
@@ -416,8 +416,13 @@ fn far_listener(wire: &Wire) -> (TcpListener, SocketAddr) {
 }
 
 /// Moves 3 MB, to the far end or from it, while this becomes of every so-manieth data segment.
-fn transfer(_: &Place, away: bool, mut fate: impl FnMut(u32) -> Fate + Send + 'static) -> Judged {
+fn transfer(place: &Place, away: bool, mut fate: impl FnMut(u32) -> Fate + Send + 'static) -> Judged {
     const CHUNKS: usize = 48;
+    // A carrier that is kept waiting is a delay like any other, and timers that expire for it would be no loss. The
+    // setting is there since 6.11.
+    if place.snapshot().kernel.version.is_some_and(|version| version.at_least(6, 11)) {
+        place.set("net.ipv4.tcp_rto_min_us", "1000000");
+    }
     let wire = Wire::lay()?;
     let (listener, to) = far_listener(&wire);
     let (near_end, far_end) = pair(&listener, to);
