@@ -1,6 +1,6 @@
 //! A fresh network namespace, seen from a thread that is in it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -99,6 +99,13 @@ impl Place {
         listen(&socket, how.backlog).expect("listen");
         TcpListener::from(socket)
     }
+}
+
+/// Waits until there is a way to an address: the kernel makes the route of a new IPv6 address a moment later
+/// (`addrconf_dad_work`). No TCP socket is made for it.
+pub(crate) fn until_routed(to: SocketAddr) {
+    let any = if to.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" };
+    until("a way to the address", || UdpSocket::bind(any).and_then(|socket| socket.connect(to)));
 }
 
 /// Asks again and again until there is an answer, and panics with what was last seen after a deadline.
