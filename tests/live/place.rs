@@ -1,11 +1,11 @@
 //! A fresh network namespace, seen from a thread that is in it.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, set_socket_reuseport};
+use rustix::net::sockopt::{set_ipv6_v6only, set_socket_linger, set_socket_reuseaddr, set_socket_reuseport};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with};
 use serde_json::Value;
 use tcpctl::collect::{self, Source};
@@ -101,11 +101,16 @@ impl Place {
     }
 }
 
-/// Waits until there is a way to an address: the kernel makes the route of a new IPv6 address a moment later
-/// (`addrconf_dad_work`). No TCP socket is made for it.
-pub(crate) fn until_routed(to: SocketAddr) {
-    let any = if to.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" };
-    until("a way to the address", || UdpSocket::bind(any).and_then(|socket| socket.connect(to)));
+/// Waits until a listener can be reached: the kernel makes the routes of a new IPv6 address a moment later
+/// (`addrconf_dad_work`). The connection that shows it is reset, so that nothing is left of it.
+pub(crate) fn until_reachable(listener: &TcpListener) {
+    let to = listener.local_addr().unwrap();
+    let client = until("a way to the listener", || TcpStream::connect(to));
+    let (server, _) = listener.accept().unwrap();
+    set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
+    drop(client);
+    // The reset has come before close() returned.
+    drop(server);
 }
 
 /// Asks again and again until there is an answer, and panics with what was last seen after a deadline.

@@ -12,7 +12,7 @@ use tcpctl::sys::{RouteSocket, Tun};
 use tcpctl::wire::parse_filter;
 
 use crate::case::{CannotRun, Case, Ran};
-use crate::place::{Listening, Place, until, until_routed};
+use crate::place::{Listening, Place, until, until_reachable};
 use crate::program;
 use crate::sockets::settled;
 
@@ -177,7 +177,7 @@ fn scoped(place: &Place) -> Ran {
     route.add_address(tun.index(), "fe80::7".parse().unwrap(), 64).unwrap();
     let local = SocketAddrV6::new("fe80::7".parse().unwrap(), 0, 0, tun.index());
     let listener = until("the address to be usable", || TcpListener::bind(local));
-    until_routed(listener.local_addr().unwrap());
+    until_reachable(&listener);
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (_server, _) = listener.accept().unwrap();
     let port = client.local_addr().unwrap().port();

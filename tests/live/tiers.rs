@@ -16,7 +16,7 @@ use tcpctl::units::TcpState;
 
 use crate::case::{CannotRun, Case, Ran};
 use crate::fill::{Fill, fill};
-use crate::place::{Listening, Place, until, until_routed};
+use crate::place::{Listening, Place, until, until_reachable};
 
 /// The cases of this file.
 pub(crate) fn cases() -> Vec<Case> {
@@ -237,7 +237,7 @@ fn link_local(place: &Place) -> Ran {
     listen(&socket, 16).expect("listen");
     let listener = TcpListener::from(socket);
     let to = listener.local_addr().expect("an address");
-    until_routed(to);
+    until_reachable(&listener);
     let mut fill = Fill::default();
     fill.listeners.push(listener);
     fill.expect(TcpState::Listen, 1);
