@@ -207,8 +207,12 @@ fn within_counters(place: &Place) {
     assert!(waiting <= after, "{waiting} in TIME-WAIT, {before} to {after} minisocks: {:?}", counted.states);
     let minisocks = waiting + count(TcpState::FinWait2);
     assert!(minisocks >= before, "{minisocks} minisocks, {before} before: {:?}", counted.states);
-    assert!((98..=102).contains(&count(TcpState::Estab)), "{:?}", counted.states);
-    assert!((7..=8).contains(&count(TcpState::CloseWait)), "{:?}", counted.states);
+    // All full sockets are the kernel's own count of one moment. Between ESTAB and the rare states the walk decides, which
+    // takes its time and may meet several of the churn's connections, one after the other.
+    let rare = [TcpState::SynSent, TcpState::FinWait1, TcpState::Closing, TcpState::LastAck, TcpState::CloseWait];
+    let full = count(TcpState::Estab) + rare.into_iter().map(count).sum::<u64>();
+    assert!((107..=109).contains(&full), "{:?}", counted.states);
+    assert!(count(TcpState::CloseWait) >= 7, "{:?}", counted.states);
     assert_eq!(count(TcpState::Listen), 2);
 }
 
