@@ -211,7 +211,10 @@ fn within_counters(place: &Place) {
     // takes its time and may meet several of the churn's connections, one after the other.
     let rare = [TcpState::SynSent, TcpState::FinWait1, TcpState::Closing, TcpState::LastAck, TcpState::CloseWait];
     let full = count(TcpState::Estab) + rare.into_iter().map(count).sum::<u64>();
-    assert!((107..=109).contains(&full), "{:?}", counted.states);
+    assert!(full <= 109, "{:?}", counted.states);
+    // One in FIN-WAIT-2 is a full socket for a moment before it is a minisock.
+    let maybe_full = count(TcpState::FinWait2).saturating_sub(7);
+    assert!(full + maybe_full >= 107, "{:?}", counted.states);
     assert!(count(TcpState::CloseWait) >= 7, "{:?}", counted.states);
     assert_eq!(count(TcpState::Listen), 2);
 }
