@@ -233,13 +233,16 @@ fn judge(one: &Watched) {
     let (last_there, first_gone) = one.end.expect("an end");
     let name = one.name;
     let since = |at: Instant| first_gone.saturating_duration_since(at);
-    let mut judged = 0;
+    let (mut judged, mut between) = (0, 0);
     for (before, after, socket, forecast) in &one.forecasts {
         let told = format!("{name}: {socket:?}\n{forecast:?}\ngone {:?} after it was read", since(*after));
         let (window, outcome) = match &forecast.end {
             LiveEnd::At { window, outcome } => (window, outcome),
-            // It was read while its timer was being armed.
-            LiveEnd::Unknown(_) if socket.timer == SocketTimer::Off => continue,
+            // It was read while its timer was being armed, or while what the timer calls ran: sock_diag takes no lock.
+            _ if socket.timer == SocketTimer::Off => {
+                between += 1;
+                continue;
+            }
             _ => panic!("no end\n{told}"),
         };
         assert!(*before + Duration::from_micros(window.at_us) <= first_gone, "earlier than told\n{told}");
@@ -250,7 +253,7 @@ fn judge(one: &Watched) {
         judged += 1;
     }
     // A look takes far less than a tenth of what is looked at.
-    assert!(judged > 10, "{name}: {judged} forecasts");
+    assert!(judged > 10 && between <= judged / 20, "{name}: {judged} forecasts, {between} without a timer");
     if let Some(stream) = &one.stream {
         let error = stream.take_error().unwrap().expect("an error");
         assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::TIMEDOUT.raw_os_error()), "{name}: {error}");
