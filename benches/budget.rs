@@ -3,9 +3,14 @@
 //! Runs the optimised binary many times and judges by the medians, since one run on a shared machine says little.
 //! The kernel's own accounting of the finished process (`wait4`) gives CPU time and peak memory.
 
+#[path = "scale/wait.rs"]
+mod wait;
+
 use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
+
+use wait::wait_with_usage;
 
 /// Runs that are measured; odd, so that the median is one of them.
 const RUNS: usize = 21;
@@ -61,23 +66,4 @@ fn run_once() -> anyhow::Result<Cost> {
         |time: libc::timeval| -> anyhow::Result<u64> { Ok(u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec)?) };
     let cpu_us = us(usage.ru_utime)? + us(usage.ru_stime)?;
     Ok(Cost { wall_us, cpu_us, peak_kib: u64::try_from(usage.ru_maxrss)? })
-}
-
-/// Waits for the process and returns its wait status and what it used; the standard library keeps the latter back.
-#[expect(unsafe_code, reason = "no safe wrapper of wait4 is among the dependencies")]
-fn wait_with_usage(pid: libc::pid_t) -> std::io::Result<(libc::c_int, libc::rusage)> {
-    let mut status = 0;
-    // SAFETY: rusage is a plain C structure for which all zeroes is a value.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    loop {
-        // SAFETY: both pointers are to live values of the types that wait4(2) writes.
-        let answer = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
-        if answer == pid {
-            return Ok((status, usage));
-        }
-        let error = std::io::Error::last_os_error();
-        if error.kind() != std::io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
 }

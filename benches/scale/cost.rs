@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::fill::Filled;
+use crate::wait::wait_with_usage;
 
 /// What one run cost, by the kernel's own accounting of the finished process.
 #[derive(Clone, Copy)]
@@ -115,23 +116,4 @@ fn run(filled: &Filled, subject: &Subject) -> Result<Cost> {
     let us = |time: libc::timeval| u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec);
     let (user_us, system_us) = (us(usage.ru_utime)?, us(usage.ru_stime)?);
     Ok(Cost { wall_us, user_us, system_us, peak_kib: u64::try_from(usage.ru_maxrss)? })
-}
-
-/// Waits for the process and returns its wait status and what it used; the standard library keeps the latter back.
-#[expect(unsafe_code, reason = "no safe wrapper of wait4 is among the dependencies")]
-fn wait_with_usage(pid: libc::pid_t) -> std::io::Result<(libc::c_int, libc::rusage)> {
-    let mut status = 0;
-    // SAFETY: rusage is a plain C structure for which all zeroes is a value.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    loop {
-        // SAFETY: both pointers are to live values of the types that wait4(2) writes.
-        let answer = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) };
-        if answer == pid {
-            return Ok((status, usage));
-        }
-        let error = std::io::Error::last_os_error();
-        if error.kind() != std::io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
 }

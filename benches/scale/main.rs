@@ -8,6 +8,7 @@ mod cost;
 mod fill;
 mod floor;
 mod table;
+mod wait;
 
 use std::process::{Command, ExitCode};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 //! `__sys_listen` takes the smaller of listen()'s argument and somaxconn, once: raising somaxconn leaves a listener as
 //! it is until it calls listen() again.
 
-use super::pressure::{Pressure, SOMAXCONN, pressure};
+use super::pressure::{Pressure, SOMAXCONN, judge_listeners};
 use crate::diagnose::case::{SOCK_DIAG, listener_name};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
@@ -27,19 +27,11 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Verdict {
-    let sockets = match case.sockets().and_then(|sockets| case.window_ms().map(|_| sockets)) {
-        Ok(sockets) => sockets,
-        Err(gap) => return Verdict::undecided(gap),
-    };
-    let mut verdict = Verdict::quiet();
+    let mut verdict = judge_listeners(case, |listener, pressure| match pressure {
+        Pressure::Capped(drops) => Some(capped(case, listener, drops)),
+        _ => None,
+    });
     verdict.gaps.extend(case.sysctl_number(SOMAXCONN).err());
-    for listener in &sockets.listeners {
-        match pressure(case, listener) {
-            Ok(Pressure::Capped(drops)) => verdict.findings.push(capped(case, listener, drops)),
-            Ok(_) => {}
-            Err(gap) => verdict.gaps.push(gap),
-        }
-    }
     verdict
 }
 

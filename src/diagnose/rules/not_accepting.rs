@@ -3,7 +3,7 @@
 //! PassiveOpens counts finished handshakes and the accept queue what of them nobody took (`inet_csk_reqsk_queue_add`,
 //! `inet_csk_accept`): when both rise alike, or rest while connections wait, no process called accept().
 
-use super::pressure::{Pressure, SOMAXCONN, occupancy, pressure};
+use super::pressure::{Pressure, SOMAXCONN, judge_listeners, occupancy};
 use crate::diagnose::case::{SNMP, SOCK_DIAG, listener_name};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
@@ -30,19 +30,11 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Verdict {
-    let sockets = match case.sockets().and_then(|sockets| case.window_ms().map(|_| sockets)) {
-        Ok(sockets) => sockets,
-        Err(gap) => return Verdict::undecided(gap),
-    };
-    let mut verdict = Verdict::quiet();
+    let mut verdict = judge_listeners(case, |listener, pressure| match pressure {
+        Pressure::NotAccepting(drops) => Some(stuck(case, listener, drops)),
+        _ => None,
+    });
     verdict.gaps.extend(case.tcp_rise("PassiveOpens").err());
-    for listener in &sockets.listeners {
-        match pressure(case, listener) {
-            Ok(Pressure::NotAccepting(drops)) => verdict.findings.push(stuck(case, listener, drops)),
-            Ok(_) => {}
-            Err(gap) => verdict.gaps.push(gap),
-        }
-    }
     verdict
 }
 

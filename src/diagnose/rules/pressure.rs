@@ -1,7 +1,7 @@
 //! What kind of pressure a listener is under: shared by the rules about drops, so that one listener is one finding.
 
-use crate::diagnose::Case;
 use crate::diagnose::case::at_least_percent;
+use crate::diagnose::{Case, Finding, Verdict};
 use crate::snapshot::Listener;
 
 /// Share of its backlog, in percent, from which an accept queue counts as nearly full. A process that keeps up
@@ -98,6 +98,22 @@ fn is_skewed(case: &Case<'_>, listener: &Listener, drops: u64) -> bool {
         idle |= other.cookie != listener.cookie && other.accept_queue == Some(0);
     }
     idle && all >= SKEW_DROPS_MIN && at_least_percent(drops, all, SKEW_PERCENT)
+}
+
+/// What a rule says that finds fault with single listeners over a window.
+pub(super) fn judge_listeners(case: &Case<'_>, find: impl Fn(&Listener, Pressure) -> Option<Finding>) -> Verdict {
+    let sockets = match case.sockets().and_then(|sockets| case.window_ms().map(|_| sockets)) {
+        Ok(sockets) => sockets,
+        Err(gap) => return Verdict::undecided(gap),
+    };
+    let mut verdict = Verdict::quiet();
+    for listener in &sockets.listeners {
+        match pressure(case, listener) {
+            Ok(pressure) => verdict.findings.extend(find(listener, pressure)),
+            Err(gap) => verdict.gaps.push(gap),
+        }
+    }
+    verdict
 }
 
 /// The listeners on the same address and port, this one included.

@@ -1,6 +1,5 @@
 //! `tcpctl lint`.
 
-use std::io::Read;
 use std::path::Path;
 
 use crate::report::{LintRulesView, LintView, render_lint, render_lint_rules};
@@ -11,6 +10,7 @@ use crate::tune::{
 };
 use crate::ui::cli::args::LintArgs;
 use crate::ui::cli::context::Context;
+use crate::ui::cli::named_file::{NamedFile, is_longer};
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
 use crate::units::KernelVersion;
@@ -66,10 +66,8 @@ fn read_tree(args: &LintArgs) -> Result<SysctlTree, CliError> {
 /// Standard input, which must not be longer than a file may be.
 fn standard_input() -> Result<Vec<u8>, CliError> {
     const MOST_BYTES: u64 = 1 << 20;
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(|error| CliError::Usage(format!("cannot read standard input: {error}")))?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > MOST_BYTES) {
+    let bytes = NamedFile::new(Path::new("-")).read(MOST_BYTES, String::new)?;
+    if is_longer(&bytes, MOST_BYTES) {
         return Err(CliError::Usage("standard input is larger than 1024 KiB, which is no sysctl file".to_owned()));
     }
     Ok(bytes)
