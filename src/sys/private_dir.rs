@@ -22,7 +22,16 @@ pub struct PrivateDir {
 /// A lock that is held until the value is dropped, or the process ends.
 #[derive(Debug)]
 pub struct DirLock {
-    _file: OwnedFd,
+    file: OwnedFd,
+}
+
+impl Drop for DirLock {
+    /// The lock is the open file's and not the descriptor's: a child that is being started has a copy of it until its
+    /// `execve`, and closing this one alone would leave it locked for that long.
+    fn drop(&mut self) {
+        // It ends with the last descriptor at the latest.
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 /// Why a directory or a file in it could not be used.
@@ -213,7 +222,7 @@ impl PrivateDir {
             }
         };
         match locked {
-            Ok(()) => Ok(DirLock { _file: file }),
+            Ok(()) => Ok(DirLock { file }),
             Err(Errno::WOULDBLOCK) => Err(PrivateDirError::Locked),
             Err(errno) => Err(errno.into()),
         }
@@ -268,6 +277,8 @@ mod tests {
         let directory = PrivateDir::create(&outer.path().join("state")).unwrap();
         let held = directory.lock("lock", false).unwrap();
         assert_eq!(directory.lock("lock", false).unwrap_err(), PrivateDirError::Locked);
+        // As a child has one that is about to run another program.
+        let _copy = rustix::io::dup(&held.file).unwrap();
         drop(held);
         assert!(directory.lock("lock", false).is_ok());
     }
