@@ -126,8 +126,9 @@ impl Apps {
     /// What both ends have measured of the wire so far.
     pub(super) fn measured(&self) -> BTreeMap<Side, Measured> {
         let read = |app: &App| {
-            let info = TcpInfo::decode(&app.stream.as_ref()?.tcp_info().ok()?);
-            Some(Measured { rto_us: u64::from(info.rto_us?), srtt_us: u64::from(info.rtt_us?) })
+            let bytes = app.stream.as_ref()?.tcp_info().ok()?;
+            let info = TcpInfo::of(&bytes);
+            Some(Measured { rto_us: u64::from(info.rto_us()?), srtt_us: u64::from(info.rtt_us()?) })
         };
         self.ends.iter().filter_map(|(side, app)| Some((*side, read(app)?))).collect()
     }

@@ -124,7 +124,7 @@ impl Clocks {
     /// Something was just done or seen.
     pub(super) fn look(&mut self) {
         let before_ns = monotonic_ns();
-        let info = self.idle.tcp_info().ok().and_then(|bytes| TcpInfo::decode(&bytes).last_data_sent_ms);
+        let info = self.idle.tcp_info().ok().and_then(|bytes| TcpInfo::of(&bytes).last_data_sent_ms());
         let (unix_ns, after_ns) = (unix_ns(), monotonic_ns());
         // Interrupted in between, the clocks do not belong together.
         let Some(jiffies_ms) = info.filter(|_| after_ns.saturating_sub(before_ns) < TOGETHER_NS) else { return };
@@ -148,7 +148,7 @@ impl Clocks {
         let read = || {
             let before_ns = monotonic_ns();
             let info = self.idle.tcp_info().ok()?;
-            let jiffies = jiffies_of(TcpInfo::decode(&info).last_data_sent_ms?, self.tick_ns)?;
+            let jiffies = jiffies_of(TcpInfo::of(&info).last_data_sent_ms()?, self.tick_ns)?;
             // Interrupted in between, the clocks do not belong together.
             (monotonic_ns().saturating_sub(before_ns) < TOGETHER_NS).then_some((jiffies, before_ns))
         };

@@ -7,8 +7,14 @@ use std::net::{IpAddr, Ipv4Addr};
 const LONGEST: usize = 20;
 
 /// Writes a number in decimal digits.
+#[inline]
 pub(super) fn push_number(out: &mut Vec<u8>, number: impl Into<u64>) {
-    let mut rest = number.into();
+    let number = number.into();
+    // Most numbers of a socket are 0.
+    if number < 10 { out.push(digit(number)) } else { push_digits(out, number) }
+}
+
+fn push_digits(out: &mut Vec<u8>, mut rest: u64) {
     let mut digits = [0_u8; LONGEST];
     let mut start = LONGEST;
     for place in digits.iter_mut().rev() {
@@ -25,36 +31,78 @@ pub(super) fn push_number(out: &mut Vec<u8>, number: impl Into<u64>) {
 /// Writes a number at the right end of a column.
 pub(super) fn push_number_right(out: &mut Vec<u8>, number: u32, width: usize) {
     let length = number.checked_ilog10().unwrap_or(0) as usize + 1;
-    out.resize(out.len() + width.saturating_sub(length), b' ');
+    out.extend(core::iter::repeat_n(b' ', width.saturating_sub(length)));
     push_number(out, number);
 }
 
-/// Writes an address as people know it.
-pub(super) fn push_address(out: &mut Vec<u8>, address: IpAddr) {
-    match address {
-        IpAddr::V4(address) => push_ipv4(out, address),
-        // Writing to a Vec cannot fail.
-        IpAddr::V6(address) => drop(write!(out, "{address}")),
+/// An address as people know it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AddressText {
+    bytes: [u8; ADDRESS],
+    length: usize,
+}
+
+impl AddressText {
+    /// The text of an address.
+    pub(super) fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::of_ipv4(address),
+            IpAddr::V6(address) => {
+                let mut bytes = [0; ADDRESS];
+                let mut rest = bytes.as_mut_slice();
+                // There is room for the longest.
+                drop(write!(rest, "{address}"));
+                let length = ADDRESS - rest.len();
+                Self { bytes, length }
+            }
+        }
+    }
+
+    fn of_ipv4(address: Ipv4Addr) -> Self {
+        let mut bytes = [0; ADDRESS];
+        let mut length = 0;
+        for octet in address.octets() {
+            let [text @ .., digits] = OCTETS.get(usize::from(octet)).copied().unwrap_or_default();
+            if let Some(place) = bytes.get_mut(length..length + text.len()) {
+                place.copy_from_slice(&text);
+            }
+            length += usize::from(digits) + 1;
+        }
+        // Without the dot behind the last.
+        Self { bytes, length: length - 1 }
+    }
+
+    /// The text.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
-fn push_ipv4(out: &mut Vec<u8>, address: Ipv4Addr) {
-    for (at, octet) in address.octets().into_iter().enumerate() {
-        if at > 0 {
-            out.push(b'.');
-        }
-        if octet >= 100 {
-            out.push(digit(u64::from(octet / 100)));
-        }
-        if octet >= 10 {
-            out.push(digit(u64::from(octet / 10 % 10)));
-        }
-        out.push(digit(u64::from(octet % 10)));
+/// Room for the longest address of either family.
+const ADDRESS: usize = 48;
+/// The digits of every octet with a dot behind them, and how many digits there are.
+static OCTETS: [[u8; 5]; 256] = octets();
+
+const fn octets() -> [[u8; 5]; 256] {
+    let mut table = [[0; 5]; 256];
+    let mut rows: &mut [[u8; 5]] = &mut table;
+    let mut octet = 0_u8;
+    while let [row, others @ ..] = rows {
+        let [hundreds, tens, ones] = [b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10];
+        *row = match octet {
+            0..10 => [ones, b'.', 0, 0, 1],
+            10..100 => [tens, ones, b'.', 0, 2],
+            100.. => [hundreds, tens, ones, b'.', 3],
+        };
+        octet = octet.wrapping_add(1);
+        rows = others;
     }
+    table
 }
 
-fn digit(number: u64) -> u8 {
-    b'0' + u8::try_from(number).unwrap_or(0)
+/// The character of a number below ten.
+const fn digit(number: u64) -> u8 {
+    b'0' + number.to_le_bytes()[0]
 }
 
 #[cfg(test)]
@@ -81,7 +129,7 @@ mod tests {
             prop_assert_eq!(text(|out| push_number(out, number)), number.to_string());
             prop_assert_eq!(text(|out| push_number_right(out, narrow, 7)), format!("{narrow:>7}"));
             for address in [IpAddr::V4(v4.into()), IpAddr::V6(v6.into())] {
-                prop_assert_eq!(text(|out| push_address(out, address)), address.to_string());
+                prop_assert_eq!(text(|out| out.extend_from_slice(AddressText::of(address).as_bytes())), address.to_string());
             }
         }
     }

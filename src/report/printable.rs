@@ -26,6 +26,15 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// Writes a text of somebody else's as [`printable`] has it.
+pub(super) fn push_printable(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        out.extend_from_slice(printable(text).as_bytes());
+    }
+}
+
 /// The same for a text of several lines of our own with something of others in it.
 #[must_use]
 pub fn printable_lines(text: &str) -> String {

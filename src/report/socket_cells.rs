@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::IpAddr;
 
-use super::digits::{push_address, push_number};
-use super::printable::printable;
+use super::digits::{AddressText, push_number};
+use super::printable::{printable, push_printable};
 use crate::snapshot::SocketOwner;
 use crate::units::{Micros, SocketTimer, TcpState};
 use crate::wire::{InetDiag, SocketFacts, TcpInfo};
@@ -14,41 +14,60 @@ use crate::wire::{InetDiag, SocketFacts, TcpInfo};
 /// Names of network devices by index.
 pub(super) type Devices = BTreeMap<u32, String>;
 
+/// The addresses of both ends as text, which a line may show more than once.
+pub(super) struct EndTexts {
+    pub(super) local: AddressText,
+    pub(super) peer: AddressText,
+}
+
+impl EndTexts {
+    pub(super) fn of(found: &InetDiag<'_>) -> Self {
+        Self { local: AddressText::of(found.source()), peer: AddressText::of(found.destination()) }
+    }
+}
+
 /// Writes both ends as ss does: `*` for a wildcard of both families and for no port, `%` and the device behind the
 /// local address of a socket that is bound to one. Returns where the second begins.
 pub(super) fn push_ends(
     out: &mut Vec<u8>,
     found: &InetDiag<'_>,
+    texts: &EndTexts,
     devices: &Devices,
     between: impl FnOnce(&mut Vec<u8>),
 ) -> usize {
     // Only listeners and sockets without a connection can have a wildcard, and only they say which.
     let unbound = matches!(found.state(), Some(TcpState::Listen | TcpState::Close));
     let both = unbound && found.facts().v6_only == Some(false);
-    push_end(out, found.source(), found.source_port(), both, found.interface(), devices);
+    push_end(out, (found.source(), &texts.local), both);
+    let interface = found.interface();
+    if interface != 0 {
+        out.push(b'%');
+        match devices.get(&interface) {
+            Some(name) => push_printable(out, name),
+            None => drop(write!(out, "if{interface}")),
+        }
+    }
+    push_port(out, found.source_port());
     between(out);
     let second = out.len();
-    push_end(out, found.destination(), found.destination_port(), both, 0, devices);
+    push_end(out, (found.destination(), &texts.peer), both);
+    push_port(out, found.destination_port());
     second
 }
 
-fn push_end(out: &mut Vec<u8>, address: IpAddr, port: u16, both: bool, interface: u32, devices: &Devices) {
+fn push_end(out: &mut Vec<u8>, (address, text): (IpAddr, &AddressText), both: bool) {
     match address {
         IpAddr::V6(address) if both && address.is_unspecified() => out.push(b'*'),
         IpAddr::V6(_) => {
             out.push(b'[');
-            push_address(out, address);
+            out.extend_from_slice(text.as_bytes());
             out.push(b']');
         }
-        IpAddr::V4(_) => push_address(out, address),
+        IpAddr::V4(_) => out.extend_from_slice(text.as_bytes()),
     }
-    if interface != 0 {
-        out.push(b'%');
-        match devices.get(&interface) {
-            Some(name) => out.extend_from_slice(printable(name).as_bytes()),
-            None => drop(write!(out, "if{interface}")),
-        }
-    }
+}
+
+fn push_port(out: &mut Vec<u8>, port: u16) {
     out.push(b':');
     if port == 0 {
         out.push(b'*');
@@ -166,68 +185,86 @@ pub(super) fn push_info(out: &mut Vec<u8>, found: &InetDiag<'_>, facts: &SocketF
     let Some(bytes) = facts.info else { return };
     // Of a listener most of it is not set, and what is there means other things.
     let is_listener = found.state() == Some(TcpState::Listen);
-    let info = if is_listener { TcpInfo::default() } else { TcpInfo::decode(bytes) };
-    let start = out.len();
+    let info = if is_listener { TcpInfo::default() } else { TcpInfo::of(bytes) };
+    let mut words = Words::new(out);
     for name in [facts.congestion, facts.upper_layer].into_iter().flatten() {
-        out.push(b' ');
-        out.extend_from_slice(printable(name).as_bytes());
+        push_printable(words.next(), name);
     }
-    push_named(out, "rto", info.rto_us.map(|us| u64::from(us / 1000)));
-    if let (Some(rtt @ 1..), Some(variance)) = (info.rtt_us, info.rttvar_us) {
-        out.extend_from_slice(b" rtt:");
+    words.named(b"rto:", info.rto_us().map(|us| us / 1000));
+    if let (Some(rtt @ 1..), Some(variance)) = (info.rtt_us(), info.rttvar_us()) {
+        let out = words.next();
+        out.extend_from_slice(b"rtt:");
         push_thousandths(out, rtt);
         out.push(b'/');
         push_thousandths(out, variance);
     }
-    push_info_numbers(out, &info);
-    if let (Some(now), Some(total @ 1..)) = (info.retrans, info.total_retrans) {
-        out.extend_from_slice(b" retrans:");
+    push_info_numbers(&mut words, &info);
+    if let (Some(now), Some(total @ 1..)) = (info.retrans(), info.total_retrans()) {
+        let out = words.next();
+        out.extend_from_slice(b"retrans:");
         push_number(out, now);
         out.push(b'/');
         push_number(out, total);
     }
-    // Every part begins with a blank.
-    if out.len() > start {
-        out.remove(start);
-    }
 }
 
-fn push_info_numbers(out: &mut Vec<u8>, info: &TcpInfo) {
-    let wide = |value: Option<u32>| value.map(u64::from);
-    push_named(out, "backoff", info.backoff.map(u64::from));
-    push_named(out, "mss", wide(info.snd_mss));
-    push_named(out, "pmtu", wide(info.pmtu));
-    push_named(out, "cwnd", wide(info.snd_cwnd));
+fn push_info_numbers(words: &mut Words<'_>, info: &TcpInfo<'_>) {
+    words.named(b"backoff:", info.backoff());
+    words.named(b"mss:", info.snd_mss());
+    words.named(b"pmtu:", info.pmtu());
+    words.named(b"cwnd:", info.snd_cwnd());
     // Without a loss it is as good as infinite (TCP_INFINITE_SSTHRESH).
-    push_named(out, "ssthresh", wide(info.snd_ssthresh.filter(|segments| *segments < 0xffff)));
-    push_named(out, "bytes_sent", info.bytes_sent);
-    push_named(out, "bytes_retrans", info.bytes_retrans);
-    push_named(out, "bytes_acked", info.bytes_acked);
-    push_named(out, "bytes_received", info.bytes_received);
-    push_named(out, "segs_out", wide(info.segs_out));
-    push_named(out, "segs_in", wide(info.segs_in));
-    push_named(out, "lastsnd", wide(info.last_data_sent_ms));
-    push_named(out, "lastrcv", wide(info.last_data_recv_ms));
-    push_named(out, "lastack", wide(info.last_ack_recv_ms));
-    push_named(out, "unacked", wide(info.unacked));
-    push_named(out, "lost", wide(info.lost));
-    push_named(out, "sacked", wide(info.sacked));
-    push_named(out, "notsent", wide(info.notsent_bytes));
-    push_named(out, "rwnd_limited_us", info.rwnd_limited_us);
-    push_named(out, "sndbuf_limited_us", info.sndbuf_limited_us);
-    push_named(out, "delivered", wide(info.delivered));
-    push_named(out, "rcv_space", wide(info.rcv_space));
-    push_named(out, "snd_wnd", wide(info.snd_wnd));
-    push_named(out, "rcv_wnd", wide(info.rcv_wnd));
+    words.named(b"ssthresh:", info.snd_ssthresh().filter(|segments| *segments < 0xffff));
+    words.named(b"bytes_sent:", info.bytes_sent());
+    words.named(b"bytes_retrans:", info.bytes_retrans());
+    words.named(b"bytes_acked:", info.bytes_acked());
+    words.named(b"bytes_received:", info.bytes_received());
+    words.named(b"segs_out:", info.segs_out());
+    words.named(b"segs_in:", info.segs_in());
+    words.named(b"lastsnd:", info.last_data_sent_ms());
+    words.named(b"lastrcv:", info.last_data_recv_ms());
+    words.named(b"lastack:", info.last_ack_recv_ms());
+    words.named(b"unacked:", info.unacked());
+    words.named(b"lost:", info.lost());
+    words.named(b"sacked:", info.sacked());
+    words.named(b"notsent:", info.notsent_bytes());
+    words.named(b"rwnd_limited_us:", info.rwnd_limited_us());
+    words.named(b"sndbuf_limited_us:", info.sndbuf_limited_us());
+    words.named(b"delivered:", info.delivered());
+    words.named(b"rcv_space:", info.rcv_space());
+    words.named(b"snd_wnd:", info.snd_wnd());
+    words.named(b"rcv_wnd:", info.rcv_wnd());
 }
 
-/// ` name:value`, unless it is 0 or not known.
-fn push_named(out: &mut Vec<u8>, name: &str, value: Option<u64>) {
-    if let Some(value @ 1..) = value {
-        out.push(b' ');
-        out.extend_from_slice(name.as_bytes());
-        out.push(b':');
-        push_number(out, value);
+/// Words with a blank between them.
+struct Words<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl<'a> Words<'a> {
+    const fn new(out: &'a mut Vec<u8>) -> Self {
+        let start = out.len();
+        Self { out, start }
+    }
+
+    /// Where the next word is to be written.
+    #[inline]
+    fn next(&mut self) -> &mut Vec<u8> {
+        if self.out.len() > self.start {
+            self.out.push(b' ');
+        }
+        self.out
+    }
+
+    /// `name:value`, unless it is 0 or not known.
+    #[inline]
+    fn named<const LENGTH: usize>(&mut self, name: &[u8; LENGTH], value: Option<impl Into<u64>>) {
+        if let Some(value @ 1..) = value.map(Into::into) {
+            let out = self.next();
+            out.extend_from_slice(name);
+            push_number(out, value);
+        }
     }
 }
 

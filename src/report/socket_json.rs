@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::digits::{push_address, push_number};
+use super::digits::push_number;
 use super::live_forecast::LiveForecastView;
-use super::socket_cells::push_ends;
+use super::socket_cells::{EndTexts, push_ends};
 use super::socket_lines::SocketChange;
 use crate::model::LiveForecast;
 use crate::snapshot::SocketOwner;
@@ -42,24 +42,25 @@ impl<'a> SocketJson<'a> {
         if self.changes {
             push_change(out, change);
         }
-        number(out, "recv_q", found.receive_queue());
-        number(out, "send_q", found.send_queue());
+        number(out, br#","recv_q":"#, found.receive_queue());
+        number(out, br#","send_q":"#, found.send_queue());
+        let texts = EndTexts::of(found);
         out.extend_from_slice(b",\"local_address\":\"");
-        push_address(out, found.source());
+        out.extend_from_slice(texts.local.as_bytes());
         out.push(b'"');
-        number(out, "local_port", found.source_port());
+        number(out, br#","local_port":"#, found.source_port());
         out.extend_from_slice(b",\"peer_address\":\"");
-        push_address(out, found.destination());
+        out.extend_from_slice(texts.peer.as_bytes());
         out.push(b'"');
-        number(out, "peer_port", found.destination_port());
+        number(out, br#","peer_port":"#, found.destination_port());
         self.push_interface(out, found);
         out.extend_from_slice(b",\"local\":\"");
-        push_ends(out, found, self.devices, |out| out.extend_from_slice(b"\",\"peer\":\""));
+        push_ends(out, found, &texts, self.devices, |out| out.extend_from_slice(b"\",\"peer\":\""));
         out.push(b'"');
         push_timer(out, found);
-        number(out, "uid", found.uid());
-        number(out, "inode", found.inode());
-        number(out, "cookie", found.cookie());
+        number(out, br#","uid":"#, found.uid());
+        number(out, br#","inode":"#, found.inode());
+        number(out, br#","cookie":"#, found.cookie());
         push_facts(out, &found.facts());
         if let Some(forecast) = forecast {
             out.extend_from_slice(b",\"forecast\":");
@@ -81,7 +82,7 @@ impl<'a> SocketJson<'a> {
 
     fn push_interface(&self, out: &mut Vec<u8>, found: &InetDiag<'_>) {
         if found.interface() != 0 {
-            number(out, "interface", found.interface());
+            number(out, br#","interface":"#, found.interface());
             if let Some(name) = self.devices.get(&found.interface()) {
                 text(out, "device", name);
             }
@@ -114,20 +115,20 @@ fn push_timer(out: &mut Vec<u8>, found: &InetDiag<'_>) {
     out.extend_from_slice(b",\"timer\":{\"name\":\"");
     out.extend_from_slice(name.as_bytes());
     out.push(b'"');
-    number(out, "expires_ms", found.expires_ms());
-    number(out, "count", found.retransmits());
+    number(out, br#","expires_ms":"#, found.expires_ms());
+    number(out, br#","count":"#, found.retransmits());
     out.push(b'}');
 }
 
 fn push_facts(out: &mut Vec<u8>, facts: &SocketFacts<'_>) {
-    for (name, value) in [
-        ("shutdown", facts.shutdown.map(u64::from)),
-        ("mark", facts.mark.map(u64::from)),
-        ("cgroup_id", facts.cgroup_id),
-    ] {
-        if let Some(value) = value {
-            number(out, name, value);
-        }
+    if let Some(shutdown) = facts.shutdown {
+        number(out, br#","shutdown":"#, shutdown);
+    }
+    if let Some(mark) = facts.mark {
+        number(out, br#","mark":"#, mark);
+    }
+    if let Some(id) = facts.cgroup_id {
+        number(out, br#","cgroup_id":"#, id);
     }
     if let Some(v6_only) = facts.v6_only {
         drop(write!(out, ",\"v6_only\":{v6_only}"));
@@ -151,7 +152,7 @@ fn push_facts(out: &mut Vec<u8>, facts: &SocketFacts<'_>) {
         });
     }
     if let Some(info) = facts.info {
-        object(out, "tcp_info", |visit| TcpInfo::decode(info).each(visit));
+        object(out, "tcp_info", |visit| TcpInfo::of(info).each(visit));
     }
 }
 
@@ -175,10 +176,10 @@ fn object(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut dyn FnMut(&'stat
     out.push(b'}');
 }
 
-fn number(out: &mut Vec<u8>, name: &str, value: impl Into<u64>) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
+/// A number behind its key, which is written with the comma before it and the colon behind.
+#[inline]
+fn number<const LENGTH: usize>(out: &mut Vec<u8>, key: &[u8; LENGTH], value: impl Into<u64>) {
+    out.extend_from_slice(key);
     push_number(out, value);
 }
 

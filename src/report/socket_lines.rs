@@ -3,7 +3,7 @@
 use super::digits::push_number_right;
 use super::live_forecast::render_live_line;
 use super::socket_cells::{
-    Devices, push_ends, push_extended, push_info, push_memory, push_owners, push_timer, push_timer_of_ss,
+    Devices, EndTexts, push_ends, push_extended, push_info, push_memory, push_owners, push_timer, push_timer_of_ss,
 };
 use crate::model::LiveForecast;
 use crate::snapshot::SocketOwner;
@@ -67,14 +67,13 @@ pub struct SocketLines<'a> {
     lines: usize,
     /// Widths of local address, peer address and timer; nothing as long as lines are held back.
     widths: Option<[usize; 3]>,
-    line: Vec<u8>,
 }
 
 impl<'a> SocketLines<'a> {
     /// Lines of this style, with the names of the network devices.
     #[must_use]
     pub const fn new(style: SocketStyle, devices: &'a Devices) -> Self {
-        Self { style, devices, held: Vec::new(), lines: 0, widths: None, line: Vec::new() }
+        Self { style, devices, held: Vec::new(), lines: 0, widths: None }
     }
 
     /// How many lines there were.
@@ -93,20 +92,15 @@ impl<'a> SocketLines<'a> {
         out: &mut Vec<u8>,
     ) {
         self.lines += 1;
-        let widths = self.widths;
-        let mut line = core::mem::take(&mut self.line);
-        line.clear();
-        self.push_cells(found, change, owners, forecast, widths, &mut line);
-        match widths {
-            Some(_) => out.extend_from_slice(&line),
-            None => {
-                self.held.extend_from_slice(&line);
-                if self.lines >= SAMPLE {
-                    self.release(out);
-                }
-            }
+        if self.widths.is_some() {
+            return self.push_cells(found, change, owners, forecast, out);
         }
-        self.line = line;
+        let mut held = core::mem::take(&mut self.held);
+        self.push_cells(found, change, owners, forecast, &mut held);
+        self.held = held;
+        if self.lines >= SAMPLE {
+            self.release(out);
+        }
     }
 
     /// Writes what is held back, and the heading where there was no line.
@@ -122,10 +116,9 @@ impl<'a> SocketLines<'a> {
         change: SocketChange,
         owners: impl Iterator<Item = &'b SocketOwner>,
         forecast: Option<&LiveForecast>,
-        widths: Option<[usize; 3]>,
         line: &mut Vec<u8>,
     ) {
-        let style = self.style;
+        let (style, widths) = (self.style, self.widths);
         if style.changes {
             line.extend_from_slice(match change {
                 SocketChange::Same => b"  ",
@@ -146,7 +139,7 @@ impl<'a> SocketLines<'a> {
             line.push(SEPARATOR);
         }
         let start = line.len();
-        let peer = push_ends(line, found, self.devices, |line| end_cell(line, start, to_peer));
+        let peer = push_ends(line, found, &EndTexts::of(found), self.devices, |line| end_cell(line, start, to_peer));
         end_cell(line, peer, to_timer);
         if style.timer {
             let start = line.len();

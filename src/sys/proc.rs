@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// Largest file that is read whole, in bytes. The largest text that is read so is a kernel configuration,
 /// about 300 KiB; the socket tables are read as streams.
-const READ_LIMIT: u64 = 16 << 20;
+pub(super) const READ_LIMIT: u64 = 16 << 20;
+/// What one read asks for: the kernel's small files and all values are shorter.
+pub(super) const ONE_READ: usize = 4 << 10;
 
 /// Longest line that is read as one, in bytes; rows of the socket tables have about 180.
 const LINE_LIMIT: u64 = 64 << 10;
@@ -174,7 +176,8 @@ pub fn read_utf8_text(path: &Path) -> Result<String, ReadError> {
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
-    let mut bytes = Vec::new();
+    // What the kernel writes here is a few KiB, and a file's own length says nothing.
+    let mut bytes = Vec::with_capacity(ONE_READ);
     std::fs::File::open(path)
         .and_then(|file| file.take(READ_LIMIT).read_to_end(&mut bytes))
         .map_err(|error| ReadError::new(path, &error))?;

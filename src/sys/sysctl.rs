@@ -6,7 +6,7 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::proc::describe;
+use super::proc::{ONE_READ, READ_LIMIT, describe};
 use crate::units::SysctlKey;
 
 /// Sysctl files below one proc file system.
@@ -72,9 +72,10 @@ impl SysctlFiles {
     /// Absent, denied or failed.
     pub fn read(&self, key: &SysctlKey) -> Result<String, SysctlError> {
         let path = self.path(key);
-        let mut bytes = Vec::new();
+        // Numbers are handed out in one piece: the kernel gives nothing to a second read (`proc_dointvec`).
+        let mut bytes = Vec::with_capacity(ONE_READ);
         std::fs::File::open(&path)
-            .and_then(|mut file| file.read_to_end(&mut bytes))
+            .and_then(|file| file.take(READ_LIMIT).read_to_end(&mut bytes))
             .map_err(|error| error_of(&path, &error, None))?;
         let text = String::from_utf8_lossy(&bytes);
         Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())

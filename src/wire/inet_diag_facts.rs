@@ -25,7 +25,7 @@ const ULP_MPTCP: u16 = 3;
 /// What the attributes of a socket tell; nothing where the kernel sent none. Texts and bytes stay in the buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketFacts<'a> {
-    /// `struct tcp_info`, for `TcpInfo::decode`; asked for by `Extensions::INFO`.
+    /// `struct tcp_info`, for `TcpInfo::of`; asked for by `Extensions::INFO`.
     pub info: Option<&'a [u8]>,
     /// Name of the congestion control; asked for by `Extensions::CONGESTION`.
     pub congestion: Option<&'a str>,

@@ -20,29 +20,29 @@ impl InetDiag<'_> {
             expires_ms: self.expires_ms(),
             retransmits: self.retransmits(),
             inode: self.inode(),
-            info: info.and_then(|attribute| TcpInfo::decode(attribute.value).live_info()),
+            info: info.and_then(|attribute| TcpInfo::of(attribute.value).live_info()),
         })
     }
 }
 
-impl TcpInfo {
+impl TcpInfo<'_> {
     /// What it tells of the socket's clocks; nothing when it is too short for what every kernel sends.
     #[must_use]
     pub fn live_info(&self) -> Option<LiveInfo> {
         Some(LiveInfo {
-            ca_state: self.ca_state?,
-            retransmits: self.retransmits?,
-            probes: self.probes?,
-            backoff: self.backoff?,
-            sack: self.options? & OPTION_SACK != 0,
-            rto_us: self.rto_us?,
-            rtt_us: self.rtt_us?,
-            unacked: self.unacked?,
-            last_data_recv_ms: self.last_data_recv_ms?,
-            last_ack_recv_ms: self.last_ack_recv_ms?,
-            snd_wnd: self.snd_wnd,
-            total_rto_recoveries: self.total_rto_recoveries,
-            total_rto_time_ms: self.total_rto_time_ms,
+            ca_state: self.ca_state()?,
+            retransmits: self.retransmits()?,
+            probes: self.probes()?,
+            backoff: self.backoff()?,
+            sack: self.options()? & OPTION_SACK != 0,
+            rto_us: self.rto_us()?,
+            rtt_us: self.rtt_us()?,
+            unacked: self.unacked()?,
+            last_data_recv_ms: self.last_data_recv_ms()?,
+            last_ack_recv_ms: self.last_ack_recv_ms()?,
+            snd_wnd: self.snd_wnd(),
+            total_rto_recoveries: self.total_rto_recoveries(),
+            total_rto_time_ms: self.total_rto_time_ms(),
         })
     }
 }

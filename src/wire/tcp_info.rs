@@ -3,49 +3,44 @@
 //! The structure only ever grew at its end (include/uapi/linux/tcp.h), so a field that lies behind the end of
 //! what an older kernel sent is absent, and bytes behind the last field known here are left alone.
 
-/// Reads a field of this type from the bytes at an offset.
-macro_rules! read_field {
-    ($bytes:expr, $at:expr, $kind:ty) => {
-        $bytes
-            .get($at..)
-            .and_then(|rest| rest.first_chunk::<{ size_of::<$kind>() }>())
-            .map(|field| <$kind>::from_ne_bytes(*field))
-    };
-}
-
-/// Makes the structure and its decoder from one table of fields: documentation, name, type, offset.
+/// Makes the view from one table of fields: documentation, name, type, offset.
 macro_rules! tcp_info {
     ($($(#[$doc:meta])+ $name:ident: $kind:ty = $at:literal;)+) => {
-        /// What the kernel tells of a connection; a field is nothing when the kernel did not send it.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct TcpInfo {
-            $($(#[$doc])+ pub $name: Option<$kind>,)+
-        }
-
-        impl TcpInfo {
-            /// Reads as many fields as there are bytes for.
-            #[must_use]
-            pub fn decode(bytes: &[u8]) -> Self {
-                Self { $($name: read_field!(bytes, $at, $kind),)+ }
-            }
+        impl TcpInfo<'_> {
+            $(
+                $(#[$doc])+
+                #[must_use]
+                pub fn $name(&self) -> Option<$kind> {
+                    self.0
+                        .get($at..)
+                        .and_then(|rest| rest.first_chunk::<{ size_of::<$kind>() }>())
+                        .map(|field| <$kind>::from_ne_bytes(*field))
+                }
+            )+
 
             /// Goes through all fields by name, nothing for those that the kernel did not send.
             pub fn each(&self, visit: &mut dyn FnMut(&'static str, Option<u64>)) {
-                $(visit(stringify!($name), self.$name.map(u64::from));)+
+                $(visit(stringify!($name), self.$name().map(u64::from));)+
             }
         }
 
         /// Offset behind each field, for the tests.
         #[cfg(test)]
         const ENDS: &[usize] = &[$($at + size_of::<$kind>(),)+];
-
-        #[cfg(test)]
-        impl TcpInfo {
-            fn present(&self) -> Vec<bool> {
-                vec![$(self.$name.is_some(),)+]
-            }
-        }
     };
+}
+
+/// What the kernel tells of a connection, in the buffer that it came in; a field is nothing when the kernel did not
+/// send it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpInfo<'a>(&'a [u8]);
+
+impl<'a> TcpInfo<'a> {
+    /// The fields for which there are bytes. Nothing is read yet.
+    #[must_use]
+    pub const fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
 }
 
 tcp_info! {
@@ -179,7 +174,9 @@ mod tests {
         let bytes = [1; 300];
         for length in 0..bytes.len() {
             let expected: Vec<bool> = ENDS.iter().map(|end| *end <= length).collect();
-            assert_eq!(TcpInfo::decode(&bytes[..length]).present(), expected, "cut at {length}");
+            let mut present = Vec::new();
+            TcpInfo::of(&bytes[..length]).each(&mut |_, value| present.push(value.is_some()));
+            assert_eq!(present, expected, "cut at {length}");
         }
     }
 
@@ -189,8 +186,8 @@ mod tests {
         for length in [104, 120, 136, 144, 160, 168, 192, 200, 224, 232, 240, 248] {
             assert!(ENDS.contains(&length), "no field ends at {length}");
         }
-        let info = TcpInfo::decode(&[0; 192]);
-        assert_eq!((info.sndbuf_limited_us, info.delivered), (Some(0), None));
+        let info = TcpInfo::of(&[0; 192]);
+        assert_eq!((info.sndbuf_limited_us(), info.delivered()), (Some(0), None));
     }
 
     #[test]
@@ -200,16 +197,16 @@ mod tests {
         bytes[68..72].copy_from_slice(&28_u32.to_ne_bytes());
         bytes[100..104].copy_from_slice(&7_u32.to_ne_bytes());
         bytes[240..242].copy_from_slice(&3_u16.to_ne_bytes());
-        let info = TcpInfo::decode(&bytes);
-        assert_eq!((info.rto_us, info.rtt_us, info.total_retrans), (Some(204_000), Some(28), Some(7)));
-        assert_eq!((info.total_rto, info.total_rto_recoveries), (Some(3), Some(0)));
+        let info = TcpInfo::of(&bytes);
+        assert_eq!((info.rto_us(), info.rtt_us(), info.total_retrans()), (Some(204_000), Some(28), Some(7)));
+        assert_eq!((info.total_rto(), info.total_rto_recoveries()), (Some(3), Some(0)));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_the_decoder_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let info = TcpInfo::decode(&bytes);
-            prop_assert_eq!(info.state, bytes.first().copied());
+            let info = TcpInfo::of(&bytes);
+            prop_assert_eq!(info.state(), bytes.first().copied());
         }
     }
 }
