@@ -39,25 +39,33 @@ impl SocketTable {
 /// # Errors
 /// When the processes themselves cannot be listed.
 pub fn read_socket_table(root: &ProcRoot) -> Result<SocketTable, ReadError> {
+    let mut table = SocketTable::default();
+    table.denied = for_each_socket(root, |pid, inode| table.holdings.push((inode, pid)))?;
+    table.holdings.sort_unstable();
+    // A process may hold a socket by several descriptors.
+    table.holdings.dedup();
+    Ok(table)
+}
+
+/// Hands on the process and the inode of every descriptor that is a socket, one process after the other; how many
+/// processes could not be looked into for want of permission. Two system calls a descriptor would be one too many: the
+/// directory is read in pieces, and only the link of each is asked for.
+pub(super) fn for_each_socket(root: &ProcRoot, mut visit: impl FnMut(u32, u32)) -> Result<usize, ReadError> {
     let fail = |error: Errno| ReadError::new(root.path(), &error.into());
     let directory = open_directory(rustix::fs::CWD, root.path()).map_err(fail)?;
-    let mut table = SocketTable::default();
-    let mut pids = Vec::new();
+    let (mut pids, mut denied) = (Vec::new(), 0);
     each_number(&directory, |pid| pids.push(pid)).map_err(fail)?;
     for pid in pids {
         let held = open_directory(&directory, Path::new(&format!("{pid}/fd"))).and_then(|descriptors| {
             each_number(&descriptors, |number| {
                 if let Some(inode) = socket_of(&descriptors, number) {
-                    table.holdings.push((inode, pid));
+                    visit(pid, inode);
                 }
             })
         });
-        table.denied += usize::from(matches!(held, Err(Errno::ACCESS | Errno::PERM)));
+        denied += usize::from(matches!(held, Err(Errno::ACCESS | Errno::PERM)));
     }
-    table.holdings.sort_unstable();
-    // A process may hold a socket by several descriptors.
-    table.holdings.dedup();
-    Ok(table)
+    Ok(denied)
 }
 
 fn open_directory(at: impl rustix::fd::AsFd, path: &Path) -> Result<rustix::fd::OwnedFd, Errno> {

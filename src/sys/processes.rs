@@ -1,11 +1,11 @@
-//! Which processes hold which sockets, by the `procfs` crate.
+//! Which processes hold the sockets that are asked about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use procfs::process::{FDTarget, all_processes_with_root};
 use procfs::{ProcError, ProcResult};
 
-use super::{ProcRoot, ReadError, ReadErrorKind};
+use super::descriptors::for_each_socket;
+use super::{ProcRoot, ReadError, ReadErrorKind, read_process_name};
 
 /// A process that holds a socket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,36 +30,20 @@ pub struct SocketHolders {
 /// # Errors
 /// When the list of processes itself cannot be read. A process that ends meanwhile is left out.
 pub fn find_socket_holders(root: &ProcRoot, inodes: &BTreeSet<u64>) -> Result<SocketHolders, ReadError> {
-    let mut holders = SocketHolders::default();
-    let processes = all_processes_with_root(root.path()).map_err(|error| read_error(root, &error))?;
-    for process in processes.flatten() {
-        let descriptors = match process.fd() {
-            Ok(descriptors) => descriptors,
-            Err(ProcError::PermissionDenied(_)) => {
-                holders.denied += 1;
-                continue;
-            }
-            Err(_) => continue,
-        };
-        let held: BTreeSet<u64> = descriptors.flatten().filter_map(|fd| wanted(&fd.target, inodes)).collect();
-        if held.is_empty() {
-            continue;
+    let mut held = BTreeSet::new();
+    let denied = for_each_socket(root, |pid, inode| {
+        if inodes.contains(&u64::from(inode)) {
+            held.insert((pid, u64::from(inode)));
         }
-        let name = comm(&process).unwrap_or_default();
-        for inode in held {
-            let holder = SocketHolder { pid: process.pid(), name: name.clone() };
-            holders.by_inode.entry(inode).or_default().push(holder);
-        }
+    })?;
+    let mut holders = SocketHolders { by_inode: BTreeMap::new(), denied };
+    let mut names = BTreeMap::new();
+    for (pid, inode) in held {
+        let name = names.entry(pid).or_insert_with(|| read_process_name(root, pid).name).clone();
+        let pid = i32::try_from(pid).unwrap_or(i32::MAX);
+        holders.by_inode.entry(inode).or_default().push(SocketHolder { pid, name });
     }
-    holders.by_inode.values_mut().for_each(|holders| holders.sort());
     Ok(holders)
-}
-
-fn wanted(target: &FDTarget, inodes: &BTreeSet<u64>) -> Option<u64> {
-    match target {
-        FDTarget::Socket(inode) if inodes.contains(inode) => Some(*inode),
-        _ => None,
-    }
 }
 
 /// The `comm` of a process, which may hold any bytes; shorter than its `stat`, and readable for everybody.
