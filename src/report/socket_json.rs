@@ -43,7 +43,10 @@ impl<'a> SocketJson<'a> {
             push_change(out, change);
         }
         number(out, "recv_q", found.receive_queue());
-        number(out, "send_q", found.send_queue());
+        // Which of a listener is its backlog.
+        if !(found.is_of_table() && found.state() == Some(TcpState::Listen)) {
+            number(out, "send_q", found.send_queue());
+        }
         out.extend_from_slice(b",\"local_address\":\"");
         push_address(out, found.source());
         out.push(b'"');
@@ -59,7 +62,9 @@ impl<'a> SocketJson<'a> {
         push_timer(out, found);
         number(out, "uid", found.uid());
         number(out, "inode", found.inode());
-        number(out, "cookie", found.cookie());
+        if !found.is_of_table() {
+            number(out, "cookie", found.cookie());
+        }
         push_facts(out, &found.facts());
         if let Some(forecast) = forecast {
             out.extend_from_slice(b",\"forecast\":");

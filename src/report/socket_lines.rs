@@ -139,7 +139,12 @@ impl<'a> SocketLines<'a> {
         line.resize(start + STATE + 1, b' ');
         push_number_right(line, found.receive_queue(), QUEUE);
         line.push(b' ');
-        push_number_right(line, found.send_queue(), QUEUE);
+        if found.is_of_table() && found.state() == Some(TcpState::Listen) {
+            line.resize(line.len() + QUEUE - 1, b' ');
+            line.push(b'-');
+        } else {
+            push_number_right(line, found.send_queue(), QUEUE);
+        }
         line.push(b' ');
         let [to_peer, to_timer, to_process] = widths.map_or([None; 3], |widths| widths.map(Some));
         if widths.is_none() {

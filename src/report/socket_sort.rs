@@ -56,7 +56,8 @@ impl SortedSockets {
             return;
         };
         self.index.push(start);
-        pack(found, self.whole, &mut self.arena);
+        // That it is of a table stands where cookies do.
+        pack(found, self.whole || found.is_of_table(), &mut self.arena);
         if self.limit < usize::MAX / 4 && self.index.len() >= 2 * self.limit + 1024 {
             self.prune();
         }

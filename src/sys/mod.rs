@@ -35,7 +35,7 @@ pub use netns_search::{FoundNamespace, FoundNamespaces, find_namespaces};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
 pub use privilege::{effective_capabilities, effective_uid, raise_open_files, raise_priority};
 pub use proc::{
-    ProcRoot, ReadError, ReadErrorKind, find_in_gzip, kernel_release, node_name, read_text, read_utf8_text,
+    NetFile, ProcRoot, ReadError, ReadErrorKind, find_in_gzip, kernel_release, node_name, read_text, read_utf8_text,
 };
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use rooted::{RootedFile, RootedFiles};

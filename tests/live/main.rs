@@ -28,6 +28,7 @@ mod params;
 mod place;
 mod program;
 mod readers;
+mod row_tables;
 mod rows;
 mod sockets;
 mod tiers;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         laboratory::cases,
         capture::cases,
         rows::cases,
+        row_tables::cases,
         forecasts::cases,
         incidents::cases,
     ];
