@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::socket_json::SocketJson;
 use super::socket_lines::{SocketChange, SocketLines, SocketStyle};
 use crate::model::LiveForecast;
-use crate::snapshot::SocketOwner;
+use crate::snapshot::{NamespaceName, SocketOwner};
 use crate::units::Micros;
 use crate::wire::InetDiag;
 
@@ -26,6 +26,14 @@ impl<'a> SocketWriter<'a> {
             Self::Json(SocketJson::new(devices, style.processes, style.changes))
         } else {
             Self::Lines(SocketLines::new(style, devices))
+        }
+    }
+
+    /// The sockets that follow are of the namespace with these devices; its name is shown if it is one of several.
+    pub fn enter(&mut self, name: Option<&NamespaceName>, devices: &BTreeMap<u32, String>) {
+        match self {
+            Self::Lines(lines) => lines.enter(name, devices),
+            Self::Json(json) => json.enter(name, devices),
         }
     }
 

@@ -17,7 +17,7 @@ mod sysctls;
 pub use counters::{Counters, SoftnetCpu};
 pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
-pub use namespaces::{DifferentSetting, NamespaceFacts, NamespaceSurvey};
+pub use namespaces::{DifferentSetting, NamespaceFacts, NamespaceName, NamespaceSurvey};
 pub use redact::redact;
 pub use sockets::{Drops, Listener, PortUse, Process, SocketOwner, SocketSource, Sockets};
 pub use stored::{StoredError, StoredSnapshots, parse_stored, render_stored};

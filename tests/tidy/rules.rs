@@ -52,7 +52,7 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     ("src/ui/cli/commands/explain.rs", "crate::wire::decode_packet"),
     ("src/ui/cli/commands/explain.rs", "crate::wire::parse_hex"),
     // The same for a filter.
-    ("src/ui/cli/commands/sockets.rs", "crate::wire::parse_filter"),
+    ("src/ui/cli/commands/sockets_places.rs", "crate::wire::parse_filter"),
     // The interval between two readings hangs on what they cost.
     ("src/ui/cli/commands/sockets_watch.rs", "crate::sys::process_cpu_us"),
     // Ctrl-C ends a playing in order, and signals are system calls.

@@ -74,6 +74,9 @@ pub struct SocketsArgs {
     /// Show no more than this many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
+    /// Those of every network namespace that a process is in or that is bound to a file
+    #[arg(long, conflicts_with = "watch")]
+    pub all_netns: bool,
     /// Print again after each interval, with what changed, until interrupted
     ///
     /// Where a reading takes more than 2 % of one processor over the interval, the interval is made longer.
@@ -113,4 +116,6 @@ pub enum SocketGroup {
     Listener,
     /// State
     State,
+    /// Network namespace; every one, as with --all-netns
+    Netns,
 }

@@ -78,7 +78,7 @@ fn read(
     let devices = rows.devices().clone();
     changes.begin();
     let first = changes.is_first();
-    let mut style = style(args, context);
+    let mut style = style(args, 0, context);
     // Below the first reading only changes follow, under the same heading.
     style.heading &= first || screen.is_some();
     let mut writer = SocketWriter::new(context.json, style, &devices);
