@@ -4,6 +4,7 @@
 //! Must not: judge, keep rows of sockets (they are handed on one by one), or let one source that fails take another with it.
 //! Mirrors: what `ss`, `nstat` and `sysctl` read.
 
+mod cgroups;
 mod counters;
 mod holders;
 mod host;
@@ -21,6 +22,7 @@ mod tables;
 mod tally;
 mod walk;
 
+pub use cgroups::read_cgroups;
 pub use holders::Holders;
 pub use live::live;
 pub use namespaces::survey_namespaces;

@@ -3,13 +3,14 @@
 use core::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::live::{shows_own_netns, within};
 use super::sockets::push_walked;
 use super::tables::RowTables;
 use super::walk::{Families, Walker};
 use super::{CollectError, SocketReading, Source, Whose};
-use crate::snapshot::{Gap, GapKind};
+use crate::snapshot::{Gap, GapKind, StoredRows};
 use crate::sys::{DumpError, ProcRoot, ReadError, ReadErrorKind, cgroup_id, device_names};
 use crate::units::TcpState;
 use crate::wire::{
@@ -66,7 +67,7 @@ impl RowsWanted {
 
 /// Sockets of one network namespace, to be read once or again and again. The namespace lives as long as this does.
 ///
-/// They come from sock_diag, and from `/proc/net/tcp{,6}` where that is refused, absent or not to be asked.
+/// They come from sock_diag, from `/proc/net/tcp{,6}` where that is refused, absent or not to be asked, or from a file.
 #[derive(Debug)]
 pub struct SocketRows {
     supply: Supply,
@@ -81,6 +82,7 @@ pub struct SocketRows {
 enum Supply {
     Kernel(Walker, Compiled),
     Tables(RowTables),
+    Stored(Arc<StoredRows>),
 }
 
 /// Why sockets cannot be read one by one.
@@ -133,10 +135,12 @@ impl SocketRows {
     pub fn open(source: &Source, mut wanted: RowsWanted) -> Result<Self, SocketRowsError> {
         within(source, |root| {
             let inode = root.netns_inode().ok();
-            let devices = device_names(root);
+            // A copy has no devices, or another host's.
+            let is_live = inode.is_some_and(shows_own_netns);
+            let devices = if is_live { device_names(root) } else { BTreeMap::new() };
             let index = |name: &str| devices.iter().find(|(_, known)| *known == name).map(|(index, _)| *index);
             wanted.filter.look_up(index, cgroup_id)?;
-            let supply = if source.sockets == SocketReading::ProcNetTcp || !inode.is_some_and(shows_own_netns) {
+            let supply = if source.sockets == SocketReading::ProcNetTcp || !is_live {
                 open_tables(root, "it was not asked: the proc root was read instead".to_owned())?
             } else {
                 match Walker::open() {
@@ -146,6 +150,21 @@ impl SocketRows {
             };
             Ok(Self { supply, source: source.clone(), wanted, devices, inode })
         })?
+    }
+
+    /// Those of a stored snapshot, of a namespace with this inode.
+    ///
+    /// # Errors
+    /// When a name in the filter is not in the snapshot.
+    pub fn stored(rows: &Arc<StoredRows>, inode: Option<u64>, mut wanted: RowsWanted) -> Result<Self, SocketRowsError> {
+        let device = |name: &str| rows.devices.iter().find(|(_, known)| *known == name).map(|(index, _)| *index);
+        let cgroup = |name: &str| {
+            let same = |path: &str| path.trim_matches('/') == name.trim_matches('/');
+            rows.cgroups.iter().find(|(_, path)| same(path)).map(|(id, _)| *id)
+        };
+        wanted.filter.look_up(device, cgroup)?;
+        let (supply, devices) = (Supply::Stored(Arc::clone(rows)), rows.devices.clone());
+        Ok(Self { supply, source: Source::own(Vec::new()), wanted, devices, inode })
     }
 
     /// Names of the namespace's network devices by index.
@@ -201,6 +220,13 @@ impl SocketRows {
                 let walked = tables.walk(|found| sift(wanted, true, found));
                 let failed = |error| SocketRowsError::Tables { instead: tables.reason().to_owned(), error };
                 Ok(with_unclear(walked.map_err(failed)?, unclear))
+            }
+            Supply::Stored(rows) => {
+                let wanted = &self.wanted;
+                rows.each(|record, _| {
+                    InetDiag::decode(record).is_none_or(|found| sift(wanted, true, &found).is_continue())
+                });
+                Ok(with_unclear(rows.gaps.clone(), unclear))
             }
         }
     }

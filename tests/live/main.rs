@@ -31,6 +31,7 @@ mod readers;
 mod row_tables;
 mod rows;
 mod sockets;
+mod stored_rows;
 mod tiers;
 mod tune;
 mod wire;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         capture::cases,
         rows::cases,
         row_tables::cases,
+        stored_rows::cases,
         forecasts::cases,
         incidents::cases,
     ];

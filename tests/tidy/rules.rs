@@ -44,7 +44,7 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     ("src/ui/cli/commands/serve.rs", "crate::ui::export::replace_file"),
     ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::Readers"),
     ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::check_replaceable"),
-    ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::replace_file"),
+    ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::replace_file_with"),
     ("src/ui/cli/commands/lab_capture.rs", "crate::ui::export::Readers"),
     ("src/ui/cli/commands/lab_capture.rs", "crate::ui::export::check_replaceable"),
     ("src/ui/cli/commands/lab_capture.rs", "crate::ui::export::replace_file"),

@@ -381,6 +381,9 @@ pub struct SnapshotArgs {
     /// Read a second time after so long, so that rates can be told of it; 0 for one reading
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_window_ms)]
     pub window: u64,
+    /// Store every socket as well, with tcp_info, memory and processes, for `tcpctl sockets --from`
+    #[arg(long)]
+    pub sockets: bool,
     /// Hide addresses, each behind the same stand-in everywhere, and the names of host and namespace
     #[arg(long)]
     pub redact: bool,

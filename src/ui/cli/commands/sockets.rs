@@ -30,7 +30,7 @@ pub(in crate::ui::cli) fn run(args: &SocketsArgs, context: &mut Context<'_>) -> 
     if let Some(interval_ms) = args.watch {
         return sockets_watch::run(args, interval_ms, &mut places.open()?, context);
     }
-    let mut holders = wants_holders(args).then(|| Holders::read(&context.proc_root));
+    let mut holders = wants_holders(args).then(|| places.holders());
     let mut gaps = match (args.group_by, args.sort) {
         (Some(by), _) => group(args, by, &places, &mut holders, context)?,
         (None, Some(sort)) => sorted(args, sort, &places, &mut holders, context)?,
@@ -254,8 +254,13 @@ fn group(
     let mut inode = None;
     let gaps = places.each(|place, rows| {
         inode = rows.netns_inode().filter(|_| place.is_none());
-        if let Some(place) = place {
-            groups.enter(&place.name);
+        match place {
+            Some(place) => groups.enter(&place.name),
+            None if by == SocketGroupBy::Netns => {
+                let inode = rows.netns_inode().unwrap_or(0);
+                groups.enter(&NamespaceName { inode, name: "stored".to_owned() });
+            }
+            None => {}
         }
         if by == SocketGroupBy::Listener {
             let noted = places.open_listeners(place).and_then(|mut rows| {

@@ -1,17 +1,24 @@
 //! The network namespaces whose sockets `tcpctl sockets` reads, one after the other.
 
-use crate::collect::{RowPlace, RowsWanted, ShownStates, SocketRows, SocketRowsError, Source, find_row_places};
+use std::sync::Arc;
+
+use crate::collect::{
+    Holders, RowPlace, RowsWanted, ShownStates, SocketRows, SocketRowsError, Source, find_row_places,
+};
 use crate::report::printable;
-use crate::snapshot::Gap;
+use crate::snapshot::{Gap, StoredRows};
 use crate::ui::cli::CliError;
 use crate::ui::cli::args_sockets::{SocketGroup, SocketsArgs};
 use crate::ui::cli::context::Context;
+use crate::ui::cli::stored::without_rows;
 use crate::wire::parse_filter;
 
 /// The one that was asked for, or every one.
 pub(super) struct Places {
     source: Source,
     wanted: RowsWanted,
+    /// A file's, in place of the host's, with the inode of their namespace.
+    stored: Option<(Arc<StoredRows>, Option<u64>)>,
     /// Nothing for one alone.
     every: Option<(Vec<RowPlace>, Vec<Gap>)>,
 }
@@ -38,8 +45,13 @@ impl Places {
         let ipv4 = (args.ipv4 || args.ipv6).then_some(args.ipv4);
         let info = args.info || args.options;
         let wanted = RowsWanted { filter, shown, ipv4, info, memory: args.memory, filter_here: false };
+        if let Some(stored) = &context.stored {
+            let rows = stored.rows().ok_or_else(without_rows)?;
+            let stored = Some((Arc::clone(rows), stored.last().netns.inode));
+            return Ok(Self { source, wanted, stored, every: None });
+        }
         if !(args.all_netns || args.group_by == Some(SocketGroup::Netns)) {
-            return Ok(Self { source, wanted, every: None });
+            return Ok(Self { source, wanted, stored: None, every: None });
         }
         // The parser does not look for conflicts of options that every command has.
         if context.netns.is_some() {
@@ -47,19 +59,34 @@ impl Places {
             return Err(CliError::Usage(format!("{option} reads every namespace: leave out --netns")));
         }
         let every = find_row_places(&context.proc_root)?;
-        Ok(Self { source, wanted, every: Some(every) })
+        Ok(Self { source, wanted, stored: None, every: Some(every) })
     }
 
     /// The one that was asked for.
     pub(super) fn open(&self) -> Result<SocketRows, CliError> {
-        Ok(SocketRows::open(&self.source, self.wanted.clone())?)
+        Ok(self.open_with(self.source.clone(), self.wanted.clone())?)
+    }
+
+    fn open_with(&self, source: Source, wanted: RowsWanted) -> Result<SocketRows, SocketRowsError> {
+        match &self.stored {
+            Some((rows, inode)) => SocketRows::stored(rows, *inode, wanted),
+            None => SocketRows::open(&source, wanted),
+        }
+    }
+
+    /// The processes that hold sockets.
+    pub(super) fn holders(&self) -> Holders {
+        match &self.stored {
+            Some((rows, _)) => Holders::stored(rows),
+            None => Holders::read(&self.source.proc_root),
+        }
     }
 
     /// All listeners of one, whatever else is asked.
     pub(super) fn open_listeners(&self, place: Option<&RowPlace>) -> Result<SocketRows, SocketRowsError> {
         let source = Source { netns: netns_of(place, &self.source), ..self.source.clone() };
         let wanted = RowsWanted { filter: Default::default(), shown: ShownStates::Listening, ..self.wanted.clone() };
-        SocketRows::open(&source, wanted)
+        self.open_with(source, wanted)
     }
 
     /// Letters of the column that names them; 0 for one alone, which needs none.
