@@ -34,6 +34,7 @@ mod sockets;
 mod stored_rows;
 mod tiers;
 mod tune;
+mod watching;
 mod wire;
 
 use std::process::ExitCode;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         rows::cases,
         row_tables::cases,
         stored_rows::cases,
+        watching::cases,
         forecasts::cases,
         incidents::cases,
     ];

@@ -54,7 +54,7 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     // The same for a filter.
     ("src/ui/cli/commands/sockets_places.rs", "crate::wire::parse_filter"),
     // The interval between two readings hangs on what they cost.
-    ("src/ui/cli/commands/sockets_watch.rs", "crate::sys::process_cpu_us"),
+    ("src/ui/cli/pace.rs", "crate::sys::process_cpu_us"),
     // Ctrl-C ends a playing in order, and signals are system calls.
     ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::HeldSignals"),
     ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::TerminalSignal"),

@@ -163,7 +163,7 @@ fn usable_columns(columns: Option<u16>) -> usize {
 }
 
 fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let status = Command::Status(StatusArgs { watch: None, count: None, detail: None, all_netns: false });
+    let status = Command::Status(StatusArgs { watch: None, cpu_share: 2, count: None, detail: None, all_netns: false });
     match cli.command.as_ref().unwrap_or(&status) {
         Command::Status(args) => commands::status::run(args, context),
         Command::Listeners(args) => commands::listeners::run(args, context),
