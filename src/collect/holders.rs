@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use super::host::gap_of;
 use super::owners::unknown_owners;
-use crate::snapshot::{Gap, SocketOwner};
+use crate::snapshot::{Gap, SocketOwner, StoredRows};
 use crate::sys::{ProcRoot, SocketTable, read_process_name, read_socket_table};
-use crate::wire::parse_cgroup_place;
+use crate::wire::{InetDiag, parse_cgroup_place};
 
 /// The processes that hold sockets. 8 bytes are kept for each socket of the host, and a name for each process that
 /// was asked about.
 #[derive(Debug)]
 pub struct Holders {
-    root: ProcRoot,
+    /// Nothing where all is known already.
+    root: Option<ProcRoot>,
     table: SocketTable,
     unread: Option<Gap>,
     names: BTreeMap<u32, SocketOwner>,
@@ -28,7 +29,26 @@ impl Holders {
             Ok(table) => (table, None),
             Err(error) => (SocketTable::default(), Some(gap_of(&error, "the processes of all sockets are unknown"))),
         };
-        Self { root, table, unread, names: BTreeMap::new(), unknown: 0 }
+        Self { root: Some(root), table, unread, names: BTreeMap::new(), unknown: 0 }
+    }
+
+    /// Those that are stored with the sockets.
+    #[must_use]
+    pub fn stored(rows: &StoredRows) -> Self {
+        let mut holdings = Vec::new();
+        rows.each(|record, pids| {
+            if let Some(found) = InetDiag::decode(record) {
+                holdings.extend(pids.map(|pid| (found.inode(), pid)));
+            }
+            true
+        });
+        let names = rows.processes.iter().map(|owner| (owner.pid, owner.clone())).collect();
+        Self { root: None, table: SocketTable::of(holdings), unread: None, names, unknown: 0 }
+    }
+
+    /// All processes that were met so far.
+    pub fn met(&self) -> impl Iterator<Item = &SocketOwner> {
+        self.names.values()
     }
 
     /// The processes that hold the socket with this inode; none for inode 0, which sockets without a file have.
@@ -36,7 +56,9 @@ impl Holders {
         let mut known = false;
         for pid in self.table.holders(inode) {
             known = true;
-            self.names.entry(pid).or_insert_with(|| owner(&self.root, pid));
+            if let Some(root) = &self.root {
+                self.names.entry(pid).or_insert_with(|| owner(root, pid));
+            }
         }
         self.unknown += usize::from(inode != 0 && !known);
         self.table.holders(inode).filter_map(|pid| self.names.get(&pid))
@@ -48,7 +70,8 @@ impl Holders {
         if self.unread.is_some() {
             return self.unread.clone();
         }
-        (self.unknown > 0).then(|| unknown_owners(&self.root, self.table.denied, self.unknown, ["socket", "sockets"]))
+        let root = self.root.as_ref().filter(|_| self.unknown > 0)?;
+        Some(unknown_owners(root, self.table.denied, self.unknown, ["socket", "sockets"]))
     }
 }
 

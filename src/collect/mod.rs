@@ -4,12 +4,14 @@
 //! Must not: judge, keep rows of sockets (they are handed on one by one), or let one source that fails take another with it.
 //! Mirrors: what `ss`, `nstat` and `sysctl` read.
 
+mod cgroups;
 mod counters;
 mod holders;
 mod host;
 mod live;
 mod namespaces;
 mod owners;
+mod row_places;
 mod rows;
 mod sockets;
 mod source;
@@ -20,9 +22,11 @@ mod tables;
 mod tally;
 mod walk;
 
+pub use cgroups::read_cgroups;
 pub use holders::Holders;
 pub use live::live;
 pub use namespaces::survey_namespaces;
+pub use row_places::{RowPlace, find_row_places};
 pub use rows::{RowsWanted, ShownStates, SocketRows, SocketRowsError};
 pub use source::{CollectError, SocketReading, Source, Whose};
 pub use survey::{Wanted, survey};

@@ -19,21 +19,26 @@ use crate::sys::{FoundNamespace, Namespace, NamespaceError, ProcRoot, find_names
 /// # Errors
 /// When there is no such proc root, or when its processes cannot be listed.
 pub fn survey_namespaces(source: &Source) -> Result<NamespaceSurvey, CollectError> {
-    let path = || source.proc_root.display().to_string();
-    if !source.proc_root.is_dir() {
-        return Err(CollectError::NoProc { path: path() });
-    }
     let root = ProcRoot::new(&source.proc_root);
-    let found =
-        find_namespaces(&root).map_err(|error| CollectError::NoProcesses { path: error.path, reason: error.reason })?;
+    let (found, gaps) = find(&root)?;
     let own = own_netns_inode();
-    let read: Vec<Read> = found.namespaces.iter().map(|one| read_one(one, own, source, &root)).collect();
+    let read: Vec<Read> = found.iter().map(|one| read_one(one, own, source, &root)).collect();
     let base =
         read.iter().find(|one| one.facts.initial == Some(true)).or_else(|| read.iter().find(|one| one.facts.own));
     let compared_with = base.map(|base| base.facts.inode);
     let compared_with_initial = base.is_some_and(|base| base.facts.initial == Some(true));
     let settings = base.map(|base| base.sysctls.clone()).unwrap_or_default();
     let namespaces = read.into_iter().map(|one| compare(one, &settings)).collect();
+    Ok(NamespaceSurvey { compared_with, compared_with_initial, namespaces, gaps })
+}
+
+/// The namespaces, and what is not known of their list.
+pub(super) fn find(root: &ProcRoot) -> Result<(Vec<FoundNamespace>, Vec<Gap>), CollectError> {
+    if !root.path().is_dir() {
+        return Err(CollectError::NoProc { path: root.path().display().to_string() });
+    }
+    let found =
+        find_namespaces(root).map_err(|error| CollectError::NoProcesses { path: error.path, reason: error.reason })?;
     let mut gaps = Vec::new();
     if found.denied > 0 {
         let reason = format!("permission denied for {} processes", found.denied);
@@ -42,7 +47,7 @@ pub fn survey_namespaces(source: &Source) -> Result<NamespaceSurvey, CollectErro
         gaps.push(Gap::new(source, GapKind::Denied, reason, consequence));
     }
     gaps.extend(found.unread.map(|error| gap_of(&error, "namespaces without a process are not listed")));
-    Ok(NamespaceSurvey { compared_with, compared_with_initial, namespaces, gaps })
+    Ok((found.namespaces, gaps))
 }
 
 /// What was read of one.
@@ -72,20 +77,24 @@ fn read_one(found: &FoundNamespace, own: Option<u64>, source: &Source, root: &Pr
             facts.gaps = inside.gaps;
             sysctls = inside.sysctls;
         }
-        Ok(None) => facts.gaps.push(unreadable(found, GapKind::Failed, "it is gone, or another stands in its place")),
-        Err(error) => {
-            let kind = match error {
-                NamespaceError::Denied { .. } => GapKind::Denied,
-                NamespaceError::Unknown { .. } => GapKind::Absent,
-                NamespaceError::NotANamespace { .. } | NamespaceError::Failed { .. } => GapKind::Failed,
-            };
-            facts.gaps.push(unreadable(found, kind, error.to_string()));
-        }
+        Ok(None) => facts.gaps.push(unreadable(found, GapKind::Failed, GONE)),
+        Err(error) => facts.gaps.push(unreadable(found, kind_of(&error), error.to_string())),
     }
     Read { facts, sysctls }
 }
 
-fn unreadable(found: &FoundNamespace, kind: GapKind, reason: impl Into<String>) -> Gap {
+/// Why a namespace that was found a moment ago cannot be read.
+pub(super) const GONE: &str = "it is gone, or another stands in its place";
+
+pub(super) const fn kind_of(error: &NamespaceError) -> GapKind {
+    match error {
+        NamespaceError::Denied { .. } => GapKind::Denied,
+        NamespaceError::Unknown { .. } => GapKind::Absent,
+        NamespaceError::NotANamespace { .. } | NamespaceError::Failed { .. } => GapKind::Failed,
+    }
+}
+
+pub(super) fn unreadable(found: &FoundNamespace, kind: GapKind, reason: impl Into<String>) -> Gap {
     Gap::new(found.path.display().to_string(), kind, reason, "its sockets and settings are unknown")
 }
 

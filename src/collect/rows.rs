@@ -1,14 +1,17 @@
 //! Sockets one by one.
 
+use core::cell::Cell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::live::{shows_own_netns, within};
 use super::sockets::push_walked;
+use super::tables::RowTables;
 use super::walk::{Families, Walker};
-use super::{CollectError, Source, Whose};
-use crate::snapshot::Gap;
-use crate::sys::{DumpError, cgroup_id, device_names};
+use super::{CollectError, SocketReading, Source, Whose};
+use crate::snapshot::{Gap, GapKind, StoredRows};
+use crate::sys::{DumpError, ProcRoot, ReadError, ReadErrorKind, cgroup_id, device_names};
 use crate::units::TcpState;
 use crate::wire::{
     Candidate, Compiled, DumpFamily, DumpRequest, Extensions, Filter, FilterError, FilterFault, InetDiag, StateMask,
@@ -63,13 +66,23 @@ impl RowsWanted {
 }
 
 /// Sockets of one network namespace, to be read once or again and again. The namespace lives as long as this does.
+///
+/// They come from sock_diag, from `/proc/net/tcp{,6}` where that is refused, absent or not to be asked, or from a file.
 #[derive(Debug)]
 pub struct SocketRows {
-    walker: Walker,
+    supply: Supply,
+    source: Source,
     wanted: RowsWanted,
-    compiled: Compiled,
     devices: BTreeMap<u32, String>,
     inode: Option<u64>,
+}
+
+/// Where rows come from.
+#[derive(Debug)]
+enum Supply {
+    Kernel(Walker, Compiled),
+    Tables(RowTables),
+    Stored(Arc<StoredRows>),
 }
 
 /// Why sockets cannot be read one by one.
@@ -82,13 +95,15 @@ pub enum SocketRowsError {
     #[error(transparent)]
     Filter(#[from] FilterError),
     /// The kernel.
-    #[error("sockets cannot be listed: {0}; `tcpctl status` counts them by /proc/net/tcp where that is so")]
+    #[error("sockets cannot be listed: {0}")]
     Dump(#[from] DumpError),
-    /// The proc root is a copy, or another host's.
-    #[error("{path} does not show this network namespace, and sockets are listed only by the kernel that has them")]
-    NotLive {
-        /// The proc root.
-        path: String,
+    /// The tables that are read instead.
+    #[error("sockets cannot be listed: {instead}, so the tables of /proc were tried: {error}")]
+    Tables {
+        /// Why they are read.
+        instead: String,
+        /// Why they cannot be.
+        error: ReadError,
     },
     /// A filter that neither the kernel nor this process can apply as a whole.
     #[error(
@@ -103,11 +118,11 @@ impl SocketRowsError {
     pub const fn whose(&self) -> Whose {
         match self {
             Self::Source(error) => error.whose(),
-            Self::Filter(FilterError { fault: FilterFault::Permission, .. }) | Self::Dump(DumpError::Denied(_)) => {
-                Whose::Permission
-            }
-            Self::Filter(_) | Self::NotLive { .. } | Self::Autobound => Whose::Request,
-            Self::Dump(_) => Whose::Kernel,
+            Self::Filter(FilterError { fault: FilterFault::Permission, .. })
+            | Self::Dump(DumpError::Denied(_))
+            | Self::Tables { error: ReadError { kind: ReadErrorKind::Denied, .. }, .. } => Whose::Permission,
+            Self::Filter(_) | Self::Autobound => Whose::Request,
+            Self::Dump(_) | Self::Tables { .. } => Whose::Kernel,
         }
     }
 }
@@ -116,25 +131,40 @@ impl SocketRows {
     /// Opens the namespace and looks up the names in the filter. Nothing is read of sockets yet.
     ///
     /// # Errors
-    /// When the namespace cannot be had, a name is unknown, or the kernel has no sock_diag.
+    /// When the namespace cannot be had, a name is unknown, or there is neither sock_diag nor `/proc/net/tcp`.
     pub fn open(source: &Source, mut wanted: RowsWanted) -> Result<Self, SocketRowsError> {
         within(source, |root| {
             let inode = root.netns_inode().ok();
-            if !inode.is_some_and(shows_own_netns) {
-                return Err(SocketRowsError::NotLive { path: root.path().display().to_string() });
-            }
-            let devices = device_names(root);
+            // A copy has no devices, or another host's.
+            let is_live = inode.is_some_and(shows_own_netns);
+            let devices = if is_live { device_names(root) } else { BTreeMap::new() };
             let index = |name: &str| devices.iter().find(|(_, known)| *known == name).map(|(index, _)| *index);
             wanted.filter.look_up(index, cgroup_id)?;
-            let mut compiled = wanted.filter.compile(wanted.shown.mask());
-            if wanted.filter_here {
-                compiled = Compiled { states: StateMask::ALL, bytecode: Vec::new(), is_rough: true };
-            }
-            if compiled.is_rough && wanted.filter.asks_autobound() {
-                return Err(SocketRowsError::Autobound);
-            }
-            Ok(Self { walker: Walker::open()?, wanted, compiled, devices, inode })
+            let supply = if source.sockets == SocketReading::ProcNetTcp || !is_live {
+                open_tables(root, "it was not asked: the proc root was read instead".to_owned())?
+            } else {
+                match Walker::open() {
+                    Ok(walker) => Supply::Kernel(walker, compile(&wanted)?),
+                    Err(error) => open_tables(root, error.to_string())?,
+                }
+            };
+            Ok(Self { supply, source: source.clone(), wanted, devices, inode })
         })?
+    }
+
+    /// Those of a stored snapshot, of a namespace with this inode.
+    ///
+    /// # Errors
+    /// When a name in the filter is not in the snapshot.
+    pub fn stored(rows: &Arc<StoredRows>, inode: Option<u64>, mut wanted: RowsWanted) -> Result<Self, SocketRowsError> {
+        let device = |name: &str| rows.devices.iter().find(|(_, known)| *known == name).map(|(index, _)| *index);
+        let cgroup = |name: &str| {
+            let same = |path: &str| path.trim_matches('/') == name.trim_matches('/');
+            rows.cgroups.iter().find(|(_, path)| same(path)).map(|(id, _)| *id)
+        };
+        wanted.filter.look_up(device, cgroup)?;
+        let (supply, devices) = (Supply::Stored(Arc::clone(rows)), rows.devices.clone());
+        Ok(Self { supply, source: Source::own(Vec::new()), wanted, devices, inode })
     }
 
     /// Names of the namespace's network devices by index.
@@ -158,60 +188,123 @@ impl SocketRows {
         &mut self,
         mut each: impl FnMut(&InetDiag<'_>) -> ControlFlow<()>,
     ) -> Result<Vec<Gap>, SocketRowsError> {
-        let request = DumpRequest {
-            bytecode: &self.compiled.bytecode,
-            ..DumpRequest::of(self.compiled.states).with(self.wanted.extensions())
-        };
-        let families = match self.wanted.ipv4 {
-            None => Families::Both,
-            Some(true) => Families::One(DumpFamily::Ipv4),
-            Some(false) => Families::One(DumpFamily::Ipv6),
-        };
-        // No state at all is the kernel's word for no socket, and would be a walk for nothing.
-        if self.compiled.states.bits() == 0 {
-            return Ok(Vec::new());
-        }
-        let (wanted, is_rough) = (&self.wanted, self.compiled.is_rough);
-        let mut unclear = 0;
-        let walked = self.walker.walk(&request, families, |found| match passes(wanted, is_rough, found) {
-            Truth::Yes => each(found),
-            Truth::No => ControlFlow::Continue(()),
-            Truth::Unknown => {
-                unclear += 1;
-                ControlFlow::Continue(())
+        let (begun, mut unclear) = (Cell::new(false), 0);
+        let mut sift = |wanted: &RowsWanted, is_rough, found: &InetDiag<'_>| {
+            begun.set(true);
+            match passes(wanted, is_rough, found) {
+                Truth::Yes => each(found),
+                Truth::No => ControlFlow::Continue(()),
+                Truth::Unknown => {
+                    unclear += 1;
+                    ControlFlow::Continue(())
+                }
             }
-        });
-        let walked = walked.map_err(|error| self.explain(error))?;
-        let mut gaps = Vec::new();
-        push_walked(&mut gaps, walked);
-        if unclear > 0 {
-            gaps.push(unclear_gap(unclear));
+        };
+        let wanted = &self.wanted;
+        let mut refused = None;
+        if let Supply::Kernel(walker, compiled) = &mut self.supply {
+            match walk_kernel(walker, compiled, wanted, |found| sift(wanted, compiled.is_rough, found)) {
+                Ok(gaps) => return Ok(with_unclear(gaps, unclear)),
+                Err(error) if begun.get() => return Err(error.into()),
+                Err(error) => refused = Some(error),
+            }
         }
-        Ok(gaps)
+        if let Some(error) = refused {
+            self.supply = self.instead(error)?;
+        }
+        match &mut self.supply {
+            // Not reached: what refused has been replaced.
+            Supply::Kernel(..) => Ok(Vec::new()),
+            Supply::Tables(tables) => {
+                let wanted = &self.wanted;
+                let walked = tables.walk(|found| sift(wanted, true, found));
+                let failed = |error| SocketRowsError::Tables { instead: tables.reason().to_owned(), error };
+                Ok(with_unclear(walked.map_err(failed)?, unclear))
+            }
+            Supply::Stored(rows) => {
+                let wanted = &self.wanted;
+                rows.each(|record, _| {
+                    InetDiag::decode(record).is_none_or(|found| sift(wanted, true, &found).is_continue())
+                });
+                Ok(with_unclear(rows.gaps.clone(), unclear))
+            }
+        }
     }
 
-    /// A refusal that is the filter's, since only who may administer the network may ask for marks.
-    fn explain(&self, error: DumpError) -> SocketRowsError {
+    /// The tables of the namespace, where sock_diag answered so. Not when it is the filter that was refused, since only
+    /// who may administer the network may ask for marks, or when the namespace is out of reach by now.
+    fn instead(&self, error: DumpError) -> Result<Supply, SocketRowsError> {
         match error {
             DumpError::Denied(_) if self.wanted.filter.asks_mark() => {
                 let reason = "`fwmark` may be asked only as root or with CAP_NET_ADMIN";
-                self.wanted.filter.refusal(reason).into()
+                Err(self.wanted.filter.refusal(reason).into())
             }
-            error => error.into(),
+            DumpError::Failed(_) => Err(error.into()),
+            error => within(&self.source, |root| {
+                if root.netns_inode().ok() == self.inode {
+                    open_tables(root, error.to_string())
+                } else {
+                    Err(error.into())
+                }
+            })?,
         }
     }
 }
 
-fn unclear_gap(sockets: u64) -> Gap {
-    let reason = format!("the kernel does not tell of {sockets} sockets what the filter asks");
-    let consequence = "they are not shown; run as root or with CAP_NET_ADMIN where it is the mark";
-    Gap::new("sock_diag", crate::snapshot::GapKind::Denied, reason, consequence)
+fn open_tables(root: &ProcRoot, reason: String) -> Result<Supply, SocketRowsError> {
+    let opened = RowTables::open(root, reason.clone());
+    opened.map(Supply::Tables).map_err(|error| SocketRowsError::Tables { instead: reason, error })
+}
+
+/// What the kernel is asked.
+fn compile(wanted: &RowsWanted) -> Result<Compiled, SocketRowsError> {
+    let mut compiled = wanted.filter.compile(wanted.shown.mask());
+    if wanted.filter_here {
+        compiled = Compiled { states: StateMask::ALL, bytecode: Vec::new(), is_rough: true };
+    }
+    if compiled.is_rough && wanted.filter.asks_autobound() {
+        return Err(SocketRowsError::Autobound);
+    }
+    Ok(compiled)
+}
+
+fn walk_kernel(
+    walker: &mut Walker,
+    compiled: &Compiled,
+    wanted: &RowsWanted,
+    each: impl FnMut(&InetDiag<'_>) -> ControlFlow<()>,
+) -> Result<Vec<Gap>, DumpError> {
+    let request =
+        DumpRequest { bytecode: &compiled.bytecode, ..DumpRequest::of(compiled.states).with(wanted.extensions()) };
+    let families = match wanted.ipv4 {
+        None => Families::Both,
+        Some(true) => Families::One(DumpFamily::Ipv4),
+        Some(false) => Families::One(DumpFamily::Ipv6),
+    };
+    let mut gaps = Vec::new();
+    // No state at all is the kernel's word for no socket, and would be a walk for nothing.
+    if compiled.states.bits() != 0 {
+        push_walked(&mut gaps, walker.walk(&request, families, each)?);
+    }
+    Ok(gaps)
+}
+
+fn with_unclear(mut gaps: Vec<Gap>, sockets: u64) -> Vec<Gap> {
+    if sockets > 0 {
+        let reason = format!("it does not tell of {sockets} sockets what the filter asks");
+        let consequence = "they are not shown; run as root or with CAP_NET_ADMIN where it is the mark";
+        gaps.push(Gap::new("sockets", GapKind::Denied, reason, consequence));
+    }
+    gaps
 }
 
 /// Whether a socket that the kernel has reported passes.
 fn passes(wanted: &RowsWanted, is_rough: bool, found: &InetDiag<'_>) -> Truth {
     if !is_rough {
         return Truth::Yes;
+    }
+    if wanted.ipv4.is_some() && wanted.ipv4 != found.is_ipv4() {
+        return Truth::No;
     }
     let Some(candidate) = Candidate::of(found) else { return Truth::Yes };
     let states = wanted.filter.states().unwrap_or(wanted.shown.mask());

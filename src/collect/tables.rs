@@ -7,9 +7,9 @@ use super::host::gap_kind;
 use super::sockets::{push_unknown, read_port_range};
 use super::tally::{Ends, Tally};
 use crate::snapshot::{Drops, Gap, GapKind, Listener, SocketSource, Sockets};
-use crate::sys::{ProcRoot, ReadError, ReadErrorKind};
+use crate::sys::{NetFile, ProcRoot, ReadError, ReadErrorKind};
 use crate::units::TcpState;
-use crate::wire::{ProcTcpRow, parse_proc_tcp_line};
+use crate::wire::{InetDiag, ProcTcpRow, parse_proc_tcp_line};
 
 /// The two tables of `/proc/net`.
 const TABLES: [&str; 2] = ["tcp", "tcp6"];
@@ -35,6 +35,63 @@ pub(super) fn read_instead(
     let tally = read_tables(root, ephemeral, gaps)?;
     gaps.push(substituted(reason));
     Some(tally.finish(SocketSource::ProcNetTcp))
+}
+
+/// Both tables of a network namespace, to be read row by row.
+#[derive(Debug)]
+pub(super) struct RowTables {
+    tables: Vec<NetFile>,
+    /// Why IPv6 sockets are unknown.
+    gap: Option<Gap>,
+    /// Why they are read.
+    reason: String,
+}
+
+impl RowTables {
+    /// Opens those of the calling thread's namespace, because of this.
+    pub(super) fn open(root: &ProcRoot, reason: String) -> Result<Self, ReadError> {
+        let mut tables = vec![root.open_net("tcp")?];
+        let mut gaps = Vec::new();
+        match root.open_net("tcp6") {
+            Ok(table) => tables.push(table),
+            Err(error) => push_table_gap(&mut gaps, "tcp6", &error),
+        }
+        Ok(Self { tables, gap: gaps.pop(), reason })
+    }
+
+    /// Hands on every socket as a record, until there are no more or `each` breaks off.
+    pub(super) fn walk(
+        &mut self,
+        mut each: impl FnMut(&InetDiag<'_>) -> ControlFlow<()>,
+    ) -> Result<Vec<Gap>, ReadError> {
+        let mut gaps = vec![self.substituted()];
+        gaps.extend(self.gap.clone());
+        let mut is_enough = false;
+        for (file, name) in self.tables.iter_mut().zip(TABLES) {
+            let unknown = for_each_row_of(file, parse_proc_tcp_line, &mut |row: &ProcTcpRow| {
+                let flow = InetDiag::decode(&row.to_record()).map_or(ControlFlow::Continue(()), |found| each(&found));
+                is_enough = flow.is_break();
+                flow
+            })?;
+            push_unknown(&mut gaps, &format!("/proc/net/{name}"), unknown);
+            if is_enough {
+                break;
+            }
+        }
+        Ok(gaps)
+    }
+
+    /// Why they are read.
+    pub(super) fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    fn substituted(&self) -> Gap {
+        let consequence = "sockets come from /proc/net/tcp and tcp6, which have no backlog of listeners, no cookie, \
+device, mark, cgroup, memory or tcp_info, do not tell whether an IPv6 listener takes IPv4, and leave out sockets that \
+are only bound";
+        Gap::new("sock_diag", GapKind::Substituted, &self.reason, consequence)
+    }
 }
 
 /// Goes through the sockets in one state and hands each one's local end and inode to `add`.
@@ -126,9 +183,18 @@ pub(super) fn for_each_row<Row>(
     parse: impl Fn(&str) -> Option<Row>,
     mut each: impl FnMut(&Row) -> ControlFlow<()>,
 ) -> Result<u64, ReadError> {
+    for_each_row_of(&mut root.open_net(table)?, parse, &mut each)
+}
+
+/// The same of a table that is open.
+fn for_each_row_of<Row>(
+    table: &mut NetFile,
+    parse: impl Fn(&str) -> Option<Row>,
+    each: &mut impl FnMut(&Row) -> ControlFlow<()>,
+) -> Result<u64, ReadError> {
     let mut unknown = 0;
     let mut heading = true;
-    root.for_each_net_line(table, |line| {
+    table.for_each_line(|line| {
         if core::mem::take(&mut heading) || line.trim().is_empty() {
             return ControlFlow::Continue(());
         }
@@ -161,7 +227,6 @@ fn listener_of_row(row: &ProcTcpRow) -> Listener {
     }
 }
 
-/// The table has the timer, but the `procfs` crate leaves it out, so FIN_WAIT_2 minisocks count as sockets.
 fn ends_of_row(row: &ProcTcpRow) -> Ends {
     Ends {
         local: row.local.ip(),

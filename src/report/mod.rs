@@ -106,7 +106,7 @@ pub use socket_groups::{SocketGroupBy, SocketGroups, render_groups};
 pub use socket_json::SocketJson;
 pub use socket_lines::{SocketChange, SocketLines, SocketStyle};
 pub use socket_sort::{SocketOrder, SortedSockets};
-pub use socket_writer::{SocketWriter, WatchReading, render_watch};
+pub use socket_writer::{SocketWriter, WatchReading, render_pace, render_watch};
 pub use status::{KernelView, LimitView, SecondsView, StatusView};
 pub use status_text::render_status;
 pub use table::{Align, render_table};

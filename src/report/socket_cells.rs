@@ -137,7 +137,10 @@ pub(super) fn push_extended(out: &mut Vec<u8>, found: &InetDiag<'_>, facts: &Soc
     if found.uid() != 0 {
         let _ = write!(text, " uid:{}", found.uid());
     }
-    let _ = write!(text, " ino:{} sk:{:x}", found.inode(), found.cookie());
+    let _ = write!(text, " ino:{}", found.inode());
+    if !found.is_of_table() {
+        let _ = write!(text, " sk:{:x}", found.cookie());
+    }
     if let Some(v6_only) = facts.v6_only {
         let _ = write!(text, " v6only:{}", u8::from(v6_only));
     }

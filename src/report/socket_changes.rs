@@ -83,8 +83,10 @@ impl SocketChanges {
 fn known(found: &InetDiag<'_>) -> Known {
     let (head, _) = found.bytes();
     let id = head.get(ID).and_then(|id| id.first_chunk::<40>()).copied().unwrap_or([0; 40]);
+    // The tables of proc have no cookies.
+    let own = if found.is_of_table() { u64::from(found.inode()) } else { found.cookie() };
     let shares = matches!(found.state(), Some(TcpState::Listen | TcpState::Close));
-    Known { id, family: head[0], cookie: if shares { found.cookie() } else { 0 } }
+    Known { id, family: head[0], cookie: if shares { own } else { 0 } }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `tcpctl sockets --group-by`: sockets counted by what they have in common.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use super::figure::count;
 use super::printable::printable;
 use super::socket_cells::push_owners;
 use super::table::{Align, render_table};
-use crate::snapshot::SocketOwner;
+use crate::snapshot::{NamespaceName, SocketOwner};
 use crate::units::TcpState;
 use crate::wire::InetDiag;
 
@@ -24,6 +24,8 @@ pub enum SocketGroupBy {
     Listener,
     /// State.
     State,
+    /// Network namespace.
+    Netns,
 }
 
 /// What stands for a group while it is counted.
@@ -31,8 +33,10 @@ pub enum SocketGroupBy {
 enum Key {
     Peer(Option<IpAddr>),
     Process(Option<u32>),
-    Listener(Option<(IpAddr, u16)>),
+    /// The last is the number of its namespace.
+    Listener(Option<(IpAddr, u16, usize)>),
     State(Option<TcpState>),
+    Netns(usize),
 }
 
 /// Counts of one group.
@@ -40,6 +44,9 @@ enum Key {
 pub struct SocketGroup {
     /// What they have in common.
     pub name: String,
+    /// The namespace that they have in common, if they are counted by that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub netns: Option<u64>,
     /// How many there are.
     pub sockets: u64,
     /// Those in ESTAB.
@@ -62,13 +69,25 @@ pub struct SocketGroups {
     by: SocketGroupBy,
     groups: BTreeMap<Key, SocketGroup>,
     listeners: BTreeMap<u16, Vec<IpAddr>>,
+    places: Vec<NamespaceName>,
 }
 
 impl SocketGroups {
     /// Nothing counted yet.
     #[must_use]
     pub const fn new(by: SocketGroupBy) -> Self {
-        Self { by, groups: BTreeMap::new(), listeners: BTreeMap::new() }
+        Self { by, groups: BTreeMap::new(), listeners: BTreeMap::new(), places: Vec::new() }
+    }
+
+    /// The sockets that follow are of this namespace; its listeners come first where sockets are counted by listener.
+    pub fn enter(&mut self, name: &NamespaceName) {
+        self.listeners.clear();
+        self.places.push(name.clone());
+        if self.by == SocketGroupBy::Netns {
+            // One without sockets is shown as well.
+            let group = SocketGroup { name: name.name.clone(), netns: Some(name.inode), ..SocketGroup::default() };
+            self.groups.insert(Key::Netns(self.places.len()), group);
+        }
     }
 
     /// Takes note of a listener; all of them come first where sockets are counted by listener.
@@ -78,7 +97,7 @@ impl SocketGroups {
         if !addresses.contains(&address) {
             addresses.push(address);
             // One without connections is shown as well.
-            self.groups.insert(Key::Listener(Some((address, port))), SocketGroup::default());
+            self.groups.insert(Key::Listener(Some((address, port, self.places.len()))), SocketGroup::default());
         }
     }
 
@@ -89,6 +108,7 @@ impl SocketGroups {
             // It is the group and not in it.
             SocketGroupBy::Listener if found.state() == Some(TcpState::Listen) => {}
             SocketGroupBy::State => self.add(Key::State(found.state()), found, String::new),
+            SocketGroupBy::Netns => self.add(Key::Netns(self.places.len()), found, String::new),
             SocketGroupBy::Listener => self.add(Key::Listener(self.listener(found)), found, String::new),
             SocketGroupBy::Process => {
                 let mut is_held = false;
@@ -124,20 +144,21 @@ impl SocketGroups {
     }
 
     /// The listener whose address and port the socket has: its own address before a wildcard.
-    fn listener(&self, found: &InetDiag<'_>) -> Option<(IpAddr, u16)> {
+    fn listener(&self, found: &InetDiag<'_>) -> Option<(IpAddr, u16, usize)> {
         let port = found.source_port();
         let own = found.source().to_canonical();
         let addresses = self.listeners.get(&port)?;
         let exact = addresses.iter().find(|address| address.to_canonical() == own);
         let family = |address: &&IpAddr| address.is_unspecified() && address.is_ipv4() == own.is_ipv4();
         let wildcard = || addresses.iter().find(family).or_else(|| addresses.iter().find(|any| any.is_unspecified()));
-        exact.or_else(wildcard).map(|address| (*address, port))
+        exact.or_else(wildcard).map(|address| (*address, port, self.places.len()))
     }
 
     /// The groups, the largest first, and how many there are in all.
     #[must_use]
     pub fn finish(self, limit: usize) -> (Vec<SocketGroup>, usize) {
-        let mut groups: Vec<SocketGroup> = self.groups.into_iter().map(|(key, group)| key.named(group)).collect();
+        let Self { groups, places, .. } = self;
+        let mut groups: Vec<SocketGroup> = groups.into_iter().map(|(key, group)| key.named(group, &places)).collect();
         let all = groups.len();
         // The sort is stable, so that equal ones stay in the order of what they have in common.
         groups.sort_by_key(|group| core::cmp::Reverse(group.sockets));
@@ -153,14 +174,19 @@ fn peer(found: &InetDiag<'_>) -> Option<IpAddr> {
 }
 
 impl Key {
-    fn named(&self, group: SocketGroup) -> SocketGroup {
+    fn named(&self, group: SocketGroup, places: &[NamespaceName]) -> SocketGroup {
+        let inside = |place: usize| match place.checked_sub(1).and_then(|place| places.get(place)) {
+            Some(place) => format!(" in {}", place.name),
+            None => String::new(),
+        };
         let name = match self {
             Self::Peer(Some(address)) => address.to_string(),
             Self::Peer(None) => "no peer (listeners, unconnected)".to_owned(),
-            Self::Process(Some(_)) => return group,
+            Self::Process(Some(_)) | Self::Netns(_) => return group,
             Self::Process(None) => "no process (minisocks, requests, orphans, unseen)".to_owned(),
-            Self::Listener(Some((address, port))) if address.is_ipv6() => format!("[{address}]:{port}"),
-            Self::Listener(Some((address, port))) => format!("{address}:{port}"),
+            Self::Listener(Some((address, port, place))) => {
+                format!("{}{}", SocketAddr::new(*address, *port), inside(*place))
+            }
             Self::Listener(None) => "no listener (opened by this host, or closed since)".to_owned(),
             Self::State(state) => state.map_or("?", TcpState::name).to_owned(),
         };
@@ -176,6 +202,7 @@ pub fn render_groups(by: SocketGroupBy, groups: &[SocketGroup], all: usize, head
         SocketGroupBy::Process => "process",
         SocketGroupBy::Listener => "listener",
         SocketGroupBy::State => "state",
+        SocketGroupBy::Netns => "netns",
     };
     let head = ["sockets", "estab", "syn-recv", "close-wait", "time-wait", "recv-q", "send-q", name];
     let right = Align::Right;

@@ -1,5 +1,6 @@
 //! `tcpctl sockets --json`: an object for each socket, on a line of its own.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -8,14 +9,15 @@ use super::live_forecast::LiveForecastView;
 use super::socket_cells::{EndTexts, push_ends};
 use super::socket_lines::SocketChange;
 use crate::model::LiveForecast;
-use crate::snapshot::SocketOwner;
+use crate::snapshot::{NamespaceName, SocketOwner};
 use crate::units::{SocketTimer, TcpState};
 use crate::wire::{InetDiag, SocketFacts, TcpInfo};
 
 /// Writes sockets as JSON. The shape is a contract: it only grows. What the kernel did not send is left out.
 #[derive(Debug)]
 pub struct SocketJson<'a> {
-    devices: &'a BTreeMap<u32, String>,
+    devices: Cow<'a, BTreeMap<u32, String>>,
+    netns: Option<NamespaceName>,
     processes: bool,
     changes: bool,
 }
@@ -24,7 +26,13 @@ impl<'a> SocketJson<'a> {
     /// With the processes or not, and with what changed since the reading before or not.
     #[must_use]
     pub const fn new(devices: &'a BTreeMap<u32, String>, processes: bool, changes: bool) -> Self {
-        Self { devices, processes, changes }
+        Self { devices: Cow::Borrowed(devices), netns: None, processes, changes }
+    }
+
+    /// The sockets that follow are of the namespace with these devices; its name is shown if it is one of several.
+    pub fn enter(&mut self, name: Option<&NamespaceName>, devices: &BTreeMap<u32, String>) {
+        self.devices = Cow::Owned(devices.clone());
+        self.netns = name.cloned();
     }
 
     /// Writes the object of a socket behind `out`, without a line end.
@@ -42,8 +50,15 @@ impl<'a> SocketJson<'a> {
         if self.changes {
             push_change(out, change);
         }
+        if let Some(NamespaceName { inode, name }) = &self.netns {
+            number(out, br#","netns":"#, *inode);
+            text(out, "netns_name", name);
+        }
         number(out, br#","recv_q":"#, found.receive_queue());
-        number(out, br#","send_q":"#, found.send_queue());
+        // Which of a listener is its backlog.
+        if !(found.is_of_table() && found.state() == Some(TcpState::Listen)) {
+            number(out, br#","send_q":"#, found.send_queue());
+        }
         let texts = EndTexts::of(found);
         out.extend_from_slice(b",\"local_address\":\"");
         out.extend_from_slice(texts.local.as_bytes());
@@ -55,12 +70,14 @@ impl<'a> SocketJson<'a> {
         number(out, br#","peer_port":"#, found.destination_port());
         self.push_interface(out, found);
         out.extend_from_slice(b",\"local\":\"");
-        push_ends(out, found, &texts, self.devices, |out| out.extend_from_slice(b"\",\"peer\":\""));
+        push_ends(out, found, &texts, &self.devices, |out| out.extend_from_slice(b"\",\"peer\":\""));
         out.push(b'"');
         push_timer(out, found);
         number(out, br#","uid":"#, found.uid());
         number(out, br#","inode":"#, found.inode());
-        number(out, br#","cookie":"#, found.cookie());
+        if !found.is_of_table() {
+            number(out, br#","cookie":"#, found.cookie());
+        }
         push_facts(out, &found.facts());
         if let Some(forecast) = forecast {
             out.extend_from_slice(b",\"forecast\":");

@@ -1,12 +1,15 @@
 //! `tcpctl sockets`: a line for each socket, written as they come.
 
+use std::borrow::Cow;
+
 use super::digits::push_number_right;
 use super::live_forecast::render_live_line;
+use super::printable::printable;
 use super::socket_cells::{
     Devices, EndTexts, push_ends, push_extended, push_info, push_memory, push_owners, push_timer, push_timer_of_ss,
 };
 use crate::model::LiveForecast;
-use crate::snapshot::SocketOwner;
+use crate::snapshot::{NamespaceName, SocketOwner};
 use crate::units::TcpState;
 use crate::wire::InetDiag;
 
@@ -42,6 +45,8 @@ pub struct SocketStyle {
     pub one_line: bool,
     /// What changed since the reading before, in a column of its own.
     pub changes: bool,
+    /// Letters of the column of namespaces; 0 for none.
+    pub netns: usize,
 }
 
 /// What became of a socket since the reading before.
@@ -62,7 +67,9 @@ pub enum SocketChange {
 #[derive(Debug)]
 pub struct SocketLines<'a> {
     style: SocketStyle,
-    devices: &'a Devices,
+    devices: Cow<'a, Devices>,
+    /// The namespace, as wide as its column.
+    netns: String,
     held: Vec<u8>,
     lines: usize,
     /// Widths of local address, peer address and timer; nothing as long as lines are held back.
@@ -73,7 +80,15 @@ impl<'a> SocketLines<'a> {
     /// Lines of this style, with the names of the network devices.
     #[must_use]
     pub const fn new(style: SocketStyle, devices: &'a Devices) -> Self {
-        Self { style, devices, held: Vec::new(), lines: 0, widths: None }
+        let devices = Cow::Borrowed(devices);
+        Self { style, devices, netns: String::new(), held: Vec::new(), lines: 0, widths: None }
+    }
+
+    /// The sockets that follow are of the namespace with these devices; its name is shown if it is one of several.
+    pub fn enter(&mut self, name: Option<&NamespaceName>, devices: &Devices) {
+        self.devices = Cow::Owned(devices.clone());
+        let column = |name: &NamespaceName| format!("{:width$} ", printable(&name.name), width = self.style.netns);
+        self.netns = name.map(column).unwrap_or_default();
     }
 
     /// How many lines there were.
@@ -127,19 +142,25 @@ impl<'a> SocketLines<'a> {
                 SocketChange::Gone => b"- ",
             });
         }
+        line.extend_from_slice(self.netns.as_bytes());
         let start = line.len();
         line.extend_from_slice(found.state().map_or("?", TcpState::name).as_bytes());
         line.resize(start + STATE + 1, b' ');
         push_number_right(line, found.receive_queue(), QUEUE);
         line.push(b' ');
-        push_number_right(line, found.send_queue(), QUEUE);
+        if found.is_of_table() && found.state() == Some(TcpState::Listen) {
+            line.resize(line.len() + QUEUE - 1, b' ');
+            line.push(b'-');
+        } else {
+            push_number_right(line, found.send_queue(), QUEUE);
+        }
         line.push(b' ');
         let [to_peer, to_timer, to_process] = widths.map_or([None; 3], |widths| widths.map(Some));
         if widths.is_none() {
             line.push(SEPARATOR);
         }
         let start = line.len();
-        let peer = push_ends(line, found, &EndTexts::of(found), self.devices, |line| end_cell(line, start, to_peer));
+        let peer = push_ends(line, found, &EndTexts::of(found), &self.devices, |line| end_cell(line, start, to_peer));
         end_cell(line, peer, to_timer);
         if style.timer {
             let start = line.len();
@@ -228,7 +249,10 @@ impl<'a> SocketLines<'a> {
     }
 
     fn push_heading(&self, widths: [usize; 3], out: &mut Vec<u8>) {
-        let start = if self.style.changes { "  " } else { "" };
+        let mut start = if self.style.changes { "  " } else { "" }.to_owned();
+        if self.style.netns > 0 {
+            start.push_str(&format!("{:width$} ", "Netns", width = self.style.netns));
+        }
         let [state, receive, send, local, peer] = HEADINGS;
         let [to_peer, to_timer, to_process] = widths;
         let mut heading =

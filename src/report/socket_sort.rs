@@ -39,6 +39,8 @@ pub struct SortedSockets {
     arena: Vec<u8>,
     index: Vec<u32>,
     refused: u64,
+    /// Where in the arena the sockets of each place begin, but for the first.
+    places: Vec<u32>,
 }
 
 impl SortedSockets {
@@ -46,7 +48,12 @@ impl SortedSockets {
     /// with `whole`.
     #[must_use]
     pub const fn new(order: SocketOrder, limit: usize, whole: bool) -> Self {
-        Self { order, limit, whole, arena: Vec::new(), index: Vec::new(), refused: 0 }
+        Self { order, limit, whole, arena: Vec::new(), index: Vec::new(), refused: 0, places: Vec::new() }
+    }
+
+    /// The sockets that follow are of the next place.
+    pub fn next_place(&mut self) {
+        self.places.push(u32::try_from(self.arena.len()).unwrap_or(u32::MAX));
     }
 
     /// Keeps a socket.
@@ -56,7 +63,8 @@ impl SortedSockets {
             return;
         };
         self.index.push(start);
-        pack(found, self.whole, &mut self.arena);
+        // That it is of a table stands where cookies do.
+        pack(found, self.whole || found.is_of_table(), &mut self.arena);
         if self.limit < usize::MAX / 4 && self.index.len() >= 2 * self.limit + 1024 {
             self.prune();
         }
@@ -68,13 +76,14 @@ impl SortedSockets {
         self.refused
     }
 
-    /// Hands on the sockets in order.
-    pub fn each(mut self, mut visit: impl FnMut(&InetDiag<'_>)) {
+    /// Hands on the sockets in order, each with the number of its place.
+    pub fn each(mut self, mut visit: impl FnMut(&InetDiag<'_>, usize)) {
         self.sort();
         let mut record = Vec::new();
         for start in self.index.iter().take(self.limit) {
             if unpack(&self.arena, *start, &mut record) {
-                InetDiag::decode(&record).iter().for_each(&mut visit);
+                let place = self.places.partition_point(|first| first <= start);
+                InetDiag::decode(&record).iter().for_each(|found| visit(found, place));
             }
         }
     }
@@ -92,13 +101,19 @@ impl SortedSockets {
         // Into the order in which they came, so that equal ones stay so.
         self.index.sort_unstable();
         let mut arena = Vec::with_capacity(self.arena.len());
+        let mut places = self.places.iter_mut().peekable();
         for start in &mut self.index {
+            while let Some(first) = places.next_if(|first| **first <= *start) {
+                *first = u32::try_from(arena.len()).unwrap_or(u32::MAX);
+            }
             let from = usize::try_from(*start).unwrap_or(usize::MAX);
             let kept = self.arena.get(from..).unwrap_or_default();
             let length = packed_length(kept);
             *start = u32::try_from(arena.len()).unwrap_or(u32::MAX);
             arena.extend_from_slice(kept.get(..length).unwrap_or_default());
         }
+        let end = u32::try_from(arena.len()).unwrap_or(u32::MAX);
+        places.for_each(|first| *first = end);
         self.arena = arena;
     }
 }
@@ -223,7 +238,7 @@ mod tests {
         let mut sockets = SortedSockets::new(order, limit, whole);
         records.iter().for_each(|record| sockets.push(&InetDiag::decode(record).unwrap()));
         let mut seen = Vec::new();
-        sockets.each(|found| seen.push([found.bytes().0.as_slice(), found.bytes().1].concat()));
+        sockets.each(|found, _| seen.push([found.bytes().0.as_slice(), found.bytes().1].concat()));
         seen
     }
 
@@ -287,8 +302,37 @@ mod tests {
             assert!(sockets.index.len() < 1031 && sockets.arena.len() < 40_000);
         }
         let mut seen = Vec::new();
-        sockets.each(|found| seen.push(found.receive_queue()));
+        sockets.each(|found, _| seen.push(found.receive_queue()));
         assert_eq!(seen, [9999, 9998, 9997]);
+    }
+
+    #[test]
+    fn a_socket_keeps_its_place_however_many_are_forgotten() {
+        let record = |n: u32| {
+            let mut record = vec![0; RECORD];
+            (record[0], record[1]) = (2, 1);
+            record[56..60].copy_from_slice(&n.to_ne_bytes());
+            record
+        };
+        for limit in [5, usize::MAX] {
+            let mut sockets = SortedSockets::new(SocketOrder::ReceiveQueue, limit, false);
+            for place in 0..7_u32 {
+                if place > 0 {
+                    sockets.next_place();
+                }
+                // The second has none, and the sixth only small ones.
+                let factor = [3, 0, 2, 1, 2, 0, 1][place as usize];
+                let count = if place == 1 { 0 } else { 900 };
+                (0..count).for_each(|n| sockets.push(&InetDiag::decode(&record(n * factor * 7 + place)).unwrap()));
+            }
+            sockets.next_place();
+            let mut seen = 0;
+            sockets.each(|found, place| {
+                seen += 1;
+                assert_eq!(found.receive_queue() as usize % 7, place);
+            });
+            assert_eq!(seen, limit.min(5400));
+        }
     }
 
     #[test]

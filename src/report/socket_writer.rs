@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::socket_json::SocketJson;
 use super::socket_lines::{SocketChange, SocketLines, SocketStyle};
 use crate::model::LiveForecast;
-use crate::snapshot::SocketOwner;
+use crate::snapshot::{NamespaceName, SocketOwner};
 use crate::units::Micros;
 use crate::wire::InetDiag;
 
@@ -26,6 +26,14 @@ impl<'a> SocketWriter<'a> {
             Self::Json(SocketJson::new(devices, style.processes, style.changes))
         } else {
             Self::Lines(SocketLines::new(style, devices))
+        }
+    }
+
+    /// The sockets that follow are of the namespace with these devices; its name is shown if it is one of several.
+    pub fn enter(&mut self, name: Option<&NamespaceName>, devices: &BTreeMap<u32, String>) {
+        match self {
+            Self::Lines(lines) => lines.enter(name, devices),
+            Self::Json(json) => json.enter(name, devices),
         }
     }
 
@@ -87,16 +95,22 @@ pub fn render_watch(reading: &WatchReading, share_percent: u64, json: bool) -> S
         });
         return format!("{view}\n");
     }
-    let (interval, asked, cost) = (Micros(interval_us), Micros(asked_us), Micros(cost_us));
     let what = if sockets == 1 { "socket" } else { "sockets" };
     let since =
         if number == 1 { String::new() } else { format!("; + {new} new, - {gone} gone, ~ {changed} in another state") };
-    let pace = if interval_us > asked_us {
+    let pace = render_pace(asked_us, interval_us, cost_us, share_percent);
+    format!("{sockets} {what}{since}\n{pace}\n")
+}
+
+/// How often is read, and why not as often as asked for if so; in microseconds, and percent of one processor.
+#[must_use]
+pub fn render_pace(asked_us: u64, interval_us: u64, cost_us: u64, share_percent: u64) -> String {
+    let (interval, asked, cost) = (Micros(interval_us), Micros(asked_us), Micros(cost_us));
+    if interval_us > asked_us {
         format!("every {interval:#} instead of {asked:#}, to take {share_percent}% of a CPU ({cost:#} a reading)")
     } else {
         format!("every {interval:#}, {cost:#} of CPU a reading")
-    };
-    format!("{sockets} {what}{since}\n{pace}\n")
+    }
 }
 
 #[cfg(test)]

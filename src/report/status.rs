@@ -34,6 +34,9 @@ pub struct StatusView {
     /// How many sockets are in each state, under ss's names; nothing when they could not be read. A state that was not
     /// counted is nothing as well.
     pub states: Option<BTreeMap<&'static str, Option<u64>>>,
+    /// States with more or fewer sockets than in the earlier reading, and by how many; nothing when there was one reading
+    /// only.
+    pub state_changes: Option<BTreeMap<&'static str, i64>>,
     /// Sums of states that the kernel counts by itself.
     pub sums: Vec<SumView>,
     /// Things that have a limit.
@@ -147,6 +150,7 @@ impl StatusView {
             headlines: headlines.to_vec(),
             socket_source: sockets.map(|sockets| sockets.source),
             states,
+            state_changes: earlier.and_then(|earlier| state_changes(earlier, now)),
             sums: sums(now),
             limits: limits(now),
             listeners: listener_views(now),
@@ -157,6 +161,17 @@ impl StatusView {
             gaps: now.gaps.clone(),
         }
     }
+}
+
+/// Nothing when sockets were not read in both.
+fn state_changes(earlier: &Snapshot, now: &Snapshot) -> Option<BTreeMap<&'static str, i64>> {
+    let (before, after) = (earlier.sockets.as_ref()?, now.sockets.as_ref()?);
+    let change = |state: TcpState| {
+        let (before, after) = before.counted(state).zip(after.counted(state))?;
+        let change = i64::try_from(after).ok()?.checked_sub(i64::try_from(before).ok()?)?;
+        (change != 0).then_some((state.name(), change))
+    };
+    Some(TcpState::ALL.into_iter().filter_map(change).collect())
 }
 
 /// The ports in use, when they were counted.

@@ -76,6 +76,11 @@ fn render_states(status: &StatusView, width: usize, text: &mut String) {
         let cells: Vec<String> = line.iter().map(|name| format!("{name:<11}{:>9}", count(name))).collect();
         let _ = writeln!(text, "  {}", cells.join("   "));
     }
+    let changes = status.state_changes.iter().flatten();
+    let changed: Vec<String> = changes.map(|(name, change)| format!("{name} {change:+}")).collect();
+    if !changed.is_empty() {
+        text.push_str(&hanging("  changed    ", &changed.join(" · "), width));
+    }
 }
 
 /// What is known without a walk through the sockets.

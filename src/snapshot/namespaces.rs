@@ -16,6 +16,16 @@ pub struct NamespaceSurvey {
     pub gaps: Vec<Gap>,
 }
 
+/// What a network namespace is called.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamespaceName {
+    /// Its inode.
+    pub inode: u64,
+    /// The name or file that it is bound to, else that it is the reader's own (`own`), a process in it,
+    /// or its inode.
+    pub name: String,
+}
+
 /// One network namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamespaceFacts {

@@ -53,9 +53,28 @@ impl Aliases {
 /// Hides the addresses of all readings, each behind the same stand-in everywhere, and the names of the host and of the
 /// network namespace. Loopback and unspecified addresses, ports, processes and figures stay.
 pub fn redact(stored: &mut StoredSnapshots) {
-    let mut aliases = Aliases::default();
-    for reading in stored.readings_mut() {
-        redact_one(reading, &mut aliases);
+    Redaction::default().redact(stored);
+}
+
+/// Stand-ins that were given already, so that whatever is hidden later gets the same ones.
+#[derive(Default)]
+pub struct Redaction {
+    aliases: Aliases,
+}
+
+impl Redaction {
+    /// Hides all of the readings. Single sockets are hidden one by one, as they are written.
+    pub fn redact(&mut self, stored: &mut StoredSnapshots) {
+        for reading in stored.readings_mut() {
+            redact_one(reading, &mut self.aliases);
+        }
+    }
+
+    /// What stands for an address; it is of the same family.
+    #[must_use]
+    pub fn stand_in(&mut self, mut address: IpAddr) -> IpAddr {
+        self.aliases.hide(&mut address);
+        address
     }
 }
 

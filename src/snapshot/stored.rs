@@ -1,13 +1,17 @@
 //! Snapshots in a file: one JSON document with one reading or more.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-use super::{SCHEMA_VERSION, Snapshot};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{SCHEMA_VERSION, Snapshot, StoredRows};
 
 /// What every stored file says of itself.
 const FORMAT: &str = "tcpctl-snapshot";
 /// Version of the document around the readings; the readings have [`SCHEMA_VERSION`].
 const VERSION: u32 = 1;
+/// Version of a document that has single sockets as well. Without them, who knows only version 1 can read it too.
+const WITH_ROWS: u32 = 2;
 
 /// Readings of one network namespace, one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +19,7 @@ pub struct StoredSnapshots {
     /// All but the last one.
     earlier: Vec<Snapshot>,
     last: Snapshot,
+    rows: Option<Arc<StoredRows>>,
 }
 
 /// Why a file is no stored snapshot, with the place where that shows.
@@ -59,6 +64,12 @@ struct Head {
 #[derive(Deserialize)]
 struct Body {
     readings: Vec<Snapshot>,
+    #[serde(default, deserialize_with = "shared")]
+    sockets: Option<Arc<StoredRows>>,
+}
+
+fn shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<StoredRows>>, D::Error> {
+    Ok(Some(Arc::new(StoredRows::deserialize(deserializer)?)))
 }
 
 #[derive(Serialize)]
@@ -72,7 +83,13 @@ impl StoredSnapshots {
     /// Readings in the order in which they were taken.
     #[must_use]
     pub const fn new(earlier: Vec<Snapshot>, last: Snapshot) -> Self {
-        Self { earlier, last }
+        Self { earlier, last, rows: None }
+    }
+
+    /// The sockets of the newest reading one by one, where they are stored.
+    #[must_use]
+    pub const fn rows(&self) -> Option<&Arc<StoredRows>> {
+        self.rows.as_ref()
     }
 
     /// The newest reading.
@@ -98,15 +115,26 @@ impl StoredSnapshots {
     }
 }
 
-/// Writes readings as a document.
+/// Writes readings as a document, without single sockets.
 ///
 /// # Errors
 /// When a value has no form in JSON, which none of a snapshot's is.
 pub fn render_stored(stored: &StoredSnapshots) -> Result<String, serde_json::Error> {
-    let document = Document { format: FORMAT, version: VERSION, readings: stored.readings().collect() };
-    let mut text = serde_json::to_string_pretty(&document)?;
-    text.push('\n');
-    Ok(text)
+    Ok(render(stored, VERSION)? + "\n")
+}
+
+/// The two parts of a document between which stands what [`RowsWriter`](super::RowsWriter) writes.
+///
+/// # Errors
+/// As of [`render_stored`].
+pub fn render_around_rows(stored: &StoredSnapshots) -> Result<(String, &'static str), serde_json::Error> {
+    let text = render(stored, WITH_ROWS)?;
+    let open = text.strip_suffix("\n}").unwrap_or(&text);
+    Ok((format!("{open},\n  \"sockets\": "), "\n}\n"))
+}
+
+fn render(stored: &StoredSnapshots, version: u32) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(&Document { format: FORMAT, version, readings: stored.readings().collect() })
 }
 
 /// Reads a document of this version or an older one.
@@ -119,10 +147,10 @@ pub fn parse_stored(text: &str) -> Result<StoredSnapshots, StoredError> {
     if head.format != FORMAT {
         return Err(StoredError::Foreign(head.format.chars().take(40).collect()));
     }
-    if head.version > VERSION {
-        return Err(StoredError::Newer { found: head.version, known: VERSION });
+    if head.version > WITH_ROWS {
+        return Err(StoredError::Newer { found: head.version, known: WITH_ROWS });
     }
-    let mut readings = serde_json::from_str::<Body>(text).map_err(|error| form(&error))?.readings;
+    let Body { mut readings, sockets: rows } = serde_json::from_str(text).map_err(|error| form(&error))?;
     if let Some(newer) = readings.iter().find(|reading| reading.schema > SCHEMA_VERSION) {
         return Err(StoredError::Newer { found: newer.schema, known: SCHEMA_VERSION });
     }
@@ -133,7 +161,7 @@ pub fn parse_stored(text: &str) -> Result<StoredSnapshots, StoredError> {
         }
     }
     let last = readings.pop().ok_or(StoredError::Empty)?;
-    Ok(StoredSnapshots { earlier: readings, last })
+    Ok(StoredSnapshots { earlier: readings, last, rows })
 }
 
 /// The parser's own words end with the place, which is told before them.

@@ -26,6 +26,14 @@ pub struct SocketTable {
 }
 
 impl SocketTable {
+    /// Made of what is known otherwise: each socket by its inode with a process id that holds it.
+    #[must_use]
+    pub fn of(mut holdings: Vec<(u32, u32)>) -> Self {
+        holdings.sort_unstable();
+        holdings.dedup();
+        Self { holdings, denied: 0 }
+    }
+
     /// The process ids that hold a socket, in ascending order; none when nobody is known to.
     pub fn holders(&self, inode: u32) -> impl Iterator<Item = u32> {
         let from = self.holdings.partition_point(|(other, _)| *other < inode);

@@ -29,20 +29,6 @@ pub fn device_names(root: &ProcRoot) -> BTreeMap<u32, String> {
     names
 }
 
-/// The id of a cgroup of version 2, which is the inode of its directory below `/sys/fs/cgroup`; nothing when there is
-/// none.
-#[must_use]
-pub fn cgroup_id(path: &str) -> Option<u64> {
-    use std::os::unix::fs::MetadataExt;
-    let relative = path.strip_prefix("/sys/fs/cgroup").unwrap_or(path).trim_start_matches('/');
-    let mount = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
-        .into_iter()
-        .map(std::path::Path::new)
-        .find(|mount| mount.join("cgroup.controllers").exists())?;
-    let directory = std::fs::metadata(mount.join(relative)).ok()?;
-    directory.is_dir().then(|| directory.ino())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,8 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_has_no_name_and_no_id() {
+    fn what_is_not_there_has_no_name() {
         assert!(device_names(&ProcRoot::new("/no/such/proc")).is_empty());
-        assert_eq!(cgroup_id("/no/such/cgroup"), None);
     }
 }

@@ -5,6 +5,7 @@
 //! Must not: interpret what it reads (that is `wire`), print, or keep state between calls.
 //! Mirrors: procfs, `net/netlink/af_netlink.c`, `kernel/nsproxy.c`, `fs/proc/proc_sysctl.c`.
 
+mod cgroup;
 mod clock;
 mod descriptors;
 mod device;
@@ -26,16 +27,17 @@ mod terminal;
 mod tun;
 mod watch_dir;
 
+pub use cgroup::{cgroup_id, cgroup_paths};
 pub use clock::{monotonic_ms, monotonic_ns, process_cpu_us, read_tick_length_ns, unix_ms, unix_ns};
 pub use descriptors::{ProcessName, SocketTable, read_process_name, read_socket_table};
-pub use device::{cgroup_id, device_names};
+pub use device::device_names;
 pub use memory::page_bytes;
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use netns_search::{FoundNamespace, FoundNamespaces, find_namespaces};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
 pub use privilege::{effective_capabilities, effective_uid, raise_open_files, raise_priority};
 pub use proc::{
-    ProcRoot, ReadError, ReadErrorKind, find_in_gzip, kernel_release, node_name, read_text, read_utf8_text,
+    NetFile, ProcRoot, ReadError, ReadErrorKind, find_in_gzip, kernel_release, node_name, read_text, read_utf8_text,
 };
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use rooted::{RootedFile, RootedFiles};

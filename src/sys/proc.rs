@@ -1,6 +1,6 @@
 //! Reading below a proc file system that may be mounted (or copied) anywhere.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -68,6 +68,36 @@ pub(super) fn describe(error: &io::Error) -> String {
     }
 }
 
+/// An open file of a network namespace, to be read again and again.
+#[derive(Debug)]
+pub struct NetFile {
+    path: PathBuf,
+    file: std::fs::File,
+}
+
+impl NetFile {
+    /// Hands every line from the beginning on to `line`, without keeping them, until there are no more or it breaks off.
+    ///
+    /// # Errors
+    /// Denied or failed, with the path and the kernel's answer.
+    pub fn for_each_line(&mut self, mut line: impl FnMut(&str) -> ControlFlow<()>) -> Result<(), ReadError> {
+        let Self { path, file } = self;
+        let each = || -> io::Result<()> {
+            file.rewind()?;
+            let mut reader = BufReader::with_capacity(64 << 10, file);
+            let mut buffer = Vec::new();
+            while (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut buffer)? > 0 {
+                if line(String::from_utf8_lossy(&buffer).trim_end_matches('\n')).is_break() {
+                    break;
+                }
+                buffer.clear();
+            }
+            Ok(())
+        };
+        each().map_err(|error| ReadError::new(path, &error))
+    }
+}
+
 impl ProcRoot {
     /// A proc file system at `root`, normally `/proc`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
@@ -122,24 +152,20 @@ impl ProcRoot {
     ///
     /// # Errors
     /// Absent, denied or failed, with the path and the kernel's answer.
-    pub fn for_each_net_line(
-        &self,
-        file: &str,
-        mut line: impl FnMut(&str) -> ControlFlow<()>,
-    ) -> Result<(), ReadError> {
+    pub fn for_each_net_line(&self, file: &str, line: impl FnMut(&str) -> ControlFlow<()>) -> Result<(), ReadError> {
+        self.open_net(file)?.for_each_line(line)
+    }
+
+    /// Opens a file of the calling thread's network namespace, of which it stays whoever reads it.
+    ///
+    /// # Errors
+    /// Absent, denied or failed, with the path and the kernel's answer.
+    pub fn open_net(&self, file: &str) -> Result<NetFile, ReadError> {
         let path = self.net_path(file);
-        let mut each = || -> io::Result<()> {
-            let mut reader = BufReader::with_capacity(64 << 10, std::fs::File::open(&path)?);
-            let mut buffer = Vec::new();
-            while (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut buffer)? > 0 {
-                if line(String::from_utf8_lossy(&buffer).trim_end_matches('\n')).is_break() {
-                    break;
-                }
-                buffer.clear();
-            }
-            Ok(())
-        };
-        each().map_err(|error| ReadError::new(&path, &error))
+        match std::fs::File::open(&path) {
+            Ok(file) => Ok(NetFile { path, file }),
+            Err(error) => Err(ReadError::new(&path, &error)),
+        }
     }
 
     /// Inode of the calling thread's network namespace as seen through this root.

@@ -8,22 +8,36 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub use crate::units::SocketTimer;
 use crate::units::TcpState;
 
-/// Bytes of `struct inet_diag_msg`.
-const LENGTH: usize = 72;
 /// Bytes of `struct nlattr`.
 const ATTRIBUTE_HEADER: usize = 4;
 /// Upper bits of an attribute's type are flags (`NLA_TYPE_MASK`).
 const ATTRIBUTE_TYPE_MASK: u16 = 0x3fff;
 
-/// `AF_INET` and `AF_INET6` of Linux.
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
+const LENGTH: usize = InetDiag::LENGTH;
+const AF_INET: u8 = InetDiag::AF_INET;
+const AF_INET6: u8 = InetDiag::AF_INET6;
 
 /// One socket of a dump, in the receive buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct InetDiag<'a> {
     head: &'a [u8; LENGTH],
     attributes: &'a [u8],
+}
+
+impl InetDiag<'_> {
+    /// Bytes of `struct inet_diag_msg`.
+    pub(super) const LENGTH: usize = 72;
+    /// `AF_INET` and `AF_INET6` of Linux.
+    pub(super) const AF_INET: u8 = 2;
+    pub(super) const AF_INET6: u8 = 10;
+    /// `INET_DIAG_NOCOOKIE`, which no socket has: the kernel counts its cookies from 1.
+    pub(super) const NO_COOKIE: u64 = u64::MAX;
+
+    /// Whether it was made of a row of `/proc/net/tcp`, which tells neither cookie nor device nor a listener's backlog.
+    #[must_use]
+    pub fn is_of_table(&self) -> bool {
+        self.cookie() == Self::NO_COOKIE
+    }
 }
 
 impl<'a> InetDiag<'a> {

@@ -11,6 +11,7 @@ mod counters;
 mod filter;
 mod inet_diag;
 mod inet_diag_facts;
+mod inet_diag_store;
 mod live_socket;
 mod netlink;
 mod packet;

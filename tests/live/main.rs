@@ -28,10 +28,13 @@ mod params;
 mod place;
 mod program;
 mod readers;
+mod row_tables;
 mod rows;
 mod sockets;
+mod stored_rows;
 mod tiers;
 mod tune;
+mod watching;
 mod wire;
 
 use std::process::ExitCode;
@@ -60,6 +63,9 @@ fn main() -> ExitCode {
         laboratory::cases,
         capture::cases,
         rows::cases,
+        row_tables::cases,
+        stored_rows::cases,
+        watching::cases,
         forecasts::cases,
         incidents::cases,
     ];

@@ -16,6 +16,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("namespaces are found by their processes, with counts, owners and settings", by_processes),
         Case::new("a namespace is listed as long as something is in it", gone),
+        Case::new("sockets of every namespace are listed, sorted and grouped with its name", sockets_of_all),
         Case::new("a namespace without a process is found by the file that it is bound to", bound),
     ]
 }
@@ -100,6 +101,84 @@ fn gone(place: &Place) -> Ran {
     assert_eq!((found.processes, found.initial, found.gaps), (1, Some(false), Vec::new()));
     inside.end();
     assert_eq!(listed(inode), None);
+    Ok(())
+}
+
+/// Two namespaces with listeners on the same port, which nothing else in this test is on.
+fn sockets_of_all(place: &Place) -> Ran {
+    const FILTER: [&str; 3] = ["sport", "=", ":7011"];
+    let inside_own = Inside::begin();
+    let _here = place.listen("127.0.0.1:7011", Listening::with_backlog(8));
+    let other = Namespace::fresh().expect("a second namespace");
+    let inode = other.inode().expect("an inode");
+    let (inside, mut fill) = other
+        .run(|| {
+            raise_loopback().expect("loopback");
+            let mut fill = Fill::default();
+            let to = fill.listener(&Place::here(&other), "127.0.0.1:7011", Listening::with_backlog(8));
+            fill.established(to, 3);
+            (Inside::begin(), fill)
+        })
+        .expect("it can be entered");
+    let name = format!("cat({})", inside.0.id());
+    let run = |more: &[&str]| {
+        let output = place.tcpctl(&[&["sockets", "-a", "--all-netns"], more, &FILTER].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let ours = |netns: &Value| *netns == place.inode() || *netns == inode;
+    let mut seen: Vec<(String, String)> = run(&["--json", "-p"])
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+        .filter(|row| ours(&row["netns"]))
+        .map(|row| {
+            assert_eq!(row["netns_name"] == "own", row["netns"] == place.inode(), "{row}");
+            assert_eq!(row["processes"][0]["pid"], std::process::id(), "{row}");
+            (row["netns_name"].as_str().expect("a name").to_owned(), row["state"].as_str().expect("a state").to_owned())
+        })
+        .collect();
+    seen.sort();
+    let row = |name: &str, state: &str| (name.to_owned(), state.to_owned());
+    let estab = row(&name, "ESTAB");
+    let expected = [estab.clone(), estab.clone(), estab, row(&name, "LISTEN"), row("own", "LISTEN")];
+    assert_eq!(seen, expected);
+    // One of the others has the most to read.
+    use std::io::Write as _;
+    fill.streams[2].write_all(&[7; 4321]).expect("it is connected");
+    crate::place::until("the bytes to come", || {
+        let document: Value = serde_json::from_str(&run(&["--json", "--sort", "recv-q"])).expect("JSON");
+        let rows = document["sockets"].as_array().expect("sockets").clone();
+        match rows.iter().find(|row| ours(&row["netns"])) {
+            Some(first) if first["recv_q"] == 4321 && first["netns"] == inode => Ok(()),
+            other => Err(other.cloned()),
+        }
+    });
+    for more in [&["--limit", "100000"][..], &["--sort", "state"]] {
+        let text = run(more);
+        assert!(text.starts_with("Netns"), "{text}");
+        let of = |name: &str| text.lines().filter(|line| line.starts_with(&format!("{name} "))).count();
+        assert_eq!((of("own"), of(&name)), (1, 4), "{text}");
+    }
+    let groups: Value = serde_json::from_str(&run(&["--json", "--group-by", "netns"])).expect("JSON");
+    let group =
+        |inode: u64| groups["groups"].as_array().expect("groups").iter().find(|one| one["netns"] == inode).cloned();
+    let there = group(inode).expect("its group");
+    assert_eq!(
+        (&there["name"], &there["sockets"], &there["established"]),
+        (&name.clone().into(), &4.into(), &3.into())
+    );
+    assert_eq!(group(place.inode()).expect("its group")["sockets"], 1);
+    let listeners = run(&["--group-by", "listener", "-H"]);
+    assert!(
+        listeners.contains(&format!("127.0.0.1:7011 in {name}\n")) && listeners.contains("127.0.0.1:7011 in own\n")
+    );
+    // A device that is in none of them is a mistake, and one that is in some is none.
+    assert_eq!(place.tcpctl(&["sockets", "--all-netns", "dev", "eth987"]).status.code(), Some(2));
+    assert_eq!(place.tcpctl(&["sockets", "--all-netns", "-N", "1"]).status.code(), Some(2));
+    drop(fill);
+    inside.end();
+    inside_own.end();
+    assert!(!run(&["--json"]).contains(&name), "it is gone, and with it what it had");
     Ok(())
 }
 

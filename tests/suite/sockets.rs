@@ -52,6 +52,7 @@ const HEADING: SocketStyle = SocketStyle {
     info: false,
     one_line: false,
     changes: false,
+    netns: 0,
 };
 
 #[test]

@@ -119,7 +119,7 @@ fn a_broken_file_is_refused_with_its_place() {
     assert!(refused(b"[1, 2]").contains("broken.json: 1:"));
     assert!(refused(&[0xff, 0xfe]).contains("line 1 is not UTF-8"));
     assert!(refused(&[0x1f, 0x8b, 0, 0]).contains("cannot unpack"));
-    let newer = OF_VERSION_1.replacen("\"version\": 1", "\"version\": 2", 1);
+    let newer = OF_VERSION_1.replacen("\"version\": 1", "\"version\": 3", 1);
     assert!(refused(newer.as_bytes()).contains("a newer tcpctl"));
     let none = tcpctl(&["status", "--from", "/nowhere/at/all.json"]);
     assert_eq!((none.status.code(), told(&none).contains("cannot read /nowhere/at/all.json")), (Some(2), true));
@@ -155,6 +155,134 @@ fn a_redacted_file_names_nobody_and_still_tells_peers_apart() {
     let mut again = read.clone();
     redact(&mut again);
     assert_eq!(again, read);
+}
+
+/// The rows of a file, or of the copy of a host.
+fn rows(place: &[&str], more: &[&str]) -> Vec<String> {
+    let output = tcpctl(&[place, &["sockets", "-a"], more].concat());
+    assert!(output.status.success(), "{}", told(&output));
+    printed(&output).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn stored_sockets_are_listed_as_the_host_would() {
+    let copy = copy_of_a_host();
+    let proc = ["--proc", copy.path().to_str().unwrap()];
+    for name in ["host.json", "host.json.gz"] {
+        let (_folder, path) = stored(copy.path(), name, &["--window", "0", "--sockets"]);
+        let from = ["--from", path.to_str().unwrap()];
+        for more in [
+            &["--json"][..],
+            &["-p", "-e"],
+            &["dst", "10.0.0.0/8"],
+            &["state", "time-wait"],
+            &["--sort", "local", "--limit", "3"],
+            &["--group-by", "listener"],
+            &["--group-by", "state", "-4"],
+        ] {
+            assert_eq!(rows(&from, more), rows(&proc, more), "{more:?}");
+        }
+        assert!(rows(&from, &["--json"]).len() > 2);
+        // The other reading commands read it too.
+        assert!(tcpctl(&[&from[..], &["status"]].concat()).status.success());
+    }
+}
+
+#[test]
+fn a_file_has_single_sockets_only_when_they_were_asked_for() {
+    let copy = copy_of_a_host();
+    let (_folder, path) = stored(copy.path(), "host.json", &["--window", "0"]);
+    assert!(std::fs::read_to_string(&path).unwrap().contains("\"version\": 1,"), "who knows version 1 can read it");
+    let from = path.to_str().unwrap();
+    for command in [&["sockets"][..], &["snapshot", "--sockets"]] {
+        let output = tcpctl(&[&["--from", from], command].concat());
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        assert!(told(&output).contains("`tcpctl snapshot --sockets FILE` takes one that does"), "{}", told(&output));
+    }
+    let (_folder, path) = stored(copy.path(), "host.json", &["--window", "0", "--sockets"]);
+    // By this, one that knows only version 1 refuses it.
+    assert!(std::fs::read_to_string(&path).unwrap().contains("\"version\": 2,"));
+    for more in [&["--watch", "1s"][..], &["--all-netns"]] {
+        let output = tcpctl(&[&["--from", path.to_str().unwrap(), "sockets"], more].concat());
+        assert_eq!(output.status.code(), Some(2), "{more:?}");
+    }
+}
+
+#[test]
+fn stored_sockets_are_redacted_like_everything_else() {
+    let copy = copy_of_a_host();
+    let (_folder, plain) = stored(copy.path(), "host.json", &["--window", "0", "--sockets"]);
+    let at_once = stored(copy.path(), "host.json", &["--window", "0", "--sockets", "--redact"]);
+    let later = tcpctl(&["--from", plain.to_str().unwrap(), "snapshot", "--redact"]);
+    assert!(later.status.success(), "{}", told(&later));
+    let hidden = printed(&later);
+    let lasting = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.contains("_ms\"")).map(str::to_owned).collect()
+    };
+    assert_eq!(lasting(&hidden), lasting(&std::fs::read_to_string(&at_once.1).unwrap()));
+    let from = ["--from", at_once.1.to_str().unwrap()];
+    let objects = |place: &[&str]| -> Vec<Value> {
+        rows(place, &["--json"]).iter().map(|row| serde_json::from_str(row).unwrap()).collect()
+    };
+    let (before, after) = (objects(&["--from", plain.to_str().unwrap()]), objects(&from));
+    assert_eq!(before.len(), after.len());
+    // The same address has the same stand-in in every row and in the readings.
+    let mut stand_ins = std::collections::BTreeMap::new();
+    for (before, after) in before.iter().zip(&after) {
+        for key in ["local_address", "peer_address"] {
+            let (real, shown) = (before[key].as_str().unwrap(), after[key].as_str().unwrap());
+            let address: std::net::IpAddr = real.parse().unwrap();
+            assert_eq!(real == shown, address.is_unspecified() || address.is_loopback(), "{real} {shown}");
+            assert_eq!(stand_ins.entry(real.to_owned()).or_insert(shown.to_owned()), shown);
+        }
+        for key in ["state", "local_port", "peer_port", "recv_q", "inode"] {
+            assert_eq!(before[key], after[key]);
+        }
+    }
+    let listeners = |from: &str| -> Value {
+        serde_json::from_slice(&tcpctl(&["--from", from, "status", "--json"]).stdout).unwrap()
+    };
+    let (real, shown) = (listeners(plain.to_str().unwrap()), listeners(from[1]));
+    for (real, shown) in real["ports"].as_array().unwrap().iter().zip(shown["ports"].as_array().unwrap()) {
+        let address = real["destination"].as_str().unwrap();
+        assert_eq!(stand_ins.get(address).map(String::as_str), shown["destination"].as_str(), "{real}");
+    }
+}
+
+#[test]
+fn a_broken_row_is_refused_with_its_place() {
+    let copy = copy_of_a_host();
+    let (folder, path) = stored(copy.path(), "host.json", &["--window", "0", "--sockets"]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let first = text.lines().position(|line| line.starts_with("\"02") || line.starts_with("\"0a")).unwrap();
+    let broken = folder.path().join("broken.json");
+    let refused = |bytes: &[u8]| {
+        std::fs::write(&broken, bytes).unwrap();
+        let output = tcpctl(&["sockets", "--from", broken.to_str().unwrap()]);
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]));
+        told(&output)
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let with = |line: &str| -> String {
+        let mut lines = lines.clone();
+        lines[first] = line;
+        lines.join("\n")
+    };
+    let place = format!("broken.json: {}:", first + 1);
+    for bad in ["\"02zz\",", "\"0201\",", "7,", &lines[first].replacen('z', "y", 1)] {
+        assert!(refused(with(bad).as_bytes()).contains(&place), "{bad}: {}", refused(with(bad).as_bytes()));
+    }
+    // A line that is gone, and a file that ends too soon, at any place.
+    let fewer = lines.iter().enumerate().filter(|(at, _)| *at != first).map(|(_, line)| *line).collect::<Vec<_>>();
+    assert!(refused(fewer.join("\n").as_bytes()).contains("sockets and should be"));
+    for cut in (0..text.trim_end().len()).step_by(997) {
+        let told = refused(&text.as_bytes()[..cut]);
+        assert!(told.contains("broken.json: ") && told.contains("EOF"), "{told}");
+    }
+    let packed = stored(copy.path(), "host.json.gz", &["--window", "0", "--sockets"]);
+    let mut bytes = std::fs::read(&packed.1).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    assert!(refused(&bytes).contains("cannot unpack"));
 }
 
 #[test]

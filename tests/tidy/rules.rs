@@ -44,7 +44,7 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     ("src/ui/cli/commands/serve.rs", "crate::ui::export::replace_file"),
     ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::Readers"),
     ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::check_replaceable"),
-    ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::replace_file"),
+    ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::replace_file_with"),
     ("src/ui/cli/commands/lab_capture.rs", "crate::ui::export::Readers"),
     ("src/ui/cli/commands/lab_capture.rs", "crate::ui::export::check_replaceable"),
     ("src/ui/cli/commands/lab_capture.rs", "crate::ui::export::replace_file"),
@@ -52,9 +52,9 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     ("src/ui/cli/commands/explain.rs", "crate::wire::decode_packet"),
     ("src/ui/cli/commands/explain.rs", "crate::wire::parse_hex"),
     // The same for a filter.
-    ("src/ui/cli/commands/sockets.rs", "crate::wire::parse_filter"),
+    ("src/ui/cli/commands/sockets_places.rs", "crate::wire::parse_filter"),
     // The interval between two readings hangs on what they cost.
-    ("src/ui/cli/commands/sockets_watch.rs", "crate::sys::process_cpu_us"),
+    ("src/ui/cli/pace.rs", "crate::sys::process_cpu_us"),
     // Ctrl-C ends a playing in order, and signals are system calls.
     ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::HeldSignals"),
     ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::TerminalSignal"),

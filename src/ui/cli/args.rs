@@ -141,6 +141,10 @@ pub struct StatusArgs {
     /// Print again after each interval, with rates over it, until interrupted
     #[arg(long, short = 'w', value_name = "INTERVAL", value_parser = parse_interval_ms)]
     pub watch: Option<u64>,
+    /// What readings may take of one processor, in percent; where they take more, the interval is made longer
+    #[arg(long, value_name = "PERCENT", default_value_t = 2, requires = "watch",
+        value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub cpu_share: u64,
     /// Stop after this many readings
     #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -381,6 +385,9 @@ pub struct SnapshotArgs {
     /// Read a second time after so long, so that rates can be told of it; 0 for one reading
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_window_ms)]
     pub window: u64,
+    /// Store every socket as well, with tcp_info, memory and processes, for `tcpctl sockets --from`
+    #[arg(long)]
+    pub sockets: bool,
     /// Hide addresses, each behind the same stand-in everywhere, and the names of host and namespace
     #[arg(long)]
     pub redact: bool,

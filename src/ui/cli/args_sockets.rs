@@ -74,12 +74,17 @@ pub struct SocketsArgs {
     /// Show no more than this many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
+    /// Those of every network namespace that a process is in or that is bound to a file
+    #[arg(long, conflicts_with = "watch")]
+    pub all_netns: bool,
     /// Print again after each interval, with what changed, until interrupted
-    ///
-    /// Where a reading takes more than 2 % of one processor over the interval, the interval is made longer.
     #[arg(long, short = 'w', value_name = "INTERVAL", value_parser = parse_interval_ms,
         conflicts_with_all = ["sort", "group_by"])]
     pub watch: Option<u64>,
+    /// What readings may take of one processor, in percent; where they take more, the interval is made longer
+    #[arg(long, value_name = "PERCENT", default_value_t = 2, requires = "watch",
+        value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub cpu_share: u64,
     /// Stop after this many readings
     #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -113,4 +118,6 @@ pub enum SocketGroup {
     Listener,
     /// State
     State,
+    /// Network namespace; every one, as with --all-netns
+    Netns,
 }

@@ -15,6 +15,7 @@ mod drawing;
 mod exit;
 mod facts;
 mod named_file;
+mod pace;
 mod reading;
 mod run;
 mod scenario_text;

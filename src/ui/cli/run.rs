@@ -98,6 +98,7 @@ const fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
     match command {
         None => None,
         Some(Command::Status(status)) if status.watch.is_none() && !status.all_netns => None,
+        Some(Command::Sockets(sockets)) if sockets.watch.is_none() && !sockets.all_netns => None,
         Some(Command::Diagnose(diagnose)) if diagnose.watch => Some(ACTS),
         Some(Command::Params(params)) if params.root.is_none() => Some(FILES),
         Some(Command::Lint(lint)) if lint.root.is_none() && lint.files.is_empty() => Some(FILES),
@@ -162,7 +163,7 @@ fn usable_columns(columns: Option<u16>) -> usize {
 }
 
 fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let status = Command::Status(StatusArgs { watch: None, count: None, detail: None, all_netns: false });
+    let status = Command::Status(StatusArgs { watch: None, cpu_share: 2, count: None, detail: None, all_netns: false });
     match cli.command.as_ref().unwrap_or(&status) {
         Command::Status(args) => commands::status::run(args, context),
         Command::Listeners(args) => commands::listeners::run(args, context),

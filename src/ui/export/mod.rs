@@ -6,4 +6,4 @@
 
 mod replace;
 
-pub use replace::{Readers, check_replaceable, replace_file};
+pub use replace::{Readers, check_replaceable, replace_file, replace_file_with};

@@ -32,9 +32,21 @@ impl Readers {
 /// When the directory of the file is not there or may not be written to, or there is something else than a file, such
 /// as a device; it is then as it was.
 pub fn replace_file(path: &Path, content: &[u8], readers: Readers) -> anyhow::Result<()> {
+    replace_file_with(path, readers, |file| Ok(file.write_all(content)?))
+}
+
+/// The same for what is written piece by piece.
+///
+/// # Errors
+/// As of [`replace_file`], and those of `write`.
+pub fn replace_file_with(
+    path: &Path,
+    readers: Readers,
+    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let unwritten = || format!("cannot write {}; it was left as it was", path.display());
     let mut file = file_beside(path, readers)?;
-    file.write_all(content).with_context(unwritten)?;
+    write(&mut file).with_context(unwritten)?;
     // The mode given at creation is cut by the umask.
     file.as_file().set_permissions(Permissions::from_mode(readers.mode())).with_context(unwritten)?;
     file.as_file().sync_all().with_context(unwritten)?;

@@ -21,8 +21,8 @@ pub struct Candidate {
     pub remote: IpAddr,
     /// Its remote port.
     pub remote_port: u16,
-    /// The device it is bound to, 0 for none.
-    pub interface: u32,
+    /// The device it is bound to, 0 for none; nothing when that is not told.
+    pub interface: Option<u32>,
     /// Its mark; nothing when the kernel does not show it.
     pub mark: Option<u32>,
     /// The id of its cgroup; nothing when the kernel does not show it.
@@ -62,7 +62,8 @@ impl Candidate {
         let mut cgroup = facts.cgroup_id;
         let state = found.state()?;
         // The kernel takes what is less than a socket to be in no cgroup.
-        if found.timer() == SocketTimer::TimeWait || state == TcpState::SynRecv {
+        let is_small = found.timer() == SocketTimer::TimeWait || state == TcpState::SynRecv;
+        if is_small && !found.is_of_table() {
             cgroup = cgroup.or(Some(0));
         }
         Some(Self {
@@ -71,7 +72,7 @@ impl Candidate {
             local_port: found.source_port(),
             remote: found.destination(),
             remote_port: found.destination_port(),
-            interface: found.interface(),
+            interface: (!found.is_of_table()).then(|| found.interface()),
             mark: facts.mark,
             cgroup,
         })
@@ -122,7 +123,8 @@ impl Condition {
             Self::PortFrom(end, least) => Truth::of(end.of(candidate).1 >= *least),
             Self::PortTo(end, most) => Truth::of(end.of(candidate).1 <= *most),
             Self::Device(named) => {
-                named.number.map_or(Truth::Unknown, |index| Truth::of(index == u64::from(candidate.interface)))
+                let numbers = named.number.zip(candidate.interface);
+                numbers.map_or(Truth::Unknown, |(wanted, own)| Truth::of(wanted == u64::from(own)))
             }
             Self::Mark { mark, mask } => candidate.mark.map_or(Truth::Unknown, |own| Truth::of(own & mask == *mark)),
             Self::Cgroup(named) => {
@@ -184,7 +186,7 @@ mod tests {
             local_port: ends[0].port(),
             remote: ends[1].ip(),
             remote_port: ends[1].port(),
-            interface: 0,
+            interface: Some(0),
             mark: None,
             cgroup: None,
         }

@@ -32,6 +32,7 @@ pub(super) mod serve;
 pub(super) mod simulate;
 pub(super) mod snapshot;
 pub(super) mod sockets;
+mod sockets_places;
 mod sockets_watch;
 pub(super) mod status;
 pub(super) mod verify;

@@ -1,22 +1,23 @@
 //! `tcpctl sockets`.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::ops::ControlFlow;
 
+use super::sockets_places::{Places, Visited};
 use super::sockets_watch;
-use crate::collect::{Holders, RowsWanted, ShownStates, SocketRows, Source};
+use crate::collect::{Holders, RowPlace};
 use crate::model::{Host, KnownOptions, KnownSettings, LiveForecast, forecast_live};
 use crate::report::{
     SocketChange, SocketGroupBy, SocketGroups, SocketJson, SocketLines, SocketOrder, SocketStyle, SocketWriter,
     SortedSockets, printable, render_groups,
 };
-use crate::snapshot::Gap;
+use crate::snapshot::{Gap, NamespaceName};
 use crate::ui::cli::args_sockets::{SocketGroup, SocketSort, SocketsArgs};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
 use crate::units::{LiveSocket, SocketTimer, TcpState};
-use crate::wire::parse_filter;
 
 /// Bytes of lines that are gathered before they are written.
 const GATHERED: usize = 32 << 10;
@@ -25,15 +26,15 @@ const WIDE: usize = 110;
 
 /// Runs `tcpctl sockets`.
 pub(in crate::ui::cli) fn run(args: &SocketsArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let mut rows = open(args, context)?;
+    let places = Places::new(args, context)?;
     if let Some(interval_ms) = args.watch {
-        return sockets_watch::run(args, interval_ms, &mut rows, context);
+        return sockets_watch::run(args, interval_ms, &mut places.open()?, context);
     }
-    let mut holders = wants_holders(args).then(|| Holders::read(&context.proc_root));
+    let mut holders = wants_holders(args).then(|| places.holders());
     let mut gaps = match (args.group_by, args.sort) {
-        (Some(by), _) => group(args, by, &mut rows, &mut holders, context)?,
-        (None, Some(sort)) => sorted(args, sort, &mut rows, &mut holders, context)?,
-        (None, None) => stream(args, &mut rows, &mut holders, context)?,
+        (Some(by), _) => group(args, by, &places, &mut holders, context)?,
+        (None, Some(sort)) => sorted(args, sort, &places, &mut holders, context)?,
+        (None, None) => stream(args, &places, &mut holders, context)?,
     };
     gaps.extend(holders.as_ref().and_then(Holders::gap));
     tell(&gaps, context)?;
@@ -61,6 +62,20 @@ impl Forecaster {
         Ok(snapshot.kernel.version.map(|version| Self { host: Host { version, hz }, settings }))
     }
 
+    /// The same for one namespace among several.
+    pub(super) fn of_place(
+        args: &SocketsArgs,
+        place: Option<&RowPlace>,
+        context: &mut Context<'_>,
+    ) -> Result<Option<Self>, CliError> {
+        let Some(place) = place.filter(|_| args.options) else { return Self::wanted(args, context) };
+        let before = core::mem::replace(&mut context.netns, place.netns());
+        let wanted = Self::wanted(args, context);
+        context.netns = before;
+        // One that is gone by now has nothing that could be foretold.
+        Ok(wanted.unwrap_or_default())
+    }
+
     /// What a socket will do. Nothing for one of which nothing is to be said: it waits for its application, and no
     /// timer runs.
     pub(super) fn of(&self, socket: LiveSocket) -> Option<LiveForecast> {
@@ -75,23 +90,8 @@ fn wants_holders(args: &SocketsArgs) -> bool {
     args.processes || args.group_by == Some(SocketGroup::Process)
 }
 
-fn open(args: &SocketsArgs, context: &Context<'_>) -> Result<SocketRows, CliError> {
-    let filter = parse_filter(&args.filter.join(" ")).map_err(|error| CliError::Usage(error.to_string()))?;
-    let source =
-        Source { netns: context.netns.clone(), proc_root: context.proc_root.clone(), ..Source::own(Vec::new()) };
-    let shown = match (args.all, args.listening) {
-        (true, _) => ShownStates::All,
-        (_, true) => ShownStates::Listening,
-        _ => ShownStates::Connected,
-    };
-    let ipv4 = (args.ipv4 || args.ipv6).then_some(args.ipv4);
-    let wanted =
-        RowsWanted { filter, shown, ipv4, info: args.info || args.options, memory: args.memory, filter_here: false };
-    Ok(SocketRows::open(&source, wanted)?)
-}
-
 /// What lines show.
-pub(super) fn style(args: &SocketsArgs, context: &Context<'_>) -> SocketStyle {
+pub(super) fn style(args: &SocketsArgs, netns: usize, context: &Context<'_>) -> SocketStyle {
     SocketStyle {
         heading: !args.no_header,
         processes: args.processes,
@@ -102,6 +102,7 @@ pub(super) fn style(args: &SocketsArgs, context: &Context<'_>) -> SocketStyle {
         info: args.info,
         one_line: args.oneline,
         changes: args.watch.is_some(),
+        netns,
     }
 }
 
@@ -113,36 +114,41 @@ pub(super) fn limit(args: &SocketsArgs) -> usize {
 /// Writes sockets as they come.
 fn stream(
     args: &SocketsArgs,
-    rows: &mut SocketRows,
+    places: &Places,
     holders: &mut Option<Holders>,
     context: &mut Context<'_>,
 ) -> Result<Vec<Gap>, CliError> {
-    let forecaster = Forecaster::wanted(args, context)?;
-    let devices = rows.devices().clone();
-    let mut writer = SocketWriter::new(context.json, style(args, context), &devices);
-    let (mut text, mut left, mut failed) = (Vec::with_capacity(2 * GATHERED), limit(args), Ok(()));
-    let walked = rows.walk(|found| {
-        let owners = holders.iter_mut().flat_map(|holders| holders.of(found.inode()));
-        let forecast = forecaster.as_ref().and_then(|forecaster| forecaster.of(found.live_socket()?));
-        writer.push(found, SocketChange::Same, owners, forecast.as_ref(), &mut text);
-        if text.len() >= GATHERED {
-            failed = context.out.write_all(&text);
-            text.clear();
-        }
-        left -= 1;
-        if failed.is_err() || left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    failed?;
+    let none = BTreeMap::new();
+    let mut writer = SocketWriter::new(context.json, style(args, places.width(), context), &none);
+    let (mut text, mut left) = (Vec::with_capacity(2 * GATHERED), limit(args));
+    let gaps = places.each(|place, rows| {
+        let forecaster = Forecaster::of_place(args, place, context)?;
+        writer.enter(place.map(|place| &place.name), rows.devices());
+        let mut failed = Ok(());
+        let walked = rows.walk(|found| {
+            let owners = holders.iter_mut().flat_map(|holders| holders.of(found.inode()));
+            let forecast = forecaster.as_ref().and_then(|forecaster| forecaster.of(found.live_socket()?));
+            writer.push(found, SocketChange::Same, owners, forecast.as_ref(), &mut text);
+            if text.len() >= GATHERED {
+                failed = context.out.write_all(&text);
+                text.clear();
+            }
+            left -= 1;
+            if failed.is_err() || left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        failed?;
+        Ok(Visited { walked, is_enough: left == 0 })
+    })?;
     writer.finish(&mut text);
     context.out.write_all(&text)?;
-    Ok(walked?)
+    Ok(gaps)
 }
 
 /// Keeps sockets, and writes them in order.
 fn sorted(
     args: &SocketsArgs,
     sort: SocketSort,
-    rows: &mut SocketRows,
+    places: &Places,
     holders: &mut Option<Holders>,
     context: &mut Context<'_>,
 ) -> Result<Vec<Gap>, CliError> {
@@ -161,22 +167,52 @@ fn sorted(
         || args.listening
         || context.json
         || args.limit.is_some();
-    let forecaster = Forecaster::wanted(args, context)?;
     let mut kept = SortedSockets::new(order, limit(args), whole);
-    let gaps = rows.walk(|found| {
-        kept.push(found);
-        ControlFlow::Continue(())
+    let mut read = Vec::new();
+    let gaps = places.each(|place, rows| {
+        if !read.is_empty() {
+            kept.next_place();
+        }
+        let forecaster = Forecaster::of_place(args, place, context)?;
+        read.push((place.map(|place| place.name.clone()), rows.devices().clone(), forecaster));
+        let walked = rows.walk(|found| {
+            kept.push(found);
+            ControlFlow::Continue(())
+        });
+        Ok(Visited { walked, is_enough: false })
     })?;
-    let devices = rows.devices();
-    let (mut lines, json) =
-        (SocketLines::new(style(args, context), devices), SocketJson::new(devices, args.processes, false));
+    write_sorted((args, places.width()), kept, &read, holders, &gaps, context)?;
+    Ok(gaps)
+}
+
+/// What was read of one namespace besides its sockets.
+type Read = (Option<NamespaceName>, BTreeMap<u32, String>, Option<Forecaster>);
+
+fn write_sorted(
+    (args, width): (&SocketsArgs, usize),
+    kept: SortedSockets,
+    read: &[Read],
+    holders: &mut Option<Holders>,
+    gaps: &[Gap],
+    context: &mut Context<'_>,
+) -> Result<(), CliError> {
+    let none = BTreeMap::new();
+    let (mut lines, mut json) =
+        (SocketLines::new(style(args, width, context), &none), SocketJson::new(&none, args.processes, false));
     let (mut text, mut failed, mut separator) = (Vec::with_capacity(2 * GATHERED), Ok(()), "\n");
     if context.json {
         text.extend_from_slice(b"{\"schema\":1,\"sockets\":[");
     }
-    kept.each(|found| {
+    let mut entered = None;
+    kept.each(|found, place| {
+        let (name, devices, forecaster) =
+            read.get(place).map_or((None, &none, None), |(a, b, c)| (a.as_ref(), b, c.as_ref()));
+        if entered.replace(place) != Some(place) {
+            lines.enter(name, devices);
+            json.enter(name, devices);
+        }
         let owners = holders.iter_mut().flat_map(|holders| holders.of(found.inode()));
-        let forecast = forecaster.as_ref().and_then(|forecaster| forecaster.of(found.live_socket()?));
+        let forecast = forecaster.and_then(|forecaster| forecaster.of(found.live_socket()?));
         if context.json {
             text.extend_from_slice(core::mem::replace(&mut separator, ",\n").as_bytes());
             json.push(found, SocketChange::Same, owners, forecast.as_ref(), &mut text);
@@ -191,20 +227,19 @@ fn sorted(
     failed?;
     if context.json {
         text.extend_from_slice(b"\n],\"gaps\":");
-        serde_json::to_writer(&mut text, &gaps).map_err(CliError::failure)?;
+        serde_json::to_writer(&mut text, gaps).map_err(CliError::failure)?;
         text.extend_from_slice(b"}\n");
     } else {
         lines.finish(&mut text);
     }
-    context.out.write_all(&text)?;
-    Ok(gaps)
+    Ok(context.out.write_all(&text)?)
 }
 
 /// Counts sockets.
 fn group(
     args: &SocketsArgs,
     by: SocketGroup,
-    rows: &mut SocketRows,
+    places: &Places,
     holders: &mut Option<Holders>,
     context: &mut Context<'_>,
 ) -> Result<Vec<Gap>, CliError> {
@@ -213,23 +248,41 @@ fn group(
         SocketGroup::Process => SocketGroupBy::Process,
         SocketGroup::Listener => SocketGroupBy::Listener,
         SocketGroup::State => SocketGroupBy::State,
+        SocketGroup::Netns => SocketGroupBy::Netns,
     };
     let mut groups = SocketGroups::new(by);
-    if by == SocketGroupBy::Listener {
-        let every = SocketsArgs { filter: Vec::new(), listening: true, all: false, ..args.clone() };
-        open(&every, context)?.walk(|found| {
-            groups.push_listener(found);
+    let mut inode = None;
+    let gaps = places.each(|place, rows| {
+        inode = rows.netns_inode().filter(|_| place.is_none());
+        match place {
+            Some(place) => groups.enter(&place.name),
+            None if by == SocketGroupBy::Netns => {
+                let inode = rows.netns_inode().unwrap_or(0);
+                groups.enter(&NamespaceName { inode, name: "stored".to_owned() });
+            }
+            None => {}
+        }
+        if by == SocketGroupBy::Listener {
+            let noted = places.open_listeners(place).and_then(|mut rows| {
+                rows.walk(|found| {
+                    groups.push_listener(found);
+                    ControlFlow::Continue(())
+                })
+            });
+            if let Err(error) = noted {
+                return Ok(Visited { walked: Err(error), is_enough: false });
+            }
+        }
+        let walked = rows.walk(|found| {
+            groups.push(found, holders.iter_mut().flat_map(|holders| holders.of(found.inode())));
             ControlFlow::Continue(())
-        })?;
-    }
-    let gaps = rows.walk(|found| {
-        groups.push(found, holders.iter_mut().flat_map(|holders| holders.of(found.inode())));
-        ControlFlow::Continue(())
+        });
+        Ok(Visited { walked, is_enough: false })
     })?;
     let (groups, all) = groups.finish(limit(args));
     if context.json {
         let view = serde_json::json!({
-            "schema": 1, "netns": rows.netns_inode(), "groups": groups, "groups_in_all": all, "gaps": gaps,
+            "schema": 1, "netns": inode, "groups": groups, "groups_in_all": all, "gaps": gaps,
         });
         context.print_json(&view)?;
     } else {

@@ -2,20 +2,16 @@
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use super::sockets::{Forecaster, limit, style, tell};
 use crate::collect::{Holders, SocketRows};
 use crate::report::{SocketChange, SocketChanges, SocketWriter, WatchReading, render_watch};
 use crate::snapshot::Gap;
-use crate::sys::process_cpu_us;
 use crate::ui::cli::args_sockets::SocketsArgs;
 use crate::ui::cli::context::Context;
+use crate::ui::cli::pace::{Pace, Step};
 use crate::ui::cli::{CliError, Exit};
 
-/// The share of one processor that readings may take, in percent.
-const SHARE_PERCENT: u64 = 2;
 /// Lines of a screen that are not sockets: what is said of the reading, the heading, and the prompt.
 const OTHER_LINES: usize = 4;
 
@@ -27,19 +23,16 @@ pub(super) fn run(
     rows: &mut SocketRows,
     context: &mut Context<'_>,
 ) -> Result<Exit, CliError> {
-    let asked_us = interval_ms * 1000;
+    let mut pace = Pace::new(interval_ms, args.cpu_share);
     let screen = if context.json { None } else { screen_lines() };
     let mut changes = SocketChanges::default();
     let forecaster = Forecaster::wanted(args, context)?;
     let mut told = Vec::new();
-    let mut due = Instant::now();
     for number in 1.. {
-        let before_us = process_cpu_us();
         let (mut reading, gaps) = read((args, forecaster.as_ref()), rows, &mut changes, screen, context)?;
-        reading.number = number;
-        reading.cost_us = process_cpu_us().saturating_sub(before_us);
-        (reading.asked_us, reading.interval_us) = (asked_us, affordable_us(asked_us, reading.cost_us));
-        write!(context.out, "{}", render_watch(&reading, SHARE_PERCENT, context.json))?;
+        let Step { cost_us, asked_us, interval_us, share_percent } = pace.step();
+        reading = WatchReading { number, cost_us, asked_us, interval_us, ..reading };
+        write!(context.out, "{}", render_watch(&reading, share_percent, context.json))?;
         context.out.flush()?;
         if gaps != told {
             tell(&gaps, context)?;
@@ -48,16 +41,9 @@ pub(super) fn run(
         if args.count.is_some_and(|count| number >= count) {
             break;
         }
-        // From the time it was due, so that the time for reading does not add up.
-        due = (due + Duration::from_micros(reading.interval_us)).max(Instant::now());
-        sleep(due.saturating_duration_since(Instant::now()));
+        pace.wait();
     }
     Ok(Exit::Ok)
-}
-
-/// The interval in which a reading of this cost takes no more than its share.
-fn affordable_us(asked_us: u64, cost_us: u64) -> u64 {
-    asked_us.max(cost_us.saturating_mul(100) / SHARE_PERCENT)
 }
 
 /// Lines of the terminal that sockets may take; nothing when standard output is none.
@@ -78,7 +64,7 @@ fn read(
     let devices = rows.devices().clone();
     changes.begin();
     let first = changes.is_first();
-    let mut style = style(args, context);
+    let mut style = style(args, 0, context);
     // Below the first reading only changes follow, under the same heading.
     style.heading &= first || screen.is_some();
     let mut writer = SocketWriter::new(context.json, style, &devices);
@@ -112,15 +98,4 @@ fn read(
     context.out.write_all(&text)?;
     gaps.extend(holders.as_ref().and_then(Holders::gap));
     Ok((reading, gaps))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reading_that_costs_more_than_its_share_comes_less_often() {
-        assert_eq!(affordable_us(1_000_000, 20_000), 1_000_000);
-        assert_eq!(affordable_us(1_000_000, 84_000), 4_200_000);
-    }
 }

@@ -1,14 +1,14 @@
 //! `tcpctl status`.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use serde::Serialize;
 
 use super::namespaces;
 use crate::diagnose::{diagnose, headlines};
-use crate::report::{StatusView, render_status};
+use crate::report::{StatusView, render_pace, render_status};
 use crate::snapshot::{Snapshot, StoredSnapshots};
 use crate::ui::cli::args::{Detail, StatusArgs};
 use crate::ui::cli::context::Context;
+use crate::ui::cli::pace::{Pace, Step};
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
 use crate::units::SysctlKey;
@@ -31,10 +31,10 @@ pub(in crate::ui::cli) fn run(args: &StatusArgs, context: &mut Context<'_>) -> R
     let Some(interval_ms) = args.watch else {
         let snapshot = read_snapshot(context, depth, keys())?;
         let earlier = context.stored.as_ref().and_then(StoredSnapshots::first);
-        print(&view(&snapshot, earlier), context, false)?;
+        print(&view(&snapshot, earlier), context, None)?;
         return Ok(Exit::Ok);
     };
-    watch(depth, Duration::from_millis(interval_ms), args.count, context)
+    watch(depth, Pace::new(interval_ms, args.cpu_share), args.count, context)
 }
 
 /// The sysctls that the screen shows.
@@ -50,36 +50,49 @@ fn view(now: &Snapshot, earlier: Option<&Snapshot>) -> StatusView {
 /// Prints again and again, each time with the rates since the reading before.
 ///
 /// The first reading is printed with totals, so that something is seen at once; it counts as one.
-fn watch(depth: Depth, interval: Duration, count: Option<u64>, context: &mut Context<'_>) -> Result<Exit, CliError> {
+fn watch(depth: Depth, mut pace: Pace, count: Option<u64>, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let mut earlier = None;
-    let mut due = Instant::now();
     let mut printed = 0;
     loop {
         let snapshot = read_snapshot(context, depth, keys())?;
-        print(&view(&snapshot, earlier.as_ref()), context, true)?;
+        let status = view(&snapshot, earlier.as_ref());
+        print(&status, context, Some(pace.step()))?;
         context.out.flush()?;
         earlier = Some(snapshot);
         printed += 1;
         if count.is_some_and(|count| printed >= count) {
             return Ok(Exit::Ok);
         }
-        // From the time it was due, so that the time for reading does not add up; a reading that took longer
-        // than the interval is followed at once and not by several.
-        due = (due + interval).max(Instant::now());
-        sleep(due.saturating_duration_since(Instant::now()));
+        pace.wait();
     }
 }
 
+/// A reading among several, as a line of JSON.
+#[derive(Serialize)]
+struct Watched<'a> {
+    #[serde(flatten)]
+    status: &'a StatusView,
+    cpu_us: u64,
+    interval_us: u64,
+}
+
 /// One line of JSON when watching, for readers line by line; indented otherwise.
-fn print(status: &StatusView, context: &mut Context<'_>, watching: bool) -> Result<(), CliError> {
-    match (context.json, watching) {
-        (true, true) => writeln!(context.out, "{}", serde_json::to_string(status).map_err(CliError::failure)?)?,
-        (true, false) => {
+fn print(status: &StatusView, context: &mut Context<'_>, step: Option<Step>) -> Result<(), CliError> {
+    match (context.json, step) {
+        (true, Some(Step { cost_us: cpu_us, interval_us, .. })) => {
+            let watched = Watched { status, cpu_us, interval_us };
+            writeln!(context.out, "{}", serde_json::to_string(&watched).map_err(CliError::failure)?)?;
+        }
+        (true, None) => {
             writeln!(context.out, "{}", serde_json::to_string_pretty(status).map_err(CliError::failure)?)?;
         }
-        (false, _) => {
+        (false, step) => {
             write!(context.out, "{}", render_status(status, context.width, context.ascii))?;
-            if watching {
+            if let Some(Step { cost_us, asked_us, interval_us, share_percent }) = step {
+                // Nothing is said of an interval that is as it was asked for.
+                if interval_us > asked_us {
+                    writeln!(context.out, "\n{}", render_pace(asked_us, interval_us, cost_us, share_percent))?;
+                }
                 writeln!(context.out)?;
             }
         }

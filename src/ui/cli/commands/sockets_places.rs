@@ -1,0 +1,145 @@
+//! The network namespaces whose sockets `tcpctl sockets` reads, one after the other.
+
+use std::sync::Arc;
+
+use crate::collect::{
+    Holders, RowPlace, RowsWanted, ShownStates, SocketRows, SocketRowsError, Source, find_row_places,
+};
+use crate::report::printable;
+use crate::snapshot::{Gap, StoredRows};
+use crate::ui::cli::CliError;
+use crate::ui::cli::args_sockets::{SocketGroup, SocketsArgs};
+use crate::ui::cli::context::Context;
+use crate::ui::cli::stored::without_rows;
+use crate::wire::parse_filter;
+
+/// The one that was asked for, or every one.
+pub(super) struct Places {
+    source: Source,
+    wanted: RowsWanted,
+    /// A file's, in place of the host's, with the inode of their namespace.
+    stored: Option<(Arc<StoredRows>, Option<u64>)>,
+    /// Nothing for one alone.
+    every: Option<(Vec<RowPlace>, Vec<Gap>)>,
+}
+
+/// How the sockets of one were read.
+pub(super) struct Visited {
+    /// What could not be read.
+    pub(super) walked: Result<Vec<Gap>, SocketRowsError>,
+    /// Whether no more are needed.
+    pub(super) is_enough: bool,
+}
+
+impl Places {
+    /// Those that are asked for.
+    pub(super) fn new(args: &SocketsArgs, context: &Context<'_>) -> Result<Self, CliError> {
+        let filter = parse_filter(&args.filter.join(" ")).map_err(|error| CliError::Usage(error.to_string()))?;
+        let (netns, proc_root) = (context.netns.clone(), context.proc_root.clone());
+        let source = Source { netns, proc_root, ..Source::own(Vec::new()) };
+        let shown = match (args.all, args.listening) {
+            (true, _) => ShownStates::All,
+            (_, true) => ShownStates::Listening,
+            _ => ShownStates::Connected,
+        };
+        let ipv4 = (args.ipv4 || args.ipv6).then_some(args.ipv4);
+        let info = args.info || args.options;
+        let wanted = RowsWanted { filter, shown, ipv4, info, memory: args.memory, filter_here: false };
+        if let Some(stored) = &context.stored {
+            let rows = stored.rows().ok_or_else(without_rows)?;
+            let stored = Some((Arc::clone(rows), stored.last().netns.inode));
+            return Ok(Self { source, wanted, stored, every: None });
+        }
+        if !(args.all_netns || args.group_by == Some(SocketGroup::Netns)) {
+            return Ok(Self { source, wanted, stored: None, every: None });
+        }
+        // The parser does not look for conflicts of options that every command has.
+        if context.netns.is_some() {
+            let option = if args.all_netns { "--all-netns" } else { "--group-by netns" };
+            return Err(CliError::Usage(format!("{option} reads every namespace: leave out --netns")));
+        }
+        let every = find_row_places(&context.proc_root)?;
+        Ok(Self { source, wanted, stored: None, every: Some(every) })
+    }
+
+    /// The one that was asked for.
+    pub(super) fn open(&self) -> Result<SocketRows, CliError> {
+        Ok(self.open_with(self.source.clone(), self.wanted.clone())?)
+    }
+
+    fn open_with(&self, source: Source, wanted: RowsWanted) -> Result<SocketRows, SocketRowsError> {
+        match &self.stored {
+            Some((rows, inode)) => SocketRows::stored(rows, *inode, wanted),
+            None => SocketRows::open(&source, wanted),
+        }
+    }
+
+    /// The processes that hold sockets.
+    pub(super) fn holders(&self) -> Holders {
+        match &self.stored {
+            Some((rows, _)) => Holders::stored(rows),
+            None => Holders::read(&self.source.proc_root),
+        }
+    }
+
+    /// All listeners of one, whatever else is asked.
+    pub(super) fn open_listeners(&self, place: Option<&RowPlace>) -> Result<SocketRows, SocketRowsError> {
+        let source = Source { netns: netns_of(place, &self.source), ..self.source.clone() };
+        let wanted = RowsWanted { filter: Default::default(), shown: ShownStates::Listening, ..self.wanted.clone() };
+        self.open_with(source, wanted)
+    }
+
+    /// Letters of the column that names them; 0 for one alone, which needs none.
+    pub(super) fn width(&self) -> usize {
+        let names = self.every.iter().flat_map(|(places, _)| places);
+        names.map(|place| printable(&place.name.name).chars().count().max("Netns".len())).max().unwrap_or(0)
+    }
+
+    /// Opens one after the other and hands it to `visit`. One that cannot be read, or that is gone meanwhile, is a gap
+    /// where every one is asked for.
+    pub(super) fn each(
+        &self,
+        mut visit: impl FnMut(Option<&RowPlace>, &mut SocketRows) -> Result<Visited, CliError>,
+    ) -> Result<Vec<Gap>, CliError> {
+        let Some((places, gaps)) = &self.every else {
+            return Ok(visit(None, &mut self.open()?)?.walked?);
+        };
+        let mut gaps = gaps.clone();
+        let (mut refused, mut is_read) = (None, false);
+        for place in places {
+            let mut rows = match place.open(&self.source, self.wanted.clone()) {
+                Ok(Ok(rows)) => rows,
+                Ok(Err(gap)) => {
+                    gaps.push(gap);
+                    continue;
+                }
+                // A device of one namespace need not be in another, and there no socket is bound to it.
+                Err(error) => {
+                    refused.get_or_insert(error);
+                    continue;
+                }
+            };
+            let visited = visit(Some(place), &mut rows)?;
+            is_read = true;
+            let told = visited.walked.unwrap_or_else(|error| vec![place.gap(&error)]);
+            // What is so in all of them is said once.
+            told.into_iter().for_each(|gap| {
+                if !gaps.contains(&gap) {
+                    gaps.push(gap)
+                }
+            });
+            if visited.is_enough {
+                break;
+            }
+        }
+        match refused {
+            Some(error) if !is_read => Err(error.into()),
+            _ => Ok(gaps),
+        }
+    }
+}
+
+/// The namespace as it is asked for by name.
+pub(super) fn netns_of(place: Option<&RowPlace>, source: &Source) -> Option<String> {
+    place.map_or_else(|| source.netns.clone(), RowPlace::netns)
+}
