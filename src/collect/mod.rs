@@ -7,6 +7,7 @@
 mod counters;
 mod holders;
 mod host;
+mod kept;
 mod live;
 mod namespaces;
 mod owners;
@@ -23,6 +24,7 @@ mod walk;
 pub use holders::Holders;
 pub use live::live;
 pub use namespaces::survey_namespaces;
+pub use owners::name_owners;
 pub use rows::{RowsWanted, ShownStates, SocketRows, SocketRowsError};
 pub use source::{CollectError, SocketReading, Source, Whose};
 pub use survey::{Wanted, survey};

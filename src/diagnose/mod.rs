@@ -8,6 +8,7 @@
 mod case;
 mod evidence;
 mod finding;
+mod forecast;
 mod judge;
 mod rule;
 mod rules;
