@@ -23,7 +23,7 @@ mod walk;
 
 pub use holders::Holders;
 pub use live::live;
-pub use namespaces::survey_namespaces;
+pub use namespaces::{live_namespaces, survey_namespaces};
 pub use owners::name_owners;
 pub use rows::{RowsWanted, ShownStates, SocketRows, SocketRowsError};
 pub use source::{CollectError, SocketReading, Source, Whose};

@@ -1,14 +1,17 @@
 //! Every network namespace that can be reached, each read on a thread of its own.
 
 use super::host::{gap_of, is_initial_netns};
-use super::live::read_sockets;
+use super::live::{self, read_sockets};
 use super::owners::process_of;
 use super::sysctls::read_sysctls;
 use super::{CollectError, Source};
 use crate::snapshot::{
-    DifferentSetting, Gap, GapKind, NamespaceFacts, NamespaceSurvey, Sockets, SysctlReading, Sysctls,
+    DifferentSetting, Gap, GapKind, NamespaceFacts, NamespaceReading, NamespaceReadings, NamespaceSurvey, Sockets,
+    SysctlReading, Sysctls,
 };
-use crate::sys::{FoundNamespace, Namespace, NamespaceError, ProcRoot, find_namespaces, own_netns_inode};
+use crate::sys::{
+    FoundNamespace, FoundNamespaces, Namespace, NamespaceError, ProcRoot, find_namespaces, own_netns_inode,
+};
 
 /// Reads every network namespace that a process is in or that a file is bound to: counts as `source` says, and those of
 /// its keys that differ from the initial namespace. The namespace and the processes that `source` names are not looked
@@ -19,13 +22,8 @@ use crate::sys::{FoundNamespace, Namespace, NamespaceError, ProcRoot, find_names
 /// # Errors
 /// When there is no such proc root, or when its processes cannot be listed.
 pub fn survey_namespaces(source: &Source) -> Result<NamespaceSurvey, CollectError> {
-    let path = || source.proc_root.display().to_string();
-    if !source.proc_root.is_dir() {
-        return Err(CollectError::NoProc { path: path() });
-    }
-    let root = ProcRoot::new(&source.proc_root);
-    let found =
-        find_namespaces(&root).map_err(|error| CollectError::NoProcesses { path: error.path, reason: error.reason })?;
+    let root = proc_root(source)?;
+    let found = find(&root)?;
     let own = own_netns_inode();
     let read: Vec<Read> = found.namespaces.iter().map(|one| read_one(one, own, source, &root)).collect();
     let base =
@@ -34,6 +32,46 @@ pub fn survey_namespaces(source: &Source) -> Result<NamespaceSurvey, CollectErro
     let compared_with_initial = base.is_some_and(|base| base.facts.initial == Some(true));
     let settings = base.map(|base| base.sysctls.clone()).unwrap_or_default();
     let namespaces = read.into_iter().map(|one| compare(one, &settings)).collect();
+    let gaps = list_gaps(&found, &root);
+    Ok(NamespaceSurvey { compared_with, compared_with_initial, namespaces, gaps })
+}
+
+/// Reads every network namespace that a process is in or that a file is bound to as [`live`](super::live()) reads one.
+/// The namespace that `source` names is not looked at.
+///
+/// One that cannot be entered, or that is gone meanwhile, has a gap instead.
+///
+/// # Errors
+/// When there is no such proc root, or when its processes cannot be listed.
+pub fn live_namespaces(source: &Source) -> Result<NamespaceReadings, CollectError> {
+    let root = proc_root(source)?;
+    let found = find(&root)?;
+    let own = own_netns_inode();
+    let source = Source { netns: None, ..source.clone() };
+    let read_one = |one: &FoundNamespace| NamespaceReading {
+        inode: one.inode,
+        own: own == Some(one.inode),
+        bound: paths(one),
+        process: one.process.as_ref().map(process_of),
+        snapshot: enter(one, &root, || shows(one.inode, &root).then(|| live::read(&source, &root))),
+    };
+    Ok(NamespaceReadings {
+        namespaces: found.namespaces.iter().map(read_one).collect(),
+        gaps: list_gaps(&found, &root),
+    })
+}
+
+fn proc_root(source: &Source) -> Result<ProcRoot, CollectError> {
+    let root = &source.proc_root;
+    if root.is_dir() { Ok(ProcRoot::new(root)) } else { Err(CollectError::NoProc { path: root.display().to_string() }) }
+}
+
+fn find(root: &ProcRoot) -> Result<FoundNamespaces, CollectError> {
+    find_namespaces(root).map_err(|error| CollectError::NoProcesses { path: error.path, reason: error.reason })
+}
+
+/// What could not be read of the list.
+fn list_gaps(found: &FoundNamespaces, root: &ProcRoot) -> Vec<Gap> {
     let mut gaps = Vec::new();
     if found.denied > 0 {
         let reason = format!("permission denied for {} processes", found.denied);
@@ -41,8 +79,13 @@ pub fn survey_namespaces(source: &Source) -> Result<NamespaceSurvey, CollectErro
         let consequence = "namespaces that only they are in are not listed; run as root or with CAP_SYS_PTRACE";
         gaps.push(Gap::new(source, GapKind::Denied, reason, consequence));
     }
-    gaps.extend(found.unread.map(|error| gap_of(&error, "namespaces without a process are not listed")));
-    Ok(NamespaceSurvey { compared_with, compared_with_initial, namespaces, gaps })
+    let unlisted = |error| gap_of(error, "namespaces without a process are not listed");
+    gaps.extend(found.unread.as_ref().map(unlisted));
+    gaps
+}
+
+fn paths(found: &FoundNamespace) -> Vec<String> {
+    found.bound.iter().map(|path| path.display().to_string()).collect()
 }
 
 /// What was read of one.
@@ -57,7 +100,7 @@ fn read_one(found: &FoundNamespace, own: Option<u64>, source: &Source, root: &Pr
         inode: found.inode,
         initial: None,
         own: own == Some(found.inode),
-        bound: found.bound.iter().map(|path| path.display().to_string()).collect(),
+        bound: paths(found),
         process: found.process.as_ref().map(process_of),
         processes: found.processes,
         sockets: None,
@@ -66,21 +109,13 @@ fn read_one(found: &FoundNamespace, own: Option<u64>, source: &Source, root: &Pr
     };
     let mut sysctls = Sysctls::default();
     match enter(found, root, || read_inside(found.inode, source, root)) {
-        Ok(Some(inside)) => {
+        Ok(inside) => {
             facts.initial = inside.initial;
             facts.sockets = inside.sockets;
             facts.gaps = inside.gaps;
             sysctls = inside.sysctls;
         }
-        Ok(None) => facts.gaps.push(unreadable(found, GapKind::Failed, "it is gone, or another stands in its place")),
-        Err(error) => {
-            let kind = match error {
-                NamespaceError::Denied { .. } => GapKind::Denied,
-                NamespaceError::Unknown { .. } => GapKind::Absent,
-                NamespaceError::NotANamespace { .. } | NamespaceError::Failed { .. } => GapKind::Failed,
-            };
-            facts.gaps.push(unreadable(found, kind, error.to_string()));
-        }
+        Err(gap) => facts.gaps.push(gap),
     }
     Read { facts, sysctls }
 }
@@ -89,17 +124,33 @@ fn unreadable(found: &FoundNamespace, kind: GapKind, reason: impl Into<String>) 
     Gap::new(found.path.display().to_string(), kind, reason, "its sockets and settings are unknown")
 }
 
-/// Runs this inside the namespace; nothing when the file that it was found by is of another one by now.
-fn enter<T: Send>(
-    found: &FoundNamespace,
-    root: &ProcRoot,
-    act: impl FnOnce() -> Option<T> + Send,
-) -> Result<Option<T>, NamespaceError> {
-    let namespace = Namespace::open(&found.path.display().to_string(), root)?;
-    if namespace.inode()? != found.inode {
-        return Ok(None);
+/// Runs this inside the namespace, on a thread of its own. A gap when it cannot be entered, or when the file that it was
+/// found by is of another one by now, which `act` may say as well.
+fn enter<T: Send>(found: &FoundNamespace, root: &ProcRoot, act: impl FnOnce() -> Option<T> + Send) -> Result<T, Gap> {
+    let inside = || {
+        let namespace = Namespace::open(&found.path.display().to_string(), root)?;
+        if namespace.inode()? != found.inode {
+            return Ok(None);
+        }
+        namespace.run(act)
+    };
+    match inside() {
+        Ok(Some(read)) => Ok(read),
+        Ok(None) => Err(unreadable(found, GapKind::Failed, "it is gone, or another stands in its place")),
+        Err(error) => {
+            let kind = match error {
+                NamespaceError::Denied { .. } => GapKind::Denied,
+                NamespaceError::Unknown { .. } => GapKind::Absent,
+                NamespaceError::NotANamespace { .. } | NamespaceError::Failed { .. } => GapKind::Failed,
+            };
+            Err(unreadable(found, kind, error.to_string()))
+        }
     }
-    namespace.run(act)
+}
+
+/// Whether the proc root shows this namespace to the calling thread, which a copy of its files does not.
+fn shows(inode: u64, root: &ProcRoot) -> bool {
+    root.netns_inode().ok() == Some(inode)
 }
 
 /// What the thread inside reads.
@@ -112,7 +163,7 @@ struct Inside {
 
 /// Nothing when the proc root shows another namespace to this thread, as a copy of its files does.
 fn read_inside(inode: u64, source: &Source, root: &ProcRoot) -> Option<Inside> {
-    if root.netns_inode().ok() != Some(inode) {
+    if !shows(inode, root) {
         return None;
     }
     let mut gaps = Vec::new();

@@ -18,7 +18,7 @@ mod sysctls;
 pub use counters::{Counters, SoftnetCpu};
 pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
-pub use namespaces::{DifferentSetting, NamespaceFacts, NamespaceSurvey};
+pub use namespaces::{DifferentSetting, NamespaceFacts, NamespaceReading, NamespaceReadings, NamespaceSurvey};
 pub use redact::redact;
 pub use samples::{Sample, Samples, SentData, SocketRow};
 pub use sockets::{Drops, Listener, PortUse, Process, SocketOwner, SocketSource, Sockets};

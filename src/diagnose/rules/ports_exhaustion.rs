@@ -120,6 +120,14 @@ fn crowded_destination(case: &Case<'_>, row: &PortUse, usable: u64) -> Option<Fi
     Some(finding.settings(case, &[TW_REUSE]).because(cause).remedy(remedy))
 }
 
+/// Whether there is a destination of which it matters when its ports run out.
+pub(in crate::diagnose) fn wants_rate(case: &Case<'_>) -> bool {
+    let Ok(usable) = usable_ports(case) else { return false };
+    case.sockets().is_ok_and(|sockets| {
+        sockets.ports.iter().any(|row| at_least_percent(row.used, usable, FORECAST_PERCENT) && row.used < usable)
+    })
+}
+
 /// The same destination in the older reading.
 fn before<'a>(case: &Case<'a>, row: &PortUse) -> Option<&'a PortUse> {
     let same = |old: &&PortUse| {
