@@ -32,7 +32,7 @@ pub(super) fn within<T: Send>(source: &Source, act: impl FnOnce(&ProcRoot) -> T 
 }
 
 /// Reads the calling thread's namespace.
-fn read(source: &Source, root: &ProcRoot) -> Snapshot {
+pub(super) fn read(source: &Source, root: &ProcRoot) -> Snapshot {
     let mut gaps = Vec::new();
     let taken_unix_ms = unix_ms();
     let monotonic_ms = monotonic_ms();

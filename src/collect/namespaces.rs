@@ -1,12 +1,13 @@
 //! Every network namespace that can be reached, each read on a thread of its own.
 
 use super::host::{gap_of, is_initial_netns};
-use super::live::read_sockets;
+use super::live::{self, read_sockets};
 use super::owners::process_of;
 use super::sysctls::read_sysctls;
 use super::{CollectError, Source};
 use crate::snapshot::{
-    DifferentSetting, Gap, GapKind, NamespaceFacts, NamespaceSurvey, Sockets, SysctlReading, Sysctls,
+    DifferentSetting, Gap, GapKind, NamespaceFacts, NamespaceReading, NamespaceReadings, NamespaceSurvey, Sockets,
+    SysctlReading, Sysctls,
 };
 use crate::sys::{FoundNamespace, Namespace, NamespaceError, ProcRoot, find_namespaces, own_netns_inode};
 
@@ -32,6 +33,28 @@ pub fn survey_namespaces(source: &Source) -> Result<NamespaceSurvey, CollectErro
     Ok(NamespaceSurvey { compared_with, compared_with_initial, namespaces, gaps })
 }
 
+/// Reads every network namespace that a process is in or that a file is bound to as [`live`](super::live()) reads one.
+/// The namespace that `source` names is not looked at.
+///
+/// One that cannot be entered, or that is gone meanwhile, has a gap instead.
+///
+/// # Errors
+/// When there is no such proc root, or when its processes cannot be listed.
+pub fn live_namespaces(source: &Source) -> Result<NamespaceReadings, CollectError> {
+    let root = ProcRoot::new(&source.proc_root);
+    let (found, gaps) = find(&root)?;
+    let own = own_netns_inode();
+    let source = Source { netns: None, ..source.clone() };
+    let read_one = |one: &FoundNamespace| NamespaceReading {
+        inode: one.inode,
+        own: own == Some(one.inode),
+        bound: paths(one),
+        process: one.process.as_ref().map(process_of),
+        snapshot: enter(one, &root, || shows(one.inode, &root).then(|| live::read(&source, &root))),
+    };
+    Ok(NamespaceReadings { namespaces: found.iter().map(read_one).collect(), gaps })
+}
+
 /// The namespaces, and what is not known of their list.
 pub(super) fn find(root: &ProcRoot) -> Result<(Vec<FoundNamespace>, Vec<Gap>), CollectError> {
     if !root.path().is_dir() {
@@ -50,6 +73,10 @@ pub(super) fn find(root: &ProcRoot) -> Result<(Vec<FoundNamespace>, Vec<Gap>), C
     Ok((found.namespaces, gaps))
 }
 
+fn paths(found: &FoundNamespace) -> Vec<String> {
+    found.bound.iter().map(|path| path.display().to_string()).collect()
+}
+
 /// What was read of one.
 struct Read {
     facts: NamespaceFacts,
@@ -62,7 +89,7 @@ fn read_one(found: &FoundNamespace, own: Option<u64>, source: &Source, root: &Pr
         inode: found.inode,
         initial: None,
         own: own == Some(found.inode),
-        bound: found.bound.iter().map(|path| path.display().to_string()).collect(),
+        bound: paths(found),
         process: found.process.as_ref().map(process_of),
         processes: found.processes,
         sockets: None,
@@ -71,14 +98,13 @@ fn read_one(found: &FoundNamespace, own: Option<u64>, source: &Source, root: &Pr
     };
     let mut sysctls = Sysctls::default();
     match enter(found, root, || read_inside(found.inode, source, root)) {
-        Ok(Some(inside)) => {
+        Ok(inside) => {
             facts.initial = inside.initial;
             facts.sockets = inside.sockets;
             facts.gaps = inside.gaps;
             sysctls = inside.sysctls;
         }
-        Ok(None) => facts.gaps.push(unreadable(found, GapKind::Failed, GONE)),
-        Err(error) => facts.gaps.push(unreadable(found, kind_of(&error), error.to_string())),
+        Err(gap) => facts.gaps.push(gap),
     }
     Read { facts, sysctls }
 }
@@ -98,17 +124,26 @@ pub(super) fn unreadable(found: &FoundNamespace, kind: GapKind, reason: impl Int
     Gap::new(found.path.display().to_string(), kind, reason, "its sockets and settings are unknown")
 }
 
-/// Runs this inside the namespace; nothing when the file that it was found by is of another one by now.
-fn enter<T: Send>(
-    found: &FoundNamespace,
-    root: &ProcRoot,
-    act: impl FnOnce() -> Option<T> + Send,
-) -> Result<Option<T>, NamespaceError> {
-    let namespace = Namespace::open(&found.path.display().to_string(), root)?;
-    if namespace.inode()? != found.inode {
-        return Ok(None);
+/// Runs this inside the namespace, on a thread of its own. A gap when it cannot be entered, or when the file that it was
+/// found by is of another one by now, which `act` may say as well.
+fn enter<T: Send>(found: &FoundNamespace, root: &ProcRoot, act: impl FnOnce() -> Option<T> + Send) -> Result<T, Gap> {
+    let inside = || {
+        let namespace = Namespace::open(&found.path.display().to_string(), root)?;
+        if namespace.inode()? != found.inode {
+            return Ok(None);
+        }
+        namespace.run(act)
+    };
+    match inside() {
+        Ok(Some(read)) => Ok(read),
+        Ok(None) => Err(unreadable(found, GapKind::Failed, GONE)),
+        Err(error) => Err(unreadable(found, kind_of(&error), error.to_string())),
     }
-    namespace.run(act)
+}
+
+/// Whether the proc root shows this namespace to the calling thread, which a copy of its files does not.
+fn shows(inode: u64, root: &ProcRoot) -> bool {
+    root.netns_inode().ok() == Some(inode)
 }
 
 /// What the thread inside reads.
@@ -121,7 +156,7 @@ struct Inside {
 
 /// Nothing when the proc root shows another namespace to this thread, as a copy of its files does.
 fn read_inside(inode: u64, source: &Source, root: &ProcRoot) -> Option<Inside> {
-    if root.netns_inode().ok() != Some(inode) {
+    if !shows(inode, root) {
         return None;
     }
     let mut gaps = Vec::new();

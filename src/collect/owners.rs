@@ -1,14 +1,15 @@
-//! The processes that hold the listeners.
+//! The processes that hold the listeners, and the sockets that are kept one by one.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::host::gap_of;
-use crate::snapshot::{Gap, GapKind, Process, Sockets};
-use crate::sys::{ProcRoot, SocketHolder, find_socket_holders};
+use crate::snapshot::{Gap, GapKind, Process, Samples, Snapshot, Sockets};
+use crate::sys::{ProcRoot, SocketHolder, SocketHolders, find_socket_holders};
 
 /// Fills in the processes of every listener. Those that could not be found make one gap.
 pub(super) fn find_owners(sockets: &mut Sockets, root: &ProcRoot, gaps: &mut Vec<Gap>) {
-    let inodes: BTreeSet<u64> = sockets.listeners.iter().map(|one| one.inode).filter(|inode| *inode != 0).collect();
+    let inodes = inodes_of(sockets);
     if inodes.is_empty() {
         return;
     }
@@ -19,19 +20,51 @@ pub(super) fn find_owners(sockets: &mut Sockets, root: &ProcRoot, gaps: &mut Vec
             return;
         }
     };
+    fill_in(sockets, &found, root, gaps);
+}
+
+/// Fills in the processes of the listeners and of the single sockets of several readings, by one look at the processes
+/// of this proc root. Who reads often, and seldom has to name anybody, does it then alone.
+pub fn name_owners<'a>(proc_root: &Path, readings: impl IntoIterator<Item = &'a mut Snapshot>) {
+    let root = ProcRoot::new(proc_root);
+    let mut readings: Vec<&mut Snapshot> = readings.into_iter().filter(|reading| reading.sockets.is_some()).collect();
+    let inodes: BTreeSet<u64> =
+        readings.iter().filter_map(|reading| reading.sockets.as_ref()).flat_map(inodes_of).collect();
+    if inodes.is_empty() {
+        return;
+    }
+    let found = find_socket_holders(&root, &inodes);
+    for reading in &mut readings {
+        let (Some(sockets), gaps) = (&mut reading.sockets, &mut reading.gaps) else { continue };
+        match &found {
+            Ok(found) => fill_in(sockets, found, &root, gaps),
+            Err(error) => gaps.push(gap_of(error, "the processes of all listeners are unknown")),
+        }
+    }
+}
+
+/// Inodes of the sockets that processes may hold.
+fn inodes_of(sockets: &Sockets) -> BTreeSet<u64> {
+    let listeners = sockets.listeners.iter().map(|one| one.inode);
+    let single = sockets.samples.iter().flat_map(Samples::rows).map(|row| u64::from(row.clock.inode));
+    listeners.chain(single).filter(|inode| *inode != 0).collect()
+}
+
+fn fill_in(sockets: &mut Sockets, found: &SocketHolders, root: &ProcRoot, gaps: &mut Vec<Gap>) {
+    let processes = |inode: u64| Some(found.by_inode.get(&inode)?.iter().map(process_of).collect());
     let mut unknown = 0_usize;
     for listener in &mut sockets.listeners {
-        match found.by_inode.get(&listener.inode) {
-            Some(holders) => {
-                listener.processes = holders.iter().map(process_of).collect();
-            }
+        match processes(listener.inode) {
+            Some(holders) => listener.processes = holders,
             None => unknown += 1,
         }
     }
-    if unknown == 0 {
-        return;
+    for row in sockets.samples.iter_mut().flat_map(Samples::rows_mut) {
+        row.processes = processes(row.clock.inode.into()).unwrap_or_default();
     }
-    gaps.push(unknown_owners(root, found.denied, unknown, ["listener", "listeners"]));
+    if unknown > 0 {
+        gaps.push(unknown_owners(root, found.denied, unknown, ["listener", "listeners"]));
+    }
 }
 
 /// A holder as snapshots have it.

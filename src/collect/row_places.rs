@@ -1,6 +1,6 @@
 //! Sockets one by one of every network namespace that can be reached.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::namespaces::{GONE, find, kind_of, unreadable};
 use super::{CollectError, RowsWanted, SocketRows, SocketRowsError, Source};
@@ -88,6 +88,7 @@ mod tests {
     use crate::collect::ShownStates;
     use crate::sys::SocketHolder;
     use crate::wire::Filter;
+    use std::path::PathBuf;
 
     fn found(bound: &[&str], process: Option<(&str, i32)>) -> FoundNamespace {
         FoundNamespace {

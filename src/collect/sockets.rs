@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::ops::{ControlFlow, RangeInclusive};
 
 use super::host::gap_of;
+use super::kept::Kept;
 use super::tables;
 use super::tally::{Ends, Tally};
 use super::walk::{Families, Walked, Walker};
@@ -20,9 +21,9 @@ pub(super) fn read_best(root: &ProcRoot, one_by_one: bool, gaps: &mut Vec<Gap>) 
     let ephemeral = read_port_range(root, gaps);
     let walker = Walker::open().map(|walker| if one_by_one { walker.one_by_one() } else { walker });
     let error = match walker.and_then(|walker| read_sock_diag(walker, ephemeral.clone())) {
-        Ok((tally, walked)) => {
+        Ok((tally, kept, walked)) => {
             push_walked(gaps, walked.and(Walked { unknown: tally.unknown, ..Walked::default() }));
-            return Some(tally.finish(SocketSource::SockDiag));
+            return Some(Sockets { samples: Some(kept.finish()), ..tally.finish(SocketSource::SockDiag) });
         }
         Err(error) => error,
     };
@@ -110,18 +111,24 @@ pub(super) fn walk_listeners(walker: &mut Walker) -> Result<(Vec<Listener>, Walk
 }
 
 /// Dumps the listeners and then all the rest without attributes.
-fn read_sock_diag(mut walker: Walker, ephemeral: Option<RangeInclusive<u16>>) -> Result<(Tally, Walked), DumpError> {
+fn read_sock_diag(
+    mut walker: Walker,
+    ephemeral: Option<RangeInclusive<u16>>,
+) -> Result<(Tally, Kept, Walked), DumpError> {
     let (listeners, first) = walk_listeners(&mut walker)?;
-    let mut tally = Tally::new(listeners, ephemeral);
+    let (mut tally, mut kept) = (Tally::new(listeners, ephemeral), Kept::default());
     let request = DumpRequest::of(StateMask::ALL.without(StateMask::of(TcpState::Listen)));
     let second = walker.walk(&request, Families::Both, |found| {
         match found.state() {
-            Some(state) => tally.add(state, found.source_port(), || ends_of(found)),
+            Some(state) => {
+                tally.add(state, found.source_port(), || ends_of(found));
+                kept.see(state, found);
+            }
             None => tally.unknown += 1,
         }
         ControlFlow::Continue(())
     })?;
-    Ok((tally, first.and(second)))
+    Ok((tally, kept, first.and(second)))
 }
 
 fn listener_of(found: &InetDiag<'_>) -> Option<Listener> {

@@ -157,6 +157,7 @@ impl Tally {
             states: TcpState::ALL.into_iter().map(|state| (state, count(state))).collect(),
             listeners: self.listeners,
             ports,
+            samples: None,
         }
     }
 }

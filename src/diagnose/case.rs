@@ -1,13 +1,29 @@
 //! What the rules judge: one reading, or two with the time between them.
 
-use crate::snapshot::{Drops, Listener, Snapshot, Sockets, SysctlReading};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::snapshot::{Drops, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SysctlReading};
 use crate::units::Micros;
 
 /// One or two snapshots, asked for figures by name. Each answer is the figure, or the gap that hides it as text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Case<'a> {
     now: &'a Snapshot,
     before: Option<&'a Snapshot>,
+    /// The listeners of the older reading, by their cookie.
+    listeners_before: BTreeMap<u64, &'a Listener>,
+    /// Those of the newer one that share an address, a port and an interface.
+    siblings: BTreeMap<Place, Vec<&'a Listener>>,
+    /// By how much all accept queues grew, where that can be told.
+    queues_grew: Option<i64>,
+}
+
+/// Address, port and interface of a listener.
+type Place = (IpAddr, u16, u32);
+
+fn place(listener: &Listener) -> Place {
+    (listener.address, listener.port, listener.interface)
 }
 
 /// Source names as they stand in evidence and gaps.
@@ -21,7 +37,21 @@ impl<'a> Case<'a> {
     /// Takes the newer and, if there is one, the older reading.
     #[must_use]
     pub fn new(now: &'a Snapshot, before: Option<&'a Snapshot>) -> Self {
-        Self { now, before }
+        let mut case =
+            Self { now, before, listeners_before: BTreeMap::new(), siblings: BTreeMap::new(), queues_grew: None };
+        if let Ok(sockets) = case.sockets_before() {
+            let known = sockets.listeners.iter().filter(|listener| listener.cookie != 0);
+            case.listeners_before = known.map(|listener| (listener.cookie, listener)).collect();
+        }
+        if let Ok(sockets) = case.sockets() {
+            for listener in &sockets.listeners {
+                case.siblings.entry(place(listener)).or_default().push(listener);
+            }
+            let waiting = |listener: &Listener| i64::from(listener.accept_queue.unwrap_or(0));
+            let grew = |listener| waiting(listener) - case.listener_before(listener).map_or(0, waiting);
+            case.queues_grew = Some(sockets.listeners.iter().map(grew).sum());
+        }
+        case
     }
 
     /// The newer reading.
@@ -137,7 +167,9 @@ impl<'a> Case<'a> {
             Drops::Unknown => Err("a listener's own drops are told by sock_diag only".to_owned()),
         };
         let before = self.sockets_before()?;
-        if before.source != self.sockets()?.source {
+        // Every source but the tables of /proc tells a listener's cookie and drops.
+        let is_table = |sockets: &Sockets| sockets.source == SocketSource::ProcNetTcp;
+        if is_table(before) != is_table(self.sockets()?) {
             return Err("the two readings of sockets are from different sources".to_owned());
         }
         let old = self.listener_before(listener);
@@ -147,8 +179,29 @@ impl<'a> Case<'a> {
     /// A listener's row in the older reading; nothing when it is new or there is no older reading.
     #[must_use]
     pub fn listener_before(&self, listener: &Listener) -> Option<&'a Listener> {
-        let sockets = self.sockets_before().ok()?;
-        sockets.listeners.iter().find(|old| old.cookie != 0 && old.cookie == listener.cookie)
+        self.listeners_before.get(&listener.cookie).copied()
+    }
+
+    /// The listeners on the same address, port and interface, this one included.
+    #[must_use]
+    pub fn siblings(&self, listener: &Listener) -> &[&'a Listener] {
+        self.siblings.get(&place(listener)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// By how much the accept queues of all listeners grew together; below nothing when they shrank. Nothing without
+    /// sockets.
+    #[must_use]
+    pub fn accept_queues_grew(&self) -> Option<i64> {
+        self.queues_grew
+    }
+
+    /// The sockets that were kept one by one.
+    ///
+    /// # Errors
+    /// When sockets could not be read, or the source tells of none.
+    pub fn samples(&self) -> Result<&'a Samples, String> {
+        let none = || "single sockets were not kept: sock_diag tells of them when all are read".to_owned();
+        self.sockets()?.samples.as_ref().ok_or_else(none)
     }
 
     /// A sysctl's value as text; nothing when this kernel or namespace does not have it.
@@ -262,9 +315,14 @@ fn rise(name: &str, before: i64, now: i64) -> Result<u64, String> {
 pub(super) fn listener_name(listener: &Listener) -> String {
     let address = match listener.address {
         address if address.is_unspecified() => "*".to_owned(),
-        std::net::IpAddr::V6(address) => format!("[{address}]"),
-        std::net::IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+        IpAddr::V4(address) => address.to_string(),
     };
-    let owner = listener.processes.first().map(|process| format!(" {}({})", process.name, process.pid));
+    let owner = listener.processes.first().map(|process| format!(" {}", process_name(process)));
     format!("{address}:{}{}", listener.port, owner.unwrap_or_default())
+}
+
+/// The words a process is spoken of with: `nginx(812)`.
+pub(super) fn process_name(process: &Process) -> String {
+    format!("{}({})", process.name, process.pid)
 }

@@ -146,6 +146,22 @@ pub struct Findings {
     pub undecided: Vec<Undecided>,
 }
 
+impl Findings {
+    /// The worst first. The sort is stable: within a severity the order of the rules stays.
+    pub(super) fn sort(&mut self) {
+        self.findings.sort_by_key(|finding| finding.severity);
+    }
+
+    /// Takes what another judgement says of the rules that it asked, in place of what this one says.
+    pub fn replace(&mut self, newer: Self) {
+        self.findings.retain(|finding| !newer.rules.contains(&finding.rule));
+        self.undecided.retain(|undecided| !newer.rules.contains(&undecided.rule));
+        self.findings.extend(newer.findings);
+        self.undecided.extend(newer.undecided);
+        self.sort();
+    }
+}
+
 /// One line about one finding, for `status` and the screens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Headline {

@@ -1,5 +1,6 @@
 //! Runs the rules.
 
+use super::rules::ports_exhaustion;
 use super::{Case, Findings, Headline, RULES, Rule, Undecided};
 use crate::snapshot::Snapshot;
 
@@ -46,9 +47,21 @@ pub fn diagnose_with(rules: &[&'static Rule], now: &Snapshot, before: Option<&Sn
         all.findings.extend(verdict.findings);
         all.undecided.extend(verdict.gaps.into_iter().map(|gap| Undecided { rule: rule.id, gap }));
     }
-    // The sort is stable: within a severity the order of the rules stays.
-    all.findings.sort_by_key(|finding| finding.severity);
+    all.sort();
     all
+}
+
+/// The rules that could say more if ports had been counted in the older reading too: where so many are in use that it
+/// matters when they run out. Who has read the older one without them may wait a window more and judge by these again.
+#[must_use]
+pub fn rules_that_want_a_rate(
+    rules: &[&'static Rule],
+    now: &Snapshot,
+    before: Option<&Snapshot>,
+) -> Vec<&'static Rule> {
+    let uncounted = before.and_then(|before| before.sockets.as_ref()).is_some_and(|old| !old.source.counts_ports());
+    let wants = uncounted && ports_exhaustion::wants_rate(&Case::new(now, before));
+    rules.iter().copied().filter(|rule| wants && rule.id == ports_exhaustion::RULE.id).collect()
 }
 
 /// The rules of these names, in the order of the table; all of them when none is named.

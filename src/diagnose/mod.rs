@@ -8,13 +8,16 @@
 mod case;
 mod evidence;
 mod finding;
+mod forecast;
 mod judge;
+mod namespaces;
 mod rule;
 mod rules;
 mod table;
 
 pub use case::Case;
 pub use finding::{Confidence, Evidence, Finding, Findings, Headline, Severity, Undecided};
-pub use judge::{UnknownRule, diagnose, diagnose_with, headlines, keys, select_rules};
+pub use judge::{UnknownRule, diagnose, diagnose_with, headlines, keys, rules_that_want_a_rate, select_rules};
+pub use namespaces::{JudgedNamespace, NamespaceFindings, NamespaceName, diagnose_namespaces};
 pub use rule::{Input, Proof, Rule, Verdict};
 pub use table::RULES;

@@ -21,6 +21,18 @@ pub enum Input {
     Memory,
 }
 
+impl Input {
+    /// Whether the kernel tells the same of it in every network namespace, since it counts it once for the host.
+    #[must_use]
+    pub fn is_host_wide(&self) -> bool {
+        match self {
+            Self::Sockstat(figure) => matches!(*figure, "orphan" | "mem" | "alloc"),
+            Self::Softnet(_) | Self::Memory => true,
+            Self::TcpExt(_) | Self::Tcp(_) | Self::Sockets(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -70,6 +82,17 @@ pub struct Rule {
     pub disproved_by: &'static str,
     /// The judgement.
     pub check: fn(&Case<'_>) -> Verdict,
+}
+
+impl Rule {
+    /// Whether it judges the host and not one network namespace: what it reads first is what it judges.
+    ///
+    /// The limits of orphans and of TCP memory exist in the initial namespace alone, so inside a container these rules
+    /// cannot judge, and they say so: the figures there are the whole host's. Of all namespaces together they judge once.
+    #[must_use]
+    pub fn is_host_wide(&self) -> bool {
+        self.reads.first().is_some_and(Input::is_host_wide)
+    }
 }
 
 /// What a rule says of one case.

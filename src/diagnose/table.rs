@@ -3,11 +3,12 @@
 use super::Rule;
 use super::rules::{
     accept_queue_full, backlog_capped, bad_checksums, close_wait, closed_ports, closing_unanswered, connection_resets,
-    connects_refused, connects_unanswered, conntrack_full, duplicated_packets, fin_wait_2, half_open_stay,
-    handshake_resets, invalid_cookies, listener_drops, no_neighbour, not_accepting, orphans, packet_loss, paws_drops,
-    ports_bound_only, ports_exhaustion, readers_stalled, receive_drops, reordering, reuseport_skew, silent_peers,
-    small_backlog, softnet_drops, softnet_squeeze, spurious_timeouts, syn_cookies_off, syn_flood, tcp_mem_beyond_ram,
-    tcp_memory, time_wait_buckets, timed_out, tw_recycle,
+    connects_refused, connects_time_out, connects_unanswered, conntrack_full, duplicated_packets, failover_late,
+    fin_wait_2, half_open_stay, handshake_resets, invalid_cookies, keepalive_too_late, listener_drops, mtu_black_hole,
+    no_neighbour, not_accepting, orphans, packet_loss, paws_drops, ports_bound_only, ports_exhaustion, readers_stalled,
+    receive_drops, reordering, reuseport_skew, silent_peers, small_backlog, softnet_drops, softnet_squeeze,
+    spurious_timeouts, syn_cookies_off, syn_flood, tcp_mem_beyond_ram, tcp_memory, time_wait_buckets, timed_out,
+    tw_recycle,
 };
 
 /// Every rule, in the order in which they are asked. What an earlier rule claims, a later one leaves alone: the
@@ -25,6 +26,7 @@ pub const RULES: &[Rule] = &[
     half_open_stay::RULE,
     handshake_resets::RULE,
     closed_ports::RULE,
+    connects_time_out::RULE,
     connects_unanswered::RULE,
     connects_refused::RULE,
     no_neighbour::RULE,
@@ -34,8 +36,11 @@ pub const RULES: &[Rule] = &[
     reordering::RULE,
     duplicated_packets::RULE,
     spurious_timeouts::RULE,
+    mtu_black_hole::RULE,
+    failover_late::RULE,
     silent_peers::RULE,
     timed_out::RULE,
+    keepalive_too_late::RULE,
     connection_resets::RULE,
     receive_drops::RULE,
     readers_stalled::RULE,

@@ -8,7 +8,7 @@ use crate::diagnose::{Finding, Findings, Severity};
 use crate::units::Micros;
 
 /// Version of the JSON of `diagnose`; the shape only grows.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// Columns of the longest id of a rule, and a sign and blanks before and after it.
 const LEAD_COLUMNS: usize = 2 + 19 + 2;
@@ -45,17 +45,21 @@ impl<'a> FindingsView<'a> {
 #[must_use]
 pub fn render_findings(findings: &Findings, style: FindingsStyle) -> String {
     let mut text = String::new();
-    for finding in &findings.findings {
-        text.push_str(&headline(finding, style));
-        if style.verbose {
-            text.push_str(&details(finding, style.width));
-        }
-    }
+    findings.findings.iter().for_each(|finding| text.push_str(&one_finding(finding, style)));
     if !findings.findings.is_empty() && !style.verbose {
         text.push('\n');
     }
     text.push_str(&hanging("", &summary(findings, style.verbose), style.width));
     text.push_str(&gaps(findings, style.width));
+    text
+}
+
+/// One finding, with its evidence if that is asked for.
+pub(super) fn one_finding(finding: &Finding, style: FindingsStyle) -> String {
+    let mut text = headline(finding, style);
+    if style.verbose {
+        text.push_str(&details(finding, style.width));
+    }
     text
 }
 

@@ -33,6 +33,7 @@ mod lab_table;
 mod lint;
 mod listeners;
 mod live_forecast;
+mod namespace_findings;
 mod namespaces;
 mod openmetrics;
 mod packet;
@@ -87,6 +88,7 @@ pub use lab_table::{
 pub use lint::{LintRulesView, LintView, render_lint, render_lint_rules};
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
 pub use live_forecast::{LiveEndView, LiveForecastView, NextView, ProgressView, render_live_details, render_live_line};
+pub use namespace_findings::{NamespaceFindingsView, render_namespace_findings};
 pub use namespaces::{NamespaceView, NamespacesView, SettingView, render_namespaces};
 pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};

@@ -25,6 +25,8 @@ pub struct RuleView {
     next: Option<&'static str>,
     topic: Option<&'static str>,
     proof: &'static str,
+    /// `host` or `namespace`.
+    judges: &'static str,
 }
 
 impl RuleView {
@@ -44,8 +46,14 @@ impl RuleView {
             next: rule.next,
             topic: rule.topic,
             proof: proof(rule.proof),
+            judges: if rule.is_host_wide() { "host" } else { "namespace" },
         }
     }
+}
+
+/// What a rule says of that it judges the host; nothing for one that judges a namespace, as most do.
+fn host_wide(rule: &Rule) -> &'static str {
+    if rule.is_host_wide() { "the whole host: what it reads is the same in every network namespace" } else { "" }
 }
 
 /// How a rule was proved, in words.
@@ -73,6 +81,7 @@ pub fn render_rule(rule: &Rule, width: usize) -> String {
         ("Disproved", &format!("by {}", rule.disproved_by)),
         ("Next", rule.next.unwrap_or_default()),
         ("Proved", proof(rule.proof)),
+        ("Judges", host_wide(rule)),
         ("More", &more),
     ] {
         if !sentence.is_empty() {

@@ -10,6 +10,7 @@ mod host;
 mod namespaces;
 mod redact;
 mod rows;
+mod samples;
 mod sockets;
 mod stored;
 mod survey;
@@ -18,9 +19,12 @@ mod sysctls;
 pub use counters::{Counters, SoftnetCpu};
 pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
-pub use namespaces::{DifferentSetting, NamespaceFacts, NamespaceName, NamespaceSurvey};
+pub use namespaces::{
+    DifferentSetting, NamespaceFacts, NamespaceName, NamespaceReading, NamespaceReadings, NamespaceSurvey,
+};
 pub use redact::{Redaction, redact};
 pub use rows::{RowsWriter, StoredRows};
+pub use samples::{Sample, Samples, SentData, SocketRow};
 pub use sockets::{Drops, Listener, PortUse, Process, SocketOwner, SocketSource, Sockets};
 pub use stored::{StoredError, StoredSnapshots, parse_stored, render_around_rows, render_stored};
 pub use survey::{CloseWait, Holder, PortSide, SharedPort, SharedPorts, SocketSurvey};

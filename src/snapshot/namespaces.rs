@@ -2,6 +2,7 @@
 
 use super::gap::Gap;
 use super::sockets::{Process, Sockets};
+use super::whole::Snapshot;
 
 /// Every network namespace that could be reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,4 +59,36 @@ pub struct DifferentSetting {
     pub here: String,
     /// Its value in the namespace compared with.
     pub there: String,
+}
+
+/// A reading of every network namespace that could be reached, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceReadings {
+    /// The namespaces, ascending by inode.
+    pub namespaces: Vec<NamespaceReading>,
+    /// What could not be read of the list.
+    pub gaps: Vec<Gap>,
+}
+
+/// What was read of one network namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceReading {
+    /// Its inode, which names it.
+    pub inode: u64,
+    /// Whether it is the reader's own.
+    pub own: bool,
+    /// Files that it is bound to, such as `/run/netns/blue`.
+    pub bound: Vec<String>,
+    /// The process with the lowest number in it.
+    pub process: Option<Process>,
+    /// What was read, or why nothing was.
+    pub snapshot: Result<Snapshot, Gap>,
+}
+
+impl NamespaceReading {
+    /// Whether it is the initial one, as far as that could be told.
+    #[must_use]
+    pub fn is_initial(&self) -> bool {
+        self.snapshot.as_ref().is_ok_and(|snapshot| snapshot.netns.initial == Some(true))
+    }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::samples::Samples;
 use crate::units::TcpState;
 
 /// The sockets of one network namespace at one moment (sock_diag dumps are not atomic).
@@ -19,6 +20,9 @@ pub struct Sockets {
     /// Ephemeral ports in use per destination, the fullest first, at most [`Sockets::PORT_USE_KEPT`] rows; whether
     /// they were counted says [`SocketSource::counts_ports`].
     pub ports: Vec<PortUse>,
+    /// A few sockets one by one; nothing where the source does not tell of them, and in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<Samples>,
 }
 
 impl Sockets {

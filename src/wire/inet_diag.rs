@@ -5,9 +5,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::request::SocketQuestion;
 pub use crate::units::SocketTimer;
 use crate::units::TcpState;
 
+/// Where `id` begins in `struct inet_diag_msg`.
+const IDENTITY: usize = 4;
 /// Bytes of `struct nlattr`.
 const ATTRIBUTE_HEADER: usize = 4;
 /// Upper bits of an attribute's type are flags (`NLA_TYPE_MASK`).
@@ -62,6 +65,15 @@ impl<'a> InetDiag<'a> {
             AF_INET6 => Some(false),
             _ => None,
         }
+    }
+
+    /// A question about this very socket.
+    #[must_use]
+    pub fn question(&self) -> SocketQuestion {
+        let mut id = [0; SocketQuestion::ID_LENGTH];
+        let source = self.head.iter().skip(IDENTITY);
+        id.iter_mut().zip(source).for_each(|(to, from)| *to = *from);
+        SocketQuestion::new(self.head[0], id)
     }
 
     /// The state; nothing for a number that is not known.

@@ -34,7 +34,7 @@ pub use netlink::{Message, MessageKind, Messages};
 pub use packet::{Checksum, HexError, Packet, PacketError, PacketField, decode_packet, parse_hex};
 pub use proc_tcp::{ProcTcpRow, parse_proc_tcp_line};
 pub use proc_udp::{ProcUdpRow, parse_proc_udp_line};
-pub use request::{DumpFamily, DumpRequest, Extensions, StateMask};
+pub use request::{DumpFamily, DumpRequest, Extensions, SocketQuestion, StateMask};
 pub use segment::{SegmentHeader, build_icmp_error, build_segment, build_syn, decode_segment};
 pub use tcp_info::TcpInfo;
 pub use text::{parse_debian_version, parse_mem_total_kib};

@@ -168,22 +168,53 @@ impl<'a> DumpRequest<'a> {
 
     /// The body behind its header, and the filter behind that.
     fn message(&self, kind: u16, body: &[u8], sequence: u32) -> Vec<u8> {
-        let attribute = if self.bytecode.is_empty() { 0 } else { ATTRIBUTE_HEADER + self.bytecode.len() };
-        let mut header = NetlinkHeader::default();
-        header.length = u32::try_from(header.buffer_len() + body.len() + attribute).unwrap_or(u32::MAX);
-        header.message_type = kind;
-        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        header.sequence_number = sequence;
-        let mut bytes = vec![0; header.buffer_len()];
-        header.emit(&mut bytes);
-        bytes.extend(body);
-        if attribute > 0 {
-            bytes.extend(u16::try_from(attribute).unwrap_or(u16::MAX).to_ne_bytes());
-            bytes.extend(INET_DIAG_REQ_BYTECODE.to_ne_bytes());
-            bytes.extend(self.bytecode);
+        let mut body = body.to_vec();
+        if !self.bytecode.is_empty() {
+            let length = ATTRIBUTE_HEADER + self.bytecode.len();
+            body.extend(u16::try_from(length).unwrap_or(u16::MAX).to_ne_bytes());
+            body.extend(INET_DIAG_REQ_BYTECODE.to_ne_bytes());
+            body.extend(self.bytecode);
         }
-        bytes
+        request_bytes(kind, NLM_F_REQUEST | NLM_F_DUMP, &body, sequence)
     }
+}
+
+/// A question about one socket that a dump has shown, which costs no walk (`inet_diag_dump_one_icsk`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketQuestion {
+    family: u8,
+    /// `struct inet_diag_sockid`, the cookie included: another socket with the same ends is not meant.
+    id: [u8; SocketQuestion::ID_LENGTH],
+}
+
+impl SocketQuestion {
+    /// Bytes of `struct inet_diag_sockid`.
+    pub(super) const ID_LENGTH: usize = 48;
+
+    /// About the socket of this family and identity.
+    pub(super) const fn new(family: u8, id: [u8; Self::ID_LENGTH]) -> Self {
+        Self { family, id }
+    }
+
+    /// The bytes of the request. The answer is one record or an error, and no end of a dump follows it.
+    #[must_use]
+    pub fn message(&self, extensions: Extensions, sequence: u32) -> Vec<u8> {
+        let body = [&[self.family, IPPROTO_TCP, extensions.0, 0], [0; 4].as_slice(), &self.id].concat();
+        request_bytes(SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, &body, sequence)
+    }
+}
+
+/// A header of this kind and a body.
+fn request_bytes(kind: u16, flags: u16, body: &[u8], sequence: u32) -> Vec<u8> {
+    let mut header = NetlinkHeader::default();
+    header.length = u32::try_from(header.buffer_len() + body.len()).unwrap_or(u32::MAX);
+    header.message_type = kind;
+    header.flags = flags;
+    header.sequence_number = sequence;
+    let mut bytes = vec![0; header.buffer_len()];
+    header.emit(&mut bytes);
+    bytes.extend(body);
+    bytes
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::ability::{Ability, cannot_run};
 use crate::place::Place;
 
 /// A case that cannot run on this machine, and why.
+#[derive(Debug)]
 pub(crate) struct CannotRun(pub(crate) String);
 
 /// How a case that did not fail ended. Failures are panics.

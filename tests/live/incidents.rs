@@ -59,14 +59,21 @@ const INCIDENTS: &[Incident] = &[
     ("SYNs to a closed port", |place| flood(place, 81, 200)),
     ("connects to a service that is not there", refused),
     ("connects to a silent host", unanswered),
+    ("connects that died of silence", died_of_silence),
     ("ports to one destination used up", ports_used_up),
+    ("ports to one destination used up soon", ports_used_up_soon),
     ("ports bound and not connected", ports_bound),
     ("lossy path", |place| transfer(place, true, |count| if count % 25 == 0 { Fate::Lose } else { Fate::Pass })),
     ("path that duplicates", |place| {
         transfer(place, true, |count| if count % 10 == 0 { Fate::Twice } else { Fate::Pass })
     }),
     ("path that damages", damaged),
-    ("peers gone with data in flight", peers_gone),
+    ("peers gone with data in flight", |_| peers_gone()),
+    ("peers gone, and few retries", |place| {
+        place.set("net.ipv4.tcp_retries2", "5");
+        peers_gone()
+    }),
+    ("full segments lost on the way", black_hole),
     ("keepalive without answer", keepalive),
     ("close with unread data", unread_data),
     ("receive buffer below the offered window", shrunk_buffer),
@@ -184,6 +191,15 @@ fn wait_for(name: &str, least: i64) {
         sleep(Duration::from_millis(20));
     }
 }
+
+/// Demands that a finding says this.
+fn says(findings: &Findings, piece: &str) {
+    let said: Vec<&str> = findings.findings.iter().map(|finding| finding.sentence.as_str()).collect();
+    assert!(said.iter().any(|sentence| sentence.contains(piece)), "nobody says `{piece}`: {said:#?}");
+}
+
+/// Nobody answers there.
+const SILENT: ([u8; 4], u16) = ([192, 0, 2, 99], 80);
 
 /// Sends a SYN and does not wait for the answer.
 fn begin_connect(to: SocketAddr) -> TcpStream {
@@ -375,8 +391,20 @@ fn refused(place: &Place) -> Judged {
 fn unanswered(_: &Place) -> Judged {
     let wire = BareWire::lay()?;
     let before = reading();
-    let _clients: Vec<_> = (0..10).map(|_| begin_connect(SocketAddr::from(([192, 0, 2, 99], 80)))).collect();
-    wait_for("TCPSynRetrans", 10);
+    let _clients: Vec<_> = (0..10).map(|_| begin_connect(SILENT.into())).collect();
+    wait_for("TCPSynRetrans", 20);
+    wire.drain(|_| None);
+    let findings = judged_after(&before, SECOND);
+    says(&findings, "10 connects to 192.0.2.99:80 fail from ");
+    Ok(findings)
+}
+
+fn died_of_silence(place: &Place) -> Judged {
+    let wire = BareWire::lay()?;
+    place.set("net.ipv4.tcp_syn_retries", "1");
+    let before = reading();
+    let _clients: Vec<_> = (0..10).map(|_| begin_connect(SILENT.into())).collect();
+    wait_for("TCPAbortOnTimeout", 10);
     wire.drain(|_| None);
     Ok(judged_after(&before, SECOND))
 }
@@ -390,6 +418,19 @@ fn ports_used_up(place: &Place) -> Judged {
     let error = TcpStream::connect(to).expect_err("no port is left");
     assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
     Ok(judged_after(&before, SECOND))
+}
+
+/// Connections that are opened and kept: more than a quarter of the ports in a window, and the rest will not last one.
+fn ports_used_up_soon(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    place.set("net.ipv4.ip_local_port_range", "20000 20099");
+    let _before: Vec<_> = (0..30).map(|_| pair(&listener, to)).collect();
+    let before = reading();
+    let _pairs: Vec<_> = (0..30).map(|_| pair(&listener, to)).collect();
+    let findings = judged_after(&before, SECOND);
+    says(&findings, "60% of the local ports to 127.0.0.1:");
+    says(&findings, "(60 of 100), none is left in ");
+    Ok(findings)
 }
 
 fn ports_bound(place: &Place) -> Judged {
@@ -476,7 +517,7 @@ fn connections(wire: &Wire, count: usize) -> (Vec<TcpStream>, Vec<TcpStream>) {
     (0..count).map(|_| pair(&listener, to)).unzip()
 }
 
-fn peers_gone(_: &Place) -> Judged {
+fn peers_gone() -> Judged {
     let wire = Wire::lay()?;
     let (mut near_ends, _far_ends) = connections(&wire, 20);
     wire.meddle(|_, _| Fate::Lose);
@@ -484,6 +525,24 @@ fn peers_gone(_: &Place) -> Judged {
     near_ends.iter_mut().for_each(|stream| stream.write_all(b"anybody there?").expect("room"));
     wait_for("TCPTimeouts", 60);
     Ok(judged_after(&before, SECOND))
+}
+
+/// The wire carries no packet above 1400 bytes and says so to nobody.
+fn black_hole(place: &Place) -> Judged {
+    place.set("net.ipv4.tcp_mtu_probing", "0");
+    let wire = Wire::lay()?;
+    let (mut near_ends, mut far_ends) = connections(&wire, 5);
+    wire.meddle(|packet, _| if packet.len() > 1400 { Fate::Lose } else { Fate::Pass });
+    for (near_end, far_end) in near_ends.iter_mut().zip(&mut far_ends) {
+        near_end.write_all(b"a small request").expect("room");
+        far_end.read_exact(&mut [0; 15]).expect("it arrives");
+    }
+    let before = reading();
+    near_ends.iter_mut().for_each(|stream| stream.write_all(&[7; 20_000]).expect("room"));
+    wait_for("TCPTimeouts", 20);
+    let findings = judged_after(&before, SECOND);
+    says(&findings, "5 connections, such as to 192.0.2.1:80 get small segments through and full ones of 14");
+    Ok(findings)
 }
 
 fn keepalive(_: &Place) -> Judged {
@@ -565,7 +624,12 @@ fn close_wait(place: &Place) -> Judged {
         server
     };
     let _leaked: Vec<_> = (0..120).map(leak).collect();
-    Ok(judged_after(&before, SECOND))
+    sleep(SECOND);
+    let mut now = reading();
+    tcpctl::collect::name_owners("/proc".as_ref(), [&mut now]);
+    let findings = diagnose(&now, Some(&before));
+    says(&findings, &format!("({}) does not close what its peers have closed", std::process::id()));
+    Ok(findings)
 }
 
 fn half_closed(_: &Place) -> Judged {

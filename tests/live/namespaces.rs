@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use tcpctl::collect::{SocketReading, Source, survey_namespaces};
+use tcpctl::collect::{SocketReading, Source, live_namespaces, survey_namespaces};
+use tcpctl::diagnose::{RULES, diagnose_namespaces};
+use tcpctl::report::{FindingsStyle, render_namespace_findings};
 use tcpctl::sys::{Namespace, raise_loopback};
 
 use crate::case::{CannotRun, Case, Ran};
@@ -15,6 +17,8 @@ use crate::place::{Listening, Place};
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("namespaces are found by their processes, with counts, owners and settings", by_processes),
+        Case::new("findings of all namespaces are named by theirs, over one window", judged),
+        Case::new("a namespace that ends between two readings is told as gone", gone_meanwhile),
         Case::new("a namespace is listed as long as something is in it", gone),
         Case::new("sockets of every namespace are listed, sorted and grouped with its name", sockets_of_all),
         Case::new("a namespace without a process is found by the file that it is bound to", bound),
@@ -84,6 +88,73 @@ fn by_processes(place: &Place) -> Ran {
     drop((filled, fill));
     in_other.end();
     in_own.end();
+    Ok(())
+}
+
+/// A leak in another namespace is told of that one alone, and all are watched at the same time.
+fn judged(place: &Place) -> Ran {
+    let other = Namespace::fresh().expect("a second namespace");
+    let inode = other.inode().expect("an inode");
+    let (inside, leaked) = other
+        .run(|| {
+            raise_loopback().expect("loopback");
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+            let to = listener.local_addr().expect("an address");
+            let leak = |_| {
+                let client = std::net::TcpStream::connect(to).expect("it listens");
+                let (mut server, _) = listener.accept().expect("it connected");
+                drop(client);
+                crate::fill::read_end(&mut server);
+                server
+            };
+            (Inside::begin(), (0..120).map(leak).collect::<Vec<_>>())
+        })
+        .expect("it can be entered");
+    let in_own = Inside::begin();
+    let began = std::time::Instant::now();
+    let output = place.tcpctl(&["diagnose", "close-wait", "softnet-drops", "--all-netns", "--window", "3s", "--json"]);
+    let elapsed_ms = u64::try_from(began.elapsed().as_millis()).expect("a short time");
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let judged: Value = serde_json::from_slice(&output.stdout).expect("the output is JSON");
+    let (here, there) = (row(&judged, place.inode()).expect("listed"), row(&judged, inode).expect("listed"));
+    assert_eq!((&here["own"], &there["own"], &there["gap"]), (&true.into(), &false.into(), &Value::Null));
+    assert_eq!(here["judged"]["findings"], serde_json::json!([]));
+    let finding = &there["judged"]["findings"][0];
+    let sentence = finding["sentence"].as_str().expect("a sentence");
+    let owner = format!("({}) does not close", std::process::id());
+    assert!(finding["rule"] == "close-wait" && sentence.contains(&owner), "{sentence}");
+    // What the host has once is judged once.
+    assert_eq!(there["judged"]["rules"], serde_json::json!(["close-wait"]));
+    assert_eq!(judged["host"]["rules"], serde_json::json!(["softnet-drops"]));
+    let windows = judged["namespaces"].as_array().expect("namespaces").iter();
+    let windows: Vec<u64> = windows.filter_map(|one| one["judged"]["window_ms"].as_u64()).collect();
+    assert!(windows.iter().all(|ms| *ms >= 3000), "{windows:?}");
+    assert!(windows.iter().sum::<u64>() > elapsed_ms, "one after the other: {windows:?} in {elapsed_ms} ms");
+    let text = place.tcpctl(&["diagnose", "close-wait", "--all-netns", "--window", "100ms"]).stdout;
+    let text = String::from_utf8(text).expect("UTF-8");
+    let title = format!("netns {inode} · cat({})\n! close-wait ", inside.0.id());
+    assert!(text.contains(&title) && text.contains(", all at once"), "{text}");
+    drop(leaked);
+    inside.end();
+    in_own.end();
+    Ok(())
+}
+
+fn gone_meanwhile(place: &Place) -> Ran {
+    let read = || live_namespaces(&place.source()).expect("processes can be listed");
+    let other = Namespace::fresh().expect("a second namespace");
+    let inode = other.inode().expect("an inode");
+    let inside = other.run(Inside::begin).expect("it can be entered");
+    let name = format!("cat({})", inside.0.id());
+    let before = read();
+    let snapshot = &before.namespaces.iter().find(|one| one.inode == inode).expect("listed").snapshot;
+    assert_eq!(snapshot.as_ref().map(|snapshot| snapshot.netns.inode), Ok(Some(inode)), "it was read from inside");
+    inside.end();
+    let found = diagnose_namespaces(&RULES.iter().collect::<Vec<_>>(), &read(), &before);
+    assert!(found.gone.iter().any(|name| name.inode == inode), "{:?}", found.gone);
+    let style = FindingsStyle { width: 200, ascii: false, verbose: false };
+    let text = render_namespace_findings(&found, style);
+    assert!(text.contains(&format!("? netns {inode} · {name}: it is gone since the reading before")), "{text}");
     Ok(())
 }
 

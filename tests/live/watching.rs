@@ -1,7 +1,7 @@
 //! Readings one after the other, and what they may cost.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -23,14 +23,15 @@ pub(crate) fn cases() -> Vec<Case> {
 const JUDGED: usize = 8;
 
 /// Processor time of a process by the kernel's own account, in nanoseconds.
-fn used(child: &Child) -> Result<u64, CannotRun> {
-    let path = format!("/proc/{}/schedstat", child.id());
+fn used(pid: u32) -> Result<u64, CannotRun> {
+    let path = format!("/proc/{pid}/schedstat");
     let read = std::fs::read_to_string(&path).map_err(|error| CannotRun(format!("{path}: {error}")))?;
     read.split(' ').next().and_then(|ns| ns.parse().ok()).ok_or_else(|| CannotRun(format!("{path} is `{read}`")))
 }
 
 /// Watches with the shortest interval that there is, and holds the kernel's account against the share.
 fn judge(arguments: &[&str], share_percent: u32) -> Ran {
+    used(std::process::id())?;
     let count = (JUDGED + 2).to_string();
     let share = share_percent.to_string();
     let mut child = Command::new(env!("CARGO_BIN_EXE_tcpctl"))
@@ -48,7 +49,7 @@ fn judge(arguments: &[&str], share_percent: u32) -> Ran {
         if let (Some(interval_us), Some(cpu_us)) = (reading["interval_us"].as_u64(), reading["cpu_us"].as_u64()) {
             assert!(cpu_us * 100 <= interval_us * u64::from(share_percent), "{reading}");
             assert!(interval_us > 10_000, "it was longer than asked for: {interval_us}");
-            readings.push((Instant::now(), used(&child)?, cpu_us));
+            readings.push((Instant::now(), used(child.id()).expect("the kernel keeps this account"), cpu_us));
         }
     }
     lines.for_each(drop);

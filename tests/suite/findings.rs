@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -10,10 +10,10 @@ use tcpctl::diagnose::{Findings, Input, RULES, diagnose, headlines, keys};
 use tcpctl::explain::find_topic;
 use tcpctl::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule, render_rules_manual};
 use tcpctl::snapshot::{
-    Capabilities, Counters, Drops, Kernel, Listener, Netns, PortUse, Process, SCHEMA_VERSION, Snapshot, SocketSource,
-    Sockets, SoftnetCpu, SysctlReading, Sysctls,
+    Capabilities, Counters, Drops, Kernel, Listener, Netns, PortUse, Process, SCHEMA_VERSION, Sample, Samples,
+    SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, SysctlReading, Sysctls,
 };
-use tcpctl::units::{SysctlKey, TcpState};
+use tcpctl::units::{KernelVersion, LiveInfo, LiveSocket, SocketTimer, SysctlKey, TcpState};
 
 /// One scenario: what was seen, and which rules must say what.
 #[derive(Debug, Deserialize)]
@@ -78,6 +78,67 @@ struct Reading {
     listeners: Vec<ListenerRow>,
     #[serde(default)]
     ports: Vec<PortRow>,
+    /// Sockets one by one; none of them were kept where none of the three is given.
+    connecting: Option<Vec<SampleRow>>,
+    close_wait: Option<Vec<SampleRow>>,
+    resending: Option<Vec<SampleRow>>,
+}
+
+/// So many sockets that are alike.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SampleRow {
+    count: usize,
+    state: TcpState,
+    remote: SocketAddr,
+    process: Option<String>,
+    #[serde(default)]
+    timeouts: u8,
+    #[serde(default)]
+    expires_ms: u32,
+    info: Option<InfoRow>,
+    #[serde(default)]
+    sent: Option<SentData>,
+}
+
+/// What `tcp_info` tells, as far as the rules that are played look at it.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct InfoRow {
+    rto_us: u32,
+    backoff: u8,
+    unacked: u32,
+    last_ack_recv_ms: u32,
+}
+
+impl SampleRow {
+    fn row(&self) -> SocketRow {
+        SocketRow {
+            local: ([192, 0, 2, 7], 40_000).into(),
+            remote: self.remote,
+            cookie: 1,
+            receive_queue: 0,
+            send_queue: 1000,
+            clock: LiveSocket {
+                state: self.state,
+                timer: if self.timeouts > 0 { SocketTimer::Retransmit } else { SocketTimer::Off },
+                expires_ms: self.expires_ms,
+                retransmits: self.timeouts,
+                inode: 7,
+                info: self.info.map(|info| LiveInfo {
+                    ca_state: 4,
+                    retransmits: self.timeouts,
+                    backoff: info.backoff,
+                    rto_us: info.rto_us,
+                    unacked: info.unacked,
+                    last_ack_recv_ms: info.last_ack_recv_ms,
+                    ..LiveInfo::default()
+                }),
+            },
+            sent: self.sent,
+            processes: self.process.iter().map(|name| Process { pid: 812, name: name.clone() }).collect(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -128,7 +189,7 @@ impl Reading {
             taken_unix_ms: 1_000 + monotonic_ms,
             monotonic_ms,
             hostname: None,
-            kernel: Kernel { release: None, version: None, hz: None },
+            kernel: Kernel { release: None, version: Some(KernelVersion { major: 6, minor: 18, patch: 0 }), hz: None },
             netns: Netns { inode: Some(1), name: None, initial: Some(true) },
             capabilities: Capabilities { euid: 0, effective: None },
             memory_kib: self.memory_kib,
@@ -173,7 +234,22 @@ impl Reading {
             states: TcpState::ALL.iter().map(|state| (*state, states.get(state).copied().unwrap_or(0))).collect(),
             listeners: self.listeners.iter().map(listener).collect(),
             ports: self.ports.iter().map(port).collect(),
+            samples: self.samples(),
         }
+    }
+}
+
+impl Reading {
+    fn samples(&self) -> Option<Samples> {
+        let kinds = [&self.connecting, &self.close_wait, &self.resending];
+        kinds.iter().any(|kind| kind.is_some()).then(|| {
+            let [connecting, close_wait, resending] = kinds.map(|kind| {
+                let alike = |row: &SampleRow| std::iter::repeat_n(row.row(), row.count);
+                let rows: Vec<SocketRow> = kind.iter().flatten().flat_map(alike).collect();
+                Sample { total: rows.len() as u64, rows }
+            });
+            Samples { connecting, close_wait, resending }
+        })
     }
 }
 
@@ -202,6 +278,24 @@ impl Reading {
                     self.memory_kib.get_or_insert(16 << 20);
                 }
             }
+        }
+        if let Some(states) = &self.states {
+            // Who waits in CLOSE-WAIT has been accepted, unless the scenario says otherwise.
+            let waiting = states.get(&TcpState::CloseWait).copied().unwrap_or(0);
+            self.close_wait.get_or_insert_with(|| {
+                let remote = ([198, 51, 100, 9], 50_000).into();
+                let count = usize::try_from(waiting).unwrap();
+                vec![SampleRow {
+                    count,
+                    state: TcpState::CloseWait,
+                    remote,
+                    process: None,
+                    timeouts: 0,
+                    expires_ms: 0,
+                    info: None,
+                    sent: None,
+                }]
+            });
         }
         for key in keys() {
             let key: SysctlKey = key.parse().unwrap();
@@ -232,14 +326,18 @@ fn quiet_sysctl(key: &str) -> Option<&'static str> {
         "net.ipv4.tcp_keepalive_time" => "7200",
         "net.ipv4.tcp_max_orphans" | "net.ipv4.tcp_max_tw_buckets" => "65536",
         "net.ipv4.tcp_mem" => "188220 250961 376440",
+        "net.ipv4.tcp_base_mss" => "1024",
         "net.ipv4.tcp_retries2" => "15",
+        "net.ipv4.tcp_rto_max_ms" => "120000",
+        "net.ipv4.tcp_syn_linear_timeouts" => "4",
+        "net.ipv4.tcp_timestamps" => "1",
+        "net.ipv4.tcp_tw_reuse" => "2",
         "net.ipv4.tcp_rmem" => "4096 131072 6291456",
         "net.ipv4.tcp_syn_retries" => "6",
         "net.ipv4.tcp_synack_retries" => "5",
         "net.ipv4.tcp_syncookies" => "1",
-        "net.ipv4.tcp_tw_recycle" | "net.netfilter.nf_conntrack_count" | "net.netfilter.nf_conntrack_max" => {
-            return None;
-        }
+        "net.ipv4.tcp_tw_recycle" => return None,
+        conntrack if conntrack.starts_with("net.netfilter.nf_conntrack_") => return None,
         other => panic!("a rule reads {other}: what does a quiet host have?"),
     })
 }

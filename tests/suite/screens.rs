@@ -76,7 +76,13 @@ fn busy_host(seconds: u64) -> Snapshot {
         memory_kib: Some(16 << 20),
         sysctls: sysctls(),
         counters: counters(seconds),
-        sockets: Some(Sockets { source: SocketSource::SockDiag, states: BTreeMap::from(states), listeners, ports }),
+        sockets: Some(Sockets {
+            source: SocketSource::SockDiag,
+            states: BTreeMap::from(states),
+            listeners,
+            ports,
+            samples: None,
+        }),
         gaps: vec![Gap::new(
             "/proc/<pid>/fd",
             GapKind::Denied,

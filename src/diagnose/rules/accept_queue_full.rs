@@ -3,7 +3,7 @@
 //! `tcp_conn_request` drops a SYN, and `tcp_v4_syn_recv_sock` a finished handshake, when `sk_acceptq_is_full`: more
 //! than `sk_max_ack_backlog` connections wait. Both add to ListenOverflows, ListenDrops and the listener's `sk_drops`.
 
-use super::pressure::{Pressure, accepted, occupancy, pressure};
+use super::pressure::{Pressure, accepted, judge_each_listener, occupancy};
 use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, listener_name};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
@@ -32,23 +32,11 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Verdict {
-    let sockets = match case.sockets() {
-        Ok(sockets) => sockets,
-        Err(gap) => return Verdict::undecided(gap),
-    };
-    let mut verdict = Verdict::quiet();
-    for listener in &sockets.listeners {
-        match pressure(case, listener) {
-            Ok(Pressure::AcceptSide(drops)) => verdict.findings.push(overflowing(case, listener, drops)),
-            Ok(Pressure::Full) => verdict.findings.push(full(case, listener)),
-            Ok(_) => {}
-            Err(gap) => verdict.gaps.push(gap),
-        }
-        if let Err(gap) = case.drops_rise(listener) {
-            verdict.gaps.push(gap);
-        }
-    }
-    verdict
+    judge_each_listener(case, |listener, pressure| match pressure {
+        Pressure::AcceptSide(drops) => Some(overflowing(case, listener, drops)),
+        Pressure::Full => Some(full(case, listener)),
+        _ => None,
+    })
 }
 
 fn overflowing(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {

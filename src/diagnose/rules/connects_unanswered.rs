@@ -3,6 +3,7 @@
 //! `tcp_retransmit_timer` sends the SYN again and counts TCPSynRetrans (a server's SYN-ACKs count there too, in
 //! `tcp_rtx_synack`); when `tcp_syn_retries` are used up the connect fails (TCPAbortOnTimeout and AttemptFails).
 
+use super::connects_time_out::{self, SYN_RETRIES};
 use crate::diagnose::case::{NETSTAT, at_least_percent};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Sockets;
@@ -13,8 +14,6 @@ const MIN: u64 = 5;
 
 /// Share of the connects that began, in percent.
 const SHARE_PERCENT: u64 = 5;
-
-const SYN_RETRIES: &str = "net.ipv4.tcp_syn_retries";
 
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
@@ -46,7 +45,8 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let sockets = case.sockets()?;
-    let waiting = sockets.count(TcpState::SynSent).saturating_sub(towards_full_listeners(sockets));
+    let explained = towards_full_listeners(sockets).saturating_add(connects_time_out::claimed(case));
+    let waiting = sockets.count(TcpState::SynSent).saturating_sub(explained);
     // What listeners of this namespace dropped explains the retries of clients that are in it too.
     let retried = case.tcp_ext_rise("TCPSynRetrans")?.saturating_sub(case.tcp_ext_rise("ListenDrops")?);
     let began = case.tcp_rise("ActiveOpens")?;

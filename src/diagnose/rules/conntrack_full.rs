@@ -5,12 +5,17 @@
 
 use crate::diagnose::case::at_least_percent;
 use crate::diagnose::{Case, Confidence, Finding, Proof, Rule, Severity, Verdict};
+use crate::units::Micros;
 
 /// Share of the limit, in percent, from which it is said.
 const WARN_PERCENT: u64 = 80;
 
 /// Share of the limit, in percent, from which packets are about to be dropped.
 const CRITICAL_PERCENT: u64 = 95;
+
+/// Share of the limit, in percent, from which a forecast is made, and how near its end must be to be said.
+const FORECAST_PERCENT: u64 = 30;
+const FORECAST_MS: u64 = 600_000;
 
 const COUNT: &str = "net.netfilter.nf_conntrack_count";
 const MAX: &str = "net.netfilter.nf_conntrack_max";
@@ -22,7 +27,8 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     topic: None,
     reads: &[],
     keys: &[COUNT, MAX],
-    threshold: "80% of nf_conntrack_max, critical from 95%: above the limit every new connection is dropped",
+    threshold: "80% of nf_conntrack_max, critical from 95%: above the limit every new connection is dropped; or 30%, \
+                and full within 10 minutes at the window's rate",
     confidence: Confidence::Certain,
     next: Some("conntrack -S, for drop and early_drop; conntrack -L, for what fills it"),
     proof: Proof::Written,
@@ -37,14 +43,18 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let (Some(count), Some(limit)) = (case.sysctl_number_if_there(COUNT)?, case.sysctl_number_if_there(MAX)?) else {
         return Ok(Verdict::quiet());
     };
-    if limit == 0 || !at_least_percent(count, limit, WARN_PERCENT) {
+    if limit == 0 || !at_least_percent(count, limit, FORECAST_PERCENT) {
+        return Ok(Verdict::quiet());
+    }
+    let left_ms = time_left_ms(case, count, limit);
+    if !at_least_percent(count, limit, WARN_PERCENT) && left_ms.is_none_or(|ms| ms > FORECAST_MS) {
         return Ok(Verdict::quiet());
     }
     let critical = at_least_percent(count, limit, CRITICAL_PERCENT);
     let severity = if critical { Severity::Critical } else { Severity::Warning };
-    let left = seconds_left(case, count, limit);
-    let forecast = left.map(|seconds| format!(", full in {seconds}s at this rate")).unwrap_or_default();
-    let sentence = format!("{count} of {limit} entries of connection tracking are taken{forecast}");
+    let forecast = left_ms.map(|ms| format!(", full in {:#} at this rate", Micros(ms.saturating_mul(1000))));
+    let sentence =
+        format!("{count} of {limit} entries of connection tracking are taken{}", forecast.unwrap_or_default());
     let finding = Finding::new(&RULE, severity, sentence).settings(case, &[COUNT, MAX]);
     let finding = match case.sysctl_number_before(COUNT) {
         Ok(Some(before)) => finding.seen("in the reading before", before.to_string(), "/proc/sys"),
@@ -60,9 +70,9 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         .into())
 }
 
-/// How long the table lasts when it goes on growing as in the window.
-fn seconds_left(case: &Case<'_>, count: u64, limit: u64) -> Option<u64> {
+/// How long the table lasts when it goes on growing as in the window, in milliseconds.
+fn time_left_ms(case: &Case<'_>, count: u64, limit: u64) -> Option<u64> {
     let before = case.sysctl_number_before(COUNT).ok()??;
     let grown = count.checked_sub(before).filter(|&grown| grown > 0)?;
-    Some(limit.saturating_sub(count).saturating_mul(case.window_ms().ok()?) / grown / 1000)
+    limit.saturating_sub(count).saturating_mul(case.window_ms().ok()?).checked_div(grown)
 }

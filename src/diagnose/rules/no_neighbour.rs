@@ -33,16 +33,10 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
-    let held = case.tcp_ext_rise("TCPSpuriousRtxHostQueues")?;
-    let timeouts = case.tcp_ext_rise("TCPTimeouts")?;
-    let waiting = case.sockets()?.count(TcpState::SynSent);
-    if held < MIN
-        || waiting == 0
-        || !at_least_percent(held, timeouts, 50)
-        || case.tcp_ext_rise("TCPSynRetrans")? >= held
-    {
+    if case.sockets()?.count(TcpState::SynSent) == 0 || !never_sent(case)? {
         return Ok(Verdict::quiet());
     }
+    let held = case.tcp_ext_rise("TCPSpuriousRtxHostQueues")?;
     let sentence =
         format!("{held} timeouts {} found their SYN still in this host: it was never sent", case.in_window());
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
@@ -54,4 +48,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         )
         .remedy("`ip neigh` and `ip route get` to the destination: a wrong route, a dead gateway, a wrong VLAN")
         .into())
+}
+
+/// Whether SYNs wait in this host and are not lost elsewhere.
+pub(super) fn never_sent(case: &Case<'_>) -> Result<bool, String> {
+    let held = case.tcp_ext_rise("TCPSpuriousRtxHostQueues")?;
+    let timeouts = case.tcp_ext_rise("TCPTimeouts")?;
+    Ok(held >= MIN && at_least_percent(held, timeouts, 50) && case.tcp_ext_rise("TCPSynRetrans")? < held)
 }

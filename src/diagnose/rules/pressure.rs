@@ -91,18 +91,31 @@ fn accept_side(case: &Case<'_>, listener: &Listener, drops: u64) -> Pressure {
 
 /// Whether of several listeners on this address and port this one drops and another has nothing to do.
 fn is_skewed(case: &Case<'_>, listener: &Listener, drops: u64) -> bool {
-    let mut all = 0_u64;
-    let mut idle = false;
-    for other in siblings(case, listener) {
-        all = all.saturating_add(case.drops_rise(other).unwrap_or(0));
-        idle |= other.cookie != listener.cookie && other.accept_queue == Some(0);
+    let siblings = case.siblings(listener);
+    let idle = siblings.iter().any(|other| other.cookie != listener.cookie && other.accept_queue == Some(0));
+    if !idle {
+        return false;
     }
-    idle && all >= SKEW_DROPS_MIN && at_least_percent(drops, all, SKEW_PERCENT)
+    let all = drops_of_all(case, listener);
+    all >= SKEW_DROPS_MIN && at_least_percent(drops, all, SKEW_PERCENT)
+}
+
+/// What all listeners on this one's address and port dropped.
+pub(super) fn drops_of_all(case: &Case<'_>, listener: &Listener) -> u64 {
+    case.siblings(listener).iter().map(|other| case.drops_rise(other).unwrap_or(0)).sum()
 }
 
 /// What a rule says that finds fault with single listeners over a window.
 pub(super) fn judge_listeners(case: &Case<'_>, find: impl Fn(&Listener, Pressure) -> Option<Finding>) -> Verdict {
-    let sockets = match case.sockets().and_then(|sockets| case.window_ms().map(|_| sockets)) {
+    match case.window_ms() {
+        Ok(_) => judge_each_listener(case, find),
+        Err(gap) => Verdict::undecided(case.sockets().err().unwrap_or(gap)),
+    }
+}
+
+/// The same for what one reading may show already: without an older one the drops of each are a gap.
+pub(super) fn judge_each_listener(case: &Case<'_>, find: impl Fn(&Listener, Pressure) -> Option<Finding>) -> Verdict {
+    let sockets = match case.sockets() {
         Ok(sockets) => sockets,
         Err(gap) => return Verdict::undecided(gap),
     };
@@ -112,15 +125,9 @@ pub(super) fn judge_listeners(case: &Case<'_>, find: impl Fn(&Listener, Pressure
             Ok(pressure) => verdict.findings.extend(find(listener, pressure)),
             Err(gap) => verdict.gaps.push(gap),
         }
+        verdict.gaps.extend(case.drops_rise(listener).err());
     }
     verdict
-}
-
-/// The listeners on the same address and port, this one included.
-pub(super) fn siblings<'a>(case: &Case<'a>, listener: &Listener) -> impl Iterator<Item = &'a Listener> {
-    let (address, port, interface) = (listener.address, listener.port, listener.interface);
-    let listeners = case.sockets().map(|sockets| sockets.listeners.as_slice()).unwrap_or_default();
-    listeners.iter().filter(move |other| (other.address, other.port, other.interface) == (address, port, interface))
 }
 
 /// Whether the window was long enough and nothing was taken off any accept queue in it.
@@ -132,11 +139,7 @@ fn nobody_accepts(case: &Case<'_>) -> bool {
 /// the queues grew. What is true of all is true of one only when it is nothing.
 pub(super) fn accepted(case: &Case<'_>) -> Option<u64> {
     let opens = i64::try_from(case.tcp_rise("PassiveOpens").ok()?).ok()?;
-    let growth = case.sockets().ok()?.listeners.iter().map(|listener| {
-        let waiting = |listener: &Listener| i64::from(listener.accept_queue.unwrap_or(0));
-        waiting(listener) - case.listener_before(listener).map_or(0, waiting)
-    });
-    Some(u64::try_from(opens - growth.sum::<i64>()).unwrap_or(0))
+    Some(u64::try_from(opens - case.accept_queues_grew()?).unwrap_or(0))
 }
 
 /// The queue beside its capacity, which is one more than the backlog.

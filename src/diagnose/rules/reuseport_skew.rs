@@ -3,7 +3,7 @@
 //! With `SO_REUSEPORT` the hash of the connection's addresses and ports picks the listener (`reuseport_select_sock`),
 //! whether that one accepts or not, and a client's retry has the same hash.
 
-use super::pressure::{Pressure, SOMAXCONN, occupancy, pressure, siblings};
+use super::pressure::{Pressure, SOMAXCONN, drops_of_all, judge_listeners, occupancy};
 use crate::diagnose::case::{SOCK_DIAG, listener_name};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
@@ -26,30 +26,22 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Verdict {
-    let sockets = match case.sockets().and_then(|sockets| case.window_ms().map(|_| sockets)) {
-        Ok(sockets) => sockets,
-        Err(gap) => return Verdict::undecided(gap),
-    };
-    let mut verdict = Verdict::quiet();
-    for listener in sockets.listeners.iter().filter(|listener| listener.shares_port > 1) {
-        match pressure(case, listener) {
-            Ok(Pressure::Skew(drops)) => verdict.findings.push(skewed(case, listener, drops)),
-            Ok(_) => {}
-            Err(gap) => verdict.gaps.push(gap),
-        }
-    }
-    verdict
+    judge_listeners(case, |listener, pressure| match pressure {
+        Pressure::Skew(drops) => Some(skewed(case, listener, drops)),
+        _ => None,
+    })
 }
 
 fn skewed(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
-    let listeners = siblings(case, listener).count();
+    let siblings = case.siblings(listener);
+    let listeners = siblings.len();
     let name = listener_name(listener);
     let sentence = format!(
         "{name}: one of {listeners} listeners on this port is stuck, {drops} connections dropped {}",
         case.in_window()
     );
-    let all: u64 = siblings(case, listener).map(|other| case.drops_rise(other).unwrap_or(0)).sum();
-    let idle = siblings(case, listener).filter(|other| other.accept_queue == Some(0)).count();
+    let all = drops_of_all(case, listener);
+    let idle = siblings.iter().filter(|other| other.accept_queue == Some(0)).count();
     Finding::new(&RULE, Severity::Critical, sentence)
         .seen("its accept queue", occupancy(listener), SOCK_DIAG)
         .seen("its drops", case.over_window(drops), SOCK_DIAG)

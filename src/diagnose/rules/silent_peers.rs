@@ -3,6 +3,7 @@
 //! Only timers send again (`tcp_retransmit_timer`), there is no fast retransmission, since no ACK comes back.
 
 use super::retransmits::{READS, Reason, retransmits, with_evidence};
+use super::{failover_late, mtu_black_hole};
 use crate::diagnose::{Case, Confidence, Finding, Proof, Rule, Severity, Verdict};
 
 const RETRIES2: &str = "net.ipv4.tcp_retries2";
@@ -30,7 +31,8 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let seen = retransmits(case)?;
-    if seen.reason != Reason::Silence {
+    // Where single connections tell more, theirs is the verdict.
+    if seen.reason != Reason::Silence || mtu_black_hole::claims(case) || failover_late::claims(case) {
         return Ok(Verdict::quiet());
     }
     let sentence =

@@ -3,7 +3,7 @@
 //! Two faces: connections dropped while every sample shows an almost empty accept queue, and SYN cookies that were sent
 //! and then completed. With a round-trip time, what arrives within one of them must fit into the backlog.
 
-use super::pressure::{Pressure, SOMAXCONN, pressure};
+use super::pressure::{Pressure, SOMAXCONN, judge_each_listener};
 use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, listener_name};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
@@ -35,22 +35,10 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Verdict {
-    let mut verdict = Verdict::quiet();
-    match case.sockets() {
-        Ok(sockets) => {
-            for listener in &sockets.listeners {
-                match pressure(case, listener) {
-                    Ok(Pressure::Burst(drops)) => verdict.findings.push(dropped(case, listener, drops)),
-                    Ok(_) => {}
-                    Err(gap) => verdict.gaps.push(gap),
-                }
-                if let Err(gap) = case.drops_rise(listener) {
-                    verdict.gaps.push(gap);
-                }
-            }
-        }
-        Err(gap) => verdict.gaps.push(gap),
-    }
+    let mut verdict = judge_each_listener(case, |listener, pressure| match pressure {
+        Pressure::Burst(drops) => Some(dropped(case, listener, drops)),
+        _ => None,
+    });
     match completed_cookies(case) {
         Ok(finding) => verdict.findings.extend(finding),
         Err(gap) => verdict.gaps.push(gap),

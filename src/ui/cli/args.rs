@@ -349,6 +349,9 @@ pub struct DiagnoseArgs {
     /// How long to watch counters before judging
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_interval_ms)]
     pub window: u64,
+    /// Judge every network namespace that a process is in or that is bound to a file, all over the same window
+    #[arg(long, conflicts_with_all = ["since", "watch", "explain"])]
+    pub all_netns: bool,
     /// Show the evidence of each finding
     #[arg(long, short = 'v')]
     pub verbose: bool,

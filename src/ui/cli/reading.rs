@@ -34,14 +34,20 @@ pub(super) fn read_snapshot(
     depth: Depth,
     besides: impl IntoIterator<Item = SysctlKey>,
 ) -> Result<Snapshot, CliError> {
+    let source = source(context, depth, besides);
+    match &context.stored {
+        Some(stored) => Ok(with_keys(stored.last().clone(), source.keys)),
+        None => Ok(collect::live(&source)?),
+    }
+}
+
+/// What to read for that.
+pub(super) fn source(context: &Context<'_>, depth: Depth, besides: impl IntoIterator<Item = SysctlKey>) -> Source {
     let named = Settings::keys().chain(diagnose::keys());
     let mut keys: Vec<SysctlKey> = named.filter_map(|key| key.parse().ok()).chain(besides).collect();
     keys.sort_unstable();
     keys.dedup();
-    if let Some(stored) = &context.stored {
-        return Ok(with_keys(stored.last().clone(), keys));
-    }
-    let source = Source {
+    Source {
         proc_root: context.proc_root.clone(),
         netns: context.netns.clone(),
         keys,
@@ -53,8 +59,7 @@ pub(super) fn read_snapshot(
             Depth::Sums => SocketReading::Sums,
         },
         processes: matches!(depth, Depth::Processes | Depth::Listeners | Depth::Fitting),
-    };
-    Ok(collect::live(&source)?)
+    }
 }
 
 /// A stored snapshot, which says of each key that it does not hold that it cannot be told.

@@ -1,8 +1,11 @@
 //! `tcpctl diagnose`.
 
+use std::thread::sleep;
 use std::time::Duration;
 
-use crate::diagnose::{Findings, Rule, Severity, diagnose_with, select_rules};
+use super::diagnose_namespaces;
+use crate::collect::name_owners;
+use crate::diagnose::{Finding, Findings, Rule, Severity, diagnose_with, rules_that_want_a_rate, select_rules};
 use crate::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule};
 use crate::snapshot::{Snapshot, StoredSnapshots};
 use crate::ui::cli::args::{DiagnoseArgs, FailOn};
@@ -25,32 +28,61 @@ pub(in crate::ui::cli) fn run(args: &DiagnoseArgs, context: &mut Context<'_>) ->
     if let Some(name) = &args.explain {
         return explain(name, context);
     }
+    if args.all_netns {
+        return diagnose_namespaces::run(args, context);
+    }
     let rules = selected(&args.rules)?;
     if args.since.is_some() || context.stored.is_some() {
         let before = stored_before(args, context)?;
-        let findings = diagnose_with(&rules, &read_snapshot(context, Depth::Processes, [])?, before.as_ref());
+        let mut now = read_snapshot(context, Depth::Sockets, [])?;
+        let findings = judge(&rules, &mut now, before.as_ref(), context);
         print(&findings, args, context)?;
-        let failed = findings.findings.iter().any(|finding| fails(args.fail_on, finding.severity));
-        return Ok(if failed { Exit::Findings } else { Exit::Ok });
+        return Ok(exit_of(args.fail_on, &findings.findings));
     }
-    // Owners are wanted in the sentences, which speak of the newer reading.
-    let first = if args.watch { Depth::Processes } else { Depth::Sockets };
-    let mut before = read_snapshot(context, first, [])?;
-    let mut failed = false;
+    let window = Duration::from_millis(args.window);
+    // Counters, states and listeners of the older reading are compared with; its sockets need no walk of their own.
+    let mut before = read_snapshot(context, Depth::States, [])?;
+    let mut exit = Exit::Ok;
     let mut judged = 0;
     loop {
-        std::thread::sleep(Duration::from_millis(args.window));
-        let now = read_snapshot(context, Depth::Processes, [])?;
-        let findings = diagnose_with(&rules, &now, Some(&before));
+        sleep(window);
+        let mut now = read_snapshot(context, Depth::Sockets, [])?;
+        let mut findings = judge(&rules, &mut now, Some(&before), context);
+        let unrated = rules_that_want_a_rate(&rules, &now, Some(&before));
+        if !args.watch && !unrated.is_empty() {
+            // Rare, and then worth a second window: how long the ports last.
+            sleep(window);
+            let mut later = read_snapshot(context, Depth::Sockets, [])?;
+            findings.replace(judge(&unrated, &mut later, Some(&now), context));
+        }
         print(&findings, args, context)?;
-        failed |= findings.findings.iter().any(|finding| fails(args.fail_on, finding.severity));
+        if exit_of(args.fail_on, &findings.findings) == Exit::Findings {
+            exit = Exit::Findings;
+        }
         judged += 1;
         if !args.watch || args.count.is_some_and(|count| judged >= count) {
-            return Ok(if failed { Exit::Findings } else { Exit::Ok });
+            return Ok(exit);
         }
         context.out.flush()?;
         before = now;
     }
+}
+
+/// What the rules say. Who holds the sockets is looked for only when there is something to say of them, since that goes
+/// through the descriptors of every process.
+fn judge(rules: &[&'static Rule], now: &mut Snapshot, before: Option<&Snapshot>, context: &Context<'_>) -> Findings {
+    let findings = diagnose_with(rules, now, before);
+    if findings.findings.is_empty() || context.stored.is_some() {
+        return findings;
+    }
+    name_owners(&context.proc_root, [&mut *now]);
+    diagnose_with(rules, now, before)
+}
+
+/// The exit code for these findings.
+pub(super) fn exit_of<'a>(fail_on: FailOn, findings: impl IntoIterator<Item = &'a Finding>) -> Exit {
+    let failed = findings.into_iter().any(|finding| fails(fail_on, finding.severity));
+    if failed { Exit::Findings } else { Exit::Ok }
 }
 
 /// Tells what a rule is, and reads nothing.
@@ -65,7 +97,7 @@ fn explain(name: &str, context: &mut Context<'_>) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-fn selected(names: &[String]) -> Result<Vec<&'static Rule>, CliError> {
+pub(super) fn selected(names: &[String]) -> Result<Vec<&'static Rule>, CliError> {
     select_rules(names).map_err(|error| CliError::Usage(error.to_string()))
 }
 

@@ -8,6 +8,7 @@ pub(super) mod apply;
 pub(super) mod completions;
 pub(super) mod confirm;
 pub(super) mod diagnose;
+mod diagnose_namespaces;
 pub(super) mod explain;
 pub(super) mod history;
 pub(super) mod lab;

@@ -1,0 +1,198 @@
+//! The few sockets that are kept one by one, out of a walk through all.
+
+use std::net::SocketAddr;
+
+use crate::snapshot::{Sample, Samples, SentData, SocketRow};
+use crate::sys::{DumpStep, SockDiag};
+use crate::units::{LiveSocket, SocketTimer, TcpState};
+use crate::wire::{Extensions, InetDiag, MessageKind, Messages, SocketQuestion, TcpInfo};
+
+/// Timeouts in a row from which a connection is kept: one is everyday.
+const TIMEOUTS_MIN: u8 = 2;
+
+/// Rows with the question that asks for more of each.
+#[derive(Debug, Default)]
+struct Kind {
+    total: u64,
+    rows: Vec<(SocketQuestion, SocketRow)>,
+}
+
+/// What was kept so far. Memory does not grow with the number of sockets.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    connecting: Kind,
+    close_wait: Kind,
+    resending: Kind,
+}
+
+impl Kept {
+    /// Keeps the socket if it is of a kind that is kept.
+    pub(super) fn see(&mut self, state: TcpState, found: &InetDiag<'_>) {
+        use TcpState::{CloseWait, Closing, Estab, FinWait1, LastAck, SynSent};
+        let timeouts = if found.timer() == SocketTimer::Retransmit { found.retransmits() } else { 0 };
+        let kind = match state {
+            SynSent if timeouts > 0 => &mut self.connecting,
+            Estab | CloseWait | FinWait1 | LastAck | Closing if timeouts >= TIMEOUTS_MIN => &mut self.resending,
+            CloseWait if found.inode() != 0 => &mut self.close_wait,
+            _ => return,
+        };
+        kind.total += 1;
+        if kind.rows.len() < Samples::KEPT {
+            kind.rows.extend(found.live_socket().map(|clock| (found.question(), row(found, clock))));
+        }
+    }
+
+    /// The rows. Of some of those whose `tcp_info` says more, the kernel is asked once more: what changed since the walk
+    /// is taken from there, and one that is gone is left out.
+    pub(super) fn finish(self) -> Samples {
+        let Self { connecting, close_wait, resending } = self;
+        let mut socket = None;
+        Samples {
+            connecting: connecting.unasked(),
+            close_wait: close_wait.asked(&mut socket, |state, _| state == TcpState::CloseWait),
+            resending: resending.asked(&mut socket, |_, timeouts| timeouts >= TIMEOUTS_MIN),
+        }
+    }
+}
+
+impl Kind {
+    fn unasked(self) -> Sample {
+        Sample { total: self.total, rows: self.rows.into_iter().map(|(_, row)| row).collect() }
+    }
+
+    /// Asks for `tcp_info`. One that is no more of the kind is left out.
+    fn asked(mut self, socket: &mut Option<SockDiag>, is_still: impl Fn(TcpState, u8) -> bool) -> Sample {
+        let before = self.rows.len();
+        let mut asked = 0;
+        self.rows.retain_mut(|(question, row)| {
+            asked += 1;
+            if asked > Samples::ASKED {
+                return true;
+            }
+            match ask(socket, *question) {
+                Answer::Row(newer) => {
+                    *row = *newer;
+                    let timeouts = if row.clock.timer == SocketTimer::Retransmit { row.clock.retransmits } else { 0 };
+                    is_still(row.clock.state, timeouts)
+                }
+                Answer::Gone => false,
+                Answer::Refused => true,
+            }
+        });
+        let left = before - self.rows.len();
+        self.total = self.total.saturating_sub(u64::try_from(left).unwrap_or(u64::MAX));
+        self.unasked()
+    }
+}
+
+/// What the kernel says of one socket.
+enum Answer {
+    Row(Box<SocketRow>),
+    Gone,
+    /// It does not answer such questions: then the walk's word stands.
+    Refused,
+}
+
+/// `ENOENT`: there is no such socket any more.
+const NO_SUCH_SOCKET: i32 = 2;
+
+fn ask(socket: &mut Option<SockDiag>, question: SocketQuestion) -> Answer {
+    if socket.is_none() {
+        *socket = SockDiag::open().ok();
+    }
+    let Some(socket) = socket else { return Answer::Refused };
+    let mut answer = Answer::Refused;
+    // An answer is one message, and whatever it is ends the question.
+    let _ = socket.dump(&question.message(Extensions::INFO, 1), |buffer| {
+        for message in Messages::new(buffer) {
+            answer = match message.kind {
+                MessageKind::Data(_, payload) => match InetDiag::decode(payload) {
+                    Some(found) => match found.live_socket() {
+                        Some(clock) => Answer::Row(Box::new(row(&found, clock))),
+                        None => Answer::Refused,
+                    },
+                    None => Answer::Refused,
+                },
+                MessageKind::Error(NO_SUCH_SOCKET) => Answer::Gone,
+                _ => Answer::Refused,
+            };
+        }
+        DumpStep::Done
+    });
+    answer
+}
+
+fn row(found: &InetDiag<'_>, clock: LiveSocket) -> SocketRow {
+    SocketRow {
+        local: SocketAddr::new(found.source(), found.source_port()),
+        remote: SocketAddr::new(found.destination(), found.destination_port()),
+        cookie: found.cookie(),
+        receive_queue: found.receive_queue(),
+        send_queue: found.send_queue(),
+        clock,
+        sent: found.facts().info.and_then(|bytes| sent_data(&TcpInfo::of(bytes))),
+        processes: Vec::new(),
+    }
+}
+
+fn sent_data(info: &TcpInfo<'_>) -> Option<SentData> {
+    Some(SentData {
+        mss: info.snd_mss()?,
+        path_mtu: info.pmtu()?,
+        in_flight_segments: info.unacked()?,
+        delivered_segments: info.delivered()?,
+        acked_bytes: info.bytes_acked()?,
+        sent_bytes: info.bytes_sent()?,
+        resent_bytes: info.bytes_retrans()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record of `inet_diag_msg` in IPv4: state, timer, how often it expired, and the inode.
+    fn record(state: TcpState, timer: u8, timeouts: u8, inode: u32) -> Vec<u8> {
+        let mut bytes = vec![2, state.to_kernel(), timer, timeouts];
+        bytes.resize(72, 0);
+        bytes[68..72].copy_from_slice(&inode.to_ne_bytes());
+        bytes
+    }
+
+    fn kept(records: &[Vec<u8>]) -> [u64; 3] {
+        let mut kept = Kept::default();
+        for bytes in records {
+            let found = InetDiag::decode(bytes).unwrap();
+            kept.see(found.state().unwrap(), &found);
+        }
+        [&kept.connecting, &kept.close_wait, &kept.resending].map(|kind| kind.total)
+    }
+
+    #[test]
+    fn only_sockets_with_a_fate_to_tell_are_kept() {
+        use TcpState::{CloseWait, Estab, LastAck, SynSent, TimeWait};
+        let records = [
+            record(SynSent, 1, 0, 7),   // its first SYN may be answered any moment
+            record(SynSent, 1, 1, 7),   // connecting
+            record(CloseWait, 0, 0, 0), // waits in an accept queue
+            record(CloseWait, 0, 0, 7), // close_wait
+            record(Estab, 1, 1, 7),     // one timeout is everyday
+            record(Estab, 1, 2, 7),     // resending
+            record(Estab, 2, 5, 7),     // keepalive
+            record(CloseWait, 1, 2, 7), // resending
+            record(LastAck, 1, 4, 0),   // resending, and nobody's
+            record(TimeWait, 3, 0, 0),
+        ];
+        assert_eq!(kept(&records), [1, 1, 3]);
+    }
+
+    #[test]
+    fn there_is_a_bound_to_what_is_kept_and_none_to_what_is_counted() {
+        let mut kept = Kept::default();
+        let bytes = record(TcpState::SynSent, 1, 3, 7);
+        let found = InetDiag::decode(&bytes).unwrap();
+        (0..1000).for_each(|_| kept.see(TcpState::SynSent, &found));
+        let sample = kept.finish().connecting;
+        assert_eq!((sample.total, sample.rows.len()), (1000, Samples::KEPT));
+    }
+}

@@ -1,0 +1,158 @@
+//! When single sockets end, by the model's clocks and in the host's own time.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use super::Case;
+use super::case::process_name;
+use crate::model::{
+    Assumption, Host, KnownOptions, KnownSettings, LiveEnd, LiveForecast, Outcome, WhyUnknown, Window, forecast_live,
+};
+use crate::snapshot::{Process, SocketRow};
+use crate::units::Micros;
+
+/// A day, from which on the time of day says too little.
+const DAY_US: u64 = 86_400_000_000;
+
+/// What the model needs besides a socket.
+pub(super) struct Forecaster {
+    host: Host,
+    settings: KnownSettings,
+    taken_unix_ms: u64,
+}
+
+/// When a socket ends, and how. Times count from the reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fate {
+    pub(super) window: Window,
+    pub(super) outcome: Outcome,
+    /// Socket options that are taken to be unset, since the kernel tells nobody but the application.
+    pub(super) unset: Vec<&'static str>,
+}
+
+impl Forecaster {
+    /// # Errors
+    /// When the version of the kernel is not known, whose rules the clocks follow.
+    pub(super) fn new(case: &Case<'_>) -> Result<Self, String> {
+        let now = case.now();
+        let version = now.kernel.version.ok_or("the version of the kernel is not known")?;
+        let host = Host { version, hz: now.kernel.hz.as_ref().map(|reading| reading.hz) };
+        let settings = KnownSettings::new(&now.sysctls.values(), |key| now.has_key(key));
+        Ok(Self { host, settings, taken_unix_ms: now.taken_unix_ms })
+    }
+
+    /// How this socket ends if nothing is heard for it.
+    ///
+    /// # Errors
+    /// Why that is not known; a socket that no timer ends has no end to tell.
+    pub(super) fn fate(&self, row: &SocketRow) -> Result<Fate, String> {
+        let LiveForecast { end, assumptions, .. } =
+            forecast_live(&row.clock, &KnownOptions::default(), &self.host, &self.settings);
+        match end {
+            LiveEnd::At { window, outcome } => {
+                let unset = assumptions.into_iter().filter_map(|one| match one {
+                    Assumption::Unset(option) => Some(option),
+                    _ => None,
+                });
+                Ok(Fate { window, outcome, unset: unset.collect() })
+            }
+            LiveEnd::Never => Err("no timer ends it".to_owned()),
+            LiveEnd::Unknown(why) => Err(match why {
+                WhyUnknown::Settings(keys) => format!("{} could not be read", keys.join(" and ")),
+                WhyUnknown::Beyond(option) => format!("it goes otherwise than the settings say: {option} is set on it"),
+                WhyUnknown::NoTcpInfo => "the kernel was not asked for its tcp_info".to_owned(),
+                WhyUnknown::WindowShrank | WhyUnknown::BetweenTimers | WhyUnknown::TooLong => {
+                    "the reading does not tell enough of it".to_owned()
+                }
+            }),
+        }
+    }
+
+    /// One fate for several: from the first of their ends to the last. Nothing when none of them is known.
+    pub(super) fn common_fate<'a>(&self, rows: impl IntoIterator<Item = &'a SocketRow>) -> Option<Fate> {
+        rows.into_iter().filter_map(|row| self.fate(row).ok()).reduce(|mut all, one| {
+            all.window = all.window.hull(one.window);
+            all
+        })
+    }
+
+    /// "at 12:01:05 UTC (in 1m12s)", or between two such times.
+    pub(super) fn when(&self, window: Window) -> String {
+        let within = format!("in {:#}", Micros(window.latest_us));
+        if window.latest_us >= DAY_US {
+            return within;
+        }
+        let clock = |us: u64| {
+            let seconds = (self.taken_unix_ms.saturating_add(us / 1000)) / 1000 % 86_400;
+            format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+        };
+        let (first, last) = (clock(window.at_us), clock(window.latest_us));
+        if first == last {
+            return format!("at {first} UTC ({within})");
+        }
+        format!("from {first} to {last} UTC (the last {within})")
+    }
+}
+
+/// Sockets of one process towards one destination.
+#[derive(Debug)]
+pub(super) struct Group<'a> {
+    process: Option<&'a Process>,
+    pub(super) remote: SocketAddr,
+    pub(super) rows: Vec<&'a SocketRow>,
+}
+
+/// Sockets by their first process and their destination, the largest group first. An IPv4-mapped destination is the
+/// IPv4 one.
+pub(super) fn by_destination<'a>(rows: impl IntoIterator<Item = &'a SocketRow>) -> Vec<Group<'a>> {
+    let mut groups: BTreeMap<(Option<&Process>, SocketAddr), Vec<&SocketRow>> = BTreeMap::new();
+    for row in rows {
+        let remote = SocketAddr::new(row.remote.ip().to_canonical(), row.remote.port());
+        groups.entry((row.processes.first(), remote)).or_default().push(row);
+    }
+    let group = |((process, remote), rows)| Group { process, remote, rows };
+    let mut groups: Vec<Group<'_>> = groups.into_iter().map(group).collect();
+    // The sort is stable: equal ones stay in the order of their names.
+    groups.sort_by_key(|group| core::cmp::Reverse(group.rows.len()));
+    groups
+}
+
+impl Group<'_> {
+    /// " of nginx(812)", or nothing when the process is not known.
+    pub(super) fn of_process(&self) -> String {
+        self.process.map(|process| format!(" of {}", process_name(process))).unwrap_or_default()
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        u64::try_from(self.rows.len()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Whether a socket leads to this very host: then the reason may be among its listeners.
+pub(super) fn leads_here(row: &SocketRow) -> bool {
+    let remote: IpAddr = row.remote.ip().to_canonical();
+    remote.is_loopback() || remote == row.local.ip().to_canonical()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::KernelVersion;
+
+    fn forecaster() -> Forecaster {
+        let host = Host { version: KernelVersion { major: 6, minor: 18, patch: 0 }, hz: None };
+        // 23:59:50 UTC of some day.
+        let taken_unix_ms = 1_700_006_390_000;
+        Forecaster { host, settings: KnownSettings::new(&BTreeMap::new(), |_| true), taken_unix_ms }
+    }
+
+    #[test]
+    fn times_are_those_of_the_snapshots_own_clock() {
+        let window = |at_us, latest_us| Window { at_us, latest_us };
+        let forecaster = forecaster();
+        assert_eq!(forecaster.when(window(3_000_000, 3_400_000)), "at 23:59:53 UTC (in 3.4s)");
+        assert_eq!(forecaster.when(window(9_000_000, 72_000_000)), "from 23:59:59 to 00:01:02 UTC (the last in 1m12s)");
+        assert_eq!(forecaster.when(window(0, 2 * DAY_US)), "in 2d00h");
+    }
+}
