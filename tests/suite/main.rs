@@ -52,6 +52,8 @@ mod simulate;
 #[cfg(test)]
 mod sockets;
 #[cfg(test)]
+mod solve;
+#[cfg(test)]
 mod status;
 #[cfg(test)]
 mod stored;

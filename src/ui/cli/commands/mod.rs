@@ -33,5 +33,6 @@ pub(super) mod simulate;
 pub(super) mod snapshot;
 pub(super) mod sockets;
 mod sockets_watch;
+pub(super) mod solve;
 pub(super) mod status;
 pub(super) mod verify;
