@@ -30,7 +30,11 @@ mod program;
 mod readers;
 mod rows;
 mod sockets;
+mod solve;
 mod tiers;
+#[path = "../suite/tracer.rs"]
+mod tracer;
+mod transaction;
 mod tune;
 mod wire;
 
@@ -49,6 +53,8 @@ fn main() -> ExitCode {
     let modules: &[fn() -> Vec<Case>] = &[
         sockets::cases,
         tune::cases,
+        transaction::cases,
+        solve::cases,
         catalogue::cases,
         params::cases,
         readers::cases,

@@ -7,6 +7,8 @@ mod catalog;
 #[cfg(test)]
 mod confusion;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod explain_contract;
 #[cfg(test)]
 mod explain_facts;
@@ -59,6 +61,8 @@ mod status;
 mod stored;
 #[cfg(test)]
 mod terminal;
+#[cfg(test)]
+mod tracer;
 #[cfg(test)]
 mod tune;
 #[cfg(test)]
