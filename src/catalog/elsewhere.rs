@@ -31,6 +31,7 @@ const ROWS: &[Elsewhere] = &[
     row("net.core.xfrm_", "IPsec"),
     row("net.ipv4.conf.", "IPv4 settings of interfaces"),
     row("net.ipv4.neigh.", "neighbours (ARP)"),
+    row("net.ipv6.neigh.", "neighbours (NDP)"),
     row("net.ipv4.route.", "routing"),
     row("net.ipv4.vs.", "IPVS"),
     row("net.ipv4.cipso_", "labels"),

@@ -9,11 +9,13 @@ pub fn find(key: &str) -> Option<&'static Parameter> {
     parameters().find(|parameter| parameter.key == key)
 }
 
-/// The row for what a person typed: the key with dots or slashes, or its last part alone (`tcp_syn_retries`).
+/// The row for what a person typed: the key with dots or slashes, or its last part alone (`tcp_syn_retries`) where no
+/// other key ends alike.
 #[must_use]
 pub fn find_by_name(name: &str) -> Option<&'static Parameter> {
     let dotted = name.replace('/', ".");
-    find(&dotted).or_else(|| parameters().find(|parameter| parameter.leaf() == dotted))
+    let mut alike = parameters().filter(|parameter| parameter.leaf() == dotted);
+    find(&dotted).or_else(|| alike.next().filter(|_| alike.next().is_none()))
 }
 
 /// The keys most like what a person typed, the likest first, at most three.
@@ -28,7 +30,8 @@ pub fn nearest(name: &str) -> Vec<&'static str> {
     let names: Vec<&'static str> =
         parameters().map(|parameter| if whole { parameter.key } else { parameter.leaf() }).collect();
     let close = similar::get_close_matches(dotted.as_str(), &names, 3, LEAST_LIKENESS);
-    close.into_iter().filter_map(|name| find_by_name(name)).map(|parameter| parameter.key).collect()
+    let row = |name: &str| parameters().find(|parameter| parameter.key == name || parameter.leaf() == name);
+    close.into_iter().filter_map(row).map(|parameter| parameter.key).collect()
 }
 
 /// Whether a kernel has the key; a key that the table does not know counts as not there.
@@ -55,6 +58,7 @@ mod tests {
             assert_eq!(find_by_name(name).map(|p| p.key), Some("net.ipv4.tcp_syn_retries"), "{name}");
         }
         assert!(find_by_name("tcp_syn").is_none());
+        assert!(find_by_name("gc_thresh3").is_none(), "both IP versions have one");
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn from_consequences(key: &str, asks: &[(String, Ask)]) -> Vec<KeyEffect> {
         let values = values(ask);
         let known = KnownSettings::new(&values, |key| catalog::exists(key, ask.host.version));
         let known = known.missing(one.keys).is_empty();
-        if known { (one.answer)(&Settings::from_values(&values), &ask.host) } else { Answer::Unknown }
+        if known { one.answer(&Settings::from_values(&values), &ask.host) } else { Answer::Unknown }
     };
     let effects = touched.map(|one| KeyEffect {
         label: one.label.to_owned(),

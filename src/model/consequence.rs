@@ -1,7 +1,9 @@
 //! What the settings mean in seconds: one table, from which `status`, the effects of a plan and the screens are
 //! made.
 
-use super::{Host, KnownSettings, Outcome, Scenario, Segment, Settings, Side, Window, forecast, port_budget};
+use super::{
+    Host, KnownSettings, Outcome, Scenario, Segment, Settings, Side, SocketOptions, Window, forecast, port_budget,
+};
 
 /// A question about the settings with an answer in seconds, per second, or a count.
 #[derive(Debug)]
@@ -17,7 +19,45 @@ pub struct Consequence {
     /// The sysctls it follows from, all of them: without one that the kernel has, the answer is unknown.
     pub keys: &'static [&'static str],
     /// The rule.
-    pub answer: fn(&Settings, &Host) -> Answer,
+    pub rule: ConsequenceRule,
+}
+
+/// How an answer is come by.
+#[derive(Clone, Copy, Debug)]
+pub enum ConsequenceRule {
+    /// It is when the side that this scenario is about ends.
+    EndOf(fn(Host, &Settings) -> Scenario),
+    /// It is worked out without a scenario.
+    Figure(fn(&Settings, &Host) -> Answer),
+}
+
+impl Consequence {
+    /// The answer for a socket on which the application sets no options.
+    #[must_use]
+    pub fn answer(&self, settings: &Settings, host: &Host) -> Answer {
+        match self.rule {
+            ConsequenceRule::EndOf(scenario) => ends(&scenario(*host, settings)),
+            ConsequenceRule::Figure(answer) => answer(settings, host),
+        }
+    }
+
+    /// The answer where the application sets options on the socket that it is about, which may be a listener's; nothing
+    /// where no scenario is played.
+    #[must_use]
+    pub fn answer_with(
+        &self,
+        settings: &Settings,
+        host: &Host,
+        set: impl FnOnce(&mut SocketOptions),
+    ) -> Option<Answer> {
+        let ConsequenceRule::EndOf(scenario) = self.rule else { return None };
+        let mut scenario = scenario(*host, settings);
+        match scenario.about {
+            Side::Client => set(&mut scenario.client.options),
+            Side::Server => set(&mut scenario.server.options),
+        }
+        Some(ends(&scenario))
+    }
 }
 
 /// An answer.
@@ -43,7 +83,9 @@ pub const CONSEQUENCES: &[Consequence] = &[
         short: "connect gives up",
         topic: "syn-lost",
         keys: &["net.ipv4.tcp_syn_retries", "net.ipv4.tcp_syn_linear_timeouts", "net.ipv4.tcp_rto_max_ms"],
-        answer: |settings, host| ends(&Scenario::connect(*host, settings).losing(Side::Client, Segment::Syn)),
+        rule: ConsequenceRule::EndOf(|host, settings| {
+            Scenario::connect(host, settings).losing(Side::Client, Segment::Syn)
+        }),
     },
     Consequence {
         id: "half-open-life",
@@ -52,7 +94,7 @@ pub const CONSEQUENCES: &[Consequence] = &[
         topic: "synack-lost",
         // Since 6.19 the longest timeout counts for SYN-ACKs too.
         keys: &["net.ipv4.tcp_synack_retries", "net.ipv4.tcp_rto_max_ms"],
-        answer: |settings, host| ends(&Scenario::half_open(*host, settings)),
+        rule: ConsequenceRule::EndOf(Scenario::half_open),
     },
     Consequence {
         id: "fin-wait-2-life",
@@ -60,7 +102,7 @@ pub const CONSEQUENCES: &[Consequence] = &[
         short: "FIN-WAIT-2, orphan",
         topic: "fin-wait-2",
         keys: &["net.ipv4.tcp_fin_timeout"],
-        answer: |settings, host| ends(&Scenario::closed_alone(*host, settings)),
+        rule: ConsequenceRule::EndOf(Scenario::closed_alone),
     },
     Consequence {
         id: "time-wait-life",
@@ -68,7 +110,7 @@ pub const CONSEQUENCES: &[Consequence] = &[
         short: "TIME-WAIT",
         topic: "time-wait-many",
         keys: &[],
-        answer: |settings, host| ends(&Scenario::close(*host, settings)),
+        rule: ConsequenceRule::EndOf(Scenario::close),
     },
     Consequence {
         id: "ports-per-destination",
@@ -76,7 +118,9 @@ pub const CONSEQUENCES: &[Consequence] = &[
         short: "ports per peer",
         topic: "time-wait-many",
         keys: &["net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports"],
-        answer: |settings, host| Answer::Count(port_budget(settings, host.version, false).available),
+        rule: ConsequenceRule::Figure(|settings, host| {
+            Answer::Count(port_budget(settings, host.version, false).available)
+        }),
     },
     Consequence {
         id: "connects-per-second",
@@ -91,7 +135,9 @@ pub const CONSEQUENCES: &[Consequence] = &[
             "net.ipv4.tcp_timestamps",
             "net.ipv4.tcp_max_tw_buckets",
         ],
-        answer: |settings, host| Answer::PerSecond(port_budget(settings, host.version, false).sustained_per_s),
+        rule: ConsequenceRule::Figure(|settings, host| {
+            Answer::PerSecond(port_budget(settings, host.version, false).sustained_per_s)
+        }),
     },
 ];
 
@@ -99,7 +145,7 @@ pub const CONSEQUENCES: &[Consequence] = &[
 #[must_use]
 pub fn consequences(known: &KnownSettings, host: &Host) -> Vec<(&'static Consequence, Answer)> {
     let answer = |consequence: &'static Consequence| match known.missing(consequence.keys).is_empty() {
-        true => (consequence, (consequence.answer)(known.settings(), host)),
+        true => (consequence, consequence.answer(known.settings(), host)),
         false => (consequence, Answer::Unknown),
     };
     CONSEQUENCES.iter().map(answer).collect()
@@ -173,7 +219,7 @@ mod tests {
             let answers = |values: &SysctlValues, skip: &str| {
                 let settings = Settings::from_values(values);
                 let others = CONSEQUENCES.iter().filter(|one| !one.keys.contains(&skip));
-                others.map(|one| (one.id, (one.answer)(&settings, &host))).collect::<Vec<_>>()
+                others.map(|one| (one.id, one.answer(&settings, &host))).collect::<Vec<_>>()
             };
             let all = answers(&usual, "");
             for key in Settings::keys() {

@@ -158,13 +158,23 @@ impl PrivateDir {
         self.replace_as(name, content, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH)
     }
 
-    /// Removes a file and waits until that is on the disk; one that is not there is no error.
+    /// Removes a file, and what a crash left of replacing it, and waits until that is on the disk; one that is not there
+    /// is no error.
+    ///
+    /// The caller holds the lock, as for [`PrivateDir::replace`].
     ///
     /// # Errors
     /// Denied or failed.
     pub fn remove(&self, name: &str) -> Result<(), PrivateDirError> {
+        self.unlink(&beside(name))?;
+        self.unlink(name)?;
+        Ok(rustix::fs::fsync(&self.directory)?)
+    }
+
+    /// Removes a name if it is there.
+    fn unlink(&self, name: &str) -> Result<(), PrivateDirError> {
         match rustix::fs::unlinkat(&self.directory, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(rustix::fs::fsync(&self.directory)?),
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -177,12 +187,9 @@ impl PrivateDir {
 
     /// Writes the file beside the one it is for and flushes it; its name.
     fn write_beside(&self, name: &str, content: &[u8], mode: Mode) -> Result<String, PrivateDirError> {
-        let beside = format!("{name}.new");
+        let beside = beside(name);
         // Left over from a crash; the lock says that nobody is writing it.
-        match rustix::fs::unlinkat(&self.directory, &beside, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(errno.into()),
-        }
+        self.unlink(&beside)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.directory, &beside, flags, mode)?;
         // Whatever the umask takes away.
@@ -227,6 +234,11 @@ impl PrivateDir {
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+/// The name under which a file is written before it takes its place.
+fn beside(name: &str) -> String {
+    format!("{name}.new")
 }
 
 #[cfg(test)]

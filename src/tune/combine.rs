@@ -150,15 +150,13 @@ fn decide(
 
 /// Why a key is not there: not in this namespace, not in this kernel, or only not to be seen.
 pub(super) fn absence(key: &SysctlKey, snapshot: &Snapshot) -> SkipReason {
-    /// Its sysctls come and go with it (`nf_conntrack_standalone_init_sysctl`).
-    const CONNTRACK: (&str, &str) = ("net.netfilter.nf_conntrack", "nf_conntrack");
     let Some(row) = catalog::find(key.as_str()) else { return SkipReason::Absent };
     let Some(version) = snapshot.kernel.version else { return SkipReason::Hidden(None) };
     match (row.scope(version), snapshot.netns.initial) {
         _ if !row.exists(version) => SkipReason::Absent,
         (Scope::Host, Some(false)) => SkipReason::OnlyInInitialNamespace,
         // Whether it is the initial one can be told only where sysctls are to be seen at all.
-        (_, Some(_)) if row.key.starts_with(CONNTRACK.0) => SkipReason::NotLoaded(CONNTRACK.1),
-        _ => SkipReason::Hidden(Some(version)),
+        (_, Some(_)) => catalog::module_of(row.key).map_or(SkipReason::Hidden(Some(version)), SkipReason::NotLoaded),
+        (_, None) => SkipReason::Hidden(Some(version)),
     }
 }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::Change;
 use crate::model::{
-    self, Action, Answer, Consequence, Host, KnownSettings, QueueLimits, Scenario, Settings, Side, Window,
-    consequences, forecast,
+    Action, Answer, Consequence, ConsequenceRule, Host, KnownSettings, QueueLimits, Scenario, Settings, Side,
+    consequences,
 };
 use crate::snapshot::Snapshot;
 use crate::units::{KernelVersion, SysctlValues};
@@ -82,7 +82,7 @@ pub(super) fn mark_idle(changes: &mut [Change], snapshot: &Snapshot) {
 }
 
 /// Questions that only a plan asks, since they are about connections that stand and not about a host as a whole.
-const FURTHER: &[Consequence] = &[
+pub(super) const FURTHER: &[Consequence] = &[
     Consequence {
         id: "data-given-up",
         label: "a connection whose data nobody acknowledges fails after",
@@ -94,9 +94,9 @@ const FURTHER: &[Consequence] = &[
             "net.ipv4.tcp_rto_min_us",
             "net.ipv4.tcp_early_retrans",
         ],
-        answer: |settings, host| {
-            end_of(Scenario::established(*host, settings).calling(Side::Client, Action::Send).silencing(Side::Client))
-        },
+        rule: ConsequenceRule::EndOf(|host, settings| {
+            Scenario::established(host, settings).calling(Side::Client, Action::Send).silencing(Side::Client)
+        }),
     },
     Consequence {
         id: "idle-peer-gone",
@@ -104,11 +104,11 @@ const FURTHER: &[Consequence] = &[
         short: "idle peer gone",
         topic: "keepalive",
         keys: &["net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes"],
-        answer: |settings, host| {
-            let mut scenario = Scenario::established(*host, settings).silencing(Side::Client);
+        rule: ConsequenceRule::EndOf(|host, settings| {
+            let mut scenario = Scenario::established(host, settings).silencing(Side::Client);
             scenario.client.options.keepalive = true;
-            end_of(scenario)
-        },
+            scenario
+        }),
     },
     Consequence {
         id: "closed-data-given-up",
@@ -116,21 +116,11 @@ const FURTHER: &[Consequence] = &[
         short: "orphan unanswered",
         topic: "fin-lost",
         keys: &["net.ipv4.tcp_orphan_retries", "net.ipv4.tcp_rto_max_ms", "net.ipv4.tcp_rto_min_us"],
-        answer: |settings, host| {
-            end_of(Scenario::established(*host, settings).calling(Side::Client, Action::Close).silencing(Side::Client))
-        },
+        rule: ConsequenceRule::EndOf(|host, settings| {
+            Scenario::established(host, settings).calling(Side::Client, Action::Close).silencing(Side::Client)
+        }),
     },
 ];
-
-/// When the side that a scenario is about ends, in every course it can take.
-fn end_of(scenario: Scenario) -> Answer {
-    let timeline = forecast(&scenario);
-    let ends = core::iter::once(&timeline).chain(&timeline.alternatives).filter_map(|course| course.end());
-    let windows: Option<Vec<Window>> =
-        ends.map(|end| (end.outcome != model::Outcome::Never).then_some(end.window)).collect();
-    let hull = windows.and_then(|windows| windows.into_iter().reduce(Window::hull));
-    hull.map_or(Answer::Never, Answer::After)
-}
 
 /// The answers of the model's own table and of [`FURTHER`], unknown where a setting is missing.
 fn answers(values: &SysctlValues, snapshot: &Snapshot, host: &Host) -> Vec<(&'static Consequence, Answer)> {
@@ -138,7 +128,7 @@ fn answers(values: &SysctlValues, snapshot: &Snapshot, host: &Host) -> Vec<(&'st
     let settings = Settings::from_values(values);
     let mut answers = consequences(&known, host);
     answers.extend(FURTHER.iter().map(|one| match known.missing(one.keys).is_empty() {
-        true => (one, (one.answer)(&settings, host)),
+        true => (one, one.answer(&settings, host)),
         false => (one, Answer::Unknown),
     }));
     answers

@@ -19,8 +19,10 @@ mod ports;
 mod profile;
 mod profile_format;
 mod profile_text;
+mod profile_write;
 mod rehearsal;
 mod rollback;
+mod solve;
 mod store;
 mod sysctl_d;
 mod vendor;
@@ -49,8 +51,13 @@ pub use plan::{
 pub use profile::{Demand, NamespaceKind, Operator, Profile, Rule, When};
 pub use profile_format::{PROFILE_FORMAT, ProfileTable, ProfileWord};
 pub use profile_text::{ProfileText, parse_profile};
+pub use profile_write::render_profile_text;
 pub use rehearsal::plan_rehearsal;
 pub use rollback::{RollbackError, choose_entry, plan_rollback, standing_demands};
+pub use solve::{
+    Application, Nearest, OptionsFor, SocketOption, Solution, SolveError, WISH_KINDS, Wish, WishKind, WishOutcome,
+    WishUnit, WishVerdict, solve,
+};
 pub use store::{
     ProfileFiles, SysctlStore, read_boot_modules, read_given_files, read_loaded_modules, read_profiles, read_programs,
     read_sysctl_tree,

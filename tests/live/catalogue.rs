@@ -17,7 +17,8 @@ static STARTED_IN: OnceLock<BTreeMap<String, Option<String>>> = OnceLock::new();
 /// A key that only the initial namespace has.
 const ONLY_INITIAL: &str = "net.core.netdev_max_backlog";
 /// Folders whose every key is in the table or in the list beside it.
-const FOLDERS: [&str; 3] = ["net/core", "net/ipv4", "net/netfilter"];
+const FOLDERS: [&str; 5] =
+    ["net/core", "net/ipv4", "net/netfilter", "net/ipv4/neigh/default", "net/ipv6/neigh/default"];
 
 /// The cases of this file.
 pub(crate) fn cases() -> Vec<Case> {

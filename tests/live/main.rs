@@ -31,8 +31,12 @@ mod readers;
 mod row_tables;
 mod rows;
 mod sockets;
+mod solve;
 mod stored_rows;
 mod tiers;
+#[path = "../suite/tracer.rs"]
+mod tracer;
+mod transaction;
 mod tune;
 mod watching;
 mod wire;
@@ -52,6 +56,8 @@ fn main() -> ExitCode {
     let modules: &[fn() -> Vec<Case>] = &[
         sockets::cases,
         tune::cases,
+        transaction::cases,
+        solve::cases,
         catalogue::cases,
         params::cases,
         readers::cases,

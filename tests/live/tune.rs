@@ -44,13 +44,13 @@ fn values() -> BTreeMap<&'static str, String> {
     KEYS.into_iter().map(|key| (key, cat(key))).collect()
 }
 
-fn cat(key: &str) -> String {
+pub(crate) fn cat(key: &str) -> String {
     let output = Command::new("cat").arg(format!("/proc/sys/{}", key.replace('.', "/"))).output().expect("cat runs");
     assert!(output.status.success(), "{key}: {}", text(&output.stderr));
     text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -64,20 +64,20 @@ fn spoil(place: &Place) -> BTreeMap<&'static str, String> {
 }
 
 /// A directory for the journal that does not exist yet.
-struct State {
+pub(crate) struct State {
     _outer: tempfile::TempDir,
-    path: String,
+    pub(crate) path: String,
 }
 
 impl State {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let outer = tempfile::tempdir().unwrap();
         let path = outer.path().join("state").to_str().unwrap().to_owned();
         Self { _outer: outer, path }
     }
 
     /// Runs the program with this state directory and no profiles but the built-in ones.
-    fn run(&self, place: &Place, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, place: &Place, arguments: &[&str]) -> Output {
         place.tcpctl(&[&["--state-dir", &self.path], arguments].concat())
     }
 
@@ -85,7 +85,7 @@ impl State {
         self.run(place, arguments).status.code()
     }
 
-    fn json(&self, place: &Place, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, place: &Place, arguments: &[&str]) -> Value {
         place.json(&[&["--state-dir", &self.path, "--json"], arguments].concat())
     }
 }

@@ -14,7 +14,10 @@ fn every_key_is_written_as_the_kernel_writes_it_and_stands_once() {
         let key: SysctlKey = row.key.parse().unwrap();
         assert_eq!(key.as_str(), row.key);
         assert!(seen.insert(row.key), "{} stands twice", row.key);
-        assert_eq!(catalog::find_by_name(row.leaf()).map(|found| found.key), Some(row.key), "two keys end alike");
+        let other = row.key.replacen("net.ipv4.neigh.", "net.ipv6.neigh.", 1);
+        let both = other.starts_with("net.ipv6.neigh.");
+        let by_leaf = catalog::find_by_name(row.leaf()).map(|found| found.key);
+        assert_eq!(by_leaf, (!both).then_some(row.key), "two keys end alike");
     }
     assert!(seen.len() >= 150, "only {} rows", seen.len());
 }

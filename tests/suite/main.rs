@@ -7,6 +7,8 @@ mod catalog;
 #[cfg(test)]
 mod confusion;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod explain_contract;
 #[cfg(test)]
 mod explain_facts;
@@ -52,11 +54,15 @@ mod simulate;
 #[cfg(test)]
 mod sockets;
 #[cfg(test)]
+mod solve;
+#[cfg(test)]
 mod status;
 #[cfg(test)]
 mod stored;
 #[cfg(test)]
 mod terminal;
+#[cfg(test)]
+mod tracer;
 #[cfg(test)]
 mod tune;
 #[cfg(test)]

@@ -21,12 +21,12 @@ const KEYS: [(&str, &str); 5] = [
 ];
 
 /// A host that is nothing but files.
-struct Tree {
+pub(super) struct Tree {
     outer: tempfile::TempDir,
 }
 
 impl Tree {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let tree = Self { outer: tempfile::tempdir().unwrap() };
         let proc = tree.path("proc");
         for (file, text) in KEYS {
@@ -40,7 +40,7 @@ impl Tree {
         tree
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.outer.path().join(name)
     }
 
@@ -50,12 +50,12 @@ impl Tree {
         fs::write(path, format!("{text}\n")).unwrap();
     }
 
-    fn value(&self, file: &str) -> String {
+    pub(super) fn value(&self, file: &str) -> String {
         fs::read_to_string(self.path("proc/sys").join(file)).unwrap().trim_end().to_owned()
     }
 
     /// Every file of the host and of sysctl.d with its bytes.
-    fn bytes(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+    pub(super) fn bytes(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.path("proc"), self.path("sysctl.d")];
         while let Some(folder) = folders.pop() {
@@ -78,17 +78,17 @@ impl Tree {
         own.into_iter().chain([state]).chain(arguments.iter().map(|one| (*one).to_owned())).collect()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tcpctl"));
         command.args(self.arguments(arguments)).stdin(Stdio::null());
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(super) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
-    fn ok(&self, arguments: &[&str]) -> String {
+    pub(super) fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
         text(&output.stdout)
@@ -99,7 +99,7 @@ impl Tree {
     }
 
     /// Apply with the file in `sysctl.d`.
-    fn persist(&self) -> Vec<String> {
+    pub(super) fn persist(&self) -> Vec<String> {
         let directory = self.path("sysctl.d").display().to_string();
         ["apply", "anti-syn-flood", "--yes", "--persist", "--sysctl-dir"]
             .map(str::to_owned)
@@ -123,11 +123,11 @@ impl Tree {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn strs(list: &[String]) -> Vec<&str> {
+pub(super) fn strs(list: &[String]) -> Vec<&str> {
     list.iter().map(String::as_str).collect()
 }
 

@@ -9,6 +9,7 @@ mod closing;
 mod congestion;
 mod conntrack;
 mod core;
+mod neighbours;
 mod opening;
 mod ports;
 mod retransmission;

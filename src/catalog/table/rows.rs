@@ -1,6 +1,6 @@
 //! All families together, and the small words that rows are written with.
 
-use super::{buffers, closing, congestion, conntrack, core, opening, ports, retransmission, udp_icmp};
+use super::{buffers, closing, congestion, conntrack, core, neighbours, opening, ports, retransmission, udp_icmp};
 use crate::catalog::parameter::ALWAYS;
 use crate::catalog::{Bound, Default, DefaultSince, Parameter, Range, RangeSince};
 use crate::units::KernelVersion;
@@ -15,6 +15,7 @@ const FAMILIES: &[&[Parameter]] = &[
     ports::ROWS,
     udp_icmp::ROWS,
     core::ROWS,
+    neighbours::ROWS,
     conntrack::ROWS,
 ];
 

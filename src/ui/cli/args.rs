@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::args_sockets::SocketsArgs;
+use super::args_solve::SolveArgs;
 pub use super::tune_args::{
     ApplyArgs, AwaitConfirmationArgs, ConfirmArgs, ExportFormat, HistoryArgs, PlanArgs, ProfileChoice, ProfilesArgs,
     RollbackArgs, VerifyArgs,
@@ -111,6 +112,9 @@ pub enum Command {
     Profiles(ProfilesArgs),
     /// Show what a profile would change, and what that does in seconds; nothing is written
     Plan(PlanArgs),
+    /// Find the settings whose predicted times are as wished, with the least change; nothing is written
+    #[command(after_help = super::args_solve::SOLVE_HELP)]
+    Solve(SolveArgs),
     /// Apply a profile: shows the plan, asks, journals, writes, reads back
     Apply(ApplyArgs),
     /// Keep an apply that is undone otherwise (`apply --confirm`)

@@ -53,16 +53,16 @@ pub(super) fn plan(choice: &ProfileChoice, context: &Context<'_>) -> Result<Plan
     }
     let mut plan = plan_profiles(&profiles, &snapshot, path);
     plan.memory = weigh_memory(&plan, &snapshot, Target::page_bytes());
-    look_around(&mut plan, choice, &snapshot, context);
+    look_around(&mut plan, choice.root.as_deref(), &snapshot, context);
     Ok(plan)
 }
 
 /// Adds what stands in the way of a plan. What cannot be read is no reason to refuse the plan: applying it will say so.
-fn look_around(plan: &mut Plan, choice: &ProfileChoice, snapshot: &Snapshot, context: &Context<'_>) {
+pub(super) fn look_around(plan: &mut Plan, root: Option<&Path>, snapshot: &Snapshot, context: &Context<'_>) {
     let target = change::target(context);
     let history = target.state_dir().history().unwrap_or_default();
     let standing = target.place().map_or_else(|_| Vec::new(), |place| standing_demands(&history, &place));
-    let files = boot_root(choice, snapshot.netns.initial, context).map(|root| read_sysctl_tree(&root));
+    let files = boot_root(root, snapshot.netns.initial, context).map(|root| read_sysctl_tree(&root));
     let programs = read_programs(&context.proc_root);
     let around = Surroundings { standing: &standing, files: files.as_ref(), programs: &programs };
     plan.conflicts = find_conflicts(plan, snapshot, &around);
@@ -70,8 +70,9 @@ fn look_around(plan: &mut Plan, choice: &ProfileChoice, snapshot: &Snapshot, con
 
 /// Below which directory the files are that this namespace boots with. There are none for other namespaces than the
 /// host's own, and those of the host say nothing of a copy of `/proc`.
-pub(super) fn boot_root(choice: &ProfileChoice, initial: Option<bool>, context: &Context<'_>) -> Option<PathBuf> {
-    let root = choice.root.clone().or_else(|| (context.proc_root == Path::new("/proc")).then(|| PathBuf::from("/")));
+pub(super) fn boot_root(root: Option<&Path>, initial: Option<bool>, context: &Context<'_>) -> Option<PathBuf> {
+    let root =
+        root.map(Path::to_owned).or_else(|| (context.proc_root == Path::new("/proc")).then(|| PathBuf::from("/")));
     root.filter(|_| context.netns.is_none() && initial == Some(true))
 }
 

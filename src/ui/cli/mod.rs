@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod args_sockets;
+mod args_solve;
 mod change;
 mod choose;
 mod commands;

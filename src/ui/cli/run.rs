@@ -110,6 +110,7 @@ const fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
             | Command::Params(_)
             | Command::Lint(_)
             | Command::Plan(_)
+            | Command::Solve(_)
             | Command::Verify(_)
             | Command::Serve(_)
             | Command::Snapshot(_),
@@ -176,6 +177,7 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
         Command::Lint(args) => commands::lint::run(args, context),
         Command::Profiles(args) => commands::profiles::run(args, context),
         Command::Plan(args) => commands::plan::run(args, context),
+        Command::Solve(args) => commands::solve::run(args, context),
         Command::Apply(args) => commands::apply::run(args, context),
         Command::Confirm(args) => commands::confirm::run(args, context),
         Command::AwaitConfirmation(args) => commands::confirm::wait(args, context),

@@ -35,5 +35,6 @@ pub(super) mod snapshot;
 pub(super) mod sockets;
 mod sockets_places;
 mod sockets_watch;
+pub(super) mod solve;
 pub(super) mod status;
 pub(super) mod verify;

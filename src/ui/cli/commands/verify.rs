@@ -12,7 +12,7 @@ use crate::ui::cli::{CliError, Exit, choose};
 /// Runs `tcpctl verify`.
 pub(in crate::ui::cli) fn run(args: &VerifyArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let plan = choose::plan(&args.choice, context)?;
-    let booted = choose::boot_root(&args.choice, plan.netns_initial, context);
+    let booted = choose::boot_root(args.choice.root.as_deref(), plan.netns_initial, context);
     // A file that cannot be read says nothing of the running values; of the next boot it says that it is not known.
     let own = match booted.is_some().then(|| read_drop_in(&args.sysctl_dir)) {
         Some(Ok(text)) => text.as_deref().map(parse_drop_in).unwrap_or_default(),

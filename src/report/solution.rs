@@ -1,0 +1,195 @@
+//! What became of wishes, as text and as JSON.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::answer::{AnswerView, answer_sentence};
+use super::plan::render_plan;
+use super::plan_view::PlanView;
+use super::printable::printable_lines;
+use super::prose::{hanging, in_ascii};
+use crate::tune::{Application, SocketOption, Solution, WishOutcome, WishVerdict};
+
+/// Version of the JSON; the shape only grows.
+const SCHEMA: u32 = 1;
+
+/// A solution as text of at most `width` columns: the wishes, then the plan. `from` says what it starts from.
+#[must_use]
+pub fn render_solution(solution: &Solution, from: &str, width: usize, ascii: bool) -> String {
+    let mut text = String::from("Wishes\n");
+    let plain = |sentence: String| if ascii { in_ascii(&sentence) } else { sentence };
+    for outcome in &solution.wishes {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {}: {}", outcome.wish.typed(), word(&outcome.verdict));
+        for sentence in sentences(outcome, solution) {
+            text.push_str(&hanging("    ", &plain(sentence), width));
+        }
+    }
+    text.push_str(&hanging("", &format!("Least change from {from}; times are at their worst."), width));
+    if solution.profile.rules.is_empty() && solution.profile.notes.is_empty() {
+        return printable_lines(&text);
+    }
+    format!("{}\n{}", printable_lines(&text), render_plan(&solution.plan, width, ascii))
+}
+
+/// Whether it is met, in words.
+const fn word(verdict: &WishVerdict) -> &'static str {
+    match verdict {
+        WishVerdict::Already => "already so",
+        WishVerdict::Met(_) => "met",
+        WishVerdict::ByApplication => "met by the application",
+        WishVerdict::Impossible { .. } => "impossible",
+        WishVerdict::Contradicts(_) => "contradicts another wish",
+        WishVerdict::Unknown(_) => "cannot be told",
+    }
+}
+
+fn sentences(outcome: &WishOutcome, solution: &Solution) -> Vec<String> {
+    let (now, then) = (answer_sentence(outcome.now), answer_sentence(outcome.then));
+    match &outcome.verdict {
+        WishVerdict::Already => vec![format!("{} {now}", outcome.label)],
+        WishVerdict::Met(keys) => {
+            let changes = solution.plan.changes.iter().filter(|change| keys.contains(&change.key));
+            let changes: Vec<String> =
+                changes.map(|change| format!("{} {} → {}", change.key.leaf(), change.before, change.after)).collect();
+            let by = if changes.is_empty() { String::new() } else { format!(" (by {})", changes.join(", ")) };
+            vec![format!("{} {then}; now {now}{by}", outcome.label)]
+        }
+        WishVerdict::ByApplication => {
+            let options = outcome.application.as_ref().map(option_words).unwrap_or_default();
+            let answer = outcome.application.as_ref().and_then(|advice| advice.answer).map(answer_sentence);
+            vec![format!(
+                "{} {} with {options} on the socket, and no sysctl changes for it",
+                outcome.label,
+                answer.unwrap_or(now)
+            )]
+        }
+        WishVerdict::Impossible { why, nearest } => {
+            let mut sentences = vec![format!("{} {now} now", outcome.label)];
+            sentences.extend(why.iter().cloned());
+            if let Some(nearest) = nearest {
+                let values: Vec<String> =
+                    nearest.values.iter().map(|(key, value)| format!("{} = {value}", key.leaf())).collect();
+                let how = if values.is_empty() { "what there is now".to_owned() } else { values.join(", ") };
+                sentences.push(format!("the nearest is {}, with {how}", answer_sentence(nearest.answer)));
+            }
+            sentences
+        }
+        WishVerdict::Contradicts(other) => {
+            vec![format!("with what {other} needs there is no value for it; {} {then} with this plan", outcome.label)]
+        }
+        WishVerdict::Unknown(keys) => vec![format!("it follows from what could not be read: {}", keys.join(", "))],
+    }
+}
+
+/// Options with their values: `TCP_KEEPIDLE = 10 s, TCP_KEEPINTVL = 2 s`.
+fn option_words(advice: &Application) -> String {
+    let option = |option: &SocketOption| match option.unit {
+        "" => format!("{} = {}", option.name, option.value),
+        unit => format!("{} = {} {unit}", option.name, option.value),
+    };
+    advice.options.iter().map(option).collect::<Vec<_>>().join(", ")
+}
+
+/// A solution in JSON.
+#[derive(Debug, Serialize)]
+pub struct SolutionView<'a> {
+    schema: u32,
+    /// Whether every wish is met.
+    met: bool,
+    /// What the change is the least from.
+    from: &'a str,
+    wishes: Vec<WishView<'a>>,
+    plan: PlanView<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct WishView<'a> {
+    wish: &'a str,
+    text: &'a str,
+    /// In microseconds, per second or as a number.
+    least: Option<u64>,
+    most: Option<u64>,
+    effect: &'a str,
+    verdict: &'static str,
+    now: AnswerView,
+    then: AnswerView,
+    /// The keys of the plan that change for it.
+    keys: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contradicts: Option<&'a str>,
+    /// Why it cannot be met.
+    why: Vec<&'a str>,
+    nearest: Option<NearestView<'a>>,
+    application: Option<ApplicationView<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct NearestView<'a> {
+    answer: AnswerView,
+    values: Vec<(&'a str, &'a str)>,
+}
+
+#[derive(Debug, Serialize)]
+struct ApplicationView<'a> {
+    options: Vec<OptionView<'a>>,
+    answer: Option<AnswerView>,
+    says: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct OptionView<'a> {
+    name: &'a str,
+    value: u64,
+    unit: &'a str,
+}
+
+impl<'a> SolutionView<'a> {
+    /// A solution that is the least change from this.
+    #[must_use]
+    pub fn new(solution: &'a Solution, from: &'a str) -> Self {
+        let wishes = solution.wishes.iter().map(wish_view).collect();
+        Self { schema: SCHEMA, met: solution.is_met(), from, wishes, plan: PlanView::from(&solution.plan) }
+    }
+}
+
+fn wish_view(outcome: &WishOutcome) -> WishView<'_> {
+    let (mut keys, mut why, mut near, mut contradicts) = (Vec::new(), Vec::new(), None, None);
+    match &outcome.verdict {
+        WishVerdict::Met(its) => keys = its.iter().map(crate::units::SysctlKey::as_str).collect(),
+        WishVerdict::Impossible { why: sentences, nearest } => {
+            why = sentences.iter().map(String::as_str).collect();
+            near = nearest.as_ref();
+        }
+        WishVerdict::Contradicts(other) => contradicts = Some(other.as_str()),
+        WishVerdict::Unknown(missing) => why.clone_from(missing),
+        WishVerdict::Already | WishVerdict::ByApplication => {}
+    }
+    WishView {
+        wish: outcome.wish.kind.word,
+        text: &outcome.wish.text,
+        least: outcome.wish.least,
+        most: outcome.wish.most,
+        effect: outcome.wish.kind.id,
+        verdict: outcome.verdict.word(),
+        now: outcome.now.into(),
+        then: outcome.then.into(),
+        keys,
+        contradicts,
+        why,
+        nearest: near.map(|nearest| NearestView {
+            answer: nearest.answer.into(),
+            values: nearest.values.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+        }),
+        application: outcome.application.as_ref().map(|advice| ApplicationView {
+            options: advice
+                .options
+                .iter()
+                .map(|one| OptionView { name: one.name, value: one.value, unit: one.unit })
+                .collect(),
+            answer: advice.answer.map(AnswerView::from),
+            says: advice.says,
+        }),
+    }
+}

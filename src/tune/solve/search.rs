@@ -1,0 +1,408 @@
+//! The search: among values for those with which the model's answers are as wished.
+//!
+//! Wishes that turn no lever in common are searched for apart. For each, sets of levers are tried from the lightest to
+//! the heaviest; within a set, the values nearest to those of now. What is beyond all others ([`LAST`]) is turned only
+//! when nothing else helps, step by step.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::application::advise;
+use super::dial::Dial;
+use super::lever::{LAST, find_lever};
+use super::profile::profile;
+use super::solution::{Nearest, OptionsFor, Solution, SolveError, WishOutcome, WishVerdict};
+use super::wish::{Miss, Wish};
+use crate::catalog::normalize_value;
+use crate::model::{Answer, Host, KnownSettings, Settings, SocketOptions};
+use crate::snapshot::Snapshot;
+use crate::tune::{NetworkPath, plan_profiles};
+use crate::units::{KernelVersion, SysctlKey, SysctlValues};
+
+/// Values that differ from those of now, by key.
+pub(super) type Assignment = BTreeMap<&'static str, String>;
+/// Steps of dials, by key.
+type Steps = BTreeMap<&'static str, i64>;
+
+/// What is searched on.
+pub(super) struct Search<'a> {
+    snapshot: &'a Snapshot,
+    version: KernelVersion,
+    host: Host,
+    start: SysctlValues,
+    /// The levers that can be turned here.
+    dials: BTreeMap<&'static str, Dial>,
+    /// Those that cannot, with why.
+    stuck: BTreeMap<&'static str, String>,
+    /// Answers that were worked out before, by consequence and the values of its keys.
+    known: RefCell<BTreeMap<(&'static str, Vec<String>), Answer>>,
+}
+
+/// Searches for values that meet the wishes on a host, and compares them with it.
+///
+/// The wishes are met from the first on: one that cannot be met together with those before it is left out and named.
+/// `options` says which wishes are left to the application where an option of its socket meets them.
+///
+/// # Errors
+/// When nothing is wished for, or the kernel's version is not known.
+pub fn solve(wishes: &[Wish], snapshot: &Snapshot, name: &str, options: OptionsFor) -> Result<Solution, SolveError> {
+    if wishes.is_empty() {
+        return Err(SolveError::NoWish);
+    }
+    let search = Search::new(wishes, snapshot).ok_or(SolveError::NoKernel)?;
+    let mut outcomes: Vec<WishOutcome> = Vec::new();
+    let mut together: Vec<Wish> = Vec::new();
+    for wish in wishes {
+        let advice = advise(wish, &search);
+        let own_answer = advice.as_ref().is_some_and(|advice| advice.answer.is_some());
+        let (verdict, far_reaching) = search.alone(wish);
+        let verdict = match (options, verdict) {
+            (OptionsFor::All, WishVerdict::Met(_)) if own_answer => WishVerdict::ByApplication,
+            (OptionsFor::Better, WishVerdict::Met(_)) if own_answer && far_reaching => WishVerdict::ByApplication,
+            (OptionsFor::All | OptionsFor::Better, WishVerdict::Impossible { .. }) if own_answer => {
+                WishVerdict::ByApplication
+            }
+            (_, verdict) => verdict,
+        };
+        if matches!(verdict, WishVerdict::Met(_) | WishVerdict::Already) {
+            together.push(wish.clone());
+        }
+        outcomes.push(search.outcome(wish, verdict, advice));
+    }
+    let mut chosen = Assignment::new();
+    let mut met: Vec<Wish> = Vec::new();
+    for wish in together {
+        let more: Vec<Wish> = met.iter().cloned().chain([wish.clone()]).collect();
+        if let Some(found) = search.cheapest(&more) {
+            (chosen, met) = (found, more);
+        } else if let Some(outcome) = outcomes.iter_mut().find(|one| one.wish.kind.word == wish.kind.word) {
+            let other = met.iter().find(|other| search.cheapest(&[(*other).clone(), wish.clone()]).is_none());
+            let all = || met.iter().map(Wish::typed).collect::<Vec<_>>().join(" and ");
+            outcome.verdict = WishVerdict::Contradicts(other.map_or_else(all, Wish::typed));
+        }
+    }
+    for outcome in &mut outcomes {
+        outcome.then = search.answer(&outcome.wish, &chosen);
+        if let WishVerdict::Met(keys) = &mut outcome.verdict {
+            let its = chosen.keys().filter(|key| outcome.wish.kind.levers.contains(key));
+            *keys = its.filter_map(|key| key.parse().ok()).collect();
+        }
+    }
+    let profile = profile(name, &outcomes, &chosen, &search);
+    let plan = plan_profiles(core::slice::from_ref(&profile), snapshot, NetworkPath::default());
+    Ok(Solution { wishes: outcomes, profile, plan })
+}
+
+impl<'a> Search<'a> {
+    fn new(wishes: &[Wish], snapshot: &'a Snapshot) -> Option<Self> {
+        let version = snapshot.kernel.version?;
+        let host = Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
+        let values = snapshot.sysctls.values().into_iter();
+        let start: SysctlValues = values.map(|(key, value)| (key, normalize_value(&value))).collect();
+        let (mut dials, mut stuck) = (BTreeMap::new(), BTreeMap::new());
+        for lever in wishes.iter().flat_map(|wish| wish.kind.levers).filter_map(|key| find_lever(key)) {
+            match Dial::new(lever, snapshot, &start) {
+                Ok(dial) => drop(dials.insert(lever.key, dial)),
+                Err(why) => drop(stuck.insert(lever.key, why)),
+            }
+        }
+        Some(Self { snapshot, version, host, start, dials, stuck, known: RefCell::default() })
+    }
+
+    /// The kernel's version.
+    pub(super) const fn version(&self) -> KernelVersion {
+        self.version
+    }
+
+    /// The value of a key now.
+    pub(super) fn now(&self, key: &str) -> Option<&str> {
+        self.start.get(key).map(String::as_str)
+    }
+
+    /// The answer to a wish with other values.
+    pub(super) fn answer(&self, wish: &Wish, values: &Assignment) -> Answer {
+        let Some(consequence) = wish.kind.consequence() else { return Answer::Unknown };
+        let value = |key: &&'static str| {
+            values.get(key).cloned().or_else(|| self.now(key).map(str::to_owned)).unwrap_or_default()
+        };
+        let place = (consequence.id, consequence.keys.iter().map(value).collect::<Vec<_>>());
+        if let Some(answer) = self.known.borrow().get(&place) {
+            return *answer;
+        }
+        let mut all = self.start.clone();
+        all.extend(values.iter().filter_map(|(key, value)| Some((key.parse::<SysctlKey>().ok()?, value.clone()))));
+        let known = KnownSettings::new(&all, |key| self.snapshot.has_key(key));
+        let answer = if known.missing(consequence.keys).is_empty() {
+            consequence.answer(&Settings::from_values(&all), &self.host)
+        } else {
+            Answer::Unknown
+        };
+        self.known.borrow_mut().insert(place, answer);
+        answer
+    }
+
+    /// The answer to a wish for a socket with options, with the values of now.
+    pub(super) fn answer_with(&self, wish: &Wish, set: impl FnOnce(&mut SocketOptions)) -> Option<Answer> {
+        wish.kind.consequence()?.answer_with(&Settings::from_values(&self.start), &self.host, set)
+    }
+
+    /// What becomes of a wish that is the only one, and whether that takes a lever that is turned last.
+    fn alone(&self, wish: &Wish) -> (WishVerdict, bool) {
+        let keys = wish.kind.consequence().map_or(&[][..], |consequence| consequence.keys);
+        let known = KnownSettings::new(&self.start, |key| self.snapshot.has_key(key));
+        let missing = known.missing(keys);
+        if !missing.is_empty() {
+            return (WishVerdict::Unknown(missing), false);
+        }
+        if wish.is_met_by(self.answer(wish, &Assignment::new())) {
+            return (WishVerdict::Already, false);
+        }
+        match self.cheapest(core::slice::from_ref(wish)) {
+            Some(values) => {
+                let last = |key: &&str| find_lever(key).is_some_and(|lever| lever.weight == LAST);
+                (WishVerdict::Met(Vec::new()), values.keys().any(|key| last(key)))
+            }
+            None => (WishVerdict::Impossible { why: self.obstacles(wish), nearest: self.nearest(wish) }, false),
+        }
+    }
+
+    fn outcome(&self, wish: &Wish, verdict: WishVerdict, application: Option<super::Application>) -> WishOutcome {
+        let now = self.answer(wish, &Assignment::new());
+        let label = wish.kind.consequence().map_or("", |consequence| consequence.label);
+        WishOutcome { wish: wish.clone(), label, now, then: now, verdict, application }
+    }
+
+    /// Why a wish cannot be met, as far as there is more to say than that no value does.
+    fn obstacles(&self, wish: &Wish) -> Vec<String> {
+        if wish.kind.levers.is_empty() {
+            return vec!["no setting changes it: it is a constant of the kernel".to_owned()];
+        }
+        let stuck = wish.kind.levers.iter().filter_map(|key| Some((key, self.stuck.get(key)?)));
+        stuck.map(|(key, why)| format!("{key} {why}")).collect()
+    }
+
+    /// The nearest to a wish among everything that was worked out for it.
+    fn nearest(&self, wish: &Wish) -> Option<Nearest> {
+        let consequence = wish.kind.consequence()?;
+        if !wish.kind.levers.iter().any(|key| self.dials.contains_key(key)) {
+            return None;
+        }
+        let known = self.known.borrow();
+        let tried = known.iter().filter(|((id, _), answer)| *id == consequence.id && **answer != Answer::Unknown);
+        let miss = |answer: Answer| match wish.miss(answer) {
+            Miss::Met => 0,
+            Miss::Over(by) | Miss::Under(by) => by,
+        };
+        let different = |values: &[String]| {
+            let pairs = consequence.keys.iter().zip(values);
+            pairs.filter(|(key, value)| self.now(key) != Some(value)).count()
+        };
+        let ((_, values), answer) =
+            tried.min_by_key(|((_, values), answer)| (miss(**answer), different(values), values.clone()))?;
+        let pairs = consequence.keys.iter().zip(values);
+        let changed = pairs.filter(|(key, value)| self.now(key) != Some(value));
+        let values = changed.filter_map(|(key, value)| Some((key.parse().ok()?, value.clone()))).collect();
+        Some(Nearest { answer: *answer, values })
+    }
+
+    /// The lightest values with which all wishes are met.
+    pub(super) fn cheapest(&self, wishes: &[Wish]) -> Option<Assignment> {
+        let steps = self.with_last(wishes)?;
+        Some(self.text(&self.settled(steps, wishes)))
+    }
+
+    /// First without what is turned last, and then with it, from the value now outwards.
+    fn with_last(&self, wishes: &[Wish]) -> Option<Steps> {
+        if let Some(steps) = self.all_groups(wishes, &Steps::new()) {
+            return Some(steps);
+        }
+        let last = |key: &&'static str| self.dials.get(key).filter(|dial| dial.lever.weight == LAST);
+        let dials: BTreeSet<&'static str> =
+            wishes.iter().flat_map(|wish| wish.kind.levers).filter(|key| last(key).is_some()).copied().collect();
+        dials.iter().filter_map(|key| self.dials.get(key)).find_map(|dial| {
+            // One wish is helped in one direction alone; several may be met by turning it either way.
+            let ways = if wishes.len() == 1 { self.ways(dial, wishes, &Steps::new()) } else { vec![false, true] };
+            ways.into_iter().flat_map(|up| dial.outwards(up, self.version)).find_map(|step| {
+                let fixed = Steps::from([(dial.lever.key, step)]);
+                self.all_groups(wishes, &fixed).map(|found| found.into_iter().chain(fixed).collect())
+            })
+        })
+    }
+
+    /// Each group of wishes that turn a lever in common by itself.
+    fn all_groups(&self, wishes: &[Wish], fixed: &Steps) -> Option<Steps> {
+        let mut all = Steps::new();
+        for group in groups(wishes) {
+            all.extend(self.group(&group, fixed)?);
+        }
+        Some(all)
+    }
+
+    /// The lightest set of levers that meets a group of wishes, with the values nearest to those of now.
+    fn group(&self, wishes: &[Wish], fixed: &Steps) -> Option<Steps> {
+        if self.miss(wishes, fixed).is_empty() {
+            return Some(Steps::new());
+        }
+        let keys: BTreeSet<&'static str> = wishes.iter().flat_map(|wish| wish.kind.levers).copied().collect();
+        let dials: Vec<&Dial> =
+            keys.iter().filter_map(|key| self.dials.get(key)).filter(|dial| dial.lever.weight != LAST).collect();
+        let mut sets: Vec<(u32, u32)> =
+            (1..1_u32 << dials.len().min(8)).map(|set| (self.weight(&dials, set), set)).collect();
+        sets.sort_unstable();
+        sets.into_iter().find_map(|(_, set)| {
+            // The widest is turned last, as only that one is searched and not stepped through.
+            let mut turned: Vec<&Dial> = members(&dials, set).collect();
+            turned.sort_by_key(|dial| (dial.width(), dial.lever.key));
+            self.turn(&turned, wishes, fixed)
+        })
+    }
+
+    fn weight(&self, dials: &[&Dial], set: u32) -> u32 {
+        members(dials, set).map(|dial| dial.lever.weight).sum()
+    }
+
+    /// The best steps of these dials, each away from its value now.
+    fn turn(&self, dials: &[&Dial], wishes: &[Wish], fixed: &Steps) -> Option<Steps> {
+        let (first, rest) = dials.split_first()?;
+        if !self.is_in_reach(dials, wishes, fixed) {
+            return None;
+        }
+        if rest.is_empty() {
+            let step = self.settle(first, wishes, fixed)?;
+            return Some(Steps::from([(first.lever.key, step)]));
+        }
+        let ways = self.ways(first, wishes, fixed);
+        let tried = ways.into_iter().flat_map(|up| first.outwards(up, self.version)).filter_map(|step| {
+            let mut fixed = fixed.clone();
+            fixed.insert(first.lever.key, step);
+            let mut found = self.turn(rest, wishes, &fixed)?;
+            found.insert(first.lever.key, step);
+            Some((self.distance(&found), found))
+        });
+        tried.min().map(|(_, found)| found)
+    }
+
+    /// Whether the wishes may be met by these dials at all: at their ends no wish is missed on the side that they are
+    /// turned away from.
+    fn is_in_reach(&self, dials: &[&Dial], wishes: &[Wish], fixed: &Steps) -> bool {
+        self.miss(wishes, fixed).iter().all(|(wish, miss)| {
+            let mut steps = fixed.clone();
+            let over = matches!(miss, Miss::Over(_));
+            for dial in dials {
+                steps.insert(dial.lever.key, dial.end(dial.lever.rises != over));
+            }
+            match (miss, wish.miss(self.answer(wish, &self.text(&steps)))) {
+                (Miss::Over(_), Miss::Over(_)) | (Miss::Under(_), Miss::Under(_)) => false,
+                _ => true,
+            }
+        })
+    }
+
+    /// In which directions a dial is to be turned for what is missed.
+    fn ways(&self, dial: &Dial, wishes: &[Wish], fixed: &Steps) -> Vec<bool> {
+        let missed = self.miss(wishes, fixed);
+        let up = |miss: &Miss| dial.lever.rises != matches!(miss, Miss::Over(_));
+        let ways: BTreeSet<bool> = missed.iter().map(|(_, miss)| up(miss)).collect();
+        ways.into_iter().collect()
+    }
+
+    /// The step of a dial that is nearest to its value now and meets the wishes with the others fixed.
+    fn settle(&self, dial: &Dial, wishes: &[Wish], fixed: &Steps) -> Option<i64> {
+        let at = |step: i64| {
+            let mut steps = fixed.clone();
+            steps.insert(dial.lever.key, step);
+            self.miss(wishes, &steps)
+        };
+        let before = at(dial.present());
+        for up in self.ways(dial, wishes, fixed) {
+            let is_beyond = |missed: &[(&Wish, Miss)]| sides(missed) != sides(&before);
+            let mut near = dial.present();
+            for step in dial.outwards(up, self.version) {
+                if is_beyond(&at(step)) {
+                    let mut far = step;
+                    while far.abs_diff(near) > 1 {
+                        let middle = near + (far - near) / 2;
+                        if is_beyond(&at(middle)) { far = middle } else { near = middle }
+                    }
+                    if at(far).is_empty() {
+                        return Some(far);
+                    }
+                    // What is met on this side is met, where at all, at the step that was found or further out.
+                    if at(step).is_empty() {
+                        return Some(step);
+                    }
+                }
+                near = step;
+            }
+        }
+        None
+    }
+
+    /// Turns each dial back as far as the wishes allow, and those that no wish needs all the way.
+    fn settled(&self, mut steps: Steps, wishes: &[Wish]) -> Steps {
+        // Each round takes a key out or moves one nearer to its value now, so that this ends; the bound is for safety.
+        for _ in 0..16 {
+            let before = steps.clone();
+            for key in before.keys() {
+                let Some(dial) = self.dials.get(key) else { continue };
+                let mut without = steps.clone();
+                without.remove(key);
+                if self.miss(wishes, &without).is_empty() {
+                    steps = without;
+                } else if let Some(nearer) = self.settle(dial, wishes, &without)
+                    && steps.get(key).is_some_and(|step| dial.distance(nearer) < dial.distance(*step))
+                {
+                    steps.insert(key, nearer);
+                }
+            }
+            if steps == before {
+                break;
+            }
+        }
+        steps
+    }
+
+    fn distance(&self, steps: &Steps) -> u64 {
+        steps.iter().filter_map(|(key, step)| Some(self.dials.get(key)?.distance(*step))).sum()
+    }
+
+    /// The wishes that are not met, and by how much.
+    fn miss<'w>(&self, wishes: &'w [Wish], steps: &Steps) -> Vec<(&'w Wish, Miss)> {
+        let values = self.text(steps);
+        let miss = |wish: &'w Wish| (wish, wish.miss(self.answer(wish, &values)));
+        wishes.iter().map(miss).filter(|(_, miss)| *miss != Miss::Met).collect()
+    }
+
+    fn text(&self, steps: &Steps) -> Assignment {
+        steps.iter().filter_map(|(key, step)| Some((*key, self.dials.get(key)?.text(*step)))).collect()
+    }
+}
+
+/// Which wishes are missed, and on which side.
+fn sides(missed: &[(&Wish, Miss)]) -> Vec<(&'static str, bool)> {
+    missed.iter().map(|(wish, miss)| (wish.kind.word, matches!(miss, Miss::Over(_)))).collect()
+}
+
+fn members<'d>(dials: &'d [&'d Dial], set: u32) -> impl Iterator<Item = &'d Dial> {
+    dials.iter().enumerate().filter(move |(place, _)| set & (1 << place) != 0).map(|(_, dial)| *dial)
+}
+
+/// The wishes in groups that turn no lever in common but those that are turned last.
+fn groups(wishes: &[Wish]) -> Vec<Vec<Wish>> {
+    let own = |wish: &Wish| -> BTreeSet<&'static str> {
+        let keys = wish.kind.levers.iter().copied();
+        keys.filter(|key| find_lever(key).is_some_and(|lever| lever.weight != LAST)).collect()
+    };
+    let mut groups: Vec<(BTreeSet<&'static str>, Vec<Wish>)> = Vec::new();
+    for wish in wishes {
+        let keys = own(wish);
+        match groups.iter_mut().find(|(group, _)| !group.is_disjoint(&keys)) {
+            Some((group, members)) => {
+                group.extend(keys);
+                members.push(wish.clone());
+            }
+            None => groups.push((keys, vec![wish.clone()])),
+        }
+    }
+    groups.into_iter().map(|(_, members)| members).collect()
+}

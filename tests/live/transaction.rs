@@ -1,0 +1,104 @@
+//! Applies that are killed, and applies at the same time, on the running kernel's own sysctls.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::case::{CannotRun, Case, Ran};
+use crate::place::Place;
+use crate::tracer::{Ended, kill_before};
+use crate::tune::{State, cat, text};
+
+/// The cases of this file.
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("an apply that is killed before any call that changes something is rolled back", killed),
+        Case::new("two applies at once go one after the other and leave a whole journal", at_once),
+    ]
+}
+
+const KEYS: [&str; 2] = ["net.core.somaxconn", "net.ipv4.tcp_synack_retries"];
+
+fn values() -> [String; 2] {
+    KEYS.map(cat)
+}
+
+/// A profile that sets both keys.
+fn profile(state: &State, name: &str, values: [u32; 2]) -> String {
+    let path = format!("{}-{name}.toml", state.path);
+    let rule = |key: &str, value: u32| format!("[keys.\"{key}\"]\nset = {value}\nreason = \"r\"\nsource = \"s\"\n");
+    let rules: String = KEYS.into_iter().zip(values).map(|(key, value)| rule(key, value)).collect();
+    std::fs::write(&path, format!("summary = \"x\"\n{rules}")).unwrap();
+    path
+}
+
+fn killed(place: &Place) -> Ran {
+    place.set(KEYS[0], "128");
+    place.set(KEYS[1], "5");
+    let before = values();
+    for nth in 1.. {
+        let state = State::new();
+        let profile = profile(&state, "p", [512, 2]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tcpctl"));
+        command.args(["--state-dir", &state.path, "apply", &profile, "--yes"]);
+        let traced = kill_before(&mut command, nth);
+        if traced.as_ref().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+            return Err(CannotRun("this process may not trace its children".to_owned()));
+        }
+        let (ended, printed) = traced.unwrap();
+        let entry = std::fs::read_to_string(Path::new(&state.path).join("000001.json"));
+        let entry: Value = entry.map_or(Value::Null, |text| serde_json::from_str(&text).expect("the journal is JSON"));
+        let call = match ended {
+            Ended::Exited(code) => {
+                assert_eq!((code, &entry["outcome"]), (0, &"applied".into()), "{printed}");
+                assert!(nth > 30, "so few calls cannot be all: {nth}");
+                let undone = state.run(place, &["rollback", "--yes"]);
+                assert!(undone.status.success() && values() == before, "{}", text(&undone.stderr));
+                return Ok(());
+            }
+            Ended::Killed(call) => call,
+        };
+        if entry["outcome"] == "applied" {
+            assert_eq!(values(), ["512", "2"], "killed before {call}: it is said to be done");
+        } else {
+            assert!(!printed.contains("read back"), "killed before {call}: {printed}");
+        }
+        let undone = state.run(place, &["rollback", "--yes"]);
+        assert!(undone.status.success(), "killed before {call}: {}", text(&undone.stderr));
+        assert_eq!(values(), before, "killed before {call}");
+    }
+    unreachable!("the program ends")
+}
+
+fn at_once(place: &Place) -> Ran {
+    let before = values();
+    let state = State::new();
+    let profiles = [profile(&state, "a", [777, 3]), profile(&state, "b", [888, 4])];
+    let start = |path: &String| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tcpctl"));
+        command.args(["--state-dir", &state.path, "apply", path, "--yes", "--wait"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children: Vec<_> = profiles.iter().map(start).collect();
+    let outputs: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    let applied = outputs.iter().filter(|output| output.status.success()).count();
+    for output in outputs.iter().filter(|output| !output.status.success()) {
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{message}");
+        assert!(message.contains("somebody else changed it meanwhile"), "{message}");
+    }
+    let now = values();
+    assert!(now == ["777", "3"] || now == ["888", "4"], "the keys are of one of them: {now:?}");
+    let history = state.json(place, &["history"]);
+    assert_eq!(history["unreadable"], Value::Array(Vec::new()));
+    let entries = history["entries"].as_array().unwrap();
+    assert!(applied >= 1 && entries.len() == applied && entries.iter().all(|entry| entry["outcome"] == "applied"));
+    for _ in 0..applied {
+        let undone = state.run(place, &["rollback", "--yes"]);
+        assert!(undone.status.success(), "{}", text(&undone.stderr));
+    }
+    assert_eq!(values(), before);
+    Ok(())
+}

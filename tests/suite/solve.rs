@@ -1,0 +1,296 @@
+//! `tcpctl solve`: the model agrees with every answer, no change is needless, and what is impossible is said to be.
+
+use std::collections::BTreeMap;
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use tcpctl::model::{Answer, Host, Settings};
+use tcpctl::report::{SolutionView, render_solution};
+use tcpctl::snapshot::{Snapshot, SysctlReading};
+use tcpctl::tune::{
+    NetworkPath, OptionsFor, Solution, WISH_KINDS, Wish, WishVerdict, parse_profile, plan_profiles,
+    render_profile_text, solve,
+};
+use tcpctl::units::{KernelVersion, SysctlValues};
+
+use super::tune::snapshot_with;
+
+/// Every key that the model reads, at its default for 6.18, with these over them.
+fn host(version: KernelVersion, over: &[(&str, &str)]) -> Snapshot {
+    let mut values: BTreeMap<String, String> = Settings::default()
+        .values()
+        .into_iter()
+        .filter(|(key, _)| tcpctl::catalog::exists(key, version))
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect();
+    values.extend(over.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    let readings = values.into_iter().map(|(key, value)| (key.parse().unwrap(), SysctlReading::Value(value)));
+    let mut snapshot = snapshot_with(readings.collect());
+    snapshot.kernel.version = Some(version);
+    snapshot.kernel.release = Some(version.to_string());
+    snapshot
+}
+
+fn stock() -> Snapshot {
+    host(KernelVersion::new(6, 18), &[])
+}
+
+fn wishes(typed: &[(&str, &str)]) -> Vec<Wish> {
+    let wish = |(word, text): &(&str, &str)| {
+        let kind = WISH_KINDS.iter().find(|kind| kind.word == *word).unwrap();
+        Wish::parse(kind, text).unwrap()
+    };
+    typed.iter().map(wish).collect()
+}
+
+fn solved(snapshot: &Snapshot, typed: &[(&str, &str)], options: OptionsFor) -> Solution {
+    solve(&wishes(typed), snapshot, "wished", options).unwrap()
+}
+
+/// The answer to a wish with these values, asked of the model and of nothing that the search has.
+fn answer(wish: &Wish, values: &SysctlValues, snapshot: &Snapshot) -> Answer {
+    let host = Host { version: snapshot.kernel.version.unwrap(), hz: snapshot.kernel.hz.as_ref().map(|hz| hz.hz) };
+    wish.kind.consequence().unwrap().answer(&Settings::from_values(values), &host)
+}
+
+/// The values that the plan makes, without the change at this place.
+fn values(solution: &Solution, snapshot: &Snapshot, without: Option<usize>) -> SysctlValues {
+    let mut values = snapshot.sysctls.values();
+    let changes = solution.plan.changes.iter().enumerate();
+    values.extend(
+        changes.filter(|(place, _)| Some(*place) != without).map(|(_, one)| (one.key.clone(), one.after.clone())),
+    );
+    values
+}
+
+/// What must be so of every solution, whatever was wished for.
+fn check(solution: &Solution, snapshot: &Snapshot) {
+    let met: Vec<&Wish> = solution
+        .wishes
+        .iter()
+        .filter(|outcome| matches!(outcome.verdict, WishVerdict::Met(_) | WishVerdict::Already))
+        .map(|outcome| &outcome.wish)
+        .collect();
+    let then = values(solution, snapshot, None);
+    for wish in &met {
+        let answer = answer(wish, &then, snapshot);
+        assert!(wish.is_met_by(answer), "{}: {answer:?} with {:?}", wish.typed(), solution.plan.changes);
+    }
+    for (place, change) in solution.plan.changes.iter().enumerate() {
+        let without = values(solution, snapshot, Some(place));
+        let broken = met.iter().any(|wish| !wish.is_met_by(answer(wish, &without, snapshot)));
+        assert!(broken, "no wish needs {} = {}", change.key, change.after);
+        let turned = met.iter().any(|wish| wish.kind.levers.contains(&change.key.as_str()));
+        assert!(turned, "nobody asked for {}", change.key);
+    }
+    for outcome in &solution.wishes {
+        if let Some(answer) = outcome.application.as_ref().and_then(|advice| advice.answer) {
+            assert!(outcome.wish.is_met_by(answer), "{}: {answer:?} by options", outcome.wish.typed());
+        }
+        let own = outcome.then;
+        assert_eq!(own, answer(&outcome.wish, &then, snapshot), "{}", outcome.wish.typed());
+    }
+    assert!(solution.plan.skipped.is_empty(), "{:?}", solution.plan.skipped);
+    let text = render_profile_text(&solution.profile);
+    let read = parse_profile("wished", "wished.toml", &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let profile = tcpctl::tune::Profile { rules: read.rules, ..solution.profile.clone() };
+    let again = plan_profiles(&[profile], snapshot, NetworkPath::default());
+    assert_eq!(again.changes.len(), solution.plan.changes.len(), "{text}");
+    assert!(again.changes.iter().zip(&solution.plan.changes).all(|(one, other)| one.after == other.after), "{text}");
+}
+
+/// A wish of any kind, from what is impossible to what is so already.
+fn any_wish() -> impl Strategy<Value = (usize, u64, bool)> {
+    (0..WISH_KINDS.len(), prop_oneof![300..20_000_u64, 20_000..2_000_000_u64], any::<bool>())
+}
+
+fn typed(wish: &(usize, u64, bool)) -> (&'static str, String) {
+    let (place, number, both) = *wish;
+    let kind = &WISH_KINDS[place];
+    let text = match (kind.unit, both) {
+        (tcpctl::tune::WishUnit::Time, true) => format!("{}ms..{number}ms", number / 2),
+        (tcpctl::tune::WishUnit::Time, false) => format!("{number}ms"),
+        (tcpctl::tune::WishUnit::Rate, _) => format!("{number}/s"),
+        (tcpctl::tune::WishUnit::Count, _) => number.to_string(),
+    };
+    (kind.word, text)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_answered_the_model_agrees_and_no_change_is_needless(
+        wished in prop::collection::vec(any_wish(), 1..4),
+        kernel in prop::sample::select(vec![(5, 4), (6, 1), (6, 18), (6, 19)]),
+        retries in 1..9_u32,
+        keepalive in prop::sample::select(vec!["7200", "600", "60"]),
+        reuse in prop::sample::select(vec!["0", "1", "2"]),
+        options in prop::sample::select(vec![OptionsFor::None, OptionsFor::Better, OptionsFor::All]),
+    ) {
+        let mut one_of_each: BTreeMap<usize, (usize, u64, bool)> = BTreeMap::new();
+        for wish in wished {
+            one_of_each.insert(wish.0, wish);
+        }
+        let retries = retries.to_string();
+        let snapshot = host(KernelVersion::new(kernel.0, kernel.1), &[
+            ("net.ipv4.tcp_syn_retries", &retries),
+            ("net.ipv4.tcp_synack_retries", &retries),
+            ("net.ipv4.tcp_keepalive_time", keepalive),
+            ("net.ipv4.tcp_tw_reuse", reuse),
+        ]);
+        let texts: Vec<(&str, String)> = one_of_each.values().map(typed).collect();
+        let typed: Vec<(&str, &str)> = texts.iter().map(|(word, text)| (*word, text.as_str())).collect();
+        let solution = solved(&snapshot, &typed, options);
+        check(&solution, &snapshot);
+        let again = solved(&snapshot, &typed, options);
+        prop_assert_eq!(&again.plan, &solution.plan, "the same question has the same answer");
+        let text = render_solution(&solution, "here", 80, true);
+        prop_assert!(text.lines().all(|line| line.chars().count() <= 80), "{}", text);
+    }
+}
+
+#[test]
+fn the_usual_wishes_are_met_with_the_least_change() {
+    let snapshot = stock();
+    let typed =
+        [("connect", "10s"), ("half-open", "8s"), ("dead-peer", "30s"), ("fin-wait", "20s"), ("ports-rate", "2000/s")];
+    let solution = solved(&snapshot, &typed, OptionsFor::Better);
+    check(&solution, &snapshot);
+    assert!(solution.is_met());
+    assert_snapshot!(render_solution(&solution, "this host's values", 80, false));
+}
+
+#[test]
+fn a_wish_that_is_met_already_changes_nothing() {
+    let solution = solved(&stock(), &[("connect", "3m"), ("ports", "1000")], OptionsFor::All);
+    assert!(solution.wishes.iter().all(|outcome| outcome.verdict == WishVerdict::Already));
+    assert!(solution.plan.changes.is_empty() && solution.is_met());
+}
+
+#[test]
+fn what_is_impossible_comes_with_the_reason_and_the_nearest() {
+    let snapshot = stock();
+    let typed = [("connect", "1s"), ("dead-peer", "1s"), ("time-wait", "10s"), ("ports", "90000")];
+    let solution = solved(&snapshot, &typed, OptionsFor::None);
+    check(&solution, &snapshot);
+    assert!(!solution.is_met() && solution.plan.changes.is_empty());
+    assert_snapshot!(render_solution(&solution, "this host's values", 80, false));
+    // Nothing that could be tried is nearer than what is named.
+    let WishVerdict::Impossible { nearest: Some(nearest), .. } = &solution.wishes[0].verdict else { panic!() };
+    let mut best = u64::MAX;
+    for (retries, linear) in [(1, 0), (1, 1), (2, 0), (1, 4)] {
+        let mut values = snapshot.sysctls.values();
+        for (key, value) in
+            [("tcp_syn_retries", retries), ("tcp_syn_linear_timeouts", linear), ("tcp_rto_max_ms", 1000)]
+        {
+            values.insert(format!("net.ipv4.{key}").parse().unwrap(), value.to_string());
+        }
+        let Answer::After(window) = answer(&solution.wishes[0].wish, &values, &snapshot) else { panic!() };
+        best = best.min(window.latest_us);
+    }
+    assert_eq!(nearest.answer, Answer::After(tcpctl::model::Window { at_us: 2_000_000, latest_us: best }));
+}
+
+#[test]
+fn wishes_that_cannot_be_met_together_are_named_and_the_first_one_is_met() {
+    let snapshot = stock();
+    let typed = [("ports", "40000"), ("ports-rate", "..500/s"), ("connect", "20s")];
+    for one in &typed[..2] {
+        assert!(solved(&snapshot, core::slice::from_ref(one), OptionsFor::Better).is_met(), "{one:?} alone");
+    }
+    let solution = solved(&snapshot, &typed, OptionsFor::Better);
+    check(&solution, &snapshot);
+    let verdicts: Vec<&str> = solution.wishes.iter().map(|outcome| outcome.verdict.word()).collect();
+    assert_eq!(verdicts, ["met", "contradicts", "met"]);
+    assert_eq!(solution.wishes[1].verdict, WishVerdict::Contradicts("--ports 40000".to_owned()));
+    let text = render_solution(&solution, "this host's values", 80, false);
+    assert_snapshot!(text.split("\n\n").next().unwrap());
+}
+
+/// The longest timeout of all connections is turned where nothing else helps, and rather left to the application.
+#[test]
+fn an_option_of_the_socket_is_preferred_to_what_changes_every_connection() {
+    let snapshot = stock();
+    let typed = [("connect", "2500ms")];
+    let better = solved(&snapshot, &typed, OptionsFor::Better);
+    assert_eq!(better.wishes[0].verdict, WishVerdict::ByApplication);
+    assert!(better.plan.changes.is_empty() && better.is_met());
+    let advice = better.wishes[0].application.as_ref().unwrap();
+    assert_eq!((advice.options[0].name, advice.options[0].value), ("TCP_USER_TIMEOUT", 2000));
+    let sysctls = solved(&snapshot, &typed, OptionsFor::None);
+    assert!(sysctls.plan.changes.iter().any(|change| change.key.as_str() == "net.ipv4.tcp_rto_max_ms"));
+    check(&sysctls, &snapshot);
+    assert_snapshot!(render_solution(&better, "this host's values", 80, true));
+}
+
+#[test]
+fn a_key_that_cannot_be_read_leaves_the_wish_open() {
+    let mut snapshot = stock();
+    let key = "net.ipv4.tcp_synack_retries";
+    snapshot.sysctls.readings.insert(key.parse().unwrap(), SysctlReading::Unreadable("Permission denied".into()));
+    let solution = solved(&snapshot, &[("half-open", "7s"), ("connect", "20s")], OptionsFor::Better);
+    assert_eq!(solution.wishes[0].verdict, WishVerdict::Unknown(vec![key]));
+    assert!(!solution.is_met() && solution.wishes[1].verdict.is_met());
+}
+
+#[test]
+fn keys_that_a_kernel_does_not_have_are_not_turned() {
+    let snapshot = host(KernelVersion::new(5, 4), &[]);
+    let solution = solved(&snapshot, &[("connect", "2500ms")], OptionsFor::None);
+    let WishVerdict::Impossible { why, nearest } = &solution.wishes[0].verdict else { panic!("{solution:?}") };
+    assert!(why.iter().any(|one| one.contains("tcp_rto_max_ms is not there before Linux 6.15")), "{why:?}");
+    assert!(matches!(nearest.as_ref().unwrap().answer, Answer::After(window) if window.at_us == 3_000_000));
+}
+
+#[test]
+fn the_json_of_a_solution_is_a_contract() {
+    let solution = solved(&stock(), &[("half-open", "8s"), ("time-wait", "10s")], OptionsFor::Better);
+    let json = serde_json::to_value(SolutionView::new(&solution, "this host's values")).unwrap();
+    insta::assert_json_snapshot!(serde_json::json!({
+        "keys": json.as_object().unwrap().keys().collect::<Vec<_>>(),
+        "met": json["met"],
+        "wishes": json["wishes"],
+    }));
+}
+
+/// The program on a stored snapshot, which is this or any other host.
+#[test]
+fn the_program_writes_a_profile_that_is_read_and_never_overwrites_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (snapshot, file) = (directory.path().join("host.json"), directory.path().join("mine.toml"));
+    let stored = tcpctl::snapshot::StoredSnapshots::new(Vec::new(), stock());
+    std::fs::write(&snapshot, tcpctl::snapshot::render_stored(&stored).unwrap()).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = assert_cmd::Command::cargo_bin("tcpctl").unwrap();
+        let output = command.arg("--from").arg(&snapshot).args(arguments).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let path = file.to_str().unwrap();
+    let (code, stdout, stderr) = run(&["solve", "--connect", "20s", "--write-profile", path]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("tcpctl apply"), "{stdout}");
+    let written = std::fs::read_to_string(&file).unwrap();
+    let shown = assert_cmd::Command::cargo_bin("tcpctl").unwrap().args(["profiles", "show", path]).output().unwrap();
+    assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("net.ipv4.tcp_syn_retries  set 3"));
+    let (code, _, stderr) = run(&["solve", "--connect", "10s", "--write-profile", path]);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("not overwritten"), "{stderr}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), written);
+    let other = directory.path().join("other.toml");
+    let (code, _, stderr) = run(&["solve", "--time-wait", "1s", "--write-profile", other.to_str().unwrap()]);
+    assert_eq!((code, other.exists()), (Some(1), false), "{stderr}");
+    assert_eq!(run(&["solve", "--connect", "10s", "--write-profile", "mine.conf"]).0, Some(2));
+
+    assert_eq!(run(&["solve"]).0, Some(2));
+    let (code, _, stderr) = run(&["solve", "--connect", "5s..x"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("--connect") && stderr.contains("after the dots: `x`"), "{stderr}");
+    let (_, what_if, _) = run(&["--json", "solve", "--half-open", "3s", "--kernel", "5.10", "--defaults"]);
+    let what_if: serde_json::Value = serde_json::from_str(&what_if).unwrap();
+    assert_eq!((&what_if["from"], &what_if["plan"]["kernel"]), (&"the kernel's defaults".into(), &"5.10".into()));
+    let (code, stdout, _) = run(&["solve", "--connect", "20s", "--set", "net.ipv4.tcp_syn_retries=3"]);
+    assert!(code == Some(0) && stdout.contains("--connect 20s: already so"), "{stdout}");
+}
