@@ -7,6 +7,7 @@ mod catalog;
 #[cfg(test)]
 mod confusion;
 #[cfg(test)]
+mod dumps;
 mod explain_contract;
 #[cfg(test)]
 mod explain_facts;

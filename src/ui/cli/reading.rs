@@ -49,7 +49,7 @@ pub(super) fn read_snapshot(
             Depth::Settings => SocketReading::Skip,
             Depth::Sockets | Depth::Processes => SocketReading::Best,
             Depth::Listeners | Depth::States => SocketReading::States,
-            Depth::Fitting => SocketReading::Fitting,
+            Depth::Fitting => SocketReading::Fitting(SocketReading::FITTING),
             Depth::Sums => SocketReading::Sums,
         },
         processes: matches!(depth, Depth::Processes | Depth::Listeners | Depth::Fitting),
