@@ -62,7 +62,7 @@ impl<'a> SocketJson<'a> {
         }
         number(out, "recv_q", found.receive_queue());
         // Which of a listener is its backlog.
-        if !(found.is_of_table() && found.state() == Some(TcpState::Listen)) {
+        if !(found.state() == Some(TcpState::Listen) && found.is_of_table()) {
             number(out, "send_q", found.send_queue());
         }
         out.extend_from_slice(b",\"local_address\":\"");

@@ -171,7 +171,7 @@ impl<'a> SocketLines<'a> {
         line.resize(start + STATE + 1, b' ');
         push_number_right(line, found.receive_queue(), QUEUE);
         line.push(b' ');
-        if found.is_of_table() && found.state() == Some(TcpState::Listen) {
+        if found.state() == Some(TcpState::Listen) && found.is_of_table() {
             line.resize(line.len() + QUEUE - 1, b' ');
             line.push(b'-');
         } else {
