@@ -1,6 +1,6 @@
 //! Sockets one by one of every network namespace that can be reached.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::namespaces::{GONE, find, kind_of, unreadable};
 use super::{CollectError, RowsWanted, SocketRows, SocketRowsError, Source};
@@ -77,13 +77,15 @@ fn name_of(found: &FoundNamespace, own: Option<u64>) -> NamespaceName {
     NamespaceName { inode: found.inode, name }
 }
 
-fn bound_name(path: &PathBuf) -> String {
+fn bound_name(path: &Path) -> String {
     let named = NAMED.iter().find_map(|folder| path.strip_prefix(folder).ok());
     named.unwrap_or(path).display().to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::collect::ShownStates;
     use crate::sys::SocketHolder;

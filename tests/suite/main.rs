@@ -8,6 +8,7 @@ mod catalog;
 mod confusion;
 #[cfg(test)]
 mod dumps;
+#[cfg(test)]
 mod explain_contract;
 #[cfg(test)]
 mod explain_facts;
