@@ -77,12 +77,12 @@ pub(super) fn read_sockets(
         _ if !root_is_live => tables::read_proc_net_tcp(root, gaps),
         SocketReading::Best => sockets::read_best(root, false, gaps),
         SocketReading::OneByOne => sockets::read_best(root, true, gaps),
-        SocketReading::Fitting => states::read_fitting(root, gaps),
+        SocketReading::Fitting(most) => states::read_fitting(root, most, gaps),
         SocketReading::States => states::read_states(root, gaps),
         SocketReading::Sums => states::read_sums(root, gaps),
     }?;
     // Where nothing was walked for the sake of time, no descriptors are either.
-    let unasked = source.sockets == SocketReading::Fitting && found.source == SocketSource::Masked;
+    let unasked = matches!(source.sockets, SocketReading::Fitting(_)) && found.source == SocketSource::Masked;
     if source.processes && !unasked {
         owners::find_owners(&mut found, root, gaps);
     }

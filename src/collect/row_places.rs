@@ -84,11 +84,12 @@ fn bound_name(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::collect::ShownStates;
     use crate::sys::SocketHolder;
     use crate::wire::Filter;
-    use std::path::PathBuf;
 
     fn found(bound: &[&str], process: Option<(&str, i32)>) -> FoundNamespace {
         FoundNamespace {

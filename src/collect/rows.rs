@@ -260,7 +260,13 @@ fn open_tables(root: &ProcRoot, reason: String) -> Result<Supply, SocketRowsErro
 fn compile(wanted: &RowsWanted) -> Result<Compiled, SocketRowsError> {
     let mut compiled = wanted.filter.compile(wanted.shown.mask());
     if wanted.filter_here {
-        compiled = Compiled { states: StateMask::ALL, bytecode: Vec::new(), is_rough: true };
+        compiled = Compiled {
+            states: StateMask::ALL,
+            bytecode: Vec::new(),
+            source_port: 0,
+            destination_port: 0,
+            is_rough: true,
+        };
     }
     if compiled.is_rough && wanted.filter.asks_autobound() {
         return Err(SocketRowsError::Autobound);
@@ -274,8 +280,12 @@ fn walk_kernel(
     wanted: &RowsWanted,
     each: impl FnMut(&InetDiag<'_>) -> ControlFlow<()>,
 ) -> Result<Vec<Gap>, DumpError> {
-    let request =
-        DumpRequest { bytecode: &compiled.bytecode, ..DumpRequest::of(compiled.states).with(wanted.extensions()) };
+    let request = DumpRequest {
+        bytecode: &compiled.bytecode,
+        source_port: compiled.source_port,
+        destination_port: compiled.destination_port,
+        ..DumpRequest::of(compiled.states).with(wanted.extensions())
+    };
     let families = match wanted.ipv4 {
         None => Families::Both,
         Some(true) => Families::One(DumpFamily::Ipv4),

@@ -25,9 +25,9 @@ pub struct Source {
 pub enum SocketReading {
     /// All of them by sock_diag, and by `/proc/net/tcp{,6}` where that is refused or absent.
     Best,
-    /// As [`SocketReading::Best`] up to [`SocketReading::FITTING`] sockets, as [`SocketReading::States`] above, and
-    /// then without processes.
-    Fitting,
+    /// As [`SocketReading::Best`] up to so many sockets, normally [`SocketReading::FITTING`]; as
+    /// [`SocketReading::States`] above, and then without processes.
+    Fitting(u64),
     /// The exact count of every state but CLOSE, and the listeners with their queues. The kernel walks through all
     /// sockets but tells only of those in rare states; ESTAB and TIME-WAIT follow from its counters. Ports in use are
     /// not counted.

@@ -5,7 +5,6 @@
 
 use std::ops::ControlFlow;
 
-use super::SocketReading;
 use super::host::{gap_kind, gap_of};
 use super::sockets::{ends_of, push_walked, read_best, walk_listeners};
 use super::tables;
@@ -35,13 +34,13 @@ impl Totals {
     }
 }
 
-/// Reads all sockets, unless there are so many that it should be asked for.
-pub(super) fn read_fitting(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Sockets> {
+/// Reads all sockets, unless there are more than this and it should be asked for.
+pub(super) fn read_fitting(root: &ProcRoot, most: u64, gaps: &mut Vec<Gap>) -> Option<Sockets> {
     match read_totals(root) {
-        Ok(totals) if totals.all() > SocketReading::FITTING => {
+        Ok(totals) if totals.all() > most => {
             let sockets = read_states(root, gaps)?;
             if sockets.source == SocketSource::Masked {
-                gaps.push(left_out(totals.all()));
+                gaps.push(left_out(totals.all(), most));
             }
             Some(sockets)
         }
@@ -50,9 +49,8 @@ pub(super) fn read_fitting(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Socke
     }
 }
 
-fn left_out(sockets: u64) -> Gap {
-    let reason =
-        format!("there are {sockets}, and more than {} are walked through only when asked", SocketReading::FITTING);
+fn left_out(sockets: u64, most: u64) -> Gap {
+    let reason = format!("there are {sockets}, and more than {most} are walked through only when asked");
     let consequence =
         "ports in use, sockets in CLOSE and the processes of listeners are unknown; --detail all reads them";
     Gap::new("every socket", GapKind::Substituted, reason, consequence)

@@ -9,10 +9,17 @@ use super::digits::{AddressText, push_number};
 use super::printable::{printable, push_printable};
 use crate::snapshot::SocketOwner;
 use crate::units::{Micros, SocketTimer, TcpState};
-use crate::wire::{InetDiag, SocketFacts, TcpInfo};
+use crate::wire::{CgroupPlace, InetDiag, SocketFacts, TcpInfo, parse_cgroup_place};
 
 /// Names of network devices by index.
 pub(super) type Devices = BTreeMap<u32, String>;
+/// Paths of cgroups by id.
+pub(super) type Cgroups = BTreeMap<u64, String>;
+
+/// The unit or container that a cgroup is.
+pub(super) fn place_of(path: &str) -> CgroupPlace {
+    parse_cgroup_place(&format!("0::{path}"))
+}
 
 /// The addresses of both ends as text, which a line may show more than once.
 pub(super) struct EndTexts {
@@ -131,7 +138,7 @@ pub(super) fn push_timer_of_ss(out: &mut Vec<u8>, found: &InetDiag<'_>) {
 }
 
 /// What `-e` adds.
-pub(super) fn push_extended(out: &mut Vec<u8>, found: &InetDiag<'_>, facts: &SocketFacts<'_>) {
+pub(super) fn push_extended(out: &mut Vec<u8>, found: &InetDiag<'_>, facts: &SocketFacts<'_>, cgroups: &Cgroups) {
     let mut text = String::new();
     // Writing to a String cannot fail.
     if found.uid() != 0 {
@@ -152,6 +159,19 @@ pub(super) fn push_extended(out: &mut Vec<u8>, found: &InetDiag<'_>, facts: &Soc
         Some(2) => text.push_str(" shut:send"),
         Some(3) => text.push_str(" shut:both"),
         _ => {}
+    }
+    match facts.cgroup_id.map(|id| (id, cgroups.get(&id))) {
+        Some((_, Some(path))) => {
+            let _ = write!(text, " cgroup:{}", printable(path));
+            if let Some(container) = place_of(path).container {
+                let _ = write!(text, " container:{}", printable(&container));
+            }
+        }
+        // As ss has one that it cannot find.
+        Some((id, None)) => {
+            let _ = write!(text, " cgroup:unreachable:{id:x}");
+        }
+        None => {}
     }
     out.extend_from_slice(text.trim_start().as_bytes());
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use super::digits::push_number;
 use super::live_forecast::LiveForecastView;
-use super::socket_cells::{EndTexts, push_ends};
+use super::socket_cells::{Cgroups, EndTexts, place_of, push_ends};
 use super::socket_lines::SocketChange;
 use crate::model::LiveForecast;
 use crate::snapshot::{NamespaceName, SocketOwner};
@@ -18,6 +18,7 @@ use crate::wire::{InetDiag, SocketFacts, TcpInfo};
 pub struct SocketJson<'a> {
     devices: Cow<'a, BTreeMap<u32, String>>,
     netns: Option<NamespaceName>,
+    cgroups: Cgroups,
     processes: bool,
     changes: bool,
 }
@@ -26,7 +27,12 @@ impl<'a> SocketJson<'a> {
     /// With the processes or not, and with what changed since the reading before or not.
     #[must_use]
     pub const fn new(devices: &'a BTreeMap<u32, String>, processes: bool, changes: bool) -> Self {
-        Self { devices: Cow::Borrowed(devices), netns: None, processes, changes }
+        Self { devices: Cow::Borrowed(devices), netns: None, cgroups: Cgroups::new(), processes, changes }
+    }
+
+    /// Cgroups that are shown by their paths, with the unit or container that they are.
+    pub fn name_cgroups(&mut self, cgroups: BTreeMap<u64, String>) {
+        self.cgroups = cgroups;
     }
 
     /// The sockets that follow are of the namespace with these devices; its name is shown if it is one of several.
@@ -56,7 +62,7 @@ impl<'a> SocketJson<'a> {
         }
         number(out, br#","recv_q":"#, found.receive_queue());
         // Which of a listener is its backlog.
-        if !(found.is_of_table() && found.state() == Some(TcpState::Listen)) {
+        if !(found.state() == Some(TcpState::Listen) && found.is_of_table()) {
             number(out, br#","send_q":"#, found.send_queue());
         }
         let texts = EndTexts::of(found);
@@ -78,7 +84,18 @@ impl<'a> SocketJson<'a> {
         if !found.is_of_table() {
             number(out, br#","cookie":"#, found.cookie());
         }
-        push_facts(out, &found.facts());
+        let facts = found.facts();
+        push_facts(out, &facts);
+        if let Some(path) = facts.cgroup_id.and_then(|id| self.cgroups.get(&id)) {
+            let place = place_of(path);
+            for (name, value) in
+                [("cgroup", Some(path)), ("unit", place.unit.as_ref()), ("container", place.container.as_ref())]
+            {
+                if let Some(value) = value {
+                    text(out, name, value);
+                }
+            }
+        }
         if let Some(forecast) = forecast {
             out.extend_from_slice(b",\"forecast\":");
             // Writing to a Vec cannot fail, and neither can making JSON of texts and numbers.

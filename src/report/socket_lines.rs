@@ -1,12 +1,14 @@
 //! `tcpctl sockets`: a line for each socket, written as they come.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::digits::push_number_right;
 use super::live_forecast::render_live_line;
 use super::printable::printable;
 use super::socket_cells::{
-    Devices, EndTexts, push_ends, push_extended, push_info, push_memory, push_owners, push_timer, push_timer_of_ss,
+    Cgroups, Devices, EndTexts, push_ends, push_extended, push_info, push_memory, push_owners, push_timer,
+    push_timer_of_ss,
 };
 use crate::model::LiveForecast;
 use crate::snapshot::{NamespaceName, SocketOwner};
@@ -68,6 +70,7 @@ pub enum SocketChange {
 pub struct SocketLines<'a> {
     style: SocketStyle,
     devices: Cow<'a, Devices>,
+    cgroups: Cgroups,
     /// The namespace, as wide as its column.
     netns: String,
     held: Vec<u8>,
@@ -81,7 +84,9 @@ impl<'a> SocketLines<'a> {
     #[must_use]
     pub const fn new(style: SocketStyle, devices: &'a Devices) -> Self {
         let devices = Cow::Borrowed(devices);
-        Self { style, devices, netns: String::new(), held: Vec::new(), lines: 0, widths: None }
+        let cgroups = Cgroups::new();
+        let netns = String::new();
+        Self { style, devices, cgroups, netns, held: Vec::new(), lines: 0, widths: None }
     }
 
     /// The sockets that follow are of the namespace with these devices; its name is shown if it is one of several.
@@ -89,6 +94,11 @@ impl<'a> SocketLines<'a> {
         self.devices = Cow::Owned(devices.clone());
         let column = |name: &NamespaceName| format!("{:width$} ", printable(&name.name), width = self.style.netns);
         self.netns = name.map(column).unwrap_or_default();
+    }
+
+    /// Cgroups that are shown by their paths.
+    pub fn name_cgroups(&mut self, cgroups: BTreeMap<u64, String>) {
+        self.cgroups = cgroups;
     }
 
     /// How many lines there were.
@@ -148,7 +158,7 @@ impl<'a> SocketLines<'a> {
         line.resize(start + STATE + 1, b' ');
         push_number_right(line, found.receive_queue(), QUEUE);
         line.push(b' ');
-        if found.is_of_table() && found.state() == Some(TcpState::Listen) {
+        if found.state() == Some(TcpState::Listen) && found.is_of_table() {
             line.resize(line.len() + QUEUE - 1, b' ');
             line.push(b'-');
         } else {
@@ -200,7 +210,7 @@ impl<'a> SocketLines<'a> {
             }
         }
         if style.extended {
-            detail(&mut |line| push_extended(line, found, &facts));
+            detail(&mut |line| push_extended(line, found, &facts, &self.cgroups));
         }
         if style.memory {
             detail(&mut |line| push_memory(line, &facts));

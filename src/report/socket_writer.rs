@@ -29,6 +29,14 @@ impl<'a> SocketWriter<'a> {
         }
     }
 
+    /// Cgroups that are shown by their paths.
+    pub fn name_cgroups(&mut self, cgroups: BTreeMap<u64, String>) {
+        match self {
+            Self::Lines(lines) => lines.name_cgroups(cgroups),
+            Self::Json(json) => json.name_cgroups(cgroups),
+        }
+    }
+
     /// The sockets that follow are of the namespace with these devices; its name is shown if it is one of several.
     pub fn enter(&mut self, name: Option<&NamespaceName>, devices: &BTreeMap<u32, String>) {
         match self {

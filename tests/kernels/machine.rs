@@ -41,6 +41,12 @@ pub(crate) fn prepare() {
     }
 }
 
+/// Whether a word is on the kernel's command line.
+pub(crate) fn is_asked_for(word: &str) -> bool {
+    let line = std::fs::read_to_string("/proc/cmdline").expect("proc is mounted");
+    line.split_whitespace().any(|one| one == word)
+}
+
 /// The kernel that runs, read as the program itself reads it.
 pub(crate) fn host() -> Host {
     let snapshot = collect::live(&Source::own(Vec::new())).expect("the own namespace can be read");

@@ -1,12 +1,21 @@
 //! The short cases on another kernel: this program is the first and only process of a machine that `tests/kernels/run`
 //! boots, plays them there, says how they went on the console, and switches the machine off.
 //!
+//! With `tcpctl.dump` on the kernel's command line it prints what the kernel sends of sockets instead.
+//!
 //! Everywhere else it has nothing to do: what the running kernel does is the business of the live tests.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "the console is all that a machine without disk has")]
 
 mod cases;
+mod dump;
+#[path = "../live/fill.rs"]
+#[expect(dead_code, clippy::unwrap_used, reason = "the live tests use the rest of it")]
+mod fill;
 mod machine;
+#[path = "../live/place.rs"]
+#[expect(dead_code, clippy::unwrap_used, clippy::panic, reason = "the live tests use the rest of it")]
+mod place;
 mod verdict;
 
 use std::process::ExitCode;
@@ -14,8 +23,16 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     if machine::is_booted_for_this() {
         machine::prepare();
-        verdict::report(&machine::host());
+        if machine::is_asked_for("tcpctl.dump") {
+            dump::print();
+        } else {
+            verdict::report(&machine::host());
+        }
         machine::switch_off();
+    }
+    if std::env::args().any(|argument| argument == "--dump") {
+        dump::print();
+        return ExitCode::SUCCESS;
     }
     let arguments = libtest_mimic::Arguments::from_args();
     libtest_mimic::run(&arguments, Vec::new()).exit_code()

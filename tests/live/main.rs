@@ -28,6 +28,7 @@ mod params;
 mod place;
 mod program;
 mod readers;
+mod row_kinds;
 mod row_tables;
 mod rows;
 mod sockets;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         laboratory::cases,
         capture::cases,
         rows::cases,
+        row_kinds::cases,
         row_tables::cases,
         stored_rows::cases,
         watching::cases,

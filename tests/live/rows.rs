@@ -6,6 +6,7 @@ use std::net::{SocketAddr, SocketAddrV6, TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 use serde_json::Value;
 use tcpctl::collect::{RowsWanted, ShownStates, SocketRows, SocketRowsError};
 use tcpctl::sys::{RouteSocket, Tun};
@@ -60,6 +61,8 @@ fn same_either_way(place: &Place) -> Ran {
     let _fill = settled(place);
     // The only one whose port was chosen.
     let _chosen = place.listen("127.0.0.1:7007", Listening::with_backlog(1));
+    let bound = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+    bind(&bound, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let everything = all(place);
     let port = everything.iter().find(|row| row.0 == 10).map(|row| row.1.port()).expect("a listener");
     let filters = [
@@ -71,6 +74,8 @@ fn same_either_way(place: &Place) -> Ran {
         "src 0.0.0.0/0".to_owned(),
         format!("sport = :{port}"),
         format!("sport != :{port}"),
+        format!("dport = :{port} and state established"),
+        format!("( sport = :{port} dst 127.0.0.1 ) and not state time-wait"),
         format!("dport = :{port} or ( sport = :{port} and not state listening )"),
         format!("sport gt :{port}"),
         format!("dst 127.0.0.1:{port}"),

@@ -30,6 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("the half-open entries of a SO_REUSEPORT group are the same in every tier", reuseport),
         Case::new("the subflows of MPTCP connections are counted by every tier", mptcp),
         Case::new("connections that nobody has accepted yet have no inode and are counted", not_accepted),
+        Case::new("more sockets than fit are counted without a row of each, and that is said", fitting),
         Case::new("status tells what it did not count", not_counted),
     ]
 }
@@ -60,7 +61,8 @@ fn queues(listeners: &[Listener]) -> Vec<(SocketAddr, Option<u32>, u64, u32)> {
 fn agree(place: &Place) -> Sockets {
     let whole = sockets(place, SocketReading::Best);
     assert_eq!(whole.source, SocketSource::SockDiag);
-    for reading in [SocketReading::OneByOne, SocketReading::ProcNetTcp, SocketReading::Fitting] {
+    for reading in [SocketReading::OneByOne, SocketReading::ProcNetTcp, SocketReading::Fitting(SocketReading::FITTING)]
+    {
         let other = sockets(place, reading);
         // The tables of proc do not show sockets that are only bound.
         let states = |sockets: &Sockets| {
@@ -333,6 +335,31 @@ fn not_accepted(place: &Place) -> Ran {
     fill.expect(TcpState::CloseWait, 15);
     fill.expect(TcpState::FinWait2, 15);
     agree_on(place, &fill.all());
+    Ok(())
+}
+
+fn fitting(place: &Place) -> Ran {
+    let fill = everything(place);
+    let whole = agree_on(place, &fill.all());
+    let minisocks = minisocks(place);
+    let full = read(place, SocketReading::Skip).counters;
+    let in_use = |group: &str| u64::try_from(full.sockstat(group, "inuse").expect("sockstat")).expect("a count");
+    let all = in_use("TCP") + in_use("TCP6") + minisocks;
+    for (most, source) in [(all, SocketSource::SockDiag), (all - 1, SocketSource::Masked)] {
+        let snapshot = read(place, SocketReading::Fitting(most));
+        let told =
+            snapshot.gaps.iter().any(|gap| gap.reason.contains(&format!("there are {all}, and more than {most}")));
+        let sockets = snapshot.sockets.expect("sockets can be read");
+        assert_eq!((sockets.source, told), (source, source == SocketSource::Masked));
+        let states = |sockets: &Sockets| {
+            let mut states = sockets.states.clone();
+            states.remove(&TcpState::Close);
+            states
+        };
+        assert_eq!(states(&sockets), states(&whole));
+        let has_processes = sockets.listeners.iter().any(|one| !one.processes.is_empty());
+        assert_eq!(has_processes, source == SocketSource::SockDiag);
+    }
     Ok(())
 }
 

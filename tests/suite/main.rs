@@ -9,6 +9,8 @@ mod confusion;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod dumps;
+#[cfg(test)]
 mod explain_contract;
 #[cfg(test)]
 mod explain_facts;

@@ -44,7 +44,7 @@ pub struct SocketsArgs {
     /// Memory, limits of buffers, and drops
     #[arg(long, short = 'm')]
     pub memory: bool,
-    /// User, inode, cookie, mark
+    /// User, inode, cookie, mark, cgroup
     #[arg(long, short = 'e')]
     pub extended: bool,
     /// Only IPv4 sockets

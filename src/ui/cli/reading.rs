@@ -55,7 +55,7 @@ pub(super) fn source(context: &Context<'_>, depth: Depth, besides: impl IntoIter
             Depth::Settings => SocketReading::Skip,
             Depth::Sockets | Depth::Processes => SocketReading::Best,
             Depth::Listeners | Depth::States => SocketReading::States,
-            Depth::Fitting => SocketReading::Fitting,
+            Depth::Fitting => SocketReading::Fitting(SocketReading::FITTING),
             Depth::Sums => SocketReading::Sums,
         },
         processes: matches!(depth, Depth::Processes | Depth::Listeners | Depth::Fitting),

@@ -1,7 +1,7 @@
 //! What of a filter the kernel can apply by itself.
 
 use super::bytecode::{Program, Step};
-use super::condition::Condition;
+use super::condition::{Condition, End};
 use super::expression::{Expression, Filter};
 use super::states::{NONE, common};
 use crate::wire::StateMask;
@@ -13,6 +13,11 @@ pub struct Compiled {
     pub states: StateMask,
     /// The value of `INET_DIAG_REQ_BYTECODE`; empty when there is nothing for it to do.
     pub bytecode: Vec<u8>,
+    /// The one local port that every socket which passes has, 0 where there is none. The kernel looks at it before it
+    /// runs the bytecode, which asks for it as well: sockets that are only bound are not held against it.
+    pub source_port: u16,
+    /// The one remote port, likewise.
+    pub destination_port: u16,
     /// Whether the kernel reports more than was asked for, so that [`Filter::matches`] must be asked of each socket.
     pub is_rough: bool,
 }
@@ -34,7 +39,8 @@ impl Filter {
                 None => (Vec::new(), false),
             },
         };
-        Compiled { states, bytecode, is_rough: !fits || !form.is_exact() }
+        let [source_port, destination_port] = [End::Local, End::Remote].map(|end| form.port(end).unwrap_or(0));
+        Compiled { states, bytecode, source_port, destination_port, is_rough: !fits || !form.is_exact() }
     }
 }
 
@@ -66,6 +72,15 @@ impl<'a> Form<'a> {
             Self::Is(..) => StateMask::ALL,
             Self::All(parts) => parts.iter().map(Self::states).fold(StateMask::ALL, common),
             Self::Any(parts) => parts.iter().map(Self::states).fold(NONE, StateMask::and),
+        }
+    }
+
+    /// The port that this end of every socket has which passes, as far as one condition says so.
+    fn port(&self, end: End) -> Option<u16> {
+        match self {
+            Self::Is(Condition::Host(of, host), true) if *of == end => host.port,
+            Self::All(parts) => parts.iter().find_map(|part| part.port(end)),
+            Self::Is(..) | Self::Any(_) => None,
         }
     }
 

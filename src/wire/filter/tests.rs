@@ -210,6 +210,11 @@ fn reported(filter: &Filter, candidate: &Candidate) -> (bool, bool) {
         assert!(audit(&compiled.bytecode), "the kernel would refuse {:?}", compiled.bytecode);
     }
     let in_state = has(compiled.states, candidate.state);
+    // Sockets that are only bound are not held against the ports of a request.
+    let is_asked = |port: u16, own: u16| port == 0 || port == own || candidate.state == TcpState::Close;
+    let in_state = in_state
+        && is_asked(compiled.source_port, candidate.local_port)
+        && is_asked(compiled.destination_port, candidate.remote_port);
     (in_state && run(&compiled.bytecode, candidate, false), compiled.is_rough)
 }
 

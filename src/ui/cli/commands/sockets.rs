@@ -28,7 +28,7 @@ const WIDE: usize = 110;
 pub(in crate::ui::cli) fn run(args: &SocketsArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let places = Places::new(args, context)?;
     if let Some(interval_ms) = args.watch {
-        return sockets_watch::run(args, interval_ms, &mut places.open()?, context);
+        return sockets_watch::run(args, interval_ms, &places, context);
     }
     let mut holders = wants_holders(args).then(|| places.holders());
     let mut gaps = match (args.group_by, args.sort) {
@@ -120,6 +120,7 @@ fn stream(
 ) -> Result<Vec<Gap>, CliError> {
     let none = BTreeMap::new();
     let mut writer = SocketWriter::new(context.json, style(args, places.width(), context), &none);
+    writer.name_cgroups(places.cgroups(args));
     let (mut text, mut left) = (Vec::with_capacity(2 * GATHERED), limit(args));
     let gaps = places.each(|place, rows| {
         let forecaster = Forecaster::of_place(args, place, context)?;
@@ -181,7 +182,7 @@ fn sorted(
         });
         Ok(Visited { walked, is_enough: false })
     })?;
-    write_sorted((args, places.width()), kept, &read, holders, &gaps, context)?;
+    write_sorted((args, places), kept, &read, holders, &gaps, context)?;
     Ok(gaps)
 }
 
@@ -189,16 +190,18 @@ fn sorted(
 type Read = (Option<NamespaceName>, BTreeMap<u32, String>, Option<Forecaster>);
 
 fn write_sorted(
-    (args, width): (&SocketsArgs, usize),
+    (args, places): (&SocketsArgs, &Places),
     kept: SortedSockets,
     read: &[Read],
     holders: &mut Option<Holders>,
     gaps: &[Gap],
     context: &mut Context<'_>,
 ) -> Result<(), CliError> {
-    let none = BTreeMap::new();
+    let (none, cgroups) = (BTreeMap::new(), places.cgroups(args));
     let (mut lines, mut json) =
-        (SocketLines::new(style(args, width, context), &none), SocketJson::new(&none, args.processes, false));
+        (SocketLines::new(style(args, places.width(), context), &none), SocketJson::new(&none, args.processes, false));
+    lines.name_cgroups(cgroups.clone());
+    json.name_cgroups(cgroups);
     let (mut text, mut failed, mut separator) = (Vec::with_capacity(2 * GATHERED), Ok(()), "\n");
     if context.json {
         text.extend_from_slice(b"{\"schema\":1,\"sockets\":[");

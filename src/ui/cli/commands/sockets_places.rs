@@ -1,9 +1,10 @@
 //! The network namespaces whose sockets `tcpctl sockets` reads, one after the other.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::collect::{
-    Holders, RowPlace, RowsWanted, ShownStates, SocketRows, SocketRowsError, Source, find_row_places,
+    Holders, RowPlace, RowsWanted, ShownStates, SocketRows, SocketRowsError, Source, find_row_places, read_cgroups,
 };
 use crate::report::printable;
 use crate::snapshot::{Gap, StoredRows};
@@ -87,6 +88,15 @@ impl Places {
         let source = Source { netns: netns_of(place, &self.source), ..self.source.clone() };
         let wanted = RowsWanted { filter: Default::default(), shown: ShownStates::Listening, ..self.wanted.clone() };
         self.open_with(source, wanted)
+    }
+
+    /// Paths of cgroups by id, where they are to be shown.
+    pub(super) fn cgroups(&self, args: &SocketsArgs) -> BTreeMap<u64, String> {
+        match &self.stored {
+            _ if !args.extended => BTreeMap::new(),
+            Some((rows, _)) => rows.cgroups.clone(),
+            None => read_cgroups(),
+        }
     }
 
     /// Letters of the column that names them; 0 for one alone, which needs none.

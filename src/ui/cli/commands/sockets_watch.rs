@@ -1,9 +1,11 @@
 //! `tcpctl sockets --watch`.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
 
 use super::sockets::{Forecaster, limit, style, tell};
+use super::sockets_places::Places;
 use crate::collect::{Holders, SocketRows};
 use crate::report::{SocketChange, SocketChanges, SocketWriter, WatchReading, render_watch};
 use crate::snapshot::Gap;
@@ -20,16 +22,18 @@ const OTHER_LINES: usize = 4;
 pub(super) fn run(
     args: &SocketsArgs,
     interval_ms: u64,
-    rows: &mut SocketRows,
+    places: &Places,
     context: &mut Context<'_>,
 ) -> Result<Exit, CliError> {
+    let (mut rows, cgroups) = (places.open()?, places.cgroups(args));
     let mut pace = Pace::new(interval_ms, args.cpu_share);
     let screen = if context.json { None } else { screen_lines() };
     let mut changes = SocketChanges::default();
     let forecaster = Forecaster::wanted(args, context)?;
     let mut told = Vec::new();
     for number in 1.. {
-        let (mut reading, gaps) = read((args, forecaster.as_ref()), rows, &mut changes, screen, context)?;
+        let (mut reading, gaps) =
+            read((args, forecaster.as_ref(), &cgroups), &mut rows, &mut changes, screen, context)?;
         let Step { cost_us, asked_us, interval_us, share_percent } = pace.step();
         reading = WatchReading { number, cost_us, asked_us, interval_us, ..reading };
         write!(context.out, "{}", render_watch(&reading, share_percent, context.json))?;
@@ -54,7 +58,7 @@ fn screen_lines() -> Option<usize> {
 
 /// One reading, written but for what is said of it.
 fn read(
-    (args, forecaster): (&SocketsArgs, Option<&Forecaster>),
+    (args, forecaster, cgroups): (&SocketsArgs, Option<&Forecaster>, &BTreeMap<u64, String>),
     rows: &mut SocketRows,
     changes: &mut SocketChanges,
     screen: Option<usize>,
@@ -68,6 +72,7 @@ fn read(
     // Below the first reading only changes follow, under the same heading.
     style.heading &= first || screen.is_some();
     let mut writer = SocketWriter::new(context.json, style, &devices);
+    writer.name_cgroups(cgroups.clone());
     let most = limit(args).min(screen.unwrap_or(usize::MAX));
     let (mut reading, mut text, mut shown) = (WatchReading::default(), Vec::new(), 0_usize);
     let walked = rows.walk(|found| {
