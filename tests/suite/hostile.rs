@@ -15,7 +15,11 @@ fn files(root: &Path) -> BTreeSet<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { drop(found.insert(path)) }
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(path);
+            }
         }
     }
     found
@@ -45,10 +49,13 @@ fn a_transaction_makes_files_in_the_journal_and_the_drop_in_and_nowhere_else() {
     assert!(files(&outer).difference(&before).all(|path| path.starts_with(&state)));
 }
 
+/// What somebody did to an entry.
+type Edit = fn(&mut Value);
+
 /// An entry as somebody may have written it who wants to make rollback write elsewhere.
 #[test]
 fn an_entry_whose_key_climbs_or_whose_value_has_lines_is_refused_with_its_place() {
-    let edits: [(&str, fn(&mut Value)); 4] = [
+    let edits: [(&str, Edit); 4] = [
         ("a key that climbs", |entry| entry["keys"][0]["key"] = "net/../../../precious".into()),
         ("a key that is a path", |entry| entry["keys"][0]["key"] = "/etc/passwd".into()),
         ("a key of another folder", |entry| entry["keys"][0]["key"] = "..net.core.somaxconn".into()),

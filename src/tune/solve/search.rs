@@ -160,7 +160,7 @@ impl<'a> Search<'a> {
         match self.cheapest(core::slice::from_ref(wish)) {
             Some(values) => {
                 let last = |key: &&str| find_lever(key).is_some_and(|lever| lever.weight == LAST);
-                (WishVerdict::Met(Vec::new()), values.keys().any(|key| last(key)))
+                (WishVerdict::Met(Vec::new()), values.keys().any(last))
             }
             None => (WishVerdict::Impossible { why: self.obstacles(wish), nearest: self.nearest(wish) }, false),
         }
@@ -291,10 +291,8 @@ impl<'a> Search<'a> {
             for dial in dials {
                 steps.insert(dial.lever.key, dial.end(dial.lever.rises != over));
             }
-            match (miss, wish.miss(self.answer(wish, &self.text(&steps)))) {
-                (Miss::Over(_), Miss::Over(_)) | (Miss::Under(_), Miss::Under(_)) => false,
-                _ => true,
-            }
+            let at_the_end = wish.miss(self.answer(wish, &self.text(&steps)));
+            !matches!((miss, at_the_end), (Miss::Over(_), Miss::Over(_)) | (Miss::Under(_), Miss::Under(_)))
         })
     }
 

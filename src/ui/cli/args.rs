@@ -114,7 +114,7 @@ pub enum Command {
     Plan(PlanArgs),
     /// Find the settings whose predicted times are as wished, with the least change; nothing is written
     #[command(after_help = super::args_solve::SOLVE_HELP)]
-    Solve(SolveArgs),
+    Solve(Box<SolveArgs>),
     /// Apply a profile: shows the plan, asks, journals, writes, reads back
     Apply(ApplyArgs),
     /// Keep an apply that is undone otherwise (`apply --confirm`)
