@@ -113,7 +113,7 @@ pub enum Command {
     Profiles(ProfilesArgs),
     /// Show what a profile would change, and what that does in seconds; nothing is written
     Plan(PlanArgs),
-    /// Find the settings whose predicted times are as wished, with the least change; nothing is written
+    /// Find the settings whose predicted times are as wished, with the least change; no sysctl is written
     #[command(after_help = super::args_solve::SOLVE_HELP)]
     Solve(Box<SolveArgs>),
     /// Apply a profile: shows the plan, asks, journals, writes, reads back
