@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::key::Key;
 use super::profiles::{TuneReply, TuneRequest};
 use super::state::Now;
+use super::wants::{Found, Want};
 use crate::snapshot::Snapshot;
 
 /// What can happen.
@@ -20,6 +21,8 @@ pub enum Event {
     Read(Arc<Snapshot>),
     /// The kernel could not be read, and why.
     ReadFailed(String),
+    /// What the open screen wanted was read.
+    Found(Found),
     /// The tuning thread answered.
     Tuned(Box<TuneReply>),
 }
@@ -39,6 +42,10 @@ pub enum Effect {
     ReadNow,
     /// Read the kernel every so many milliseconds.
     SetInterval(u64),
+    /// Read this besides what every screen needs.
+    Want(Want),
+    /// Look at another network namespace, by name, process id or path; nothing for the one of the start.
+    Enter(Option<String>),
     /// Ask the tuning thread.
     Tune(TuneRequest),
 }

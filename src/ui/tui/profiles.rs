@@ -14,6 +14,9 @@ pub enum TuneRequest {
     PlanProfile(String),
     /// What would undoing the newest change that stands write?
     PlanRollback,
+    /// Speak of another network namespace from now on, by name, process id or path; nothing for the one of the start.
+    /// It has no answer.
+    Enter(Option<String>),
     /// Do it. The only request that writes.
     CarryOut(Arc<Plan>),
 }

@@ -28,6 +28,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// How to draw.
     pub theme: Theme,
+    /// How often to read, in milliseconds; nothing for [`super::DEFAULT_INTERVAL_MS`].
+    pub interval_ms: Option<u64>,
 }
 
 /// How the user left.
@@ -197,6 +199,11 @@ impl Session {
             Effect::Suspend => self.suspend()?,
             Effect::ReadNow => drop(self.collect.send(CollectorRequest::ReadNow)),
             Effect::SetInterval(ms) => drop(self.collect.send(CollectorRequest::Interval(Duration::from_millis(ms)))),
+            Effect::Want(want) => drop(self.collect.send(CollectorRequest::Want(want))),
+            Effect::Enter(netns) => {
+                drop(self.collect.send(CollectorRequest::Enter(netns.clone())));
+                drop(self.tune.send(TuneRequest::Enter(netns)));
+            }
             Effect::Tune(request) => drop(self.tune.send(request)),
         }
         Ok(None)

@@ -21,7 +21,8 @@ const PROFILE_DIR: &str = "/etc/tcpctl/profiles.d";
 
 /// Starts the thread. It ends with the sender of its requests, after what it is doing.
 pub(super) fn start(options: &Options, sender: &Sender<Arrival>) -> (Sender<TuneRequest>, JoinHandle<()>) {
-    let tuner = Tuner {
+    let mut tuner = Tuner {
+        first_netns: options.netns.clone(),
         source: Source {
             proc_root: options.proc_root.clone(),
             netns: options.netns.clone(),
@@ -34,7 +35,9 @@ pub(super) fn start(options: &Options, sender: &Sender<Arrival>) -> (Sender<Tune
     let (requests, told) = channel();
     let handle = spawn("tuning", sender.clone(), move |sender| {
         while let Ok(request) = told.recv() {
-            if !send(sender, Event::Tuned(Box::new(tuner.answer(request)))) {
+            if let TuneRequest::Enter(netns) = request {
+                tuner.enter(netns);
+            } else if !send(sender, Event::Tuned(Box::new(tuner.answer(request)))) {
                 return;
             }
         }
@@ -46,12 +49,20 @@ struct Tuner {
     /// What a plan is made from, without its keys.
     source: Source,
     target: Target,
+    /// The namespace that was asked for at the start.
+    first_netns: Option<String>,
 }
 
 impl Tuner {
+    fn enter(&mut self, netns: Option<String>) {
+        self.source.netns = netns.or_else(|| self.first_netns.clone());
+        let state_dir = self.target.state_dir().path().to_owned();
+        self.target = Target::new(&self.source.proc_root, self.source.netns.as_deref(), &state_dir);
+    }
+
     fn answer(&self, request: TuneRequest) -> TuneReply {
         match request {
-            TuneRequest::List => {
+            TuneRequest::List | TuneRequest::Enter(_) => {
                 TuneReply::Listed { profiles: list(), history: self.history(), place: self.target.place().ok() }
             }
             TuneRequest::PlanProfile(name) => TuneReply::Planned(self.plan(&name).map(Arc::new)),

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{footer, listeners, overview, pages, plan, profiles};
+use super::{footer, listeners, listing, overview, pages, plan, profiles, prompt};
 use crate::snapshot::{Capabilities, Snapshot};
 use crate::ui::tui::action::{Action, KEYS, Place};
 use crate::ui::tui::facts::headlines;
@@ -29,6 +29,10 @@ pub fn draw(state: &State, buffer: &mut Buffer) {
             (None, Screen::Overview) => overview::draw(state, buffer, frame),
             (None, Screen::Listeners) => listeners::draw(state, buffer, frame),
             (None, Screen::Profiles) => profiles::draw(state, buffer, frame),
+            (
+                None,
+                Screen::Sockets | Screen::Explain | Screen::Findings | Screen::Parameters | Screen::Namespaces,
+            ) => listing::draw(state, buffer, frame),
         }
         draw_message(state, frame.message, buffer);
         footer::draw(state, frame.footer, buffer);
@@ -133,25 +137,35 @@ fn draw_header(state: &State, frame: Frame, buffer: &mut Buffer) {
 }
 
 fn draw_tabs(state: &State, frame: Frame, buffer: &mut Buffer) {
+    let wide = frame.kind == Kind::Wide;
     let mut spans = Vec::new();
-    let (between, gap) = if frame.kind == Kind::Wide { (" ", "  ") } else { ("", " ") };
+    let mut end = " ";
     for binding in KEYS.iter().filter(|binding| binding.place == Place::Tab) {
         let active = binding.action == Action::Show(state.screen);
         let word = if active || frame.kind.has_detail() { binding.label } else { "" };
-        let between = if word.is_empty() { "" } else { between };
+        let between = if wide && !word.is_empty() { " " } else { "" };
         let text = format!("{}{between}{word}", binding.shown);
+        // Brackets take the place of the blanks on both sides, so that nothing moves.
+        spans.push(Span::raw(if active { String::new() } else { end.to_owned() }));
         spans.push(if active {
             Span::styled(format!("[{text}]"), state.theme.style(Role::Selected))
         } else {
-            Span::raw(format!(" {text} "))
+            Span::raw(text)
         });
-        spans.push(Span::raw(gap));
+        end = if active { "" } else { " " };
+        if wide {
+            spans.push(Span::raw("  "));
+            end = " ";
+        }
     }
     buffer.set_line(frame.tabs.x, frame.tabs.y, &Line::from(spans), frame.tabs.width);
 }
 
 /// The answer to the last action; else what is going on; else the gaps.
 fn draw_message(state: &State, area: Rect, buffer: &mut Buffer) {
+    if let Some(typed) = &state.prompt {
+        return prompt::draw(state, typed, area, buffer);
+    }
     let width = usize::from(area.width);
     let gaps = state.shown().map(|snapshot| snapshot.gaps.as_slice()).unwrap_or_default();
     let (severity, sign, text, tail) = if let Some(message) = &state.message {
