@@ -46,6 +46,7 @@ mod profiles;
 #[cfg(test)]
 mod scenario_files;
 #[cfg(test)]
+mod screen_lists;
 mod screens;
 #[cfg(test)]
 mod simulate;

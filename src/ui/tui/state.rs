@@ -94,6 +94,8 @@ pub struct State {
     pub(super) recent: VecDeque<Arc<Snapshot>>,
     pub(super) read_error: Option<String>,
     pub(super) interval_ms: u64,
+    /// Time between the last two readings: what is slow to read comes less often than was asked for.
+    pub(super) reading_gap_ms: u64,
     /// The row of the overview's limits that is selected.
     pub(super) selected_limit: &'static str,
     /// First line of the overview, where it is one list of lines.
@@ -141,6 +143,7 @@ impl State {
             recent: VecDeque::new(),
             read_error: None,
             interval_ms: DEFAULT_INTERVAL_MS,
+            reading_gap_ms: 0,
             selected_limit: "accept-queue",
             overview_scroll: 0,
             selected_listener: None,
@@ -302,7 +305,7 @@ impl State {
             Liveness::Frozen
         } else if self.latest.is_none() {
             Liveness::Starting
-        } else if self.read_error.is_some() || self.age_ms() > 3 * self.interval_ms.max(1000) {
+        } else if self.read_error.is_some() || self.age_ms() > (3 * self.interval_ms.max(1000)).max(2 * self.reading_gap_ms) {
             Liveness::Stale
         } else {
             Liveness::Live

@@ -70,6 +70,9 @@ const WINDOW_MS: u64 = 5000;
 
 fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.history.push(&snapshot);
+    let before = state.latest.as_ref().filter(|_| state.read_error.is_none());
+    state.reading_gap_ms =
+        before.map_or(0, |latest| snapshot.monotonic_ms.saturating_sub(latest.snapshot.monotonic_ms));
     state.read_error = None;
     state.now.unix_ms = state.now.unix_ms.max(snapshot.taken_unix_ms);
     let same =
@@ -130,7 +133,11 @@ fn press(state: &mut State, key: super::key::Key) -> Vec<Effect> {
         Meaning::Elsewhere(binding) => {
             let places: Vec<&str> = binding.contexts.iter().map(|context| context.name()).collect();
             let text = format!("{key} does nothing in {}; it is for {}", context.name(), places.join(", "));
-            state.say(Severity::Quiet, text);
+            // The line that is typed stands where messages do.
+            match &mut state.prompt {
+                Some(prompt) => prompt.hint = text,
+                None => state.say(Severity::Quiet, text),
+            }
             Vec::new()
         }
         Meaning::Unknown => {

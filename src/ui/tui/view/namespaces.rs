@@ -62,7 +62,7 @@ impl Columns {
     }
 
     fn heading(self) -> String {
-        let states: String = STATES.iter().take(self.states).map(|state| right(state.name(), 10)).collect();
+        let states: String = STATES.iter().take(self.states).map(|state| right(heading(*state), 10)).collect();
         format!("   {} {}{states}{}", left("name", self.name), left("owner", self.owner), right("keys", 6))
     }
 
@@ -75,6 +75,14 @@ impl Columns {
         let states: String = STATES.iter().take(self.states).map(|state| right(&cell(state), 10)).collect();
         let differ = right(&facts.settings.len().to_string(), 6);
         format!("{sign} {} {}{states}{differ}", left(&name(facts), self.name), left(&owner(facts), self.owner))
+    }
+}
+
+/// The name of a state where it has nine columns.
+const fn heading(state: TcpState) -> &'static str {
+    match state {
+        TcpState::CloseWait => "CLOSE-W",
+        state => state.name(),
     }
 }
 

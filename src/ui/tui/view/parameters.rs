@@ -55,8 +55,8 @@ struct Columns {
 
 impl Columns {
     fn of(width: usize) -> Self {
-        let effect = if width < 76 { 0 } else { (width / 5).min(24) };
-        let value = (width / 6).clamp(9, 20);
+        let effect = if width < 76 { 0 } else { (width / 6).min(24) };
+        let value = (width / 8).clamp(9, 20);
         let default = if width < 60 { 0 } else { value };
         Self { key: width.saturating_sub(4 + value + default + effect + 3), value, default, effect }
     }

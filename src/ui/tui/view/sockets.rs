@@ -36,7 +36,7 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     let shown = if reading.passed > rows.len() as u64 {
         format!("first {} of {}", rows.len(), reading.passed)
     } else {
-        rows.len().to_string()
+        format!("{} shown", rows.len())
     };
     let columns = Columns::of(width);
     let empty = if want.filter.is_empty() {
@@ -58,9 +58,15 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
 }
 
 fn groups(reading: &SocketsReading, facts: Vec<String>, width: usize) -> Listing<'_> {
-    let name_width = width.saturating_sub(2 + 7 * 9);
-    let heading = ["sockets", "ESTAB", "SYN-RECV", "CL-WAIT", "TIME-W", "Recv-Q", "Send-Q"];
-    let cells: String = heading.iter().map(|name| right(name, 9)).collect();
+    // The queues are the first to go.
+    let shown = match width {
+        ..60 => 2,
+        60..110 => 5,
+        _ => 7,
+    };
+    let name_width = width.saturating_sub(2 + shown * 10);
+    let heading = ["sockets", "ESTAB", "SYN-RECV", "CLOSE-W", "TIME-W", "Recv-Q", "Send-Q"];
+    let cells: String = heading.iter().take(shown).map(|name| right(name, 10)).collect();
     let line = move |group: &SocketGroup| {
         let numbers = [
             group.sockets,
@@ -71,7 +77,7 @@ fn groups(reading: &SocketsReading, facts: Vec<String>, width: usize) -> Listing
             group.recv_q,
             group.send_q,
         ];
-        let cells: String = numbers.iter().map(|number| right(&count(*number), 9)).collect();
+        let cells: String = numbers.iter().take(shown).map(|number| right(&count(*number), 10)).collect();
         format!(" {}{cells}", left(&group.name, name_width))
     };
     Listing {
@@ -108,58 +114,82 @@ struct Columns {
     local: usize,
     peer: usize,
     owner: usize,
+    /// Both queues in columns of their own, or one column for what waits.
+    both_queues: bool,
     next: usize,
 }
 
 const STATE: usize = 10;
-const QUEUES: usize = 7;
+const QUEUE: usize = 9;
 const DIES: usize = 10;
 
 impl Columns {
     fn of(width: usize) -> Self {
-        // Mark, sign and blanks between; the identity is the last to shrink.
-        let free = width.saturating_sub(3 + STATE + 2 * QUEUES + DIES + 5);
+        let both_queues = width >= 110;
+        let next = match width {
+            ..60 => 0,
+            60..110 => 15,
+            _ => 18,
+        };
+        // Mark, sign, and a blank before each column; who it is with is the last to shrink.
+        let queues = if both_queues { 2 * QUEUE } else { QUEUE };
+        let free = width.saturating_sub(3 + STATE + 1 + queues + next + 1 + DIES);
         if width < 76 {
-            let next = if width < 60 { 0 } else { 14 };
-            return Self { local: 0, peer: free.saturating_sub(next), owner: 0, next };
+            return Self { local: 0, peer: free, owner: 0, both_queues, next };
         }
-        let next = 17;
-        let free = free.saturating_sub(next);
-        let owner = (free * 2 / 5).clamp(9, 24);
-        let ends = free - owner;
-        let local = if width >= 120 { ends / 2 } else { 0 };
-        Self { local, peer: ends - local, owner, next }
+        let owner = (free.saturating_sub(22)).clamp(9, 24);
+        let ends = free.saturating_sub(owner + 1);
+        let local = if both_queues { ends.saturating_sub(1) / 2 } else { 0 };
+        Self { local, peer: ends.saturating_sub(local + usize::from(local > 0)), owner, both_queues, next }
+    }
+
+    fn row(self, cells: [&str; 8]) -> String {
+        let [sign, state, local, peer, owner, queues, next, dies] = cells;
+        let mut text = format!("{sign} {} ", left(state, STATE));
+        if self.local > 0 {
+            text.push_str(&format!("{} ", left(local, self.local)));
+        }
+        text.push_str(&left(peer, self.peer));
+        if self.owner > 0 {
+            text.push_str(&format!(" {}", left(owner, self.owner)));
+        }
+        text.push_str(queues);
+        if self.next > 0 {
+            text.push_str(&format!(" {}", left(next, self.next)));
+        }
+        text.push_str(&right(dies, DIES));
+        text
     }
 
     fn heading(self) -> String {
-        let local = if self.local > 0 { format!(" {}", left("local", self.local)) } else { String::new() };
-        let owner = if self.owner > 0 { format!(" {}", left("owner", self.owner)) } else { String::new() };
-        format!(
-            "   {}{local} {}{owner}{}{} {}{}",
-            left("state", STATE),
-            left("peer", self.peer),
-            right("Recv-Q", QUEUES),
-            right("Send-Q", QUEUES),
-            left("next event", self.next),
-            right("dies at", DIES),
-        )
+        let queues = if self.both_queues {
+            format!("{}{}", right("Recv-Q", QUEUE), right("Send-Q", QUEUE))
+        } else {
+            right("queue", QUEUE)
+        };
+        // The mark of a row has no heading.
+        format!(" {}", self.row([" ", "state", "local", "peer", "owner", &queues, "next event", "dies at"]))
     }
 
     fn line(self, state: &State, reading: &SocketsReading, row: &SocketRow) -> String {
-        let sign = if is_in_trouble(row) { "!" } else { " " };
-        let local = if self.local > 0 { format!(" {}", left(&row.local, self.local)) } else { String::new() };
-        let owner = if row.owner == "-" { "–" } else { &row.owner };
-        let owner = if self.owner > 0 { format!(" {}", left(owner, self.owner)) } else { String::new() };
-        let name = row.state.map_or("?", TcpState::name);
-        let next = if self.next == 0 { String::new() } else { left(&next_words(state, reading, row), self.next) };
-        format!(
-            "{sign} {}{local} {}{owner}{}{} {next}{}",
-            left(name, STATE),
-            left(&row.peer, self.peer),
-            right(&count(u64::from(row.receive_queue)), QUEUES),
-            right(&count(u64::from(row.send_queue)), QUEUES),
-            right(&dies_words(state, reading, row), DIES),
-        )
+        let (received, sent) = (u64::from(row.receive_queue), u64::from(row.send_queue));
+        let queues = match (received, sent) {
+            _ if self.both_queues => format!("{}{}", right(&count(received), QUEUE), right(&count(sent), QUEUE)),
+            (0, 0) => right("0", QUEUE),
+            (0, sent) => right(&format!("{}→", count(sent)), QUEUE),
+            (received, 0) => right(&format!("{}←", count(received)), QUEUE),
+            (received, sent) => right(&format!("{}←{}→", count(received), count(sent)), QUEUE),
+        };
+        self.row([
+            if is_in_trouble(row) { "!" } else { " " },
+            row.state.map_or("?", TcpState::name),
+            &row.local,
+            &row.peer,
+            if row.owner == "-" { "–" } else { &row.owner },
+            &queues,
+            &next_words(state, reading, row),
+            &dies_words(state, reading, row),
+        ])
     }
 }
 
