@@ -93,7 +93,7 @@ pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};
 pub use parameter_page::{ParameterPage, ParameterPageView, render_parameter_page};
 pub use parameters::{BothReaders, ParameterRow, ParameterView, ParametersView, render_parameters};
-pub use plan::{count_changes, render_plan, skip_reason};
+pub use plan::{count_changes, render_plan, render_plan_memory, skip_reason};
 pub use plan_view::PlanView;
 pub use printable::{printable, printable_lines};
 pub use profile_manual::render_profile_manual;

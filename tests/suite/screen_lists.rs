@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use ratatui::style::Modifier;
 use tcpctl::catalog;
-use tcpctl::model::{Host, KnownOptions, KnownSettings, forecast_live};
+use tcpctl::model::{Host, KnownOptions, KnownSettings, LiveEnd, forecast_live};
 use tcpctl::report::{ParameterRow, SocketGroups, SocketRow};
 use tcpctl::snapshot::{
     DifferentSetting, Gap, GapKind, NamespaceFacts, NamespaceSurvey, Process, SocketOwner, SocketSource, Sockets,
@@ -63,6 +63,12 @@ fn sockets(want: &SocketsWant) -> SocketsReading {
         kept.push(SocketRow::new(&found, owners(), &devices, forecast));
     }
     match want.order {
+        SocketsOrder::Dies => kept.sort_by_key(|row| match row.forecast.as_ref().map(|forecast| &forecast.end) {
+            Some(LiveEnd::At { window, .. }) => (0, window.at_us),
+            Some(LiveEnd::Unknown(_)) => (1, 0),
+            Some(LiveEnd::Never) => (2, 0),
+            None => (3, 0),
+        }),
         SocketsOrder::Peer => kept.sort_by(|one, other| one.peer.cmp(&other.peer)),
         SocketsOrder::ReceiveQueue => kept.sort_by_key(|row| core::cmp::Reverse(row.receive_queue)),
         _ => {}

@@ -20,8 +20,8 @@ use tcpctl::tune::{
     plan_profile, plan_rollback,
 };
 use tcpctl::ui::tui::{
-    Context, Effect, Event, KEYS, Key, Now, Place, ProfileEntry, State, Theme, TuneReply, TuneRequest, draw, update,
-    valid_bindings,
+    Context, Effect, Event, KEYS, Key, Now, Place, ProfileEntry, State, Theme, TuneReply, TuneRequest, Verified, draw,
+    update, valid_bindings,
 };
 use tcpctl::units::{Hz, TcpState};
 
@@ -375,11 +375,13 @@ fn answer(request: TuneRequest) -> TuneReply {
                     name: "anti-syn-flood".into(),
                     summary: Ok("Withstand SYN floods: wider queues, cookies, half-open entries that die sooner".into()),
                     origin: "built in".into(),
+                    profile: Some(Arc::new(Profiles::vendor().resolve("anti-syn-flood").unwrap().unwrap())),
                 },
                 ProfileEntry {
                     name: "broken".into(),
                     summary: Err("/etc/tcpctl/profiles.d/broken.toml:3:1: expected a table".into()),
                     origin: "/etc/tcpctl/profiles.d/broken.toml".into(),
+                    profile: None,
                 },
             ],
             history: Ok(journal()),
@@ -387,6 +389,10 @@ fn answer(request: TuneRequest) -> TuneReply {
         },
         TuneRequest::PlanProfile(_) => TuneReply::Planned(Ok(Arc::clone(&FLOOD_PLAN))),
         TuneRequest::PlanRollback => TuneReply::Planned(Ok(Arc::clone(&ROLLBACK_PLAN))),
+        TuneRequest::Verify(_) => {
+            TuneReply::Verified(Ok(Arc::new(Verified { plan: Plan::clone(&FLOOD_PLAN), kept: Vec::new() })))
+        }
+        TuneRequest::Keep(entry) => TuneReply::Kept(Ok(entry)),
         TuneRequest::CarryOut(plan) => TuneReply::Done(Ok(Receipt {
             entry: Some(5),
             kind: plan.kind,
@@ -651,6 +657,8 @@ fn state_in(context: Context, size: (u16, u16)) -> State {
         Context::Parameters => "7",
         Context::ParameterPage => "7\n",
         Context::Namespaces => "9",
+        Context::ProfileValues => "5v",
+        Context::Verification => "5V",
         Context::Prompt => ":",
     };
     type_keys(&mut state, characters(keys));

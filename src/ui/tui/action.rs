@@ -64,6 +64,12 @@ pub enum Action {
     AskApply,
     /// Ask whether the newest standing change is to be undone.
     AskRollback,
+    /// Keep the apply that is undone otherwise.
+    Keep,
+    /// Show what a profile wants, with its reasons.
+    Values,
+    /// Hold a profile against the host.
+    Verify,
     /// Answer yes to a question that writes.
     Yes,
     /// Leave.
@@ -132,6 +138,10 @@ pub enum Context {
     Help,
     /// The page of gaps.
     Gaps,
+    /// What a profile wants.
+    ProfileValues,
+    /// A profile held against the host.
+    Verification,
     /// A line that text is typed into.
     Prompt,
 }
@@ -157,6 +167,8 @@ impl Context {
         Self::Question,
         Self::Help,
         Self::Gaps,
+        Self::ProfileValues,
+        Self::Verification,
         Self::Prompt,
     ];
 
@@ -182,6 +194,8 @@ impl Context {
             Self::Question => "a question that writes",
             Self::Help => "the help",
             Self::Gaps => "the list of gaps",
+            Self::ProfileValues => "a profile's values",
+            Self::Verification => "a verification",
             Self::Prompt => "a line that is typed",
         }
     }
@@ -221,29 +235,35 @@ pub struct Binding {
 
 use Context::{
     FindingPage, Findings, Gaps, Help, ListenerDetail, Listeners, Namespaces, Overview, ParameterPage, Parameters, Plan,
-    ProfileHistory, ProfileList, Prompt, SocketPage, Sockets, TopicPage, Topics,
+    ProfileHistory, ProfileList, ProfileValues, Prompt, SocketPage, Sockets, TopicPage, Topics, Verification,
 };
 
 /// Every place where no question is open and nothing is typed.
 const UNASKED: &[Context] = &[
     Overview, Listeners, ListenerDetail, Sockets, SocketPage, Topics, TopicPage, Findings, FindingPage, Parameters,
-    ParameterPage, Namespaces, ProfileList, ProfileHistory, Plan, Help, Gaps,
+    ParameterPage, Namespaces, ProfileList, ProfileHistory, Plan, Help, Gaps, ProfileValues, Verification,
 ];
 /// Every place where a letter is a key and not text.
 const UNTYPED: &[Context] = &[
     Overview, Listeners, ListenerDetail, Sockets, SocketPage, Topics, TopicPage, Findings, FindingPage, Parameters,
     ParameterPage, Namespaces, ProfileList, ProfileHistory, Plan, Context::Question, Help, Gaps,
+    ProfileValues, Verification,
 ];
 /// The screens themselves.
 const SCREENS: &[Context] = &[
     Overview, Listeners, ListenerDetail, Sockets, SocketPage, Topics, TopicPage, Findings, FindingPage, Parameters,
     ParameterPage, Namespaces, ProfileList, ProfileHistory, Plan,
 ];
+/// The screens that are not about profiles.
+const ELSEWHERE: &[Context] = &[
+    Overview, Listeners, ListenerDetail, Sockets, SocketPage, Topics, TopicPage, Findings, FindingPage, Parameters,
+    ParameterPage, Namespaces,
+];
 /// Every place with rows to choose from.
 const LISTS: &[Context] =
     &[Overview, Listeners, Sockets, Topics, Findings, Parameters, Namespaces, ProfileList, ProfileHistory];
 /// Every place with text to scroll.
-const TEXTS: &[Context] = &[SocketPage, FindingPage, ParameterPage, Plan, Help, Gaps];
+const TEXTS: &[Context] = &[SocketPage, FindingPage, ParameterPage, Plan, Help, Gaps, ProfileValues, Verification];
 /// Lists that can be searched, or filtered.
 const SEARCHED: &[Context] = &[Sockets, Topics, Findings, Parameters, Namespaces];
 /// Lists whose rows have a page.
@@ -303,7 +323,11 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Enter, Key::Char('w')], "Enter", "its sockets", "the sockets or listeners that this is about", Action::Whereabouts, &[FindingPage, ListenerDetail], Place::Footer),
     row(&[Key::Char('w')], "w", "where", "the sockets or listeners that this is about", Action::Whereabouts, &[Findings, Listeners], Place::Footer),
     row(&[Key::Char('A')], "A", "apply", "ask whether to apply this plan", Action::AskApply, &[Plan], Place::Footer),
+    row(&[Key::Char('v')], "v", "values", "every value that the profile wants, with its reason", Action::Values, &[ProfileList, Plan], Place::Footer),
+    row(&[Key::Char('V')], "V", "verify", "hold the profile against this host; nothing is written", Action::Verify, &[ProfileList, Plan], Place::Footer),
     row(&[Key::Char('U')], "U", "undo last", "ask whether to undo the newest change that stands", Action::AskRollback, &[ProfileList, ProfileHistory, Plan], Place::Footer),
+    row(&[Key::Char('U')], "U", "", "show the newest change that stands, and ask whether to undo it", Action::AskRollback, ELSEWHERE, Place::HelpOnly),
+    row(&[Key::Char('K')], "K", "", "keep what was applied and is undone otherwise", Action::Keep, UNASKED, Place::HelpOnly),
     row(&[Key::Tab, Key::BackTab], "Tab", "history", "what was applied and rolled back", Action::NextRegion, &[ProfileList], Place::Footer),
     row(&[Key::Tab, Key::BackTab], "Tab", "profiles", "back to the list of profiles", Action::NextRegion, &[ProfileHistory], Place::Footer),
     row(&[Key::Char('x')], "x", "explain", "the topic that explains what is selected", Action::Explain, &[Overview, Listeners, ListenerDetail, Sockets, SocketPage, Findings, FindingPage, Parameters, ParameterPage], Place::Footer),
@@ -313,7 +337,7 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Char('S')], "S", "", "turn the order round", Action::Reverse, &[Sockets], Place::HelpOnly),
     row(&[Key::Char('o')], "o", "group", "count by peer, process, state, or nothing", Action::Group, &[Sockets], Place::Footer),
     row(&[Key::Char('c')], "c", "changed", "only parameters that are not at their default, or all", Action::ChangedOnly, &[Parameters], Place::Footer),
-    row(&[Key::Escape], "Esc", "back", "back one level", Action::Back, &[ListenerDetail, SocketPage, TopicPage, FindingPage, ParameterPage, ProfileHistory, Plan, Help, Gaps], Place::Footer),
+    row(&[Key::Escape], "Esc", "back", "back one level", Action::Back, &[ListenerDetail, SocketPage, TopicPage, FindingPage, ParameterPage, ProfileHistory, Plan, Help, Gaps, ProfileValues, Verification], Place::Footer),
     row(&[Key::Escape], "Esc", "", "clear the message, then the filter; never quits", Action::Back, &[Overview, Listeners, Sockets, Topics, Findings, Parameters, Namespaces, ProfileList], Place::HelpOnly),
     row(&[Key::Char('f')], "f", "freeze", "freeze the picture, or let it live; history goes on being collected", Action::Freeze, SCREENS, Place::Footer),
     row(&[Key::Char('i')], "i", "gaps", "what could not be read, why, and what would help", Action::Gaps, SCREENS, Place::Footer),

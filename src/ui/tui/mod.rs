@@ -37,7 +37,7 @@ mod watch;
 pub use action::{Action, Binding, Context, KEYS, Motion, Place, Step, valid_bindings};
 pub use event::{Effect, Event};
 pub use key::Key;
-pub use profiles::{ProfileEntry, TuneReply, TuneRequest};
+pub use profiles::{CONFIRM_MS, ProfileEntry, TuneReply, TuneRequest, Verified};
 pub use prompt::{VERBS, Verb};
 pub use run::{Ending, Options, main};
 pub use screen::Screen;

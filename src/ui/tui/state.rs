@@ -43,6 +43,10 @@ pub(super) enum Page {
     Help,
     /// What could not be read.
     Gaps,
+    /// What the selected profile wants.
+    Values,
+    /// What came of holding a profile against the host.
+    Verification,
 }
 
 /// A picture that was frozen.
@@ -190,6 +194,8 @@ impl State {
         match self.page {
             Some(Page::Help) => Context::Help,
             Some(Page::Gaps) => Context::Gaps,
+            Some(Page::Values) => Context::ProfileValues,
+            Some(Page::Verification) => Context::Verification,
             None => self.screen_context(),
         }
     }

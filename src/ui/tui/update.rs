@@ -31,10 +31,13 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
 fn take(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
         Event::Clock(now) => {
-            let words = |state: &State| (view::picture_words(state), view::counted_down(state));
+            let words = |state: &State| {
+                (view::picture_words(state), view::counted_down(state), view::countdown_words(state))
+            };
             let before = words(state);
             state.now = now;
             state.dirty |= before != words(state);
+            return tuning::note_time(state);
         }
         Event::Found(found) => take_found(state, found),
         Event::Key(key) => {
@@ -182,6 +185,9 @@ fn act(state: &mut State, action: Action, context: Context) -> Vec<Effect> {
         Action::Help => navigate::open_page(state, Page::Help),
         Action::AskApply => tuning::ask(state),
         Action::AskRollback => return tuning::ask_rollback(state),
+        Action::Keep => return tuning::keep(state),
+        Action::Values => tuning::show_values(state),
+        Action::Verify => return tuning::verify(state),
         Action::Yes => return tuning::carry_out(state),
         Action::Quit => return vec![Effect::Quit],
         Action::QuitKeepingScreen => return vec![Effect::QuitKeepingScreen],
@@ -220,7 +226,7 @@ fn back(state: &mut State, context: Context) {
             state.profiles.question = None;
             state.say(Severity::Quiet, "nothing was written");
         }
-        Context::Help | Context::Gaps => state.page = None,
+        Context::Help | Context::Gaps | Context::ProfileValues | Context::Verification => state.page = None,
         Context::ListenerDetail => state.listener_page = false,
         Context::Plan => state.profiles.plan = None,
         Context::ProfileHistory => state.profiles.region = Region::List,
@@ -261,7 +267,7 @@ fn moved(at: usize, count: usize, motion: Motion, page: usize) -> usize {
 fn move_by(state: &mut State, motion: Motion, context: Context) {
     let page = page_rows(state);
     match context {
-        Context::Help | Context::Gaps => {
+        Context::Help | Context::Gaps | Context::ProfileValues | Context::Verification => {
             let last = view::page_scroll_limit(state);
             state.page_scroll = moved(state.page_scroll, last + 1, motion, page);
         }

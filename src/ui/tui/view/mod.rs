@@ -24,7 +24,7 @@ mod topics;
 
 pub(super) use findings::finding_id;
 pub use frame::draw;
-pub(super) use frame::picture_words;
+pub(super) use frame::{countdown_words, picture_words};
 pub(super) use listeners::selected_listener_port;
 pub(super) use listing::{detail_scroll_limit, listed_ids, selected_id};
 pub(super) use overview::overview_limit_ids;

@@ -56,7 +56,7 @@ struct Columns {
 impl Columns {
     fn of(width: usize) -> Self {
         let effect = if width < 76 { 0 } else { (width / 6).min(24) };
-        let value = (width / 8).clamp(9, 20);
+        let value = (width / 7).clamp(9, 20);
         let default = if width < 60 { 0 } else { value };
         Self { key: width.saturating_sub(4 + value + default + effect + 3), value, default, effect }
     }

@@ -137,7 +137,7 @@ impl Columns {
         if width < 76 {
             return Self { local: 0, peer: free, owner: 0, both_queues, next };
         }
-        let owner = (free.saturating_sub(22)).clamp(9, 24);
+        let owner = free.saturating_sub(22).clamp(10, 24);
         let ends = free.saturating_sub(owner + 1);
         let local = if both_queues { ends.saturating_sub(1) / 2 } else { 0 };
         Self { local, peer: ends.saturating_sub(local + usize::from(local > 0)), owner, both_queues, next }
@@ -312,7 +312,9 @@ pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
                 }
             }
         }
-        None => say("Now", "nothing can be said of it without the kernel's version, or while it is not connected"),
+        None if row.state == Some(TcpState::Close) => say("Now", "not connected; no timer runs"),
+        None if row.state == Some(TcpState::Listen) => say("Now", "listens; screen 2 has its queues"),
+        None => say("Now", "? the kernel's version is not known, and with it what its timers do"),
     }
     let timer = if row.timer.is_empty() { "none runs" } else { &row.timer };
     say("Timer", timer);
