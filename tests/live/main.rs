@@ -22,6 +22,7 @@ mod fill;
 mod flood;
 mod forecasts;
 mod incidents;
+mod interface;
 mod laboratory;
 mod namespaces;
 mod params;
@@ -29,6 +30,7 @@ mod place;
 mod program;
 mod readers;
 mod rows;
+mod screen;
 mod sockets;
 mod tiers;
 mod tune;
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         readers::cases,
         tiers::cases,
         namespaces::cases,
+        interface::cases,
         connect::cases,
         flood::cases,
         facts::cases,

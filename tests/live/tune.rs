@@ -44,7 +44,8 @@ fn values() -> BTreeMap<&'static str, String> {
     KEYS.into_iter().map(|key| (key, cat(key))).collect()
 }
 
-fn cat(key: &str) -> String {
+/// The value that `cat` shows.
+pub(crate) fn cat(key: &str) -> String {
     let output = Command::new("cat").arg(format!("/proc/sys/{}", key.replace('.', "/"))).output().expect("cat runs");
     assert!(output.status.success(), "{key}: {}", text(&output.stderr));
     text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ")

@@ -47,6 +47,7 @@ mod profiles;
 mod scenario_files;
 #[cfg(test)]
 mod screen_lists;
+#[cfg(test)]
 mod screens;
 #[cfg(test)]
 mod simulate;

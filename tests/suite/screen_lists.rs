@@ -12,15 +12,15 @@ use tcpctl::snapshot::{
     DifferentSetting, Gap, GapKind, NamespaceFacts, NamespaceSurvey, Process, SocketOwner, SocketSource, Sockets,
 };
 use tcpctl::ui::tui::{
-    Context, Effect, Event, Found, Key, Now, ParametersReading, SocketsOrder, SocketsReading, SocketsWant, State, Theme,
-    VERBS, Want, update,
+    Context, Effect, Event, Found, Key, LabNews, LabRequest, Now, ParametersReading, SocketsOrder, SocketsReading,
+    SocketsWant, State, Theme, VERBS, Want, update,
 };
 use tcpctl::units::{Hz, TcpState};
 use tcpctl::wire::{Candidate, InetDiag, MessageKind, Messages, Truth, parse_filter};
 
 use crate::screens::{
-    COLOUR, SIZES, START_UNIX_MS, assert_screen, blind_host, busy_host, characters, drawn, idle_host, press, rows, text,
-    type_keys, watching,
+    COLOUR, SIZES, START_UNIX_MS, assert_screen, blind_host, busy_host, characters, drawn, idle_host, press, rows,
+    text, type_keys, watching,
 };
 
 /// One of every kind of socket, read on Linux 6.18 with `tcp_info`, congestion control and memory.
@@ -111,11 +111,8 @@ static NAMESPACES: LazyLock<Arc<Result<NamespaceSurvey, String>>> = LazyLock::ne
         settings: Vec::new(),
         gaps: Vec::new(),
     };
-    let differs = DifferentSetting {
-        key: "net.ipv4.tcp_synack_retries".to_owned(),
-        here: "2".to_owned(),
-        there: "5".to_owned(),
-    };
+    let differs =
+        DifferentSetting { key: "net.ipv4.tcp_synack_retries".to_owned(), here: "2".to_owned(), there: "5".to_owned() };
     let blue = NamespaceFacts {
         bound: vec!["/run/netns/blue".to_owned()],
         settings: vec![differs],
@@ -146,7 +143,9 @@ fn screen_of(keys: &str, size: (u16, u16)) -> State {
 
 #[test]
 fn every_list_answers_at_every_size() {
-    for (name, key) in [("sockets", "3"), ("topics", "4"), ("findings", "6"), ("parameters", "7"), ("namespaces", "9")] {
+    for (name, key) in
+        [("sockets", "3"), ("topics", "4"), ("findings", "6"), ("parameters", "7"), ("lab", "8"), ("namespaces", "9")]
+    {
         for size in SIZES {
             assert_screen(&format!("{name}_{}x{}", size.0, size.1), &screen_of(key, size));
         }
@@ -308,8 +307,53 @@ fn commands_go_where_keys_go_and_complete() {
 }
 
 #[test]
+fn a_topic_is_played_with_its_what_ifs_and_its_lines_come_as_they_happen() {
+    let mut state = screen_of("4/syn-lost\n\n", (80, 24));
+    press(&mut state, Key::Left);
+    let effects = press(&mut state, Key::Char('L'));
+    let [Effect::Lab(LabRequest::Start { run, arguments })] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(arguments, &["lab", "syn-lost", "--live", "--set", "net.ipv4.tcp_syn_retries=5"]);
+    assert_eq!(state.context(), Context::LabPage);
+    for at in 0..40 {
+        update(&mut state, Event::Lab(*run, LabNews::Line(format!("    {at}.000  client  SYN again  ✓"))));
+    }
+    // News of an earlier playing are not shown.
+    update(&mut state, Event::Lab(run - 1, LabNews::Line("old".into())));
+    let screen = text(&state);
+    assert!(screen.contains("39.000") && screen.contains("L run/stop") && !screen.contains("old"), "{screen}");
+    assert!(matches!(press(&mut state, Key::Char('L')).as_slice(), [Effect::Lab(LabRequest::Stop)]));
+    update(&mut state, Event::Lab(*run, LabNews::Ended("stopped".into())));
+    assert!(text(&state).contains("! stopped"), "{}", text(&state));
+}
+
+#[test]
+fn every_screen_is_exported_as_text_and_as_json() {
+    for keys in ["", "2", "3", "4", "5\n", "6", "7", "8", "9"] {
+        let exported = |name: &str| {
+            let mut state = screen_of(keys, (80, 24));
+            type_keys(&mut state, characters("e"));
+            press(&mut state, Key::Control('u'));
+            type_keys(&mut state, characters(name));
+            let effects = press(&mut state, Key::Enter);
+            let [Effect::Export { path, text }] = effects.as_slice() else { panic!("{keys:?}: {effects:?}") };
+            assert_eq!(path, name);
+            text.clone()
+        };
+        let text = exported("shown.txt");
+        assert!(text.contains("db-7") && !text.contains("more lines: Enter"), "{text}");
+        let value: serde_json::Value = serde_json::from_str(&exported("shown.json")).unwrap();
+        assert!(value.is_object(), "{keys:?}");
+    }
+    // All sockets are in the text, also those below the end of the screen.
+    let mut state = screen_of("3e", (80, 24));
+    let effects = press(&mut state, Key::Enter);
+    let [Effect::Export { path, text }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((path.as_str(), text.contains("[fe80::7]:22")), ("tcpctl-sockets.txt", true), "{text}");
+}
+
+#[test]
 fn without_colour_each_list_marks_exactly_one_row() {
-    for keys in ["3", "4", "6", "7", "9", "4\n"] {
+    for keys in ["3", "4", "6", "7", "8", "9", "4\n"] {
         let mono = Theme { mono: true, ascii: false };
         let mut state = watching(mono, (80, 24), 8, busy_host);
         type_keys(&mut state, characters(keys));

@@ -656,6 +656,8 @@ fn state_in(context: Context, size: (u16, u16)) -> State {
         Context::FindingPage => "6\n",
         Context::Parameters => "7",
         Context::ParameterPage => "7\n",
+        Context::Lab => "8",
+        Context::LabPage => "8\n",
         Context::Namespaces => "9",
         Context::ProfileValues => "5v",
         Context::Verification => "5V",

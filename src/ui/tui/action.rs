@@ -30,6 +30,8 @@ pub enum Action {
     Search,
     /// Type a command.
     Command,
+    /// Write what is shown to a file.
+    Export,
     /// Only what is changed.
     ChangedOnly,
     /// Show the topic that explains what is selected.
@@ -70,6 +72,8 @@ pub enum Action {
     Values,
     /// Hold a profile against the host.
     Verify,
+    /// Play a topic in the laboratory, or stop it.
+    Play,
     /// Answer yes to a question that writes.
     Yes,
     /// Leave.
@@ -124,6 +128,10 @@ pub enum Context {
     Parameters,
     /// A parameter's page.
     ParameterPage,
+    /// The laboratory's scenarios.
+    Lab,
+    /// A playing.
+    LabPage,
     /// The network namespaces.
     Namespaces,
     /// The list of profiles.
@@ -148,6 +156,8 @@ pub enum Context {
 
 impl Context {
     /// All of them.
+    ///
+    /// The screens come first, those about profiles last of them; then pages, the question, and the line.
     pub const ALL: &'static [Self] = &[
         Self::Overview,
         Self::Listeners,
@@ -160,15 +170,17 @@ impl Context {
         Self::FindingPage,
         Self::Parameters,
         Self::ParameterPage,
+        Self::Lab,
+        Self::LabPage,
         Self::Namespaces,
         Self::ProfileList,
         Self::ProfileHistory,
         Self::Plan,
-        Self::Question,
         Self::Help,
         Self::Gaps,
         Self::ProfileValues,
         Self::Verification,
+        Self::Question,
         Self::Prompt,
     ];
 
@@ -187,6 +199,8 @@ impl Context {
             Self::FindingPage => "a finding's page",
             Self::Parameters => "the parameters",
             Self::ParameterPage => "a parameter's page",
+            Self::Lab => "the laboratory",
+            Self::LabPage => "a playing",
             Self::Namespaces => "the namespaces",
             Self::ProfileList => "the profiles",
             Self::ProfileHistory => "the history",
@@ -234,40 +248,29 @@ pub struct Binding {
 }
 
 use Context::{
-    FindingPage, Findings, Gaps, Help, ListenerDetail, Listeners, Namespaces, Overview, ParameterPage, Parameters, Plan,
-    ProfileHistory, ProfileList, ProfileValues, Prompt, SocketPage, Sockets, TopicPage, Topics, Verification,
+    FindingPage, Findings, Gaps, Help, Lab, LabPage, ListenerDetail, Listeners, Namespaces, Overview, ParameterPage,
+    Parameters, Plan, ProfileHistory, ProfileList, ProfileValues, Prompt, SocketPage, Sockets, TopicPage, Topics,
+    Verification,
 };
 
-/// Every place where no question is open and nothing is typed.
-const UNASKED: &[Context] = &[
-    Overview, Listeners, ListenerDetail, Sockets, SocketPage, Topics, TopicPage, Findings, FindingPage, Parameters,
-    ParameterPage, Namespaces, ProfileList, ProfileHistory, Plan, Help, Gaps, ProfileValues, Verification,
-];
-/// Every place where a letter is a key and not text.
-const UNTYPED: &[Context] = &[
-    Overview, Listeners, ListenerDetail, Sockets, SocketPage, Topics, TopicPage, Findings, FindingPage, Parameters,
-    ParameterPage, Namespaces, ProfileList, ProfileHistory, Plan, Context::Question, Help, Gaps,
-    ProfileValues, Verification,
-];
-/// The screens themselves.
-const SCREENS: &[Context] = &[
-    Overview, Listeners, ListenerDetail, Sockets, SocketPage, Topics, TopicPage, Findings, FindingPage, Parameters,
-    ParameterPage, Namespaces, ProfileList, ProfileHistory, Plan,
-];
 /// The screens that are not about profiles.
-const ELSEWHERE: &[Context] = &[
-    Overview, Listeners, ListenerDetail, Sockets, SocketPage, Topics, TopicPage, Findings, FindingPage, Parameters,
-    ParameterPage, Namespaces,
-];
+const ELSEWHERE: &[Context] = Context::ALL.split_at(14).0;
+/// The screens themselves.
+const SCREENS: &[Context] = Context::ALL.split_at(17).0;
+/// Every place where no question is open and nothing is typed.
+const UNASKED: &[Context] = Context::ALL.split_at(21).0;
+/// Every place where a letter is a key and not text.
+const UNTYPED: &[Context] = Context::ALL.split_at(22).0;
 /// Every place with rows to choose from.
 const LISTS: &[Context] =
-    &[Overview, Listeners, Sockets, Topics, Findings, Parameters, Namespaces, ProfileList, ProfileHistory];
+    &[Overview, Listeners, Sockets, Topics, Findings, Parameters, Lab, Namespaces, ProfileList, ProfileHistory];
 /// Every place with text to scroll.
-const TEXTS: &[Context] = &[SocketPage, FindingPage, ParameterPage, Plan, Help, Gaps, ProfileValues, Verification];
+const TEXTS: &[Context] =
+    &[SocketPage, FindingPage, ParameterPage, LabPage, Plan, Help, Gaps, ProfileValues, Verification];
 /// Lists that can be searched, or filtered.
-const SEARCHED: &[Context] = &[Sockets, Topics, Findings, Parameters, Namespaces];
+const SEARCHED: &[Context] = &[Sockets, Topics, Findings, Parameters, Lab, Namespaces];
 /// Lists whose rows have a page.
-const PAGED: &[Context] = &[Sockets, Topics, Findings, Parameters];
+const PAGED: &[Context] = &[Sockets, Topics, Findings, Parameters, Lab];
 
 const fn row(
     keys: &'static [Key],
@@ -291,6 +294,7 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Char('5')], "5", "Profiles", "show the profiles", Action::Show(Screen::Profiles), UNASKED, Place::Tab),
     row(&[Key::Char('6')], "6", "Findings", "show the findings", Action::Show(Screen::Findings), UNASKED, Place::Tab),
     row(&[Key::Char('7')], "7", "Params", "show the parameters", Action::Show(Screen::Parameters), UNASKED, Place::Tab),
+    row(&[Key::Char('8')], "8", "Lab", "show the laboratory", Action::Show(Screen::Lab), UNASKED, Place::Tab),
     row(&[Key::Char('9')], "9", "Netns", "show the network namespaces", Action::Show(Screen::Namespaces), UNASKED, Place::Tab),
     row(&[Key::Char('y')], "y", "do it", "write what the question says", Action::Yes, &[Context::Question], Place::Footer),
     row(&[Key::Escape], "Esc", "do nothing", "close the question; nothing is written", Action::Back, &[Context::Question], Place::Footer),
@@ -318,6 +322,7 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Enter], "Enter", "open", "open the listener of this row", Action::Open, &[Overview], Place::Footer),
     row(&[Key::Enter], "Enter", "page", "this listener alone, and back with Esc", Action::Open, &[Listeners], Place::Footer),
     row(&[Key::Enter], "Enter", "page", "all of this row, and back with Esc", Action::Open, PAGED, Place::Footer),
+    row(&[Key::Char('L')], "L", "run/stop", "play it in namespaces of its own on this kernel; again stops it", Action::Play, &[Lab, LabPage, TopicPage], Place::Footer),
     row(&[Key::Enter], "Enter", "enter", "look at this namespace on every screen", Action::Open, &[Namespaces], Place::Footer),
     row(&[Key::Enter], "Enter", "plan", "show what the profile would change; nothing is written", Action::Open, &[ProfileList], Place::Footer),
     row(&[Key::Enter, Key::Char('w')], "Enter", "its sockets", "the sockets or listeners that this is about", Action::Whereabouts, &[FindingPage, ListenerDetail], Place::Footer),
@@ -330,20 +335,21 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Char('K')], "K", "", "keep what was applied and is undone otherwise", Action::Keep, UNASKED, Place::HelpOnly),
     row(&[Key::Tab, Key::BackTab], "Tab", "history", "what was applied and rolled back", Action::NextRegion, &[ProfileList], Place::Footer),
     row(&[Key::Tab, Key::BackTab], "Tab", "profiles", "back to the list of profiles", Action::NextRegion, &[ProfileHistory], Place::Footer),
-    row(&[Key::Char('x')], "x", "explain", "the topic that explains what is selected", Action::Explain, &[Overview, Listeners, ListenerDetail, Sockets, SocketPage, Findings, FindingPage, Parameters, ParameterPage], Place::Footer),
+    row(&[Key::Char('x')], "x", "explain", "the topic that explains what is selected", Action::Explain, &[Overview, Listeners, ListenerDetail, Sockets, SocketPage, Findings, FindingPage, Parameters, ParameterPage, Lab, LabPage], Place::Footer),
     row(&[Key::Char('p')], "p", "profile", "a profile that sets what this is about; nothing is written", Action::Profile, &[Findings, FindingPage, Parameters, ParameterPage, TopicPage], Place::Footer),
     row(&[Key::Char('/'), Key::Function(4)], "/", "filter", "show only rows with these words; sockets: a filter in the words of ss", Action::Search, SEARCHED, Place::Footer),
     row(&[Key::Char('s')], "s", "sort", "sort by the next column", Action::Sort, &[Listeners, Sockets], Place::Footer),
     row(&[Key::Char('S')], "S", "", "turn the order round", Action::Reverse, &[Sockets], Place::HelpOnly),
     row(&[Key::Char('o')], "o", "group", "count by peer, process, state, or nothing", Action::Group, &[Sockets], Place::Footer),
     row(&[Key::Char('c')], "c", "changed", "only parameters that are not at their default, or all", Action::ChangedOnly, &[Parameters], Place::Footer),
-    row(&[Key::Escape], "Esc", "back", "back one level", Action::Back, &[ListenerDetail, SocketPage, TopicPage, FindingPage, ParameterPage, ProfileHistory, Plan, Help, Gaps, ProfileValues, Verification], Place::Footer),
-    row(&[Key::Escape], "Esc", "", "clear the message, then the filter; never quits", Action::Back, &[Overview, Listeners, Sockets, Topics, Findings, Parameters, Namespaces, ProfileList], Place::HelpOnly),
+    row(&[Key::Escape], "Esc", "back", "back one level", Action::Back, &[ListenerDetail, SocketPage, TopicPage, FindingPage, ParameterPage, LabPage, ProfileHistory, Plan, Help, Gaps, ProfileValues, Verification], Place::Footer),
+    row(&[Key::Escape], "Esc", "", "clear the message, then the filter; never quits", Action::Back, &[Overview, Listeners, Sockets, Topics, Findings, Parameters, Lab, Namespaces, ProfileList], Place::HelpOnly),
     row(&[Key::Char('f')], "f", "freeze", "freeze the picture, or let it live; history goes on being collected", Action::Freeze, SCREENS, Place::Footer),
     row(&[Key::Char('i')], "i", "gaps", "what could not be read, why, and what would help", Action::Gaps, SCREENS, Place::Footer),
     row(&[Key::Char('r')], "r", "read now", "read the kernel now", Action::ReadNow, SCREENS, Place::Footer),
     row(&[Key::Char('+'), Key::Char('=')], "+", "", "read less often", Action::Slower, SCREENS, Place::HelpOnly),
     row(&[Key::Char('-')], "+-", "interval", "read more often", Action::Faster, SCREENS, Place::Footer),
+    row(&[Key::Char('e')], "e", "export", "write what is shown to a new file: a text, or JSON where its name ends in .json", Action::Export, SCREENS, Place::Footer),
     row(&[Key::Char(':')], ":", "command", "type a command: sockets, explain, params, interval and others", Action::Command, UNASKED, Place::Footer),
     row(&[Key::Control('l')], "Ctrl-L", "", "draw the screen anew", Action::Redraw, Context::ALL, Place::HelpOnly),
     row(&[Key::Control('z')], "Ctrl-Z", "", "suspend; fg comes back", Action::Suspend, Context::ALL, Place::HelpOnly),
@@ -389,6 +395,15 @@ pub fn valid_bindings(context: Context) -> impl Iterator<Item = &'static Binding
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_groups_of_places_are_beginnings_of_all() {
+        assert_eq!(ELSEWHERE.last(), Some(&Context::Namespaces));
+        assert_eq!(SCREENS.last(), Some(&Context::Plan));
+        assert_eq!(UNASKED.last(), Some(&Context::Verification));
+        assert_eq!(UNTYPED.last(), Some(&Context::Question));
+        assert_eq!(Context::ALL.last(), Some(&Context::Prompt));
+    }
 
     #[test]
     fn no_key_has_two_meanings_in_one_place() {

@@ -49,8 +49,7 @@ pub(super) fn start(options: &Options, sender: Sender<Arrival>) -> Sender<Collec
     let interval = Duration::from_millis(options.interval_ms.unwrap_or(DEFAULT_INTERVAL_MS));
     spawn("reading", sender, move |sender| {
         let first_netns = source.netns.clone();
-        let mut collector =
-            Collector { source, first_netns, want: Want::Nothing, interval, rows: None, last: None };
+        let mut collector = Collector { source, first_netns, want: Want::Nothing, interval, rows: None, last: None };
         // Ends with whoever asks or listens.
         loop {
             let began = Instant::now();
@@ -92,15 +91,16 @@ impl Collector {
 
     /// Reads what is wanted besides, and waits until the next reading is due; whether anybody listens.
     fn rest(&mut self, began: Instant, sender: &Sender<Arrival>, told: &Receiver<CollectorRequest>) -> bool {
-        let (mut wanted, mut cost) = (true, Duration::ZERO);
+        let (mut wanted, mut cost) = (true, began.elapsed());
         loop {
             if core::mem::take(&mut wanted) {
+                let before = Instant::now();
                 if let Some(found) = self.read_wanted()
                     && !send(sender, Event::Found(found))
                 {
                     return false;
                 }
-                cost = began.elapsed();
+                cost += before.elapsed();
             }
             // Reading never takes more than a fifth of one core: what takes long is followed by a long rest.
             let due = self.interval.max(5 * cost).saturating_sub(began.elapsed());
@@ -134,8 +134,13 @@ impl Collector {
             Want::Parameters => Some(Found::Parameters(Arc::new(self.parameters()))),
             Want::Namespaces => {
                 let keys = catalogue_keys();
-                let source =
-                    Source { keys, netns: None, sockets: SocketReading::States, processes: false, ..self.source.clone() };
+                let source = Source {
+                    keys,
+                    netns: None,
+                    sockets: SocketReading::States,
+                    processes: false,
+                    ..self.source.clone()
+                };
                 let survey = survey_namespaces(&source).map_err(|error| error.to_string());
                 Some(Found::Namespaces(Arc::new(survey)))
             }
@@ -144,12 +149,8 @@ impl Collector {
 
     fn parameters(&self) -> ParametersReading {
         let keys = catalogue_keys();
-        let source = Source {
-            keys: keys.clone(),
-            sockets: SocketReading::Skip,
-            processes: false,
-            ..self.source.clone()
-        };
+        let source =
+            Source { keys: keys.clone(), sockets: SocketReading::Skip, processes: false, ..self.source.clone() };
         let rows = live(&source).map_err(|error| error.to_string()).map(|snapshot| {
             let tree = read_sysctl_tree(Path::new("/"));
             let readers = BothReaders::new(&tree);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::key::Key;
+use super::laboratory::{LabNews, LabRequest};
 use super::profiles::{TuneReply, TuneRequest};
 use super::state::Now;
 use super::wants::{Found, Want};
@@ -23,6 +24,10 @@ pub enum Event {
     ReadFailed(String),
     /// What the open screen wanted was read.
     Found(Found),
+    /// A file was written, or why it was not.
+    Exported(Result<String, String>),
+    /// The laboratory tells of a playing, by its number.
+    Lab(u64, LabNews),
     /// The tuning thread answered.
     Tuned(Box<TuneReply>),
 }
@@ -46,6 +51,15 @@ pub enum Effect {
     Want(Want),
     /// Look at another network namespace, by name, process id or path; nothing for the one of the start.
     Enter(Option<String>),
+    /// Write this to a file that is not there yet.
+    Export {
+        /// Where.
+        path: String,
+        /// What.
+        text: String,
+    },
+    /// Ask the laboratory.
+    Lab(LabRequest),
     /// Ask the tuning thread.
     Tune(TuneRequest),
 }

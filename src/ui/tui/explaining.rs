@@ -59,9 +59,8 @@ pub(super) fn refresh(state: &mut State) {
     let values = snapshot.sysctls.values();
     let mut what_if = state.explaining.what_if.clone();
     what_if.retain(|key, _| topic.keys.contains(key));
-    let same = |answered: &Arc<Answered>| {
-        answered.id == topic.id && answered.what_if == what_if && answered.values == values
-    };
+    let same =
+        |answered: &Arc<Answered>| answered.id == topic.id && answered.what_if == what_if && answered.values == values;
     if state.explaining.answered.as_ref().is_some_and(same) {
         return;
     }

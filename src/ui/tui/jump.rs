@@ -2,6 +2,7 @@
 
 use super::screen::Screen;
 use super::state::State;
+use super::view;
 use crate::diagnose::RULES;
 use crate::explain::topics;
 use crate::model::Activity;
@@ -94,6 +95,10 @@ pub(super) fn topic(state: &State) -> Option<&'static str> {
         Screen::Sockets => state.selected_socket().map(topic_of_socket),
         Screen::Findings => state.selected_finding().and_then(|finding| finding.topic),
         Screen::Parameters => state.selected_parameter().and_then(|row| topic_of_key(row.key.as_str())),
+        Screen::Lab => {
+            let id = view::selected_id(state, Screen::Lab)?;
+            topics().find(|topic| topic.id == id).map(|topic| topic.id)
+        }
         Screen::Explain | Screen::Profiles | Screen::Namespaces => None,
     }
 }

@@ -2,12 +2,13 @@
 
 use super::event::Effect;
 use super::jump::{self, Whereabouts};
+use super::laboratory::LabRequest;
 use super::profiles::{Region, TuneRequest};
 use super::screen::Screen;
 use super::state::{Frozen, INTERVALS_MS, Page, State};
 use super::theme::Severity;
 use super::view;
-use crate::explain::find_topic;
+use crate::explain::{InLab, find_topic};
 use crate::report::SocketGroupBy;
 use crate::snapshot::NamespaceFacts;
 
@@ -225,8 +226,47 @@ pub(super) fn enter_namespace(state: &mut State) -> Vec<Effect> {
     state.sockets_want = kept.sockets_want;
     state.screen = Screen::Overview;
     state.entered = Some(facts.inode);
-    state.say(Severity::Quiet, format!("from now on: network namespace {} ({name}); 9 leads to the others", facts.inode));
+    state.say(
+        Severity::Quiet,
+        format!("from now on: network namespace {} ({name}); 9 leads to the others", facts.inode),
+    );
     vec![Effect::Enter(Some(name))]
+}
+
+/// So far down that the newest line is seen.
+const TO_THE_END: usize = 1 << 20;
+
+/// Plays the selected topic in the laboratory, on its page with the what-ifs; or stops what is played.
+pub(super) fn play(state: &mut State) -> Vec<Effect> {
+    if state.laboratory.is_playing {
+        state.say(Severity::Quiet, "stopping what is played");
+        return vec![Effect::Lab(LabRequest::Stop)];
+    }
+    let id = view::selected_id(state, state.screen);
+    let Some(topic) = id.and_then(|id| find_topic(&id).ok()) else {
+        state.say(Severity::Quiet, "there is no scenario to play");
+        return Vec::new();
+    };
+    if let InLab::Cannot(reason) = topic.in_lab() {
+        state.say(Severity::Quiet, format!("the lab does not play {}: {reason}", topic.id));
+        return Vec::new();
+    }
+    let mut arguments = vec!["lab".to_owned(), topic.id.to_owned(), "--live".to_owned()];
+    if state.screen == Screen::Explain {
+        let what_ifs = state.explaining.what_if.iter().filter(|(key, _)| topic.keys.contains(key));
+        arguments.extend(what_ifs.flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")]));
+    }
+    let lab = &mut state.laboratory;
+    (lab.run, lab.topic, lab.is_playing) = (lab.run + 1, Some(topic.id), true);
+    lab.command = format!("tcpctl {}", arguments.join(" "));
+    lab.lines.clear();
+    let run = lab.run;
+    let mut effects = show(state, Screen::Lab);
+    let list = state.list_mut(Screen::Lab);
+    list.search.clear();
+    (list.selected, list.page, list.scroll) = (Some(topic.id.to_owned()), true, TO_THE_END);
+    effects.push(Effect::Lab(LabRequest::Start { run, arguments }));
+    effects
 }
 
 /// Freezes the picture, or lets it live.

@@ -94,7 +94,6 @@ pub(super) struct Countdown {
 /// After so long an apply from this interface is undone unless it is kept, in milliseconds.
 pub const CONFIRM_MS: u64 = 60_000;
 
-
 /// Which region of the screen the keyboard is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Region {

@@ -1,10 +1,10 @@
 //! The line that text is typed into: a search, a filter in the words of ss, or a command.
 
 use super::event::Effect;
-use super::navigate;
 use super::screen::Screen;
 use super::state::{Page, State};
 use super::theme::Severity;
+use super::{export, navigate};
 use crate::catalog;
 use crate::explain::topics;
 use crate::units::parse_duration_us;
@@ -16,6 +16,8 @@ pub(super) enum PromptKind {
     Search,
     /// A command.
     Command,
+    /// The name of a file.
+    Export,
 }
 
 /// A line that is being typed. The list stays visible meanwhile.
@@ -53,6 +55,7 @@ pub const VERBS: &[Verb] = &[
     verb("profiles", "[NAME]", "show the profiles"),
     verb("diagnose", "", "show the findings"),
     verb("params", "[WORDS]", "show parameters with these words in their names"),
+    verb("lab", "", "show the laboratory"),
     verb("netns", "", "show the network namespaces"),
     verb("interval", "TIME", "read every so often, such as 500ms or 5s"),
     verb("freeze", "", "freeze the picture, or let it live"),
@@ -65,6 +68,7 @@ pub const VERBS: &[Verb] = &[
 pub(super) fn open(state: &mut State, kind: PromptKind) {
     let text = match kind {
         PromptKind::Command => String::new(),
+        PromptKind::Export => export::file_name(state),
         PromptKind::Search if state.screen == Screen::Sockets => state.sockets_want.filter.clone(),
         PromptKind::Search => state.list(state.screen).search.clone(),
     };
@@ -116,6 +120,13 @@ pub(super) fn accept(state: &mut State) -> Vec<Effect> {
     let Some(prompt) = state.prompt.take() else { return Vec::new() };
     match prompt.kind {
         PromptKind::Command => run(state, prompt.text.trim()),
+        PromptKind::Export => match export::contents(state, prompt.text.trim()) {
+            Ok(text) => vec![Effect::Export { path: prompt.text.trim().to_owned(), text }],
+            Err(reason) => {
+                state.say(Severity::Warning, reason);
+                Vec::new()
+            }
+        },
         PromptKind::Search if state.screen == Screen::Sockets => {
             if let Some(complaint) = filter_complaint(&prompt.text) {
                 state.prompt = Some(Prompt { hint: complaint, ..prompt });
@@ -138,6 +149,7 @@ fn check(state: &mut State) {
             let hint = hint(&text);
             prompt.hint = hint;
         }
+        PromptKind::Export => prompt.hint = "a text; JSON where the name ends in .json".to_owned(),
         PromptKind::Search if screen == Screen::Sockets => prompt.hint = filter_complaint(&text).unwrap_or_default(),
         PromptKind::Search => state.list_mut(screen).search = text,
     }
@@ -236,6 +248,7 @@ fn run(state: &mut State, text: &str) -> Vec<Effect> {
             state.list_mut(Screen::Parameters).search = argument.to_owned();
             navigate::show(state, Screen::Parameters)
         }
+        "lab" => navigate::show(state, Screen::Lab),
         "netns" => navigate::show(state, Screen::Namespaces),
         "interval" => match parse_duration_us(argument) {
             Ok(us) => navigate::set_interval(state, us / 1000),

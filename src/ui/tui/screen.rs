@@ -20,6 +20,8 @@ pub enum Screen {
     Findings,
     /// What is a setting now, against which default, and who set it?
     Parameters,
+    /// Does the kernel do what the model says?
+    Lab,
     /// Which network namespaces are there, whose, and how do they differ?
     Namespaces,
 }
@@ -34,6 +36,7 @@ impl Screen {
         Self::Profiles,
         Self::Findings,
         Self::Parameters,
+        Self::Lab,
         Self::Namespaces,
     ];
 
@@ -48,6 +51,7 @@ impl Screen {
             Self::Profiles => "What would a profile change, what does that do, and how do I get back?",
             Self::Findings => "What is wrong, how is that known, what helps, and what does not?",
             Self::Parameters => "What is it now, against what default, when does it count, who set it?",
+            Self::Lab => "Does this kernel do what the model says, event by event?",
             Self::Namespaces => "Which network namespaces are there, whose are they, how do they differ?",
         }
     }
@@ -55,6 +59,6 @@ impl Screen {
     /// Whether it is a list with a detail of the selected row, drawn as all such lists are.
     #[must_use]
     pub const fn is_listing(self) -> bool {
-        matches!(self, Self::Sockets | Self::Explain | Self::Findings | Self::Parameters | Self::Namespaces)
+        !matches!(self, Self::Overview | Self::Listeners | Self::Profiles)
     }
 }

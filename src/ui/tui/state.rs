@@ -7,6 +7,7 @@ use super::action::Context;
 use super::explaining::Explaining;
 use super::facts::SortBy;
 use super::history::{History, ListenerId, Span};
+use super::laboratory::Laboratory;
 use super::layout::Kind;
 use super::listing::ListState;
 use super::profiles::ProfilesState;
@@ -121,6 +122,7 @@ pub struct State {
     /// Inode of the namespace that was entered; readings of another one are late and not shown.
     pub(super) entered: Option<u64>,
     pub(super) explaining: Explaining,
+    pub(super) laboratory: Laboratory,
     pub(super) dirty: bool,
 }
 
@@ -162,6 +164,7 @@ impl State {
             namespaces: None,
             entered: None,
             explaining: Explaining::default(),
+            laboratory: Laboratory::default(),
             dirty: true,
         }
     }
@@ -216,20 +219,16 @@ impl State {
             Screen::Findings => Context::Findings,
             Screen::Parameters if page => Context::ParameterPage,
             Screen::Parameters => Context::Parameters,
+            Screen::Lab if page => Context::LabPage,
+            Screen::Lab => Context::Lab,
             Screen::Namespaces => Context::Namespaces,
         }
     }
 
     /// Where the user is in a screen's list.
     pub(super) fn list(&self, screen: Screen) -> &ListState {
-        static START: ListState = ListState {
-            selected: None,
-            at: 0,
-            page: false,
-            scroll: 0,
-            search: String::new(),
-            changed_only: false,
-        };
+        static START: ListState =
+            ListState { selected: None, at: 0, page: false, scroll: 0, search: String::new(), changed_only: false };
         self.lists.get(&screen).unwrap_or(&START)
     }
 
@@ -311,7 +310,9 @@ impl State {
             Liveness::Frozen
         } else if self.latest.is_none() {
             Liveness::Starting
-        } else if self.read_error.is_some() || self.age_ms() > (3 * self.interval_ms.max(1000)).max(2 * self.reading_gap_ms) {
+        } else if self.read_error.is_some()
+            || self.age_ms() > (3 * self.interval_ms.max(1000)).max(2 * self.reading_gap_ms)
+        {
             Liveness::Stale
         } else {
             Liveness::Live

@@ -7,15 +7,16 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use super::collector::screen_keys;
-use super::run::{Arrival, Options, send, spawn};
 use super::profiles::{CONFIRM_MS, Verified};
+use super::run::{Arrival, Options, send, spawn};
 use super::{Event, ProfileEntry, TuneReply, TuneRequest};
 use crate::collect::{SocketReading, Source, live};
 use crate::snapshot::Snapshot;
 use crate::tune::{
     JournalEntry, MEMORY_KEYS, Plan, PlanKind, Premises, ProfileFiles, Receipt, Surroundings, SysctlTree, Target,
-    Unreadable, Waiter, Waiting, Wishes, check_kept, choose_entry, confirm, find_conflicts, parse_drop_in, plan_profile,
-    plan_undo, read_drop_in, read_profiles, read_programs, read_sysctl_tree, standing_demands, weigh_memory,
+    Unreadable, Waiter, Waiting, Wishes, check_kept, choose_entry, confirm, find_conflicts, parse_drop_in,
+    plan_profile, plan_undo, read_drop_in, read_profiles, read_programs, read_sysctl_tree, standing_demands,
+    weigh_memory,
 };
 use crate::units::SysctlKey;
 

@@ -96,9 +96,8 @@ pub(super) fn note_time(state: &mut State) -> Vec<Effect> {
 
 /// Takes from the journal whether something waits to be kept, and says when it waits no longer.
 fn note_countdown(state: &mut State) {
-    let waiting = state.profiles.journal().iter().find(|entry| {
-        entry.is_unconfirmed() && state.profiles.stands_here(entry)
-    });
+    let waiting =
+        state.profiles.journal().iter().find(|entry| entry.is_unconfirmed() && state.profiles.stands_here(entry));
     let waiting = waiting.and_then(|entry| {
         let until_unix_ms = entry.confirm?.until_unix_ms;
         Some(Countdown { entry: entry.id, profile: entry.profile.clone(), until_unix_ms, asked: false })
@@ -118,11 +117,8 @@ fn note_countdown(state: &mut State) {
 
 /// Shows what undoing would write. In a plan that undoes, asks.
 pub(super) fn ask_rollback(state: &mut State) -> Vec<Effect> {
-    let mut effects = if state.screen == Screen::Profiles {
-        Vec::new()
-    } else {
-        super::navigate::show(state, Screen::Profiles)
-    };
+    let mut effects =
+        if state.screen == Screen::Profiles { Vec::new() } else { super::navigate::show(state, Screen::Profiles) };
     // The list is asked for and with it the plan: one thread answers both in turn.
     if !effects.is_empty() {
         state.profiles.busy = None;
@@ -273,9 +269,10 @@ fn receipt_text(state: &State, receipt: &Receipt) -> (Severity, String) {
     let written = receipt.written.len();
     match (&receipt.outcome, receipt.kind) {
         (Outcome::Nothing, _) => (Severity::Quiet, format!("{name}: there was nothing to write")),
-        (Outcome::Applied, PlanKind::Apply) => {
-            (Severity::Quiet, format!("✓ {name} applied {time}, read back {written} of {written}; K keeps it, U undoes it"))
-        }
+        (Outcome::Applied, PlanKind::Apply) => (
+            Severity::Quiet,
+            format!("✓ {name} applied {time}, read back {written} of {written}; K keeps it, U undoes it"),
+        ),
         (Outcome::Applied, PlanKind::Rollback(entry)) if !receipt.left.is_empty() => {
             let left = keys(receipt.left.len());
             (Severity::Warning, format!("{name} rolled back {time} but for {left}: tcpctl rollback {entry} --force"))

@@ -31,13 +31,24 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
 fn take(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
         Event::Clock(now) => {
-            let words = |state: &State| {
-                (view::picture_words(state), view::counted_down(state), view::countdown_words(state))
-            };
+            let words =
+                |state: &State| (view::picture_words(state), view::counted_down(state), view::countdown_words(state));
             let before = words(state);
             state.now = now;
             state.dirty |= before != words(state);
             return tuning::note_time(state);
+        }
+        Event::Exported(Ok(path)) => {
+            state.say(Severity::Quiet, format!("✓ written: {path}"));
+            state.dirty = true;
+        }
+        Event::Exported(Err(reason)) => {
+            state.say(Severity::Warning, reason);
+            state.dirty = true;
+        }
+        Event::Lab(run, news) => {
+            state.laboratory.take(run, news);
+            state.dirty |= matches!(state.screen, Screen::Lab);
         }
         Event::Found(found) => take_found(state, found),
         Event::Key(key) => {
@@ -134,8 +145,11 @@ fn press(state: &mut State, key: super::key::Key) -> Vec<Effect> {
             act(state, action, context)
         }
         Meaning::Elsewhere(binding) => {
+            let answers = context == Context::Question;
             let places: Vec<&str> = binding.contexts.iter().map(|context| context.name()).collect();
-            let text = format!("{key} does nothing in {}; it is for {}", context.name(), places.join(", "));
+            let place =
+                if answers { "y or Esc answers it".to_owned() } else { format!("it is for {}", places.join(", ")) };
+            let text = format!("{key} does nothing in {}; {place}", context.name());
             // The line that is typed stands where messages do.
             match &mut state.prompt {
                 Some(prompt) => prompt.hint = text,
@@ -166,6 +180,7 @@ fn act(state: &mut State, action: Action, context: Context) -> Vec<Effect> {
         Action::Reverse => navigate::sort_sockets(state, true),
         Action::Group => navigate::group_sockets(state),
         Action::Search => prompt::open(state, PromptKind::Search),
+        Action::Export => prompt::open(state, PromptKind::Export),
         Action::Command => prompt::open(state, PromptKind::Command),
         Action::Accept => return prompt::accept(state),
         Action::Complete => prompt::complete(state),
@@ -186,6 +201,7 @@ fn act(state: &mut State, action: Action, context: Context) -> Vec<Effect> {
         Action::AskApply => tuning::ask(state),
         Action::AskRollback => return tuning::ask_rollback(state),
         Action::Keep => return tuning::keep(state),
+        Action::Play => return navigate::play(state),
         Action::Values => tuning::show_values(state),
         Action::Verify => return tuning::verify(state),
         Action::Yes => return tuning::carry_out(state),
@@ -213,7 +229,7 @@ fn open(state: &mut State, context: Context) -> Vec<Effect> {
         Context::Listeners => state.listener_page = true,
         Context::ProfileList => return tuning::open_plan(state),
         Context::Sockets => navigate::open_socket(state),
-        Context::Topics | Context::Findings | Context::Parameters => navigate::open_row(state),
+        Context::Topics | Context::Findings | Context::Parameters | Context::Lab => navigate::open_row(state),
         Context::Namespaces => return navigate::enter_namespace(state),
         _ => {}
     }
@@ -231,13 +247,18 @@ fn back(state: &mut State, context: Context) {
         Context::Plan => state.profiles.plan = None,
         Context::ProfileHistory => state.profiles.region = Region::List,
         Context::Prompt => prompt::cancel(state),
-        Context::SocketPage | Context::TopicPage | Context::FindingPage | Context::ParameterPage => {
+        Context::SocketPage | Context::TopicPage | Context::FindingPage | Context::ParameterPage | Context::LabPage => {
             let screen = state.screen;
             state.list_mut(screen).page = false;
         }
         Context::Overview | Context::Listeners | Context::ProfileList => state.message = None,
         // What is critical stays until Esc; the search is the next that Esc takes away.
-        Context::Sockets | Context::Topics | Context::Findings | Context::Parameters | Context::Namespaces => {
+        Context::Sockets
+        | Context::Topics
+        | Context::Findings
+        | Context::Parameters
+        | Context::Lab
+        | Context::Namespaces => {
             if state.message.take().is_none() {
                 navigate::clear_search(state);
             }
@@ -304,13 +325,18 @@ fn move_by(state: &mut State, motion: Motion, context: Context) {
             let settings = state.explaining.answered.as_ref().map_or(0, |answered| answered.settings().len());
             state.explaining.setting = moved(state.explaining.setting.min(settings), settings, motion, page);
         }
-        Context::SocketPage | Context::TopicPage | Context::FindingPage | Context::ParameterPage => {
+        Context::SocketPage | Context::TopicPage | Context::FindingPage | Context::ParameterPage | Context::LabPage => {
             let last = view::detail_scroll_limit(state);
             let screen = state.screen;
             let list = state.list_mut(screen);
             list.scroll = moved(list.scroll, last + 1, motion, page);
         }
-        Context::Sockets | Context::Topics | Context::Findings | Context::Parameters | Context::Namespaces => {
+        Context::Sockets
+        | Context::Topics
+        | Context::Findings
+        | Context::Parameters
+        | Context::Lab
+        | Context::Namespaces => {
             let (at, ids) = view::listed_ids(state);
             let at = moved(at, ids.len(), motion, page);
             let screen = state.screen;

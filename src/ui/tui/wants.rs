@@ -52,8 +52,7 @@ pub enum SocketsOrder {
 
 impl SocketsOrder {
     /// All, in the order in which a key goes through them.
-    pub const ALL: [Self; 6] =
-        [Self::Dies, Self::State, Self::ReceiveQueue, Self::SendQueue, Self::Peer, Self::Local];
+    pub const ALL: [Self; 6] = [Self::Dies, Self::State, Self::ReceiveQueue, Self::SendQueue, Self::Peer, Self::Local];
 
     /// The next one.
     #[must_use]

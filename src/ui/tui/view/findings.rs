@@ -46,7 +46,9 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     let empty = match (findings.findings.is_empty(), undecided.len()) {
         (false, _) => format!("no finding has `{}`; Esc shows all", list.search),
         (true, 0) => format!("✓ nothing found: {quiet} rules judged and are quiet"),
-        (true, count) => format!("✓ nothing found: {quiet} rules judged, {count} could not; `i` and tcpctl diagnose say why"),
+        (true, count) => {
+            format!("✓ nothing found: {quiet} rules judged, {count} could not; `i` and tcpctl diagnose say why")
+        }
     };
     Listing {
         title: "Findings",

@@ -33,10 +33,7 @@ pub fn draw(state: &State, buffer: &mut Buffer) {
             (None, Screen::Overview) => overview::draw(state, buffer, frame),
             (None, Screen::Listeners) => listeners::draw(state, buffer, frame),
             (None, Screen::Profiles) => profiles::draw(state, buffer, frame),
-            (
-                None,
-                Screen::Sockets | Screen::Explain | Screen::Findings | Screen::Parameters | Screen::Namespaces,
-            ) => listing::draw(state, buffer, frame),
+            (None, _) => listing::draw(state, buffer, frame),
         }
         draw_message(state, frame.message, buffer);
         footer::draw(state, frame.footer, buffer);
@@ -173,7 +170,7 @@ pub(in crate::ui::tui) fn countdown_words(state: &State) -> Option<String> {
         return Some(format!("{}: being undone, as it was not kept", countdown.profile));
     }
     let left_s = left_ms.div_ceil(1000);
-    let bar = bar(left_ms.min(CONFIRM_MS), CONFIRM_MS, 20);
+    let bar = bar(left_ms.min(CONFIRM_MS), CONFIRM_MS, 12);
     Some(format!("{} is UNDONE in {left_s}s {bar} unless kept   K keep  U undo now", countdown.profile))
 }
 

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{findings, namespaces, parameters, sockets, topics};
+use super::{findings, laboratory, namespaces, parameters, sockets, topics};
 use crate::ui::tui::layout::{Frame, Kind, first_shown, halves, take_rows};
 use crate::ui::tui::listing::Listing;
 use crate::ui::tui::screen::Screen;
@@ -22,6 +22,7 @@ fn listing_of(state: &State, screen: Screen, width: usize) -> Listing<'_> {
         Screen::Explain => topics::listing(state, width),
         Screen::Findings => findings::listing(state, width),
         Screen::Parameters => parameters::listing(state, width),
+        Screen::Lab => laboratory::listing(state, width),
         Screen::Namespaces => namespaces::listing(state, width),
         Screen::Overview | Screen::Listeners | Screen::Profiles => Listing::nothing("", ""),
     }
@@ -34,6 +35,7 @@ fn detail_of(state: &State, screen: Screen, width: usize) -> Vec<Line<'static>> 
         Screen::Explain => topics::detail(state, width),
         Screen::Findings => findings::detail(state, width),
         Screen::Parameters => parameters::detail(state, width),
+        Screen::Lab => laboratory::detail(state, width),
         Screen::Namespaces => namespaces::detail(state, width),
         Screen::Overview | Screen::Listeners | Screen::Profiles => Vec::new(),
     }
@@ -65,6 +67,18 @@ pub(in crate::ui::tui) fn detail_scroll_limit(state: &State) -> usize {
     let (width, height) = (usize::from(state.size.0), usize::from(state.size.1.saturating_sub(4)));
     let height = height.saturating_sub(fixed_rows(state, width).len());
     detail_of(state, state.screen, width).len().saturating_sub(height)
+}
+
+/// Rows of a terminal on which nothing of the open screen would be cut.
+pub(in crate::ui::tui) fn rows_needed(state: &State) -> usize {
+    if !state.screen.is_listing() {
+        return usize::from(state.size.1) + super::plan::plan_scroll_limit(state);
+    }
+    let width = usize::from(state.size.0).max(120);
+    let detail = detail_of(state, state.screen, width).len();
+    // Header, tabs, message, footer; title and heading of the list, and a detail no shorter than half of it.
+    let rows = listing_of(state, state.screen, width).ids.len() + 3;
+    4 + if state.list(state.screen).page { detail + fixed_rows(state, width).len() } else { rows + detail.max(9) * 2 }
 }
 
 /// Draws the screen.

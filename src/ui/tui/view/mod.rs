@@ -7,6 +7,7 @@
 mod findings;
 mod footer;
 mod frame;
+mod laboratory;
 mod listeners;
 mod listing;
 mod namespaces;
@@ -26,7 +27,7 @@ pub(super) use findings::finding_id;
 pub use frame::draw;
 pub(super) use frame::{countdown_words, picture_words};
 pub(super) use listeners::selected_listener_port;
-pub(super) use listing::{detail_scroll_limit, listed_ids, selected_id};
+pub(super) use listing::{detail_scroll_limit, listed_ids, rows_needed, selected_id};
 pub(super) use overview::overview_limit_ids;
 pub(super) use overview_lines::overview_scroll_limit;
 pub(super) use pages::page_scroll_limit;

@@ -59,7 +59,8 @@ fn value_lines(state: &State, width: usize) -> Vec<Line<'static>> {
 
 fn verification_lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let Some(verified) = &state.profiles.verified else { return Vec::new() };
-    let verdict = if has_drift(&verified.plan, &verified.kept) { "! it is not as the profile wants" } else { "✓ as wanted" };
+    let verdict =
+        if has_drift(&verified.plan, &verified.kept) { "! it is not as the profile wants" } else { "✓ as wanted" };
     let title = format!("Verified: {}", verified.plan.profile);
     let mut lines = vec![rule(state.theme, &title, &[verdict, "nothing was written"], width)];
     let text = render_verification(&verified.plan, &verified.kept, width.saturating_sub(2), false);
@@ -89,7 +90,11 @@ fn help_lines(state: &State, width: usize) -> Vec<Line<'static>> {
     lines.push(rule(state.theme, "Commands, after a colon", &["Tab completes"], width));
     for verb in VERBS {
         let typed = format!("{} {}", verb.name, verb.argument);
-        lines.push(Line::raw(format!("   {}{}", left(&typed, 21), left(verb.help, width.saturating_sub(24)).trim_end())));
+        lines.push(Line::raw(format!(
+            "   {}{}",
+            left(&typed, 21),
+            left(verb.help, width.saturating_sub(24)).trim_end()
+        )));
     }
     lines.push(rule(state.theme, "Signs", &[], width));
     for (sign, text) in [

@@ -34,7 +34,12 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     let only = if list.changed_only { "changed only: c shows all" } else { "● differs from default" };
     Listing {
         title: "Parameters",
-        facts: vec![format!("{} of {}", wanted.len(), rows.len()), search, format!("{changed} changed"), only.to_owned()],
+        facts: vec![
+            format!("{} of {}", wanted.len(), rows.len()),
+            search,
+            format!("{changed} changed"),
+            only.to_owned(),
+        ],
         heading: columns.heading(),
         ids: wanted.iter().map(|row| row.key.to_string()).collect(),
         line: Box::new(move |at| match wanted.get(at) {

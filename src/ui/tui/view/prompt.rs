@@ -15,9 +15,10 @@ pub(super) fn draw(state: &State, prompt: &Prompt, area: Rect, buffer: &mut Buff
     let sign = match prompt.kind {
         PromptKind::Search => "/",
         PromptKind::Command => ":",
+        PromptKind::Export => "export to ",
     };
     let mut text = prompt.text.as_str();
-    while columns(text) + 4 > width {
+    while columns(text) + columns(sign) + 3 > width {
         let mut rest = text.chars();
         rest.next();
         text = rest.as_str();

@@ -31,7 +31,11 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     let arrow = if want.reverse { "↓" } else { "↑" };
     if let Some(by) = want.group {
         let by = format!("by {by:?}").to_lowercase();
-        return groups(reading, vec![format!("{} in {} groups", reading.passed, reading.groups.len()), by, filter], width);
+        return groups(
+            reading,
+            vec![format!("{} in {} groups", reading.passed, reading.groups.len()), by, filter],
+            width,
+        );
     }
     let shown = if reading.passed > rows.len() as u64 {
         format!("first {} of {}", rows.len(), reading.passed)
@@ -101,7 +105,11 @@ fn is_in_trouble(row: &SocketRow) -> bool {
         let tried = forecast.progress.is_some_and(|progress| progress.done > 0);
         let watched = matches!(
             forecast.activity,
-            Activity::Connecting | Activity::HalfOpen | Activity::Retransmitting | Activity::Probing | Activity::KeepaliveProbing
+            Activity::Connecting
+                | Activity::HalfOpen
+                | Activity::Retransmitting
+                | Activity::Probing
+                | Activity::KeepaliveProbing
         );
         tried && watched
     });
@@ -308,7 +316,9 @@ pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
             for sentence in sentences.filter(|line| !line.starts_with("The application then gets")) {
                 match sentence.strip_prefix("- ") {
                     Some(assumption) => say("", &format!("· {assumption}")),
-                    None => say(if sentence.ends_with(':') { "Taken" } else { "" }, sentence.trim_start_matches("Taken ")),
+                    None => {
+                        say(if sentence.ends_with(':') { "Taken" } else { "" }, sentence.trim_start_matches("Taken "))
+                    }
                 }
             }
         }
