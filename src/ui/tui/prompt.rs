@@ -156,7 +156,7 @@ fn check(state: &mut State) {
 }
 
 /// What is wrong with a filter, and where.
-fn filter_complaint(text: &str) -> Option<String> {
+pub(super) fn filter_complaint(text: &str) -> Option<String> {
     let error = crate::wire::parse_filter(text).err()?;
     let place = match text.get(error.place.clone()) {
         Some(part) if !part.trim().is_empty() => format!("at `{}`", part.trim()),
