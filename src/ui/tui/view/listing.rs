@@ -9,7 +9,7 @@ use crate::ui::tui::layout::{Frame, Kind, first_shown, halves, take_rows};
 use crate::ui::tui::listing::Listing;
 use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::State;
-use crate::ui::tui::text::{columns, draw_lines, left, mark_selected, rule, wrap};
+use crate::ui::tui::text::{draw_lines, left, mark_selected, right, rule, wrap};
 use crate::ui::tui::theme::Role;
 
 /// Least rows of the detail below a list.
@@ -139,9 +139,9 @@ fn draw_page(state: &State, buffer: &mut Buffer, body: Rect) {
     let below = lines.len().saturating_sub(from + height);
     draw_lines(buffer, rest, lines.into_iter().skip(from));
     if below > 0 && height > 1 {
-        let text = format!(" {below} more below: PgDn ");
-        let wide = u16::try_from(columns(&text)).unwrap_or(u16::MAX).min(rest.width);
-        let note = Rect { x: rest.right() - wide, y: rest.bottom() - 1, width: wide, height: 1 };
+        // It has the row to itself: the line below it comes again with the next screen.
+        let text = right(&format!("{} more below: PgDn ", below + 1), width);
+        let note = Rect { y: rest.bottom() - 1, height: 1, ..rest };
         draw_lines(buffer, note, [Line::styled(text, state.theme.style(Role::Dim))]);
     }
 }

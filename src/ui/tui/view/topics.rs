@@ -95,13 +95,15 @@ fn setting_line(state: &State, row: &SettingRow, selected: bool, width: usize) -
         None => (" ", String::new()),
     };
     let default = row.default.as_deref().map_or_else(String::new, |default| format!("default {default}"));
-    let key_width = (width / 2).min(34);
+    // `net.ipv4.` goes without saying, as in plans.
+    let key = row.key.strip_prefix("net.ipv4.").unwrap_or(row.key);
+    let key_width = (width / 2).min(27);
     let text = format!(
         "{mark}{sign} {}{} {} {} {default}",
-        left(row.key, key_width),
+        left(key, key_width),
         right(&host, 9),
         left(&asked, 16),
-        left(row.unit, 6),
+        left(row.unit, 7),
     );
     let role = match (selected, what_if) {
         (true, _) => Role::Selected,
