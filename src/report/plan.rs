@@ -81,7 +81,7 @@ pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
     text.push_str(&conflicts(plan, width));
     text.push_str(&file_sentence(plan, width));
     text.push_str(&effects(plan, width, ascii));
-    text.push_str(&memory(plan, width));
+    text.push_str(&render_plan_memory(plan, width));
     text.push_str(&costs(plan, width));
     if !plan.notes.is_empty() {
         text.push_str("\nWhat no sysctl can do\n");
@@ -305,8 +305,9 @@ fn conflicts(plan: &Plan, width: usize) -> String {
     format!("\nWhat stands in the way\n{}", plan.conflicts.iter().map(line).collect::<String>())
 }
 
-/// What buffers and orphans may take at worst.
-fn memory(plan: &Plan, width: usize) -> String {
+/// What buffers and orphans may take at worst; empty where a plan alters nothing of it.
+#[must_use]
+pub fn render_plan_memory(plan: &Plan, width: usize) -> String {
     let Some(worst) = &plan.memory else { return String::new() };
     let mut sentences = Vec::new();
     if worst.connection_before != worst.connection_after {

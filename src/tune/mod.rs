@@ -29,8 +29,8 @@ mod vendor;
 mod verify;
 
 pub use apply::{
-    ApplyError, ApplyFrom, ConfirmError, Outcome, Place, Receipt, Target, Undone, WAITING, Waited, Wishes, Written,
-    apply_plan, check_permission, choose_unconfirmed, confirm, wait_for_confirmation,
+    ApplyError, ApplyFrom, ConfirmError, Outcome, Place, Receipt, Target, Undone, WAITING, Waited, Waiter, Wishes,
+    Written, apply_plan, check_permission, choose_unconfirmed, confirm, wait_for_confirmation,
 };
 pub use conflict::{Conflict, ConflictKind, PROGRAMS, Program, Standing, Surroundings, find_conflicts};
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};

@@ -22,6 +22,7 @@ mod fill;
 mod flood;
 mod forecasts;
 mod incidents;
+mod interface;
 mod laboratory;
 mod namespaces;
 mod params;
@@ -31,6 +32,7 @@ mod readers;
 mod row_kinds;
 mod row_tables;
 mod rows;
+mod screen;
 mod sockets;
 mod solve;
 mod stored_rows;
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         readers::cases,
         tiers::cases,
         namespaces::cases,
+        interface::cases,
         connect::cases,
         flood::cases,
         facts::cases,

@@ -52,6 +52,8 @@ mod profiles;
 #[cfg(test)]
 mod scenario_files;
 #[cfg(test)]
+mod screen_lists;
+#[cfg(test)]
 mod screens;
 #[cfg(test)]
 mod simulate;

@@ -20,16 +20,18 @@ use tcpctl::tune::{
     plan_profile, plan_rollback,
 };
 use tcpctl::ui::tui::{
-    Context, Effect, Event, KEYS, Key, Now, Place, ProfileEntry, State, Theme, TuneReply, TuneRequest, draw, update,
-    valid_bindings,
+    Context, Effect, Event, KEYS, Key, Now, Place, ProfileEntry, State, Theme, TuneReply, TuneRequest, Verified, draw,
+    update, valid_bindings,
 };
 use tcpctl::units::{Hz, TcpState};
 
-const START_UNIX_MS: u64 = 1_795_348_800_000;
-const COLOUR: Theme = Theme { mono: false, ascii: false };
+use crate::screen_lists;
+
+pub(crate) const START_UNIX_MS: u64 = 1_795_348_800_000;
+pub(crate) const COLOUR: Theme = Theme { mono: false, ascii: false };
 
 /// A host whose nginx does not accept fast enough, `seconds` after the start.
-fn busy_host(seconds: u64) -> Snapshot {
+pub(crate) fn busy_host(seconds: u64) -> Snapshot {
     let states = TcpState::ALL.map(|state| {
         let count = match state {
             TcpState::Estab => 18_204,
@@ -173,7 +175,7 @@ fn counters(seconds: u64) -> Counters {
 }
 
 /// A host on which little could be read.
-fn blind_host(seconds: u64) -> Snapshot {
+pub(crate) fn blind_host(seconds: u64) -> Snapshot {
     let mut snapshot = busy_host(seconds);
     snapshot.hostname = None;
     snapshot.kernel = Kernel { release: None, version: None, hz: None };
@@ -194,7 +196,7 @@ fn blind_host(seconds: u64) -> Snapshot {
 }
 
 /// Adds what rules read and the others do not show: counters that rest, and settings that are not there.
-fn know_all(snapshot: &mut Snapshot) {
+pub(crate) fn know_all(snapshot: &mut Snapshot) {
     let rests = |group: &mut Option<BTreeMap<String, BTreeMap<String, i64>>>, of: &str, name: &str| {
         group.get_or_insert_default().entry(of.to_owned()).or_default().entry(name.to_owned()).or_insert(0);
     };
@@ -213,7 +215,7 @@ fn know_all(snapshot: &mut Snapshot) {
 }
 
 /// A host without any connection, listener or trouble.
-fn idle_host(seconds: u64) -> Snapshot {
+pub(crate) fn idle_host(seconds: u64) -> Snapshot {
     let mut snapshot = busy_host(seconds);
     snapshot.counters = counters(0);
     snapshot.gaps = Vec::new();
@@ -229,12 +231,12 @@ fn idle_host(seconds: u64) -> Snapshot {
     snapshot
 }
 
-fn new_state(theme: Theme, size: (u16, u16)) -> State {
+pub(crate) fn new_state(theme: Theme, size: (u16, u16)) -> State {
     State::new(theme, size, Now { unix_ms: START_UNIX_MS, utc_offset_s: 0 })
 }
 
 /// A state that has seen a host for some seconds.
-fn watching(theme: Theme, size: (u16, u16), seconds: u64, host: fn(u64) -> Snapshot) -> State {
+pub(crate) fn watching(theme: Theme, size: (u16, u16), seconds: u64, host: fn(u64) -> Snapshot) -> State {
     let mut state = new_state(theme, size);
     for second in 0..=seconds {
         update(&mut state, Event::Clock(Now { unix_ms: START_UNIX_MS + 1000 * second, utc_offset_s: 0 }));
@@ -243,7 +245,7 @@ fn watching(theme: Theme, size: (u16, u16), seconds: u64, host: fn(u64) -> Snaps
     state
 }
 
-fn drawn(state: &State) -> Buffer {
+pub(crate) fn drawn(state: &State) -> Buffer {
     let (columns, rows) = state.size();
     let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
     draw(state, &mut buffer);
@@ -258,26 +260,31 @@ fn on_terminal(state: &State) -> Buffer {
     terminal.backend().buffer().clone()
 }
 
-fn rows(buffer: &Buffer) -> Vec<String> {
+pub(crate) fn rows(buffer: &Buffer) -> Vec<String> {
     let width = usize::from(buffer.area.width).max(1);
     let row = |cells: &[ratatui::buffer::Cell]| cells.iter().map(ratatui::buffer::Cell::symbol).collect::<String>();
     buffer.content.chunks(width).map(|cells| row(cells).trim_end().to_owned()).collect()
 }
 
-fn text(state: &State) -> String {
+pub(crate) fn text(state: &State) -> String {
     rows(&drawn(state)).join("\n")
 }
 
-fn press(state: &mut State, key: Key) -> Vec<Effect> {
+pub(crate) fn press(state: &mut State, key: Key) -> Vec<Effect> {
     update(state, Event::Key(key))
 }
 
 /// Presses keys and answers what they ask of tuning, as the tuning thread would. Writes are returned.
-fn type_keys(state: &mut State, keys: impl IntoIterator<Item = Key>) -> Vec<Arc<Plan>> {
+pub(crate) fn type_keys(state: &mut State, keys: impl IntoIterator<Item = Key>) -> Vec<Arc<Plan>> {
     let mut written = Vec::new();
     for key in keys {
         let mut effects = press(state, key);
         while let Some(effect) = effects.pop() {
+            if let Effect::Want(want) = &effect
+                && let Some(found) = screen_lists::found(want)
+            {
+                effects.extend(update(state, Event::Found(found)));
+            }
             if let Effect::Tune(request) = effect {
                 if let TuneRequest::CarryOut(plan) = &request {
                     written.push(Arc::clone(plan));
@@ -289,7 +296,7 @@ fn type_keys(state: &mut State, keys: impl IntoIterator<Item = Key>) -> Vec<Arc<
     written
 }
 
-fn characters(text: &str) -> impl Iterator<Item = Key> {
+pub(crate) fn characters(text: &str) -> impl Iterator<Item = Key> {
     text.chars().map(|letter| match letter {
         '\n' => Key::Enter,
         '\t' => Key::Tab,
@@ -368,17 +375,19 @@ fn journal() -> Vec<JournalEntry> {
 
 fn answer(request: TuneRequest) -> TuneReply {
     match request {
-        TuneRequest::List => TuneReply::Listed {
+        TuneRequest::List | TuneRequest::Enter(_) => TuneReply::Listed {
             profiles: vec![
                 ProfileEntry {
                     name: "anti-syn-flood".into(),
                     summary: Ok("Withstand SYN floods: wider queues, cookies, half-open entries that die sooner".into()),
                     origin: "built in".into(),
+                    profile: Some(Arc::new(Profiles::vendor().resolve("anti-syn-flood").unwrap().unwrap())),
                 },
                 ProfileEntry {
                     name: "broken".into(),
                     summary: Err("/etc/tcpctl/profiles.d/broken.toml:3:1: expected a table".into()),
                     origin: "/etc/tcpctl/profiles.d/broken.toml".into(),
+                    profile: None,
                 },
             ],
             history: Ok(journal()),
@@ -386,6 +395,10 @@ fn answer(request: TuneRequest) -> TuneReply {
         },
         TuneRequest::PlanProfile(_) => TuneReply::Planned(Ok(Arc::clone(&FLOOD_PLAN))),
         TuneRequest::PlanRollback => TuneReply::Planned(Ok(Arc::clone(&ROLLBACK_PLAN))),
+        TuneRequest::Verify(_) => {
+            TuneReply::Verified(Ok(Arc::new(Verified { plan: Plan::clone(&FLOOD_PLAN), kept: Vec::new() })))
+        }
+        TuneRequest::Keep(entry) => TuneReply::Kept(Ok(entry)),
         TuneRequest::CarryOut(plan) => TuneReply::Done(Ok(Receipt {
             entry: Some(5),
             kind: plan.kind,
@@ -409,11 +422,11 @@ fn answer(request: TuneRequest) -> TuneReply {
     }
 }
 
-fn assert_screen(name: &str, state: &State) {
+pub(crate) fn assert_screen(name: &str, state: &State) {
     insta::assert_snapshot!(name, rows(&on_terminal(state)).join("\n"));
 }
 
-const SIZES: [(u16, u16); 4] = [(80, 24), (160, 48), (60, 15), (40, 10)];
+pub(crate) const SIZES: [(u16, u16); 4] = [(80, 24), (160, 48), (60, 15), (40, 10)];
 
 #[test]
 fn the_overview_answers_at_every_size() {
@@ -641,6 +654,20 @@ fn state_in(context: Context, size: (u16, u16)) -> State {
         Context::Question => "5\nGA",
         Context::Help => "?",
         Context::Gaps => "i",
+        Context::Sockets => "3",
+        Context::SocketPage => "3\n",
+        Context::Topics => "4",
+        Context::TopicPage => "4\n",
+        Context::Findings => "6",
+        Context::FindingPage => "6\n",
+        Context::Parameters => "7",
+        Context::ParameterPage => "7\n",
+        Context::Lab => "8",
+        Context::LabPage => "8\n",
+        Context::Namespaces => "9",
+        Context::ProfileValues => "5v",
+        Context::Verification => "5V",
+        Context::Prompt => ":",
     };
     type_keys(&mut state, characters(keys));
     assert_eq!(state.context(), context);
@@ -668,7 +695,8 @@ fn every_valid_key_does_something_and_every_other_says_so() {
         for &key in KEYS.iter().flat_map(|binding| binding.keys) {
             let mut state = start.clone();
             press(&mut state, key);
-            let valid = valid_bindings(context).any(|row| row.keys.contains(&key));
+            let typed = context == Context::Prompt && matches!(key, Key::Char(_));
+            let valid = typed || valid_bindings(context).any(|row| row.keys.contains(&key));
             assert_eq!(text(&state).contains("does nothing in"), !valid, "{key} in {}", context.name());
         }
     }
@@ -742,8 +770,12 @@ fn no_screen_breaks_at_any_size() {
             let screen = rows(&drawn(state));
             if width >= 40 && height >= 10 {
                 let footer = screen.last().unwrap();
-                let pinned = if state.context() == Context::Question { "q" } else { "?" };
-                assert!(footer.contains(pinned) && footer.contains('q'), "{width}×{height}: {footer}");
+                let pinned = match state.context() {
+                    Context::Question => "q",
+                    Context::Prompt => "Ctrl-C",
+                    _ => "?",
+                };
+                assert!(footer.contains(pinned), "{width}×{height}: {footer}");
                 assert!(screen[0].starts_with(' '), "{width}×{height}: {}", screen[0]);
             }
         }

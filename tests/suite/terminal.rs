@@ -145,3 +145,24 @@ fn without_colour_no_colour_is_sent() {
         assert!(!code.starts_with("38") && !code.starts_with("48"), "colour {code}");
     }
 }
+
+#[test]
+fn a_frozen_screen_sends_not_one_byte() {
+    let mut session = Session::start(&[]);
+    session.master.write_all(b"f").unwrap();
+    session.wait_for("FROZEN");
+    // The frame that says so may come in several parts; after it nothing does.
+    while session.output.recv_timeout(Duration::from_millis(500)).is_ok() {}
+    assert_eq!(session.output.recv_timeout(Duration::from_secs(3)).ok(), None);
+    session.master.write_all(b"q").unwrap();
+    session.ends_in_order_with(0);
+}
+
+#[test]
+fn nothing_is_written_to_the_home_directory() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = Session::start(&[("HOME", home.path().to_str().unwrap())]);
+    session.master.write_all(b"3469q").unwrap();
+    session.ends_in_order_with(0);
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}

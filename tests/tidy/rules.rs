@@ -53,6 +53,9 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     ("src/ui/cli/commands/explain.rs", "crate::wire::parse_hex"),
     // The same for a filter.
     ("src/ui/cli/commands/sockets_places.rs", "crate::wire::parse_filter"),
+    // The screen of sockets takes the same filter, judged while it is typed.
+    ("src/ui/tui/prompt.rs", "crate::wire::parse_filter"),
+    ("src/ui/tui/socket_reader.rs", "crate::wire::parse_filter"),
     // The interval between two readings hangs on what they cost.
     ("src/ui/cli/pace.rs", "crate::sys::process_cpu_us"),
     // Ctrl-C ends a playing in order, and signals are system calls.

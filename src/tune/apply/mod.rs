@@ -8,8 +8,10 @@ mod carry_out;
 mod confirm;
 mod receipt;
 mod target;
+mod waiter;
 
 pub use carry_out::{apply_plan, check_permission};
 pub use confirm::{ConfirmError, WAITING, Waited, choose_unconfirmed, confirm, wait_for_confirmation};
 pub use receipt::{ApplyError, ApplyFrom, Outcome, Receipt, Undone, Wishes, Written};
 pub use target::{Place, Target};
+pub use waiter::Waiter;

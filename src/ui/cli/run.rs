@@ -142,7 +142,8 @@ fn terminal_interface(cli: &Cli, choice: anstream::ColorChoice) -> Result<Exit, 
     let mono = matches!(choice, anstream::ColorChoice::Never);
     let (proc_root, netns) = (cli.global.proc.clone(), cli.global.netns.clone());
     let theme = crate::ui::tui::Theme { mono, ascii: cli.global.ascii };
-    let options = crate::ui::tui::Options { proc_root, netns, state_dir: cli.global.state_dir.clone(), theme };
+    let options =
+        crate::ui::tui::Options { proc_root, netns, state_dir: cli.global.state_dir.clone(), theme, interval_ms: None };
     match crate::ui::tui::main(options).map_err(CliError::Failure)? {
         crate::ui::tui::Ending::Quit => Ok(Exit::Ok),
         crate::ui::tui::Ending::Signal(number) => Ok(Exit::Signal(number)),

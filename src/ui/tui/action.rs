@@ -3,6 +3,7 @@
 //! To add a key: add an [`Action`], a row in [`KEYS`], and its arm in `update`. A key means one thing on all
 //! screens; lower case never changes the host.
 
+pub use super::explaining::Step;
 use super::key::Key;
 use super::screen::Screen;
 
@@ -21,6 +22,34 @@ pub enum Action {
     NextRegion,
     /// Sort by the next column.
     Sort,
+    /// Turn the order round.
+    Reverse,
+    /// Count by the next thing that rows have in common.
+    Group,
+    /// Search, or filter.
+    Search,
+    /// Type a command.
+    Command,
+    /// Write what is shown to a file.
+    Export,
+    /// Only what is changed.
+    ChangedOnly,
+    /// Show the topic that explains what is selected.
+    Explain,
+    /// Show the profile that would change what is selected.
+    Profile,
+    /// Show the sockets or listeners that it is about.
+    Whereabouts,
+    /// Change the value that is asked about.
+    Step(Step),
+    /// Take what was typed.
+    Accept,
+    /// Complete what was typed.
+    Complete,
+    /// Take the last character away.
+    Erase,
+    /// Take all of what was typed away.
+    EraseAll,
     /// Freeze the picture, or let it live again.
     Freeze,
     /// Read less often.
@@ -37,6 +66,14 @@ pub enum Action {
     AskApply,
     /// Ask whether the newest standing change is to be undone.
     AskRollback,
+    /// Keep the apply that is undone otherwise.
+    Keep,
+    /// Show what a profile wants, with its reasons.
+    Values,
+    /// Hold a profile against the host.
+    Verify,
+    /// Play a topic in the laboratory, or stop it.
+    Play,
     /// Answer yes to a question that writes.
     Yes,
     /// Leave.
@@ -75,6 +112,28 @@ pub enum Context {
     Listeners,
     /// One listener's page, on terminals too small for list and detail.
     ListenerDetail,
+    /// The table of sockets.
+    Sockets,
+    /// One socket's page.
+    SocketPage,
+    /// The list of topics.
+    Topics,
+    /// A topic's page, with its what-ifs.
+    TopicPage,
+    /// The findings.
+    Findings,
+    /// A finding's page.
+    FindingPage,
+    /// The parameters.
+    Parameters,
+    /// A parameter's page.
+    ParameterPage,
+    /// The laboratory's scenarios.
+    Lab,
+    /// A playing.
+    LabPage,
+    /// The network namespaces.
+    Namespaces,
     /// The list of profiles.
     ProfileList,
     /// The list of what was applied and rolled back.
@@ -87,20 +146,42 @@ pub enum Context {
     Help,
     /// The page of gaps.
     Gaps,
+    /// What a profile wants.
+    ProfileValues,
+    /// A profile held against the host.
+    Verification,
+    /// A line that text is typed into.
+    Prompt,
 }
 
 impl Context {
     /// All of them.
+    ///
+    /// The screens come first, those about profiles last of them; then pages, the question, and the line.
     pub const ALL: &'static [Self] = &[
         Self::Overview,
         Self::Listeners,
         Self::ListenerDetail,
+        Self::Sockets,
+        Self::SocketPage,
+        Self::Topics,
+        Self::TopicPage,
+        Self::Findings,
+        Self::FindingPage,
+        Self::Parameters,
+        Self::ParameterPage,
+        Self::Lab,
+        Self::LabPage,
+        Self::Namespaces,
         Self::ProfileList,
         Self::ProfileHistory,
         Self::Plan,
-        Self::Question,
         Self::Help,
         Self::Gaps,
+        Self::ProfileValues,
+        Self::Verification,
+        Self::Question,
+        Self::Prompt,
     ];
 
     /// What it is called in a message.
@@ -110,12 +191,26 @@ impl Context {
             Self::Overview => "the overview",
             Self::Listeners => "the listeners",
             Self::ListenerDetail => "a listener's page",
+            Self::Sockets => "the sockets",
+            Self::SocketPage => "a socket's page",
+            Self::Topics => "the topics",
+            Self::TopicPage => "a topic's page",
+            Self::Findings => "the findings",
+            Self::FindingPage => "a finding's page",
+            Self::Parameters => "the parameters",
+            Self::ParameterPage => "a parameter's page",
+            Self::Lab => "the laboratory",
+            Self::LabPage => "a playing",
+            Self::Namespaces => "the namespaces",
             Self::ProfileList => "the profiles",
             Self::ProfileHistory => "the history",
             Self::Plan => "a plan",
             Self::Question => "a question that writes",
             Self::Help => "the help",
             Self::Gaps => "the list of gaps",
+            Self::ProfileValues => "a profile's values",
+            Self::Verification => "a verification",
+            Self::Prompt => "a line that is typed",
         }
     }
 }
@@ -152,16 +247,30 @@ pub struct Binding {
     pub place: Place,
 }
 
-use Context::{Gaps, Help, ListenerDetail, Listeners, Overview, Plan, ProfileHistory, ProfileList, Question};
+use Context::{
+    FindingPage, Findings, Gaps, Help, Lab, LabPage, ListenerDetail, Listeners, Namespaces, Overview, ParameterPage,
+    Parameters, Plan, ProfileHistory, ProfileList, ProfileValues, Prompt, SocketPage, Sockets, TopicPage, Topics,
+    Verification,
+};
 
-/// Every place where no question is open.
-const UNASKED: &[Context] = &[Overview, Listeners, ListenerDetail, ProfileList, ProfileHistory, Plan, Help, Gaps];
+/// The screens that are not about profiles.
+const ELSEWHERE: &[Context] = Context::ALL.split_at(14).0;
 /// The screens themselves.
-const SCREENS: &[Context] = &[Overview, Listeners, ListenerDetail, ProfileList, ProfileHistory, Plan];
+const SCREENS: &[Context] = Context::ALL.split_at(17).0;
+/// Every place where no question is open and nothing is typed.
+const UNASKED: &[Context] = Context::ALL.split_at(21).0;
+/// Every place where a letter is a key and not text.
+const UNTYPED: &[Context] = Context::ALL.split_at(22).0;
 /// Every place with rows to choose from.
-const LISTS: &[Context] = &[Overview, Listeners, ProfileList, ProfileHistory];
+const LISTS: &[Context] =
+    &[Overview, Listeners, Sockets, Topics, Findings, Parameters, Lab, Namespaces, ProfileList, ProfileHistory];
 /// Every place with text to scroll.
-const TEXTS: &[Context] = &[Plan, Help, Gaps];
+const TEXTS: &[Context] =
+    &[SocketPage, FindingPage, ParameterPage, LabPage, Plan, Help, Gaps, ProfileValues, Verification];
+/// Lists that can be searched, or filtered.
+const SEARCHED: &[Context] = &[Sockets, Topics, Findings, Parameters, Lab, Namespaces];
+/// Lists whose rows have a page.
+const PAGED: &[Context] = &[Sockets, Topics, Findings, Parameters, Lab];
 
 const fn row(
     keys: &'static [Key],
@@ -180,37 +289,74 @@ const fn row(
 pub const KEYS: &[Binding] = &[
     row(&[Key::Char('1')], "1", "Overview", "show the overview", Action::Show(Screen::Overview), UNASKED, Place::Tab),
     row(&[Key::Char('2')], "2", "Listeners", "show the listeners", Action::Show(Screen::Listeners), UNASKED, Place::Tab),
+    row(&[Key::Char('3')], "3", "Sockets", "show the sockets", Action::Show(Screen::Sockets), UNASKED, Place::Tab),
+    row(&[Key::Char('4')], "4", "Explain", "show the topics", Action::Show(Screen::Explain), UNASKED, Place::Tab),
     row(&[Key::Char('5')], "5", "Profiles", "show the profiles", Action::Show(Screen::Profiles), UNASKED, Place::Tab),
-    row(&[Key::Char('y')], "y", "do it", "write what the question says", Action::Yes, &[Question], Place::Footer),
-    row(&[Key::Escape], "Esc", "do nothing", "close the question; nothing is written", Action::Back, &[Question], Place::Footer),
+    row(&[Key::Char('6')], "6", "Findings", "show the findings", Action::Show(Screen::Findings), UNASKED, Place::Tab),
+    row(&[Key::Char('7')], "7", "Params", "show the parameters", Action::Show(Screen::Parameters), UNASKED, Place::Tab),
+    row(&[Key::Char('8')], "8", "Lab", "show the laboratory", Action::Show(Screen::Lab), UNASKED, Place::Tab),
+    row(&[Key::Char('9')], "9", "Netns", "show the network namespaces", Action::Show(Screen::Namespaces), UNASKED, Place::Tab),
+    row(&[Key::Char('y')], "y", "do it", "write what the question says", Action::Yes, &[Context::Question], Place::Footer),
+    row(&[Key::Escape], "Esc", "do nothing", "close the question; nothing is written", Action::Back, &[Context::Question], Place::Footer),
+    row(&[Key::Enter], "Enter", "go", "take what was typed", Action::Accept, &[Prompt], Place::Footer),
+    row(&[Key::Escape], "Esc", "leave it", "close the line; all is as it was", Action::Back, &[Prompt], Place::Footer),
+    row(&[Key::Tab], "Tab", "complete", "complete a command as far as it is clear", Action::Complete, &[Prompt], Place::Footer),
+    row(&[Key::Backspace], "Backspace", "", "take the last character away", Action::Erase, &[Prompt], Place::HelpOnly),
+    row(&[Key::Control('u')], "Ctrl-U", "clear", "take all of it away", Action::EraseAll, &[Prompt], Place::Footer),
     row(&[Key::Up, Key::Char('k')], "↑", "", "one row up", Action::Move(Motion::Up), LISTS, Place::HelpOnly),
     row(&[Key::Down, Key::Char('j')], "↑↓", "row", "one row down", Action::Move(Motion::Down), LISTS, Place::Footer),
     row(&[Key::Up, Key::Char('k')], "↑", "", "one line up", Action::Move(Motion::Up), TEXTS, Place::HelpOnly),
     row(&[Key::Down, Key::Char('j')], "↑↓", "scroll", "one line down", Action::Move(Motion::Down), TEXTS, Place::Footer),
-    row(&[Key::PageUp], "PgUp", "", "one screen up", Action::Move(Motion::PageUp), UNASKED, Place::HelpOnly),
-    row(&[Key::PageDown], "PgDn", "", "one screen down", Action::Move(Motion::PageDown), UNASKED, Place::HelpOnly),
+    row(&[Key::Left, Key::Char('h')], "←→", "value", "a smaller value of the setting: what if?", Action::Step(Step::Less), &[TopicPage], Place::Footer),
+    row(&[Key::Right, Key::Char('l')], "→", "", "a larger value", Action::Step(Step::More), &[TopicPage], Place::HelpOnly),
+    row(&[Key::ShiftLeft, Key::Char('<')], "<>", "×2", "half the value", Action::Step(Step::Half), &[TopicPage], Place::Footer),
+    row(&[Key::ShiftRight, Key::Char('>')], ">", "", "twice the value", Action::Step(Step::Twice), &[TopicPage], Place::HelpOnly),
+    row(&[Key::Up, Key::Char('k')], "↑", "", "the setting above", Action::Move(Motion::Up), &[TopicPage], Place::HelpOnly),
+    row(&[Key::Down, Key::Char('j')], "↑↓", "setting", "the setting below", Action::Move(Motion::Down), &[TopicPage], Place::Footer),
+    row(&[Key::Char('u')], "u", "host's", "back to the host's value", Action::Step(Step::Host), &[TopicPage], Place::Footer),
+    row(&[Key::Char('d')], "d", "default", "the kernel's default", Action::Step(Step::Default), &[TopicPage], Place::Footer),
+    row(&[Key::PageUp, Key::Control('b')], "PgUp", "", "one screen up", Action::Move(Motion::PageUp), UNASKED, Place::HelpOnly),
+    row(&[Key::PageDown, Key::Control('f')], "PgDn", "", "one screen down", Action::Move(Motion::PageDown), UNASKED, Place::HelpOnly),
     row(&[Key::Char('g'), Key::Home], "g", "", "to the first row", Action::Move(Motion::First), UNASKED, Place::HelpOnly),
     row(&[Key::Char('G'), Key::End], "G", "", "to the last row", Action::Move(Motion::Last), UNASKED, Place::HelpOnly),
     row(&[Key::Enter], "Enter", "open", "open the listener of this row", Action::Open, &[Overview], Place::Footer),
     row(&[Key::Enter], "Enter", "page", "this listener alone, and back with Esc", Action::Open, &[Listeners], Place::Footer),
+    row(&[Key::Enter], "Enter", "page", "all of this row, and back with Esc", Action::Open, PAGED, Place::Footer),
+    row(&[Key::Char('L')], "L", "run/stop", "play it in namespaces of its own on this kernel; again stops it", Action::Play, &[Lab, LabPage, TopicPage], Place::Footer),
+    row(&[Key::Enter], "Enter", "enter", "look at this namespace on every screen", Action::Open, &[Namespaces], Place::Footer),
     row(&[Key::Enter], "Enter", "plan", "show what the profile would change; nothing is written", Action::Open, &[ProfileList], Place::Footer),
+    row(&[Key::Enter, Key::Char('w')], "Enter", "its sockets", "the sockets or listeners that this is about", Action::Whereabouts, &[FindingPage, ListenerDetail], Place::Footer),
+    row(&[Key::Char('w')], "w", "where", "the sockets or listeners that this is about", Action::Whereabouts, &[Findings, Listeners], Place::Footer),
     row(&[Key::Char('A')], "A", "apply", "ask whether to apply this plan", Action::AskApply, &[Plan], Place::Footer),
+    row(&[Key::Char('v')], "v", "values", "every value that the profile wants, with its reason", Action::Values, &[ProfileList, Plan], Place::Footer),
+    row(&[Key::Char('V')], "V", "verify", "hold the profile against this host; nothing is written", Action::Verify, &[ProfileList, Plan], Place::Footer),
     row(&[Key::Char('U')], "U", "undo last", "ask whether to undo the newest change that stands", Action::AskRollback, &[ProfileList, ProfileHistory, Plan], Place::Footer),
+    row(&[Key::Char('U')], "U", "", "show the newest change that stands, and ask whether to undo it", Action::AskRollback, ELSEWHERE, Place::HelpOnly),
+    row(&[Key::Char('K')], "K", "", "keep what was applied and is undone otherwise", Action::Keep, UNASKED, Place::HelpOnly),
     row(&[Key::Tab, Key::BackTab], "Tab", "history", "what was applied and rolled back", Action::NextRegion, &[ProfileList], Place::Footer),
     row(&[Key::Tab, Key::BackTab], "Tab", "profiles", "back to the list of profiles", Action::NextRegion, &[ProfileHistory], Place::Footer),
-    row(&[Key::Char('s')], "s", "sort", "sort by the next column", Action::Sort, &[Listeners], Place::Footer),
-    row(&[Key::Escape], "Esc", "back", "back one level", Action::Back, &[ListenerDetail, ProfileHistory, Plan, Help, Gaps], Place::Footer),
-    row(&[Key::Escape], "Esc", "", "clear the message; never quits", Action::Back, &[Overview, Listeners, ProfileList], Place::HelpOnly),
+    row(&[Key::Char('x')], "x", "explain", "the topic that explains what is selected", Action::Explain, &[Overview, Listeners, ListenerDetail, Sockets, SocketPage, Findings, FindingPage, Parameters, ParameterPage, Lab, LabPage], Place::Footer),
+    row(&[Key::Char('p')], "p", "profile", "a profile that sets what this is about; nothing is written", Action::Profile, &[Findings, FindingPage, Parameters, ParameterPage, TopicPage], Place::Footer),
+    row(&[Key::Char('/'), Key::Function(4)], "/", "filter", "show only rows with these words; sockets: a filter in the words of ss", Action::Search, SEARCHED, Place::Footer),
+    row(&[Key::Char('s')], "s", "sort", "sort by the next column", Action::Sort, &[Listeners, Sockets], Place::Footer),
+    row(&[Key::Char('S')], "S", "", "turn the order round", Action::Reverse, &[Sockets], Place::HelpOnly),
+    row(&[Key::Char('o')], "o", "group", "count by peer, process, state, or nothing", Action::Group, &[Sockets], Place::Footer),
+    row(&[Key::Char('c')], "c", "changed", "only parameters that are not at their default, or all", Action::ChangedOnly, &[Parameters], Place::Footer),
+    row(&[Key::Escape], "Esc", "back", "back one level", Action::Back, &[ListenerDetail, SocketPage, TopicPage, FindingPage, ParameterPage, LabPage, ProfileHistory, Plan, Help, Gaps, ProfileValues, Verification], Place::Footer),
+    row(&[Key::Escape], "Esc", "", "clear the message, then the filter; never quits", Action::Back, &[Overview, Listeners, Sockets, Topics, Findings, Parameters, Lab, Namespaces, ProfileList], Place::HelpOnly),
     row(&[Key::Char('f')], "f", "freeze", "freeze the picture, or let it live; history goes on being collected", Action::Freeze, SCREENS, Place::Footer),
     row(&[Key::Char('i')], "i", "gaps", "what could not be read, why, and what would help", Action::Gaps, SCREENS, Place::Footer),
     row(&[Key::Char('r')], "r", "read now", "read the kernel now", Action::ReadNow, SCREENS, Place::Footer),
     row(&[Key::Char('+'), Key::Char('=')], "+", "", "read less often", Action::Slower, SCREENS, Place::HelpOnly),
     row(&[Key::Char('-')], "+-", "interval", "read more often", Action::Faster, SCREENS, Place::Footer),
+    row(&[Key::Char('e')], "e", "export", "write what is shown to a new file: a text, or JSON where its name ends in .json", Action::Export, SCREENS, Place::Footer),
+    row(&[Key::Char(':')], ":", "command", "type a command: sockets, explain, params, interval and others", Action::Command, UNASKED, Place::Footer),
     row(&[Key::Control('l')], "Ctrl-L", "", "draw the screen anew", Action::Redraw, Context::ALL, Place::HelpOnly),
     row(&[Key::Control('z')], "Ctrl-Z", "", "suspend; fg comes back", Action::Suspend, Context::ALL, Place::HelpOnly),
-    row(&[Key::Char('Q')], "Q", "", "quit and leave this screen as text", Action::QuitKeepingScreen, Context::ALL, Place::HelpOnly),
+    row(&[Key::Char('Q')], "Q", "", "quit and leave this screen as text", Action::QuitKeepingScreen, UNTYPED, Place::HelpOnly),
     row(&[Key::Char('?'), Key::Function(1)], "?", "help", "the keys of this screen; again or Esc goes back", Action::Help, UNASKED, Place::Pinned),
-    row(&[Key::Char('q'), Key::Control('c')], "q", "quit", "quit", Action::Quit, Context::ALL, Place::Pinned),
+    row(&[Key::Char('q'), Key::Control('c')], "q", "quit", "quit", Action::Quit, UNTYPED, Place::Pinned),
+    row(&[Key::Control('c')], "Ctrl-C", "quit", "quit", Action::Quit, &[Prompt], Place::Pinned),
 ];
 
 impl Binding {
@@ -249,6 +395,15 @@ pub fn valid_bindings(context: Context) -> impl Iterator<Item = &'static Binding
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_groups_of_places_are_beginnings_of_all() {
+        assert_eq!(ELSEWHERE.last(), Some(&Context::Namespaces));
+        assert_eq!(SCREENS.last(), Some(&Context::Plan));
+        assert_eq!(UNASKED.last(), Some(&Context::Verification));
+        assert_eq!(UNTYPED.last(), Some(&Context::Question));
+        assert_eq!(Context::ALL.last(), Some(&Context::Prompt));
+    }
 
     #[test]
     fn no_key_has_two_meanings_in_one_place() {

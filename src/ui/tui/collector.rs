@@ -1,28 +1,39 @@
-//! The thread that reads the kernel.
+//! The thread that reads the kernel: what every screen needs, and then what the open one wants besides.
 
 use std::collections::BTreeSet;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::run::{Arrival, Options, read_event, send, spawn};
-use super::{DEFAULT_INTERVAL_MS, Event};
-use crate::collect::{SocketReading, Source, live};
-use crate::diagnose;
-use crate::report::StatusView;
+use super::wants::{Found, ParametersReading, Want};
+use super::{DEFAULT_INTERVAL_MS, Event, socket_reader};
+use crate::collect::{SocketReading, Source, live, survey_namespaces};
+use crate::report::{BothReaders, ParameterRow, StatusView};
+use crate::snapshot::Snapshot;
+use crate::tune::read_sysctl_tree;
 use crate::units::SysctlKey;
+use crate::{catalog, diagnose, explain};
 
 /// What the thread can be told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum CollectorRequest {
     /// Read now.
     ReadNow,
     /// Read this often.
     Interval(Duration),
+    /// Read this besides, and at once.
+    Want(Want),
+    /// Read another network namespace from now on, by name, process id or path; nothing for the one that was asked
+    /// for at the start.
+    Enter(Option<String>),
 }
 
-/// Every sysctl that the screens, the model and the rules need.
+/// Every sysctl that the screens, the model, the topics and the rules need.
 pub(super) fn screen_keys() -> BTreeSet<SysctlKey> {
-    StatusView::keys().chain(diagnose::keys()).filter_map(|key| key.parse().ok()).collect()
+    let topics = explain::topics().flat_map(|topic| topic.keys.iter().copied());
+    StatusView::keys().chain(diagnose::keys()).chain(topics).filter_map(|key| key.parse().ok()).collect()
 }
 
 /// Starts the thread; it ends with the sender of its requests.
@@ -35,28 +46,121 @@ pub(super) fn start(options: &Options, sender: Sender<Arrival>) -> Sender<Collec
         processes: true,
     };
     let (requests, told) = channel();
+    let interval = Duration::from_millis(options.interval_ms.unwrap_or(DEFAULT_INTERVAL_MS));
     spawn("reading", sender, move |sender| {
-        let mut interval = Duration::from_millis(DEFAULT_INTERVAL_MS);
+        let first_netns = source.netns.clone();
+        let mut collector = Collector { source, first_netns, want: Want::Nothing, interval, rows: None, last: None };
+        // Ends with whoever asks or listens.
         loop {
             let began = Instant::now();
-            let event = match live(&source) {
-                Ok(snapshot) => read_event(snapshot),
-                Err(error) => Event::ReadFailed(error.to_string()),
-            };
-            if !send(sender, event) {
+            if !collector.read_once(sender) || !collector.rest(began, sender, &told) {
                 return;
-            }
-            // Reading never takes more than a fifth of one core: what takes long is followed by a long rest.
-            let rest = began.elapsed();
-            loop {
-                let due = interval.max(5 * rest).saturating_sub(began.elapsed());
-                match told.recv_timeout(due) {
-                    Ok(CollectorRequest::Interval(wanted)) => interval = wanted,
-                    Ok(CollectorRequest::ReadNow) | Err(RecvTimeoutError::Timeout) => break,
-                    Err(RecvTimeoutError::Disconnected) => return,
-                }
             }
         }
     });
     requests
+}
+
+struct Collector {
+    source: Source,
+    /// The namespace that was asked for at the start.
+    first_netns: Option<String>,
+    want: Want,
+    interval: Duration,
+    /// What reads sockets one by one, as long as the same ones are wanted.
+    rows: Option<socket_reader::SocketReader>,
+    /// The settings that forecasts hang on.
+    last: Option<Arc<Snapshot>>,
+}
+
+impl Collector {
+    /// Reads what every screen needs and sends it; whether anybody listens.
+    fn read_once(&mut self, sender: &Sender<Arrival>) -> bool {
+        let event = match live(&self.source) {
+            Ok(snapshot) => {
+                let event = read_event(snapshot);
+                if let Event::Read(snapshot) = &event {
+                    self.last = Some(Arc::clone(snapshot));
+                }
+                event
+            }
+            Err(error) => Event::ReadFailed(error.to_string()),
+        };
+        send(sender, event)
+    }
+
+    /// Reads what is wanted besides, and waits until the next reading is due; whether anybody listens.
+    fn rest(&mut self, began: Instant, sender: &Sender<Arrival>, told: &Receiver<CollectorRequest>) -> bool {
+        let (mut wanted, mut cost) = (true, began.elapsed());
+        loop {
+            if core::mem::take(&mut wanted) {
+                let before = Instant::now();
+                if let Some(found) = self.read_wanted()
+                    && !send(sender, Event::Found(found))
+                {
+                    return false;
+                }
+                cost += before.elapsed();
+            }
+            // Reading never takes more than a fifth of one core: what takes long is followed by a long rest.
+            let due = self.interval.max(5 * cost).saturating_sub(began.elapsed());
+            match told.recv_timeout(due) {
+                Ok(CollectorRequest::Interval(asked)) => self.interval = asked,
+                Ok(CollectorRequest::Want(want)) => {
+                    wanted = want != self.want;
+                    self.want = want;
+                }
+                Ok(CollectorRequest::Enter(netns)) => {
+                    self.source.netns = netns.or_else(|| self.first_netns.clone());
+                    (self.rows, self.last) = (None, None);
+                    return true;
+                }
+                Ok(CollectorRequest::ReadNow) | Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn read_wanted(&mut self) -> Option<Found> {
+        match &self.want {
+            Want::Nothing => None,
+            Want::Sockets(want) => {
+                if self.rows.as_ref().is_none_or(|rows| !rows.suits(want)) {
+                    self.rows = Some(socket_reader::SocketReader::new(&self.source, want));
+                }
+                let rows = self.rows.as_mut()?;
+                Some(Found::Sockets(Arc::new(rows.read(want, self.last.as_deref()))))
+            }
+            Want::Parameters => Some(Found::Parameters(Arc::new(self.parameters()))),
+            Want::Namespaces => {
+                let keys = catalogue_keys();
+                let source = Source {
+                    keys,
+                    netns: None,
+                    sockets: SocketReading::States,
+                    processes: false,
+                    ..self.source.clone()
+                };
+                let survey = survey_namespaces(&source).map_err(|error| error.to_string());
+                Some(Found::Namespaces(Arc::new(survey)))
+            }
+        }
+    }
+
+    fn parameters(&self) -> ParametersReading {
+        let keys = catalogue_keys();
+        let source =
+            Source { keys: keys.clone(), sockets: SocketReading::Skip, processes: false, ..self.source.clone() };
+        let rows = live(&source).map_err(|error| error.to_string()).map(|snapshot| {
+            let tree = read_sysctl_tree(Path::new("/"));
+            let readers = BothReaders::new(&tree);
+            let files = Some((&readers.boot, &readers.by_hand));
+            keys.into_iter().map(|key| ParameterRow::new(key, &snapshot, files)).collect()
+        });
+        ParametersReading { rows }
+    }
+}
+
+fn catalogue_keys() -> Vec<SysctlKey> {
+    catalog::parameters().filter_map(|parameter| parameter.key.parse().ok()).collect()
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::key::Key;
+use super::laboratory::{LabNews, LabRequest};
 use super::profiles::{TuneReply, TuneRequest};
 use super::state::Now;
+use super::wants::{Found, Want};
 use crate::snapshot::Snapshot;
 
 /// What can happen.
@@ -20,6 +22,12 @@ pub enum Event {
     Read(Arc<Snapshot>),
     /// The kernel could not be read, and why.
     ReadFailed(String),
+    /// What the open screen wanted was read.
+    Found(Found),
+    /// A file was written, or why it was not.
+    Exported(Result<String, String>),
+    /// The laboratory tells of a playing, by its number.
+    Lab(u64, LabNews),
     /// The tuning thread answered.
     Tuned(Box<TuneReply>),
 }
@@ -39,6 +47,19 @@ pub enum Effect {
     ReadNow,
     /// Read the kernel every so many milliseconds.
     SetInterval(u64),
+    /// Read this besides what every screen needs.
+    Want(Want),
+    /// Look at another network namespace, by name, process id or path; nothing for the one of the start.
+    Enter(Option<String>),
+    /// Write this to a file that is not there yet.
+    Export {
+        /// Where.
+        path: String,
+        /// What.
+        text: String,
+    },
+    /// Ask the laboratory.
+    Lab(LabRequest),
     /// Ask the tuning thread.
     Tune(TuneRequest),
 }

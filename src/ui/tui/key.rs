@@ -19,6 +19,16 @@ pub enum Key {
     Up,
     /// Arrow down.
     Down,
+    /// Arrow to the left.
+    Left,
+    /// Arrow to the right.
+    Right,
+    /// Shift and the arrow to the left.
+    ShiftLeft,
+    /// Shift and the arrow to the right.
+    ShiftRight,
+    /// Takes a character away.
+    Backspace,
     /// Page up.
     PageUp,
     /// Page down.
@@ -40,6 +50,7 @@ impl Key {
             return None;
         }
         let control = event.modifiers.contains(KeyModifiers::CONTROL);
+        let shift = event.modifiers.contains(KeyModifiers::SHIFT);
         Some(match event.code {
             KeyCode::Char(letter) if control => Self::Control(letter.to_ascii_lowercase()),
             KeyCode::Char(letter) => Self::Char(letter),
@@ -49,6 +60,11 @@ impl Key {
             KeyCode::BackTab => Self::BackTab,
             KeyCode::Up => Self::Up,
             KeyCode::Down => Self::Down,
+            KeyCode::Left if shift => Self::ShiftLeft,
+            KeyCode::Right if shift => Self::ShiftRight,
+            KeyCode::Left => Self::Left,
+            KeyCode::Right => Self::Right,
+            KeyCode::Backspace => Self::Backspace,
             KeyCode::PageUp => Self::PageUp,
             KeyCode::PageDown => Self::PageDown,
             KeyCode::Home => Self::Home,
@@ -71,6 +87,11 @@ impl core::fmt::Display for Key {
             Self::BackTab => f.write_str("Shift-Tab"),
             Self::Up => f.write_str("↑"),
             Self::Down => f.write_str("↓"),
+            Self::Left => f.write_str("←"),
+            Self::Right => f.write_str("→"),
+            Self::ShiftLeft => f.write_str("Shift-←"),
+            Self::ShiftRight => f.write_str("Shift-→"),
+            Self::Backspace => f.write_str("Backspace"),
             Self::PageUp => f.write_str("PgUp"),
             Self::PageDown => f.write_str("PgDn"),
             Self::Home => f.write_str("Home"),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::action::Context;
-use crate::tune::{JournalEntry, Place, Plan, Receipt};
+use crate::tune::{JournalEntry, Kept, Place, Plan, Profile, Receipt};
+use crate::units::SysctlKey;
 
 /// What the tuning thread is asked.
 #[derive(Clone, Debug)]
@@ -14,6 +15,13 @@ pub enum TuneRequest {
     PlanProfile(String),
     /// What would undoing the newest change that stands write?
     PlanRollback,
+    /// Speak of another network namespace from now on, by name, process id or path; nothing for the one of the start.
+    /// It has no answer.
+    Enter(Option<String>),
+    /// Is a profile as it should be here?
+    Verify(String),
+    /// Keep an apply that waits to be confirmed, by the number of its entry.
+    Keep(u64),
     /// Do it. The only request that writes.
     CarryOut(Arc<Plan>),
 }
@@ -40,8 +48,21 @@ pub enum TuneReply {
     },
     /// A plan, or why there is none.
     Planned(Result<Arc<Plan>, String>),
+    /// What was checked, or why it could not be.
+    Verified(Result<Arc<Verified>, String>),
+    /// That an apply stays, or why that could not be written down.
+    Kept(Result<u64, String>),
     /// What was written, or why nothing was.
     Done(Result<Receipt, String>),
+}
+
+/// A profile held against the host.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// What would still have to change.
+    pub plan: Plan,
+    /// What outlives a boot.
+    pub kept: Vec<(SysctlKey, Kept)>,
 }
 
 /// A profile in the list.
@@ -53,7 +74,25 @@ pub struct ProfileEntry {
     pub summary: Result<String, String>,
     /// Where it is from, in a word or a path.
     pub origin: String,
+    /// The whole of it, with what it takes from its parents; nothing for one with a mistake.
+    pub profile: Option<Arc<Profile>>,
 }
+
+/// An apply that is undone unless it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Countdown {
+    /// Number of its entry in the journal.
+    pub(super) entry: u64,
+    /// The profile.
+    pub(super) profile: String,
+    /// When it is undone, in milliseconds since 1970.
+    pub(super) until_unix_ms: u64,
+    /// Whether the journal was asked what came of it since the time was up.
+    pub(super) asked: bool,
+}
+
+/// After so long an apply from this interface is undone unless it is kept, in milliseconds.
+pub const CONFIRM_MS: u64 = 60_000;
 
 /// Which region of the screen the keyboard is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +126,10 @@ pub(super) struct ProfilesState {
     pub(super) plan_seen: usize,
     /// The plan that the open question is about.
     pub(super) question: Option<Arc<Plan>>,
+    /// An apply that waits to be kept.
+    pub(super) countdown: Option<Countdown>,
+    /// What was checked last.
+    pub(super) verified: Option<Arc<Verified>>,
     /// What the tuning thread is busy with.
     pub(super) busy: Option<&'static str>,
 }

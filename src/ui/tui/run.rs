@@ -14,6 +14,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::collector::{self, CollectorRequest};
+use super::laboratory::Player;
 use super::terminal::Terminal;
 use super::{Effect, Event, Now, State, Theme, TuneRequest, draw, tuner, update, watch};
 
@@ -28,6 +29,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// How to draw.
     pub theme: Theme,
+    /// How often to read, in milliseconds; nothing for [`super::DEFAULT_INTERVAL_MS`].
+    pub interval_ms: Option<u64>,
 }
 
 /// How the user left.
@@ -76,11 +79,12 @@ pub fn main(options: Options) -> anyhow::Result<Ending> {
     watch::start(watched, &sender);
     let state = State::new(options.theme, size, now());
     let (tune, tuner) = tuner::start(&options, &sender);
+    let player = Player::new(sender.clone(), options.proc_root.clone(), options.netns.clone());
     let collect = collector::start(&options, sender);
-    let mut session = Session { state, terminal, arrivals, collect, tune, next_frame: Instant::now() };
+    let mut session = Session { state, terminal, arrivals, collect, tune, player, next_frame: Instant::now() };
     let ending = session.run();
     session.terminal.leave();
-    let kept = session.kept_screen(&ending);
+    let kept = session.kept_screen(&ending) + &session.what_goes_on();
     // Whatever is being written is finished, read back and journalled before the process ends.
     finish(session.tune, tuner);
     print(&kept);
@@ -120,6 +124,7 @@ struct Session {
     arrivals: Receiver<Arrival>,
     collect: Sender<CollectorRequest>,
     tune: Sender<TuneRequest>,
+    player: Player,
     next_frame: Instant,
 }
 
@@ -197,6 +202,17 @@ impl Session {
             Effect::Suspend => self.suspend()?,
             Effect::ReadNow => drop(self.collect.send(CollectorRequest::ReadNow)),
             Effect::SetInterval(ms) => drop(self.collect.send(CollectorRequest::Interval(Duration::from_millis(ms)))),
+            Effect::Export { path, text } => {
+                let written = write_new(&path, &text).map(|()| path);
+                update(&mut self.state, Event::Exported(written));
+            }
+            Effect::Lab(request) => self.player.perform(request),
+            Effect::Want(want) => drop(self.collect.send(CollectorRequest::Want(want))),
+            Effect::Enter(netns) => {
+                self.player.netns.clone_from(&netns);
+                drop(self.collect.send(CollectorRequest::Enter(netns.clone())));
+                drop(self.tune.send(TuneRequest::Enter(netns)));
+            }
             Effect::Tune(request) => drop(self.tune.send(request)),
         }
         Ok(None)
@@ -222,6 +238,14 @@ impl Session {
         self.terminal.draw(|buffer| draw(state, buffer)).context("cannot draw on the terminal")
     }
 
+    /// What goes on after the end: an apply is undone all the same unless it is kept.
+    fn what_goes_on(&self) -> String {
+        let Some(countdown) = &self.state.profiles.countdown else { return String::new() };
+        let until = super::number::time_of_day(countdown.until_unix_ms, self.state.now.utc_offset_s);
+        let (profile, entry) = (&countdown.profile, countdown.entry);
+        format!("{profile} is undone at {until} unless it is kept: tcpctl confirm {entry}\n")
+    }
+
     /// The last screen as text, if it was to be kept.
     fn kept_screen(&self, ending: &anyhow::Result<Left>) -> String {
         if !ending.as_ref().is_ok_and(|left| left.keep_screen) {
@@ -230,13 +254,29 @@ impl Session {
         let (columns, rows) = self.state.size();
         let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
         draw(&self.state, &mut buffer);
-        let width = usize::from(columns).max(1);
-        let line = |cells: &[ratatui::buffer::Cell]| {
-            let text: String = cells.iter().map(ratatui::buffer::Cell::symbol).collect();
-            format!("{}\n", text.trim_end())
-        };
-        buffer.content.chunks(width).map(line).collect()
+        lines_of(&buffer)
     }
+}
+
+/// A drawn screen as lines of text.
+pub(super) fn lines_of(buffer: &Buffer) -> String {
+    let width = usize::from(buffer.area.width).max(1);
+    let line = |cells: &[ratatui::buffer::Cell]| {
+        let text: String = cells.iter().map(ratatui::buffer::Cell::symbol).collect();
+        format!("{}\n", text.trim_end())
+    };
+    buffer.content.chunks(width).map(line).collect()
+}
+
+/// Writes a file that is not there yet: nothing is ever overwritten from a screen.
+fn write_new(path: &str, text: &str) -> Result<(), String> {
+    use std::io::Write;
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => format!("{path} is there already; e asks for another name"),
+        _ => format!("cannot write {path}: {error}"),
+    })
 }
 
 /// Sends an event to the thread that owns the state; says whether it is still there.

@@ -1,18 +1,25 @@
 //! Everything that the screens are drawn from.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::action::Context;
+use super::explaining::Explaining;
 use super::facts::SortBy;
 use super::history::{History, ListenerId, Span};
+use super::laboratory::Laboratory;
 use super::layout::Kind;
+use super::listing::ListState;
 use super::profiles::ProfilesState;
+use super::prompt::Prompt;
 use super::screen::Screen;
 use super::theme::{Severity, Theme};
-use crate::diagnose::Findings;
+use super::view;
+use super::wants::{ParametersReading, SocketsReading, SocketsWant, Want};
+use crate::diagnose::{Finding, Findings};
 use crate::model::{Answer, Consequence};
-use crate::snapshot::{Capabilities, Snapshot};
+use crate::report::{ParameterRow, SocketRow};
+use crate::snapshot::{Capabilities, NamespaceSurvey, Snapshot};
 
 /// The time, as it is told to the state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +44,10 @@ pub(super) enum Page {
     Help,
     /// What could not be read.
     Gaps,
+    /// What the selected profile wants.
+    Values,
+    /// What came of holding a profile against the host.
+    Verification,
 }
 
 /// A picture that was frozen.
@@ -88,6 +99,8 @@ pub struct State {
     pub(super) recent: VecDeque<Arc<Snapshot>>,
     pub(super) read_error: Option<String>,
     pub(super) interval_ms: u64,
+    /// Time between the last two readings: what is slow to read comes less often than was asked for.
+    pub(super) reading_gap_ms: u64,
     /// The row of the overview's limits that is selected.
     pub(super) selected_limit: &'static str,
     /// First line of the overview, where it is one list of lines.
@@ -97,6 +110,19 @@ pub struct State {
     /// Whether one listener has the screen to itself.
     pub(super) listener_page: bool,
     pub(super) profiles: ProfilesState,
+    /// Where the user is on each screen that is a list.
+    pub(super) lists: BTreeMap<Screen, ListState>,
+    /// The line that is being typed.
+    pub(super) prompt: Option<Prompt>,
+    /// Which sockets are wanted.
+    pub(super) sockets_want: SocketsWant,
+    pub(super) sockets: Option<Arc<SocketsReading>>,
+    pub(super) parameters: Option<Arc<ParametersReading>>,
+    pub(super) namespaces: Option<Arc<Result<NamespaceSurvey, String>>>,
+    /// Inode of the namespace that was entered; readings of another one are late and not shown.
+    pub(super) entered: Option<u64>,
+    pub(super) explaining: Explaining,
+    pub(super) laboratory: Laboratory,
     pub(super) dirty: bool,
 }
 
@@ -123,12 +149,22 @@ impl State {
             recent: VecDeque::new(),
             read_error: None,
             interval_ms: DEFAULT_INTERVAL_MS,
+            reading_gap_ms: 0,
             selected_limit: "accept-queue",
             overview_scroll: 0,
             selected_listener: None,
             sort: SortBy::default(),
             listener_page: false,
             profiles: ProfilesState::default(),
+            lists: BTreeMap::new(),
+            prompt: None,
+            sockets_want: SocketsWant::default(),
+            sockets: None,
+            parameters: None,
+            namespaces: None,
+            entered: None,
+            explaining: Explaining::default(),
+            laboratory: Laboratory::default(),
             dirty: true,
         }
     }
@@ -155,21 +191,81 @@ impl State {
         if self.profiles.question.is_some() {
             return Context::Question;
         }
+        if self.prompt.is_some() {
+            return Context::Prompt;
+        }
         match self.page {
             Some(Page::Help) => Context::Help,
             Some(Page::Gaps) => Context::Gaps,
+            Some(Page::Values) => Context::ProfileValues,
+            Some(Page::Verification) => Context::Verification,
             None => self.screen_context(),
         }
     }
 
     /// Where the keyboard is below any page.
     pub(super) fn screen_context(&self) -> Context {
+        let page = self.list(self.screen).page;
         match self.screen {
             Screen::Overview => Context::Overview,
             Screen::Listeners if self.listener_page => Context::ListenerDetail,
             Screen::Listeners => Context::Listeners,
             Screen::Profiles => self.profiles.context(),
+            Screen::Sockets if page => Context::SocketPage,
+            Screen::Sockets => Context::Sockets,
+            Screen::Explain if page => Context::TopicPage,
+            Screen::Explain => Context::Topics,
+            Screen::Findings if page => Context::FindingPage,
+            Screen::Findings => Context::Findings,
+            Screen::Parameters if page => Context::ParameterPage,
+            Screen::Parameters => Context::Parameters,
+            Screen::Lab if page => Context::LabPage,
+            Screen::Lab => Context::Lab,
+            Screen::Namespaces => Context::Namespaces,
         }
+    }
+
+    /// Where the user is in a screen's list.
+    pub(super) fn list(&self, screen: Screen) -> &ListState {
+        static START: ListState =
+            ListState { selected: None, at: 0, page: false, scroll: 0, search: String::new(), changed_only: false };
+        self.lists.get(&screen).unwrap_or(&START)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn list_mut(&mut self, screen: Screen) -> &mut ListState {
+        self.lists.entry(screen).or_default()
+    }
+
+    /// What the open screen wants read besides what every screen needs.
+    pub(super) fn want(&self) -> Want {
+        match self.screen {
+            Screen::Sockets => Want::Sockets(self.sockets_want.clone()),
+            Screen::Parameters => Want::Parameters,
+            Screen::Namespaces => Want::Namespaces,
+            _ => Want::Nothing,
+        }
+    }
+
+    /// The socket that is selected.
+    pub(super) fn selected_socket(&self) -> Option<&SocketRow> {
+        let rows = self.sockets.as_ref()?.rows.as_ref().ok()?;
+        let selected = view::selected_id(self, Screen::Sockets)?;
+        rows.iter().find(|row| row.cookie.to_string() == selected)
+    }
+
+    /// The finding that is selected.
+    pub(super) fn selected_finding(&self) -> Option<&Finding> {
+        let selected = view::selected_id(self, Screen::Findings)?;
+        let findings = &self.picture()?.findings.findings;
+        findings.iter().enumerate().find(|(at, finding)| view::finding_id(*at, finding) == selected).map(|(_, one)| one)
+    }
+
+    /// The parameter that is selected.
+    pub(super) fn selected_parameter(&self) -> Option<&ParameterRow> {
+        let rows = self.parameters.as_ref()?.rows.as_ref().ok()?;
+        let selected = view::selected_id(self, Screen::Parameters)?;
+        rows.iter().find(|row| row.key.as_str() == selected)
     }
 
     /// What is on the screen: the frozen picture, else the latest.
@@ -214,7 +310,9 @@ impl State {
             Liveness::Frozen
         } else if self.latest.is_none() {
             Liveness::Starting
-        } else if self.read_error.is_some() || self.age_ms() > 3 * self.interval_ms.max(1000) {
+        } else if self.read_error.is_some()
+            || self.age_ms() > (3 * self.interval_ms.max(1000)).max(2 * self.reading_gap_ms)
+        {
             Liveness::Stale
         } else {
             Liveness::Live

@@ -7,21 +7,28 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use super::collector::screen_keys;
+use super::profiles::{CONFIRM_MS, Verified};
 use super::run::{Arrival, Options, send, spawn};
 use super::{Event, ProfileEntry, TuneReply, TuneRequest};
 use crate::collect::{SocketReading, Source, live};
 use crate::snapshot::Snapshot;
 use crate::tune::{
-    JournalEntry, Plan, ProfileFiles, Target, Unreadable, choose_entry, plan_profile, plan_undo, read_profiles,
+    JournalEntry, MEMORY_KEYS, Plan, PlanKind, Premises, ProfileFiles, Receipt, Surroundings, SysctlTree, Target,
+    Unreadable, Waiter, Waiting, Wishes, check_kept, choose_entry, confirm, find_conflicts, parse_drop_in,
+    plan_profile, plan_undo, read_drop_in, read_profiles, read_programs, read_sysctl_tree, standing_demands,
+    weigh_memory,
 };
 use crate::units::SysctlKey;
 
 /// Where the administrator's profiles are.
 const PROFILE_DIR: &str = "/etc/tcpctl/profiles.d";
+/// Where the file is that keeps values across boots.
+const SYSCTL_DIR: &str = "/etc/sysctl.d";
 
 /// Starts the thread. It ends with the sender of its requests, after what it is doing.
 pub(super) fn start(options: &Options, sender: &Sender<Arrival>) -> (Sender<TuneRequest>, JoinHandle<()>) {
-    let tuner = Tuner {
+    let mut tuner = Tuner {
+        first_netns: options.netns.clone(),
         source: Source {
             proc_root: options.proc_root.clone(),
             netns: options.netns.clone(),
@@ -34,7 +41,9 @@ pub(super) fn start(options: &Options, sender: &Sender<Arrival>) -> (Sender<Tune
     let (requests, told) = channel();
     let handle = spawn("tuning", sender.clone(), move |sender| {
         while let Ok(request) = told.recv() {
-            if !send(sender, Event::Tuned(Box::new(tuner.answer(request)))) {
+            if let TuneRequest::Enter(netns) = request {
+                tuner.enter(netns);
+            } else if !send(sender, Event::Tuned(Box::new(tuner.answer(request)))) {
                 return;
             }
         }
@@ -46,17 +55,30 @@ struct Tuner {
     /// What a plan is made from, without its keys.
     source: Source,
     target: Target,
+    /// The namespace that was asked for at the start.
+    first_netns: Option<String>,
 }
 
 impl Tuner {
+    fn enter(&mut self, netns: Option<String>) {
+        self.source.netns = netns.or_else(|| self.first_netns.clone());
+        let state_dir = self.target.state_dir().path().to_owned();
+        self.target = Target::new(&self.source.proc_root, self.source.netns.as_deref(), &state_dir);
+    }
+
     fn answer(&self, request: TuneRequest) -> TuneReply {
         match request {
-            TuneRequest::List => {
+            TuneRequest::List | TuneRequest::Enter(_) => {
                 TuneReply::Listed { profiles: list(), history: self.history(), place: self.target.place().ok() }
             }
             TuneRequest::PlanProfile(name) => TuneReply::Planned(self.plan(&name).map(Arc::new)),
             TuneRequest::PlanRollback => TuneReply::Planned(self.rollback().map(Arc::new)),
-            TuneRequest::CarryOut(plan) => TuneReply::Done(self.target.apply(&plan).map_err(|error| error.to_string())),
+            TuneRequest::Verify(name) => TuneReply::Verified(self.verify(&name).map(Arc::new)),
+            TuneRequest::Keep(entry) => {
+                let kept = confirm(self.target.state_dir(), entry, Waiting::default());
+                TuneReply::Kept(kept.map(|()| entry).map_err(|error| error.to_string()))
+            }
+            TuneRequest::CarryOut(plan) => TuneReply::Done(self.carry_out(&plan)),
         }
     }
 
@@ -66,6 +88,46 @@ impl Tuner {
         wanted.extend(keys);
         let source = Source { keys: wanted.into_iter().collect(), ..self.source.clone() };
         live(&source).map_err(|error| error.to_string())
+    }
+
+    /// Applies so that it is undone by a process of its own unless it is kept; what undoes needs no undoing.
+    fn carry_out(&self, plan: &Plan) -> Result<Receipt, String> {
+        let within_ms = (plan.kind == PlanKind::Apply).then_some(CONFIRM_MS);
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let state_dir = self.target.state_dir().path();
+        let waiter = Waiter::new(program, &self.source.proc_root, state_dir).map_err(|error| error.to_string())?;
+        let wishes = Wishes { confirm_within_ms: within_ms, ..Wishes::default() };
+        let mut start = |entry| within_ms.map_or(Ok(()), |within_ms| waiter.start(entry, within_ms));
+        self.target.apply_with(plan, &wishes, &mut start).map_err(|error| error.to_string())
+    }
+
+    /// Holds a profile against the running values, and in the host's own namespace against the files of the next boot.
+    fn verify(&self, name: &str) -> Result<Verified, String> {
+        let plan = self.plan(name)?;
+        let files = self.boot_files(plan.netns_initial);
+        let own = match &files {
+            Some(_) => read_drop_in(Path::new(SYSCTL_DIR)).map_err(|error| error.to_string())?,
+            None => None,
+        };
+        let own = own.as_deref().map(parse_drop_in).unwrap_or_default();
+        let kept = check_kept(&plan, &own, files.as_ref());
+        Ok(Verified { plan, kept })
+    }
+
+    /// The files that the host's own namespace boots with; other namespaces have none.
+    fn boot_files(&self, initial: Option<bool>) -> Option<SysctlTree> {
+        let own = self.source.proc_root == Path::new("/proc") && initial == Some(true);
+        own.then(|| read_sysctl_tree(Path::new("/")))
+    }
+
+    /// Adds what stands in the way of a plan. What cannot be read is no reason to refuse it: applying it will say so.
+    fn look_around(&self, plan: &mut Plan, snapshot: &Snapshot) {
+        let history = self.target.state_dir().history().unwrap_or_default();
+        let standing = self.target.place().map_or_else(|_| Vec::new(), |place| standing_demands(&history, &place));
+        let files = self.boot_files(snapshot.netns.initial);
+        let programs = read_programs(&self.source.proc_root);
+        let around = Surroundings { standing: &standing, files: files.as_ref(), programs: &programs };
+        plan.conflicts = find_conflicts(plan, snapshot, &around);
     }
 
     fn plan(&self, name: &str) -> Result<Plan, String> {
@@ -78,8 +140,14 @@ impl Tuner {
             Some(Err(error)) => return Err(error.to_string()),
             None => return Err(format!("there is no profile `{name}` any more")),
         };
-        let snapshot = self.read(profile.rules.keys().cloned())?;
-        Ok(plan_profile(&profile, &snapshot))
+        let besides = MEMORY_KEYS.iter().filter_map(|key| key.parse().ok());
+        let snapshot = self.read(profile.rules.keys().cloned().chain(besides))?;
+        let premises = Premises::of(&snapshot);
+        profile.check_values(&premises).map_err(|error| error.to_string())?;
+        let mut plan = plan_profile(&profile, &snapshot);
+        plan.memory = weigh_memory(&plan, &snapshot, Target::page_bytes());
+        self.look_around(&mut plan, &snapshot);
+        Ok(plan)
     }
 
     /// The journal, the newest entry first.
@@ -109,6 +177,7 @@ fn list() -> Vec<ProfileEntry> {
         name: name.to_owned(),
         summary: Err(reason),
         origin: origin.to_owned(),
+        profile: None,
     };
     let ProfileFiles { profiles, unreadable } = match read_profiles(Path::new(PROFILE_DIR)) {
         Ok(files) => files,
@@ -121,9 +190,12 @@ fn list() -> Vec<ProfileEntry> {
         .filter_map(|name| {
             let origin = profiles.source(name).and_then(|source| source.file.as_deref()).unwrap_or("built in");
             Some(match profiles.resolve(name)? {
-                Ok(profile) => {
-                    ProfileEntry { name: name.to_owned(), summary: Ok(profile.summary), origin: origin.to_owned() }
-                }
+                Ok(profile) => ProfileEntry {
+                    name: name.to_owned(),
+                    summary: Ok(profile.summary.clone()),
+                    origin: origin.to_owned(),
+                    profile: Some(Arc::new(profile)),
+                },
                 Err(error) => broken(name, origin, error.to_string()),
             })
         })

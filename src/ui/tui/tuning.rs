@@ -1,9 +1,9 @@
 //! The part of `update` that leads to writing: plan on the screen, question, answer.
 
 use super::event::Effect;
-use super::profiles::{TuneReply, TuneRequest};
+use super::profiles::{Countdown, TuneReply, TuneRequest};
 use super::screen::Screen;
-use super::state::State;
+use super::state::{Page, State};
 use super::theme::Severity;
 use super::view;
 use crate::tune::{Outcome, Plan, PlanKind, Receipt};
@@ -38,8 +38,96 @@ pub(super) fn open_plan(state: &mut State) -> Vec<Effect> {
     }
 }
 
+/// The profile that is on the screen: that of the plan, else the selected one.
+fn named(state: &State) -> Option<String> {
+    let of_plan = state.profiles.plan.as_ref().map(|plan| plan.profile.clone());
+    let entries = state.profiles.entries.as_deref().unwrap_or_default();
+    of_plan.or_else(|| entries.get(state.profiles.selected_index()).map(|entry| entry.name.clone()))
+}
+
+/// Shows every value that the profile wants.
+pub(super) fn show_values(state: &mut State) {
+    let Some(name) = named(state) else { return };
+    state.profiles.selected = Some(name);
+    let entry = state.profiles.entries.iter().flatten().nth(state.profiles.selected_index());
+    match entry.map(|entry| (entry.profile.is_some(), entry.summary.clone())) {
+        Some((true, _)) => super::navigate::open_page(state, Page::Values),
+        Some((false, Err(problem))) => state.say(Severity::Warning, problem),
+        _ => state.say(Severity::Quiet, "the profile is not listed any more"),
+    }
+}
+
+/// Holds the profile against the host.
+pub(super) fn verify(state: &mut State) -> Vec<Effect> {
+    match named(state) {
+        Some(name) => request(state, "verifying", TuneRequest::Verify(name)),
+        None => Vec::new(),
+    }
+}
+
+/// Keeps what was applied and is undone otherwise.
+pub(super) fn keep(state: &mut State) -> Vec<Effect> {
+    match &state.profiles.countdown {
+        Some(countdown) => {
+            let entry = countdown.entry;
+            request(state, "keeping what was applied", TuneRequest::Keep(entry))
+        }
+        None => {
+            state.say(Severity::Quiet, "nothing waits to be kept");
+            Vec::new()
+        }
+    }
+}
+
+/// Asks the journal what came of an apply when its time is up.
+pub(super) fn note_time(state: &mut State) -> Vec<Effect> {
+    let now = state.now.unix_ms;
+    let busy = state.profiles.busy.is_some();
+    let Some(countdown) = state.profiles.countdown.as_mut().filter(|countdown| now > countdown.until_unix_ms) else {
+        return Vec::new();
+    };
+    // The process that undoes it needs a moment as well; each second the journal is asked anew.
+    if busy || (countdown.asked && now < countdown.until_unix_ms + 1000) {
+        return Vec::new();
+    }
+    (countdown.asked, countdown.until_unix_ms) = (true, now);
+    request(state, "looking whether it was undone", TuneRequest::List)
+}
+
+/// Takes from the journal whether something waits to be kept, and says when it waits no longer.
+fn note_countdown(state: &mut State) {
+    let waiting =
+        state.profiles.journal().iter().find(|entry| entry.is_unconfirmed() && state.profiles.stands_here(entry));
+    let waiting = waiting.and_then(|entry| {
+        let until_unix_ms = entry.confirm?.until_unix_ms;
+        Some(Countdown { entry: entry.id, profile: entry.profile.clone(), until_unix_ms, asked: false })
+    });
+    match (state.profiles.countdown.take(), waiting) {
+        (Some(before), Some(waiting)) if before.entry == waiting.entry && before.asked => {
+            state.profiles.countdown = Some(before);
+        }
+        (Some(before), None) if before.asked => {
+            let time = super::number::time_of_day(state.now.unix_ms, state.now.utc_offset_s);
+            let text = format!("{} was undone by {time}: it was not kept in time", before.profile);
+            state.say(Severity::Critical, text);
+        }
+        (_, waiting) => state.profiles.countdown = waiting,
+    }
+}
+
 /// Shows what undoing would write. In a plan that undoes, asks.
 pub(super) fn ask_rollback(state: &mut State) -> Vec<Effect> {
+    let mut effects =
+        if state.screen == Screen::Profiles { Vec::new() } else { super::navigate::show(state, Screen::Profiles) };
+    // The list is asked for and with it the plan: one thread answers both in turn.
+    if !effects.is_empty() {
+        state.profiles.busy = None;
+    }
+    effects.extend(plan_rollback(state));
+    effects
+}
+
+fn plan_rollback(state: &mut State) -> Vec<Effect> {
     if state.profiles.plan.as_ref().is_some_and(|plan| matches!(plan.kind, PlanKind::Rollback(_))) {
         ask(state);
         return Vec::new();
@@ -117,7 +205,26 @@ pub(super) fn take_reply(state: &mut State, reply: TuneReply) -> Vec<Effect> {
             state.profiles.place = place;
             state.profiles.entries = Some(profiles);
             state.profiles.history = Some(history);
+            note_countdown(state);
             Vec::new()
+        }
+        TuneReply::Verified(Ok(verified)) => {
+            state.profiles.verified = Some(verified);
+            super::navigate::open_page(state, Page::Verification);
+            Vec::new()
+        }
+        TuneReply::Verified(Err(reason)) => {
+            state.say(Severity::Warning, reason);
+            Vec::new()
+        }
+        TuneReply::Kept(Ok(entry)) => {
+            state.profiles.countdown = None;
+            state.say(Severity::Quiet, format!("✓ entry {entry} is kept; U undoes it all the same"));
+            request(state, "reading profiles and journal", TuneRequest::List)
+        }
+        TuneReply::Kept(Err(reason)) => {
+            state.say(Severity::Critical, reason);
+            request(state, "reading profiles and journal", TuneRequest::List)
         }
         TuneReply::Planned(Ok(plan)) => {
             let rollback = matches!(plan.kind, PlanKind::Rollback(_));
@@ -162,9 +269,10 @@ fn receipt_text(state: &State, receipt: &Receipt) -> (Severity, String) {
     let written = receipt.written.len();
     match (&receipt.outcome, receipt.kind) {
         (Outcome::Nothing, _) => (Severity::Quiet, format!("{name}: there was nothing to write")),
-        (Outcome::Applied, PlanKind::Apply) => {
-            (Severity::Quiet, format!("✓ {name} applied {time}, read back {written} of {written}; U undoes it"))
-        }
+        (Outcome::Applied, PlanKind::Apply) => (
+            Severity::Quiet,
+            format!("✓ {name} applied {time}, read back {written} of {written}; K keeps it, U undoes it"),
+        ),
         (Outcome::Applied, PlanKind::Rollback(entry)) if !receipt.left.is_empty() => {
             let left = keys(receipt.left.len());
             (Severity::Warning, format!("{name} rolled back {time} but for {left}: tcpctl rollback {entry} --force"))

@@ -5,23 +5,52 @@ use std::sync::Arc;
 use super::action::{Action, Context, Meaning, Motion, meaning};
 use super::event::{Effect, Event};
 use super::facts::{limits, listener_rows};
-use super::profiles::{Region, TuneRequest};
+use super::profiles::Region;
+use super::prompt::PromptKind;
 use super::screen::Screen;
-use super::state::{Frozen, INTERVALS_MS, Page, Picture, State};
+use super::state::{Page, Picture, State};
 use super::theme::Severity;
-use super::{tuning, view};
+use super::wants::{Found, SocketsReading};
+use super::{explaining, navigate, prompt, tuning, view};
 use crate::diagnose::diagnose;
 use crate::model::{Host, KnownSettings, consequences};
 use crate::snapshot::Snapshot;
 
 /// Takes what happened into the state; what the outside has to do is returned. No I/O, no clock.
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
+    let before = state.want();
+    let mut effects = take(state, event);
+    explaining::refresh(state);
+    let want = state.want();
+    if want != before {
+        effects.push(Effect::Want(want));
+    }
+    effects
+}
+
+fn take(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
         Event::Clock(now) => {
-            let before = view::picture_words(state);
+            let words =
+                |state: &State| (view::picture_words(state), view::counted_down(state), view::countdown_words(state));
+            let before = words(state);
             state.now = now;
-            state.dirty |= before != view::picture_words(state);
+            state.dirty |= before != words(state);
+            return tuning::note_time(state);
         }
+        Event::Exported(Ok(path)) => {
+            state.say(Severity::Quiet, format!("✓ written: {path}"));
+            state.dirty = true;
+        }
+        Event::Exported(Err(reason)) => {
+            state.say(Severity::Warning, reason);
+            state.dirty = true;
+        }
+        Event::Lab(run, news) => {
+            state.laboratory.take(run, news);
+            state.dirty |= matches!(state.screen, Screen::Lab);
+        }
+        Event::Found(found) => take_found(state, found),
         Event::Key(key) => {
             state.dirty = true;
             return press(state, key);
@@ -31,6 +60,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             clamp_scrolls(state);
             state.dirty = true;
         }
+        // What was read before another namespace was entered comes too late.
+        Event::Read(snapshot) if state.entered.is_some_and(|inode| snapshot.netns.inode != Some(inode)) => {}
         Event::Read(snapshot) => {
             take_snapshot(state, snapshot);
             state.dirty |= state.frozen.is_none();
@@ -53,6 +84,9 @@ const WINDOW_MS: u64 = 5000;
 
 fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.history.push(&snapshot);
+    let before = state.latest.as_ref().filter(|_| state.read_error.is_none());
+    state.reading_gap_ms =
+        before.map_or(0, |latest| snapshot.monotonic_ms.saturating_sub(latest.snapshot.monotonic_ms));
     state.read_error = None;
     state.now.unix_ms = state.now.unix_ms.max(snapshot.taken_unix_ms);
     let same =
@@ -77,8 +111,31 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
     state.latest = Some(Picture { snapshot, consequences, findings });
 }
 
+/// Takes what the open screen wanted. A frozen picture keeps what it has, unless something else was asked since.
+fn take_found(state: &mut State, found: Found) {
+    let frozen = state.frozen.is_some();
+    match found {
+        Found::Sockets(reading) => {
+            let answers = |old: &Arc<SocketsReading>| old.want == state.sockets_want;
+            if reading.want != state.sockets_want || (frozen && state.sockets.as_ref().is_some_and(answers)) {
+                return;
+            }
+            state.sockets = Some(reading);
+        }
+        Found::Parameters(_) if frozen && state.parameters.is_some() => return,
+        Found::Parameters(reading) => state.parameters = Some(reading),
+        Found::Namespaces(_) if frozen && state.namespaces.is_some() => return,
+        Found::Namespaces(survey) => state.namespaces = Some(survey),
+    }
+    state.dirty = true;
+}
+
 fn press(state: &mut State, key: super::key::Key) -> Vec<Effect> {
     let context = state.context();
+    if let (Context::Prompt, super::key::Key::Char(letter)) = (context, key) {
+        prompt::type_char(state, letter);
+        return Vec::new();
+    }
     match meaning(key, context) {
         Meaning::Here(action) => {
             // What was said of an earlier key is no answer to this one. What failed stays until Esc.
@@ -88,9 +145,16 @@ fn press(state: &mut State, key: super::key::Key) -> Vec<Effect> {
             act(state, action, context)
         }
         Meaning::Elsewhere(binding) => {
+            let answers = context == Context::Question;
             let places: Vec<&str> = binding.contexts.iter().map(|context| context.name()).collect();
-            let text = format!("{key} does nothing in {}; it is for {}", context.name(), places.join(", "));
-            state.say(Severity::Quiet, text);
+            let place =
+                if answers { "y or Esc answers it".to_owned() } else { format!("it is for {}", places.join(", ")) };
+            let text = format!("{key} does nothing in {}; {place}", context.name());
+            // The line that is typed stands where messages do.
+            match &mut state.prompt {
+                Some(prompt) => prompt.hint = text,
+                None => state.say(Severity::Quiet, text),
+            }
             Vec::new()
         }
         Meaning::Unknown => {
@@ -103,7 +167,7 @@ fn press(state: &mut State, key: super::key::Key) -> Vec<Effect> {
 
 fn act(state: &mut State, action: Action, context: Context) -> Vec<Effect> {
     match action {
-        Action::Show(screen) => return show(state, screen),
+        Action::Show(screen) => return navigate::show(state, screen),
         Action::Move(motion) => move_by(state, motion, context),
         Action::Open => return open(state, context),
         Action::Back => back(state, context),
@@ -111,16 +175,35 @@ fn act(state: &mut State, action: Action, context: Context) -> Vec<Effect> {
             let region = &mut state.profiles.region;
             *region = if *region == Region::List { Region::History } else { Region::List };
         }
+        Action::Sort if context == Context::Sockets => navigate::sort_sockets(state, false),
         Action::Sort => state.sort = state.sort.next(),
-        Action::Freeze => freeze(state),
-        Action::Slower => return change_interval(state, 1),
-        Action::Faster => return change_interval(state, -1),
+        Action::Reverse => navigate::sort_sockets(state, true),
+        Action::Group => navigate::group_sockets(state),
+        Action::Search => prompt::open(state, PromptKind::Search),
+        Action::Export => prompt::open(state, PromptKind::Export),
+        Action::Command => prompt::open(state, PromptKind::Command),
+        Action::Accept => return prompt::accept(state),
+        Action::Complete => prompt::complete(state),
+        Action::Erase => prompt::erase(state),
+        Action::EraseAll => prompt::erase_all(state),
+        Action::ChangedOnly => navigate::changed_only(state),
+        Action::Explain => return navigate::explain_selected(state),
+        Action::Profile => return navigate::profile_of_selected(state),
+        Action::Whereabouts => return navigate::show_whereabouts(state),
+        Action::Step(step) => explaining::step(state, step),
+        Action::Freeze => navigate::freeze(state),
+        Action::Slower => return navigate::change_interval(state, 1),
+        Action::Faster => return navigate::change_interval(state, -1),
         Action::ReadNow => return vec![Effect::ReadNow],
-        Action::Gaps => open_page(state, Page::Gaps),
+        Action::Gaps => navigate::open_page(state, Page::Gaps),
         Action::Help if state.page == Some(Page::Help) => state.page = None,
-        Action::Help => open_page(state, Page::Help),
+        Action::Help => navigate::open_page(state, Page::Help),
         Action::AskApply => tuning::ask(state),
         Action::AskRollback => return tuning::ask_rollback(state),
+        Action::Keep => return tuning::keep(state),
+        Action::Play => return navigate::play(state),
+        Action::Values => tuning::show_values(state),
+        Action::Verify => return tuning::verify(state),
         Action::Yes => return tuning::carry_out(state),
         Action::Quit => return vec![Effect::Quit],
         Action::QuitKeepingScreen => return vec![Effect::QuitKeepingScreen],
@@ -128,21 +211,6 @@ fn act(state: &mut State, action: Action, context: Context) -> Vec<Effect> {
         Action::Suspend => return vec![Effect::Suspend],
     }
     Vec::new()
-}
-
-fn show(state: &mut State, screen: Screen) -> Vec<Effect> {
-    state.page = None;
-    state.screen = screen;
-    if screen == Screen::Profiles && state.profiles.entries.is_none() && state.profiles.busy.is_none() {
-        state.profiles.busy = Some("reading profiles and journal");
-        return vec![Effect::Tune(TuneRequest::List)];
-    }
-    Vec::new()
-}
-
-fn open_page(state: &mut State, page: Page) {
-    state.page = Some(page);
-    state.page_scroll = 0;
 }
 
 fn open(state: &mut State, context: Context) -> Vec<Effect> {
@@ -160,6 +228,9 @@ fn open(state: &mut State, context: Context) -> Vec<Effect> {
         }
         Context::Listeners => state.listener_page = true,
         Context::ProfileList => return tuning::open_plan(state),
+        Context::Sockets => navigate::open_socket(state),
+        Context::Topics | Context::Findings | Context::Parameters | Context::Lab => navigate::open_row(state),
+        Context::Namespaces => return navigate::enter_namespace(state),
         _ => {}
     }
     Vec::new()
@@ -171,37 +242,28 @@ fn back(state: &mut State, context: Context) {
             state.profiles.question = None;
             state.say(Severity::Quiet, "nothing was written");
         }
-        Context::Help | Context::Gaps => state.page = None,
+        Context::Help | Context::Gaps | Context::ProfileValues | Context::Verification => state.page = None,
         Context::ListenerDetail => state.listener_page = false,
         Context::Plan => state.profiles.plan = None,
         Context::ProfileHistory => state.profiles.region = Region::List,
+        Context::Prompt => prompt::cancel(state),
+        Context::SocketPage | Context::TopicPage | Context::FindingPage | Context::ParameterPage | Context::LabPage => {
+            let screen = state.screen;
+            state.list_mut(screen).page = false;
+        }
         Context::Overview | Context::Listeners | Context::ProfileList => state.message = None,
+        // What is critical stays until Esc; the search is the next that Esc takes away.
+        Context::Sockets
+        | Context::Topics
+        | Context::Findings
+        | Context::Parameters
+        | Context::Lab
+        | Context::Namespaces => {
+            if state.message.take().is_none() {
+                navigate::clear_search(state);
+            }
+        }
     }
-}
-
-fn freeze(state: &mut State) {
-    if state.frozen.take().is_some() {
-        state.say(Severity::Quiet, "live again");
-    } else if let Some(picture) = state.latest.clone() {
-        state.frozen = Some(Frozen { picture, since_unix_ms: state.now.unix_ms });
-        state.say(Severity::Quiet, "frozen; history goes on being collected, f makes it live");
-    } else {
-        state.say(Severity::Quiet, "nothing was read yet, so there is nothing to freeze");
-    }
-}
-
-fn change_interval(state: &mut State, step: isize) -> Vec<Effect> {
-    let at = INTERVALS_MS.iter().position(|interval| *interval >= state.interval_ms).unwrap_or(0);
-    let wanted = at.checked_add_signed(step).and_then(|at| INTERVALS_MS.get(at).copied());
-    let Some(interval) = wanted else {
-        let end = if step > 0 { "longest" } else { "shortest" };
-        let text = format!("every {} is the {end} interval", super::number::duration_ms(state.interval_ms));
-        state.say(Severity::Quiet, text);
-        return Vec::new();
-    };
-    state.interval_ms = interval;
-    state.say(Severity::Quiet, format!("reading every {}", super::number::duration_ms(interval)));
-    vec![Effect::SetInterval(interval)]
 }
 
 /// Rows of a page.
@@ -226,7 +288,7 @@ fn moved(at: usize, count: usize, motion: Motion, page: usize) -> usize {
 fn move_by(state: &mut State, motion: Motion, context: Context) {
     let page = page_rows(state);
     match context {
-        Context::Help | Context::Gaps => {
+        Context::Help | Context::Gaps | Context::ProfileValues | Context::Verification => {
             let last = view::page_scroll_limit(state);
             state.page_scroll = moved(state.page_scroll, last + 1, motion, page);
         }
@@ -259,7 +321,32 @@ fn move_by(state: &mut State, motion: Motion, context: Context) {
             let id = journal.get(moved(at, journal.len(), motion, page)).map(|entry| entry.id);
             state.profiles.selected_entry = id;
         }
-        Context::Question => {}
+        Context::TopicPage if matches!(motion, Motion::Up | Motion::Down) => {
+            let settings = state.explaining.answered.as_ref().map_or(0, |answered| answered.settings().len());
+            state.explaining.setting = moved(state.explaining.setting.min(settings), settings, motion, page);
+        }
+        Context::SocketPage | Context::TopicPage | Context::FindingPage | Context::ParameterPage | Context::LabPage => {
+            let last = view::detail_scroll_limit(state);
+            let screen = state.screen;
+            let list = state.list_mut(screen);
+            list.scroll = moved(list.scroll, last + 1, motion, page);
+        }
+        Context::Sockets
+        | Context::Topics
+        | Context::Findings
+        | Context::Parameters
+        | Context::Lab
+        | Context::Namespaces => {
+            let (at, ids) = view::listed_ids(state);
+            let at = moved(at, ids.len(), motion, page);
+            let screen = state.screen;
+            let list = state.list_mut(screen);
+            (list.selected, list.at, list.scroll) = (ids.get(at).cloned(), at, 0);
+            if screen == Screen::Explain {
+                state.explaining.setting = 0;
+            }
+        }
+        Context::Question | Context::Prompt => {}
     }
 }
 
@@ -277,5 +364,11 @@ fn clamp_scrolls(state: &mut State) {
     state.page_scroll = state.page_scroll.min(view::page_scroll_limit(state));
     state.overview_scroll = state.overview_scroll.min(view::overview_scroll_limit(state));
     state.profiles.plan_scroll = state.profiles.plan_scroll.min(view::plan_scroll_limit(state));
+    if state.screen.is_listing() {
+        let limit = view::detail_scroll_limit(state);
+        let screen = state.screen;
+        let list = state.list_mut(screen);
+        list.scroll = list.scroll.min(limit);
+    }
     tuning::note_seen(state);
 }

@@ -4,12 +4,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{footer, listeners, overview, pages, plan, profiles};
+use super::{footer, listeners, listing, overview, pages, plan, profiles, prompt};
 use crate::snapshot::{Capabilities, Snapshot};
 use crate::ui::tui::action::{Action, KEYS, Place};
 use crate::ui::tui::facts::headlines;
+use crate::ui::tui::graph::bar;
 use crate::ui::tui::layout::{Frame, Kind, SMALLEST};
 use crate::ui::tui::number::{duration_ms, time_of_day};
+use crate::ui::tui::profiles::CONFIRM_MS;
 use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::{Liveness, Page, State};
 use crate::ui::tui::text::{columns, cut};
@@ -26,9 +28,12 @@ pub fn draw(state: &State, buffer: &mut Buffer) {
         match (state.page, state.screen) {
             (Some(Page::Help), _) => pages::draw_help(state, buffer, frame.body),
             (Some(Page::Gaps), _) => pages::draw_gaps(state, buffer, frame.body),
+            (Some(Page::Values), _) => pages::draw_values(state, buffer, frame.body),
+            (Some(Page::Verification), _) => pages::draw_verification(state, buffer, frame.body),
             (None, Screen::Overview) => overview::draw(state, buffer, frame),
             (None, Screen::Listeners) => listeners::draw(state, buffer, frame),
             (None, Screen::Profiles) => profiles::draw(state, buffer, frame),
+            (None, _) => listing::draw(state, buffer, frame),
         }
         draw_message(state, frame.message, buffer);
         footer::draw(state, frame.footer, buffer);
@@ -133,25 +138,66 @@ fn draw_header(state: &State, frame: Frame, buffer: &mut Buffer) {
 }
 
 fn draw_tabs(state: &State, frame: Frame, buffer: &mut Buffer) {
+    let wide = frame.kind == Kind::Wide;
     let mut spans = Vec::new();
-    let (between, gap) = if frame.kind == Kind::Wide { (" ", "  ") } else { ("", " ") };
+    let mut end = " ";
     for binding in KEYS.iter().filter(|binding| binding.place == Place::Tab) {
         let active = binding.action == Action::Show(state.screen);
         let word = if active || frame.kind.has_detail() { binding.label } else { "" };
-        let between = if word.is_empty() { "" } else { between };
+        let between = if wide && !word.is_empty() { " " } else { "" };
         let text = format!("{}{between}{word}", binding.shown);
+        // Brackets take the place of the blanks on both sides, so that nothing moves.
+        spans.push(Span::raw(if active { String::new() } else { end.to_owned() }));
         spans.push(if active {
             Span::styled(format!("[{text}]"), state.theme.style(Role::Selected))
         } else {
-            Span::raw(format!(" {text} "))
+            Span::raw(text)
         });
-        spans.push(Span::raw(gap));
+        end = if active { "" } else { " " };
+        if wide {
+            spans.push(Span::raw("  "));
+            end = " ";
+        }
     }
     buffer.set_line(frame.tabs.x, frame.tabs.y, &Line::from(spans), frame.tabs.width);
 }
 
+/// Bar and seconds of an apply that is undone unless it is kept: `UNDONE in 47s`.
+pub(in crate::ui::tui) fn countdown_words(state: &State) -> Option<String> {
+    let countdown = state.profiles.countdown.as_ref()?;
+    let left_ms = countdown.until_unix_ms.saturating_sub(state.now.unix_ms);
+    if left_ms == 0 || countdown.asked {
+        return Some(format!("{}: being undone, as it was not kept", countdown.profile));
+    }
+    let left_s = left_ms.div_ceil(1000);
+    let bar = bar(left_ms.min(CONFIRM_MS), CONFIRM_MS, 12);
+    Some(format!("{} is UNDONE in {left_s}s {bar} unless kept   K keep  U undo now", countdown.profile))
+}
+
+fn draw_countdown(state: &State, words: &str, area: Rect, buffer: &mut Buffer) {
+    let countdown = state.profiles.countdown.as_ref();
+    let left_ms = countdown.map_or(0, |countdown| countdown.until_unix_ms.saturating_sub(state.now.unix_ms));
+    let role = if left_ms <= 10_000 { Role::Bold } else { Role::Warning };
+    let width = usize::from(area.width);
+    // The keys are the last to go.
+    let text = if columns(words) + 3 <= width {
+        words.to_owned()
+    } else {
+        format!("UNDONE in {}s   K keep  U undo now", left_ms.div_ceil(1000))
+    };
+    let line = Line::styled(cut(&format!(" ! {text}"), width), state.theme.style(role));
+    buffer.set_line(area.x, area.y, &line, area.width);
+}
+
 /// The answer to the last action; else what is going on; else the gaps.
 fn draw_message(state: &State, area: Rect, buffer: &mut Buffer) {
+    if let Some(typed) = &state.prompt {
+        return prompt::draw(state, typed, area, buffer);
+    }
+    let critical = state.message.as_ref().is_some_and(|message| message.severity == Severity::Critical);
+    if let (Some(words), false) = (countdown_words(state), critical || state.profiles.question.is_some()) {
+        return draw_countdown(state, &words, area, buffer);
+    }
     let width = usize::from(area.width);
     let gaps = state.shown().map(|snapshot| snapshot.gaps.as_slice()).unwrap_or_default();
     let (severity, sign, text, tail) = if let Some(message) = &state.message {

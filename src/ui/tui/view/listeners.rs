@@ -55,6 +55,13 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
     }
 }
 
+/// The port of the selected listener.
+pub(in crate::ui::tui) fn selected_listener_port(state: &State) -> Option<u16> {
+    let rows = listener_rows(state, state.shown()?, state.sort);
+    let selected = rows.iter().find(|row| Some(row.id) == state.selected_listener).or_else(|| rows.first());
+    selected.map(|row| row.listener.port)
+}
+
 /// An empty table says why it is empty.
 fn why_empty(snapshot: &Snapshot, width: usize) -> Vec<Line<'static>> {
     let text = if snapshot.sockets.is_none() {

@@ -4,20 +4,32 @@
 //! Must not: change the state, read a clock, or do I/O.
 //! Mirrors: the table of screens and the layout kinds.
 
+mod findings;
 mod footer;
 mod frame;
+mod laboratory;
 mod listeners;
+mod listing;
+mod namespaces;
 mod overview;
 mod overview_lines;
 mod overview_wide;
 mod pages;
+mod parameters;
 mod plan;
 mod profiles;
+mod prompt;
+mod sockets;
 mod tables;
+mod topics;
 
+pub(super) use findings::finding_id;
 pub use frame::draw;
-pub(super) use frame::picture_words;
+pub(super) use frame::{countdown_words, picture_words};
+pub(super) use listeners::selected_listener_port;
+pub(super) use listing::{detail_scroll_limit, listed_ids, rows_needed, selected_id};
 pub(super) use overview::overview_limit_ids;
 pub(super) use overview_lines::overview_scroll_limit;
 pub(super) use pages::page_scroll_limit;
 pub(super) use plan::{plan_deciding_length, plan_height, plan_scroll_limit};
+pub(super) use sockets::counted_down;

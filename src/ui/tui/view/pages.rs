@@ -4,8 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::listing::text_lines;
+use crate::report::{has_drift, render_profile, render_verification};
 use crate::snapshot::GapKind;
 use crate::ui::tui::action::valid_bindings;
+use crate::ui::tui::prompt::VERBS;
 use crate::ui::tui::state::{Page, State};
 use crate::ui::tui::text::{draw_lines, left, rule, wrap};
 use crate::ui::tui::theme::Role;
@@ -16,6 +19,8 @@ pub(in crate::ui::tui) fn page_scroll_limit(state: &State) -> usize {
     let length = match state.page {
         Some(Page::Help) => help_lines(state, width).len(),
         Some(Page::Gaps) => gap_lines(state, width).len(),
+        Some(Page::Values) => value_lines(state, width).len(),
+        Some(Page::Verification) => verification_lines(state, width).len(),
         None => 0,
     };
     length.saturating_sub(usize::from(state.size.1.saturating_sub(4)))
@@ -29,6 +34,38 @@ pub(super) fn draw_help(state: &State, buffer: &mut Buffer, body: Rect) {
 /// Draws what could not be read.
 pub(super) fn draw_gaps(state: &State, buffer: &mut Buffer, body: Rect) {
     draw_scrolled(state, buffer, body, gap_lines(state, usize::from(body.width)));
+}
+
+/// Draws what the selected profile wants.
+pub(super) fn draw_values(state: &State, buffer: &mut Buffer, body: Rect) {
+    draw_scrolled(state, buffer, body, value_lines(state, usize::from(body.width)));
+}
+
+/// Draws what came of holding a profile against the host.
+pub(super) fn draw_verification(state: &State, buffer: &mut Buffer, body: Rect) {
+    draw_scrolled(state, buffer, body, verification_lines(state, usize::from(body.width)));
+}
+
+fn value_lines(state: &State, width: usize) -> Vec<Line<'static>> {
+    let entries = state.profiles.entries.as_deref().unwrap_or_default();
+    let Some(entry) = entries.get(state.profiles.selected_index()) else { return Vec::new() };
+    let Some(profile) = &entry.profile else { return Vec::new() };
+    let file = (entry.origin != "built in").then_some(entry.origin.as_str());
+    let count = format!("{} keys", profile.rules.len());
+    let mut lines = vec![rule(state.theme, &format!("Values of {}", entry.name), &[&count], width)];
+    lines.extend(text_lines(&render_profile(profile, file, width.saturating_sub(2))));
+    lines
+}
+
+fn verification_lines(state: &State, width: usize) -> Vec<Line<'static>> {
+    let Some(verified) = &state.profiles.verified else { return Vec::new() };
+    let verdict =
+        if has_drift(&verified.plan, &verified.kept) { "! it is not as the profile wants" } else { "✓ as wanted" };
+    let title = format!("Verified: {}", verified.plan.profile);
+    let mut lines = vec![rule(state.theme, &title, &[verdict, "nothing was written"], width)];
+    let text = render_verification(&verified.plan, &verified.kept, width.saturating_sub(2), false);
+    lines.extend(text_lines(&text));
+    lines
 }
 
 fn draw_scrolled(state: &State, buffer: &mut Buffer, body: Rect, lines: Vec<Line<'static>>) {
@@ -50,12 +87,23 @@ fn help_lines(state: &State, width: usize) -> Vec<Line<'static>> {
         ]));
         lines.extend(parts.map(|part| Line::raw(format!("{}{part}", " ".repeat(16)))));
     }
+    lines.push(rule(state.theme, "Commands, after a colon", &["Tab completes"], width));
+    for verb in VERBS {
+        let typed = format!("{} {}", verb.name, verb.argument);
+        lines.push(Line::raw(format!(
+            "   {}{}",
+            left(&typed, 21),
+            left(verb.help, width.saturating_sub(24)).trim_end()
+        )));
+    }
     lines.push(rule(state.theme, "Signs", &[], width));
     for (sign, text) in [
         ("✗", "loses connections now"),
         ("!", "will hurt"),
         ("✓", "verified, or nothing to say"),
-        ("±", "would change"),
+        ("±", "would change, or a what-if"),
+        ("●", "differs from the default; of namespaces, the one on the screens"),
+        ("→ ←", "bytes that are not acknowledged, bytes that are not read"),
         ("?", "could not be read; i says why"),
         ("–", "does not apply here"),
         ("…", "not known yet: the first interval is not over"),

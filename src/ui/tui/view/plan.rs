@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::frame::netns_words;
 use super::tables::answer_text;
-use crate::report::count_changes;
+use crate::report::{count_changes, render_plan_memory};
 use crate::tune::{Change, ListenerEffect, Plan, PlanKind, Skip, SkipReason};
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{columns, cut, draw_lines, left, right, rule, wrap};
@@ -75,9 +75,11 @@ pub(super) fn draw_question(state: &State, buffer: &mut Buffer, body: Rect) {
     let (title, undo) = match plan.kind {
         PlanKind::Apply if roomy => (
             format!("━ Apply {} to {place}? ", count("change")),
-            format!("The journal keeps {}; U undoes it. A reboot undoes it too.", count("old value")),
+            format!("{} after 60s unless you press K (keep).", they(changes)),
         ),
-        PlanKind::Apply => (format!("━ Apply {} to {place}? ", count("change")), "U undoes it.".to_owned()),
+        PlanKind::Apply => {
+            (format!("━ Apply {} to {place}? ", count("change")), "Undone after 60s unless K keeps it.".to_owned())
+        }
         PlanKind::Rollback(_) => (
             format!("━ Undo {}: restore {} on {place}? ", plan.profile, count("value")),
             "The journal keeps the present values.".to_owned(),
@@ -96,6 +98,10 @@ pub(super) fn draw_question(state: &State, buffer: &mut Buffer, body: Rect) {
         bottom,
     ];
     draw_lines(buffer, area, lines.into_iter().map(|text| Line::styled(text, style)));
+}
+
+const fn they(changes: usize) -> &'static str {
+    if changes == 1 { "It is undone" } else { "They are undone" }
 }
 
 /// A key as the plan prints it: `net.ipv4.` goes without saying.
@@ -120,6 +126,22 @@ fn deciding_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>
 
 fn plan_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
     let mut lines = deciding_lines(state, plan, width);
+    if !plan.conflicts.is_empty() {
+        lines.push(rule(state.theme, "What stands in the way", &[], width));
+        for conflict in &plan.conflicts {
+            let key = conflict.key.as_ref().map(|key| format!("{}: ", key.leaf())).unwrap_or_default();
+            let parts = wrap(&format!("{key}{}", conflict.says), width.saturating_sub(4));
+            for (at, part) in parts.into_iter().enumerate() {
+                let sign = if at == 0 { "!" } else { " " };
+                lines.push(Line::styled(format!(" {sign} {part}"), state.theme.style(Role::Warning)));
+            }
+        }
+    }
+    let memory = render_plan_memory(plan, width.saturating_sub(2));
+    if !memory.is_empty() {
+        lines.push(rule(state.theme, "Memory at worst", &[], width));
+        lines.extend(memory.trim_start().lines().skip(1).map(|line| Line::raw(format!(" {line}"))));
+    }
     let advice = advice_lines(state.theme, plan, width);
     if !advice.is_empty() {
         lines.push(rule(state.theme, "Reasons, costs and what no setting can do", &[], width));
@@ -279,8 +301,11 @@ fn advice_lines(theme: Theme, plan: &Plan, width: usize) -> Vec<Line<'static>> {
             add("!", &format!("{}: {risk}", key.leaf()), Role::Warning);
         }
     }
-    for note in &plan.notes {
-        add("!", note, Role::Plain);
+    for (sign, texts) in [("!", &plan.costs), ("–", &plan.not_for), ("·", &plan.notes)] {
+        for text in texts {
+            let text = if sign == "–" { format!("not for: {text}") } else { text.clone() };
+            add(sign, &text, Role::Plain);
+        }
     }
     lines
 }

@@ -1,0 +1,127 @@
+//! The findings: what is wrong, how that is known, what to do and what not.
+
+use ratatui::text::Line;
+
+use super::listing::labelled;
+use crate::diagnose::{Finding, RULES, Severity};
+use crate::ui::tui::jump;
+use crate::ui::tui::listing::Listing;
+use crate::ui::tui::number::duration_ms;
+use crate::ui::tui::screen::Screen;
+use crate::ui::tui::state::State;
+use crate::ui::tui::text::{left, rule};
+use crate::ui::tui::theme::{self, Role};
+
+/// Columns of the longest id of a rule.
+const RULE: usize = 19;
+
+/// What tells a finding from others; a rule may find several things.
+pub(in crate::ui::tui) fn finding_id(at: usize, finding: &Finding) -> String {
+    format!("{} {at}", finding.rule)
+}
+
+const fn severity_of(finding: &Finding) -> theme::Severity {
+    match finding.severity {
+        Severity::Critical => theme::Severity::Critical,
+        Severity::Warning => theme::Severity::Warning,
+    }
+}
+
+/// The list, the worst first, and behind it the rules that could not judge.
+pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
+    let Some(picture) = state.picture() else { return Listing::nothing("Findings", "… not read yet") };
+    let findings = &*picture.findings;
+    let list = state.list(Screen::Findings);
+    let rows: Vec<(String, &Finding)> = findings
+        .findings
+        .iter()
+        .enumerate()
+        .filter(|(_, finding)| list.admits(&[finding.rule, &finding.sentence]))
+        .map(|(at, finding)| (finding_id(at, finding), finding))
+        .collect();
+    let undecided: std::collections::BTreeSet<&str> = findings.undecided.iter().map(|one| one.rule).collect();
+    let quiet = findings.rules.len().saturating_sub(undecided.len());
+    let window = findings.window_ms.map_or("one reading".to_owned(), |ms| format!("window {}", duration_ms(ms)));
+    let search = if list.search.is_empty() { String::new() } else { format!("/{}", list.search) };
+    let empty = match (findings.findings.is_empty(), undecided.len()) {
+        (false, _) => format!("no finding has `{}`; Esc shows all", list.search),
+        (true, 0) => format!("✓ nothing found: {quiet} rules judged and are quiet"),
+        (true, count) => {
+            format!("✓ nothing found: {quiet} rules judged, {count} could not; `i` and tcpctl diagnose say why")
+        }
+    };
+    Listing {
+        title: "Findings",
+        facts: vec![
+            format!("{} of {} rules", findings.findings.len(), RULES.len()),
+            window,
+            format!("{} could not judge", undecided.len()),
+            search,
+        ],
+        heading: format!("   {} what is wrong", left("rule", RULE)),
+        ids: rows.iter().map(|(id, _)| id.clone()).collect(),
+        line: Box::new(move |at| match rows.get(at) {
+            Some((_, finding)) => {
+                let severity = severity_of(finding);
+                let text = left(&finding.sentence, width.saturating_sub(4 + RULE));
+                (format!("{} {} {text}", severity.sign(), left(finding.rule, RULE)), severity.role())
+            }
+            None => (String::new(), Role::Plain),
+        }),
+        empty,
+    }
+}
+
+/// The selected finding in full; without any, what could not be judged.
+pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
+    let Some(picture) = state.picture() else { return Vec::new() };
+    let Some(finding) = state.selected_finding() else { return undecided(state, &picture.findings.undecided, width) };
+    let severity = severity_of(finding);
+    let confidence = finding.confidence.word();
+    let mut lines = vec![rule(state.theme, &format!("{} {}", finding.rule, severity.sign()), &[confidence], width)];
+    lines.extend(labelled(state, "Says", &finding.sentence, width));
+    for (at, evidence) in finding.evidence.iter().enumerate() {
+        let label = if at == 0 { "Evidence" } else { "" };
+        let text = format!("{}: {}  ({})", evidence.what, evidence.seen, evidence.source);
+        lines.extend(labelled(state, label, &text, width));
+    }
+    let more = finding.topic.map(|topic| format!("x opens the topic {topic}")).unwrap_or_default();
+    let place = match jump::whereabouts(finding.rule) {
+        Some(jump::Whereabouts::Listeners) => "w shows the listeners".to_owned(),
+        Some(jump::Whereabouts::Sockets(filter)) => format!("w shows the sockets: {filter}"),
+        None => String::new(),
+    };
+    for (label, text) in [
+        ("Cause", finding.cause.as_str()),
+        ("Do", &finding.remedy),
+        ("Not", finding.wrong_remedy),
+        ("Disproved", &format!("by {}", finding.disproved_by)),
+        ("Next", finding.next.unwrap_or_default()),
+        ("Topic", &more),
+        ("Where", &place),
+    ] {
+        if !text.is_empty() {
+            lines.extend(labelled(state, label, text, width));
+        }
+    }
+    lines
+}
+
+/// Rules that could not judge, each gap once.
+fn undecided(state: &State, undecided: &[crate::diagnose::Undecided], width: usize) -> Vec<Line<'static>> {
+    let mut gaps: Vec<(&str, Vec<&str>)> = Vec::new();
+    for one in undecided {
+        match gaps.iter_mut().find(|(gap, _)| *gap == one.gap) {
+            Some((_, rules)) => rules.push(one.rule),
+            None => gaps.push((&one.gap, vec![one.rule])),
+        }
+    }
+    if gaps.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![rule(state.theme, "Could not judge", &[], width)];
+    for (gap, rules) in gaps {
+        lines.extend(labelled(state, "?", &format!("{gap}: {}", rules.join(", ")), width));
+    }
+    lines
+}

@@ -1,0 +1,197 @@
+//! Lists with the detail of the selected row: beside it or below it, or in its place.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{findings, laboratory, namespaces, parameters, sockets, topics};
+use crate::ui::tui::layout::{Frame, Kind, first_shown, halves, take_rows};
+use crate::ui::tui::listing::Listing;
+use crate::ui::tui::screen::Screen;
+use crate::ui::tui::state::State;
+use crate::ui::tui::text::{draw_lines, left, mark_selected, right, rule, wrap};
+use crate::ui::tui::theme::Role;
+
+/// Least rows of the detail below a list.
+const DETAIL_ROWS: usize = 9;
+
+/// A screen's list, its lines so many columns wide.
+fn listing_of(state: &State, screen: Screen, width: usize) -> Listing<'_> {
+    match screen {
+        Screen::Sockets => sockets::listing(state, width),
+        Screen::Explain => topics::listing(state, width),
+        Screen::Findings => findings::listing(state, width),
+        Screen::Parameters => parameters::listing(state, width),
+        Screen::Lab => laboratory::listing(state, width),
+        Screen::Namespaces => namespaces::listing(state, width),
+        Screen::Overview | Screen::Listeners | Screen::Profiles => Listing::nothing("", ""),
+    }
+}
+
+/// All that is known of the selected row.
+fn detail_of(state: &State, screen: Screen, width: usize) -> Vec<Line<'static>> {
+    match screen {
+        Screen::Sockets => sockets::detail(state, width),
+        Screen::Explain => topics::detail(state, width),
+        Screen::Findings => findings::detail(state, width),
+        Screen::Parameters => parameters::detail(state, width),
+        Screen::Lab => laboratory::detail(state, width),
+        Screen::Namespaces => namespaces::detail(state, width),
+        Screen::Overview | Screen::Listeners | Screen::Profiles => Vec::new(),
+    }
+}
+
+/// Identity of the selected row.
+pub(in crate::ui::tui) fn selected_id(state: &State, screen: Screen) -> Option<String> {
+    let listing = listing_of(state, screen, 80);
+    let at = listing.selected(state.list(screen));
+    listing.ids.get(at).cloned()
+}
+
+/// Place of the selected row of the open screen, and all identities.
+pub(in crate::ui::tui) fn listed_ids(state: &State) -> (usize, Vec<String>) {
+    let listing = listing_of(state, state.screen, 80);
+    (listing.selected(state.list(state.screen)), listing.ids)
+}
+
+/// Rows that stay above a page's text while it is scrolled.
+fn fixed_rows(state: &State, width: usize) -> Vec<Line<'static>> {
+    if state.screen == Screen::Explain { topics::panel(state, width) } else { Vec::new() }
+}
+
+/// How far the detail can be scrolled where it has the screen to itself.
+pub(in crate::ui::tui) fn detail_scroll_limit(state: &State) -> usize {
+    if !state.screen.is_listing() {
+        return 0;
+    }
+    let (width, height) = (usize::from(state.size.0), usize::from(state.size.1.saturating_sub(4)));
+    let height = height.saturating_sub(fixed_rows(state, width).len());
+    detail_of(state, state.screen, width).len().saturating_sub(height)
+}
+
+/// Rows of a terminal on which nothing of the open screen would be cut.
+pub(in crate::ui::tui) fn rows_needed(state: &State) -> usize {
+    if !state.screen.is_listing() {
+        return usize::from(state.size.1) + super::plan::plan_scroll_limit(state);
+    }
+    let width = usize::from(state.size.0).max(120);
+    let detail = detail_of(state, state.screen, width).len();
+    // Header, tabs, message, footer; title and heading of the list, and a detail no shorter than half of it.
+    let rows = listing_of(state, state.screen, width).ids.len() + 3;
+    4 + if state.list(state.screen).page { detail + fixed_rows(state, width).len() } else { rows + detail.max(9) * 2 }
+}
+
+/// Draws the screen.
+pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
+    let (screen, body) = (state.screen, frame.body);
+    let list = state.list(screen);
+    if list.page {
+        return draw_page(state, buffer, body);
+    }
+    let beside = frame.kind == Kind::Wide && matches!(screen, Screen::Explain | Screen::Parameters);
+    if beside {
+        let list_width = if screen == Screen::Explain { body.width / 3 } else { body.width / 2 };
+        let (list_area, detail_area) = halves(body, list_width, 2);
+        draw_list(state, buffer, list_area);
+        draw_lines(buffer, detail_area, detail_of(state, screen, usize::from(detail_area.width)));
+        return;
+    }
+    if !frame.kind.has_detail() {
+        return draw_list(state, buffer, body);
+    }
+    let mut rest = body;
+    let width = usize::from(body.width);
+    let detail = detail_of(state, screen, width);
+    let rows = listing_of(state, screen, width).ids.len() + 2;
+    let height = usize::from(body.height);
+    // A long detail leaves the list half of the screen, a short one all that it does not need itself.
+    let detail_rows = detail.len().min(height / 2).max(DETAIL_ROWS.min(detail.len()));
+    let list_rows = (rows + 1).min(height.saturating_sub(detail_rows));
+    let area = take_rows(&mut rest, list_rows);
+    draw_list(state, buffer, area);
+    draw_cut(state, buffer, rest, detail);
+}
+
+/// Draws a text, and says in its last row how much does not fit.
+fn draw_cut(state: &State, buffer: &mut Buffer, area: Rect, lines: Vec<Line<'static>>) {
+    let height = usize::from(area.height);
+    let hidden = lines.len().saturating_sub(height.saturating_sub(1));
+    let cut = lines.len() > height;
+    draw_lines(buffer, area, lines);
+    if cut && height > 1 {
+        let note = Rect { y: area.bottom() - 1, height: 1, ..area };
+        let opens = if state.screen == Screen::Namespaces { "" } else { ": Enter" };
+        let text = left(&format!("   … {hidden} more lines{opens}"), usize::from(area.width));
+        draw_lines(buffer, note, [Line::styled(text, state.theme.style(Role::Dim))]);
+    }
+}
+
+fn draw_page(state: &State, buffer: &mut Buffer, body: Rect) {
+    let mut rest = body;
+    let width = usize::from(body.width);
+    let fixed = fixed_rows(state, width);
+    let area = take_rows(&mut rest, fixed.len());
+    draw_lines(buffer, area, fixed);
+    let lines = detail_of(state, state.screen, width);
+    let height = usize::from(rest.height);
+    let last = lines.len().saturating_sub(height);
+    let from = state.list(state.screen).scroll.min(last);
+    let below = lines.len().saturating_sub(from + height);
+    draw_lines(buffer, rest, lines.into_iter().skip(from));
+    if below > 0 && height > 1 {
+        // It has the row to itself: the line below it comes again with the next screen.
+        let text = right(&format!("{} more below: PgDn ", below + 1), width);
+        let note = Rect { y: rest.bottom() - 1, height: 1, ..rest };
+        draw_lines(buffer, note, [Line::styled(text, state.theme.style(Role::Dim))]);
+    }
+}
+
+fn draw_list(state: &State, buffer: &mut Buffer, area: Rect) {
+    let width = usize::from(area.width);
+    let list = state.list(state.screen);
+    let listing = listing_of(state, state.screen, width);
+    let mut rest = area;
+    let facts: Vec<&str> = listing.facts.iter().map(String::as_str).collect();
+    let title = take_rows(&mut rest, 1);
+    draw_lines(buffer, title, [rule(state.theme, listing.title, &facts, width)]);
+    if listing.ids.is_empty() {
+        let lines = wrap(&listing.empty, width.saturating_sub(2));
+        draw_lines(buffer, rest, lines.into_iter().map(|line| Line::raw(format!(" {line}"))));
+        return;
+    }
+    if !listing.heading.is_empty() && rest.height > 2 {
+        let area = take_rows(&mut rest, 1);
+        draw_lines(buffer, area, [Line::styled(left(&listing.heading, width), state.theme.style(Role::Dim))]);
+    }
+    let selected = listing.selected(list);
+    let height = usize::from(rest.height);
+    for at in (0..listing.ids.len()).skip(first_shown(selected, height)).take(height) {
+        let place = take_rows(&mut rest, 1);
+        let (text, role) = (listing.line)(at);
+        let mark = if at == selected { ">" } else { " " };
+        let line = Line::styled(left(&format!("{mark}{text}"), width), state.theme.style(role));
+        draw_lines(buffer, place, [line]);
+        if at == selected {
+            mark_selected(buffer, state.theme, place);
+        }
+    }
+}
+
+/// A text of `report` as lines, one column from the edge.
+pub(super) fn text_lines(text: &str) -> Vec<Line<'static>> {
+    text.lines().map(|line| Line::raw(format!(" {line}"))).collect()
+}
+
+/// A labelled text that goes on below itself.
+pub(super) fn labelled(state: &State, label: &str, text: &str, width: usize) -> Vec<Line<'static>> {
+    let label_width = if width < 60 { 9 } else { 12 };
+    let parts = wrap(text, width.saturating_sub(label_width + 2));
+    let lines = parts.into_iter().enumerate().map(|(at, part)| {
+        let label = if at == 0 { label } else { "" };
+        Line::from(vec![
+            Span::styled(format!(" {}", left(label, label_width)), state.theme.style(Role::Dim)),
+            Span::raw(format!(" {part}")),
+        ])
+    });
+    lines.collect()
+}

@@ -1,0 +1,94 @@
+//! The terminal interface on a terminal, in a namespace with known sockets: driven by keys, read from its screen, and
+//! checked against the kernel from outside.
+
+use std::net::TcpStream;
+use std::process::Command;
+
+use crate::case::{Case, Ran};
+use crate::place::{Listening, Place};
+use crate::program;
+use crate::screen::Screen;
+use crate::tune::cat;
+
+/// The cases of this file.
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("the interface shows what is in a namespace on every screen", shown),
+        Case::new("a profile is applied, kept and rolled back by keys, and the kernel has the values", applied),
+    ]
+}
+
+const RETRIES: &str = "net.ipv4.tcp_synack_retries";
+
+fn interface(state_dir: &std::path::Path) -> Screen {
+    let mut command = Command::new(program::path());
+    command.arg("--state-dir").arg(state_dir).env("TERM", "xterm-256color").env_remove("NO_COLOR");
+    Screen::start(command, 100, 30)
+}
+
+fn shown(place: &Place) -> Ran {
+    let listener = place.listen("127.0.0.1:0", Listening::with_backlog(7));
+    let to = listener.local_addr().unwrap();
+    let client = TcpStream::connect(to).unwrap();
+    let from = client.local_addr().unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let mut screen = interface(state.path());
+    screen.wait_for(&["[1Overview]", "LIVE", &format!(":{}", to.port())]);
+    screen.press("2");
+    // One connection waits for accept(), of the eight that fit.
+    screen.wait_for(&["[2Listeners]", &format!("127.0.0.1:{}", to.port()), "1/8"]);
+    screen.press("3");
+    screen.wait_for(&["[3Sockets]", "2 shown", "ESTAB", &from.to_string()]);
+    screen.press(&format!("/sport = :{}\r", from.port()));
+    screen.wait_for(&["1 shown", &format!("sport = :{}", from.port()), &format!("{from} → {to}")]);
+    screen.press("4/syn-lost\r\r");
+    screen.wait_for(&["[4Explain]", "syn-lost", "ETIMEDOUT", "tcp_syn_retries"]);
+    // The host's value and the one that is asked about stand beside each other.
+    screen.press("h");
+    screen.wait_for(&["Before and after"]);
+    screen.press("6");
+    screen.wait_for(&["[6Findings]", "rules"]);
+    screen.press("7/synack_retries\r");
+    screen.wait_for(&["[7Params]", RETRIES]);
+    screen.press("8");
+    screen.wait_for(&["[8Lab]", "Laboratory"]);
+    screen.press("9");
+    screen.wait_for(&["[9Netns]", &format!("{}", place.inode())]);
+    screen.press("?");
+    screen.wait_for(&["Keys in the namespaces"]);
+    screen.press("q");
+    assert_eq!(screen.end().code(), Some(0));
+    Ok(())
+}
+
+fn applied(place: &Place) -> Ran {
+    place.set(RETRIES, "5");
+    let state = tempfile::tempdir().unwrap();
+    let mut screen = interface(state.path());
+    screen.wait_for(&["LIVE"]);
+    screen.press("5");
+    screen.wait_for(&["[5Profiles]", "> ", "anti-syn-flood", "nothing was applied here yet"]);
+    screen.press("\r");
+    screen.wait_for(&["Plan: anti-syn-flood", "tcp_synack_retries"]);
+    // All of it has been seen; the question does not answer itself, and Enter answers nothing.
+    screen.press("GA");
+    screen.wait_for(&["Apply", "press K"]);
+    screen.press("\r");
+    screen.wait_for(&["y or Esc answers it"]);
+    assert_eq!(cat(RETRIES), "5");
+    screen.press("y");
+    screen.wait_for(&["UNDONE in", "K keep"]);
+    assert_eq!(cat(RETRIES), "2");
+    // It is kept from any screen.
+    screen.press("1K");
+    screen.wait_for(&["[1Overview]", "entry 1 is kept"]);
+    screen.press("U");
+    screen.wait_for(&["Undo anti-syn-flood (entry 1)", "restore"]);
+    assert_eq!(cat(RETRIES), "2");
+    screen.press("y");
+    screen.wait_for(&["rolled back", "read back"]);
+    assert_eq!(cat(RETRIES), "5");
+    screen.press("q");
+    assert_eq!(screen.end().code(), Some(0));
+    Ok(())
+}
