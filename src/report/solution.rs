@@ -9,7 +9,7 @@ use super::plan::render_plan;
 use super::plan_view::PlanView;
 use super::printable::printable_lines;
 use super::prose::{hanging, in_ascii};
-use crate::tune::{Application, SocketOption, Solution, WishOutcome, WishVerdict};
+use crate::tune::{Application, Nearest, SocketOption, Solution, WishOutcome, WishVerdict};
 
 /// Version of the JSON; the shape only grows.
 const SCHEMA: u32 = 1;
@@ -54,7 +54,12 @@ fn sentences(outcome: &WishOutcome, solution: &Solution) -> Vec<String> {
             let changes: Vec<String> =
                 changes.map(|change| format!("{} {} → {}", change.key.leaf(), change.before, change.after)).collect();
             let by = if changes.is_empty() { String::new() } else { format!(" (by {})", changes.join(", ")) };
-            vec![format!("{} {then}; now {now}{by}", outcome.label)]
+            let mut sentences = vec![format!("{} {then}; now {now}{by}", outcome.label)];
+            if let Some(nominal) = &outcome.nominal {
+                let (values, answer) = (value_words(nominal), answer_sentence(nominal.answer));
+                sentences.push(format!("in time but for late timers: {answer}, with {values}"));
+            }
+            sentences
         }
         WishVerdict::ByApplication => {
             let options = outcome.application.as_ref().map(option_words).unwrap_or_default();
@@ -69,10 +74,8 @@ fn sentences(outcome: &WishOutcome, solution: &Solution) -> Vec<String> {
             let mut sentences = vec![format!("{} {now} now", outcome.label)];
             sentences.extend(why.iter().cloned());
             if let Some(nearest) = nearest {
-                let values: Vec<String> =
-                    nearest.values.iter().map(|(key, value)| format!("{} = {value}", key.leaf())).collect();
-                let how = if values.is_empty() { "what there is now".to_owned() } else { values.join(", ") };
-                sentences.push(format!("the nearest is {}, with {how}", answer_sentence(nearest.answer)));
+                let (values, answer) = (value_words(nearest), answer_sentence(nearest.answer));
+                sentences.push(format!("the nearest is {answer}, with {values}"));
             }
             sentences
         }
@@ -81,6 +84,12 @@ fn sentences(outcome: &WishOutcome, solution: &Solution) -> Vec<String> {
         }
         WishVerdict::Unknown(keys) => vec![format!("it follows from what could not be read: {}", keys.join(", "))],
     }
+}
+
+/// Values that differ from those of now: `tcp_syn_retries = 1, tcp_rto_max_ms = 1000`.
+fn value_words(nearest: &Nearest) -> String {
+    let values: Vec<String> = nearest.values.iter().map(|(key, value)| format!("{} = {value}", key.leaf())).collect();
+    if values.is_empty() { "what there is now".to_owned() } else { values.join(", ") }
 }
 
 /// Options with their values: `TCP_KEEPIDLE = 10 s, TCP_KEEPINTVL = 2 s`.
@@ -122,6 +131,8 @@ struct WishView<'a> {
     /// Why it cannot be met.
     why: Vec<&'a str>,
     nearest: Option<NearestView<'a>>,
+    /// The lesser change with which it would be in time but for the lateness of timers.
+    nominal: Option<NearestView<'a>>,
     application: Option<ApplicationView<'a>>,
 }
 
@@ -154,6 +165,11 @@ impl<'a> SolutionView<'a> {
     }
 }
 
+fn nearest_view(nearest: &Nearest) -> NearestView<'_> {
+    let values = nearest.values.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    NearestView { answer: nearest.answer.into(), values }
+}
+
 fn wish_view(outcome: &WishOutcome) -> WishView<'_> {
     let (mut keys, mut why, mut near, mut contradicts) = (Vec::new(), Vec::new(), None, None);
     match &outcome.verdict {
@@ -178,10 +194,8 @@ fn wish_view(outcome: &WishOutcome) -> WishView<'_> {
         keys,
         contradicts,
         why,
-        nearest: near.map(|nearest| NearestView {
-            answer: nearest.answer.into(),
-            values: nearest.values.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
-        }),
+        nearest: near.map(nearest_view),
+        nominal: outcome.nominal.as_ref().map(nearest_view),
         application: outcome.application.as_ref().map(|advice| ApplicationView {
             options: advice
                 .options

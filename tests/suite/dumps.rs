@@ -132,14 +132,14 @@ fn each_state_has_the_timer_and_the_attributes_that_it_must_have() {
                     "{}: {told}",
                     dump.name
                 );
-                let info = TcpInfo::decode(facts.info.expect("tcp_info"));
+                let info = TcpInfo::of(facts.info.expect("tcp_info"));
                 let received = u64::from(found.receive_queue());
-                assert_eq!(info.bytes_received, Some(received), "{}: {told}", dump.name);
-                let sent = info.bytes_sent.unwrap();
+                assert_eq!(info.bytes_received(), Some(received), "{}: {told}", dump.name);
+                let sent = info.bytes_sent().unwrap();
                 assert!(sent == 0 || sent == 321, "{}: {told}", dump.name);
-                assert!(info.rto_us.is_some_and(|us| us >= 200_000), "{}: {told}", dump.name);
+                assert!(info.rto_us().is_some_and(|us| us >= 200_000), "{}: {told}", dump.name);
                 // Newer than Linux 6.1.
-                assert_eq!(info.rcv_wnd.is_some(), dump.version.at_least(6, 2), "{}: {told}", dump.name);
+                assert_eq!(info.rcv_wnd().is_some(), dump.version.at_least(6, 2), "{}: {told}", dump.name);
             }
         }
     }

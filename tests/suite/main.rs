@@ -27,6 +27,8 @@ mod flood_lab;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod lab;
 #[cfg(test)]
 mod lint;

@@ -161,6 +161,21 @@ fn the_usual_wishes_are_met_with_the_least_change() {
     assert_snapshot!(render_solution(&solution, "this host's values", 80, false));
 }
 
+/// People wish for round times, which the kernel's timers overrun by a little.
+#[test]
+fn what_only_the_lateness_of_timers_rules_out_is_told() {
+    let solution = solved(&stock(), &[("half-open", "7s"), ("connect", "20s")], OptionsFor::Better);
+    let nominal = solution.wishes[0].nominal.as_ref().unwrap();
+    assert!(
+        matches!(nominal.answer, Answer::After(window) if window.at_us == 7_000_000 && window.latest_us > 7_000_000)
+    );
+    assert_eq!(nominal.values, [("net.ipv4.tcp_synack_retries".parse().unwrap(), "2".to_owned())]);
+    assert_eq!(solution.plan.changes[1].after, "1");
+    assert_eq!(solution.wishes[1].nominal, None);
+    let text = render_solution(&solution, "here", 80, true);
+    assert!(text.contains("in time but for late timers: 7 s (up to 7.4 s), with tcp_synack_retries = 2"), "{text}");
+}
+
 #[test]
 fn a_wish_that_is_met_already_changes_nothing() {
     let solution = solved(&stock(), &[("connect", "3m"), ("ports", "1000")], OptionsFor::All);

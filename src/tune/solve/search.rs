@@ -86,6 +86,7 @@ pub fn solve(wishes: &[Wish], snapshot: &Snapshot, name: &str, options: OptionsF
         if let WishVerdict::Met(keys) = &mut outcome.verdict {
             let its = chosen.keys().filter(|key| outcome.wish.kind.levers.contains(key));
             *keys = its.filter_map(|key| key.parse().ok()).collect();
+            outcome.nominal = search.in_time_but_for_lateness(&outcome.wish);
         }
     }
     let profile = profile(name, &outcomes, &chosen, &search);
@@ -169,7 +170,19 @@ impl<'a> Search<'a> {
     fn outcome(&self, wish: &Wish, verdict: WishVerdict, application: Option<super::Application>) -> WishOutcome {
         let now = self.answer(wish, &Assignment::new());
         let label = wish.kind.consequence().map_or("", |consequence| consequence.label);
-        WishOutcome { wish: wish.clone(), label, now, then: now, verdict, application }
+        WishOutcome { wish: wish.clone(), label, now, then: now, verdict, nominal: None, application }
+    }
+
+    /// The lesser change with which the answer would be in time if timers were never late.
+    fn in_time_but_for_lateness(&self, wish: &Wish) -> Option<Nearest> {
+        // The timer wheel makes a wait longer by an eighth at the most (LVL_CLK_SHIFT, kernel/time/timer.c), and a tick.
+        let most = wish.most?;
+        let looser = Wish { most: Some(most.saturating_add(most / 7)), ..wish.clone() };
+        let values = self.cheapest(core::slice::from_ref(&looser))?;
+        let answer = self.answer(wish, &values);
+        let nominal = matches!(answer, Answer::After(window) if window.at_us <= most && window.latest_us > most);
+        let values = values.into_iter().filter_map(|(key, value)| Some((key.parse().ok()?, value))).collect();
+        nominal.then_some(Nearest { answer, values })
     }
 
     /// Why a wish cannot be met, as far as there is more to say than that no value does.
@@ -291,8 +304,8 @@ impl<'a> Search<'a> {
             for dial in dials {
                 steps.insert(dial.lever.key, dial.end(dial.lever.rises != over));
             }
-            let then = wish.miss(self.answer(wish, &self.text(&steps)));
-            !matches!((miss, then), (Miss::Over(_), Miss::Over(_)) | (Miss::Under(_), Miss::Under(_)))
+            let at_the_end = wish.miss(self.answer(wish, &self.text(&steps)));
+            !matches!((miss, at_the_end), (Miss::Over(_), Miss::Over(_)) | (Miss::Under(_), Miss::Under(_)))
         })
     }
 

@@ -42,6 +42,8 @@ pub struct WishOutcome {
     pub then: Answer,
     /// Whether it is met, and by what.
     pub verdict: WishVerdict,
+    /// A lesser change with which it would be in time but for the lateness of timers; nothing when there is none.
+    pub nominal: Option<Nearest>,
     /// What the application can do for itself; nothing when there is nothing or it is of no use here.
     pub application: Option<Application>,
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::args_lab::LabArgs;
 use super::args_sockets::SocketsArgs;
 use super::args_solve::SolveArgs;
 pub use super::tune_args::{
@@ -112,9 +113,9 @@ pub enum Command {
     Profiles(ProfilesArgs),
     /// Show what a profile would change, and what that does in seconds; nothing is written
     Plan(PlanArgs),
-    /// Find the settings whose predicted times are as wished, with the least change; nothing is written
+    /// Find the settings whose predicted times are as wished, with the least change; no sysctl is written
     #[command(after_help = super::args_solve::SOLVE_HELP)]
-    Solve(SolveArgs),
+    Solve(Box<SolveArgs>),
     /// Apply a profile: shows the plan, asks, journals, writes, reads back
     Apply(ApplyArgs),
     /// Keep an apply that is undone otherwise (`apply --confirm`)
@@ -285,63 +286,6 @@ pub enum Peer {
     Gone,
 }
 
-/// Play a scenario on this host's own kernel in private network namespaces, beside the prediction
-#[derive(Clone, Debug, Args)]
-pub struct LabArgs {
-    /// What to play: a topic of `explain`, the file of a scenario (a path, or a name that ends in .toml), or `-`
-    ///
-    /// Without one, what can be played is listed, with how long that takes, and what cannot, with why.
-    pub scenario: Option<String>,
-    /// Play every topic that can be played, side by side, and print a table
-    #[arg(long, conflicts_with_all = ["scenario", "live", "pcap"])]
-    pub all: bool,
-    /// Play and compare only the beginning, such as 60s; what --all plays it for at most, 60s if not given
-    #[arg(long, value_name = "TIME", value_parser = parse_limit_us)]
-    pub limit: Option<u64>,
-    /// Print events as they happen, each beside its predicted window; on a terminal with a progress bar
-    ///
-    /// The comparison follows as without it. Not together with --json, which prints the whole at the end.
-    #[arg(long, requires = "scenario")]
-    pub live: bool,
-    /// Play it over IPv6 instead of IPv4
-    #[arg(long, short = '6')]
-    pub ipv6: bool,
-    /// Write the packets of both ends to this file as pcapng, for Wireshark
-    ///
-    /// Each end is an interface, so that what both saw is there twice; `frame.interface_id == 0` shows the client's view
-    /// alone. Comments say which packets the wire lost, which came from outside, and which were before the scenario
-    /// began.
-    #[arg(long, value_name = "FILE", requires = "scenario")]
-    pub pcap: Option<PathBuf>,
-    /// A sysctl to set in the private namespaces
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// A socket option that the application sets, such as TCP_USER_TIMEOUT=5000 or server:TCP_DEFER_ACCEPT=10
-    #[arg(long, value_name = "[SIDE:]NAME=VALUE")]
-    pub sockopt: Vec<String>,
-    /// Start from the kernel's defaults instead of this host's values
-    #[arg(long)]
-    pub defaults: bool,
-    /// Round-trip time of the wire, such as 30us, 50ms or 1s
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub rtt: Option<String>,
-    /// Whether the peer still answers (zero-window)
-    #[arg(long, value_enum, default_value_t = Peer::Gone)]
-    pub peer: Peer,
-    /// Play the flood twice, without and with this profile's values in the private namespaces (syn-flood)
-    #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
-    /// The backlog that the application gives to listen(); 128 when not given (syn-flood)
-    #[arg(long, value_name = "N")]
-    pub backlog: Option<u32>,
-    /// SYNs per second of the flood, such as 1000 or 1k/s; 1000 when not given (syn-flood)
-    #[arg(long, value_name = "RATE", value_parser = parse_rate_per_s)]
-    pub rate: Option<u64>,
-    /// SYNs of the flood in all, at most 20000; those of 5 s if not given (syn-flood)
-    #[arg(long, value_name = "N")]
-    pub count: Option<u64>,
-}
-
 /// Say what is wrong on this host, how it is known, and what to do
 #[derive(Clone, Debug, Args)]
 pub struct DiagnoseArgs {
@@ -482,7 +426,7 @@ fn parse_window_ms(text: &str) -> Result<u64, String> {
 }
 
 /// Reads how much is to be played at the most, in microseconds.
-fn parse_limit_us(text: &str) -> Result<u64, String> {
+pub(super) fn parse_limit_us(text: &str) -> Result<u64, String> {
     match parse_duration_us(text)? {
         0 => Err("it is 0: nothing would be played".to_owned()),
         us => Ok(us),
@@ -490,7 +434,7 @@ fn parse_limit_us(text: &str) -> Result<u64, String> {
 }
 
 /// Reads a rate such as `50000/s`, `50k/s` or `50000` as a number per second.
-fn parse_rate_per_s(text: &str) -> Result<u64, String> {
+pub(super) fn parse_rate_per_s(text: &str) -> Result<u64, String> {
     let number = text.strip_suffix("/s").unwrap_or(text);
     let (number, factor) = match (number.strip_suffix(['k', 'K']), number.strip_suffix('M')) {
         (Some(thousands), _) => (thousands, 1_000),

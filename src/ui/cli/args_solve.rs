@@ -76,7 +76,7 @@ pub struct SolveArgs {
 /// Which wishes are left to the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Sockopts {
-    /// None: sysctls alone
+    /// Sysctls alone
     None,
     /// Those that no sysctl meets, or only one that changes every connection, such as tcp_rto_max_ms
     Better,

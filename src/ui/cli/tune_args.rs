@@ -78,6 +78,10 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Undo it after this time, such as 60s, unless `tcpctl confirm` comes; survives the end of this terminal
+    ///
+    /// Where logind ends whatever a session leaves behind (KillUserProcesses=yes, which few distributions set), it ends
+    /// what waits here as well, and the values stay until `tcpctl rollback`. Put it into a scope of its own there:
+    /// systemd-run --scope tcpctl apply …
     #[arg(long, value_name = "TIME", value_parser = parse_confirm_ms)]
     pub confirm: Option<u64>,
     /// Keep the values across boots, in one file of tcpctl's own, which rollback takes back

@@ -10,7 +10,8 @@ use super::{lab_all, lab_flood, lab_list};
 use crate::lab::{Conditions, LabError, Proof, check_playable, longest, obtain_rights, predicted_end_us, prove_once};
 use crate::model::{Scenario, forecast};
 use crate::report::{ComparisonView, LabSpan, render_comparison, render_lab_opening};
-use crate::ui::cli::args::{LabArgs, Peer};
+use crate::ui::cli::args::Peer;
+use crate::ui::cli::args_lab::LabArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 

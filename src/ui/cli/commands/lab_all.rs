@@ -15,7 +15,7 @@ use crate::explain::{Topic, topics};
 use crate::lab::{Conditions, LabError, Played, Proof, judge, obtain_rights, play_each};
 use crate::model::Scenario;
 use crate::report::{LabResult, LabResultsView, render_lab_results, render_lab_results_opening, render_progress};
-use crate::ui::cli::args::LabArgs;
+use crate::ui::cli::args_lab::LabArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 

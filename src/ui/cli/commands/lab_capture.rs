@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::lab::Frame;
 use crate::report::render_capture;
 use crate::ui::cli::CliError;
-use crate::ui::cli::args::LabArgs;
+use crate::ui::cli::args_lab::LabArgs;
 use crate::ui::export::{Readers, check_replaceable, replace_file};
 use crate::units::KernelVersion;
 

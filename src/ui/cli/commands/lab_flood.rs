@@ -13,7 +13,7 @@ use crate::report::{
     FloodEffect, FloodEffectView, FloodProofView, render_flood_effect, render_flood_heading, render_flood_proof,
 };
 use crate::tune::{Plan, plan_rehearsal};
-use crate::ui::cli::args::LabArgs;
+use crate::ui::cli::args_lab::LabArgs;
 use crate::ui::cli::commands::lab::error_of;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};

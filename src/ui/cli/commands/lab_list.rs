@@ -5,7 +5,7 @@ use crate::explain::{HostPremises, InLab, Topic, topics};
 use crate::lab::{check_playable, predicted_end_us};
 use crate::model::{Scenario, forecast};
 use crate::report::{LabTopic, LabTopicsView, render_lab_topics};
-use crate::ui::cli::args::LabArgs;
+use crate::ui::cli::args_lab::LabArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
 

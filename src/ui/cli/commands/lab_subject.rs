@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::explain::{HostPremises, InLab, Overrides, Topic, find_topic, scenario_of};
 use crate::model::{Host, IpVersion, Scenario};
-use crate::ui::cli::args::{LabArgs, Peer};
+use crate::ui::cli::args::Peer;
+use crate::ui::cli::args_lab::LabArgs;
 use crate::ui::cli::context::{Context, ask_of};
 use crate::ui::cli::scenario_text::ScenarioText;
 use crate::ui::cli::{CliError, Exit};
