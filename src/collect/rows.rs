@@ -323,3 +323,43 @@ fn passes(wanted: &RowsWanted, is_rough: bool, found: &InetDiag<'_>) -> Truth {
         _ => wanted.filter.matches(&candidate),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::parse_filter;
+
+    fn opened(filter: &str) -> SocketRows {
+        let wanted = RowsWanted {
+            filter: parse_filter(filter).unwrap(),
+            shown: ShownStates::All,
+            ipv4: None,
+            info: false,
+            memory: false,
+            filter_here: false,
+        };
+        SocketRows::open(&Source::own(Vec::new()), wanted).unwrap()
+    }
+
+    #[test]
+    fn where_the_kernel_has_no_sock_diag_or_refuses_it_the_tables_stand_in_and_the_reason_is_told() {
+        for error in [DumpError::Absent("no module".to_owned()), DumpError::Denied("a sandbox".to_owned())] {
+            let mut rows = opened("sport = :1");
+            rows.supply = rows.instead(error.clone()).unwrap();
+            let gaps = rows.walk(|_| ControlFlow::Break(())).unwrap();
+            assert_eq!((gaps[0].kind, &gaps[0].reason), (GapKind::Substituted, &error.to_string()));
+        }
+    }
+
+    #[test]
+    fn a_filter_that_is_refused_and_a_dump_that_fails_are_not_read_otherwise() {
+        let denied = || DumpError::Denied("no".to_owned());
+        let refused = opened("fwmark = 1").instead(denied()).unwrap_err();
+        assert!(matches!(refused, SocketRowsError::Filter(_)) && refused.whose() == Whose::Permission);
+        let failed = opened("").instead(DumpError::Failed("half way".to_owned())).unwrap_err();
+        assert_eq!(failed, SocketRowsError::Dump(DumpError::Failed("half way".to_owned())));
+        // Neither are those of another namespace.
+        let elsewhere = SocketRows { inode: Some(1), ..opened("") };
+        assert_eq!(elsewhere.instead(denied()).unwrap_err(), SocketRowsError::Dump(denied()));
+    }
+}
