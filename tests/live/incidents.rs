@@ -54,6 +54,8 @@ const INCIDENTS: &[Incident] = &[
         place.set("net.ipv4.tcp_syncookies", "0");
         flood(place, 80, 1000)
     }),
+    ("SYN queue full up to the last quarter, without cookies", last_quarter),
+    ("acknowledgements that claim cookies", false_cookies),
     ("third segments that never come", third_segments_lost),
     ("SYNs from hosts that answer with a reset", reset_handshakes),
     ("SYNs to a closed port", |place| flood(place, 81, 200)),
@@ -64,6 +66,8 @@ const INCIDENTS: &[Incident] = &[
     ("ports to one destination used up soon", ports_used_up_soon),
     ("ports bound and not connected", ports_bound),
     ("lossy path", |place| transfer(place, true, |count| if count % 25 == 0 { Fate::Lose } else { Fate::Pass })),
+    ("path on which segments overtake each other", reordered),
+    ("path that stands still now and then", standing_still),
     ("path that duplicates", |place| {
         transfer(place, true, |count| if count % 10 == 0 { Fate::Twice } else { Fate::Pass })
     }),
@@ -80,6 +84,7 @@ const INCIDENTS: &[Incident] = &[
     ("readers that stop", stalled_readers),
     ("CLOSE-WAIT leak", close_wait),
     ("half-closed, and the peer does not close", half_closed),
+    ("closed, and nobody acknowledges", closed_unanswered),
     ("TIME-WAIT buckets overflow", buckets),
 ];
 
@@ -337,6 +342,40 @@ fn flood(place: &Place, port: u16, count: u32) -> Judged {
     Ok(judged_after(&before, SECOND))
 }
 
+/// With cookies off the last quarter of the host's own limit is kept for peers that are known.
+fn last_quarter(place: &Place) -> Judged {
+    place.set("net.ipv4.tcp_syncookies", "0");
+    place.set("net.ipv4.tcp_max_syn_backlog", "16");
+    flood(place, 80, 40)
+}
+
+/// Cookies were sent not long ago, and acknowledgements come that none of them is in.
+fn false_cookies(place: &Place) -> Judged {
+    let wire = BareWire::lay()?;
+    let _listener = place.listen(&near(80).to_string(), Listening::with_backlog(4));
+    wire.forge_syns(80, 0..20);
+    wait_for("SyncookiesSent", 1);
+    wire.drain(|_| None);
+    let before = reading();
+    for port in 3000..3100 {
+        let false_ack = build_segment(&SegmentHeader {
+            source: SocketAddr::from(([192, 0, 2, 9], port)),
+            destination: near(80),
+            sequence: 1,
+            acknowledgement: 4_000_000_000,
+            syn: false,
+            ack: true,
+            fin: false,
+            rst: false,
+            window: 1000,
+            payload: 0,
+        });
+        wire.forge(&false_ack.expect("a segment"));
+        wire.drain(|_| None);
+    }
+    Ok(judged_after(&before, SECOND))
+}
+
 fn third_segments_lost(place: &Place) -> Judged {
     let wire = BareWire::lay()?;
     let _listener = place.listen(&near(80).to_string(), Listening::with_backlog(128));
@@ -485,6 +524,29 @@ fn transfer(place: &Place, away: bool, mut fate: impl FnMut(u32) -> Fate + Send 
         });
         read_to_end(&mut into);
     });
+    Ok(judged_after(&before, SECOND))
+}
+
+/// Every tenth segment comes 40 ms late.
+fn reordered(place: &Place) -> Judged {
+    transfer(place, true, |count| if count % 10 == 0 { Fate::Delay(Duration::from_millis(40)) } else { Fate::Pass })
+}
+
+/// Each connection has a segment in flight when the path stands still for longer than its timer waits, and goes on.
+fn standing_still(place: &Place) -> Judged {
+    place.set("net.ipv4.tcp_early_retrans", "0");
+    let wire = Wire::lay()?;
+    let (mut near_ends, mut far_ends) = connections(&wire, 40);
+    let before = reading();
+    let until = Instant::now() + Duration::from_millis(600);
+    wire.meddle(move |_, _| match until.checked_duration_since(Instant::now()) {
+        Some(rest) => Fate::Delay(rest),
+        None => Fate::Pass,
+    });
+    near_ends.iter_mut().for_each(|stream| stream.write_all(b"still there?").expect("room"));
+    for far_end in &mut far_ends {
+        far_end.read_exact(&mut [0; 12]).expect("it arrives late");
+    }
     Ok(judged_after(&before, SECOND))
 }
 
@@ -641,6 +703,17 @@ fn half_closed(_: &Place) -> Judged {
         if there == 120 { Ok(()) } else { Err(there) }
     });
     let before = reading();
+    Ok(judged_after(&before, SECOND))
+}
+
+fn closed_unanswered(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    let (near_ends, _far_ends) = connections(&wire, 120);
+    wire.meddle(|_, _| Fate::Lose);
+    drop(near_ends);
+    let before = reading();
+    let so_far = before.counters.tcp_ext("TCPTimeouts").expect("this kernel counts it");
+    wait_for("TCPTimeouts", so_far + 60);
     Ok(judged_after(&before, SECOND))
 }
 

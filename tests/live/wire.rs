@@ -1,11 +1,12 @@
 //! A wire of the test's own: a TUN device with a bare end, or one that leads to a second namespace.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tcpctl::sys::{Interest, Namespace, RouteSocket, Tun, raise_loopback, wait_ready};
 use tcpctl::wire::{build_syn, decode_segment};
@@ -51,6 +52,11 @@ impl BareWire {
         }
     }
 
+    /// Sends this packet.
+    pub(crate) fn forge(&self, packet: &[u8]) {
+        self.tun.send(packet).expect("the device takes it");
+    }
+
     /// Takes every packet that the kernel sent, and answers some.
     pub(crate) fn drain(&self, mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
         let mut buffer = [0; PACKET_BYTES];
@@ -68,6 +74,8 @@ pub(crate) enum Fate {
     Pass,
     Lose,
     Twice,
+    /// It comes later, and others overtake it.
+    Delay(Duration),
 }
 
 /// What is done to packets: the packet, and whether it goes to the far end.
@@ -122,9 +130,18 @@ impl Drop for Wire {
 
 fn carry(near: &Tun, far: &Tun, meddling: &Mutex<Meddling>, ended: &AtomicBool) {
     let mut buffer = [0; PACKET_BYTES];
+    // By when they are due, and by their order among those that are due at once.
+    let mut delayed: BTreeMap<(Instant, u64), (bool, Vec<u8>)> = BTreeMap::new();
+    let mut number = 0;
     while !ended.load(Ordering::Relaxed) {
         let watched = [(near.as_fd(), Interest::Readable), (far.as_fd(), Interest::Readable)];
-        wait_ready(&watched, Duration::from_millis(20)).expect("devices can be waited for");
+        let next = delayed.keys().next().map(|(due, _)| due.saturating_duration_since(Instant::now()));
+        let wait = next.map_or(Duration::from_millis(20), |next| next.min(Duration::from_millis(20)));
+        wait_ready(&watched, wait).expect("devices can be waited for");
+        while let Some(entry) = delayed.first_entry().filter(|entry| entry.key().0 <= Instant::now()) {
+            let (to_far, packet) = entry.remove();
+            (if to_far { far } else { near }).send(&packet).expect("the device takes it");
+        }
         for (from, to, to_far) in [(near, far, true), (far, near, false)] {
             while let Some(packet) = from.receive(&mut buffer).expect("the device can be read") {
                 let mut packet = packet.to_vec();
@@ -133,6 +150,11 @@ fn carry(near: &Tun, far: &Tun, meddling: &Mutex<Meddling>, ended: &AtomicBool) 
                     Fate::Pass => 1,
                     Fate::Lose => 0,
                     Fate::Twice => 2,
+                    Fate::Delay(delay) => {
+                        number += 1;
+                        delayed.insert((Instant::now() + delay, number), (to_far, packet.clone()));
+                        0
+                    }
                 };
                 for _ in 0..copies {
                     to.send(&packet).expect("the device takes it");

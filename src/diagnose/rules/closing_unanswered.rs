@@ -27,11 +27,16 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 acknowledged FIN passes these states within a round trip",
     confidence: Confidence::Likely,
     next: Some("ss -tno state fin-wait-1 and state last-ack, for the peers"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "lowering net.ipv4.tcp_max_orphans: it resets connections of others",
     disproved_by: "a number that goes back to nearly zero within seconds",
     check: |case| judge(case).into(),
 };
+
+/// Whether this rule speaks: then what is sent again is FINs.
+pub(super) fn claims(case: &Case<'_>) -> bool {
+    judge(case).is_ok_and(|verdict| !verdict.findings.is_empty())
+}
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let count = |sockets: &Sockets| CLOSING.iter().map(|state| sockets.count(*state)).sum::<u64>();

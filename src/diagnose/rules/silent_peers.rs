@@ -3,7 +3,7 @@
 //! Only timers send again (`tcp_retransmit_timer`), there is no fast retransmission, since no ACK comes back.
 
 use super::retransmits::{READS, Reason, retransmits, with_evidence};
-use super::{failover_late, mtu_black_hole};
+use super::{closing_unanswered, failover_late, mtu_black_hole};
 use crate::diagnose::{Case, Confidence, Finding, Proof, Rule, Severity, Verdict};
 
 const RETRIES2: &str = "net.ipv4.tcp_retries2";
@@ -31,8 +31,9 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let seen = retransmits(case)?;
-    // Where single connections tell more, theirs is the verdict.
-    if seen.reason != Reason::Silence || mtu_black_hole::claims(case) || failover_late::claims(case) {
+    // Where single connections or their states tell more, theirs is the verdict.
+    let claimed = [mtu_black_hole::claims, failover_late::claims, closing_unanswered::claims];
+    if seen.reason != Reason::Silence || claimed.iter().any(|claims| claims(case)) {
         return Ok(Verdict::quiet());
     }
     let sentence =
