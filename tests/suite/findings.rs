@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use serde::Deserialize;
 use tcpctl::diagnose::{Findings, Input, RULES, diagnose, headlines, keys};
 use tcpctl::explain::find_topic;
@@ -14,6 +17,7 @@ use tcpctl::snapshot::{
     SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, StoredSnapshots, SysctlReading, Sysctls,
     render_stored,
 };
+use tcpctl::ui::tui::{Event, Now, State, Theme, draw, update};
 use tcpctl::units::{KernelVersion, LiveInfo, LiveSocket, SocketTimer, SysctlKey, TcpState};
 
 /// One scenario: what was seen, and which rules must say what.
@@ -602,6 +606,26 @@ fn status_and_metrics_say_what_diagnose_says() {
             let line = format!("tcpctl_findings{{rule=\"{}\",netns=\"1\"}} {count}\n", rule.id);
             let judged = !said.undecided.iter().any(|undecided| undecided.rule == rule.id);
             assert_eq!(metrics.contains(&line), judged || count > 0, "{name}: {line}{metrics}");
+        }
+    }
+}
+
+#[test]
+fn the_screen_says_what_diagnose_says() {
+    for name in ["not-accepting-full", "connects-time-out-dead-target", "ports-exhaustion-soon"] {
+        let (_, scenario) = scenarios().into_iter().find(|(file, _)| file == name).unwrap();
+        let (before, now) = scenario.snapshots();
+        let said = diagnose(&now, before.as_ref());
+        let (theme, size) = (Theme { mono: true, ascii: true }, (250, 50));
+        let mut state = State::new(theme, size, Now { unix_ms: now.taken_unix_ms, utc_offset_s: 0 });
+        for reading in before.into_iter().chain([now]) {
+            update(&mut state, Event::Read(Arc::new(reading)));
+        }
+        let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
+        draw(&state, &mut buffer);
+        let drawn: String = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+        for finding in &said.findings {
+            assert!(drawn.contains(&finding.sentence), "{name}: `{}` is not on the screen", finding.sentence);
         }
     }
 }

@@ -18,7 +18,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 of its speed; half of them needless, or as many holes that filled late by themselves",
     confidence: Confidence::Likely,
     next: Some("ss -tino, for reord_seen and the peers"),
-    proof: Proof::Live,
+    proof: Proof::Written,
     wrong_remedy: "net.ipv4.tcp_reordering: it is a beginning that the kernel adapts by itself; turning SACK or DSACK \
                    off",
     disproved_by: "TCPDSACKRecv and TCPSACKReorder that rest while RetransSegs rises: that is loss",

@@ -39,6 +39,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let sentence =
         format!("{} segments were sent again {} by timers alone: peers do not answer", seen.count, case.in_window());
     Ok(with_evidence(Finding::new(&RULE, Severity::Warning, sentence), case, &seen)
+        .destinations(case.samples().iter().flat_map(|samples| &samples.resending.rows))
         .settings(case, &[RETRIES2, MTU_PROBING])
         .because(
             "the peers are gone, the path is cut in one direction, or full-size packets are dropped without an \
