@@ -22,6 +22,9 @@ const LISTENERS_MAX: usize = 200;
 /// Where the samples of a metric come from.
 type Reader = fn(&Snapshot) -> Vec<Sample>;
 
+/// The same for what the rules say.
+type Judged = fn(&Findings) -> Vec<Sample>;
+
 /// Every metric: name, type, help, and where its samples come from, in the order of the text.
 const METRICS: &[(Family, Reader)] = &[
     (gauge("node_tcp_connection_states", "Number of connection states."), states),
@@ -119,7 +122,7 @@ const fn untyped(name: &'static str, help: &'static str) -> Family {
 }
 
 /// What the rules say; what could not be judged is left out and counted.
-const FINDINGS: [(Family, fn(&Findings) -> Vec<Sample>); 2] = [
+const FINDINGS: [(Family, Judged); 2] = [
     (gauge("tcpctl_findings", "Findings of a rule of `tcpctl diagnose` that could judge."), findings),
     (gauge("tcpctl_rules_undecided", "Rules that could not judge; most need two readings."), undecided),
 ];
