@@ -542,7 +542,8 @@ const SOURCES: &[&str] = &[
 fn numbers(text: &str) -> Vec<u64> {
     let is_own = |word: &&str| {
         let word = word.trim_matches(|c: char| "(),;:.".contains(c));
-        !word.contains(':') && !(word.contains('(') && word.starts_with(|c: char| c.is_ascii_alphabetic()))
+        let is_process = word.contains('(') && word.starts_with(|c: char| c.is_ascii_alphabetic());
+        !is_process && !word.contains(':')
     };
     let digits = |word: &str| {
         let word = word.trim_matches(|c: char| "(),;:+%".contains(c)).to_owned();
