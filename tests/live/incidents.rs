@@ -69,7 +69,6 @@ const INCIDENTS: &[Incident] = &[
     ("ports to one destination used up soon", ports_used_up_soon),
     ("ports bound and not connected", ports_bound),
     ("lossy path", |place| transfer(place, true, |count| if count % 25 == 0 { Fate::Lose } else { Fate::Pass })),
-    ("path that stands still now and then", standing_still),
     ("path that duplicates", |place| {
         transfer(place, true, |count| if count % 10 == 0 { Fate::Twice } else { Fate::Pass })
     }),
@@ -551,24 +550,6 @@ fn transfer(place: &Place, away: bool, mut fate: impl FnMut(u32) -> Fate + Send 
         });
         read_to_end(&mut into);
     });
-    Ok(judged_after(&before, SECOND))
-}
-
-/// Each connection has a segment in flight when the path stands still for longer than its timer waits, and goes on.
-fn standing_still(place: &Place) -> Judged {
-    place.set("net.ipv4.tcp_early_retrans", "0");
-    let wire = Wire::lay()?;
-    let (mut near_ends, mut far_ends) = connections(&wire, 40);
-    let before = reading();
-    let until = Instant::now() + Duration::from_millis(600);
-    wire.meddle(move |_, _| match until.checked_duration_since(Instant::now()) {
-        Some(rest) => Fate::Delay(rest),
-        None => Fate::Pass,
-    });
-    near_ends.iter_mut().for_each(|stream| stream.write_all(b"still there?").expect("room"));
-    for far_end in &mut far_ends {
-        far_end.read_exact(&mut [0; 12]).expect("it arrives late");
-    }
     Ok(judged_after(&before, SECOND))
 }
 

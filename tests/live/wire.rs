@@ -1,12 +1,11 @@
 //! A wire of the test's own: a TUN device with a bare end, or one that leads to a second namespace.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tcpctl::sys::{Interest, Namespace, RouteSocket, Tun, raise_loopback, wait_ready};
 use tcpctl::wire::{build_syn, decode_segment};
@@ -74,8 +73,6 @@ pub(crate) enum Fate {
     Pass,
     Lose,
     Twice,
-    /// It comes later, and others overtake it.
-    Delay(Duration),
 }
 
 /// What is done to packets: the packet, and whether it goes to the far end.
@@ -130,18 +127,9 @@ impl Drop for Wire {
 
 fn carry(near: &Tun, far: &Tun, meddling: &Mutex<Meddling>, ended: &AtomicBool) {
     let mut buffer = [0; PACKET_BYTES];
-    // By when they are due, and by their order among those that are due at once.
-    let mut delayed: BTreeMap<(Instant, u64), (bool, Vec<u8>)> = BTreeMap::new();
-    let mut number = 0;
     while !ended.load(Ordering::Relaxed) {
         let watched = [(near.as_fd(), Interest::Readable), (far.as_fd(), Interest::Readable)];
-        let next = delayed.keys().next().map(|(due, _)| due.saturating_duration_since(Instant::now()));
-        let wait = next.map_or(Duration::from_millis(20), |next| next.min(Duration::from_millis(20)));
-        wait_ready(&watched, wait).expect("devices can be waited for");
-        while let Some(entry) = delayed.first_entry().filter(|entry| entry.key().0 <= Instant::now()) {
-            let (to_far, packet) = entry.remove();
-            (if to_far { far } else { near }).send(&packet).expect("the device takes it");
-        }
+        wait_ready(&watched, Duration::from_millis(20)).expect("devices can be waited for");
         for (from, to, to_far) in [(near, far, true), (far, near, false)] {
             while let Some(packet) = from.receive(&mut buffer).expect("the device can be read") {
                 let mut packet = packet.to_vec();
@@ -150,11 +138,6 @@ fn carry(near: &Tun, far: &Tun, meddling: &Mutex<Meddling>, ended: &AtomicBool) 
                     Fate::Pass => 1,
                     Fate::Lose => 0,
                     Fate::Twice => 2,
-                    Fate::Delay(delay) => {
-                        number += 1;
-                        delayed.insert((Instant::now() + delay, number), (to_far, packet.clone()));
-                        0
-                    }
                 };
                 for _ in 0..copies {
                     to.send(&packet).expect("the device takes it");

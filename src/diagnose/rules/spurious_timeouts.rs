@@ -18,7 +18,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 of its speed; at least 3 losses taken back, 30% of the timeouts",
     confidence: Confidence::Likely,
     next: Some("ping the peers for spikes; steal time in /proc/stat, for a virtual machine that stands still"),
-    proof: Proof::Live,
+    proof: Proof::Written,
     wrong_remedy: "net.ipv4.tcp_frto=0: it is what notices; a shorter RTO",
     disproved_by: "TCPLossUndo that rests",
     check: |case| judge(case).into(),
