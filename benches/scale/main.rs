@@ -31,6 +31,9 @@ const FRESH_FOR: Duration = Duration::from_secs(36);
 /// Sockets for the process column; ss needs the square of their number, five seconds for this many.
 const HELD: u64 = 100_000;
 
+/// Sockets for a diagnosis.
+const JUDGED: u64 = 100_000;
+
 /// What was asked for.
 struct Asked {
     sockets: u64,
@@ -120,6 +123,19 @@ fn states() -> Subject {
     tcpctl("states", "status --detail states --json")
 }
 
+/// Two readings and all rules, beside the window that is waited. A host that is quiet is judged, since that is what is
+/// run every minute: with findings the processes that hold sockets are looked for besides.
+fn diagnosis(rounds: usize, table: &mut Table) -> Result<()> {
+    for mix in [Mix::established(JUDGED), Mix::time_wait(JUDGED)] {
+        let mut filled = Filled::new(mix)?;
+        table.heading(&format!("diagnosis, {}", mix.name()), &filled)?;
+        let diagnose = tcpctl("diagnose", "diagnose --window 100ms --fail-on never --json");
+        let costs = cost::rounds(&mut filled, &[floor(), diagnose], rounds)?;
+        table.ratio("diagnose / floor", &costs, ["diagnose", "floor"], Cost::cpu, Limit::AtMost(2_000))?;
+    }
+    Ok(())
+}
+
 /// Only what must not get worse, with limits that hold on a small and busy machine as well: starting a process costs
 /// as much as some thousand sockets.
 fn quick(asked: &Asked, table: &mut Table) -> Result<()> {
@@ -135,7 +151,7 @@ fn quick(asked: &Asked, table: &mut Table) -> Result<()> {
         table.ratio("states / floor", &costs, ["states", "floor"], Cost::cpu, Limit::AtMost(limit))?;
         table.ratio("one walk / floor", &costs, ["floor, one walk", "floor"], Cost::cpu, Limit::AtMost(1_000))?;
     }
-    Ok(())
+    diagnosis(asked.rounds, table)
 }
 
 fn whole(asked: &Asked, tools: &Tools, table: &mut Table) -> Result<()> {
@@ -174,7 +190,7 @@ fn whole(asked: &Asked, tools: &Tools, table: &mut Table) -> Result<()> {
     if tools.rows {
         processes(asked, tools, table)?;
     }
-    Ok(())
+    diagnosis(asked.rounds, table)
 }
 
 /// The sums cost the same with ten thousand sockets as with all.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::Case;
-use super::case::process_name;
+use super::case::{SOCK_DIAG, process_name};
+use super::{Case, Finding};
 use crate::model::{
     Assumption, Host, KnownOptions, KnownSettings, LiveEnd, LiveForecast, Outcome, WhyUnknown, Window, forecast_live,
 };
@@ -13,6 +13,9 @@ use crate::units::Micros;
 
 /// A day, from which on the time of day says too little.
 const DAY_US: u64 = 86_400_000_000;
+
+/// Destinations that are told as evidence.
+const DESTINATIONS_TOLD: usize = 3;
 
 /// What the model needs besides a socket.
 pub(super) struct Forecaster {
@@ -126,6 +129,17 @@ impl Group<'_> {
     /// How many there are.
     pub(super) fn count(&self) -> u64 {
         u64::try_from(self.rows.len()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Finding {
+    /// Adds where the first few of these sockets lead, and whose they are.
+    #[must_use]
+    pub(super) fn destinations<'a>(self, rows: impl IntoIterator<Item = &'a SocketRow>) -> Self {
+        by_destination(rows).iter().take(DESTINATIONS_TOLD).fold(self, |finding, group| {
+            let what = format!("of those looked at{}, to {}", group.of_process(), group.remote);
+            finding.seen(what, group.count().to_string(), SOCK_DIAG)
+        })
     }
 }
 

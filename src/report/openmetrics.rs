@@ -7,10 +7,11 @@
 //! What could not be read is left out; `tcpctl_gaps` counts what that was. The number of samples is bounded: nothing
 //! here grows with connections or peers, and listeners are cut off at [`LISTENERS_MAX`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::exposition::{Family, Kind, Sample, render_family};
+use crate::diagnose::Findings;
 use crate::model::{Answer, Host, KnownSettings, consequences};
 use crate::snapshot::{Drops, GapKind, Listener, Snapshot};
 use crate::units::TcpState;
@@ -20,6 +21,9 @@ const LISTENERS_MAX: usize = 200;
 
 /// Where the samples of a metric come from.
 type Reader = fn(&Snapshot) -> Vec<Sample>;
+
+/// The same for what the rules say.
+type Judged = fn(&Findings) -> Vec<Sample>;
 
 /// Every metric: name, type, help, and where its samples come from, in the order of the text.
 const METRICS: &[(Family, Reader)] = &[
@@ -117,15 +121,40 @@ const fn untyped(name: &'static str, help: &'static str) -> Family {
     Family { name, kind: Kind::Untyped, help }
 }
 
-/// All metrics of a snapshot as text. The same snapshot always gives the same text.
+/// What the rules say; what could not be judged is left out and counted.
+const FINDINGS: [(Family, Judged); 2] = [
+    (gauge("tcpctl_findings", "Findings of a rule of `tcpctl diagnose` that could judge."), findings),
+    (gauge("tcpctl_rules_undecided", "Rules that could not judge; most need two readings."), undecided),
+];
+
+/// All metrics of a snapshot as text, and what the rules say of it. The same snapshot always gives the same text.
 #[must_use]
-pub fn render_openmetrics(snapshot: &Snapshot) -> String {
+pub fn render_openmetrics(snapshot: &Snapshot, judged: &Findings) -> String {
     let netns = match (&snapshot.netns.name, snapshot.netns.inode) {
         (Some(name), _) => name.clone(),
         (None, Some(inode)) => inode.to_string(),
         (None, None) => "unknown".to_owned(),
     };
-    METRICS.iter().map(|(family, samples)| render_family(family, &samples(snapshot), &netns)).collect()
+    let read = METRICS.iter().map(|(family, samples)| render_family(family, &samples(snapshot), &netns));
+    let judged = FINDINGS.iter().map(|(family, samples)| render_family(family, &samples(judged), &netns));
+    read.chain(judged).collect()
+}
+
+/// Rules that said that something was missing and found nothing.
+fn rules_undecided(judged: &Findings) -> BTreeSet<&'static str> {
+    let found = |id: &str| judged.findings.iter().any(|finding| finding.rule == id);
+    judged.undecided.iter().map(|undecided| undecided.rule).filter(|id| !found(id)).collect()
+}
+
+fn findings(judged: &Findings) -> Vec<Sample> {
+    let undecided = rules_undecided(judged);
+    let count = |id: &str| judged.findings.iter().filter(|finding| finding.rule == id).count();
+    let decided = judged.rules.iter().filter(|id| !undecided.contains(**id));
+    decided.map(|id| Sample::new(count(id)).label("rule", *id)).collect()
+}
+
+fn undecided(judged: &Findings) -> Vec<Sample> {
+    vec![Sample::new(rules_undecided(judged).len())]
 }
 
 fn one(value: Option<impl ToString>) -> Vec<Sample> {

@@ -131,6 +131,8 @@ fn redact_sockets(sockets: &mut Sockets, aliases: &mut Aliases) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::{Sample, SocketSource};
+    use crate::units::{LiveSocket, SocketTimer, TcpState};
 
     #[test]
     fn the_same_address_has_the_same_stand_in_and_another_one_another() {
@@ -151,5 +153,40 @@ mod tests {
         for stays in ["0.0.0.0", "127.0.0.53", "::", "::1"] {
             assert_eq!(hidden(stays), stays);
         }
+    }
+
+    #[test]
+    fn the_ends_of_single_sockets_are_hidden_as_all_others_are() {
+        let row = SocketRow {
+            local: "10.1.2.3:4000".parse().unwrap(),
+            remote: "203.0.113.9:443".parse().unwrap(),
+            cookie: 1,
+            receive_queue: 0,
+            send_queue: 0,
+            clock: LiveSocket {
+                state: TcpState::SynSent,
+                timer: SocketTimer::Retransmit,
+                expires_ms: 1,
+                retransmits: 1,
+                inode: 1,
+                info: None,
+            },
+            sent: None,
+            processes: Vec::new(),
+        };
+        let mut sockets = Sockets {
+            source: SocketSource::SockDiag,
+            states: BTreeMap::new(),
+            listeners: Vec::new(),
+            ports: Vec::new(),
+            samples: Some(Samples { connecting: Sample { total: 1, rows: vec![row] }, ..Samples::default() }),
+        };
+        let mut aliases = Aliases::default();
+        redact_sockets(&mut sockets, &mut aliases);
+        let row = sockets.samples.iter().flat_map(Samples::rows).next().unwrap();
+        assert_eq!(
+            (row.local.to_string(), row.remote.to_string()),
+            ("198.18.0.1:4000".into(), "198.18.0.2:443".into())
+        );
     }
 }

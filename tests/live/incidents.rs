@@ -23,7 +23,10 @@ use crate::wire::{BareWire, FAR, Fate, Wire, has_data, near};
 
 /// The cases of this file.
 pub(crate) fn cases() -> Vec<Case> {
-    vec![Case::new("every incident has its verdict and no other", every_incident)]
+    vec![
+        Case::new("every incident has its verdict and no other", every_incident),
+        Case::new("a second window tells when ports run out", ports_over_two_windows),
+    ]
 }
 
 /// What is expected of each incident.
@@ -54,6 +57,8 @@ const INCIDENTS: &[Incident] = &[
         place.set("net.ipv4.tcp_syncookies", "0");
         flood(place, 80, 1000)
     }),
+    ("SYN queue full up to the last quarter, without cookies", last_quarter),
+    ("acknowledgements that claim cookies", false_cookies),
     ("third segments that never come", third_segments_lost),
     ("SYNs from hosts that answer with a reset", reset_handshakes),
     ("SYNs to a closed port", |place| flood(place, 81, 200)),
@@ -80,6 +85,7 @@ const INCIDENTS: &[Incident] = &[
     ("readers that stop", stalled_readers),
     ("CLOSE-WAIT leak", close_wait),
     ("half-closed, and the peer does not close", half_closed),
+    ("closed, and nobody acknowledges", closed_unanswered),
     ("TIME-WAIT buckets overflow", buckets),
 ];
 
@@ -115,6 +121,31 @@ fn every_incident(_: &Place) -> Ran {
     let live: BTreeSet<String> =
         RULES.iter().filter(|rule| rule.proof == Proof::Live).map(|rule| rule.id.to_owned()).collect();
     assert_eq!(proved, live, "rules that say that they were proved live are those that were");
+    Ok(())
+}
+
+/// The program's older reading counts no ports. Where they matter it watches on until it knows their rate.
+fn ports_over_two_windows(place: &Place) -> Ran {
+    let (listener, to) = listener(place, 128);
+    place.set("net.ipv4.ip_local_port_range", "20000 20099");
+    let mut pairs: Vec<_> = (0..35).map(|_| pair(&listener, to)).collect();
+    let mut child = std::process::Command::new(crate::program::path())
+        .args(["diagnose", "ports-exhaustion", "--window", "1s", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    // Both windows see some of these.
+    while child.try_wait().expect("the own child").is_none() {
+        if pairs.len() < 95 {
+            pairs.push(pair(&listener, to));
+        }
+        sleep(Duration::from_millis(200));
+    }
+    let mut text = String::new();
+    child.stdout.as_mut().expect("a pipe").read_to_string(&mut text).expect("UTF-8");
+    let found: serde_json::Value = serde_json::from_str(&text).expect("the output is JSON");
+    let sentence = found["findings"][0]["sentence"].as_str().unwrap_or_default();
+    assert!(sentence.contains("of 100), none is left in ") && sentence.ends_with(" at this rate"), "{text}");
     Ok(())
 }
 
@@ -332,6 +363,40 @@ fn flood(place: &Place, port: u16, count: u32) -> Judged {
     let before = reading();
     for number in 0..count {
         wire.forge_syns(port, number..number + 1);
+        wire.drain(|_| None);
+    }
+    Ok(judged_after(&before, SECOND))
+}
+
+/// With cookies off the last quarter of the host's own limit is kept for peers that are known.
+fn last_quarter(place: &Place) -> Judged {
+    place.set("net.ipv4.tcp_syncookies", "0");
+    place.set("net.ipv4.tcp_max_syn_backlog", "16");
+    flood(place, 80, 40)
+}
+
+/// Cookies were sent not long ago, and acknowledgements come that none of them is in.
+fn false_cookies(place: &Place) -> Judged {
+    let wire = BareWire::lay()?;
+    let _listener = place.listen(&near(80).to_string(), Listening::with_backlog(4));
+    wire.forge_syns(80, 0..20);
+    wait_for("SyncookiesSent", 1);
+    wire.drain(|_| None);
+    let before = reading();
+    for port in 3000..3100 {
+        let false_ack = build_segment(&SegmentHeader {
+            source: SocketAddr::from(([192, 0, 2, 9], port)),
+            destination: near(80),
+            sequence: 1,
+            acknowledgement: 4_000_000_000,
+            syn: false,
+            ack: true,
+            fin: false,
+            rst: false,
+            window: 1000,
+            payload: 0,
+        });
+        wire.forge(&false_ack.expect("a segment"));
         wire.drain(|_| None);
     }
     Ok(judged_after(&before, SECOND))
@@ -641,6 +706,17 @@ fn half_closed(_: &Place) -> Judged {
         if there == 120 { Ok(()) } else { Err(there) }
     });
     let before = reading();
+    Ok(judged_after(&before, SECOND))
+}
+
+fn closed_unanswered(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    let (near_ends, _far_ends) = connections(&wire, 120);
+    wire.meddle(|_, _| Fate::Lose);
+    drop(near_ends);
+    let before = reading();
+    let so_far = before.counters.tcp_ext("TCPTimeouts").expect("this kernel counts it");
+    wait_for("TCPTimeouts", so_far + 60);
     Ok(judged_after(&before, SECOND))
 }
 

@@ -51,6 +51,11 @@ impl BareWire {
         }
     }
 
+    /// Sends this packet.
+    pub(crate) fn forge(&self, packet: &[u8]) {
+        self.tun.send(packet).expect("the device takes it");
+    }
+
     /// Takes every packet that the kernel sent, and answers some.
     pub(crate) fn drain(&self, mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
         let mut buffer = [0; PACKET_BYTES];

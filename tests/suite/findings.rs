@@ -4,15 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use serde::Deserialize;
 use tcpctl::diagnose::{Findings, Input, RULES, diagnose, headlines, keys};
 use tcpctl::explain::find_topic;
 use tcpctl::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule, render_rules_manual};
 use tcpctl::snapshot::{
     Capabilities, Counters, Drops, Kernel, Listener, Netns, PortUse, Process, SCHEMA_VERSION, Sample, Samples,
-    SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, SysctlReading, Sysctls,
+    SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, StoredSnapshots, SysctlReading, Sysctls,
+    render_stored,
 };
+use tcpctl::ui::tui::{Event, Now, State, Theme, draw, update};
 use tcpctl::units::{KernelVersion, LiveInfo, LiveSocket, SocketTimer, SysctlKey, TcpState};
 
 /// One scenario: what was seen, and which rules must say what.
@@ -517,4 +522,111 @@ fn no_line_of_findings_is_wider_than_asked() {
 #[test]
 fn findings_in_json_keep_their_shape() {
     insta::assert_json_snapshot!(FindingsView::new(&outcome("syn-cookies-off-flood")));
+}
+
+/// Where numbers may come from: a file and its group, sock_diag, or something that is openly assumed.
+const SOURCES: &[&str] = &[
+    "/proc/net/netstat TcpExt",
+    "/proc/net/snmp Tcp",
+    "/proc/net/sockstat TCP",
+    "/proc/net/softnet_stat",
+    "/proc/meminfo",
+    "/proc/sys",
+    "/proc/PID/fd",
+    "sock_diag",
+    "the readings' monotonic clocks",
+    "assumption: ",
+];
+
+/// The whole numbers of a text, without those of addresses, of processes and of times.
+fn numbers(text: &str) -> Vec<u64> {
+    let is_own = |word: &&str| {
+        let word = word.trim_matches(|c: char| "(),;:.".contains(c));
+        let is_process = word.contains('(') && word.starts_with(|c: char| c.is_ascii_alphabetic());
+        !is_process && !word.contains(':')
+    };
+    let digits = |word: &str| {
+        let word = word.trim_matches(|c: char| "(),;:+%".contains(c)).to_owned();
+        let word = word.split('/').next().unwrap_or_default().trim_end_matches('s').to_owned();
+        word.parse::<u64>().ok()
+    };
+    text.split_whitespace().filter(is_own).filter_map(digits).collect()
+}
+
+#[test]
+fn every_number_of_a_finding_has_its_source() {
+    let mut unsourced = Vec::new();
+    for (name, scenario) in scenarios() {
+        let outcome = scenario.outcome();
+        for finding in &outcome.findings {
+            for evidence in &finding.evidence {
+                assert!(SOURCES.iter().any(|source| evidence.source.starts_with(source)), "{name}: {evidence:?}");
+            }
+            let mut sourced: BTreeSet<u64> = BTreeSet::new();
+            sourced.extend(finding.evidence.iter().flat_map(|seen| numbers(&format!("{} {}", seen.seen, seen.what))));
+            sourced.extend(outcome.window_ms.map(|ms| ms / 1000));
+            for number in numbers(&finding.sentence) {
+                // A share is made of two numbers that are there.
+                let is_share = finding.sentence.contains(&format!("{number}%"));
+                if !sourced.contains(&number) && !is_share {
+                    unsourced.push(format!("{name}: {number} of `{}` is in none of {sourced:?}", finding.sentence));
+                }
+            }
+        }
+    }
+    assert!(unsourced.is_empty(), "{}", unsourced.join("\n"));
+}
+
+/// The built program beside the library, by a file with two readings.
+#[test]
+fn status_and_metrics_say_what_diagnose_says() {
+    for name in ["not-accepting-full", "connects-time-out-dead-target", "ports-exhaustion-soon", "quiet-host"] {
+        let (_, scenario) = scenarios().into_iter().find(|(file, _)| file == name).unwrap();
+        let (before, now) = scenario.snapshots();
+        let said = diagnose(&now, before.as_ref());
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("host.json");
+        let stored = StoredSnapshots::new(before.into_iter().collect(), now);
+        fs::write(&file, render_stored(&stored).unwrap()).unwrap();
+        let run = |arguments: &[&str]| {
+            let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_tcpctl"));
+            let output = command.args(arguments).arg("--from").arg(&file).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let json = |arguments: &[&str]| serde_json::from_str::<serde_json::Value>(&run(arguments)).unwrap();
+        let sentences = |found: &serde_json::Value, under: &str| -> Vec<String> {
+            let found = found[under].as_array().unwrap().iter();
+            found.map(|one| one["sentence"].as_str().unwrap().to_owned()).collect()
+        };
+        let expected: Vec<&str> = said.findings.iter().map(|finding| finding.sentence.as_str()).collect();
+        assert_eq!(sentences(&json(&["diagnose", "--json"]), "findings"), expected, "{name}");
+        assert_eq!(sentences(&json(&["status", "--json"]), "headlines"), expected, "{name}");
+        let metrics = run(&["serve", "--textfile", "-"]);
+        for rule in RULES {
+            let count = said.findings.iter().filter(|finding| finding.rule == rule.id).count();
+            let line = format!("tcpctl_findings{{rule=\"{}\",netns=\"1\"}} {count}\n", rule.id);
+            let judged = !said.undecided.iter().any(|undecided| undecided.rule == rule.id);
+            assert_eq!(metrics.contains(&line), judged || count > 0, "{name}: {line}{metrics}");
+        }
+    }
+}
+
+#[test]
+fn the_screen_says_what_diagnose_says() {
+    for name in ["not-accepting-full", "connects-time-out-dead-target", "ports-exhaustion-soon"] {
+        let (_, scenario) = scenarios().into_iter().find(|(file, _)| file == name).unwrap();
+        let (before, now) = scenario.snapshots();
+        let said = diagnose(&now, before.as_ref());
+        let (theme, size) = (Theme { mono: true, ascii: true }, (250, 50));
+        let mut state = State::new(theme, size, Now { unix_ms: now.taken_unix_ms, utc_offset_s: 0 });
+        for reading in before.into_iter().chain([now]) {
+            update(&mut state, Event::Read(Arc::new(reading)));
+        }
+        let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
+        draw(&state, &mut buffer);
+        let drawn: String = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+        for finding in &said.findings {
+            assert!(drawn.contains(&finding.sentence), "{name}: `{}` is not on the screen", finding.sentence);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use tcpctl::diagnose::diagnose;
 use tcpctl::report::render_openmetrics;
 use tcpctl::snapshot::{
     Capabilities, Counters, Drops, Gap, GapKind, HzReading, HzSource, Kernel, Listener, Netns, PortUse, Process,
@@ -94,9 +95,14 @@ fn host() -> Snapshot {
     }
 }
 
+/// The metrics of one reading.
+fn metrics_of(snapshot: &Snapshot) -> String {
+    render_openmetrics(snapshot, &diagnose(snapshot, None))
+}
+
 #[test]
 fn the_metrics_of_a_host() {
-    insta::assert_snapshot!(render_openmetrics(&host()));
+    insta::assert_snapshot!(metrics_of(&host()));
 }
 
 /// One line that is no comment, taken apart: name, labels, value.
@@ -165,12 +171,12 @@ fn check_grammar(text: &str) -> usize {
 
 #[test]
 fn every_line_is_of_the_format_and_no_sample_comes_twice() {
-    assert!(check_grammar(&render_openmetrics(&host())) > 40);
+    assert!(check_grammar(&metrics_of(&host())) > 40);
 }
 
 #[test]
 fn label_values_survive_escaping() {
-    let text = render_openmetrics(&host());
+    let text = metrics_of(&host());
     let line = text.lines().find(|line| line.starts_with("tcpctl_listener_half_open{")).unwrap();
     let (_, labels, value) = parse_sample(line);
     assert!(labels.contains(&("process".to_owned(), "ng\"in\\x\n".to_owned())), "{labels:?}");
@@ -184,17 +190,23 @@ fn what_could_not_be_read_is_left_out_and_not_zero() {
     blind.counters = Counters::default();
     blind.sockets = None;
     blind.sysctls = Sysctls::default();
-    let text = render_openmetrics(&blind);
+    let text = metrics_of(&blind);
     check_grammar(&text);
     let names: BTreeSet<&str> =
         text.lines().filter(|line| !line.starts_with('#')).filter_map(|l| l.split('{').next()).collect();
-    let left = ["tcpctl_gaps", "tcpctl_info", "tcpctl_setting_seconds", "tcpctl_snapshot_timestamp_seconds"];
+    let left = [
+        "tcpctl_gaps",
+        "tcpctl_info",
+        "tcpctl_rules_undecided",
+        "tcpctl_setting_seconds",
+        "tcpctl_snapshot_timestamp_seconds",
+    ];
     assert_eq!(names, BTreeSet::from(left));
     // Only TIME-WAIT, which hangs on no setting, is known without any.
     let known = text.lines().filter(|line| line.starts_with("tcpctl_setting_seconds{"));
     assert!(known.clone().count() == 2 && known.into_iter().all(|line| line.contains("time-wait-life")));
     // One of two sockets of an address that does not tell hides the sum.
-    assert!(!render_openmetrics(&host()).contains("tcpctl_listener_drops_total{address=\"127.0.0.1\""));
+    assert!(!metrics_of(&host()).contains("tcpctl_listener_drops_total{address=\"127.0.0.1\""));
 }
 
 #[test]
@@ -211,7 +223,7 @@ fn the_number_of_samples_is_bounded_and_the_worst_listeners_stay() {
             time_wait: 0,
         });
     }
-    let text = render_openmetrics(&crowded);
+    let text = metrics_of(&crowded);
     assert!(check_grammar(&text) < 1500, "{}", check_grammar(&text));
     assert!(text.contains("tcpctl_listeners_left_out{netns=\"4026531840\"} 802\n"), "{text}");
     assert!(text.contains("port=\"10900\"") && text.contains("port=\"80\""));

@@ -80,7 +80,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         .seen("CLOSE-WAIT", waiting.to_string(), SOCK_DIAG)
         .seen("ESTAB", sockets.count(TcpState::Estab).to_string(), SOCK_DIAG);
     if let Some(before) = before {
-        finding = finding.seen("CLOSE-WAIT in the reading before", before.to_string(), SOCK_DIAG);
+        finding = finding.seen("CLOSE-WAIT in the reading before", before.to_string(), SOCK_DIAG).seen(
+            "more than then",
+            waiting.saturating_sub(before).to_string(),
+            SOCK_DIAG,
+        );
     }
     if let Some(sample) = sample {
         finding = with_sample(finding, sample);

@@ -5,7 +5,7 @@
 
 use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
-use crate::snapshot::Sockets;
+use crate::snapshot::{SocketRow, Sockets};
 use crate::units::TcpState;
 
 /// Closing sockets below which it is everyday.
@@ -27,11 +27,16 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 acknowledged FIN passes these states within a round trip",
     confidence: Confidence::Likely,
     next: Some("ss -tno state fin-wait-1 and state last-ack, for the peers"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "lowering net.ipv4.tcp_max_orphans: it resets connections of others",
     disproved_by: "a number that goes back to nearly zero within seconds",
     check: |case| judge(case).into(),
 };
+
+/// Whether this rule speaks: then what is sent again is FINs.
+pub(super) fn claims(case: &Case<'_>) -> bool {
+    judge(case).is_ok_and(|verdict| !verdict.findings.is_empty())
+}
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let count = |sockets: &Sockets| CLOSING.iter().map(|state| sockets.count(*state)).sum::<u64>();
@@ -48,8 +53,15 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         .seen("in these states in the reading before", before.to_string(), SOCK_DIAG)
         .tcp_ext(case, &["TCPTimeouts"])
         .sockstat(case, "orphan")
+        .destinations(closing_rows(case))
         .settings(case, &[ORPHAN_RETRIES])
         .because("the peers are gone, or the path to them is cut, since before the connections were closed")
         .remedy("find out where the peers went; a lower net.ipv4.tcp_orphan_retries ends the rest sooner, with care")
         .into())
+}
+
+/// Single sockets whose FIN was sent again.
+fn closing_rows<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a SocketRow> {
+    let rows = case.samples().ok().into_iter().flat_map(|samples| &samples.resending.rows);
+    rows.filter(|row| CLOSING.contains(&row.clock.state))
 }

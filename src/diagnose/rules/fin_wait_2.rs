@@ -52,6 +52,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         .seen("FIN-WAIT-2 in the reading before", all(old).to_string(), SOCK_DIAG)
         .sockstat(case, "tw")
         .seen("of these orphans, which have a timer: tw less TIME-WAIT", minisocks.to_string(), SOCK_DIAG)
+        .seen("the others, which have none", owned.to_string(), SOCK_DIAG)
         .states(case, &[TcpState::TimeWait, TcpState::Estab])
         .settings(case, &[FIN_TIMEOUT])
         .because("the application called shutdown() and waits; the peer's application does not close its side")

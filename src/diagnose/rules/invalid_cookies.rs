@@ -15,7 +15,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     threshold: "10 a second and as many as valid ones: a client that is slower than two minutes is rare",
     confidence: Confidence::Possible,
     next: Some("tcpdump of bare ACKs to the listener, for their sources"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "turning cookies off: the acknowledgements still come",
     disproved_by: "SyncookiesFailed that stays where it is",
     check: |case| judge(case).into(),

@@ -23,7 +23,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     threshold: "any drop that neither a listener's queue nor missing cookies explain",
     confidence: Confidence::Possible,
     next: Some("perf trace -e skb:kfree_skb, or ip route get CLIENT"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "net.core.netdev_max_backlog: it is about packets before TCP sees them, and counts elsewhere",
     disproved_by: "ListenDrops that stays where it is",
     check: |case| judge(case).into(),

@@ -45,6 +45,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     Ok(Finding::new(&RULE, severity, sentence)
         .seen("bound and not connected (shown as CLOSE)", bound.to_string(), SOCK_DIAG)
         .settings(case, &[RANGE, RESERVED])
+        .seen("ports that are left of these two to choose from", usable.to_string(), "/proc/sys")
         .because("an application calls bind() with port 0 and then does not connect, or has forgotten such sockets")
         .remedy("find the process by its descriptors; IP_BIND_ADDRESS_NO_PORT before bind(), so that connect() picks")
         .into())

@@ -3,7 +3,7 @@
 //! Only timers send again (`tcp_retransmit_timer`), there is no fast retransmission, since no ACK comes back.
 
 use super::retransmits::{READS, Reason, retransmits, with_evidence};
-use super::{failover_late, mtu_black_hole};
+use super::{closing_unanswered, failover_late, mtu_black_hole};
 use crate::diagnose::{Case, Confidence, Finding, Proof, Rule, Severity, Verdict};
 
 const RETRIES2: &str = "net.ipv4.tcp_retries2";
@@ -31,13 +31,15 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let seen = retransmits(case)?;
-    // Where single connections tell more, theirs is the verdict.
-    if seen.reason != Reason::Silence || mtu_black_hole::claims(case) || failover_late::claims(case) {
+    // Where single connections or their states tell more, theirs is the verdict.
+    let claimed = [mtu_black_hole::claims, failover_late::claims, closing_unanswered::claims];
+    if seen.reason != Reason::Silence || claimed.iter().any(|claims| claims(case)) {
         return Ok(Verdict::quiet());
     }
     let sentence =
         format!("{} segments were sent again {} by timers alone: peers do not answer", seen.count, case.in_window());
     Ok(with_evidence(Finding::new(&RULE, Severity::Warning, sentence), case, &seen)
+        .destinations(case.samples().iter().flat_map(|samples| &samples.resending.rows))
         .settings(case, &[RETRIES2, MTU_PROBING])
         .because(
             "the peers are gone, the path is cut in one direction, or full-size packets are dropped without an \

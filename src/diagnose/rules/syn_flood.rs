@@ -79,10 +79,15 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let mut finding = Finding::new(&RULE, Severity::Warning, sentence)
         .seen("SyncookiesSent", case.over_window(sent), NETSTAT)
         .seen("SyncookiesRecv", case.over_window(recv), NETSTAT)
+        .seen("a second, sent and not received", uncompleted_per_s.to_string(), NETSTAT)
         .seen("PassiveOpens", case.over_window(opens), SNMP)
-        .seen("of the cookies led to a connection", format!("{percent}%"), "PassiveOpens / SyncookiesSent")
+        .seen(
+            "of the cookies led to a connection",
+            format!("{percent}%"),
+            "/proc/net/snmp Tcp PassiveOpens of /proc/net/netstat TcpExt SyncookiesSent",
+        )
         .seen("ListenDrops", case.over_window(0), NETSTAT)
-        .seen(sure, format!("{:#}", Micros(window_ms.saturating_mul(1000))), "clock");
+        .seen(sure, format!("{:#}", Micros(window_ms.saturating_mul(1000))), "the readings' monotonic clocks");
     if let Some(half_open) = case.sockets().ok().and_then(|sockets| sockets.counted(TcpState::SynRecv)) {
         finding = finding.seen("SYN-RECV", half_open.to_string(), SOCK_DIAG);
     }

@@ -41,7 +41,8 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     );
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .settings(case, &[TCP_MEM])
-        .seen("MemTotal", format!("{memory_kib} KiB"), "/proc/meminfo")
+        .seen("its second figure, in pages of 4 KiB", format!("{} MiB", limit_kib / 1024), "/proc/sys")
+        .seen("MemTotal", format!("{} MiB", memory_kib / 1024), "/proc/meminfo")
         .because("the figures are pages and were probably meant as bytes")
         .remedy("divide them by the page size, or delete the line: the kernel's default follows the memory")
         .into())
