@@ -85,6 +85,11 @@ impl Mix {
         }
     }
 
+    /// How many there are in all.
+    pub(crate) fn sockets(&self) -> u64 {
+        self.established + self.time_wait + 2 * (self.half_closed + self.half_open) + self.listening + 1
+    }
+
     /// Whether the sockets are full ones, which have a tcp_info.
     pub(crate) fn has_info(&self) -> bool {
         self.time_wait == 0

@@ -31,6 +31,9 @@ const FRESH_FOR: Duration = Duration::from_secs(36);
 /// Sockets for the process column; ss needs the square of their number, five seconds for this many.
 const HELD: u64 = 100_000;
 
+/// What rows may take above the start when they are written as they come, and for each socket when they are kept.
+const STREAMING_KIB: u64 = 8 << 10;
+const KEPT_BYTES: u64 = 64;
 /// Sockets for a diagnosis.
 const JUDGED: u64 = 100_000;
 
@@ -182,6 +185,7 @@ fn whole(asked: &Asked, tools: &Tools, table: &mut Table) -> Result<()> {
             table.ratio("ss -tan / states", &costs, ["ss -tan", "states"], Cost::cpu, Limit::AtLeast(limit))?;
         }
         table.share("own share of CPU, states", &costs, "states", Limit::AtMost(50))?;
+        table.share("own share of CPU, all but rows", &costs, "all", Limit::AtMost(100))?;
         table.memory("memory, states", &costs, "states", Limit::AtMost(20 << 10))?;
         if tools.rows {
             rows(&mix, &costs, table)?;
@@ -221,7 +225,9 @@ fn row_subjects(mix: &Mix, tools: &Tools) -> Vec<Subject> {
         tcpctl("rows, NDJSON", "sockets -a -n --json"),
         tcpctl("port without sockets", "sockets -a -n sport = :7"),
         tcpctl("listeners", "sockets -l -n"),
-        tcpctl("grouped", "sockets -a -n --group-by state"),
+        tcpctl("grouped", "sockets -a -n --group-by peer"),
+        tcpctl("sorted", "sockets -a -n --sort local"),
+        tcpctl("start", "--version"),
     ];
     if mix.has_info() {
         subjects.push(tcpctl("rows with tcp_info", "sockets -a -n -i"));
@@ -249,8 +255,13 @@ fn rows(mix: &Mix, costs: &cost::Costs, table: &mut Table) -> Result<()> {
         )?;
         table.ratio("LISTEN only / floor", costs, ["listeners", "floor"], Cost::cpu, Limit::AtMost(10))?;
     }
-    table.memory("memory, rows", costs, "rows", Limit::None)?;
-    table.memory("memory, grouped by state", costs, "grouped", Limit::None)
+    let start_kib = costs.median("start", Cost::peak_kib).context("the start was measured")?;
+    let streaming = Limit::AtMost(start_kib + STREAMING_KIB);
+    table.memory("memory, rows", costs, "rows", streaming)?;
+    table.memory("memory, NDJSON", costs, "rows, NDJSON", streaming)?;
+    let kept = Limit::AtMost(start_kib + STREAMING_KIB + mix.sockets() * KEPT_BYTES / 1024);
+    table.memory("memory, sorted", costs, "sorted", kept)?;
+    table.memory("memory, grouped by peer", costs, "grouped", kept)
 }
 
 /// The process column, which is linear in sockets and descriptors.

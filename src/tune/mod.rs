@@ -46,7 +46,8 @@ pub use lint::{
 pub use memory::{MEMORY_KEYS, MemoryWorst, weigh_memory};
 pub use persist::{DROP_IN, PersistError, parse_drop_in, plan_persist, plan_undo, read_drop_in};
 pub use plan::{
-    Already, Change, FileChange, NetworkPath, Plan, PlanKind, Skip, SkipReason, plan_profile, plan_profiles,
+    Already, Change, FileChange, JournalMark, NetworkPath, Plan, PlanKind, Skip, SkipReason, plan_profile,
+    plan_profiles,
 };
 pub use profile::{Demand, NamespaceKind, Operator, Profile, Rule, When};
 pub use profile_format::{PROFILE_FORMAT, ProfileTable, ProfileWord};

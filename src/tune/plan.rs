@@ -52,7 +52,14 @@ pub struct Plan {
     pub conflicts: Vec<Conflict>,
     /// What it may take at worst, where it changes anything of that.
     pub memory: Option<MemoryWorst>,
+    /// For a rollback, how far the journal had come that says what there is to undo.
+    pub journal: Option<JournalMark>,
 }
+
+/// How far the journal of one boot and namespace had come: which entries there were, how many steps each had written, and
+/// how it had ended. By it, under the lock, a plan that was made from the journal before is known to be still right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JournalMark(pub(in crate::tune) String);
 
 /// What is done to the file in `sysctl.d` that keeps values across boots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,6 +215,7 @@ impl Plan {
             file: None,
             conflicts: Vec::new(),
             memory: None,
+            journal: None,
         }
     }
 

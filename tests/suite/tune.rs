@@ -13,7 +13,7 @@ use tcpctl::sys::SysctlError;
 use tcpctl::tune::{
     ApplyError, ApplyFrom, JournalError, JournalOutcome, NetworkPath, Operator, Outcome, Place, Plan, PlanKind,
     Profile, Profiles, Receipt, RollbackError, SkipReason, StateDir, SysctlStore, Wishes, apply_plan, choose_entry,
-    plan_profile, plan_profiles, plan_rollback,
+    plan_profile, plan_profiles, plan_rollback, plan_undo,
 };
 use tcpctl::units::{Hz, KernelVersion, SysctlKey};
 
@@ -559,6 +559,61 @@ fn profiles_that_stand_over_one_another_are_undone_in_any_order() {
         let entries = state.history().unwrap().entries;
         assert!(entries.iter().all(|entry| !entry.stands(&entries)), "{order:?}");
     }
+}
+
+/// Two rollbacks that were planned at once, as when both wait for the lock: the second would leave what the first gave back.
+#[test]
+fn a_rollback_that_the_journal_has_outrun_writes_nothing_and_is_right_when_planned_anew() {
+    for (first, second) in [(1, 2), (2, 1)] {
+        let (kernel, (_outer, state)) = (host(), state_dir());
+        let before = kernel.values();
+        for rule in [one_rule("a", Operator::Set, "512"), one_rule("b", Operator::Set, "1024")] {
+            apply_profile(&rule, &kernel, &state);
+        }
+        let planned = |id: u64| {
+            let history = state.history().unwrap();
+            let entry = choose_entry(&history, Some(id), &place()).unwrap();
+            plan_undo(entry, &history, &kernel.snapshot(), &place(), false).unwrap()
+        };
+        let (plan, other) = (planned(first), planned(second));
+        apply_plan(&plan, &kernel, &state, &from()).unwrap();
+        let held = kernel.values();
+        let refused = apply_plan(&other, &kernel, &state, &from());
+        assert!(matches!(refused, Err(ApplyError::JournalMoved)), "{first}, {second}: {refused:?}");
+        assert_eq!(kernel.values(), held);
+        apply_plan(&planned(second), &kernel, &state, &from()).unwrap();
+        assert_eq!(kernel.values(), before, "{first}, {second}");
+    }
+}
+
+/// The entry that is to be undone is still being written: what it has not written yet is no value of somebody else's.
+#[test]
+fn a_rollback_that_was_planned_during_the_apply_is_refused() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    *kernel.fault.borrow_mut() = Fault::CrashBefore(9);
+    assert!(catch_unwind(AssertUnwindSafe(|| apply(&kernel, &state))).is_err(), "it is cut off half-way");
+    kernel.heal();
+    let half = state.history().unwrap();
+    let entry = choose_entry(&half, None, &place()).unwrap();
+    let mut earlier = half.clone();
+    earlier.entries[0].steps.truncate(1);
+    let stale = plan_undo(entry, &earlier, &kernel.snapshot(), &place(), false).unwrap();
+    let held = kernel.values();
+    let refused = apply_plan(&stale, &kernel, &state, &from());
+    assert!(matches!(refused, Err(ApplyError::JournalMoved)), "{refused:?}");
+    assert_eq!((kernel.values(), state.history().unwrap()), (held, half));
+}
+
+/// What needs no write is looked at under the lock as well.
+#[test]
+fn a_value_that_was_already_so_and_is_not_any_more_makes_the_plan_stale() {
+    let (kernel, (_outer, state)) = (host(), state_dir());
+    kernel.poke("net.ipv4.tcp_synack_retries", "2");
+    let plan = plan_profile(&profile(), &kernel.snapshot());
+    assert!(plan.already.iter().any(|already| already.key.as_str() == "net.ipv4.tcp_synack_retries"));
+    kernel.poke("net.ipv4.tcp_synack_retries", "5");
+    assert!(matches!(apply_plan(&plan, &kernel, &state, &from()), Err(ApplyError::Stale { .. })));
+    assert!(state.history().unwrap().entries.is_empty());
 }
 
 #[test]

@@ -51,11 +51,11 @@ pub(super) fn apply_watched(
 ) -> Result<Receipt, ApplyError> {
     refuse(plan, from)?;
     if plan.is_empty() {
-        return Ok(receipt(plan, settle(plan, state_dir, from)?, Vec::new(), Outcome::Nothing));
+        return Ok(receipt(plan, settle(plan, store, state_dir, from)?, Vec::new(), Outcome::Nothing));
     }
     check_permission(plan, store)?;
     let locked = state_dir.lock(from.wishes.waiting)?;
-    refuse_confirmed(state_dir, from)?;
+    refuse_moved(plan, store, state_dir, from)?;
     let keys = read_originals(plan, store)?;
     check_file(plan)?;
     let mut journal = locked.begin(new_entry(plan, keys.clone(), from))?;
@@ -146,6 +146,31 @@ fn refuse(plan: &Plan, from: &ApplyFrom) -> Result<(), ApplyError> {
     Ok(())
 }
 
+/// Looks under the lock whether what the plan was made from is still so: the journal, which says what there is to undo, and
+/// the values that need no write.
+fn refuse_moved(
+    plan: &Plan,
+    store: &dyn SysctlStore,
+    state_dir: &StateDir,
+    from: &ApplyFrom,
+) -> Result<(), ApplyError> {
+    refuse_confirmed(state_dir, from)?;
+    if let Some(mark) = &plan.journal
+        && state_dir.history()?.mark(&from.place) != *mark
+    {
+        return Err(ApplyError::JournalMoved);
+    }
+    for already in &plan.already {
+        let key = already.key.clone();
+        let present = store.read(&key).map_err(|error| ApplyError::Sysctl { key: key.clone(), error })?;
+        let (present, planned) = (normalize_value(&present), normalize_value(&already.value));
+        if present != planned {
+            return Err(ApplyError::Stale { key, planned, present });
+        }
+    }
+    Ok(())
+}
+
 /// Looks under the lock whether the entry that would be undone was confirmed.
 fn refuse_confirmed(state_dir: &StateDir, from: &ApplyFrom) -> Result<(), ApplyError> {
     let Some(id) = from.wishes.unless_confirmed else { return Ok(()) };
@@ -168,12 +193,17 @@ fn check_file(plan: &Plan) -> Result<(), ApplyError> {
 /// Writes down what needs no write: that a rollback found its values restored already, so that the entry does not stand
 /// for ever and hide older ones; that a profile relies on values which another one set, so that undoing that one leaves
 /// them. Gives the new entry.
-fn settle(plan: &Plan, state_dir: &StateDir, from: &ApplyFrom) -> Result<Option<u64>, ApplyError> {
+fn settle(
+    plan: &Plan,
+    store: &dyn SysctlStore,
+    state_dir: &StateDir,
+    from: &ApplyFrom,
+) -> Result<Option<u64>, ApplyError> {
     if plan.already.is_empty() || (plan.kind == PlanKind::Apply && !leans_on_others(plan, state_dir, from)?) {
         return Ok(None);
     }
     let locked = state_dir.lock(from.wishes.waiting)?;
-    refuse_confirmed(state_dir, from)?;
+    refuse_moved(plan, store, state_dir, from)?;
     let journal = locked.begin(new_entry(plan, Vec::new(), from))?;
     let id = journal.id();
     journal.finish(JournalOutcome::Applied)?;

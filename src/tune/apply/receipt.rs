@@ -125,6 +125,12 @@ pub enum ApplyError {
         /// Its value now.
         present: String,
     },
+    /// Another apply or rollback went on after the plan to undo one was made.
+    #[error(
+        "another apply or rollback has gone on since the plan was made, which says otherwise what there is to undo; \
+         nothing was written; look again with `tcpctl history`"
+    )]
+    JournalMoved,
     /// The plan was made for another network namespace.
     #[error("the plan is for network namespace {planned}, this is {}; nothing was written", here(*.planned, *.present))]
     OtherNamespace {

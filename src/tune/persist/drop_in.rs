@@ -131,6 +131,7 @@ pub fn plan_undo(
         plan_rollback_after_boot(entry, snapshot)
     };
     plan_unpersist(&mut plan, entry, history, force)?;
+    plan.journal = Some(history.mark(place));
     Ok(plan)
 }
 

@@ -5,7 +5,7 @@ use crate::catalog::{self, normalize_value};
 use crate::snapshot::{Snapshot, SysctlReading};
 use crate::tune::combine::absence;
 use crate::tune::journal::{Action, History, JournalEntry, JournalKey, JournalOutcome, Unreadable};
-use crate::tune::{Already, Change, Operator, Place, Plan, PlanKind, Skip, SkipReason};
+use crate::tune::{Already, Change, JournalMark, Operator, Place, Plan, PlanKind, Skip, SkipReason};
 use crate::units::SysctlKey;
 
 /// Why an entry cannot be rolled back.
@@ -161,6 +161,16 @@ pub fn choose_entry<'a>(
         return Err(RollbackError::NamespaceGone { id, netns: entry.netns });
     }
     Ok(entry)
+}
+
+impl History {
+    /// How far it has come for this boot and namespace.
+    #[must_use]
+    pub fn mark(&self, place: &Place) -> JournalMark {
+        let own = self.entries.iter().filter(|entry| entry.is_of(place));
+        let marks = own.map(|entry| format!("{} {} {:?}", entry.id, entry.steps.len(), entry.outcome));
+        JournalMark(marks.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// What undoing an entry would change, the last key written first: of the keys that are left to restore by the history,

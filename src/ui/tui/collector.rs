@@ -42,7 +42,7 @@ pub(super) fn start(options: &Options, sender: Sender<Arrival>) -> Sender<Collec
         proc_root: options.proc_root.clone(),
         netns: options.netns.clone(),
         keys: screen_keys().into_iter().collect(),
-        sockets: SocketReading::Best,
+        sockets: SocketReading::Fitting(SocketReading::FITTING),
         processes: true,
     };
     let (requests, told) = channel();

@@ -60,7 +60,7 @@ pub(in crate::ui::cli) fn wait(args: &AwaitConfirmationArgs, context: &mut Conte
         let snapshot = read_snapshot(context, Depth::Settings, entry.all_keys().map(|key| key.key.clone()))?;
         let plan = plan_undo(entry, &history, &snapshot, &place, false).map_err(CliError::failure)?;
         match target.apply_with(&plan, &wishes, &mut |_| Ok(())) {
-            Err(ApplyError::Stale { .. }) if attempt < ATTEMPTS => {}
+            Err(ApplyError::Stale { .. } | ApplyError::JournalMoved) if attempt < ATTEMPTS => {}
             Err(ApplyError::Confirmed { .. }) | Ok(_) => return Ok(Exit::Ok),
             Err(error) => return Err(change::refusal(error)),
         }
