@@ -33,6 +33,16 @@ pub(super) struct Fate {
     pub(super) unset: Vec<&'static str>,
 }
 
+impl Fate {
+    /// The finding with what the forecast takes for granted.
+    pub(super) fn assumed(&self, finding: Finding) -> Finding {
+        self.unset.iter().fold(finding, |finding, option| {
+            let what = format!("{option}, as the forecast takes it");
+            finding.seen(what, "not set", "assumption: only the application can tell")
+        })
+    }
+}
+
 impl Forecaster {
     /// # Errors
     /// When the version of the kernel is not known, whose rules the clocks follow.

@@ -114,9 +114,15 @@ pub struct ProcessName {
 /// Reads what names a process.
 #[must_use]
 pub fn read_process_name(root: &ProcRoot, pid: u32) -> ProcessName {
-    let read = |file: &str| root.read(&format!("{pid}/{file}")).unwrap_or_default();
-    let name = read("comm");
-    ProcessName { name: name.strip_suffix('\n').unwrap_or(&name).to_owned(), cgroups: read("cgroup") }
+    let cgroups = root.read(&format!("{pid}/cgroup")).unwrap_or_default();
+    ProcessName { name: read_comm(root, pid), cgroups }
+}
+
+/// `/proc/PID/comm` without the line end that the kernel adds; shorter than `stat`, and readable for everybody. Empty when
+/// the process has ended or it may not be read; bytes that are no UTF-8 are marked and not left out.
+pub(super) fn read_comm(root: &ProcRoot, pid: impl core::fmt::Display) -> String {
+    let comm = root.read(&format!("{pid}/comm")).unwrap_or_default();
+    comm.strip_suffix('\n').unwrap_or(&comm).to_owned()
 }
 
 #[cfg(test)]
@@ -136,6 +142,17 @@ mod tests {
         assert_eq!(table.holders(0).count(), 0);
         let name = read_process_name(&ProcRoot::new("/proc"), std::process::id());
         assert_eq!(name.name, std::fs::read_to_string("/proc/self/comm").unwrap().trim());
+    }
+
+    #[test]
+    fn a_name_of_any_bytes_is_kept() {
+        let copy = tempfile::tempdir().unwrap();
+        let name = |comm: &[u8]| {
+            std::fs::create_dir_all(copy.path().join("7")).unwrap();
+            std::fs::write(copy.path().join("7/comm"), comm).unwrap();
+            read_comm(&ProcRoot::new(copy.path()), 7)
+        };
+        assert_eq!([name(b"a\xffb\n"), name(b"x\n\n")], ["a\u{fffd}b", "x\n"]);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use procfs::process::all_processes_with_root;
 
-use super::processes::{comm, read_error};
+use super::descriptors::read_comm;
+use super::processes::read_error;
 use super::{ProcRoot, ReadError, ReadErrorKind, SocketHolder};
 
 /// A network namespace that can be reached.
@@ -59,7 +60,7 @@ pub fn find_namespaces(root: &ProcRoot) -> Result<FoundNamespaces, ReadError> {
         seen.processes += 1;
         let first = seen.process.as_ref().is_none_or(|known| process.pid() < known.pid);
         if first {
-            seen.process = Some(SocketHolder { pid: process.pid(), name: comm(&process).unwrap_or_default() });
+            seen.process = Some(SocketHolder { pid: process.pid(), name: read_comm(root, process.pid()) });
             seen.path = path;
         }
     }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use procfs::{ProcError, ProcResult};
+use procfs::ProcError;
 
-use super::descriptors::for_each_socket;
-use super::{ProcRoot, ReadError, ReadErrorKind, read_process_name};
+use super::descriptors::{for_each_socket, read_comm};
+use super::{ProcRoot, ReadError, ReadErrorKind};
 
 /// A process that holds a socket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,23 +39,11 @@ pub fn find_socket_holders(root: &ProcRoot, inodes: &BTreeSet<u64>) -> Result<So
     let mut holders = SocketHolders { by_inode: BTreeMap::new(), denied };
     let mut names = BTreeMap::new();
     for (pid, inode) in held {
-        let name = names.entry(pid).or_insert_with(|| read_process_name(root, pid).name).clone();
+        let name = names.entry(pid).or_insert_with(|| read_comm(root, pid)).clone();
         let pid = i32::try_from(pid).unwrap_or(i32::MAX);
         holders.by_inode.entry(inode).or_default().push(SocketHolder { pid, name });
     }
     Ok(holders)
-}
-
-/// The `comm` of a process, which may hold any bytes; shorter than its `stat`, and readable for everybody.
-pub(super) fn comm(process: &procfs::process::Process) -> ProcResult<String> {
-    let mut name = Vec::new();
-    std::io::Read::read_to_end(&mut process.open_relative("comm")?, &mut name)?;
-    Ok(name_of(&name))
-}
-
-/// Without the line end that the kernel adds; bytes that are no UTF-8 are marked and not left out.
-fn name_of(comm: &[u8]) -> String {
-    String::from_utf8_lossy(comm.strip_suffix(b"\n").unwrap_or(comm)).into_owned()
 }
 
 pub(super) fn read_error(root: &ProcRoot, error: &ProcError) -> ReadError {
@@ -81,11 +69,6 @@ mod tests {
         let own = std::fs::read_to_string("/proc/self/comm").unwrap();
         let expected = SocketHolder { pid: i32::try_from(std::process::id()).unwrap(), name: own.trim().to_owned() };
         assert_eq!(found.by_inode.get(&inode), Some(&vec![expected]));
-    }
-
-    #[test]
-    fn a_name_of_any_bytes_is_kept() {
-        assert_eq!([name_of(b"a\xffb\n"), name_of(b"x\n\n")], ["a\u{fffd}b", "x\n"]);
     }
 
     #[test]

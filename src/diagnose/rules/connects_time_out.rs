@@ -99,13 +99,7 @@ fn finding(case: &Case<'_>, group: &Group<'_>, sample: &Sample, forecaster: Resu
         finding = finding.seen("connects that were looked at one by one", seen, SOCK_DIAG);
     }
     if let Some((_, fate)) = &fate {
-        for option in &fate.unset {
-            finding = finding.seen(
-                format!("{option}, as the forecast takes it"),
-                "not set",
-                "assumption: only the application can tell",
-            );
-        }
+        finding = fate.assumed(finding);
     }
     finding
         .settings(case, RULE.keys)

@@ -86,18 +86,11 @@ fn finding(case: &Case<'_>, forecaster: &Forecaster, group: &Group<'_>, fate: &F
         forecaster.when(fate.window),
         fate.outcome.name()
     );
-    let mut finding = Finding::new(&RULE, Severity::Warning, sentence)
+    let finding = Finding::new(&RULE, Severity::Warning, sentence)
         .seen("connections to there that timeouts send again for", group.count().to_string(), SOCK_DIAG)
         .seen("timeouts in a row, of the one with most (idiag_retrans)", most.to_string(), SOCK_DIAG)
         .seen("bytes that they have not got through (idiag_wqueue)", waiting.to_string(), SOCK_DIAG);
-    for option in &fate.unset {
-        finding = finding.seen(
-            format!("{option}, as the forecast takes it"),
-            "not set",
-            "assumption: only the application can tell",
-        );
-    }
-    finding
+    fate.assumed(finding)
         .settings(case, RULE.keys)
         .because(
             "the peer acknowledges nothing any more, and the kernel goes on for as long as tcp_retries2 comes to: who \
