@@ -30,6 +30,8 @@ pub struct ReceiptView<'a> {
     file: Option<FileView>,
     /// The file that a rollback left as it was; null when it left none.
     file_left: Option<String>,
+    /// The file that is written only when it is confirmed; null when there is none.
+    file_on_confirm: Option<String>,
     /// When it is undone unless it is confirmed, milliseconds since 1970-01-01 UTC; null when it is not.
     confirm_until_unix_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +58,8 @@ struct FailureView<'a> {
     key: &'a str,
     why: &'a str,
     undone: Vec<UndoneView<'a>>,
+    /// Why the file is not what it was before; null where it is.
+    file_failure: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,6 +94,7 @@ impl<'a> From<&'a Receipt> for ReceiptView<'a> {
                 .as_ref()
                 .map(|(path, exists)| FileView { path: path.display().to_string(), exists: *exists }),
             file_left: receipt.file_left.as_ref().map(|path| path.display().to_string()),
+            file_on_confirm: receipt.file_on_confirm.as_ref().map(|path| path.display().to_string()),
             confirm_until_unix_ms: receipt.confirm_until_unix_ms,
             failure: failure(&receipt.outcome),
         }
@@ -100,19 +105,19 @@ fn outcome_word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Nothing => "nothing",
         Outcome::Applied => "applied",
-        Outcome::Undone { undone, .. } if undone.iter().all(|undone| undone.failure.is_none()) => "undone",
+        Outcome::Undone { .. } if outcome.is_whole() => "undone",
         Outcome::Undone { .. } => "undo-failed",
     }
 }
 
 fn failure(outcome: &Outcome) -> Option<FailureView<'_>> {
-    let Outcome::Undone { key, why, undone, .. } = outcome else { return None };
+    let Outcome::Undone { key, why, undone, file_failure, .. } = outcome else { return None };
     let undone = undone.iter().map(|undone| UndoneView {
         key: undone.key.as_str(),
         before: &undone.before,
         failure: undone.failure.as_deref(),
     });
-    Some(FailureView { key, why, undone: undone.collect() })
+    Some(FailureView { key, why, undone: undone.collect(), file_failure: file_failure.as_deref() })
 }
 
 /// A receipt as text: what was written and read back, or what failed and what was put back.
@@ -142,9 +147,12 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
             text.push_str(&afterwards(receipt, width));
             text
         }
-        Outcome::Undone { key, why, undone, .. } => {
-            let held = undone.iter().all(|undone| undone.failure.is_none());
-            let ending = if held { "the host is as it was before" } else { "NOT everything could be put back" };
+        Outcome::Undone { key, why, undone, file_failure, .. } => {
+            let ending = if receipt.outcome.is_whole() {
+                "the host is as it was before"
+            } else {
+                "NOT everything could be put back"
+            };
             let mut text = hanging("", &format!("{name} is not applied; {ending} ({entry})"), width);
             text.push_str(&hanging("  failed    ", &format!("{key}: {why}"), width));
             for undone in undone {
@@ -155,6 +163,9 @@ pub fn render_receipt(receipt: &Receipt, width: usize, ascii: bool) -> String {
                         hanging("  LEFT      ", &sentence, width)
                     }
                 });
+            }
+            if let Some(why) = file_failure {
+                text.push_str(&hanging("  LEFT      ", &format!("the file is not what it was before: {why}"), width));
             }
             text
         }
@@ -178,6 +189,10 @@ fn afterwards(receipt: &Receipt, width: usize) -> String {
         let until = time(until);
         let says = format!("undone at {until} UTC unless you keep it: tcpctl confirm {entry}");
         text.push_str(&hanging("! ", &says, width));
+    }
+    if let Some(path) = &receipt.file_on_confirm {
+        let says = format!("{} is written only then; a reboot before undoes everything", path.display());
+        text.push_str(&hanging("  ", &says, width));
     }
     text.push_str(&hanging("  ", &format!("undo: tcpctl rollback {entry}"), width));
     text
@@ -278,7 +293,14 @@ pub fn render_history(history: &History, place: Option<&Place>, width: usize) ->
             let name = entry.netns_name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
             let netns = format!("{}{name}", entry.netns);
             let who = entry.login_uid.unwrap_or(entry.uid).to_string();
-            [entry.id.to_string(), time(entry.started_unix_ms), who, what(entry), netns, ending(entry, history)]
+            [
+                entry.id.to_string(),
+                time(entry.started_unix_ms),
+                who,
+                what(entry),
+                netns,
+                ending_in(entry, history, place),
+            ]
         })
         .collect();
     let mut text = if rows.is_empty() {
@@ -325,7 +347,11 @@ pub fn render_entry(entry: &JournalEntry, history: &History, width: usize, ascii
         text.push('\n');
     }
     if let Some(persist) = &entry.persist {
-        let done = if persist.after.is_some() { "written" } else { "removed" };
+        let done = match &persist.after {
+            _ if entry.is_unconfirmed() => "written when it is confirmed, and not before",
+            Some(_) => "written",
+            None => "removed",
+        };
         text.push_str(&hanging("  ", &format!("file in {}: {done}", persist.directory), width));
         text.push('\n');
     }
@@ -370,6 +396,15 @@ fn what(entry: &JournalEntry) -> String {
         Action::Apply => format!("apply {}", entry.profile),
         Action::Rollback(of) => format!("roll back {of}"),
     }
+}
+
+/// As [`ending`], where this is: nothing of an earlier boot waits any more.
+fn ending_in(entry: &JournalEntry, history: &History, place: Option<&Place>) -> String {
+    let rebooted = place.is_some_and(|place| place.boot_id != entry.boot_id);
+    if rebooted && entry.is_unconfirmed() && entry.stands(&history.entries) {
+        return "undone by the reboot".to_owned();
+    }
+    ending(entry, history)
 }
 
 fn ending(entry: &JournalEntry, history: &History) -> String {

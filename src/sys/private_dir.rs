@@ -181,7 +181,7 @@ impl PrivateDir {
 
     fn replace_as(&self, name: &str, content: &[u8], mode: Mode) -> Result<(), PrivateDirError> {
         let beside = self.write_beside(name, content, mode)?;
-        rustix::fs::renameat(&self.directory, &beside, &self.directory, name)?;
+        rustix::fs::renameat(&self.directory, &beside, &self.directory, name).inspect_err(|_| self.forget(&beside))?;
         Ok(rustix::fs::fsync(&self.directory)?)
     }
 
@@ -195,9 +195,13 @@ impl PrivateDir {
         // Whatever the umask takes away.
         rustix::fs::fchmod(&file, mode)?;
         let mut file = File::from(file);
-        file.write_all(content)?;
-        file.sync_all()?;
+        file.write_all(content).and_then(|()| file.sync_all()).inspect_err(|_| self.forget(&beside))?;
         Ok(beside)
+    }
+
+    /// Removes what could not take its place; should that fail too, the next one to write it does.
+    fn forget(&self, beside: &str) {
+        let _ = self.unlink(beside);
     }
 
     /// Makes a file that is not there yet and waits until that is on the disk, as [`PrivateDir::replace`] does. A file

@@ -30,7 +30,7 @@ mod verify;
 
 pub use apply::{
     ApplyError, ApplyFrom, ConfirmError, Outcome, Place, Receipt, Target, Undone, WAITING, Waited, Waiter, Wishes,
-    Written, apply_plan, check_permission, choose_unconfirmed, confirm, wait_for_confirmation,
+    Written, apply_plan, check_permission, choose_unconfirmed, confirm, unconfirmed, wait_for_confirmation,
 };
 pub use conflict::{Conflict, ConflictKind, PROGRAMS, Program, Standing, Surroundings, find_conflicts};
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};

@@ -406,6 +406,7 @@ fn answer(request: TuneRequest) -> TuneReply {
             left: Vec::new(),
             file: None,
             file_left: None,
+            file_on_confirm: None,
             confirm_until_unix_ms: None,
             written: plan
                 .changes

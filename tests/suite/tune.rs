@@ -63,7 +63,7 @@ impl FakeKernel {
         *self.fault.borrow_mut() = Fault::None;
     }
 
-    fn values(&self) -> BTreeMap<SysctlKey, String> {
+    pub(super) fn values(&self) -> BTreeMap<SysctlKey, String> {
         self.values.borrow().clone()
     }
 
@@ -161,7 +161,7 @@ pub(super) fn place() -> Place {
     Place { boot_id: BOOT.into(), netns: NETNS, netns_cookie: Some(7) }
 }
 
-fn from() -> ApplyFrom {
+pub(super) fn from() -> ApplyFrom {
     ApplyFrom { now_unix_ms: 1_700_000_000_000, uid: 0, login_uid: None, wishes: Wishes::default(), place: place() }
 }
 

@@ -108,7 +108,7 @@ impl Tree {
             .collect()
     }
 
-    fn drop_in(&self) -> Option<String> {
+    pub(super) fn drop_in(&self) -> Option<String> {
         fs::read_to_string(self.path("sysctl.d/99-tcpctl.conf")).ok()
     }
 
@@ -305,7 +305,7 @@ fn what_waits_for_a_confirmation_survives_a_hang_up() {
 }
 
 /// Waits on the directory's own events until an entry is as wanted, for at most a minute.
-fn wait_for(file: &Path, wanted: impl Fn(&Value) -> bool) {
+pub(super) fn wait_for(file: &Path, wanted: impl Fn(&Value) -> bool) {
     let watch = tcpctl::sys::DirWatch::on(file.parent().unwrap()).unwrap();
     for _ in 0..100 {
         let entry = fs::read_to_string(file).ok().and_then(|text| serde_json::from_str(&text).ok());

@@ -9,7 +9,7 @@ use crate::tune::journal::{
 };
 use crate::tune::persist::{PersistError, read_drop_in, write_drop_in};
 use crate::tune::store::SysctlStore;
-use crate::tune::{Plan, PlanKind, SkipReason};
+use crate::tune::{FileChange, Plan, PlanKind, SkipReason};
 use crate::units::SysctlKey;
 
 /// Whether every key of a plan may be written by this process; nothing is written.
@@ -51,7 +51,7 @@ pub(super) fn apply_watched(
 ) -> Result<Receipt, ApplyError> {
     refuse(plan, from)?;
     if plan.is_empty() {
-        return Ok(receipt(plan, settle(plan, store, state_dir, from)?, Vec::new(), Outcome::Nothing));
+        return settle(plan, store, state_dir, from, journalled);
     }
     check_permission(plan, store)?;
     let locked = state_dir.lock(from.wishes.waiting)?;
@@ -61,9 +61,7 @@ pub(super) fn apply_watched(
     let mut journal = locked.begin(new_entry(plan, keys.clone(), from))?;
     let entry = Some(journal.id());
     if let Err(reason) = journalled(journal.id()) {
-        // Nothing was written, and the entry says so; should even that fail, undoing it finds nothing to do.
-        let _ = journal.finish(JournalOutcome::Undone);
-        return Err(ApplyError::NoWaiter { reason });
+        return Err(without_waiter(journal, reason));
     }
     let mut written = Vec::new();
     let mut failed = None;
@@ -76,30 +74,53 @@ pub(super) fn apply_watched(
             }
         }
     }
+    let mut file_failure = None;
     if failed.is_none()
-        && let Some(file) = plan.file.as_ref().filter(|file| !file.left)
+        && let Some(file) = written_file(plan, from)
         && let Err(error) = write_drop_in(&file.directory, file.after.as_deref())
     {
-        // It may have been replaced already, should flushing the directory be what failed.
-        let _ = write_drop_in(&file.directory, file.before.as_deref());
+        file_failure = put_file_back(file);
         let failure = Failure { denied: error.denied, why: error.to_string() };
         failed = Some((None, file.directory.join(file.name).display().to_string(), failure));
     }
     let Some((key, what, Failure { why, denied })) = failed else {
         // Everything holds. If the disk fails here, the entry has no outcome and still stands, which is true.
         let _ = journal.finish(JournalOutcome::Applied);
-        return Ok(receipt(plan, entry, written, Outcome::Applied).confirmed_by(from));
+        return Ok(receipt(plan, entry, written, Outcome::Applied, from));
     };
     let undone = undo(key, &written, store, &mut journal);
-    let held = undone.iter().all(|undone| undone.failure.is_none());
+    let outcome = Outcome::Undone { key: what, why, denied, undone, file_failure };
     // The values are what counts now; a journal without an outcome can still be rolled back.
-    let _ = journal.finish(if held { JournalOutcome::Undone } else { JournalOutcome::UndoFailed });
-    Ok(receipt(plan, entry, written, Outcome::Undone { key: what, why, denied, undone }))
+    let _ = journal.finish(if outcome.is_whole() { JournalOutcome::Undone } else { JournalOutcome::UndoFailed });
+    Ok(receipt(plan, entry, written, outcome, from))
 }
 
-fn receipt(plan: &Plan, entry: Option<u64>, written: Vec<Written>, outcome: Outcome) -> Receipt {
+/// Ends an entry for which nothing can be started that would undo it.
+fn without_waiter(journal: JournalWriter<'_>, reason: String) -> ApplyError {
+    // Nothing was written, and the entry says so; should even that fail, undoing it finds nothing to do.
+    let _ = journal.finish(JournalOutcome::Undone);
+    ApplyError::NoWaiter { reason }
+}
+
+/// The file of a plan, where it is written at once: what has to be confirmed first must not outlive a boot before.
+fn written_file<'a>(plan: &'a Plan, from: &ApplyFrom) -> Option<&'a FileChange> {
+    plan.file.as_ref().filter(|file| !file.left && from.wishes.confirm_within_ms.is_none())
+}
+
+/// Makes the file what it was, after writing it failed; why it is not, if so. It may be in place already, should flushing
+/// the directory be what failed.
+fn put_file_back(file: &FileChange) -> Option<String> {
+    if read_drop_in(&file.directory).is_ok_and(|present| present == file.before) {
+        return None;
+    }
+    write_drop_in(&file.directory, file.before.as_deref()).err().map(|error| error.to_string())
+}
+
+fn receipt(plan: &Plan, entry: Option<u64>, written: Vec<Written>, outcome: Outcome, from: &ApplyFrom) -> Receipt {
     let applied = outcome == Outcome::Applied;
-    let file = plan.file.as_ref().filter(|file| applied && !file.left);
+    let file = written_file(plan, from).filter(|_| applied);
+    let waits = plan.file.as_ref().filter(|file| applied && !file.left && written_file(plan, from).is_none());
+    let stands = entry.is_some() && !matches!(outcome, Outcome::Undone { .. });
     Receipt {
         entry,
         kind: plan.kind,
@@ -108,15 +129,9 @@ fn receipt(plan: &Plan, entry: Option<u64>, written: Vec<Written>, outcome: Outc
         left: plan.left().map(|skip| skip.key.clone()).collect(),
         file: file.map(|file| (file.directory.join(file.name), file.after.is_some())),
         file_left: plan.file.as_ref().filter(|file| file.left).map(|file| file.directory.join(file.name)),
-        confirm_until_unix_ms: None,
+        file_on_confirm: waits.map(|file| file.directory.join(file.name)),
+        confirm_until_unix_ms: confirm_until(from).filter(|_| stands),
         outcome,
-    }
-}
-
-impl Receipt {
-    fn confirmed_by(mut self, from: &ApplyFrom) -> Self {
-        self.confirm_until_unix_ms = confirm_until(from);
-        self
     }
 }
 
@@ -192,22 +207,27 @@ fn check_file(plan: &Plan) -> Result<(), ApplyError> {
 
 /// Writes down what needs no write: that a rollback found its values restored already, so that the entry does not stand
 /// for ever and hide older ones; that a profile relies on values which another one set, so that undoing that one leaves
-/// them. Gives the new entry.
+/// them. Like any other entry that has to be confirmed, this one is undone unless it is.
 fn settle(
     plan: &Plan,
     store: &dyn SysctlStore,
     state_dir: &StateDir,
     from: &ApplyFrom,
-) -> Result<Option<u64>, ApplyError> {
+    journalled: &mut (dyn FnMut(u64) -> Result<(), String> + Send),
+) -> Result<Receipt, ApplyError> {
+    let nothing = |entry| receipt(plan, entry, Vec::new(), Outcome::Nothing, from);
     if plan.already.is_empty() || (plan.kind == PlanKind::Apply && !leans_on_others(plan, state_dir, from)?) {
-        return Ok(None);
+        return Ok(nothing(None));
     }
     let locked = state_dir.lock(from.wishes.waiting)?;
     refuse_moved(plan, store, state_dir, from)?;
     let journal = locked.begin(new_entry(plan, Vec::new(), from))?;
     let id = journal.id();
+    if let Err(reason) = journalled(id) {
+        return Err(without_waiter(journal, reason));
+    }
     journal.finish(JournalOutcome::Applied)?;
-    Ok(Some(id))
+    Ok(nothing(Some(id)))
 }
 
 /// Whether a value of the plan is what another profile made it, and the plan's own profile does not stand yet.
@@ -270,7 +290,7 @@ fn new_entry(plan: &Plan, keys: Vec<JournalKey>, from: &ApplyFrom) -> JournalEnt
         held: held.collect(),
         left: plan.left().map(|skip| skip.key.clone()).collect(),
         persist,
-        confirm: confirm_until(from).map(|until_unix_ms| Confirmation { until_unix_ms, confirmed_unix_ms: None }),
+        confirm: confirm_until(from).map(Confirmation::until),
         steps: Vec::new(),
         outcome: None,
     }

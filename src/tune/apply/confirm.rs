@@ -1,10 +1,12 @@
 //! Waiting for a confirmation, by a process that nobody's terminal can take along.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use super::receipt::ApplyError;
 use crate::sys::{DirWatch, leave_terminal, monotonic_ms, unix_ms};
-use crate::tune::journal::{History, JournalEntry, StateDir, Waiting};
+use crate::tune::journal::{History, JournalEntry, JournalOutcome, StateDir, Waiting};
+use crate::tune::persist::{DROP_IN, plan_confirm, write_drop_in};
 
 /// How the waiting ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,16 +42,19 @@ pub fn wait_for_confirmation(
             return Ok(Waited::Due);
         }
         // A journal that cannot be read now may be read when the time is up.
-        if watch.wait(left_ms).map_err(failed)? && state_dir.history().is_ok_and(|history| !waits(&history, entry)) {
+        if watch.wait(left_ms).map_err(failed)?
+            && state_dir.history().is_ok_and(|history| unconfirmed(&history, entry).is_none())
+        {
             return Ok(Waited::Settled);
         }
     }
 }
 
-/// Whether an entry stands, or is being applied, and is not confirmed.
-fn waits(history: &History, id: u64) -> bool {
-    let waiting = |entry: &JournalEntry| entry.id == id && entry.is_unconfirmed() && entry.stands(&history.entries);
-    history.entries.iter().any(waiting)
+/// An entry that stands, or is being applied, and is not confirmed.
+#[must_use]
+pub fn unconfirmed(history: &History, id: u64) -> Option<&JournalEntry> {
+    let waiting = |entry: &&JournalEntry| entry.id == id && entry.is_unconfirmed() && entry.stands(&history.entries);
+    history.entries.iter().find(waiting)
 }
 
 /// Why there is nothing to confirm.
@@ -67,28 +72,67 @@ pub enum ConfirmError {
     /// It was undone.
     #[error("entry {0} was undone; apply it again")]
     Undone(u64),
+    /// It is from before the last boot.
+    #[error("entry {0} is from before the last boot, which undid it: sysctls start afresh at boot; apply it again")]
+    OtherBoot(u64),
+    /// It was not carried out to its end.
+    #[error("entry {0} stopped half way, so that there is nothing whole to confirm; run `tcpctl rollback {0}`")]
+    HalfWay(u64),
 }
 
-/// The entry to confirm: the one asked for, or the newest that waits.
+/// The entry to confirm: the one asked for, or the newest of this boot that waits.
 ///
 /// # Errors
 /// Says why there is none.
-pub fn choose_unconfirmed(history: &History, asked: Option<u64>) -> Result<&JournalEntry, ConfirmError> {
+pub fn choose_unconfirmed<'a>(
+    history: &'a History,
+    asked: Option<u64>,
+    boot_id: &str,
+) -> Result<&'a JournalEntry, ConfirmError> {
     let entries = &history.entries;
-    let Some(id) = asked else {
-        return entries.iter().rev().find(|entry| waits(history, entry.id)).ok_or(ConfirmError::Nothing);
-    };
+    let now = |entry: &&JournalEntry| entry.boot_id == boot_id && unconfirmed(history, entry.id).is_some();
+    let Some(id) = asked else { return entries.iter().rfind(now).ok_or(ConfirmError::Nothing) };
     let entry = entries.iter().find(|entry| entry.id == id).ok_or(ConfirmError::NoSuchEntry(id))?;
     if !entry.is_unconfirmed() {
         return Err(ConfirmError::DoesNotWait(id));
     }
-    if waits(history, id) { Ok(entry) } else { Err(ConfirmError::Undone(id)) }
+    if entry.boot_id != boot_id {
+        return Err(ConfirmError::OtherBoot(id));
+    }
+    if unconfirmed(history, id).is_none() {
+        return Err(ConfirmError::Undone(id));
+    }
+    if entry.outcome == Some(JournalOutcome::Applied) { Ok(entry) } else { Err(ConfirmError::HalfWay(id)) }
 }
 
-/// Writes down that an entry is confirmed.
+/// Writes the file that keeps the values of an entry across boots, where it has one, and then writes down that the entry
+/// is confirmed; gives the file. When it is stopped in between, the entry is not confirmed, and undoing it takes the file
+/// back.
 ///
 /// # Errors
-/// As [`StateDir::confirm`].
-pub fn confirm(state_dir: &StateDir, id: u64, waiting: Waiting) -> Result<(), ApplyError> {
-    Ok(state_dir.confirm(id, unix_ms(), waiting)?)
+/// Denied, not trustworthy, locked or failed; when the entry was undone meanwhile, or somebody else changed the file.
+/// Then nothing is confirmed.
+pub fn confirm(state_dir: &StateDir, id: u64, waiting: Waiting) -> Result<Option<PathBuf>, ApplyError> {
+    let mut journal = state_dir.lock(waiting)?.resume(id)?;
+    let history = state_dir.history()?;
+    let entry = journal.entry();
+    if !entry.stands(&history.entries) {
+        return Err(ApplyError::Unconfirmable(ConfirmError::Undone(id)));
+    }
+    let newest = history.entries.iter().map(|entry| entry.id).max();
+    let planned = if entry.is_unconfirmed() { plan_confirm(entry, &history)? } else { None };
+    if let Some(persist) = &planned {
+        journal.will_persist(persist.clone())?;
+        let directory = Path::new(&persist.directory);
+        let put_back = |error: ApplyError| {
+            // What failed is told; undoing the entry looks at the file again.
+            let _ = write_drop_in(directory, persist.before.as_deref());
+            error
+        };
+        write_drop_in(directory, persist.after.as_deref()).map_err(|error| put_back(error.into()))?;
+        journal.confirm(unix_ms(), newest).map_err(|error| put_back(error.into()))?;
+    } else {
+        journal.confirm(unix_ms(), newest)?;
+    }
+    Ok(planned.map(|persist| Path::new(&persist.directory).join(DROP_IN)))
 }

@@ -11,7 +11,7 @@ mod target;
 mod waiter;
 
 pub use carry_out::{apply_plan, check_permission};
-pub use confirm::{ConfirmError, WAITING, Waited, choose_unconfirmed, confirm, wait_for_confirmation};
+pub use confirm::{ConfirmError, WAITING, Waited, choose_unconfirmed, confirm, unconfirmed, wait_for_confirmation};
 pub use receipt::{ApplyError, ApplyFrom, Outcome, Receipt, Undone, Wishes, Written};
 pub use target::{Place, Target};
 pub use waiter::Waiter;

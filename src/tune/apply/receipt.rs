@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::confirm::ConfirmError;
 use super::target::Place;
 use crate::sys::{NamespaceError, SysctlError};
 use crate::tune::PlanKind;
@@ -54,6 +55,8 @@ pub struct Receipt {
     pub file: Option<(PathBuf, bool)>,
     /// The file that a rollback left as it was, since somebody else had changed it.
     pub file_left: Option<PathBuf>,
+    /// The file that is written only when it is confirmed, so that a reboot before that undoes everything.
+    pub file_on_confirm: Option<PathBuf>,
     /// When it is undone unless it is confirmed, milliseconds since 1970-01-01 UTC.
     pub confirm_until_unix_ms: Option<u64>,
     /// How it ended.
@@ -90,7 +93,22 @@ pub enum Outcome {
         denied: bool,
         /// What was put back, or could not be.
         undone: Vec<Undone>,
+        /// Why the file that keeps values across boots is not what it was before, if so.
+        file_failure: Option<String>,
     },
+}
+
+impl Outcome {
+    /// Whether everything is as the outcome's name says; not so when something could not be put back.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Nothing | Self::Applied => true,
+            Self::Undone { undone, file_failure, .. } => {
+                file_failure.is_none() && undone.iter().all(|undone| undone.failure.is_none())
+            }
+        }
+    }
 }
 
 /// One key that was put back.
@@ -159,6 +177,9 @@ pub enum ApplyError {
         /// The entry.
         entry: u64,
     },
+    /// The entry cannot be confirmed.
+    #[error("{0}")]
+    Unconfirmable(ConfirmError),
     /// What has to undo the apply unless it is confirmed cannot be started.
     #[error("cannot see to it that this is undone unless it is confirmed: {reason}; nothing was written")]
     NoWaiter {

@@ -1,6 +1,7 @@
 //! The journal's records: enough to restore what was there, whenever the program stopped.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +11,8 @@ use crate::units::SysctlKey;
 /// Version of the stored form; a reader refuses a newer one.
 ///
 /// Version 2 added `netns_cookie` and `left`, version 3 `login_uid`, `why`, `held`, `demands`, `persist` and `confirm`;
-/// an older entry is read as one without.
-pub(in crate::tune) const SCHEMA_VERSION: u32 = 3;
+/// version 4 `newest_entry`. An older entry is read as one without.
+pub(in crate::tune) const SCHEMA_VERSION: u32 = 4;
 
 /// One apply or rollback, in a file of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ pub struct JournalEntry {
     /// For a rollback, the keys that it left as they were: somebody had changed them, or they could not be read.
     #[serde(default)]
     pub left: Vec<SysctlKey>,
-    /// What is done to the file that keeps values across boots.
+    /// What is done to the file that keeps values across boots: by an apply that has to be confirmed, when it is.
     #[serde(default)]
     pub persist: Option<Persisted>,
     /// Until when it has to be confirmed.
@@ -114,6 +115,16 @@ pub struct Confirmation {
     pub until_unix_ms: u64,
     /// When it was confirmed; nothing as long as it was not.
     pub confirmed_unix_ms: Option<u64>,
+    /// The newest entry of the journal when it was confirmed, by which the writings of the file are put in order.
+    #[serde(default)]
+    pub newest_entry: Option<u64>,
+}
+
+impl Confirmation {
+    /// One that is still to come.
+    pub(in crate::tune) const fn until(until_unix_ms: u64) -> Self {
+        Self { until_unix_ms, confirmed_unix_ms: None, newest_entry: None }
+    }
 }
 
 /// One thing that was about to be done or was done to a key.
@@ -159,6 +170,13 @@ impl JournalEntry {
     #[must_use]
     pub fn is_unconfirmed(&self) -> bool {
         self.confirm.is_some_and(|confirm| confirm.confirmed_unix_ms.is_none())
+    }
+
+    /// What it did to the file in this directory; nothing for one that only will when it is confirmed, or that was
+    /// undone at once.
+    pub(in crate::tune) fn wrote_in(&self, directory: &Path) -> Option<&Persisted> {
+        let here = self.persist.as_ref().filter(|one| Path::new(&one.directory) == directory);
+        here.filter(|_| self.outcome != Some(JournalOutcome::Undone) && !self.is_unconfirmed())
     }
 
     /// Every key that it speaks of: those that were to be written, then those that were as wanted.

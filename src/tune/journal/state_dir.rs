@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::entry::{JournalEntry, JournalOutcome, JournalStep, SCHEMA_VERSION};
+use super::entry::{JournalEntry, JournalOutcome, JournalStep, Persisted, SCHEMA_VERSION};
 use crate::sys::{DirLock, PrivateDir, PrivateDirError};
 
 /// The directory, which need not exist yet.
@@ -164,25 +164,6 @@ impl StateDir {
         Ok(numbered)
     }
 
-    /// Writes down that an entry is confirmed, so that it is not undone.
-    ///
-    /// # Errors
-    /// Denied, not trustworthy, locked or failed; when the entry cannot be read any more, or was undone meanwhile.
-    pub fn confirm(&self, id: u64, now_unix_ms: u64, waiting: Waiting) -> Result<(), JournalError> {
-        let locked = self.lock(waiting)?;
-        let name = file_name(id);
-        let path = self.path.join(&name).display().to_string();
-        let failed = |reason| JournalError::Failed { action: "confirm", path: path.clone(), reason };
-        let mut entry = read_entry(&locked.directory, &name, Some(id)).map_err(failed)?;
-        if !entry.stands(&self.history()?.entries) {
-            return Err(failed("it was undone meanwhile; apply it again".to_owned()));
-        }
-        if let Some(confirm) = &mut entry.confirm {
-            confirm.confirmed_unix_ms = Some(now_unix_ms);
-        }
-        JournalWriter { directory: locked, entry }.save(PrivateDir::replace)
-    }
-
     /// Makes the directory if need be and takes the lock, which is held until the value is dropped.
     ///
     /// # Errors
@@ -248,6 +229,19 @@ impl<'a> LockedDir<'a> {
         writer.save(PrivateDir::create_new)?;
         Ok(writer)
     }
+
+    /// An entry that is there, to be written on.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(in crate::tune) fn resume(self, id: u64) -> Result<JournalWriter<'a>, JournalError> {
+        let name = file_name(id);
+        let entry = read_entry(&self.directory, &name, Some(id)).map_err(|reason| {
+            let path = self.state_dir.path.join(&name).display().to_string();
+            JournalError::Failed { action: "read", path, reason }
+        })?;
+        Ok(JournalWriter { directory: self, entry })
+    }
 }
 
 /// An entry being written. Dropping it leaves the file as it was last saved: without an outcome, as after a crash.
@@ -271,6 +265,25 @@ impl JournalWriter<'_> {
     /// Says how it ended and waits until that is on the disk.
     pub(in crate::tune) fn finish(mut self, outcome: JournalOutcome) -> Result<(), JournalError> {
         self.entry.outcome = Some(outcome);
+        self.save(PrivateDir::replace)
+    }
+
+    /// The entry as it is now.
+    pub(in crate::tune) fn entry(&self) -> &JournalEntry {
+        &self.entry
+    }
+
+    /// Says what the confirmation is about to do to the file, and waits until that is on the disk.
+    pub(in crate::tune) fn will_persist(&mut self, persist: Persisted) -> Result<(), JournalError> {
+        self.entry.persist = Some(persist);
+        self.save(PrivateDir::replace)
+    }
+
+    /// Says when it was confirmed and which entry was the newest then, and waits until that is on the disk.
+    pub(in crate::tune) fn confirm(mut self, now_unix_ms: u64, newest: Option<u64>) -> Result<(), JournalError> {
+        if let Some(confirm) = &mut self.entry.confirm {
+            (confirm.confirmed_unix_ms, confirm.newest_entry) = (Some(now_unix_ms), newest);
+        }
         self.save(PrivateDir::replace)
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::catalog::normalize_value;
 use crate::snapshot::Snapshot;
 use crate::sys::{PrivateDir, PrivateDirError};
-use crate::tune::journal::{Action, History, JournalEntry, JournalOutcome};
+use crate::tune::journal::{Action, Confirmation, History, JournalEntry, JournalOutcome, Persisted};
 use crate::tune::plan::FileChange;
 use crate::tune::rollback::{plan_rollback, plan_rollback_after_boot};
 use crate::tune::{Operator, Place, Plan};
@@ -97,21 +97,57 @@ pub fn plan_persist(plan: &mut Plan, history: &History, directory: &Path, force:
 fn plan_unpersist(plan: &mut Plan, entry: &JournalEntry, history: &History, force: bool) -> Result<(), PersistError> {
     let Some(persisted) = &entry.persist else { return Ok(()) };
     let directory = Path::new(&persisted.directory);
-    if !standing(history, directory, None).iter().any(|one| one.id == entry.id) {
+    let (before, name, values) = (read_drop_in(directory)?, DROP_IN, BTreeMap::new());
+    let directory = directory.to_owned();
+    if entry.is_unconfirmed() {
+        // It is there only where the confirmation stopped half way, right after it was written.
+        if before == persisted.after && before != persisted.before {
+            let after = persisted.before.clone();
+            plan.file = Some(FileChange { directory, name, before, after, values, left: false });
+        }
         return Ok(());
     }
-    let before = read_drop_in(directory)?;
-    let others = standing(history, directory, Some(entry.id));
+    if !standing(history, &directory, None).iter().any(|one| one.id == entry.id) {
+        return Ok(());
+    }
+    let others = standing(history, &directory, Some(entry.id));
     let after = match others.is_empty() {
-        true => original(history, directory),
+        true => original(history, &directory),
         false => Some(render(&layers(&others))),
     };
     // A crash may have come before the file was written, or after.
-    let own = [expected(history, directory), persisted.after.clone(), persisted.before.clone(), after.clone()];
+    let own = [expected(history, &directory), persisted.after.clone(), persisted.before.clone(), after.clone()];
     let left = !force && !own.contains(&before);
-    let values = BTreeMap::new();
-    plan.file = Some(FileChange { directory: directory.to_owned(), name: DROP_IN, before, after, values, left });
+    plan.file = Some(FileChange { directory, name, before, after, values, left });
     Ok(())
+}
+
+/// What confirming an entry does to the file that it was to be kept in; nothing for one that keeps none. Others may have
+/// been kept there since the entry was written.
+///
+/// # Errors
+/// When the file cannot be read, or somebody else has changed it since.
+pub(in crate::tune) fn plan_confirm(
+    entry: &JournalEntry,
+    history: &History,
+) -> Result<Option<Persisted>, PersistError> {
+    let Some(persisted) = &entry.persist else { return Ok(None) };
+    let directory = Path::new(&persisted.directory);
+    let before = read_drop_in(directory)?;
+    // As it was planned, or where a confirmation stopped half way.
+    if before != persisted.before && before != persisted.after {
+        let ours = before.is_none() || before == expected(history, directory);
+        let reason = "somebody else wrote or changed it since; move what you need to another file, remove it, and \
+                      confirm again";
+        ours.then_some(()).ok_or_else(|| foreign(directory, reason))?;
+    }
+    let mut kept = standing(history, directory, Some(entry.id));
+    kept.push(entry);
+    kept.sort_by_key(|one| one.id);
+    let after = Some(render(&layers(&kept)));
+    // After a half confirmation, what was there before that one is what counts.
+    let before = if before == after { persisted.before.clone() } else { before };
+    Ok(Some(Persisted { before, after, ..persisted.clone() }))
 }
 
 /// What undoing an entry changes, in the kernel and in the file.
@@ -137,10 +173,7 @@ pub fn plan_undo(
 
 /// The entries whose values are in the file, the oldest first.
 fn standing<'a>(history: &'a History, directory: &Path, but: Option<u64>) -> Vec<&'a JournalEntry> {
-    let here = |entry: &&JournalEntry| {
-        let ours = entry.persist.as_ref().is_some_and(|one| Path::new(&one.directory) == directory);
-        ours && entry.action == Action::Apply && entry.outcome != Some(JournalOutcome::Undone)
-    };
+    let here = |entry: &&JournalEntry| entry.action == Action::Apply && entry.wrote_in(directory).is_some();
     let undone = |entry: &JournalEntry| {
         let undoes = |later: &JournalEntry| {
             later.action == Action::Rollback(entry.id)
@@ -160,16 +193,19 @@ fn layers<'a>(entries: &[&'a JournalEntry]) -> Vec<(&'a str, &'a BTreeMap<Sysctl
 
 /// The file as the journal left it; nothing when it left none.
 fn expected(history: &History, directory: &Path) -> Option<String> {
-    let touched = |entry: &&JournalEntry| {
-        entry.persist.as_ref().is_some_and(|one| Path::new(&one.directory) == directory)
-            && entry.outcome != Some(JournalOutcome::Undone)
+    let when = |entry: &JournalEntry| {
+        let confirmed = |confirm: &Confirmation| Some((confirm.newest_entry?, confirm.confirmed_unix_ms));
+        let (newest, confirmed) = entry.confirm.as_ref().and_then(confirmed).unwrap_or((entry.id, None));
+        (newest, confirmed, entry.id)
     };
-    history.entries.iter().rfind(touched)?.persist.as_ref()?.after.clone()
+    let wrote = history.entries.iter().filter_map(|entry| Some((when(entry), entry.wrote_in(directory)?)));
+    wrote.max_by_key(|(when, _)| *when)?.1.after.clone()
 }
 
-/// What was there before the oldest entry of those that stand without a break.
+/// What somebody else had there before the entries that stand.
 fn original(history: &History, directory: &Path) -> Option<String> {
-    standing(history, directory, None).first()?.persist.as_ref()?.before.clone().filter(|text| !is_own(text))
+    let befores = standing(history, directory, None).into_iter().filter_map(|entry| entry.wrote_in(directory));
+    befores.filter_map(|wrote| wrote.before.clone()).find(|text| !is_own(text))
 }
 
 /// The first line of a file of ours.
@@ -192,8 +228,12 @@ fn refuse_foreign(
     }
     let reason = "somebody else wrote or changed it; move what you need to another file and remove it, or give --force \
                   to replace it (rollback brings it back)";
+    Err(foreign(directory, reason))
+}
+
+fn foreign(directory: &Path, reason: &str) -> PersistError {
     let path = directory.join(DROP_IN).display().to_string();
-    Err(PersistError { action: "write", path, reason: reason.to_owned(), denied: false })
+    PersistError { action: "write", path, reason: reason.to_owned(), denied: false }
 }
 
 /// The text of the file: each key once, under the newest profile that sets it.

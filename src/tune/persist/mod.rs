@@ -6,5 +6,5 @@
 
 mod drop_in;
 
-pub(super) use drop_in::write_drop_in;
 pub use drop_in::{DROP_IN, PersistError, parse_drop_in, plan_persist, plan_undo, read_drop_in};
+pub(super) use drop_in::{plan_confirm, write_drop_in};

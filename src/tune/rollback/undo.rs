@@ -133,7 +133,9 @@ pub fn choose_entry<'a>(
             let standing = || entries.iter().rev().filter(|entry| entry.stands(entries));
             let here = |entry: &&JournalEntry| entry.is_of(place);
             let same_boot = |entry: &&JournalEntry| entry.boot_id == place.boot_id;
-            let found = standing().find(here).or_else(|| standing().find(same_boot)).or_else(|| standing().next());
+            let found = standing().find(here).or_else(|| standing().find(same_boot));
+            let kept = |entry: &&JournalEntry| entry.persist.is_some() && !entry.is_unconfirmed();
+            let found = found.or_else(|| standing().find(kept)).or_else(|| standing().next());
             let newer = |bad: &&Unreadable| found.is_none_or(|entry| bad.is_newer_than(entry.id));
             if let Some(bad) = history.unreadable.iter().find(newer) {
                 let (file, reason) = (bad.file.clone(), bad.reason.clone());
@@ -168,7 +170,10 @@ impl History {
     #[must_use]
     pub fn mark(&self, place: &Place) -> JournalMark {
         let own = self.entries.iter().filter(|entry| entry.is_of(place));
-        let marks = own.map(|entry| format!("{} {} {:?}", entry.id, entry.steps.len(), entry.outcome));
+        let marks = own.map(|entry| {
+            let (steps, waits) = (entry.steps.len(), entry.is_unconfirmed());
+            format!("{} {steps} {:?}{}", entry.id, entry.outcome, if waits { " unconfirmed" } else { "" })
+        });
         JournalMark(marks.collect::<Vec<_>>().join(", "))
     }
 }

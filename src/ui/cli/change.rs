@@ -84,7 +84,11 @@ pub(in crate::ui::cli) fn carry_out(
         let view =
             ChangeView { schema: SCHEMA, plan: Some(plan.into()), receipt: Some((&receipt).into()), reason: None };
         context.print_json(&view)?;
-    } else if !plan.is_empty() || !receipt.left.is_empty() || receipt.file_left.is_some() {
+    } else if !plan.is_empty()
+        || receipt.confirm_until_unix_ms.is_some()
+        || !receipt.left.is_empty()
+        || receipt.file_left.is_some()
+    {
         write!(context.out, "\n{}", render_receipt(&receipt, context.width, context.ascii))?;
     }
     ending(&receipt)
@@ -109,9 +113,9 @@ pub(in crate::ui::cli) fn refuse_contradictions(plan: &Plan) -> Result<(), CliEr
 fn ending(receipt: &Receipt) -> Result<Exit, CliError> {
     match &receipt.outcome {
         Outcome::Nothing | Outcome::Applied => Ok(Exit::Ok),
-        Outcome::Undone { key, why, denied, undone } => {
-            let held = undone.iter().all(|undone| undone.failure.is_none());
-            let rest = if held { "everything was put back" } else { "not everything could be put back" };
+        Outcome::Undone { key, why, denied, .. } => {
+            let rest =
+                if receipt.outcome.is_whole() { "everything was put back" } else { "not everything could be put back" };
             let text = format!("cannot set {key}: {why}; {rest}");
             Err(if *denied { CliError::NotPermitted(text) } else { CliError::failure(anyhow::anyhow!(text)) })
         }

@@ -76,7 +76,7 @@ impl Tuner {
             TuneRequest::Verify(name) => TuneReply::Verified(self.verify(&name).map(Arc::new)),
             TuneRequest::Keep(entry) => {
                 let kept = confirm(self.target.state_dir(), entry, Waiting::default());
-                TuneReply::Kept(kept.map(|()| entry).map_err(|error| error.to_string()))
+                TuneReply::Kept(kept.map(|_| entry).map_err(|error| error.to_string()))
             }
             TuneRequest::CarryOut(plan) => TuneReply::Done(self.carry_out(&plan)),
         }

@@ -3,7 +3,8 @@
 use super::rollback;
 use crate::report::printable;
 use crate::tune::{
-    ApplyError, ConfirmError, Waited, Waiting, Wishes, choose_unconfirmed, confirm, plan_undo, wait_for_confirmation,
+    ApplyError, ConfirmError, Waited, Waiting, Wishes, choose_unconfirmed, confirm, plan_undo, unconfirmed,
+    wait_for_confirmation,
 };
 use crate::ui::cli::args::{AwaitConfirmationArgs, ConfirmArgs};
 use crate::ui::cli::context::Context;
@@ -16,6 +17,8 @@ struct ConfirmView<'a> {
     schema: u32,
     confirmed: u64,
     profile: &'a str,
+    /// The file that keeps the values across boots, which is written now; null where there is none.
+    file: Option<String>,
 }
 
 /// Runs `tcpctl confirm`.
@@ -23,16 +26,21 @@ pub(in crate::ui::cli) fn run(args: &ConfirmArgs, context: &mut Context<'_>) -> 
     let asked = args.id.as_deref().map(rollback::parse_entry).transpose()?;
     let target = change::target(context);
     let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
-    let entry = choose_unconfirmed(&history, asked).map_err(|error| match error {
+    let place = target.place().map_err(change::refusal)?;
+    let entry = choose_unconfirmed(&history, asked, &place.boot_id).map_err(|error| match error {
         ConfirmError::NoSuchEntry(_) => CliError::Usage(error.to_string()),
         _ => CliError::failure(error),
     })?;
-    confirm(target.state_dir(), entry.id, rollback::waiting(args.wait)).map_err(change::refusal)?;
+    let file = confirm(target.state_dir(), entry.id, rollback::waiting(args.wait)).map_err(change::refusal)?;
+    let file = file.map(|path| path.display().to_string());
     if context.json {
-        context.print_json(&ConfirmView { schema: 1, confirmed: entry.id, profile: &entry.profile })?;
+        context.print_json(&ConfirmView { schema: 1, confirmed: entry.id, profile: &entry.profile, file })?;
     } else {
         let (id, profile) = (entry.id, printable(&entry.profile));
         writeln!(context.out, "entry {id} ({profile}) is confirmed and stays; undo: tcpctl rollback {id}")?;
+        if let Some(path) = file {
+            writeln!(context.out, "  {} is written", printable(&path))?;
+        }
     }
     Ok(Exit::Ok)
 }
@@ -55,7 +63,7 @@ pub(in crate::ui::cli) fn wait(args: &AwaitConfirmationArgs, context: &mut Conte
     };
     for attempt in 1..=ATTEMPTS {
         let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
-        let Ok(entry) = choose_unconfirmed(&history, Some(args.id)) else { return Ok(Exit::Ok) };
+        let Some(entry) = unconfirmed(&history, args.id) else { return Ok(Exit::Ok) };
         let place = target.place().map_err(change::refusal)?;
         let snapshot = read_snapshot(context, Depth::Settings, entry.all_keys().map(|key| key.key.clone()))?;
         let plan = plan_undo(entry, &history, &snapshot, &place, false).map_err(CliError::failure)?;

@@ -27,6 +27,9 @@ pub(in crate::ui::cli) fn run(args: &RollbackArgs, context: &mut Context<'_>) ->
     let snapshot = read_snapshot(context, Depth::Sockets, entry.all_keys().map(|key| key.key.clone()))?;
     let plan =
         plan_undo(entry, &history, &snapshot, &place, args.force).map_err(|error| change::refusal(error.into()))?;
+    if entry.boot_id != place.boot_id && plan.file.is_none() {
+        return Err(CliError::failure(RollbackError::OtherBoot { id: entry.id }));
+    }
     let wishes = Wishes { why: args.why.clone(), waiting: waiting(args.wait), ..Wishes::default() };
     change::carry_out(&plan, args.yes, &wishes, context)
 }
