@@ -1,6 +1,7 @@
 //! Whether the kernel would take a value.
 
-use super::{Bound, Form, Order, Parameter, find, nearest};
+use super::canonical::port_ranges;
+use super::{Bound, Form, Order, Parameter, find, nearest, parse_number};
 use crate::units::{Hz, KernelVersion};
 
 /// Why the kernel would not take a value.
@@ -124,8 +125,7 @@ pub fn check_value(key: &str, text: &str, version: KernelVersion, hz: Option<Hz>
     }
 }
 
-/// The numbers of a text, each written as the kernel prints it: `proc_get_long` (kernel/sysctl.c) refuses `+2` and
-/// reads `010` as 8.
+/// The numbers of a text, as the kernel reads them.
 fn check_numbers(text: &str, count: usize) -> Result<Vec<i128>, String> {
     let expected = || match count {
         1 => "one whole number".to_owned(),
@@ -135,12 +135,14 @@ fn check_numbers(text: &str, count: usize) -> Result<Vec<i128>, String> {
     if words.len() != count {
         return Err(expected());
     }
-    let plain = |word: &str| {
-        let number: i128 = word.parse().map_err(|_| expected())?;
-        let plainly = number.to_string();
-        if plainly == word { Ok(number) } else { Err(format!("{}, written plainly: {plainly}", expected())) }
+    let number = |word: &str| {
+        let plainly = || match word.parse::<i128>() {
+            Ok(number) => format!("{}, written plainly: {number}", expected()),
+            Err(_) => expected(),
+        };
+        parse_number(word).ok_or_else(plainly)
     };
-    words.into_iter().map(plain).collect()
+    words.into_iter().map(number).collect()
 }
 
 fn check_range(
@@ -178,18 +180,7 @@ fn check_order(parameter: &Parameter, numbers: &[i128], text: &str) -> Result<()
 /// Ports as `proc_do_large_bitmap` reads them: `8080,9000-9100`.
 fn check_ports(text: &str) -> Result<(), String> {
     let expected = || "ports and ranges separated by commas, such as 8080,9000-9100".to_owned();
-    for part in text.trim().split(',').filter(|part| !part.is_empty()) {
-        let (low, high) = part.split_once('-').unwrap_or((part, part));
-        let port = |text: &str| {
-            // Digits only: the kernel refuses signs and blanks, and reads `010` as 8.
-            text.parse().ok().filter(|port: &u16| port.to_string() == text).ok_or_else(expected)
-        };
-        let (low, high) = (port(low)?, port(high)?);
-        if low > high {
-            return Err(expected());
-        }
-    }
-    Ok(())
+    port_ranges(text).map(drop).ok_or_else(expected)
 }
 
 impl Bound {
@@ -271,11 +262,15 @@ mod tests {
             Err("`+2` is not a value of net.ipv4.tcp_synack_retries; expected one whole number, written plainly: 2"
                 .into())
         );
-        for odd in ["010", "-0", "0x10", "2.0", "--2", "2-"] {
+        for other_base in ["0x10", "010"] {
+            assert_eq!(check("net.ipv4.tcp_synack_retries", other_base), Ok(()), "{other_base}");
+        }
+        assert!(check("net.ipv4.tcp_synack_retries", "0x100").is_err(), "256 is out of range");
+        for odd in ["08", "0x", "2.0", "--2", "2-"] {
             assert!(check("net.ipv4.tcp_synack_retries", odd).is_err(), "{odd}");
         }
         assert!(check("net.ipv4.tcp_rmem", "4096 +131072 6291456").is_err());
-        for odd in ["+8080", "8080, 9000", "010", "8080 - 8090"] {
+        for odd in ["+8080", "8080, 9000", "08", "8080 - 8090", "-8080"] {
             assert!(check("net.ipv4.ip_local_reserved_ports", odd).is_err(), "{odd}");
         }
     }

@@ -4,6 +4,7 @@
 //! Must not: read values, or decide what they should be.
 //! Mirrors: `net/ipv4/sysctl_net_ipv4.c`, `net/core/sysctl_net_core.c`, `net/netfilter/nf_conntrack_standalone.c`.
 
+mod canonical;
 mod check;
 mod defaults;
 mod elsewhere;
@@ -11,6 +12,7 @@ mod lookup;
 mod parameter;
 mod table;
 
+pub use canonical::{canonical_value, join_ports, parse_number, same_value};
 pub use check::{ValueError, check_value, normalize_value};
 pub use defaults::{default_value, defaults, ehash_buckets};
 pub use elsewhere::{Elsewhere, elsewhere, is_charted, module_of, old_name};

@@ -251,9 +251,10 @@ pub(super) fn check_version(version: KernelVersion) -> Result<KernelVersion, Ask
 /// Reads `KEY=VALUE` and checks that this kernel would take it.
 fn checked_set(text: &str, host: Host) -> Result<(SysctlKey, String), AskError> {
     let (name, value) = text.split_once('=').ok_or_else(|| AskError::NoValue(text.to_owned()))?;
-    let (name, value) = (name.trim(), catalog::normalize_value(value));
+    let name = name.trim();
     let parameter = catalog::find_by_name(name)
         .ok_or_else(|| catalog::ValueError::UnknownKey { key: name.to_owned(), nearest: catalog::nearest(name) })?;
+    let value = catalog::canonical_value(parameter.key, value);
     catalog::check_value(parameter.key, &value, host.version, host.hz)?;
     let key = parameter.key.parse().map_err(|_| AskError::NoValue(text.to_owned()))?;
     Ok((key, value))

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::printable::printable;
 use super::prose::{hanging, in_ascii};
-use crate::catalog::{self, Parameter, Scope, TakesEffect};
+use crate::catalog::{self, Parameter, Scope, TakesEffect, same_value};
 use crate::snapshot::{Snapshot, SysctlReading};
 use crate::tune::{BootKernel, Provenance, Reader, Resolver, Setting, SysctlTree};
 use crate::units::{KernelVersion, SysctlKey};
@@ -270,7 +270,8 @@ fn entry(row: &ParameterRow, width: usize, ascii: bool) -> String {
     about.extend(standing(row));
     text.push_str(&hanging("      ", &about.join("; "), width));
     // Who set it, and what a boot changes about it.
-    let drifts = |one: &Provenance| one.after_boot.as_deref().is_some_and(|after| row.value() != Some(after));
+    let now = |one: &Provenance, after: &str| row.value().is_some_and(|now| same_value(&one.key, now, after));
+    let drifts = |one: &Provenance| one.after_boot.as_deref().is_some_and(|after| !now(one, after));
     if let Some(provenance) = row.provenance.as_ref().filter(|one| row.value().is_some() && (changed || drifts(one))) {
         text.push_str(&hanging("      ", &printable(&set_by(provenance)), width));
     }

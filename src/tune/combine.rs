@@ -94,7 +94,7 @@ fn decide(
     let mut after = before.clone();
     let mut decided = first;
     for one in counting.iter().filter(|one| one.demand.operator != Operator::Expect) {
-        let next = one.demand.wanted_from(&after);
+        let next = one.demand.wanted_from(key, &after);
         if next != after {
             (after, decided) = (next, one);
         }
@@ -105,9 +105,9 @@ fn decide(
         Planned::Skip(Skip { key: key.clone(), operator, wanted, why, required })
     };
     let required = counting.iter().any(|one| one.rule.required);
-    if demands.iter().any(|demand| !demand.is_met_by(&after)) {
+    if demands.iter().any(|demand| !demand.is_met_by(key, &after)) {
         if after == before
-            && demands.iter().all(|demand| demand.operator == Operator::Expect || demand.is_met_by(&after))
+            && demands.iter().all(|demand| demand.operator == Operator::Expect || demand.is_met_by(key, &after))
         {
             return skip(SkipReason::NeverWritten(before), required);
         }

@@ -3,7 +3,7 @@
 
 use super::sysctl_d::{Reader, Resolver, SysctlTree};
 use super::{Change, Demand, Operator, Plan, PlanKind};
-use crate::catalog::normalize_value;
+use crate::catalog::{join_ports, normalize_value};
 use crate::snapshot::Snapshot;
 use crate::units::SysctlKey;
 
@@ -121,7 +121,7 @@ fn keys(plan: &Plan) -> impl Iterator<Item = (&SysctlKey, &str, &[Demand])> {
 fn other_profiles(plan: &Plan, around: &Surroundings<'_>) -> Vec<Conflict> {
     let conflict = |standing: &Standing| {
         let (_, after, _) = keys(plan).find(|(planned, _, _)| **planned == standing.key)?;
-        let broken = standing.demands.iter().find(|demand| !demand.is_met_by(after))?;
+        let broken = standing.demands.iter().find(|demand| !demand.is_met_by(&standing.key, after))?;
         let (id, profile, operator, value) = (standing.entry, &standing.profile, broken.operator, &broken.value);
         let says =
             format!("{profile} (entry {id}) stands and wants {operator} {value}; with {after} it is not met any more");
@@ -138,7 +138,7 @@ fn at_boot(plan: &Plan, tree: &SysctlTree) -> Vec<Conflict> {
         let Some(line) = systemd.decide(key).decided_by else { continue };
         let own = plan.file.as_ref().is_some_and(|file| line.file.ends_with(file.name)) || is_own(&line.file);
         let value = normalize_value(&line.value);
-        let met = demands.iter().all(|demand| demand.operator == Operator::Expect || demand.is_met_by(&value));
+        let met = demands.iter().all(|demand| demand.operator == Operator::Expect || demand.is_met_by(key, &value));
         if own || met {
             continue;
         }
@@ -188,8 +188,7 @@ fn listeners(plan: &Plan, snapshot: &Snapshot) -> Vec<Conflict> {
     let reserved = snapshot.sysctls.value("net.ipv4.ip_local_reserved_ports").unwrap_or_default();
     let within = |(low, high): (u16, u16), port: u16| (low..=high).contains(&port);
     // Including a port that is in the list already changes nothing.
-    let is_reserved =
-        |port: u16| Operator::Include.wanted_from(&port.to_string(), reserved) == normalize_value(reserved);
+    let is_reserved = |port: u16| join_ports(reserved, &port.to_string()) == join_ports(reserved, "");
     let mut ports: Vec<u16> = sockets
         .listeners
         .iter()

@@ -15,7 +15,6 @@ mod lint;
 mod memory;
 mod persist;
 mod plan;
-mod ports;
 mod profile;
 mod profile_format;
 mod profile_text;

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::formula::{Premises, Quantity, RuleValue, UnworkableValue};
-use super::ports;
-use crate::catalog::normalize_value;
+use crate::catalog::{canonical_value, join_ports, normalize_value, same_value};
 use crate::units::{KernelVersion, SysctlKey, TextError};
 
 /// A tuning profile with everything it takes from its parents.
@@ -125,7 +124,7 @@ impl Operator {
             Self::Set | Self::Expect => bound(|_, want| want),
             Self::AtLeast => bound(i128::max),
             Self::AtMost => bound(i128::min),
-            Self::Include => ports::include(&present, wanted),
+            Self::Include => join_ports(&present, wanted),
         };
         merged.unwrap_or_else(|| wanted.to_owned())
     }
@@ -142,16 +141,19 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// What a sysctl with the value `present` has to become; the same text when it is as demanded.
+    /// What a sysctl with the value `present` has to become; the same text when it is as demanded, however that is
+    /// written.
     #[must_use]
-    pub fn wanted_from(&self, present: &str) -> String {
-        self.operator.wanted_from(&self.value, present)
+    pub fn wanted_from(&self, key: &SysctlKey, present: &str) -> String {
+        let (wanted, have) = (canonical_value(key.as_str(), &self.value), canonical_value(key.as_str(), present));
+        let next = self.operator.wanted_from(&wanted, &have);
+        if next == have { normalize_value(present) } else { next }
     }
 
     /// Whether a value is as demanded.
     #[must_use]
-    pub fn is_met_by(&self, value: &str) -> bool {
-        self.wanted_from(value) == normalize_value(value)
+    pub fn is_met_by(&self, key: &SysctlKey, value: &str) -> bool {
+        same_value(key, &self.wanted_from(key, value), value)
     }
 }
 

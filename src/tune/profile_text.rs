@@ -215,6 +215,12 @@ impl Reader<'_> {
             Err(error) => return Err(self.error(value.span(), error.to_string())),
         }
         let refuse = |message: String| Err(self.error(value.span(), message));
+        let octal =
+            |word: &&str| word.len() > 1 && word.starts_with('0') && word.bytes().all(|digit| digit.is_ascii_digit());
+        if let (Some(word), Some(Form::Numbers(_))) = (text.split(' ').find(octal), form) {
+            let number = catalog::parse_number(word).unwrap_or_default();
+            return refuse(format!("`{word}` is octal to the kernel, which takes it for {number}; write {number}"));
+        }
         match (operator, form) {
             (Operator::AtLeast | Operator::AtMost, Some(Form::Numbers(_)) | None)
             | (Operator::Include, Some(Form::Ports) | None) => {}

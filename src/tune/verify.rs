@@ -128,7 +128,7 @@ pub fn check_kept(
         if wanted.is_empty() {
             return None;
         }
-        let met = |value: &str| wanted.iter().all(|demand| demand.is_met_by(value));
+        let met = |value: &str| wanted.iter().all(|demand| demand.is_met_by(key, value));
         let decides = resolver.as_ref().and_then(|resolver| resolver.decide(key).decided_by);
         let other = decides.filter(|line| line.file.rsplit('/').next() != Some(DROP_IN));
         let kept = match (other, own.get(key)) {

@@ -5,6 +5,8 @@ mod capture;
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod comparison;
+#[cfg(test)]
 mod confirmation;
 #[cfg(test)]
 mod confusion;

@@ -43,7 +43,7 @@ pub(super) struct FakeKernel {
 }
 
 impl FakeKernel {
-    fn new(values: &[(&str, &str)]) -> Self {
+    pub(super) fn new(values: &[(&str, &str)]) -> Self {
         let values = values.iter().map(|(key, value)| (key.parse().unwrap(), (*value).to_owned())).collect();
         Self {
             values: RefCell::new(values),

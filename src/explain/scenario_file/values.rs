@@ -75,6 +75,7 @@ fn sysctl(
     let unknown = || ValueError::UnknownKey { key: name.get_ref().clone(), nearest: catalog::nearest(name.get_ref()) };
     let parameter =
         catalog::find_by_name(name.get_ref()).ok_or_else(|| reader.error(&name.span(), unknown().to_string()))?;
+    let text = catalog::canonical_value(parameter.key, &text);
     match catalog::check_value(parameter.key, &text, host.version, host.hz) {
         Ok(()) => {}
         Err(

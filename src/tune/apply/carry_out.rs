@@ -1,7 +1,7 @@
 //! Carrying out a plan: journal first, read back, undo in reverse.
 
 use super::receipt::{ApplyError, ApplyFrom, Outcome, Receipt, Undone, Written};
-use crate::catalog::normalize_value;
+use crate::catalog::{normalize_value, same_value};
 use crate::sys::SysctlError;
 use crate::tune::journal::{
     Action, Confirmation, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, JournalWriter,
@@ -179,7 +179,7 @@ fn refuse_moved(
         let key = already.key.clone();
         let present = store.read(&key).map_err(|error| ApplyError::Sysctl { key: key.clone(), error })?;
         let (present, planned) = (normalize_value(&present), normalize_value(&already.value));
-        if present != planned {
+        if !same_value(&key, &present, &planned) {
             return Err(ApplyError::Stale { key, planned, present });
         }
     }
@@ -248,7 +248,7 @@ fn read_originals(plan: &Plan, store: &dyn SysctlStore) -> Result<Vec<JournalKey
         let key = change.key.clone();
         let present = store.read(&key).map_err(|error| ApplyError::Sysctl { key: key.clone(), error })?;
         let before = normalize_value(&present);
-        if before != normalize_value(&change.before) {
+        if !same_value(&key, &before, &change.before) {
             return Err(ApplyError::Stale { key, planned: change.before.clone(), present: before });
         }
         keys.push(JournalKey { key, before, after: change.after.clone(), demands: change.demands.clone() });
@@ -320,7 +320,7 @@ fn write_key(key: &JournalKey, store: &dyn SysctlStore, journal: &mut JournalWri
     journal.step(step(StepKind::Writing))?;
     let attempt = store.write(&key.key, &key.after).map_err(Failure::from).and_then(|()| {
         let read_back = normalize_value(&store.read(&key.key)?);
-        if read_back == normalize_value(&key.after) {
+        if same_value(&key.key, &read_back, &key.after) {
             Ok(read_back)
         } else {
             let why = format!("the kernel took `{}` and holds `{read_back}`", key.after);
@@ -350,7 +350,7 @@ fn undo(
 ) -> Vec<Undone> {
     let mut keys: Vec<(&SysctlKey, &str)> = Vec::new();
     let changed =
-        |key: &&JournalKey| !store.read(&key.key).is_ok_and(|present| normalize_value(&present) == key.before);
+        |key: &&JournalKey| !store.read(&key.key).is_ok_and(|present| same_value(&key.key, &present, &key.before));
     keys.extend(failed.filter(changed).map(|key| (&key.key, key.before.as_str())));
     keys.extend(written.iter().rev().map(|written| (&written.key, written.before.as_str())));
     keys.into_iter()
@@ -367,5 +367,9 @@ fn undo(
 fn put_back(key: &SysctlKey, before: &str, store: &dyn SysctlStore) -> Result<(), String> {
     store.write(key, before).map_err(|error| error.to_string())?;
     let present = normalize_value(&store.read(key).map_err(|error| error.to_string())?);
-    if present == before { Ok(()) } else { Err(format!("it holds `{present}` after writing `{before}`")) }
+    if same_value(key, &present, before) {
+        Ok(())
+    } else {
+        Err(format!("it holds `{present}` after writing `{before}`"))
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Hit, Judge, LintCase, LintRule, Severity, Spot};
-use crate::catalog::{self, normalize_value};
+use crate::catalog::{self, canonical_value};
 use crate::tune::sysctl_d::{Assignment, Setting, SysctlFile};
 
 const fn rule(
@@ -94,7 +94,7 @@ fn duplicates(case: &LintCase<'_>) -> Vec<(Spot, Hit)> {
     for (key, lines) in case.by_key() {
         let mut before: BTreeMap<(&str, String), usize> = BTreeMap::new();
         for (file, line) in lines {
-            let value = normalize_value(&line.value);
+            let value = canonical_value(key.as_str(), &line.value);
             match before.get(&(file.path.as_str(), value.clone())) {
                 Some(earlier) => {
                     let message = format!("{key} = {value} stands in line {earlier} already");
@@ -133,7 +133,8 @@ fn readers_differ(case: &LintCase<'_>) -> Vec<(Spot, Hit)> {
     let mut found = Vec::new();
     for key in keys {
         let (boot, by_hand) = (case.systemd.decide(key), case.procps.decide(key));
-        let value = |winner: &Option<Setting>| winner.as_ref().map(|winner| normalize_value(&winner.value));
+        let value =
+            |winner: &Option<Setting>| winner.as_ref().map(|winner| canonical_value(key.as_str(), &winner.value));
         if value(&boot.decided_by) == value(&by_hand.decided_by) {
             continue;
         }

@@ -66,11 +66,11 @@ impl<'a> LintCase<'a> {
         self.tree.files.iter().any(|file| file.home == Home::Given)
     }
 
-    /// What the files make of a key at boot, with single blanks.
+    /// What the files make of a key at boot, as the kernel prints it.
     #[must_use]
     pub fn settled(&self, key: &str) -> Option<String> {
         let key: SysctlKey = key.parse().ok()?;
-        self.systemd.decide(&key).decided_by.map(|winner| catalog::normalize_value(&winner.value))
+        self.systemd.decide(&key).decided_by.map(|winner| catalog::canonical_value(key.as_str(), &winner.value))
     }
 
     /// What a key has after the next boot: what the files say, or the kernel's default.
@@ -141,13 +141,13 @@ impl LineCase<'_> {
     /// The numbers of the value; nothing when one word is none.
     #[must_use]
     pub fn numbers(&self) -> Option<Vec<i128>> {
-        self.value.split(' ').map(|word| word.parse().ok()).collect()
+        self.value.split(' ').map(catalog::parse_number).collect()
     }
 
     /// The value as one number.
     #[must_use]
     pub fn number(&self) -> Option<i128> {
-        self.value.parse().ok()
+        catalog::parse_number(&self.value)
     }
 
     /// The number if the key is this one.

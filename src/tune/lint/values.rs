@@ -62,6 +62,15 @@ pub(super) const RULES: &[LintRule] = &[
         }),
     },
     LintRule {
+        id: "octal-number",
+        severity: Severity::Warning,
+        finds: "a number with a leading zero",
+        why: "the kernel reads numbers as C does: behind a zero in base 8, behind 0x in base 16",
+        instead: "the number without the zero",
+        topic: None,
+        judge: Judge::Line(octal),
+    },
+    LintRule {
         id: "out-of-range",
         severity: Severity::Error,
         finds: "a number that the kernel refuses",
@@ -118,6 +127,19 @@ fn refusal(line: &LineCase<'_>) -> Option<ValueError> {
         return None;
     }
     catalog::check_value(row.key, &line.value, version, line.case.host.hz).err()
+}
+
+fn octal(line: &LineCase<'_>) -> Option<Hit> {
+    if !matches!(line.row?.form, Form::Numbers(_)) {
+        return None;
+    }
+    let is_octal = |word: &&str| word.len() > 1 && word.starts_with('0') && word.bytes().all(|c| c.is_ascii_digit());
+    let (word, bare) = line.value.split(' ').find(is_octal).map(|word| (word, word.trim_start_matches('0')))?;
+    let number = catalog::parse_number(word).filter(|number| number.to_string() != bare && *number != 0)?;
+    Some(
+        Hit::value(format!("`{word}` is {number} to the kernel"))
+            .instead(format!("{bare}, or {number} where that is meant")),
+    )
 }
 
 fn wraps(line: &LineCase<'_>) -> bool {

@@ -1,6 +1,6 @@
 //! The profiles that stand over one another for a key, and what the key has to be without one of them.
 
-use crate::catalog::normalize_value;
+use crate::catalog::{normalize_value, same_value};
 use crate::tune::journal::{Action, JournalEntry, JournalKey, JournalOutcome, StepKind};
 use crate::tune::{Demand, Place};
 use crate::units::SysctlKey;
@@ -27,7 +27,7 @@ impl Layer<'_> {
         if self.key.demands.is_empty() {
             return normalize_value(&self.key.after);
         }
-        let follow = |value: String, demand: &Demand| demand.wanted_from(&value);
+        let follow = |value: String, demand: &Demand| demand.wanted_from(&self.key.key, &value);
         self.key.demands.iter().fold(beneath.to_owned(), follow)
     }
 }
@@ -61,7 +61,7 @@ impl<'a> Stack<'a> {
         let was_reached = |found: &&JournalKey| entry.held.contains(found) || entry.reached(key);
         let Some(found) = entry.all_keys().find(|found| found.key == *key).filter(was_reached) else { return };
         let before = normalize_value(&found.before);
-        if self.layers.is_empty() || self.value() != before {
+        if self.layers.is_empty() || !same_value(key, &self.value(), &before) {
             self.base = before;
             self.layers.clear();
         }
@@ -75,11 +75,12 @@ impl<'a> Stack<'a> {
 
     /// The value that it makes without one entry, and the newest of the others; nothing when the entry is not in it.
     pub(super) fn without(&self, entry: u64) -> Option<(String, Option<u64>)> {
-        self.layers.iter().find(|layer| layer.entry.id == entry)?;
+        let key = &self.layers.iter().find(|layer| layer.entry.id == entry)?.key.key;
         let others = || self.layers.iter().filter(|layer| layer.entry.id != entry);
         let value = others().fold(self.base.clone(), |beneath, layer| layer.over(&beneath));
         // One that would make the same of the value beneath everything holds nothing.
-        let holds = (value != self.base).then(|| others().next_back().map(|layer| layer.entry.id)).flatten();
+        let holds =
+            (!same_value(key, &value, &self.base)).then(|| others().next_back().map(|layer| layer.entry.id)).flatten();
         Some((value, holds))
     }
 

@@ -1,7 +1,7 @@
 //! Restoring what was there before an apply: a plan made from the journal.
 
 use super::stack::Stack;
-use crate::catalog::{self, normalize_value};
+use crate::catalog::{self, normalize_value, same_value};
 use crate::snapshot::{Snapshot, SysctlReading};
 use crate::tune::combine::absence;
 use crate::tune::journal::{Action, History, JournalEntry, JournalKey, JournalOutcome, Unreadable};
@@ -220,13 +220,14 @@ pub fn plan_rollback(entry: &JournalEntry, history: &[JournalEntry], snapshot: &
             Some(_) => stack.value(),
             None => normalize_value(&key.after),
         };
-        if present == wanted {
+        if same_value(&key.key, &present, &wanted) {
             let (key, operator, demands) = (key.key.clone(), Operator::Set, Vec::new());
             plan.already.push(Already { key, value: present, operator, wanted, demands, held_by });
-        } else if present == expected || force {
+        } else if same_value(&key.key, &present, &expected) || force {
             plan.changes.push(restoring(entry, &key.key, present, wanted, snapshot));
         } else {
-            let by = stack.newest().filter(|newest| *newest != entry.id && stack.value() == present);
+            let by =
+                stack.newest().filter(|newest| *newest != entry.id && same_value(&key.key, &stack.value(), &present));
             plan.skipped.push(skip(match by {
                 Some(entry) => SkipReason::ChangedByEntry { value: present, entry },
                 None => SkipReason::ChangedSince(present),

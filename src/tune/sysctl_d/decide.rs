@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Assignment, Item, KeyGlob, KeyTarget, Reader, SysctlFile, SysctlTree};
+use crate::catalog::same_value;
 use crate::units::{SysctlKey, TextPlace};
 
 /// A line that gives a key a value.
@@ -122,10 +123,10 @@ impl<'a> Resolver<'a> {
             // Excluded and then nothing.
             (None, true, false) => None,
         };
-        let value = winner.as_ref().map(|winner| normal(&winner.value));
+        let same = |one: &Setting, other: &Setting| same_value(key, &one.value, &other.value);
         let mut overridden = patterns;
         overridden.append(&mut set);
-        overridden.retain(|loser| value.as_deref() != Some(normal(&loser.value).as_str()));
+        overridden.retain(|loser| !winner.as_ref().is_some_and(|winner| same(winner, loser)));
         Decision { decided_by: winner, cancelled_by, overridden }
     }
 
@@ -133,10 +134,6 @@ impl<'a> Resolver<'a> {
     pub fn keys(&self) -> impl Iterator<Item = &'a SysctlKey> + '_ {
         self.explicit.keys().copied()
     }
-}
-
-fn normal(value: &str) -> String {
-    crate::catalog::normalize_value(value)
 }
 
 fn setting(file: &SysctlFile, line: &Assignment, by_glob: bool) -> Setting {

@@ -1,12 +1,14 @@
 //! What a key has now, what it will have after the next boot, and who says so.
 
 use super::{Decision, Resolver, Setting};
-use crate::catalog::{self, normalize_value};
+use crate::catalog::{self, canonical_value, same_value};
 use crate::units::{Hz, KernelVersion, SysctlKey};
 
 /// Where the value of a key comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
+    /// The key.
+    pub key: SysctlKey,
     /// What systemd-sysctl does at boot.
     pub boot: Decision,
     /// What `sysctl --system` would do now.
@@ -35,7 +37,7 @@ impl Provenance {
         let (boot, by_hand) = (boot.decide(key), by_hand.decide(key));
         let default = || catalog::default_value(key.as_str(), kernel.version?, kernel.memory_kib);
         let mut doubt = None;
-        let written = boot.decided_by.as_ref().map(|winner| normalize_value(&winner.value));
+        let written = boot.decided_by.as_ref().map(|winner| canonical_value(key.as_str(), &winner.value));
         let refused = written.as_ref().zip(kernel.version).and_then(|(value, version)| {
             catalog::find(key.as_str())?;
             catalog::check_value(key.as_str(), value, version, kernel.hz).err()
@@ -54,7 +56,7 @@ impl Provenance {
             }
             (None, _) => default(),
         };
-        Self { boot, by_hand, after_boot, doubt }
+        Self { key: key.clone(), boot, by_hand, after_boot, doubt }
     }
 
     /// The line that decides at boot.
@@ -66,9 +68,9 @@ impl Provenance {
     /// The line that would decide under `sysctl --system`, where that gives another value than a boot.
     #[must_use]
     pub fn differs_by_hand(&self) -> Option<&Setting> {
-        let value = |setting: &Setting| normalize_value(&setting.value);
         let by_hand = self.by_hand.decided_by.as_ref()?;
-        (self.boot.decided_by.as_ref().map(value) != Some(value(by_hand))).then_some(by_hand)
+        let same = |boot: &Setting| same_value(&self.key, &boot.value, &by_hand.value);
+        (!self.boot.decided_by.as_ref().is_some_and(same)).then_some(by_hand)
     }
 }
 
