@@ -39,7 +39,7 @@ fn rows(plan: &Plan) -> Vec<Row<'_>> {
         key: already.key.as_str(),
         value: &already.value,
         operator: already.operator,
-        reason: "it is so already",
+        reason: &already.reason,
         scope: crate::catalog::find(already.key.as_str()).map(|row| match row.per_namespace_since {
             Some(_) => Scope::Namespace,
             None => row.shared,
@@ -72,15 +72,23 @@ fn sysctl_d(plan: &Plan, rows: &[Row<'_>]) -> String {
 }
 
 fn ansible(plan: &Plan, rows: &[Row<'_>]) -> String {
+    // The module's own default is /etc/sysctl.conf, which systemd reads only where a link in sysctl.d leads to it.
+    let file = quoted(&format!("/etc/sysctl.d/99-{}.conf", file_name(&plan.profile)));
     let task = |row: &Row<'_>| {
         let name = quoted(&format!("{} = {}: {}", row.key, row.value, row.reason));
         let (key, value) = (quoted(row.key), quoted(row.value));
         format!(
-            "- name: {name}\n  ansible.posix.sysctl:\n    name: {key}\n    value: {value}\n    sysctl_set: true\n    \
-             state: present\n    reload: false\n"
+            "- name: {name}\n  ansible.posix.sysctl:\n    name: {key}\n    value: {value}\n    \
+             sysctl_file: {file}\n    sysctl_set: true\n    state: present\n    reload: false\n"
         )
     };
     head(plan) + &rows.iter().map(task).collect::<String>()
+}
+
+/// Names of profiles as one of a file: letters, digits and dashes.
+fn file_name(profile: &str) -> String {
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { ' ' };
+    profile.chars().map(plain).collect::<String>().split_whitespace().collect::<Vec<_>>().join("-")
 }
 
 fn tuned(plan: &Plan, rows: &[Row<'_>]) -> String {

@@ -76,7 +76,7 @@ impl SysctlFiles {
         let mut bytes = Vec::with_capacity(ONE_READ);
         std::fs::File::open(&path)
             .and_then(|file| file.take(READ_LIMIT).read_to_end(&mut bytes))
-            .map_err(|error| error_of(&path, &error, None))?;
+            .map_err(|error| error_of(&path, &error))?;
         let text = String::from_utf8_lossy(&bytes);
         Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
     }
@@ -90,7 +90,7 @@ impl SysctlFiles {
     pub fn check_writable(&self, key: &SysctlKey) -> Result<(), SysctlError> {
         let path = self.path(key);
         let opened = std::fs::OpenOptions::new().write(true).open(&path);
-        opened.map(drop).map_err(|error| error_of(&path, &error, None))
+        opened.map(drop).map_err(|error| error_of(&path, &error))
     }
 
     /// Writes a value in one `write(2)`.
@@ -103,15 +103,17 @@ impl SysctlFiles {
     /// Absent, denied, refused with the error number, or failed.
     pub fn write(&self, key: &SysctlKey, value: &str) -> Result<(), SysctlError> {
         let path = self.path(key);
-        let failed = |error: &io::Error| error_of(&path, error, Some(value));
         let line = format!("{value}\n");
         // Truncating means nothing to the kernel's files; it keeps plain files (a copy of /proc) whole.
-        let mut file =
-            std::fs::OpenOptions::new().write(true).truncate(true).open(&path).map_err(|error| failed(&error))?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .truncate(true)
+            .open(&path)
+            .map_err(|error| error_of(&path, &error))?;
         let written = loop {
             match file.write(line.as_bytes()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other.map_err(|error| failed(&error))?,
+                other => break other.map_err(|error| refusal(&path, &error, value))?,
             }
         };
         if written == line.len() {
@@ -123,15 +125,28 @@ impl SysctlFiles {
     }
 }
 
-/// Sorts an error; `value` is given for a write.
-fn error_of(path: &Path, error: &io::Error, value: Option<&str>) -> SysctlError {
-    let path = path.display().to_string();
-    let reason = describe(error);
-    match (error.raw_os_error(), value) {
-        (Some(libc::ENOENT | libc::ENOTDIR), _) => SysctlError::Absent { path },
-        (Some(libc::EACCES | libc::EPERM | libc::EROFS), _) => SysctlError::Denied { path, reason },
-        (Some(errno), Some(value)) => SysctlError::Refused { path, value: value.to_owned(), errno, reason },
+/// Sorts an error of opening or reading.
+fn error_of(path: &Path, error: &io::Error) -> SysctlError {
+    let (path, reason) = (path.display().to_string(), describe(error));
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR) => SysctlError::Absent { path },
+        Some(libc::EACCES | libc::EPERM | libc::EROFS) => SysctlError::Denied { path, reason },
         _ => SysctlError::Failed { path, reason },
+    }
+}
+
+/// Sorts what write(2) answered for a file that could be opened. ENOENT is about the value then: the kernel has no
+/// congestion control, queueing discipline or the like of that name (`tcp_set_default_congestion_control`).
+fn refusal(path: &Path, error: &io::Error, value: &str) -> SysctlError {
+    let (file, value) = (path.display().to_string(), value.to_owned());
+    match error.raw_os_error() {
+        Some(libc::EACCES | libc::EPERM | libc::EROFS) => error_of(path, error),
+        Some(errno @ libc::ENOENT) => {
+            let reason = "it has nothing of that name, and no module that brings it".to_owned();
+            SysctlError::Refused { path: file, value, errno, reason }
+        }
+        Some(errno) => SysctlError::Refused { path: file, value, errno, reason: describe(error) },
+        None => SysctlError::Failed { path: file, reason: describe(error) },
     }
 }
 
@@ -172,6 +187,19 @@ mod tests {
     fn the_running_kernel_is_read() {
         let value = SysctlFiles::new("/proc").read(&key("kernel.osrelease")).unwrap();
         assert_eq!(value, super::super::proc::kernel_release());
+    }
+
+    #[test]
+    fn a_name_that_the_kernel_does_not_have_is_no_missing_key() {
+        let error = io::Error::from_raw_os_error(libc::ENOENT);
+        let path = Path::new("/proc/sys/net/ipv4/tcp_congestion_control");
+        let refused = refusal(path, &error, "nosuch").to_string();
+        assert_eq!(
+            refused,
+            "/proc/sys/net/ipv4/tcp_congestion_control: the kernel refused the value `nosuch`: it has nothing of that \
+             name, and no module that brings it"
+        );
+        assert!(matches!(error_of(path, &error), SysctlError::Absent { .. }));
     }
 
     #[test]

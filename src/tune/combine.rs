@@ -117,7 +117,8 @@ fn decide(
     }
     if after == before {
         let (operator, wanted) = (decided.demand.operator, decided.demand.value.clone());
-        return Planned::Already(Already { key: key.clone(), value: before, operator, wanted, demands, held_by: None });
+        let (key, reason) = (key.clone(), decided.rule.reason.clone());
+        return Planned::Already(Already { key, value: before, operator, wanted, reason, demands, held_by: None });
     }
     let version = snapshot.kernel.version;
     let parameter = catalog::find(key.as_str());

@@ -127,6 +127,8 @@ pub struct Already {
     pub operator: Operator,
     /// The value of the rule.
     pub wanted: String,
+    /// Why.
+    pub reason: String,
     /// Everything that is demanded of the key, which the journal keeps.
     pub demands: Vec<Demand>,
     /// For a rollback, the newest other entry of the journal that still stands for the key and holds it where it is.

@@ -262,7 +262,9 @@ fn changed_since(place: &Place) -> Ran {
     let state = State::new();
     assert_eq!(state.exit(place, &["apply", "anti-syn-flood", "-y"]), Some(0));
     place.set("net.core.somaxconn", "9999");
-    let done = state.json(place, &["rollback", "1", "--yes"]);
+    let part = state.run(place, &["--json", "rollback", "1", "--yes"]);
+    assert_eq!(part.status.code(), Some(1), "what it left is told: {}", text(&part.stderr));
+    let done: Value = serde_json::from_slice(&part.stdout).unwrap();
     assert_eq!(done["plan"]["skipped"][0]["why"], "changed-since");
     assert_eq!(cat("net.core.somaxconn"), "9999");
     assert_eq!(cat("net.ipv4.tcp_synack_retries"), "5");

@@ -5,11 +5,12 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
+use tcpctl::catalog::{default_value, parameters};
 use tcpctl::report::{LintView, render_lint, render_lint_rules};
 use tcpctl::snapshot::{SysctlReading, Sysctls};
 use tcpctl::tune::{
-    Home, LintHost, Linted, Severity, SysctlFile, SysctlTree, find_lint_rule, lint, lint_rules, read_given_files,
-    read_sysctl_tree,
+    Home, LintHost, Linted, Severity, SysctlFile, SysctlTree, VENDOR_PROFILES, find_lint_rule, lint, lint_rules,
+    read_given_files, read_sysctl_tree,
 };
 use tcpctl::units::{Hz, KernelVersion};
 
@@ -319,4 +320,50 @@ fn the_exit_code_says_whether_there_are_findings_and_whether_files_could_be_read
     let rules: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, rules["rules"].as_array().map(Vec::len)), (Some(0), Some(lint_rules().count())));
     assert!(find_lint_rule("removed-key").is_some() && find_lint_rule("no-such-rule").is_none());
+}
+
+fn linted(text: &str, absent: &[&str]) -> Linted {
+    let mut host = host();
+    let readings = absent.iter().map(|key| (key.parse().unwrap(), SysctlReading::Absent)).collect();
+    host.sysctls = Sysctls { readings };
+    let file = SysctlFile::from_bytes("a.conf", Home::Given, text.as_bytes());
+    let boot_modules = BTreeSet::from(["nf_conntrack".to_owned()]);
+    lint(&SysctlTree { files: vec![file], boot_modules, ..SysctlTree::default() }, &host)
+}
+
+#[test]
+fn an_interface_that_is_not_here_now_is_no_mistake() {
+    let (key, path) = ("net.ipv4.conf.wg0.rp_filter", "net/ipv4/neigh/br-5/gc_stale_time");
+    let linted = linted(&format!("{key} = 2\n{path} = 60\n"), &[key, "net.ipv4.neigh.br-5.gc_stale_time"]);
+    assert_eq!(ids(&linted), BTreeSet::from(["absent-interface".to_owned()]));
+    assert!(!linted.has_findings(), "a note at most");
+}
+
+#[test]
+fn what_may_fail_is_not_told_to_be_missing() {
+    for key in ["net.ipv4.tcp_tw_recycle", "net.ipv4.tcp_invented", "net.ipv4.tcp_allowed_congestion", "vm.invented"] {
+        assert!(linted(&format!("{key} = 1\n"), &[key]).has_findings(), "{key}");
+        assert_eq!(ids(&linted(&format!("-{key} = 1\n"), &[key])), BTreeSet::new(), "-{key}");
+    }
+}
+
+/// What tcpctl itself writes is what it would have others write.
+#[test]
+fn every_profile_exported_as_a_file_has_no_finding() {
+    for (name, _) in VENDOR_PROFILES {
+        let tree = super::tune_tree::Tree::new();
+        let defaults = parameters().filter_map(|row| {
+            let value = default_value(row.key, KernelVersion::new(6, 18), Some(16 << 20))?;
+            Some((row.key.replace('.', "/"), value))
+        });
+        for (file, value) in defaults {
+            tree.write(&format!("sys/{file}"), &value);
+        }
+        tree.write("meminfo", "MemTotal:       16777216 kB");
+        let path = ["--rtt", "30ms", "--bandwidth", "1Gbit/s"];
+        let text = tree.ok(&[&["plan", name, "--export", "sysctl.d"], &path[..]].concat());
+        let linted = linted(&text, &[]);
+        assert!(!linted.has_findings(), "{name}: {:?}", linted.findings);
+        assert!(linted.lines > 2 || *name == "kernel-defaults", "{name}: {text}");
+    }
 }

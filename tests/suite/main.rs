@@ -15,6 +15,8 @@ mod crash;
 #[cfg(test)]
 mod dumps;
 #[cfg(test)]
+mod endings;
+#[cfg(test)]
 mod explain_contract;
 #[cfg(test)]
 mod explain_facts;

@@ -41,7 +41,9 @@ pub(super) const RULES: &[LintRule] = &[
         |line| {
             let seconds = line.number_of("net.ipv4.tcp_fin_timeout").filter(|seconds| *seconds > 0)?;
             let comment = line.line.comment.to_lowercase().replace(['-', ' '], "_");
-            let meant = seconds < SHORT_FIN_WAIT_S || seconds <= 60 && comment.contains("time_wait");
+            // Who names FIN-WAIT-2 as well knows which is which.
+            let mistaken = comment.contains("time_wait") && !comment.contains("fin_wait");
+            let meant = seconds < SHORT_FIN_WAIT_S || seconds <= 60 && mistaken;
             meant.then(|| Hit::value(format!("tcp_fin_timeout = {seconds} does not shorten TIME-WAIT")))
         },
     ),

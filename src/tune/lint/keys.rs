@@ -53,7 +53,7 @@ pub(super) const RULES: &[LintRule] = &[
         judge: Judge::Line(|line| {
             let builds = line.row?.only_in?;
             let here = line.key.and_then(|key| line.case.reading(key));
-            (!matches!(here, Some(SysctlReading::Value(_))))
+            (!matches!(here, Some(SysctlReading::Value(_))) && !line.line.ignore_failure)
                 .then(|| Hit::new(format!("{} is only in {builds}", line.name())))
         }),
     },
@@ -65,6 +65,15 @@ pub(super) const RULES: &[LintRule] = &[
         instead: "a `-` in front of it if the file is shared with other hosts, or delete the line",
         topic: None,
         judge: Judge::Line(absent),
+    },
+    LintRule {
+        id: "absent-interface",
+        severity: Severity::Note,
+        finds: "a key of an interface that is not here now",
+        why: "it is set when the interface appears, where systemd's rules for udev are in force, and else never",
+        instead: "the interface's name as `ip link` shows it, should it be spelt wrong",
+        topic: None,
+        judge: Judge::Line(absent_interface),
     },
     LintRule {
         id: "module-key",
@@ -133,7 +142,8 @@ fn bad_key(line: &LineCase<'_>) -> Option<Hit> {
 fn unknown(line: &LineCase<'_>) -> Option<Hit> {
     let key = line.key?.as_str();
     let known = line.row.is_some() || catalog::elsewhere(key).is_some() || catalog::old_name(key).is_some();
-    if known || !catalog::is_charted(key) || is_here(line) {
+    // sysctl.d(5): what stands behind a `-` may fail.
+    if known || !catalog::is_charted(key) || is_here(line) || line.line.ignore_failure {
         return None;
     }
     let hit = Hit::new(format!("no kernel has {key}"));
@@ -145,7 +155,7 @@ fn unknown(line: &LineCase<'_>) -> Option<Hit> {
 
 fn removed(line: &LineCase<'_>) -> Option<Hit> {
     let key = line.key?.as_str();
-    if is_here(line) {
+    if is_here(line) || line.line.ignore_failure {
         return None;
     }
     if let Some(instead) = catalog::old_name(key) {
@@ -170,8 +180,22 @@ fn absent(line: &LineCase<'_>) -> Option<Hit> {
     let others = catalog::is_charted(key.as_str())
         || catalog::module_of(key.as_str()).is_some()
         || catalog::old_name(key.as_str()).is_some()
-        || is_dotted(line);
+        || is_dotted(line)
+        || interface(key.as_str()).is_some();
     (asked && !others).then(|| Hit::new(format!("this kernel has no {key}")))
+}
+
+fn absent_interface(line: &LineCase<'_>) -> Option<Hit> {
+    let key = line.key?;
+    let absent = line.case.reading(key) == Some(&SysctlReading::Absent) && !line.line.ignore_failure;
+    let interface = interface(key.as_str()).filter(|_| absent && !is_dotted(line))?;
+    Some(Hit::new(format!("there is no interface {interface} now that would have {key}")))
+}
+
+/// The interface that a key is about; nothing for those of all interfaces, and of the one that every namespace has.
+fn interface(key: &str) -> Option<&str> {
+    let (interface, _) = INTERFACES.iter().find_map(|folder| key.strip_prefix(folder))?.split_once('.')?;
+    (!["all", "default", "lo"].contains(&interface)).then_some(interface)
 }
 
 fn module(line: &LineCase<'_>) -> Option<Hit> {

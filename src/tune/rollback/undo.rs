@@ -222,7 +222,8 @@ pub fn plan_rollback(entry: &JournalEntry, history: &[JournalEntry], snapshot: &
         };
         if same_value(&key.key, &present, &wanted) {
             let (key, operator, demands) = (key.key.clone(), Operator::Set, Vec::new());
-            plan.already.push(Already { key, value: present, operator, wanted, demands, held_by });
+            let reason = without(entry);
+            plan.already.push(Already { key, value: present, operator, wanted, reason, demands, held_by });
         } else if same_value(&key.key, &present, &expected) || force {
             plan.changes.push(restoring(entry, &key.key, present, wanted, snapshot));
         } else {
@@ -255,6 +256,11 @@ pub(in crate::tune) fn plan_rollback_after_boot(entry: &JournalEntry, snapshot: 
     plan
 }
 
+/// Why a rollback wants a value.
+fn without(entry: &JournalEntry) -> String {
+    format!("the value without {}", entry.profile)
+}
+
 fn restoring(entry: &JournalEntry, key: &SysctlKey, present: String, wanted: String, snapshot: &Snapshot) -> Change {
     let parameter = catalog::find(key.as_str());
     Change {
@@ -263,7 +269,7 @@ fn restoring(entry: &JournalEntry, key: &SysctlKey, present: String, wanted: Str
         before: present,
         after: wanted,
         operator: Operator::Set,
-        reason: format!("the value without {}", entry.profile),
+        reason: without(entry),
         source: format!("journal entry {}", entry.id),
         risk: None,
         takes_effect: parameter.map(|row| row.takes_effect),

@@ -67,6 +67,9 @@ pub(in crate::ui::cli) fn carry_out(
     }
     refuse_blind(plan)?;
     refuse_contradictions(plan)?;
+    if !plan.is_empty() && !yes {
+        refuse_silence(plan, context)?;
+    }
     if !plan.is_empty() {
         if let Some(skip) = plan.unmet().next() {
             let key = skip.key.clone();
@@ -111,8 +114,11 @@ pub(in crate::ui::cli) fn refuse_contradictions(plan: &Plan) -> Result<(), CliEr
 
 /// The exit code that a receipt stands for.
 fn ending(receipt: &Receipt) -> Result<Exit, CliError> {
+    // What was to be restored and is not, is a finding.
+    let restored = receipt.left.is_empty() && receipt.file_left.is_none();
     match &receipt.outcome {
-        Outcome::Nothing | Outcome::Applied => Ok(Exit::Ok),
+        Outcome::Nothing | Outcome::Applied if restored => Ok(Exit::Ok),
+        Outcome::Nothing | Outcome::Applied => Ok(Exit::Findings),
         Outcome::Undone { key, why, denied, .. } => {
             let rest =
                 if receipt.outcome.is_whole() { "everything was put back" } else { "not everything could be put back" };
@@ -122,23 +128,38 @@ fn ending(receipt: &Receipt) -> Result<Exit, CliError> {
     }
 }
 
-/// Asks on the terminal; only `y` and `yes` are a yes.
-fn ask(plan: &Plan, context: &Context<'_>) -> Result<bool, CliError> {
-    let count = plan.changes.len();
-    let (verb, changes) = match (plan.kind, count) {
+/// Without a terminal nobody can be asked: the plan is shown, and that is all.
+fn refuse_silence(plan: &Plan, context: &mut Context<'_>) -> Result<(), CliError> {
+    if std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let (verb, changes) = question(plan);
+    let reason = format!(
+        "there is no terminal to ask on whether to {verb} {changes}; nothing was written; give --yes to go ahead"
+    );
+    if context.json {
+        let view = ChangeView { schema: SCHEMA, plan: Some(plan.into()), receipt: None, reason: Some(&reason) };
+        context.print_json(&view)?;
+    }
+    Err(CliError::Usage(reason))
+}
+
+/// What is asked, as verb and object.
+fn question(plan: &Plan) -> (&'static str, String) {
+    match (plan.kind, plan.changes.len()) {
         (PlanKind::Apply, 0) => ("write", "this file".to_owned()),
         (PlanKind::Rollback(_), 0) => ("restore", "this file".to_owned()),
         (PlanKind::Apply, 1) => ("apply", "this change".to_owned()),
-        (PlanKind::Apply, _) => ("apply", format!("these {count} changes")),
+        (PlanKind::Apply, count) => ("apply", format!("these {count} changes")),
         (PlanKind::Rollback(_), 1) => ("restore", "this value".to_owned()),
-        (PlanKind::Rollback(_), _) => ("restore", format!("these {count} values")),
-    };
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(CliError::Usage(format!(
-            "there is no terminal to ask on whether to {verb} {changes}; nothing was written; give --yes to go ahead"
-        )));
+        (PlanKind::Rollback(_), count) => ("restore", format!("these {count} values")),
     }
+}
+
+/// Asks on the terminal; only `y` and `yes` are a yes.
+fn ask(plan: &Plan, context: &Context<'_>) -> Result<bool, CliError> {
+    let (verb, changes) = question(plan);
+    let stdin = std::io::stdin();
     let mut stderr = std::io::stderr();
     if context.json {
         // Standard output is for the program that reads the JSON; the person must see the plan all the same.

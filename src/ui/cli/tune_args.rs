@@ -38,6 +38,8 @@ pub struct ProfileChoice {
 }
 
 /// Show what a profile would change, and what that does in seconds; nothing is written
+///
+/// Exit code 1 when it could not be applied: profiles contradict each other, or a key is missing that one requires.
 #[derive(Clone, Debug, Args)]
 pub struct PlanArgs {
     /// The profile
@@ -86,12 +88,13 @@ pub struct ApplyArgs {
     pub confirm: Option<u64>,
     /// Keep the values across boots, in one file of tcpctl's own, which rollback takes back
     ///
-    /// Not together with --netns: such a file is for the namespace that the host boots into.
+    /// Such a file is for the network namespace that the host boots into: not together with --netns, and in any other
+    /// namespace only with --sysctl-dir. With --confirm, the confirmation writes it.
     #[arg(long)]
     pub persist: bool,
-    /// The directory of that file
-    #[arg(long, value_name = "DIR", default_value = SYSCTL_DIR)]
-    pub sysctl_dir: PathBuf,
+    /// The directory of that file [default: /etc/sysctl.d]
+    #[arg(long, value_name = "DIR")]
+    pub sysctl_dir: Option<PathBuf>,
     /// With --persist: replace tcpctl's file although somebody else changed it
     #[arg(long, requires = "persist")]
     pub force: bool,
@@ -134,6 +137,8 @@ pub struct VerifyArgs {
 }
 
 /// Restore the values from before an apply
+///
+/// Exit code 1 when something is left as it is, or there is nothing to roll back.
 #[derive(Clone, Debug, Args)]
 pub struct RollbackArgs {
     /// Which apply, as `history` numbers it; the newest one that still stands if not given
@@ -160,7 +165,7 @@ pub struct HistoryArgs {
 }
 
 /// Where values are kept across boots.
-const SYSCTL_DIR: &str = "/etc/sysctl.d";
+pub(in crate::ui::cli) const SYSCTL_DIR: &str = "/etc/sysctl.d";
 
 /// How long a confirmation is waited for, in milliseconds: a second to a day.
 fn parse_confirm_ms(text: &str) -> Result<u64, String> {

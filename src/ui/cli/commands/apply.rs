@@ -1,10 +1,19 @@
 //! `tcpctl apply`.
 
+use std::path::Path;
+
 use super::{plan, rollback};
 use crate::tune::{Wishes, plan_persist};
 use crate::ui::cli::args::{ApplyArgs, PlanArgs};
 use crate::ui::cli::context::Context;
+use crate::ui::cli::tune_args::SYSCTL_DIR;
 use crate::ui::cli::{CliError, Exit, change, choose};
+
+/// Why no file is written for a namespace that is not the one that the host boots into.
+const NOT_BOOTED_INTO: &str = "--persist: this is not known to be the network namespace that the host boots into, and \
+                               what reads a file in /etc/sysctl.d at boot sets the values there; nothing was written; \
+                               apply it outside the container or namespace, or name the directory that is read here \
+                               with --sysctl-dir";
 
 /// Runs `tcpctl apply`.
 pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -23,7 +32,11 @@ pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Re
     if args.persist {
         let target = change::target(context);
         let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
-        let directory = std::path::absolute(&args.sysctl_dir)?;
+        let directory = match &args.sysctl_dir {
+            Some(directory) => std::path::absolute(directory)?,
+            None if plan.netns_initial == Some(true) && context.proc_root == Path::new("/proc") => SYSCTL_DIR.into(),
+            None => return Err(CliError::Usage(NOT_BOOTED_INTO.to_owned())),
+        };
         plan_persist(&mut plan, &history, &directory, args.force).map_err(|error| change::refusal(error.into()))?;
     }
     let wishes = Wishes {

@@ -7,6 +7,10 @@ use crate::ui::cli::{CliError, Exit, change, choose};
 
 /// Runs `tcpctl plan`.
 pub(in crate::ui::cli) fn run(args: &PlanArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    if context.json && (args.diff || args.export.is_some()) {
+        let option = if args.diff { "--diff" } else { "--export" };
+        return Err(CliError::Usage(format!("{option} is text for other tools, and cannot be used with --json")));
+    }
     let plan = choose::plan(&args.choice, context)?;
     let export = args.export.map(|format| match format {
         ExportFormat::SysctlD => Export::SysctlD,
@@ -27,5 +31,7 @@ pub(in crate::ui::cli) fn run(args: &PlanArgs, context: &mut Context<'_>) -> Res
     }
     context.out.flush()?;
     change::refuse_blind(&plan)?;
-    Ok(Exit::Ok)
+    // Such a plan would not be applied.
+    let refused = plan.contradictions().next().is_some() || plan.unmet().next().is_some();
+    Ok(if refused { Exit::Findings } else { Exit::Ok })
 }

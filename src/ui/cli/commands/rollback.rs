@@ -19,7 +19,7 @@ pub(in crate::ui::cli) fn run(args: &RollbackArgs, context: &mut Context<'_>) ->
         }
         Err(error @ RollbackError::Nothing) => {
             change::print_nothing(&error.to_string(), context)?;
-            return Ok(Exit::Ok);
+            return Ok(Exit::Findings);
         }
         Err(error) => return Err(CliError::failure(error)),
     };
