@@ -309,3 +309,71 @@ fn the_program_writes_a_profile_that_is_read_and_never_overwrites_one() {
     let (code, stdout, _) = run(&["solve", "--connect", "20s", "--set", "net.ipv4.tcp_syn_retries=3"]);
     assert!(code == Some(0) && stdout.contains("--connect 20s: already so"), "{stdout}");
 }
+
+/// The value that a solution gives a key.
+fn given(solution: &Solution, key: &str) -> Option<String> {
+    let change = solution.plan.changes.iter().find(|change| change.key.as_str() == key)?;
+    Some(change.after.clone())
+}
+
+#[test]
+fn what_only_odd_or_large_values_meet_is_found() {
+    let cases = [
+        // Above 60 s the kernel counts the excess twice and not the rest: 105 stands for 90 s.
+        ("fin-wait", "90s..100s", "net.ipv4.tcp_fin_timeout", "105"),
+        ("half-open", "2h..3h", "net.ipv4.tcp_synack_retries", "65"),
+        ("ports", "..1000", "net.ipv4.ip_local_port_range", "32768 33767"),
+    ];
+    for (word, text, key, value) in cases {
+        let snapshot = stock();
+        let solution = solved(&snapshot, &[(word, text)], OptionsFor::None);
+        assert_eq!(given(&solution, key).as_deref(), Some(value), "--{word} {text}");
+        check(&solution, &snapshot);
+    }
+}
+
+#[test]
+fn what_a_change_costs_is_told_for_its_direction() {
+    let risk = |word: &str, text: &str| {
+        let solution = solved(&stock(), &[(word, text)], OptionsFor::None);
+        let risks: Vec<String> = solution.plan.changes.iter().filter_map(|change| change.risk.clone()).collect();
+        assert_eq!(risks.len(), 1, "--{word} {text}: {risks:?}");
+        risks.concat()
+    };
+    let pairs = [
+        (
+            "connect",
+            "10s",
+            "path that loses several packets in a row",
+            "20m..30m",
+            "keeps its caller waiting for longer",
+        ),
+        ("half-open", "10s", "is forgotten", "20m..30m", "fills the queue for longer"),
+        ("fin-wait", "20s", "gets a reset", "80s..90s", "whose peer never closes stay for longer"),
+        ("ports", "..1000", "EADDRNOTAVAIL", "40000..", "may find its port taken"),
+        ("unanswered", "30s", "path is away for longer", "30m..40m", "keep their memory"),
+    ];
+    for (word, lower, costs_lower, higher, costs_higher) in pairs {
+        let (low, high) = (risk(word, lower), risk(word, higher));
+        assert!(low.contains(costs_lower) && !low.contains(costs_higher), "--{word} {lower}: {low}");
+        assert!(high.contains(costs_higher) && !high.contains(costs_lower), "--{word} {higher}: {high}");
+    }
+}
+
+#[test]
+fn what_was_searched_is_told_where_nothing_was_found() {
+    let solution = solved(&stock(), &[("connect", "900ms")], OptionsFor::All);
+    let WishVerdict::Impossible { why, .. } = &solution.wishes[0].verdict else { panic!("{:?}", solution.wishes) };
+    let why = why.join(" ");
+    for part in ["tcp_syn_retries from 1 to 127", "TCP_USER_TIMEOUT from 1 ms", "TCP_SYNCNT from 1 to 127"] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+}
+
+#[test]
+fn a_wish_that_is_met_already_asks_nothing_of_the_application() {
+    let solution = solved(&stock(), &[("connect", "10m"), ("fin-wait", "70s")], OptionsFor::Better);
+    assert!(solution.profile.notes.is_empty(), "{:?}", solution.profile.notes);
+    let solution = solved(&stock(), &[("backlog", "100")], OptionsFor::Better);
+    assert!(solution.profile.notes.concat().contains("listen() with a backlog of 100"), "that one still binds");
+}

@@ -92,6 +92,17 @@ const KEEPALIVE: [(&str, &str, &str); 3] = [
     ("net.ipv4.tcp_keepalive_probes", "TCP_KEEPCNT", ""),
 ];
 
+/// The options of a socket that are searched for a wish, as in `TCP_SYNCNT from 1 to 127`.
+pub(super) fn searched(word: &str) -> Vec<String> {
+    let unit = |option: &TimeOption| if option.unit.is_empty() { String::new() } else { format!(" {}", option.unit) };
+    let says = |option: &TimeOption| match option.unit_us {
+        Some(_) => format!("{} from {}{}", option.name, option.least, unit(option)),
+        None => format!("{} from {} to {}", option.name, option.least, option.most),
+    };
+    let bounds = BOUNDS.iter().filter(|(bound, ..)| *bound == word);
+    bounds.flat_map(|(_, options, _)| options.iter().map(says)).collect()
+}
+
 /// What the application can do for its own socket to meet a wish.
 pub(super) fn advise(wish: &Wish, search: &Search<'_>) -> Option<Application> {
     let number = |name, value, unit| SocketOption { name, value, unit };

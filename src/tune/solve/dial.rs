@@ -10,6 +10,11 @@ const PRIVILEGED: u16 = 1024;
 /// Below this many steps every one is tried, and above it every fifth part of the way.
 const FEW: i64 = 40;
 
+/// The longest FIN-WAIT-2 that lasts as long as is written (`TCP_TIMEWAIT_LEN`).
+const FIN_WAIT_S: i64 = 60;
+/// The longest that is tried: a month.
+const LONGEST_FIN_WAIT_S: i64 = 30 * 86_400;
+
 /// A lever on a host.
 #[derive(Clone, Debug)]
 pub(super) struct Dial {
@@ -64,7 +69,11 @@ impl Dial {
                 let start = start.get("net.ipv4.ip_unprivileged_port_start").and_then(|text| text.trim().parse().ok());
                 let lowest_port = start.unwrap_or(0).max(i64::from(PRIVILEGED)).min(low);
                 let most = (i64::from(u16::MAX) - high) + (low - lowest_port);
-                Self { ports: (low, high), lowest_port, ..dial(0, 0, most) }
+                Self { ports: (low, high), lowest_port, ..dial(0, low - high, most) }
+            }
+            Steps::FinWait => {
+                let written = text.parse::<i64>().map_err(|_| no_number())?;
+                dial(fin_wait_s(written), 1, LONGEST_FIN_WAIT_S)
             }
         })
     }
@@ -73,12 +82,18 @@ impl Dial {
     pub(super) fn text(&self, step: i64) -> String {
         match &self.lever.steps {
             Steps::Numbers { .. } => step.to_string(),
+            // Half of what is above is written, and an odd second rounded up.
+            Steps::FinWait if step > FIN_WAIT_S => (FIN_WAIT_S + step.saturating_add(1) / 2).to_string(),
+            Steps::FinWait => step.to_string(),
             Steps::Words(words) => {
                 let word = usize::try_from(step).ok().and_then(|step| words.get(step));
                 word.copied().unwrap_or_default().to_owned()
             }
             Steps::Ports => {
                 let (low, high) = self.ports;
+                if step < 0 {
+                    return format!("{low} {}", high + step);
+                }
                 let up = step.min(i64::from(u16::MAX) - high);
                 let (mut low, high) = (low - (step - up), high + up);
                 // The kernel asks for an odd and an even end (`inet_get_local_port_range`), lest half of them go unused.
@@ -87,6 +102,36 @@ impl Dial {
                 }
                 format!("{low} {high}")
             }
+        }
+    }
+
+    /// What it costs to turn it to a value.
+    pub(super) fn risk(&self, value: &str) -> &'static str {
+        let [lowered, raised] = self.lever.risks;
+        let lower = self.text(self.present);
+        let step = |text: &str| match &self.lever.steps {
+            Steps::Words(words) => {
+                words.iter().position(|word| *word == text).and_then(|place| i64::try_from(place).ok())
+            }
+            Steps::Ports => {
+                text.split_once(' ').and_then(|(low, high)| Some(high.parse::<i64>().ok()? - low.parse::<i64>().ok()?))
+            }
+            Steps::Numbers { .. } => text.parse().ok(),
+            Steps::FinWait => text.parse().ok().map(|written: i64| fin_wait_s(written)),
+        };
+        if step(value) < step(&lower) { lowered } else { raised }
+    }
+
+    /// The values that are tried, as in `tcp_syn_retries from 1 to 127`.
+    pub(super) fn searched(&self) -> String {
+        let name = self.lever.key.rsplit('.').next().unwrap_or(self.lever.key);
+        match &self.lever.steps {
+            Steps::Words(words) => {
+                let mut words = words.to_vec();
+                words.sort_unstable();
+                format!("{name} {}", words.join(", "))
+            }
+            _ => format!("{name} from {} to {}", self.text(self.least), self.text(self.most)),
         }
     }
 
@@ -116,9 +161,10 @@ impl Dial {
         match &self.lever.steps {
             Steps::Words(_) => step.abs_diff(self.present) * 1000,
             Steps::Ports => {
-                apart.max(doublings(step.unsigned_abs() + self.available()).abs_diff(doublings(self.available())))
+                let then = self.available().saturating_add_signed(step);
+                apart.max(doublings(then).abs_diff(doublings(self.available())))
             }
-            Steps::Numbers { .. } => {
+            Steps::Numbers { .. } | Steps::FinWait => {
                 let size = |step: i64| doublings(step.unsigned_abs());
                 apart.max(size(step).abs_diff(size(self.present)))
             }
@@ -148,6 +194,11 @@ impl Dial {
         }
         steps
     }
+}
+
+/// How many seconds FIN-WAIT-2 lasts with a value of `tcp_fin_timeout`.
+fn fin_wait_s(written: i64) -> i64 {
+    if written > FIN_WAIT_S { written.saturating_sub(FIN_WAIT_S).saturating_mul(2) } else { written }
 }
 
 /// The logarithm to base 2 in thousandths, straight between powers of two.

@@ -20,7 +20,7 @@ pub(super) fn profile(name: &str, outcomes: &[WishOutcome], chosen: &Assignment,
             let (Some(lever), Ok(parsed)) = (find_lever(key), key.parse::<SysctlKey>()) else { continue };
             let sentence = reason(outcome);
             let rule = match (chosen.get(key), search.now(key)) {
-                (Some(value), _) => (Operator::Set, value.clone(), Some(lever.risk.to_owned())),
+                (Some(value), _) => (Operator::Set, value.clone(), search.risk(key, value)),
                 (None, Some(value)) => (Operator::Expect, value.to_owned(), None),
                 (None, None) => continue,
             };
@@ -77,7 +77,9 @@ fn says(answer: Answer) -> String {
 /// What the application can do, in sentences.
 fn note(outcome: &WishOutcome) -> Option<String> {
     let advice = outcome.application.as_ref()?;
-    if matches!(outcome.verdict, WishVerdict::Unknown(_)) {
+    // Where a wish is met already, only what could spoil that is of use.
+    let needless = outcome.verdict == WishVerdict::Already && advice.answer.is_some();
+    if needless || matches!(outcome.verdict, WishVerdict::Unknown(_)) {
         return None;
     }
     Some(sentence(&outcome.wish, advice, &outcome.verdict))

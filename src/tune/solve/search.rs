@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::application::advise;
+use super::application::{self, advise};
 use super::dial::Dial;
 use super::lever::{LAST, find_lever};
 use super::profile::profile;
@@ -120,6 +120,11 @@ impl<'a> Search<'a> {
         self.start.get(key).map(String::as_str)
     }
 
+    /// What it costs to set a key to a value.
+    pub(super) fn risk(&self, key: &str, value: &str) -> Option<String> {
+        self.dials.get(key).map(|dial| dial.risk(value).to_owned())
+    }
+
     /// The answer to a wish with other values.
     pub(super) fn answer(&self, wish: &Wish, values: &Assignment) -> Answer {
         let Some(consequence) = wish.kind.consequence() else { return Answer::Unknown };
@@ -185,13 +190,23 @@ impl<'a> Search<'a> {
         nominal.then_some(Nearest { answer, values })
     }
 
-    /// Why a wish cannot be met, as far as there is more to say than that no value does.
+    /// Why a wish cannot be met: what cannot be turned, and how far the rest was.
     fn obstacles(&self, wish: &Wish) -> Vec<String> {
         if wish.kind.levers.is_empty() {
             return vec!["no setting changes it: it is a constant of the kernel".to_owned()];
         }
         let stuck = wish.kind.levers.iter().filter_map(|key| Some((key, self.stuck.get(key)?)));
-        stuck.map(|(key, why)| format!("{key} {why}")).collect()
+        let mut sentences: Vec<String> = stuck.map(|(key, why)| format!("{key} {why}")).collect();
+        let searched: Vec<String> =
+            wish.kind.levers.iter().filter_map(|key| self.dials.get(key)).map(Dial::searched).collect();
+        if !searched.is_empty() {
+            sentences.push(format!("searched: {}", searched.join("; ")));
+        }
+        let options = application::searched(wish.kind.word);
+        if !options.is_empty() {
+            sentences.push(format!("and on the socket: {}", options.join("; ")));
+        }
+        sentences
     }
 
     /// The nearest to a wish among everything that was worked out for it.
