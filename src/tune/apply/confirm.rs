@@ -122,7 +122,7 @@ pub fn confirm(state_dir: &StateDir, id: u64, waiting: Waiting) -> Result<Option
     let newest = history.entries.iter().map(|entry| entry.id).max();
     let planned = if entry.is_unconfirmed() { plan_confirm(entry, &history)? } else { None };
     if let Some(persist) = &planned {
-        journal.will_persist(persist.clone())?;
+        journal.will_persist(persist.clone(), newest)?;
         let directory = Path::new(&persist.directory);
         let put_back = |error: ApplyError| {
             // What failed is told; undoing the entry looks at the file again.

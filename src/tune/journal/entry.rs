@@ -115,7 +115,8 @@ pub struct Confirmation {
     pub until_unix_ms: u64,
     /// When it was confirmed; nothing as long as it was not.
     pub confirmed_unix_ms: Option<u64>,
-    /// The newest entry of the journal when it was confirmed, by which the writings of the file are put in order.
+    /// The newest entry of the journal when it was confirmed, by which the writings of the file are put in order. There
+    /// without the other, the confirmation stopped half way.
     #[serde(default)]
     pub newest_entry: Option<u64>,
 }

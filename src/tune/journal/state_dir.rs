@@ -274,8 +274,15 @@ impl JournalWriter<'_> {
     }
 
     /// Says what the confirmation is about to do to the file, and waits until that is on the disk.
-    pub(in crate::tune) fn will_persist(&mut self, persist: Persisted) -> Result<(), JournalError> {
+    pub(in crate::tune) fn will_persist(
+        &mut self,
+        persist: Persisted,
+        newest: Option<u64>,
+    ) -> Result<(), JournalError> {
         self.entry.persist = Some(persist);
+        if let Some(confirm) = &mut self.entry.confirm {
+            confirm.newest_entry = newest;
+        }
         self.save(PrivateDir::replace)
     }
 

@@ -100,8 +100,10 @@ fn plan_unpersist(plan: &mut Plan, entry: &JournalEntry, history: &History, forc
     let (before, name, values) = (read_drop_in(directory)?, DROP_IN, BTreeMap::new());
     let directory = directory.to_owned();
     if entry.is_unconfirmed() {
-        // It is there only where the confirmation stopped half way, right after it was written.
-        if before == persisted.after && before != persisted.before {
+        // Where the confirmation stopped half way, the file is there, or what was to take its place.
+        let began = entry.confirm.is_some_and(|confirm| confirm.newest_entry.is_some());
+        let written = before == persisted.after && before != persisted.before;
+        if written || (began && before == persisted.before) {
             let after = persisted.before.clone();
             plan.file = Some(FileChange { directory, name, before, after, values, left: false });
         }
