@@ -41,6 +41,7 @@ mod tiers;
 mod tracer;
 mod transaction;
 mod tune;
+mod under_way;
 mod watching;
 mod wire;
 
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         sockets::cases,
         tune::cases,
         transaction::cases,
+        under_way::cases,
         solve::cases,
         catalogue::cases,
         params::cases,

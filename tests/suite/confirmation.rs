@@ -1,10 +1,14 @@
 //! What has to be confirmed: the file that outlives a boot, what a reboot makes of it, and what cannot be put back.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use tcpctl::sys::SysctlError;
 use tcpctl::tune::{
@@ -248,13 +252,12 @@ fn a_rollback_that_was_planned_before_the_confirmation_is_refused() {
     let lock = fs::File::open(tree.path("state/lock")).unwrap();
     lock.lock().unwrap();
     let waits = tree.command(&["rollback", "--yes", "--wait"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    let waits = waits.unwrap();
+    let mut waits = waits.unwrap();
     // It has planned when it stands at the lock.
-    let stands = format!("/proc/{}/wchan", waits.id());
-    let syscall = format!("/proc/{}/syscall", waits.id());
-    let flock = format!("{} ", libc::SYS_flock);
-    while !fs::read_to_string(&syscall).is_ok_and(|text| text.starts_with(&flock)) {
-        assert!(Path::new(&stands).exists(), "it ended before it came to the lock");
+    let inode = format!(":{} ", lock.metadata().unwrap().ino());
+    let stands = |line: &str| line.contains("->") && line.contains(&inode);
+    while !fs::read_to_string("/proc/locks").unwrap().lines().any(stands) {
+        assert_eq!(waits.try_wait().unwrap(), None, "it ended before it came to the lock");
         std::thread::yield_now();
     }
     edit(&tree.path("state/000001.json"), |entry| entry["confirm"]["confirmed_unix_ms"] = 1.into());
@@ -263,5 +266,47 @@ fn a_rollback_that_was_planned_before_the_confirmation_is_refused() {
     assert_eq!(ended.status.code(), Some(3));
     assert!(text(&ended.stderr).contains("another apply or rollback has gone on"), "{}", text(&ended.stderr));
     tree.ok(&["rollback", "--yes"]);
+    assert_eq!(tree.bytes(), before);
+}
+
+/// A terminal that goes away takes its session along: here a real one, whose shell led the session.
+#[test]
+fn what_waits_survives_the_end_of_its_terminal() {
+    let tree = Tree::new();
+    let before = tree.bytes();
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let path = ptsname(&master, Vec::new()).unwrap();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let slave = rustix::fs::open(path, flags, Mode::empty()).unwrap();
+    let mut command = Command::new("sh");
+    command.arg("-c").arg("\"$0\" \"$@\"; exec sleep 600");
+    let program = tree.command(&["apply", "anti-syn-flood", "--yes", "--confirm", "1s"]);
+    command.arg(program.get_program()).args(program.get_args());
+    let stdio = || Stdio::from(slave.try_clone().unwrap());
+    command.stdin(stdio()).stdout(stdio()).stderr(stdio());
+    #[expect(
+        unsafe_code,
+        reason = "a session of its own is begun between fork and exec; two system calls, nothing else"
+    )]
+    // SAFETY: setsid(2) and ioctl(TIOCSCTTY) on the standard input are plain system calls.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            Ok(rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?)
+        });
+    }
+    let mut shell = command.spawn().unwrap();
+    drop((command, slave));
+    let mut terminal = File::from(master);
+    let (mut seen, mut bytes) = (Vec::new(), [0; 4096]);
+    while !text(&seen).contains("undo: tcpctl rollback 1") {
+        let count = terminal.read(&mut bytes).expect("the program prints what it did");
+        seen.extend_from_slice(&bytes[..count]);
+    }
+    drop(terminal);
+    assert_eq!(shell.wait().unwrap().signal(), Some(libc::SIGHUP), "{}", text(&seen));
+    wait_for(&tree.path("state/000002.json"), |entry| entry["outcome"] == "applied");
     assert_eq!(tree.bytes(), before);
 }
