@@ -60,6 +60,8 @@ impl From<io::Error> for PrivateDirError {
         match error.raw_os_error() {
             Some(libc::ENOENT) => Self::Absent,
             Some(libc::EACCES | libc::EPERM | libc::EROFS) => Self::Denied(reason),
+            // Every file is opened with O_NOFOLLOW.
+            Some(libc::ELOOP) => Self::Failed("it is a symbolic link, and those are not followed".to_owned()),
             _ => Self::Failed(reason),
         }
     }

@@ -123,7 +123,8 @@ fn decide(
     let version = snapshot.kernel.version;
     let parameter = catalog::find(key.as_str());
     let scope = parameter.and_then(|parameter| version.map(|version| parameter.scope(version)));
-    if scope == Some(Scope::HostReadOnlyInChild) && snapshot.netns.initial == Some(false) {
+    // A kernel in which a key of the host could be written from here would change it for all.
+    if scope.is_some_and(|scope| scope != Scope::Namespace) && snapshot.netns.initial == Some(false) {
         return skip(SkipReason::ReadOnlyHere(before), required);
     }
     if let Some(version) = version

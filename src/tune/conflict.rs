@@ -1,6 +1,7 @@
 //! What stands in the way of a plan: other profiles, files that are read at boot, programs that write the same keys,
 //! services whose ports it would give away.
 
+use super::lint::{LintFinding, LintHost, lint_values};
 use super::sysctl_d::{Reader, Resolver, SysctlTree};
 use super::{Change, Demand, Operator, Plan, PlanKind};
 use crate::catalog::{join_ports, normalize_value};
@@ -27,6 +28,8 @@ pub enum ConflictKind {
     FileAtBoot,
     /// A program that runs here writes the key too.
     Program,
+    /// The kernel takes the value, and it is hardly meant.
+    Value,
     /// A service listens on a port that outgoing connections may get.
     Listener,
 }
@@ -40,6 +43,7 @@ impl ConflictKind {
             Self::FileAtBoot => "file-at-boot",
             Self::Program => "program",
             Self::Listener => "listener",
+            Self::Value => "value",
         }
     }
 }
@@ -109,7 +113,24 @@ pub fn find_conflicts(plan: &Plan, snapshot: &Snapshot, around: &Surroundings<'_
     found.extend(around.files.map(|tree| at_boot(plan, tree)).unwrap_or_default());
     found.extend(programs(plan, around.programs));
     found.extend(listeners(plan, snapshot));
+    found.extend(values(plan, snapshot));
     found
+}
+
+/// What lint would say of the new values in a file.
+fn values(plan: &Plan, snapshot: &Snapshot) -> Vec<Conflict> {
+    let host = LintHost {
+        version: snapshot.kernel.version,
+        hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz),
+        memory_kib: snapshot.memory_kib,
+        ..LintHost::default()
+    };
+    let changes = plan.changes.iter().map(|change| (&change.key, change.after.as_str()));
+    let conflict = |finding: LintFinding| {
+        let key = finding.key.as_deref().and_then(|key| key.parse().ok());
+        Conflict { kind: ConflictKind::Value, key, says: format!("{}: {}", finding.message, finding.why) }
+    };
+    lint_values(changes, &host).into_iter().map(conflict).collect()
 }
 
 /// Every key of a plan that it is about, with its value then and what is demanded of it.

@@ -93,3 +93,32 @@ fn values_are_kept_only_for_the_namespace_that_the_host_boots_into() {
     assert_eq!(tree.bytes(), before);
     assert!(!tree.path("state").exists());
 }
+
+#[test]
+fn a_plan_says_of_a_value_that_it_is_hardly_meant() {
+    let tree = Tree::new();
+    tree.write("sys/net/ipv4/tcp_fin_timeout", "60");
+    tree.write("sys/net/ipv4/tcp_keepalive_time", "7200");
+    let path = tree.path("odd.toml");
+    let rule = |key: &str, value: &str| format!("[keys.\"{key}\"]\nset = {value}\nreason = \"r\"\nsource = \"s\"\n");
+    let rules = rule("net.ipv4.tcp_fin_timeout", "-5") + &rule("net.ipv4.tcp_keepalive_time", "600");
+    fs::write(&path, format!("summary = \"x\"\n{rules}")).unwrap();
+    let plan = tree.json(&["plan", &path.display().to_string()]);
+    let conflicts = plan["conflicts"].as_array().unwrap();
+    assert_eq!(conflicts.len(), 1, "{conflicts:?}");
+    assert_eq!((&conflicts[0]["kind"], &conflicts[0]["key"]), (&"value".into(), &"net.ipv4.tcp_fin_timeout".into()));
+    assert!(conflicts[0]["says"].as_str().unwrap().contains("is no time"), "{conflicts:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_link_is_told_once_and_plainly() {
+    let tree = Tree::new();
+    let link = tree.path("sysctl.d/99-tcpctl.conf");
+    std::os::unix::fs::symlink(tree.path("elsewhere"), &link).unwrap();
+    let arguments = tree.persist();
+    let refused = tree.run(&super::tune_tree::strs(&arguments));
+    assert_eq!(refused.status.code(), Some(3));
+    let message = text(&refused.stderr);
+    assert_eq!(message.matches("99-tcpctl.conf").count(), 1, "{message}");
+    assert!(message.contains("it is a symbolic link, and those are not followed; nothing was written"), "{message}");
+}

@@ -792,6 +792,20 @@ fn a_key_that_is_not_there_is_left_out_for_the_true_reason() {
     assert_eq!(why(conntrack, Some(new), None), SkipReason::Hidden(Some(new)));
 }
 
+/// Should a kernel let a namespace write what belongs to the host, the plan does not.
+#[test]
+fn what_belongs_to_the_host_is_never_written_from_another_namespace() {
+    let host_wide = "net.core.netdev_max_backlog";
+    let planned = |initial| {
+        let mut snapshot = host().snapshot();
+        snapshot.netns.initial = initial;
+        let plan = plan_profile(&profile(), &snapshot);
+        plan.changes.iter().any(|change| change.key.as_str() == host_wide)
+    };
+    assert!(planned(Some(true)) && planned(None));
+    assert!(!planned(Some(false)));
+}
+
 #[test]
 fn a_change_that_cookies_make_idle_says_so() {
     let idle = |present: &str, profile: &Profile| {

@@ -188,7 +188,7 @@ pub enum ApplyError {
     },
     /// The file that keeps values across boots cannot be read or is not what it was.
     #[error("{0}; nothing was written")]
-    File(#[from] PersistError),
+    File(PersistError),
     /// None of the keys can be seen or read.
     #[error(
         "none of the {count} keys can be seen or read here, so whether anything is as wanted is unknown; nothing was \
@@ -220,6 +220,13 @@ pub enum ApplyError {
     /// The journal could not be written; without it nothing is.
     #[error(transparent)]
     Journal(#[from] JournalError),
+}
+
+// Not as its source: the text has all of it, and chains of sources would tell it twice.
+impl From<PersistError> for ApplyError {
+    fn from(error: PersistError) -> Self {
+        Self::File(error)
+    }
 }
 
 impl ApplyError {

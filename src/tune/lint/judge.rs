@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Hit, Judge, LineCase, LintCase, LintHost, LintRule, Severity, Spot, lint_rules};
+use super::{Hit, Judge, LineCase, LintCase, LintHost, LintRule, Severity, Spot, folk, lint_rules, values};
 use crate::catalog;
 use crate::tune::sysctl_d::{Assignment, Content, Home, Item, KeyTarget, Reader, SysctlFile, SysctlTree};
-use crate::units::TextPlace;
+use crate::units::{SysctlKey, TextPlace};
 
 /// Findings of one file after which the rest of it is not judged, and of one rule across files: so many tell nobody more.
 const MOST_PER_FILE: usize = 200;
@@ -135,6 +135,23 @@ fn judge_lines(case: &LintCase<'_>, file: &SysctlFile, linted: &mut Linted) {
             Item::Exclude(_) => linted.lines += 1,
         }
     }
+}
+
+/// What the rules about values and the folk rules say of values that are about to be set: what the kernel would take, and
+/// what is hardly meant.
+#[must_use]
+pub fn lint_values<'a>(
+    settings: impl IntoIterator<Item = (&'a SysctlKey, &'a str)>,
+    host: &LintHost,
+) -> Vec<LintFinding> {
+    let text: String = settings.into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+    let file = SysctlFile::from_bytes("", Home::Given, text.as_bytes());
+    let tree = SysctlTree { files: vec![file], ..SysctlTree::default() };
+    let about_values = |finding: &LintFinding| {
+        let own = values::RULES.iter().chain(folk::RULES).any(|rule| rule.id == finding.rule.id);
+        own && finding.severity != Severity::Note
+    };
+    lint(&tree, host).findings.into_iter().filter(about_values).collect()
 }
 
 fn judge_line(case: &LintCase<'_>, file: &SysctlFile, line: &Assignment) -> Vec<(&'static LintRule, Hit)> {

@@ -15,6 +15,6 @@ mod table;
 mod values;
 
 pub use case::{LineCase, LintCase, LintHost};
-pub use judge::{LintFinding, Linted, lint};
+pub use judge::{LintFinding, Linted, lint, lint_values};
 pub use rule::{Hit, Judge, LintRule, Severity, Spot};
 pub use table::{find_lint_rule, lint_rules};

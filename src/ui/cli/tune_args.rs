@@ -81,6 +81,8 @@ pub struct ApplyArgs {
     pub dry_run: bool,
     /// Undo it after this time, such as 60s, unless `tcpctl confirm` comes; survives the end of this terminal
     ///
+    /// A reboot before it is confirmed undoes it as well: with --persist, it is the confirmation that writes the file.
+    ///
     /// Where logind ends whatever a session leaves behind (KillUserProcesses=yes, which few distributions set), it ends
     /// what waits here as well, and the values stay until `tcpctl rollback`. Put it into a scope of its own there:
     /// systemd-run --scope tcpctl apply …
