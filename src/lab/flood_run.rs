@@ -113,6 +113,8 @@ struct Run<'a> {
     jiffies_ns: u64,
     started_ns: u64,
     pace: PlayedPace,
+    /// The kernel's jiffies before and after each SYN.
+    syn_jiffies: Vec<Option<[u64; 2]>>,
     sent: u32,
     client: PlayedClient,
     /// Whether the client has called connect() and has no answer yet.
@@ -144,6 +146,7 @@ impl<'a> Run<'a> {
             jiffies_ns: 0,
             started_ns: 0,
             pace: PlayedPace::default(),
+            syn_jiffies: Vec::new(),
             sent: 0,
             client: PlayedClient::default(),
             is_waiting: false,
@@ -231,7 +234,9 @@ impl<'a> Run<'a> {
         self.clocks.look();
         let earliest_us = if self.sent == 0 { 0 } else { self.now_us() };
         let unix_ns = unix_ns();
+        let before = self.clocks.jiffies_now();
         let packet = self.bench.send_forged()?;
+        self.syn_jiffies.push(before.zip(self.clocks.jiffies_now()).map(<[u64; 2]>::from));
         self.keep(unix_ns, (Side::Server, false, Passage::Injected), &packet);
         self.pace.earliest_us.push(earliest_us);
         self.pace.latest_us.push(self.now_us());
@@ -352,19 +357,32 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// When the SYNs came, by the kernel's own count of time: each in the ticks between its two readings of jiffies, even
+    /// where the tick was late by the clock. A virtual machine whose processor is taken away has such ticks.
+    fn pace_by_jiffies(&mut self) -> PlayedPace {
+        let mut pace = core::mem::take(&mut self.pace);
+        let into_tick_ns = self.clocks.ns_within_tick(self.jiffies_ns);
+        let Some((begun, into_tick_ns)) = self.jiffies.zip(into_tick_ns) else { return pace };
+        pace.jiffies = Some(begun);
+        pace.into_tick_us = (into_tick_ns + self.started_ns.saturating_sub(self.jiffies_ns)) / 1000;
+        let tick = TickSpan { begun, tick_us: self.clocks.tick_ns() / 1000, into_tick_us: pace.into_tick_us };
+        for (at_us, jiffies) in pace.earliest_us.iter_mut().zip(&self.syn_jiffies) {
+            *at_us = jiffies.map_or(*at_us, |[before, _]| tick.within(*at_us, before));
+        }
+        for (at_us, jiffies) in pace.latest_us.iter_mut().zip(&self.syn_jiffies) {
+            *at_us = jiffies.map_or(*at_us, |[_, after]| tick.within(*at_us, after));
+        }
+        pace
+    }
+
     fn finish(mut self, not_set: Vec<(String, String)>) -> Result<PlayedFlood, LabError> {
         self.look()?;
         let begun_us = self.now_us();
         self.carry()?;
         let half_open = self.bench.watcher.count_half_open()?;
         let all = FloodCounts { half_open, syn_acks: self.syn_acks, ..self.bench.counters()? };
+        let pace = self.pace_by_jiffies();
         let network = &self.bench.network;
-        let into_tick_ns = self.clocks.ns_within_tick(self.jiffies_ns);
-        let pace = PlayedPace {
-            jiffies: self.jiffies.filter(|_| into_tick_ns.is_some()),
-            into_tick_us: (into_tick_ns.unwrap_or(0) + self.started_ns.saturating_sub(self.jiffies_ns)) / 1000,
-            ..core::mem::take(&mut self.pace)
-        };
         Ok(PlayedFlood {
             plan: self.plan.clone(),
             sent: self.sent,
@@ -379,5 +397,40 @@ impl<'a> Run<'a> {
             frames: self.frames.unwrap_or_default(),
             stopped: false,
         })
+    }
+}
+
+/// Where ticks lie in the time after the first SYN.
+struct TickSpan {
+    /// Jiffies at the first SYN.
+    begun: u64,
+    tick_us: u64,
+    /// How far into their tick it came.
+    into_tick_us: u64,
+}
+
+impl TickSpan {
+    /// The time that is nearest to this one within the tick of these jiffies; itself where they are before the first.
+    fn within(&self, at_us: u64, jiffies: u64) -> u64 {
+        let Some(ticks) = jiffies.checked_sub(self.begun) else { return at_us };
+        let first_us = ticks.saturating_mul(self.tick_us).saturating_sub(self.into_tick_us);
+        let next_us = ticks.saturating_add(1).saturating_mul(self.tick_us).saturating_sub(self.into_tick_us);
+        at_us.clamp(first_us, next_us.saturating_sub(1).max(first_us))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_moved_into_the_tick_that_the_kernel_counted() {
+        let ticks = TickSpan { begun: 1000, tick_us: 4000, into_tick_us: 1500 };
+        assert_eq!(ticks.within(100, 1000), 100);
+        assert_eq!(ticks.within(2500, 1000), 2499, "the tick that was due at 2.5 ms was late");
+        assert_eq!(ticks.within(2400, 1001), 2500, "it was seen to be over");
+        assert_eq!(ticks.within(9000, 1002), 9000);
+        assert_eq!(ticks.within(13_000, 1002), 10_499);
+        assert_eq!(ticks.within(700, 999), 700);
     }
 }

@@ -147,12 +147,17 @@ impl Clocks {
         const TRIES: usize = 10;
         let read = || {
             let before_ns = monotonic_ns();
-            let info = self.idle.tcp_info().ok()?;
-            let jiffies = jiffies_of(TcpInfo::of(&info).last_data_sent_ms()?, self.tick_ns)?;
+            let jiffies = self.jiffies_now()?;
             // Interrupted in between, the clocks do not belong together.
             (monotonic_ns().saturating_sub(before_ns) < TOGETHER_NS).then_some((jiffies, before_ns))
         };
         (0..TRIES).find_map(|_| read())
+    }
+
+    /// The kernel's jiffies now, told like those of [`Clocks::jiffies`], whatever the clock says meanwhile.
+    pub(super) fn jiffies_now(&self) -> Option<u64> {
+        let info = self.idle.tcp_info().ok()?;
+        jiffies_of(TcpInfo::of(&info).last_data_sent_ms()?, self.tick_ns)
     }
 
     /// How far into its tick the monotonic clock was at this reading, as far as the ticks that were seen show.
@@ -161,6 +166,11 @@ impl Clocks {
         let since_ns = at_ns.cast_signed().wrapping_sub(first_ns.cast_signed());
         let into_ns = since_ns.wrapping_sub(self.ticks.least_ns?).checked_rem_euclid(self.tick_ns.cast_signed())?;
         u64::try_from(into_ns).ok()
+    }
+
+    /// The length of a tick, in nanoseconds.
+    pub(super) const fn tick_ns(&self) -> u64 {
+        self.tick_ns
     }
 
     /// How punctual the tick and the clock were, beside a wire that was so late.

@@ -16,6 +16,7 @@
 //! outside every window.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::constants::ATO_MIN_US;
 use super::phases::{latest_of_any_phase, phases};
@@ -232,13 +233,21 @@ fn what_happens(course: &Course, side: Side) -> impl Iterator<Item = &What> {
 /// What happens on each side in which order, without times: courses that agree in it are one outcome.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Signature {
+    /// Tells nearly all of them apart at a glance.
+    fingerprint: u64,
     by_side: [Vec<What>; 2],
     ends: Vec<(Side, Outcome)>,
 }
 
 impl Signature {
     fn of(course: &Course) -> Self {
+        // Its keys are fixed, so that the same course has the same fingerprint always.
+        let mut hasher = DefaultHasher::new();
+        for side in Side::BOTH {
+            what_happens(course, side).for_each(|what| what.hash(&mut hasher));
+        }
         Self {
+            fingerprint: hasher.finish(),
             by_side: Side::BOTH.map(|side| what_happens(course, side).cloned().collect()),
             ends: course.ends.iter().map(|(side, (_, outcome))| (*side, *outcome)).collect(),
         }

@@ -19,6 +19,7 @@ mod isn;
 mod live;
 mod mss;
 mod options;
+mod pending;
 mod phases;
 mod play;
 mod port;
@@ -29,6 +30,7 @@ mod script;
 mod settings;
 mod timeline;
 mod timeout;
+mod timer;
 mod wheel;
 
 pub use clock::{

@@ -11,10 +11,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::endpoint::{Clock, Endpoint};
+use super::pending::Pending;
 use super::rto::RoundTrips;
 use super::scenario::{Scenario, Start};
 use super::script::{Action, Injected, Injection, Number};
 use super::timeline::{Outcome, Segment, Side, What, Window};
+use super::timer::{Timer, Timers};
 use super::wheel::Wheel;
 use crate::units::{Hz, TcpState};
 
@@ -68,17 +70,6 @@ pub(super) struct Moment {
     pub(super) standing: super::endpoint::Standing,
     /// The timers that run: when they were armed, for how long, and with which clock.
     pub(super) timers: BTreeMap<Timer, (u64, u64, Clock)>,
-}
-
-/// The timers of an end: each is armed with one clock at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Timer {
-    /// `icsk_retransmit_timer`, and the timer of a request socket.
-    Write,
-    /// `sk_timer` (keepalive, FIN_WAIT_2), and the timer of a minisock.
-    Life,
-    /// `icsk_delack_timer`.
-    Ack,
 }
 
 /// A segment on its way.
@@ -221,12 +212,12 @@ struct Player<'a> {
     variant: Variant<'a>,
     ends: [Endpoint; 2],
     /// By nominal time, then by the order of their causes.
-    queue: BTreeMap<(u64, u64), (Window, Side, Happening)>,
+    queue: Pending<(Window, Side, Happening)>,
     next_order: u64,
     /// When the last thing happened on each side.
-    last_us: BTreeMap<Side, u64>,
+    last_us: [u64; 2],
     /// What each timer is armed with, and its generation.
-    timers: BTreeMap<(Side, Timer), (u64, Option<Clock>)>,
+    timers: Timers,
     /// When each timer was armed, and for how long.
     #[cfg(test)]
     waits: BTreeMap<(Side, Timer), (u64, u64)>,
@@ -240,10 +231,10 @@ pub(super) fn play(scenario: &Scenario, variant: Variant<'_>) -> Course {
         scenario,
         variant,
         ends: [end(Side::Client), end(Side::Server)],
-        queue: BTreeMap::new(),
+        queue: Pending::default(),
         next_order: 0,
-        last_us: BTreeMap::new(),
-        timers: BTreeMap::new(),
+        last_us: [0; 2],
+        timers: Timers::default(),
         #[cfg(test)]
         waits: BTreeMap::new(),
         course: Course::default(),
@@ -288,9 +279,7 @@ impl Player<'_> {
     /// Whether an event in the queue still means something.
     fn is_live(&self, side: Side, happening: Happening) -> bool {
         match happening {
-            Happening::Timer(timer, generation) => {
-                self.timers.get(&(side, timer)).is_some_and(|(current, _)| *current == generation)
-            }
+            Happening::Timer(timer, generation) => self.timers.of(side, timer).0 == generation,
             _ => true,
         }
     }
@@ -299,15 +288,14 @@ impl Player<'_> {
     fn gets_through(&self, at_us: u64, side: Side, happening: Happening) -> bool {
         let Happening::Timer(timer, _) = happening else { return false };
         let end = self.seen_end(side);
-        let clock = self.timers.get(&(side, timer)).and_then(|(_, clock)| clock.as_ref());
-        let segment = clock.and_then(|clock| end.would_send(clock));
+        let segment = self.timers.of(side, timer).1.as_ref().and_then(|clock| end.would_send(clock));
         segment.is_some_and(|segment| !self.scenario.loses(side, segment, end.copies_of(segment), at_us))
     }
 
     /// Takes the next event: the nominally first one, unless another may come before it.
     fn next(&mut self) -> Option<(Window, Side, Happening)> {
         let (key, window, side, first) = loop {
-            let (key, (window, side, happening)) = self.queue.first_key_value()?;
+            let (key, (window, side, happening)) = self.queue.first()?;
             if self.is_live(*side, *happening) {
                 break (*key, *window, *side, *happening);
             }
@@ -330,21 +318,21 @@ impl Player<'_> {
         {
             let mutual = window.at_us.saturating_add(half) <= latest_us && self.gets_through(window.at_us, side, first);
             if !mutual || !decide(self.variant.script, &mut self.course.ties) {
-                return self.queue.remove(&key);
+                return self.queue.remove(key);
             }
         }
         // A timer and a segment of one end whose windows overlap may come in either order.
         let rival = self.queue.iter().find(|(other, (overlap, where_to, happening))| {
-            **other != key
+            *other != key
                 && *where_to == side
                 && overlap.at_us <= window.latest_us
                 && is_timer(happening) != first_is_timer
                 && self.is_live(side, *happening)
         });
-        let Some(rival) = rival.map(|(key, _)| *key) else { return self.queue.remove(&key) };
+        let Some(rival) = rival.map(|(key, _)| *key) else { return self.queue.remove(key) };
         let later = decide(self.variant.script, &mut self.course.ties);
         let (chosen, kept) = if later { (rival, key) } else { (key, rival) };
-        let (mut first, mut second) = (self.queue.remove(&chosen)?, self.queue.remove(&kept)?);
+        let (mut first, mut second) = (self.queue.remove(chosen)?, self.queue.remove(kept)?);
         first.0.latest_us = first.0.latest_us.min(second.0.latest_us).max(first.0.at_us);
         second.0.at_us = second.0.at_us.max(first.0.at_us);
         second.0.latest_us = second.0.latest_us.max(second.0.at_us);
@@ -354,7 +342,8 @@ impl Player<'_> {
 
     fn step(&mut self, mut window: Window, side: Side, happening: Happening) {
         // What happens after something else does not happen before it.
-        let last_us = self.last_us.entry(side).or_insert(0);
+        let [client_us, server_us] = &mut self.last_us;
+        let last_us = if side == Side::Client { client_us } else { server_us };
         self.course.contradicts_itself |= *last_us > window.latest_us;
         window.at_us = window.at_us.max(*last_us);
         window.latest_us = window.latest_us.max(window.at_us);
@@ -362,10 +351,10 @@ impl Player<'_> {
         let in_timer = matches!(happening, Happening::Timer(..));
         // A timer that fires is not armed any more.
         let fired = match happening {
-            Happening::Timer(timer, _) => self.timers.get_mut(&(side, timer)).and_then(|(_, clock)| clock.take()),
+            Happening::Timer(timer, _) => self.timers.of_mut(side, timer).1.take(),
             _ => None,
         };
-        let armed = self.timers.get(&(side, Timer::Write)).and_then(|(_, clock)| clock.clone());
+        let armed = self.timers.of(side, Timer::Write).1.clone();
         let mut ties = self.course.ties;
         let tick_us = self.variant.wheel.tick_us();
         let (script, steady) = (self.variant.script, self.is_steady(window));
@@ -401,7 +390,7 @@ impl Player<'_> {
     #[cfg(test)]
     fn take_moment(&mut self, window: Window, side: Side, from_outside: bool) {
         let armed = [Timer::Write, Timer::Life, Timer::Ack].into_iter().filter_map(|timer| {
-            let clock = self.timers.get(&(side, timer))?.1.clone()?;
+            let clock = self.timers.of(side, timer).1.clone()?;
             let (armed_us, wait_us) = *self.waits.get(&(side, timer))?;
             Some((timer, (armed_us, wait_us, clock)))
         });
@@ -414,7 +403,7 @@ impl Player<'_> {
     fn is_steady(&self, window: Window) -> bool {
         let scripted = |happening: &Happening| matches!(happening, Happening::Call(_) | Happening::Inject(_));
         let ahead = |limit_us: u64| limit_us > window.at_us;
-        !self.queue.values().any(|(_, _, happening)| scripted(happening))
+        !self.queue.iter().any(|(_, (_, _, happening))| scripted(happening))
             && !self.scenario.wire.iter().any(|rule| ahead(rule.from_us) || rule.until_us.is_some_and(ahead))
     }
 
@@ -442,13 +431,13 @@ impl Player<'_> {
                 let timer = clock.timer();
                 #[cfg(test)]
                 self.waits.insert((side, timer), (window.at_us, waits_us.0));
-                let entry = self.timers.entry((side, timer)).or_insert((0, None));
+                let entry = self.timers.of_mut(side, timer);
                 *entry = (entry.0 + 1, Some(clock));
                 let generation = entry.0;
                 self.schedule(fires, side, Happening::Timer(timer, generation));
             }
             Doing::Disarm(timer) => {
-                let entry = self.timers.entry((side, timer)).or_insert((0, None));
+                let entry = self.timers.of_mut(side, timer);
                 *entry = (entry.0 + 1, None);
             }
             Doing::End(outcome) => {

@@ -146,7 +146,7 @@ pub enum Number {
 }
 
 /// ICMP errors that TCP hears of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IcmpError {
     /// No network, or no route.
     NetUnreachable,

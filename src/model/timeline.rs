@@ -90,7 +90,7 @@ impl Side {
 }
 
 /// Kinds of TCP segments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
     /// Opens.
     Syn,
@@ -139,7 +139,7 @@ pub struct Event {
 }
 
 /// Kinds of events.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum What {
     /// The application calls this.
     Call(&'static str),
@@ -168,7 +168,7 @@ pub enum What {
 }
 
 /// Errors that a socket call returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Errno {
     /// Nobody answered.
     TimedOut,

@@ -7,10 +7,11 @@
 
 use super::state::{Clock, Endpoint};
 use crate::model::clock::{FinWait2Life, KeepaliveClock, SynClock, fin_wait2_life};
-use crate::model::play::{Doing, Packet, Step, Timer};
+use crate::model::play::{Doing, Packet, Step};
 use crate::model::rto::largest_rto_us;
 use crate::model::script::Action;
 use crate::model::timeline::{Errno, Outcome, Segment, What};
+use crate::model::timer::Timer;
 use crate::model::{SocketOptions, TIME_WAIT_US, port_budget};
 use crate::units::TcpState;
 

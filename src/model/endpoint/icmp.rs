@@ -6,9 +6,10 @@
 //! `IP_RECVERR` or `IPV6_RECVERR`, and fragmentation errors, redirects and TCP-AO are left out.
 
 use super::state::{Clock, Endpoint};
-use crate::model::play::{Doing, Step, Timer};
+use crate::model::play::{Doing, Step};
 use crate::model::script::IcmpError;
 use crate::model::timeline::What;
+use crate::model::timer::Timer;
 use crate::units::TcpState;
 
 impl Endpoint {

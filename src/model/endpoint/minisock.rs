@@ -8,8 +8,9 @@
 use super::calls::REUSE_ADVANCE;
 use super::state::{Clock, Endpoint};
 use crate::model::clock::TIME_WAIT_US;
-use crate::model::play::{Packet, Step, Timer};
+use crate::model::play::{Packet, Step};
 use crate::model::timeline::Segment;
+use crate::model::timer::Timer;
 use crate::units::TcpState;
 
 impl Endpoint {

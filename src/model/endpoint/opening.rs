@@ -8,8 +8,9 @@
 
 use super::state::{Clock, Endpoint};
 use crate::model::clock::SynAckClock;
-use crate::model::play::{Doing, Packet, Step, Timer};
+use crate::model::play::{Doing, Packet, Step};
 use crate::model::timeline::{Errno, Outcome, Segment, What};
+use crate::model::timer::Timer;
 use crate::units::TcpState;
 
 /// `TCP_TIMEOUT_MIN`: ticks after which a SYN goes out again that an older connection's answer has met.

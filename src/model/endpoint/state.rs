@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use super::recovery::InFlight;
 use crate::model::clock::{KeepaliveClock, ProbeClock, RetransmitClock, SynAckClock, SynClock, TIME_WAIT_US};
 use crate::model::isn::isn_advance;
-use crate::model::play::{Doing, Packet, Step, Timer};
+use crate::model::play::{Doing, Packet, Step};
 use crate::model::rto::{RoundTrips, Timeouts, timeouts};
 use crate::model::scenario::{Listener, Scenario, Start};
 use crate::model::script::{Action, Number};
 use crate::model::timeline::{Errno, Outcome, Segment, Side, What, Window};
+use crate::model::timer::Timer;
 use crate::model::{IpVersion, Settings, SocketOptions};
 use crate::units::{Hz, KernelVersion, TcpState};
 

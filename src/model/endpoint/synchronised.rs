@@ -9,8 +9,9 @@
 use super::state::{Clock, Endpoint};
 use crate::model::clock::KeepaliveClock;
 use crate::model::constants::{ATO_MIN_US, INVALID_RATELIMIT_US};
-use crate::model::play::{Doing, Packet, Step, Timer};
+use crate::model::play::{Doing, Packet, Step};
 use crate::model::timeline::{Errno, Outcome, Segment, Side};
+use crate::model::timer::Timer;
 use crate::units::TcpState;
 
 impl Endpoint {

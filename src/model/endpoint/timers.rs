@@ -9,8 +9,9 @@ use crate::model::clock::{
     KeepaliveClock, KeepaliveExpiry, ProbeClock, ProbeExpiry, QueueFill, RetransmitClock, RetransmitExpiry, SocketHold,
     SynAckExpiry, SynClock, SynExpiry,
 };
-use crate::model::play::{Doing, Step, Timer};
+use crate::model::play::{Doing, Step};
 use crate::model::timeline::{Outcome, Segment};
+use crate::model::timer::Timer;
 use crate::units::TcpState;
 
 /// How often a probe is answered at the same interval before the timeline says "for ever".

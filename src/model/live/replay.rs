@@ -6,8 +6,9 @@ use proptest::test_runner::RngSeed;
 
 use super::{KnownOptions, LiveEnd, LiveForecast, Unless, forecast_live};
 use crate::model::endpoint::Clock;
-use crate::model::play::{Course, Moment, Timer, Variant, play};
+use crate::model::play::{Course, Moment, Variant, play};
 use crate::model::rto::RoundTrips;
+use crate::model::timer::Timer;
 use crate::model::wheel::{Wheel, granularity_ticks, ticks_ceil, ticks_floor};
 use crate::model::{
     Action, Fate, Host, KnownSettings, Outcome, Scenario, Segment, Settings, Side, SocketOptions, Start, What, Window,
