@@ -4,11 +4,11 @@ use super::Rule;
 use super::rules::{
     accept_queue_full, backlog_capped, bad_checksums, close_wait, closed_ports, closing_unanswered, connection_resets,
     connects_refused, connects_time_out, connects_unanswered, conntrack_full, duplicated_packets, failover_late,
-    fin_wait_2, half_open_stay, handshake_resets, invalid_cookies, keepalive_too_late, listener_drops, mtu_black_hole,
-    no_neighbour, not_accepting, orphans, packet_loss, paws_drops, ports_bound_only, ports_exhaustion, readers_stalled,
-    receive_drops, reordering, reuseport_skew, silent_peers, small_backlog, softnet_drops, softnet_squeeze,
-    spurious_timeouts, syn_cookies_off, syn_flood, tcp_mem_beyond_ram, tcp_memory, time_wait_buckets, timed_out,
-    tw_recycle,
+    fin_wait_2, fin_wait_2_orphans, half_open_stay, handshake_resets, invalid_cookies, keepalive_too_late,
+    listener_drops, mtu_black_hole, no_neighbour, not_accepting, orphans, packet_loss, paws_drops, ports_bound_only,
+    ports_exhaustion, readers_stalled, receive_drops, reordering, reuseport_skew, silent_peers, small_backlog,
+    softnet_drops, softnet_squeeze, spurious_timeouts, syn_cookies_off, syn_flood, tcp_mem_beyond_ram, tcp_memory,
+    time_wait_buckets, timed_out, tw_recycle,
 };
 
 /// Every rule, in the order in which they are asked. What an earlier rule claims, a later one leaves alone: the
@@ -46,6 +46,7 @@ pub const RULES: &[Rule] = &[
     readers_stalled::RULE,
     close_wait::RULE,
     fin_wait_2::RULE,
+    fin_wait_2_orphans::RULE,
     closing_unanswered::RULE,
     time_wait_buckets::RULE,
     orphans::RULE,

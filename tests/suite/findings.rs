@@ -85,6 +85,9 @@ struct Reading {
     ports: Vec<PortRow>,
     /// Sockets one by one; none of them were kept where none of the three is given.
     connecting: Option<Vec<SampleRow>>,
+    /// How many connects there are when more than those.
+    #[serde(default)]
+    connecting_total: u64,
     close_wait: Option<Vec<SampleRow>>,
     resending: Option<Vec<SampleRow>>,
 }
@@ -95,6 +98,8 @@ struct Reading {
 struct SampleRow {
     count: usize,
     state: TcpState,
+    #[serde(default = "ephemeral")]
+    local_port: u16,
     remote: SocketAddr,
     process: Option<String>,
     #[serde(default)]
@@ -119,7 +124,7 @@ struct InfoRow {
 impl SampleRow {
     fn row(&self) -> SocketRow {
         SocketRow {
-            local: ([192, 0, 2, 7], 40_000).into(),
+            local: ([192, 0, 2, 7], self.local_port).into(),
             remote: self.remote,
             cookie: 1,
             receive_queue: 0,
@@ -159,6 +164,10 @@ struct ListenerRow {
     half_open: u64,
     #[serde(default = "alone")]
     shares_port: u32,
+}
+
+fn ephemeral() -> u16 {
+    40_000
 }
 
 fn alone() -> u32 {
@@ -248,11 +257,12 @@ impl Reading {
     fn samples(&self) -> Option<Samples> {
         let kinds = [&self.connecting, &self.close_wait, &self.resending];
         kinds.iter().any(|kind| kind.is_some()).then(|| {
-            let [connecting, close_wait, resending] = kinds.map(|kind| {
+            let [mut connecting, close_wait, resending] = kinds.map(|kind| {
                 let alike = |row: &SampleRow| std::iter::repeat_n(row.row(), row.count);
                 let rows: Vec<SocketRow> = kind.iter().flatten().flat_map(alike).collect();
                 Sample { total: rows.len() as u64, rows }
             });
+            connecting.total = connecting.total.max(self.connecting_total);
             Samples { connecting, close_wait, resending }
         })
     }
@@ -293,6 +303,7 @@ impl Reading {
                 vec![SampleRow {
                     count,
                     state: TcpState::CloseWait,
+                    local_port: ephemeral(),
                     remote,
                     process: None,
                     timeouts: 0,

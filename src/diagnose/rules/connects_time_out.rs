@@ -6,7 +6,7 @@
 
 use super::no_neighbour::never_sent;
 use crate::diagnose::case::SOCK_DIAG;
-use crate::diagnose::forecast::{Forecaster, Group, by_destination, leads_here};
+use crate::diagnose::forecast::{Forecaster, Group, by_destination, counted, leads_to_full_listener};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{Sample, SocketRow};
 
@@ -72,9 +72,7 @@ fn groups<'a>(case: &Case<'a>) -> Result<Vec<Group<'a>>, String> {
     if sockets.count(crate::units::TcpState::SynSent) == 0 || never_sent(case) == Ok(true) {
         return Ok(Vec::new());
     }
-    let full: Vec<u16> =
-        sockets.listeners.iter().filter(|one| one.accept_queue > one.backlog).map(|one| one.port).collect();
-    let is_theirs = |row: &&SocketRow| !(leads_here(row) && full.contains(&row.remote.port()));
+    let is_theirs = |row: &&SocketRow| !leads_to_full_listener(row, &sockets.listeners);
     let mut groups = by_destination(case.samples()?.connecting.rows.iter().filter(is_theirs));
     groups.retain(|group| group.rows.len() >= MIN && group.rows.iter().any(|row| row.clock.retransmits >= RETRIES_MIN));
     Ok(groups)
@@ -84,10 +82,10 @@ fn finding(case: &Case<'_>, group: &Group<'_>, sample: &Sample, forecaster: Resu
     let fate = forecaster.ok().and_then(|one| Some((one, one.common_fate(group.rows.iter().copied())?)));
     let most = group.rows.iter().map(|row| row.clock.retransmits).max().unwrap_or(0);
     let (count, remote) = (group.count(), group.remote);
-    let connects = format!("{count} connects{} to {remote}", group.of_process());
+    let connects = format!("{} connects{} to {remote}", counted(count, sample), group.of_process());
     let sentence = match &fate {
         Some((forecaster, fate)) => {
-            format!("{connects} fail {} with {} unless answered", forecaster.when(fate.window), fate.outcome.name())
+            format!("{connects} fail {} with {} unless answered", forecaster.when(fate.window), fate.outcome())
         }
         None => format!("{connects} have no answer after {most} more SYNs; when they fail is not known"),
     };

@@ -23,6 +23,7 @@ pub(super) mod conntrack_full;
 pub(super) mod duplicated_packets;
 pub(super) mod failover_late;
 pub(super) mod fin_wait_2;
+pub(super) mod fin_wait_2_orphans;
 pub(super) mod half_open_stay;
 pub(super) mod handshake_resets;
 pub(super) mod invalid_cookies;

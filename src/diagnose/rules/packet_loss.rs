@@ -14,7 +14,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     reads: &READS,
     keys: &[],
     threshold: "20 segments, 4 a second and 1% of the segments sent: at 1% a loss-based congestion control loses most \
-                of its speed; less than half of them needless and nothing that points to reordering",
+                of its speed; less than half of them needless, and peers that acknowledge nothing at all left out",
     confidence: Confidence::Likely,
     next: Some("tc -s qdisc, for drops of this host's own queue; ss -tino, for the peers; mtr for the path"),
     proof: Proof::Live,
@@ -30,7 +30,12 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     }
     let sentence =
         format!("{} of the segments sent {} were lost and sent again", share(seen.count, seen.sent), case.in_window());
-    Ok(with_evidence(Finding::new(&RULE, Severity::Warning, sentence), case, &seen)
+    let mut finding = Finding::new(&RULE, Severity::Warning, sentence);
+    if seen.filled_late >= seen.count {
+        // Segments that overtake each other do not make these: the peers would tell of each that came twice.
+        finding = finding.only(Confidence::Possible);
+    }
+    Ok(with_evidence(finding, case, &seen)
         .because("segments are dropped on the path, by the receiver's host or by a queue of this host")
         .remedy(
             "look for drops near (`tc -s qdisc`, `ip -s link`) before far; a congestion control that tolerates \

@@ -142,6 +142,14 @@ pub(super) fn accepted(case: &Case<'_>) -> Option<u64> {
     Some(u64::try_from(opens - case.accept_queues_grew()?).unwrap_or(0))
 }
 
+/// The listener whose SYN queue is full, or was until it was pruned to half of it (`reqsk_timer_handler`); the one with
+/// most half-open connections when there are several.
+pub(super) fn full_syn_queue<'a>(case: &Case<'a>) -> Option<&'a Listener> {
+    let listeners = case.sockets().ok()?.listeners.iter();
+    let full = |one: &&Listener| one.half_open > 0 && one.half_open * 2 >= u64::from(one.backlog.unwrap_or(u32::MAX));
+    listeners.filter(full).max_by_key(|one| one.half_open)
+}
+
 /// The queue beside its capacity, which is one more than the backlog.
 pub(super) fn occupancy(listener: &Listener) -> String {
     let capacity = u64::from(listener.backlog.unwrap_or(0)) + 1;
