@@ -173,6 +173,14 @@ pub(super) fn counted(count: u64, sample: &Sample) -> String {
     if all { count.to_string() } else { format!("at least {count}") }
 }
 
+/// The same of connections: "a connection", "5 connections", "at least 256 connections".
+pub(super) fn connections(count: u64, sample: &Sample) -> String {
+    match counted(count, sample).as_str() {
+        "1" => "a connection".to_owned(),
+        several => format!("{several} connections"),
+    }
+}
+
 /// Whether a socket leads to this very host: then the reason may be among its listeners.
 pub(super) fn leads_here(row: &SocketRow) -> bool {
     let remote: IpAddr = row.remote.ip().to_canonical();

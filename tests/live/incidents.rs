@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -87,6 +88,20 @@ const INCIDENTS: &[Incident] = &[
     ("half-closed, and the peer does not close", half_closed),
     ("closed, and nobody acknowledges", closed_unanswered),
     ("TIME-WAIT buckets overflow", buckets),
+    ("a stuck listener beside one that works", stuck_beside_working),
+    ("bind() before each connect, until no port is left", bound_first),
+    ("connects to a full accept queue elsewhere", full_elsewhere),
+    ("segments that overtake each other", overtaken),
+    ("segments that arrive after their timers", late_segments),
+    ("one session that hangs on a silent peer", one_session),
+    ("closed, and the peers keep their side open", closed_half),
+    ("a far peer with a small receive buffer", small_window),
+    ("a deep queue before the bottleneck", deep_queue),
+    ("nobody accepts, beside healthy traffic", |place| beside_healthy(place, nobody_accepts)),
+    ("flood, with cookies, beside healthy traffic", |place| beside_healthy(place, |place| flood(place, 80, 1500))),
+    ("peers gone with data in flight, beside healthy traffic", |place| beside_healthy(place, |_| peers_gone())),
+    ("CLOSE-WAIT leak, beside healthy traffic", |place| beside_healthy(place, close_wait)),
+    ("connects to a service that is not there, beside healthy traffic", |place| beside_healthy(place, refused)),
 ];
 
 fn every_incident(_: &Place) -> Ran {
@@ -272,19 +287,47 @@ fn read_to_end(stream: &mut TcpStream) {
     stream.read_to_end(&mut bytes).expect("the peer closes");
 }
 
+/// The incident while another service of the namespace is used as it should be, a hundred times a second or so.
+fn beside_healthy(place: &Place, incident: impl FnOnce(&Place) -> Judged) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let traffic = scope.spawn(|| {
+            let mut kept = vec![pair(&listener, to)];
+            while !ended.load(Ordering::Relaxed) {
+                if kept.len() < 20 {
+                    kept.push(pair(&listener, to));
+                }
+                ask(&listener, to);
+                sleep(Duration::from_millis(8));
+            }
+        });
+        // The traffic ends whatever becomes of the incident.
+        let judged = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| incident(place)));
+        ended.store(true, Ordering::Relaxed);
+        traffic.join().expect("the traffic is healthy");
+        judged.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// One connection with a request and an answer, closed in order by the client.
+fn ask(listener: &TcpListener, to: SocketAddr) {
+    let (mut client, mut server) = pair(listener, to);
+    client.write_all(b"question").expect("room");
+    client.shutdown(Shutdown::Write).expect("open");
+    read_to_end(&mut server);
+    server.write_all(b"answer").expect("room");
+    drop(server);
+    read_to_end(&mut client);
+}
+
 /// Requests and answers, closed in order by the client.
 fn healthy(place: &Place) -> Judged {
     let (listener, to) = listener(place, 128);
     let before = reading();
     let kept: Vec<_> = (0..50).map(|_| pair(&listener, to)).collect();
     for _ in 0..200 {
-        let (mut client, mut server) = pair(&listener, to);
-        client.write_all(b"question").expect("room");
-        client.shutdown(Shutdown::Write).expect("open");
-        read_to_end(&mut server);
-        server.write_all(b"answer").expect("room");
-        drop(server);
-        read_to_end(&mut client);
+        ask(&listener, to);
     }
     let findings = judged_after(&before, SECOND);
     drop(kept);
@@ -730,4 +773,203 @@ fn buckets(place: &Place) -> Judged {
         read_to_end(&mut server);
     }
     Ok(judged_after(&before, SECOND))
+}
+
+/// The clients of the one come again and again; the other accepts at once.
+fn stuck_beside_working(place: &Place) -> Judged {
+    let (_stuck, to_stuck) = listener(place, 4);
+    let (works, to_works) = listener(place, 64);
+    let mut clients: Vec<_> = (0..20).map(|_| begin_connect(to_stuck)).collect();
+    wait_for("ListenDrops", 15);
+    let before = reading();
+    let mut accepted = Vec::new();
+    for _ in 0..30 {
+        clients.push(begin_connect(to_works));
+        accepted.extend(accept_all(&works));
+        sleep(Duration::from_millis(10));
+    }
+    let findings = judged_after(&before, Duration::from_millis(1500));
+    says(&findings, &format!("{to_stuck} does not accept: 5 wait"));
+    Ok(findings)
+}
+
+/// Each takes a port of its own, although they lead to nine destinations.
+fn bound_first(place: &Place) -> Judged {
+    let listener = place.listen("0.0.0.0:8080", Listening::with_backlog(128));
+    place.set("net.ipv4.ip_local_port_range", "20000 20099");
+    let before = reading();
+    let mut pairs = Vec::new();
+    let bound = || {
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, Some(ipproto::TCP));
+        let socket = socket.expect("a socket");
+        rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).map(|()| socket)
+    };
+    let mut last = 2;
+    let error = loop {
+        match bound() {
+            Ok(client) => {
+                connect(&client, &SocketAddr::from(([127, 0, 0, last], 8080))).expect("it listens");
+                last = if last == 10 { 2 } else { last + 1 };
+                pairs.push((client, listener.accept().expect("it connected").0));
+            }
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, rustix::io::Errno::ADDRINUSE);
+    let findings = judged_after(&before, SECOND);
+    says(&findings, "% of the local ports of 127.0.0.1 are taken");
+    Ok(findings)
+}
+
+/// Some connections are open, and the others get no answer.
+fn full_elsewhere(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    let to = SocketAddr::from((FAR, 80));
+    let _full = wire.at_far_end(|| {
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, Some(ipproto::TCP));
+        let socket = socket.expect("a socket");
+        rustix::net::bind(&socket, &to).expect("the address is the far end's");
+        rustix::net::listen(&socket, 2).expect("listen");
+        socket
+    });
+    let _open: Vec<_> = (0..3).map(|_| TcpStream::connect(to).expect("there is room")).collect();
+    let before = reading();
+    let _clients: Vec<_> = (0..15).map(|_| begin_connect(to)).collect();
+    wait_for("TCPSynRetrans", 30);
+    let findings = judged_after(&before, SECOND);
+    let finding = findings.findings.first().expect("a finding");
+    assert!(finding.cause.starts_with("other connections to there are open"), "{finding:#?}");
+    Ok(findings)
+}
+
+/// One of every 25 segments is overtaken by all that follow. Each round of them is read before the next begins, so that
+/// the peer tells of every one that comes twice: a bunch of them it tells of once.
+fn overtaken(place: &Place) -> Judged {
+    const ROUND: [u8; 25 * 1400] = [7; 25 * 1400];
+    if place.snapshot().kernel.version.is_some_and(|version| version.at_least(6, 11)) {
+        place.set("net.ipv4.tcp_rto_min_us", "1000000");
+    }
+    let wire = Wire::lay()?;
+    let (mut near_ends, mut far_ends) = connections(&wire, 1);
+    let (near_end, far_end) = (&mut near_ends[0], &mut far_ends[0]);
+    let mut count = 0;
+    wire.meddle(move |packet, to_far| {
+        if !to_far || !has_data(packet) {
+            return Fate::Pass;
+        }
+        count += 1;
+        if count % 25 == 5 { Fate::After(Duration::from_millis(30)) } else { Fate::Pass }
+    });
+    let before = reading();
+    for _ in 0..60 {
+        near_end.write_all(&ROUND).expect("the reader reads");
+        far_end.read_exact(&mut [0; ROUND.len()]).expect("it arrives");
+    }
+    wait_for("TCPDSACKRecv", 40);
+    Ok(judged_after(&before, SECOND))
+}
+
+/// Each is on its way for longer than its timer, and arrives.
+fn late_segments(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    let (mut near_ends, mut far_ends) = connections(&wire, 30);
+    wire.meddle(
+        |packet, to_far| {
+            if to_far && has_data(packet) { Fate::After(Duration::from_millis(450)) } else { Fate::Pass }
+        },
+    );
+    let before = reading();
+    near_ends.iter_mut().for_each(|stream| stream.write_all(b"anybody there?").expect("room"));
+    far_ends.iter_mut().for_each(|stream| stream.read_exact(&mut [0; 14]).expect("it arrives"));
+    wait_for("TCPLossUndo", 20);
+    Ok(judged_after(&before, SECOND))
+}
+
+/// Five timeouts in a row take six seconds, or less where the least RTO can be set (6.11).
+fn one_session(place: &Place) -> Judged {
+    if place.snapshot().kernel.version.is_some_and(|version| version.at_least(6, 11)) {
+        place.set("net.ipv4.tcp_rto_min_us", "50000");
+    }
+    let wire = Wire::lay()?;
+    let (mut near_ends, _far_ends) = connections(&wire, 1);
+    wire.meddle(|_, _| Fate::Lose);
+    near_ends.iter_mut().for_each(|stream| stream.write_all(b"select 1").expect("room"));
+    wait_for("TCPTimeouts", 5);
+    let before = reading();
+    let findings = judged_after(&before, SECOND);
+    says(&findings, "a connection to 192.0.2.1:80 hangs on a silent peer and fails from ");
+    Ok(findings)
+}
+
+/// The peers acknowledge the FIN and keep their side open.
+fn closed_half(place: &Place) -> Judged {
+    place.set("net.ipv4.tcp_max_tw_buckets", "100");
+    let wire = Wire::lay()?;
+    let (near_ends, _far_ends) = connections(&wire, 50);
+    drop(near_ends);
+    until("the FINs to be acknowledged", || {
+        let there = reading().counters.sockstat("TCP", "tw");
+        if there == Some(50) { Ok(()) } else { Err(there) }
+    });
+    let before = reading();
+    Ok(judged_after(&before, SECOND))
+}
+
+/// Sends until one connection has been busy for long enough to be judged, and judges while it goes on.
+fn long_transfer(mut from: TcpStream, mut into: TcpStream) -> Findings {
+    let before = reading();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                from.write_all(&[7; 65_536]).expect("the reader reads");
+            }
+            drop(from);
+        });
+        scope.spawn(move || {
+            let mut buffer = vec![0; 1 << 20];
+            while into.read(&mut buffer).is_ok_and(|bytes| bytes > 0) {}
+        });
+        let judged = std::panic::catch_unwind(|| {
+            until("a transfer of some seconds", || {
+                let samples = reading().sockets.expect("sockets").samples.expect("single sockets");
+                let busy = samples
+                    .sending
+                    .iter()
+                    .flat_map(|sample| &sample.rows)
+                    .filter_map(|row| row.pace)
+                    .max_by_key(|pace| pace.busy_us);
+                sleep(Duration::from_millis(50));
+                if busy.is_some_and(|pace| pace.busy_us > 2_200_000) { Ok(()) } else { Err(busy) }
+            });
+            judged_after(&before, SECOND)
+        });
+        ended.store(true, Ordering::Relaxed);
+        judged.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// 50 ms of path, and a buffer of 16 KiB at its end.
+fn small_window(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    wire.meddle(|_, _| Fate::After(Duration::from_millis(25)));
+    let (listener, to) = far_listener(&wire);
+    set_int_option(&listener, IntOption::ReceiveBuffer, 16_384).expect("the option is known");
+    let (near_end, far_end) = pair(&listener, to);
+    Ok(long_transfer(near_end, far_end))
+}
+
+/// The wire carries some thousand segments a second, and all that waits for it waits in its queue.
+fn deep_queue(place: &Place) -> Judged {
+    place.set("net.ipv4.tcp_congestion_control", "reno");
+    let wire = Wire::lay()?;
+    let (listener, to) = far_listener(&wire);
+    let (near_end, far_end) = pair(&listener, to);
+    wire.meddle(|packet, to_far| {
+        if to_far && has_data(packet) {
+            sleep(Duration::from_micros(500));
+        }
+        Fate::Pass
+    });
+    Ok(long_transfer(near_end, far_end))
 }

@@ -26,7 +26,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 leave next to none",
     confidence: Confidence::Certain,
     next: Some("ss -tno state fin-wait-2, for the peers and the time that is left"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_tw_reuse: none of them is in TIME-WAIT; lowering net.ipv4.tcp_max_tw_buckets: what \
                    has no place is closed at once, and the peer's data is then reset",
     disproved_by: "FIN-WAIT-2 that goes back to nearly none by itself",

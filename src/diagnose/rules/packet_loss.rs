@@ -3,8 +3,11 @@
 //! Loss shows as retransmissions without DSACKs and without anything taken back (`tcp_fastretrans_alert`).
 
 use super::retransmits::{READS, Reason, retransmits, with_evidence};
-use crate::diagnose::case::share;
+use crate::diagnose::case::{at_least_percent, share};
 use crate::diagnose::{Case, Confidence, Finding, Proof, Rule, Severity, Verdict};
+
+/// Share of needless ones, in percent, from which reordering may be part of it: plain loss was seen with next to none.
+const NEEDLESS_PERCENT: u64 = 20;
 
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
@@ -28,11 +31,16 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     if seen.reason != Reason::Loss {
         return Ok(Verdict::quiet());
     }
-    let sentence =
-        format!("{} of the segments sent {} were lost and sent again", share(seen.count, seen.sent), case.in_window());
+    let needless = at_least_percent(seen.needless, seen.count, NEEDLESS_PERCENT);
+    let sentence = format!(
+        "{} of the segments sent {} were lost{} and sent again",
+        share(seen.count, seen.sent),
+        case.in_window(),
+        if needless { " or overtaken" } else { "" }
+    );
     let mut finding = Finding::new(&RULE, Severity::Warning, sentence);
-    if seen.filled_late >= seen.count {
-        // Segments that overtake each other do not make these: the peers would tell of each that came twice.
+    // A peer tells once of a bunch that came twice, so more may have been needless than it says.
+    if seen.filled_late >= seen.count || needless {
         finding = finding.only(Confidence::Possible);
     }
     Ok(with_evidence(finding, case, &seen)

@@ -19,7 +19,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 arrived was lost",
     confidence: Confidence::Likely,
     next: Some("ss -tino, for reord_seen and the peers"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_reordering: it is a beginning that the kernel adapts by itself; turning SACK or DSACK \
                    off",
     disproved_by: "TCPDSACKRecv that rests while RetransSegs rises: that is loss, whatever TCPSACKReorder does",

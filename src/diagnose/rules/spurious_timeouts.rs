@@ -19,7 +19,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 segments needless or sent by timeouts",
     confidence: Confidence::Likely,
     next: Some("ping the peers for spikes; steal time in /proc/stat, for a virtual machine that stands still"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_frto=0: it is what notices; a shorter RTO",
     disproved_by: "TCPLossUndo that rests",
     check: |case| judge(case).into(),

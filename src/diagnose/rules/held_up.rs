@@ -1,0 +1,101 @@
+//! What holds the sending of single connections up: shared by the rules about speed.
+
+use crate::diagnose::Case;
+use crate::diagnose::case::at_least_percent;
+use crate::snapshot::{Pace, Sample, SocketRow};
+
+/// Time with something to send, in µs, from which a share of it says anything: slow start is over by then.
+const BUSY_MIN_US: u64 = 2_000_000;
+
+/// Share of that time, in percent, from which one limit is the limit.
+const SHARE_PERCENT: u64 = 50;
+
+/// Smallest round trip, in µs, from which a buffer is a matter of distance: nearer, it is one of the peer's speed.
+const FAR_US: u32 = 5_000;
+
+/// Round trips of queueing, and µs of it, from which it is deep. Both, so that links of microseconds are left alone.
+const DEEP_FACTOR: u32 = 10;
+const DEEP_US: u32 = 20_000;
+
+/// What limits a connection that has more to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// The peer's receive window, which is as large as it gets: what arrives is one window a round trip.
+    PeersWindow,
+    /// The own send buffer.
+    OwnBuffer,
+    /// Nothing but a queue, which it fills.
+    Queue,
+}
+
+/// The connections with more to send that are held up by this, and the sample that they are of.
+///
+/// # Errors
+/// The gap, when single sockets were not kept.
+pub(super) fn held_up<'a>(case: &Case<'a>, by: Limit) -> Result<(Vec<(&'a SocketRow, Pace)>, &'a Sample), String> {
+    let none = || "connections with something to send were not kept one by one".to_owned();
+    let sample = case.samples()?.sending.as_ref().ok_or_else(none)?;
+    let paced = sample.rows.iter().filter_map(|row| Some((row, row.pace?)));
+    Ok((paced.filter(|(_, pace)| limit(pace) == Some(by)).collect(), sample))
+}
+
+fn limit(pace: &Pace) -> Option<Limit> {
+    if pace.busy_us < BUSY_MIN_US || pace.unsent_bytes == 0 {
+        return None;
+    }
+    // A queue that is filled makes every path long, and then any window is used up.
+    let far = pace.min_rtt_us >= FAR_US && pace.rtt_us <= pace.min_rtt_us.saturating_mul(2);
+    if far && at_least_percent(pace.buffer_limited_us, pace.busy_us, SHARE_PERCENT) {
+        return Some(Limit::OwnBuffer);
+    }
+    if far && at_least_percent(pace.window_limited_us, pace.busy_us, SHARE_PERCENT) {
+        return is_steady_window(pace).then_some(Limit::PeersWindow);
+    }
+    let queueing_us = pace.rtt_us.saturating_sub(pace.min_rtt_us);
+    let deep = queueing_us >= DEEP_US && pace.rtt_us / DEEP_FACTOR >= pace.min_rtt_us.max(1);
+    deep.then_some(Limit::Queue)
+}
+
+/// Whether what arrives is one window a round trip. A reader that is slow leaves a window that opens and closes, and
+/// less arrives.
+fn is_steady_window(pace: &Pace) -> bool {
+    let Some(window) = pace.peer_window.map(u64::from) else { return false };
+    let arrives = pace.delivery_rate.saturating_mul(u64::from(pace.rtt_us)) / 1_000_000;
+    window > u64::from(pace.mss) && arrives * 10 >= window * 7 && arrives * 10 <= window * 14
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 18 KiB of window over 51 ms, as measured.
+    const WINDOW: Pace = Pace {
+        rtt_us: 51_000,
+        min_rtt_us: 50_000,
+        mss: 1448,
+        last_data_sent_ms: 10,
+        unsent_bytes: 500_000,
+        delivery_rate: 370_000,
+        busy_us: 4_004_000,
+        window_limited_us: 3_948_000,
+        buffer_limited_us: 0,
+        peer_window: Some(18_824),
+    };
+
+    #[test]
+    fn a_limit_is_named_only_where_nothing_else_looks_like_it() {
+        assert_eq!(limit(&WINDOW), Some(Limit::PeersWindow));
+        assert_eq!(limit(&Pace { peer_window: Some(0), delivery_rate: 0, ..WINDOW }), None, "a reader that stopped");
+        assert_eq!(limit(&Pace { delivery_rate: 90_000, ..WINDOW }), None, "a reader that is slow");
+        let full = Pace { min_rtt_us: 100, ..WINDOW };
+        assert_eq!(limit(&full), Some(Limit::Queue), "the window fills a queue");
+        assert_eq!(limit(&Pace { rtt_us: 300, min_rtt_us: 60, ..WINDOW }), None, "near");
+        assert_eq!(limit(&Pace { busy_us: 900_000, ..WINDOW }), None, "young");
+        assert_eq!(limit(&Pace { unsent_bytes: 0, ..WINDOW }), None, "nothing more to send");
+        assert_eq!(limit(&Pace { buffer_limited_us: 2_900_000, ..WINDOW }), Some(Limit::OwnBuffer));
+        let queue = Pace { rtt_us: 46_000, min_rtt_us: 33, window_limited_us: 0, ..WINDOW };
+        assert_eq!(limit(&queue), Some(Limit::Queue));
+        assert_eq!(limit(&Pace { rtt_us: 900, ..queue }), None, "microseconds");
+        assert_eq!(limit(&Pace { min_rtt_us: 20_000, ..queue }), None, "twice is everyday");
+    }
+}
