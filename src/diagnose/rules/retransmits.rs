@@ -91,7 +91,9 @@ pub(super) fn retransmits(case: &Case<'_>) -> Result<Retransmits, String> {
     let reason = if much(needless) && needless >= count.saturating_mul(2) {
         Reason::Duplicates
     } else if much(count) {
-        match reason(case, count, needless, syns)? {
+        // What was sent again and had not arrived was lost: a receiver tells of what comes twice.
+        let was_lost = much(count.saturating_sub(needless));
+        match reason(case, count, needless, syns, was_lost)? {
             // What goes to peers that are silent altogether tells nothing of the path of the others.
             Reason::Loss if !much(count.saturating_sub(to_silent_peers(case))) => Reason::Few,
             reason => reason,
@@ -102,11 +104,10 @@ pub(super) fn retransmits(case: &Case<'_>) -> Result<Retransmits, String> {
     Ok(Retransmits { reason, count, sent, needless, filled_late: case.tcp_ext_rise("TCPSACKReorder")? })
 }
 
-fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64) -> Result<Reason, String> {
+fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64, was_lost: bool) -> Result<Reason, String> {
     let timeouts = case.tcp_ext_rise("TCPTimeouts")?.saturating_sub(syns);
     let undone = case.tcp_ext_rise("TCPLossUndo")?;
-    // What was sent again and had not arrived was lost: a receiver tells of each that comes twice.
-    let mostly_needless = at_least_percent(needless, count, 50);
+    let mostly_needless = at_least_percent(needless, count, 50) && !was_lost;
     // Timeouts explain what was sent again when all that they sent was needless, or when they sent most of it.
     let by_timeouts = mostly_needless || at_least_percent(timeouts, count, 50);
     if undone >= UNDONE_MIN && at_least_percent(undone, timeouts, 30) && by_timeouts {

@@ -16,7 +16,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     topic: None,
     reads: &[Input::Sockets("single connections with something to send, with tcp_info")],
     keys: &["net.ipv4.tcp_window_scaling"],
-    threshold: "2 s of sending and more, half of them with the peer's window used up, 5 ms of path and no queue, and one window arriving a \
+    threshold: "2 s of sending and more, 30% of them with the peer's window used up, 5 ms of path and no queue, and one window arriving a \
                 round trip (within 30%): a reader that is slow leaves a window that opens and closes",
     confidence: Confidence::Likely,
     next: Some("ss -tmi at the peer: Recv-Q near 0 is a small buffer, Recv-Q near rb a slow reader"),
