@@ -203,8 +203,8 @@ fn addresses(
     ports: &BTreeMap<(IpAddr, IpAddr, u16), Used>,
 ) -> Vec<AddressUse> {
     let distinct = |bits: &[u64; PORT_WORDS]| bits.iter().map(|word| u64::from(word.count_ones())).sum();
-    let row = |(source, bits): (&IpAddr, &Box<[u64; PORT_WORDS]>)| (*source, (distinct(bits), 0, 0));
-    let mut rows: BTreeMap<IpAddr, (u64, u64, u64)> = taken.iter().map(row).collect();
+    let mut rows: BTreeMap<IpAddr, (u64, u64, u64)> =
+        taken.iter().map(|(source, bits)| (*source, (distinct(bits), 0, 0))).collect();
     for ((source, _, _), used) in ports {
         if let Some((_, sockets, destinations)) = rows.get_mut(source) {
             *sockets += used.all;

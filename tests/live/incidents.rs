@@ -862,7 +862,7 @@ fn full_elsewhere(_: &Place) -> Judged {
 /// One of every 25 segments is overtaken by all that follow. Each round of them is read before the next begins, so that
 /// the peer tells of every one that comes twice: a bunch of them it tells of once.
 fn overtaken(place: &Place) -> Judged {
-    const ROUND: [u8; 25 * 1400] = [7; 25 * 1400];
+    const ROUND: usize = 25 * 1400;
     without_timers(place);
     let wire = Wire::lay()?;
     let (mut near_ends, mut far_ends) = connections(&wire, 1);
@@ -878,8 +878,8 @@ fn overtaken(place: &Place) -> Judged {
     });
     let before = reading();
     for _ in 0..100 {
-        near_end.write_all(&ROUND).expect("the reader reads");
-        far_end.read_exact(&mut [0; ROUND.len()]).expect("it arrives");
+        near_end.write_all(&[7; ROUND]).expect("the reader reads");
+        far_end.read_exact(&mut [0; ROUND]).expect("it arrives");
     }
     wait_for("TCPDSACKRecv", 85);
     Ok(judged_after(&before, SECOND))

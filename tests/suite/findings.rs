@@ -182,7 +182,7 @@ impl SampleRow {
             remote: self.remote,
             cookie: 1,
             receive_queue: self.receive_queue,
-            send_queue: 1000,
+            send_queue: self.pace.map_or(1000, |pace| pace.unsent_bytes.max(1000)),
             clock: LiveSocket {
                 state: self.state,
                 timer: match (self.timeouts, self.keepalive) {

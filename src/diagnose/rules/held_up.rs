@@ -21,6 +21,9 @@ const FAR_US: u32 = 5_000;
 const DEEP_FACTOR: u32 = 10;
 const DEEP_US: u32 = 20_000;
 
+/// Full segments that a bulk transfer has in flight or waiting, at the least.
+const BULK_SEGMENTS: u32 = 10;
+
 /// What limits a connection that has more to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limit {
@@ -32,19 +35,23 @@ pub(super) enum Limit {
     Queue,
 }
 
-/// The connections with more to send that are held up by this, and the sample that they are of.
+/// Connections with what holds them up, and the sample that they are of.
+pub(super) type HeldUp<'a> = (Vec<(&'a SocketRow, Pace)>, &'a Sample);
+
+/// The connections with more to send that are held up by this.
 ///
 /// # Errors
 /// The gap, when single sockets were not kept.
-pub(super) fn held_up<'a>(case: &Case<'a>, by: Limit) -> Result<(Vec<(&'a SocketRow, Pace)>, &'a Sample), String> {
+pub(super) fn held_up<'a>(case: &Case<'a>, by: Limit) -> Result<HeldUp<'a>, String> {
     let none = || "connections with something to send were not kept one by one".to_owned();
     let sample = case.samples()?.sending.as_ref().ok_or_else(none)?;
     let paced = sample.rows.iter().filter_map(|row| Some((row, row.pace?)));
-    Ok((paced.filter(|(_, pace)| limit(pace) == Some(by)).collect(), sample))
+    Ok((paced.filter(|(row, pace)| limit(pace, row.send_queue) == Some(by)).collect(), sample))
 }
 
-fn limit(pace: &Pace) -> Option<Limit> {
-    if pace.busy_us < BUSY_MIN_US || pace.unsent_bytes == 0 {
+/// Of a connection with so many bytes that are not acknowledged or not sent.
+fn limit(pace: &Pace, send_queue: u32) -> Option<Limit> {
+    if pace.busy_us < BUSY_MIN_US || pace.mss == 0 {
         return None;
     }
     // A queue that is filled makes every path long, and then any window is used up.
@@ -56,7 +63,9 @@ fn limit(pace: &Pace) -> Option<Limit> {
         return is_steady_window(pace).then_some(Limit::PeersWindow);
     }
     let queueing_us = pace.rtt_us.saturating_sub(pace.min_rtt_us);
-    let deep = queueing_us >= DEEP_US && pace.rtt_us / DEEP_FACTOR >= pace.min_rtt_us.max(1);
+    // Less than that may wait for a delayed ACK (Nagle), which makes round trips long as well.
+    let is_bulk = send_queue / pace.mss >= BULK_SEGMENTS;
+    let deep = is_bulk && queueing_us >= DEEP_US && pace.rtt_us / DEEP_FACTOR >= pace.min_rtt_us.max(1);
     deep.then_some(Limit::Queue)
 }
 
@@ -86,6 +95,10 @@ mod tests {
         peer_window: Some(18_824),
     };
 
+    fn limit(pace: &Pace) -> Option<Limit> {
+        super::limit(pace, 500_000)
+    }
+
     #[test]
     fn a_limit_is_named_only_where_nothing_else_looks_like_it() {
         assert_eq!(limit(&WINDOW), Some(Limit::PeersWindow));
@@ -95,10 +108,10 @@ mod tests {
         assert_eq!(limit(&full), Some(Limit::Queue), "the window fills a queue");
         assert_eq!(limit(&Pace { rtt_us: 300, min_rtt_us: 60, ..WINDOW }), None, "near");
         assert_eq!(limit(&Pace { busy_us: 900_000, ..WINDOW }), None, "young");
-        assert_eq!(limit(&Pace { unsent_bytes: 0, ..WINDOW }), None, "nothing more to send");
         assert_eq!(limit(&Pace { buffer_limited_us: 2_900_000, ..WINDOW }), Some(Limit::OwnBuffer));
         let queue = Pace { rtt_us: 46_000, min_rtt_us: 33, window_limited_us: 0, ..WINDOW };
         assert_eq!(limit(&queue), Some(Limit::Queue));
+        assert_eq!(super::limit(&queue, 1000), None, "delayed ACKs");
         assert_eq!(limit(&Pace { rtt_us: 900, ..queue }), None, "microseconds");
         assert_eq!(limit(&Pace { min_rtt_us: 20_000, ..queue }), None, "twice is everyday");
     }

@@ -43,7 +43,10 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     if seen.filled_late >= seen.count || needless {
         finding = finding.only(Confidence::Possible);
     }
+    // Who suffers most of it, where several timeouts in a row show.
+    let suffering = case.samples().into_iter().flat_map(|samples| &samples.resending.rows);
     Ok(with_evidence(finding, case, &seen)
+        .destinations(suffering)
         .because("segments are dropped on the path, by the receiver's host or by a queue of this host")
         .remedy(
             "look for drops near (`tc -s qdisc`, `ip -s link`) before far; a congestion control that tolerates \

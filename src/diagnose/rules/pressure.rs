@@ -235,6 +235,11 @@ pub(super) fn full_syn_queue<'a>(case: &Case<'a>) -> Option<&'a Listener> {
     listeners.filter(full).max_by_key(|one| one.half_open)
 }
 
+/// The listener that has more than half of all half-open connections.
+pub(super) fn most_half_open<'a>(case: &Case<'a>, all: u64) -> Option<&'a Listener> {
+    case.sockets().ok()?.listeners.iter().find(|one| one.half_open * 2 > all && one.shares_port <= 1)
+}
+
 /// The queue beside its capacity, which is one more than the backlog.
 pub(super) fn occupancy(listener: &Listener) -> String {
     let capacity = u64::from(listener.backlog.unwrap_or(0)) + 1;

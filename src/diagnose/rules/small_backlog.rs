@@ -3,7 +3,7 @@
 //! Two faces: connections dropped while every sample shows an almost empty accept queue, and SYN cookies that were sent
 //! and then completed. With a round-trip time, what arrives within one of them must fit into the backlog.
 
-use super::pressure::{Pressure, SOMAXCONN, judge_each_listener};
+use super::pressure::{Pressure, SOMAXCONN, full_syn_queue, judge_each_listener};
 use super::syn_flood::Cookies;
 use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, at_least_percent, listener_name};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
@@ -95,7 +95,11 @@ fn completed_cookies(case: &Case<'_>) -> Result<Option<Finding>, String> {
         return Ok(None);
     }
     let (sent, back) = (cookies.sent, cookies.back);
-    let sentence = format!("a SYN queue overflowed under honest clients: {sent} SYN cookies sent, {back} came back");
+    let queue = match full_syn_queue(case) {
+        Some(listener) => format!("the SYN queue of {}", listener_name(listener)),
+        None => "a SYN queue".to_owned(),
+    };
+    let sentence = format!("{queue} overflowed under honest clients: {sent} SYN cookies sent, {back} came back");
     let finding = Finding::new(&RULE, Severity::Warning, sentence)
         .seen("SyncookiesSent", case.over_window(sent), NETSTAT)
         .seen("of these came back (SyncookiesRecv)", case.over_window(back), NETSTAT)
