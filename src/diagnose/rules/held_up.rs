@@ -46,11 +46,10 @@ pub(super) fn held_up<'a>(case: &Case<'a>, by: Limit) -> Result<HeldUp<'a>, Stri
     let none = || "connections with something to send were not kept one by one".to_owned();
     let sample = case.samples()?.sending.as_ref().ok_or_else(none)?;
     let paced = sample.rows.iter().filter_map(|row| Some((row, row.pace?)));
-    Ok((paced.filter(|(row, pace)| limit(pace, row.send_queue) == Some(by)).collect(), sample))
+    Ok((paced.filter(|(row, pace)| limit(pace, row) == Some(by)).collect(), sample))
 }
 
-/// Of a connection with so many bytes that are not acknowledged or not sent.
-fn limit(pace: &Pace, send_queue: u32) -> Option<Limit> {
+fn limit(pace: &Pace, row: &SocketRow) -> Option<Limit> {
     if pace.busy_us < BUSY_MIN_US || pace.mss == 0 {
         return None;
     }
@@ -60,28 +59,31 @@ fn limit(pace: &Pace, send_queue: u32) -> Option<Limit> {
         return Some(Limit::OwnBuffer);
     }
     if far && at_least_percent(pace.window_limited_us, pace.busy_us, WINDOW_SHARE_PERCENT) {
-        return is_steady_window(pace).then_some(Limit::PeersWindow);
+        return is_steady_window(pace, row).then_some(Limit::PeersWindow);
     }
     let queueing_us = pace.rtt_us.saturating_sub(pace.min_rtt_us);
     // Less than that may wait for a delayed ACK (Nagle), which makes round trips long as well.
-    let is_bulk = send_queue / pace.mss >= BULK_SEGMENTS;
+    let is_bulk = row.send_queue / pace.mss >= BULK_SEGMENTS;
     let deep = is_bulk && queueing_us >= DEEP_US && pace.rtt_us / DEEP_FACTOR >= pace.min_rtt_us.max(1);
     deep.then_some(Limit::Queue)
 }
 
-/// Whether what arrives is one window a round trip. A reader that is slow leaves a window that opens and closes, and
-/// less arrives.
-fn is_steady_window(pace: &Pace) -> bool {
-    let Some(window) = pace.peer_window.map(u64::from) else { return false };
-    let arrives = pace.delivery_rate.saturating_mul(u64::from(pace.rtt_us)) / 1_000_000;
-    window > u64::from(pace.mss) && arrives * 10 >= window * 7 && arrives * 10 <= window * 14
+/// Whether what has arrived, in all the time with something to send, is one window a round trip. A reader that is slow
+/// leaves a window that opens and closes, and less arrives.
+fn is_steady_window(pace: &Pace, row: &SocketRow) -> bool {
+    let (Some(window), Some(sent)) = (pace.peer_window.map(u64::from), row.sent) else { return false };
+    let a_round_trip = u128::from(sent.acked_bytes) * u128::from(pace.rtt_us) / u128::from(pace.busy_us.max(1));
+    let window_bytes = u128::from(window);
+    window > u64::from(pace.mss) && a_round_trip * 10 >= window_bytes * 6 && a_round_trip * 10 <= window_bytes * 16
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::SentData;
+    use crate::units::{LiveSocket, SocketTimer, TcpState};
 
-    /// 18 KiB of window over 51 ms, as measured.
+    /// 18 KiB of window over 51 ms, as measured: 1.48 MB in 4 s.
     const WINDOW: Pace = Pace {
         rtt_us: 51_000,
         min_rtt_us: 50_000,
@@ -95,24 +97,54 @@ mod tests {
         peer_window: Some(18_824),
     };
 
-    fn limit(pace: &Pace) -> Option<Limit> {
-        super::limit(pace, 500_000)
+    fn limit_of(pace: Pace, acked_bytes: u64, send_queue: u32) -> Option<Limit> {
+        let sent = SentData {
+            mss: pace.mss,
+            path_mtu: 1500,
+            in_flight_segments: 12,
+            delivered_segments: 1000,
+            acked_bytes,
+            sent_bytes: acked_bytes + 18_824,
+            resent_bytes: 0,
+        };
+        let row = SocketRow {
+            local: ([192, 0, 2, 7], 40_000).into(),
+            remote: ([198, 51, 100, 9], 873).into(),
+            cookie: 1,
+            receive_queue: 0,
+            send_queue,
+            clock: LiveSocket {
+                state: TcpState::Estab,
+                timer: SocketTimer::Retransmit,
+                expires_ms: 200,
+                retransmits: 0,
+                inode: 7,
+                info: None,
+            },
+            sent: Some(sent),
+            pace: Some(pace),
+            processes: Vec::new(),
+        };
+        limit(&pace, &row)
+    }
+
+    fn limit_bulk(pace: Pace) -> Option<Limit> {
+        limit_of(pace, 1_480_000, 500_000)
     }
 
     #[test]
     fn a_limit_is_named_only_where_nothing_else_looks_like_it() {
-        assert_eq!(limit(&WINDOW), Some(Limit::PeersWindow));
-        assert_eq!(limit(&Pace { peer_window: Some(0), delivery_rate: 0, ..WINDOW }), None, "a reader that stopped");
-        assert_eq!(limit(&Pace { delivery_rate: 90_000, ..WINDOW }), None, "a reader that is slow");
-        let full = Pace { min_rtt_us: 100, ..WINDOW };
-        assert_eq!(limit(&full), Some(Limit::Queue), "the window fills a queue");
-        assert_eq!(limit(&Pace { rtt_us: 300, min_rtt_us: 60, ..WINDOW }), None, "near");
-        assert_eq!(limit(&Pace { busy_us: 900_000, ..WINDOW }), None, "young");
-        assert_eq!(limit(&Pace { buffer_limited_us: 2_900_000, ..WINDOW }), Some(Limit::OwnBuffer));
+        assert_eq!(limit_bulk(WINDOW), Some(Limit::PeersWindow));
+        assert_eq!(limit_bulk(Pace { peer_window: Some(0), ..WINDOW }), None, "a reader that stopped");
+        assert_eq!(limit_of(WINDOW, 360_000, 500_000), None, "a reader that is slow");
+        assert_eq!(limit_bulk(Pace { min_rtt_us: 100, ..WINDOW }), Some(Limit::Queue), "the window fills a queue");
+        assert_eq!(limit_bulk(Pace { rtt_us: 300, min_rtt_us: 60, ..WINDOW }), None, "near");
+        assert_eq!(limit_bulk(Pace { busy_us: 900_000, ..WINDOW }), None, "young");
+        assert_eq!(limit_bulk(Pace { buffer_limited_us: 2_900_000, ..WINDOW }), Some(Limit::OwnBuffer));
         let queue = Pace { rtt_us: 46_000, min_rtt_us: 33, window_limited_us: 0, ..WINDOW };
-        assert_eq!(limit(&queue), Some(Limit::Queue));
-        assert_eq!(super::limit(&queue, 1000), None, "delayed ACKs");
-        assert_eq!(limit(&Pace { rtt_us: 900, ..queue }), None, "microseconds");
-        assert_eq!(limit(&Pace { min_rtt_us: 20_000, ..queue }), None, "twice is everyday");
+        assert_eq!(limit_bulk(queue), Some(Limit::Queue));
+        assert_eq!(limit_of(queue, 1_480_000, 1000), None, "delayed ACKs");
+        assert_eq!(limit_bulk(Pace { rtt_us: 900, ..queue }), None, "microseconds");
+        assert_eq!(limit_bulk(Pace { min_rtt_us: 20_000, ..queue }), None, "twice is everyday");
     }
 }

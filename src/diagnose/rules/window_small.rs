@@ -17,7 +17,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     reads: &[Input::Sockets("single connections with something to send, with tcp_info")],
     keys: &["net.ipv4.tcp_window_scaling"],
     threshold: "2 s of sending and more, 30% of them with the peer's window used up, 5 ms of path and no queue, and one window arriving a \
-                round trip (within 30%): a reader that is slow leaves a window that opens and closes",
+                round trip all the time (0.6 to 1.6 of one): a reader that is slow leaves a window that opens and closes",
     confidence: Confidence::Likely,
     next: Some("ss -tmi at the peer: Recv-Q near 0 is a small buffer, Recv-Q near rb a slow reader"),
     proof: Proof::Live,
@@ -29,9 +29,11 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let (found, sample) = held_up(case, Limit::PeersWindow)?;
     let groups = by_destination(found.iter().map(|(row, _)| *row));
-    let Some((group, (_, pace))) = groups.first().zip(found.first()) else { return Ok(Verdict::quiet()) };
+    let Some((group, (row, pace))) = groups.first().zip(found.first()) else { return Ok(Verdict::quiet()) };
     let window = pace.peer_window.unwrap_or(0);
-    let rate_kb = pace.delivery_rate / 1000;
+    let acked = row.sent.map_or(0, |sent| sent.acked_bytes);
+    // Bytes in µs, told in kB a second.
+    let rate_kb = acked.saturating_mul(1000) / pace.busy_us.max(1);
     let sentence = format!(
         "{}{}, such as to {}: {rate_kb} kB a second, held to the peer's window of {window} bytes a round trip",
         connections(u64::try_from(found.len()).unwrap_or(u64::MAX), sample),
@@ -40,7 +42,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     );
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .seen("such connections", found.len().to_string(), SOCK_DIAG)
-        .seen("kB a second that arrive (tcpi_delivery_rate)", rate_kb.to_string(), SOCK_DIAG)
+        .seen("kB a second that arrived (tcpi_bytes_acked of tcpi_busy_time)", rate_kb.to_string(), SOCK_DIAG)
         .seen("the peer's window in bytes (tcpi_snd_wnd)", window.to_string(), SOCK_DIAG)
         .seen("round trip (tcpi_rtt)", format!("{:#}", Micros(pace.rtt_us.into())), SOCK_DIAG)
         .seen("time with something to send (tcpi_busy_time)", format!("{:#}", Micros(pace.busy_us)), SOCK_DIAG)
