@@ -43,18 +43,22 @@ impl Kept {
     pub(super) fn see(&mut self, state: TcpState, found: &InetDiag<'_>) {
         use TcpState::{CloseWait, Closing, Estab, FinWait1, LastAck, SynSent};
         let timeouts = if found.timer() == SocketTimer::Retransmit { found.retransmits() } else { 0 };
-        let kind = match state {
-            SynSent if timeouts > 0 => &mut self.connecting,
-            Estab | CloseWait | FinWait1 | LastAck | Closing if timeouts >= TIMEOUTS_MIN => &mut self.resending,
-            CloseWait if found.inode() != 0 => &mut self.close_wait,
-            Estab | CloseWait if found.inode() == 0 => &mut self.waiting,
-            Estab if found.receive_queue() >= UNREAD_MIN => &mut self.unread,
-            Estab if found.send_queue() > 0 => &mut self.sending,
-            Estab if is_idle(state, found.timer(), found.receive_queue(), found.send_queue()) => &mut self.idle,
+        // Of these only what tcp_info says is of use.
+        const FEW: usize = Samples::ASKED;
+        let (kind, most) = match state {
+            SynSent if timeouts > 0 => (&mut self.connecting, Samples::KEPT),
+            Estab | CloseWait | FinWait1 | LastAck | Closing if timeouts >= TIMEOUTS_MIN => {
+                (&mut self.resending, Samples::KEPT)
+            }
+            CloseWait if found.inode() != 0 => (&mut self.close_wait, Samples::KEPT),
+            Estab | CloseWait if found.inode() == 0 => (&mut self.waiting, FEW),
+            Estab if found.receive_queue() >= UNREAD_MIN => (&mut self.unread, FEW),
+            Estab if found.send_queue() > 0 => (&mut self.sending, FEW),
+            Estab if is_idle(state, found.timer(), found.receive_queue(), found.send_queue()) => (&mut self.idle, FEW),
             _ => return,
         };
         kind.total += 1;
-        if kind.rows.len() < Samples::KEPT {
+        if kind.rows.len() < most {
             kind.rows.extend(found.live_socket().map(|clock| (found.question(), row(found, clock))));
         }
     }

@@ -56,7 +56,7 @@ impl Samples {
 pub struct Sample {
     /// How many there are.
     pub total: u64,
-    /// At most [`Samples::KEPT`] of them, in the order of the kernel's table, which is one of chance.
+    /// At most [`Samples::KEPT`] of them, or [`Samples::ASKED`] of those kinds of which only `tcp_info` is of use, in the order of the kernel's table, which is one of chance.
     pub rows: Vec<SocketRow>,
 }
 
