@@ -323,6 +323,21 @@ mod tests {
     }
 
     #[test]
+    fn ports_of_an_address_are_counted_once_whatever_they_lead_to() {
+        let mut tally = Tally::new(Vec::new(), Some(32768..=60999));
+        for (port, remote) in
+            [(40000, "203.0.113.1"), (40000, "203.0.113.2"), (40001, "203.0.113.1"), (80, "203.0.113.3")]
+        {
+            tally.add(TcpState::Estab, port, || ends("10.0.0.1", remote, 443));
+        }
+        tally.add(TcpState::TimeWait, 40002, || ends("10.0.0.2", "203.0.113.1", 443));
+        let addresses = tally.finish(SocketSource::SockDiag).addresses.unwrap();
+        let rows: Vec<_> = addresses.iter().map(|row| (row.distinct, row.sockets, row.destinations)).collect();
+        assert_eq!(rows, [(2, 3, 2), (1, 1, 1)]);
+        assert_eq!(Tally::new(Vec::new(), None).finish(SocketSource::SockDiag).addresses, None);
+    }
+
+    #[test]
     fn only_the_fullest_destinations_are_kept() {
         let mut tally = Tally::new(Vec::new(), Some(1..=65_535));
         for remote_port in 1..=150_u16 {
