@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 
-use crate::snapshot::{Sample, Samples, SentData, SocketRow};
+use crate::snapshot::{Pace, Sample, Samples, SentData, SocketRow};
 use crate::sys::{DumpStep, SockDiag};
 use crate::units::{LiveSocket, SocketTimer, TcpState};
 use crate::wire::{Extensions, InetDiag, MessageKind, Messages, SocketQuestion, TcpInfo};
 
 /// Timeouts in a row from which a connection is kept: one is everyday.
 const TIMEOUTS_MIN: u8 = 2;
+
+/// Bytes that wait to be read from which a connection counts as unread: a reader that keeps up takes them at once.
+const UNREAD_MIN: u32 = 16_384;
 
 /// Rows with the question that asks for more of each.
 #[derive(Debug, Default)]
@@ -23,6 +26,16 @@ pub(super) struct Kept {
     connecting: Kind,
     close_wait: Kind,
     resending: Kind,
+    waiting: Kind,
+    unread: Kind,
+    sending: Kind,
+    idle: Kind,
+}
+
+/// Whether this is a connection with empty queues, and no timer but keepalive's.
+fn is_idle(state: TcpState, timer: SocketTimer, receive_queue: u32, send_queue: u32) -> bool {
+    let no_timer = matches!(timer, SocketTimer::Off | SocketTimer::Keepalive);
+    state == TcpState::Estab && no_timer && receive_queue == 0 && send_queue == 0
 }
 
 impl Kept {
@@ -30,14 +43,22 @@ impl Kept {
     pub(super) fn see(&mut self, state: TcpState, found: &InetDiag<'_>) {
         use TcpState::{CloseWait, Closing, Estab, FinWait1, LastAck, SynSent};
         let timeouts = if found.timer() == SocketTimer::Retransmit { found.retransmits() } else { 0 };
-        let kind = match state {
-            SynSent if timeouts > 0 => &mut self.connecting,
-            Estab | CloseWait | FinWait1 | LastAck | Closing if timeouts >= TIMEOUTS_MIN => &mut self.resending,
-            CloseWait if found.inode() != 0 => &mut self.close_wait,
+        // Of these only what tcp_info says is of use.
+        const FEW: usize = Samples::ASKED;
+        let (kind, most) = match state {
+            SynSent if timeouts > 0 => (&mut self.connecting, Samples::KEPT),
+            Estab | CloseWait | FinWait1 | LastAck | Closing if timeouts >= TIMEOUTS_MIN => {
+                (&mut self.resending, Samples::KEPT)
+            }
+            CloseWait if found.inode() != 0 => (&mut self.close_wait, Samples::KEPT),
+            Estab | CloseWait if found.inode() == 0 => (&mut self.waiting, FEW),
+            Estab if found.receive_queue() >= UNREAD_MIN => (&mut self.unread, FEW),
+            Estab if found.send_queue() > 0 => (&mut self.sending, FEW),
+            Estab if is_idle(state, found.timer(), found.receive_queue(), found.send_queue()) => (&mut self.idle, FEW),
             _ => return,
         };
         kind.total += 1;
-        if kind.rows.len() < Samples::KEPT {
+        if kind.rows.len() < most {
             kind.rows.extend(found.live_socket().map(|clock| (found.question(), row(found, clock))));
         }
     }
@@ -45,14 +66,25 @@ impl Kept {
     /// The rows. Of some of those whose `tcp_info` says more, the kernel is asked once more: what changed since the walk
     /// is taken from there, and one that is gone is left out.
     pub(super) fn finish(self) -> Samples {
-        let Self { connecting, close_wait, resending } = self;
+        let Self { connecting, close_wait, resending, waiting, unread, sending, idle } = self;
         let mut socket = None;
         Samples {
             connecting: connecting.unasked(),
-            close_wait: close_wait.asked(&mut socket, |state, _| state == TcpState::CloseWait),
-            resending: resending.asked(&mut socket, |_, timeouts| timeouts >= TIMEOUTS_MIN),
+            close_wait: close_wait.asked(&mut socket, |row| row.clock.state == TcpState::CloseWait),
+            resending: resending.asked(&mut socket, |row| timeouts(row) >= TIMEOUTS_MIN),
+            waiting: Some(waiting.asked(&mut socket, |row| row.clock.inode == 0)),
+            unread: Some(unread.asked(&mut socket, |row| row.receive_queue >= UNREAD_MIN)),
+            sending: Some(sending.asked(&mut socket, |row| row.send_queue > 0)),
+            idle: Some(idle.asked(&mut socket, |row| {
+                is_idle(row.clock.state, row.clock.timer, row.receive_queue, row.send_queue)
+            })),
         }
     }
+}
+
+/// Timeouts in a row.
+fn timeouts(row: &SocketRow) -> u8 {
+    if row.clock.timer == SocketTimer::Retransmit { row.clock.retransmits } else { 0 }
 }
 
 impl Kind {
@@ -61,7 +93,7 @@ impl Kind {
     }
 
     /// Asks for `tcp_info`. One that is no more of the kind is left out.
-    fn asked(mut self, socket: &mut Option<SockDiag>, is_still: impl Fn(TcpState, u8) -> bool) -> Sample {
+    fn asked(mut self, socket: &mut Option<SockDiag>, is_still: impl Fn(&SocketRow) -> bool) -> Sample {
         let before = self.rows.len();
         let mut asked = 0;
         self.rows.retain_mut(|(question, row)| {
@@ -72,8 +104,7 @@ impl Kind {
             match ask(socket, *question) {
                 Answer::Row(newer) => {
                     *row = *newer;
-                    let timeouts = if row.clock.timer == SocketTimer::Retransmit { row.clock.retransmits } else { 0 };
-                    is_still(row.clock.state, timeouts)
+                    is_still(row)
                 }
                 Answer::Gone => false,
                 Answer::Refused => true,
@@ -131,6 +162,7 @@ fn row(found: &InetDiag<'_>, clock: LiveSocket) -> SocketRow {
         send_queue: found.send_queue(),
         clock,
         sent: found.facts().info.and_then(|bytes| sent_data(&TcpInfo::of(bytes))),
+        pace: found.facts().info.and_then(|bytes| pace(&TcpInfo::of(bytes))),
         processes: Vec::new(),
     }
 }
@@ -147,6 +179,21 @@ fn sent_data(info: &TcpInfo<'_>) -> Option<SentData> {
     })
 }
 
+fn pace(info: &TcpInfo<'_>) -> Option<Pace> {
+    Some(Pace {
+        rtt_us: info.rtt_us()?,
+        min_rtt_us: info.min_rtt_us()?,
+        mss: info.snd_mss()?,
+        last_data_sent_ms: info.last_data_sent_ms()?,
+        unsent_bytes: info.notsent_bytes()?,
+        delivery_rate: info.delivery_rate()?,
+        busy_us: info.busy_time_us()?,
+        window_limited_us: info.rwnd_limited_us()?,
+        buffer_limited_us: info.sndbuf_limited_us()?,
+        peer_window: info.snd_wnd(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,13 +206,22 @@ mod tests {
         bytes
     }
 
-    fn kept(records: &[Vec<u8>]) -> [u64; 3] {
+    fn kept(records: &[Vec<u8>]) -> [u64; 7] {
         let mut kept = Kept::default();
         for bytes in records {
             let found = InetDiag::decode(bytes).unwrap();
             kept.see(found.state().unwrap(), &found);
         }
-        [&kept.connecting, &kept.close_wait, &kept.resending].map(|kind| kind.total)
+        let Kept { connecting, close_wait, resending, waiting, unread, sending, idle } = &kept;
+        [connecting, close_wait, resending, waiting, unread, sending, idle].map(|kind| kind.total)
+    }
+
+    /// One in ESTAB with so many bytes to read and to send.
+    fn queued(receive: u32, send: u32) -> Vec<u8> {
+        let mut bytes = record(TcpState::Estab, 0, 0, 7);
+        bytes[56..60].copy_from_slice(&receive.to_ne_bytes());
+        bytes[60..64].copy_from_slice(&send.to_ne_bytes());
+        bytes
     }
 
     #[test]
@@ -175,15 +231,21 @@ mod tests {
             record(SynSent, 1, 0, 7),   // its first SYN may be answered any moment
             record(SynSent, 1, 1, 7),   // connecting
             record(CloseWait, 0, 0, 0), // waits in an accept queue
+            record(Estab, 0, 0, 0),     // the same
+            queued(20_000, 0),          // unread
+            queued(10, 0),              // will be read any moment
+            queued(20_000, 7),          // unread, whatever it sends
+            queued(0, 7),               // sending
+            record(Estab, 2, 0, 7),     // idle
             record(CloseWait, 0, 0, 7), // close_wait
             record(Estab, 1, 1, 7),     // one timeout is everyday
             record(Estab, 1, 2, 7),     // resending
-            record(Estab, 2, 5, 7),     // keepalive
+            record(Estab, 2, 5, 7),     // idle, and keepalive asks
             record(CloseWait, 1, 2, 7), // resending
             record(LastAck, 1, 4, 0),   // resending, and nobody's
             record(TimeWait, 3, 0, 0),
         ];
-        assert_eq!(kept(&records), [1, 1, 3]);
+        assert_eq!(kept(&records), [1, 1, 3, 2, 2, 1, 2]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use crate::snapshot::{Listener, PortUse, SocketSource, Sockets};
+use crate::snapshot::{AddressUse, Listener, PortUse, SocketSource, Sockets};
 use crate::units::TcpState;
 
 /// One number per kernel state, indexed by the kernel's number.
@@ -46,6 +46,8 @@ pub(super) struct Tally {
     listening: Box<[u64; PORT_WORDS]>,
     ephemeral: Option<RangeInclusive<u16>>,
     ports: BTreeMap<(IpAddr, IpAddr, u16), Used>,
+    /// Ports in use by local address, one bit each.
+    taken: BTreeMap<IpAddr, Box<[u64; PORT_WORDS]>>,
     /// Messages or rows that could not be understood.
     pub(super) unknown: u64,
 }
@@ -84,10 +86,20 @@ impl Tally {
         if let Some(count) = states.get_mut(usize::from(TcpState::Listen.to_kernel())) {
             *count = u64::try_from(listeners.len()).unwrap_or(u64::MAX);
         }
-        Self { states, listeners, groups, listening, ephemeral, ports: BTreeMap::new(), unknown: 0 }
+        Self {
+            states,
+            listeners,
+            groups,
+            listening,
+            ephemeral,
+            ports: BTreeMap::new(),
+            taken: BTreeMap::new(),
+            unknown: 0,
+        }
     }
 
-    /// Counts a socket that is not a listener. Nothing is allocated but a row for a destination not yet seen.
+    /// Counts a socket that is not a listener. Nothing is allocated but a row for a destination, and the bits of a local
+    /// address, not yet seen.
     pub(super) fn add(&mut self, state: TcpState, local_port: u16, ends: impl FnOnce() -> Ends) {
         if state == TcpState::Listen {
             return;
@@ -98,7 +110,7 @@ impl Tally {
         match state {
             TcpState::SynRecv => self.add_half_open(local_port, &ends()),
             TcpState::Close => {}
-            _ if self.is_ephemeral(local_port) => self.add_port_use(&ends()),
+            _ if self.is_ephemeral(local_port) => self.add_port_use(local_port, &ends()),
             _ => {}
         }
     }
@@ -116,7 +128,7 @@ impl Tally {
         }
     }
 
-    fn add_port_use(&mut self, ends: &Ends) {
+    fn add_port_use(&mut self, local_port: u16, ends: &Ends) {
         if ends.remote_port == 0 {
             return;
         }
@@ -125,6 +137,9 @@ impl Tally {
         let used = self.ports.entry(key).or_default();
         used.all += 1;
         used.time_wait += u64::from(ends.minisock);
+        if self.taken.len() < Sockets::ADDRESSES_KEPT || self.taken.contains_key(&key.0) {
+            set_bit(self.taken.entry(key.0).or_insert_with(|| Box::new([0; PORT_WORDS])), local_port);
+        }
     }
 
     /// The result.
@@ -138,6 +153,7 @@ impl Tally {
             }
         }
         let count = |state: TcpState| self.states.get(usize::from(state.to_kernel())).copied().unwrap_or(0);
+        let addresses = addresses(&self.taken, &self.ports);
         let mut ports: Vec<PortUse> = self
             .ports
             .into_iter()
@@ -157,6 +173,7 @@ impl Tally {
             states: TcpState::ALL.into_iter().map(|state| (state, count(state))).collect(),
             listeners: self.listeners,
             ports,
+            addresses: self.ephemeral.is_some().then_some(addresses),
             samples: None,
         }
     }
@@ -178,6 +195,26 @@ impl Group {
         };
         (exact || wildcard).then_some((exact, self.interface != 0, self.address.is_ipv4()))
     }
+}
+
+/// How full each local address is, the fullest first.
+fn addresses(
+    taken: &BTreeMap<IpAddr, Box<[u64; PORT_WORDS]>>,
+    ports: &BTreeMap<(IpAddr, IpAddr, u16), Used>,
+) -> Vec<AddressUse> {
+    let distinct = |bits: &[u64; PORT_WORDS]| bits.iter().map(|word| u64::from(word.count_ones())).sum();
+    let mut rows: BTreeMap<IpAddr, (u64, u64, u64)> =
+        taken.iter().map(|(source, bits)| (*source, (distinct(bits), 0, 0))).collect();
+    for ((source, _, _), used) in ports {
+        if let Some((_, sockets, destinations)) = rows.get_mut(source) {
+            *sockets += used.all;
+            *destinations += 1;
+        }
+    }
+    let whole = |(source, (distinct, sockets, destinations))| AddressUse { source, distinct, sockets, destinations };
+    let mut rows: Vec<AddressUse> = rows.into_iter().map(whole).collect();
+    rows.sort_by_key(|row| core::cmp::Reverse(row.distinct));
+    rows
 }
 
 fn set_bit(bits: &mut [u64; PORT_WORDS], port: u16) {
@@ -283,6 +320,21 @@ mod tests {
         let rows: Vec<_> = sockets.ports.iter().map(|row| (row.destination_port, row.used, row.time_wait)).collect();
         assert_eq!(rows, [(5432, 4, 2), (443, 1, 0)]);
         assert_eq!(sockets.count(TcpState::Estab), 5);
+    }
+
+    #[test]
+    fn ports_of_an_address_are_counted_once_whatever_they_lead_to() {
+        let mut tally = Tally::new(Vec::new(), Some(32768..=60999));
+        for (port, remote) in
+            [(40000, "203.0.113.1"), (40000, "203.0.113.2"), (40001, "203.0.113.1"), (80, "203.0.113.3")]
+        {
+            tally.add(TcpState::Estab, port, || ends("10.0.0.1", remote, 443));
+        }
+        tally.add(TcpState::TimeWait, 40002, || ends("10.0.0.2", "203.0.113.1", 443));
+        let addresses = tally.finish(SocketSource::SockDiag).addresses.unwrap();
+        let rows: Vec<_> = addresses.iter().map(|row| (row.distinct, row.sockets, row.destinations)).collect();
+        assert_eq!(rows, [(2, 3, 2), (1, 1, 1)]);
+        assert_eq!(Tally::new(Vec::new(), None).finish(SocketSource::SockDiag).addresses, None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::snapshot::{Drops, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SysctlReading};
+use crate::snapshot::{Drops, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading};
 use crate::units::Micros;
 
 /// One or two snapshots, asked for figures by name. Each answer is the figure, or the gap that hides it as text.
@@ -117,16 +117,18 @@ impl<'a> Case<'a> {
         u64::try_from(figure).map_err(|_| format!("{SNMP} {name} is {figure}"))
     }
 
-    /// How much the drops of full input queues rose, over all CPUs.
+    /// How much a column of `/proc/net/softnet_stat` rose, over all CPUs.
     ///
     /// # Errors
-    /// When they could not be read twice.
-    pub fn softnet_rise(&self) -> Result<u64, String> {
+    /// When it could not be read twice, or fell, as it does when a CPU goes away.
+    pub fn softnet_rise(&self, column: fn(&SoftnetCpu) -> u64) -> Result<u64, String> {
         let read = |snapshot: &Snapshot| {
-            let missing = || missing_counter(snapshot, SOFTNET, snapshot.counters.softnet.is_none(), "dropped");
-            snapshot.counters.softnet_dropped().ok_or_else(missing)
+            let missing = || missing_counter(snapshot, SOFTNET, true, "rows");
+            let rows = snapshot.counters.softnet.as_ref().ok_or_else(missing)?;
+            Ok::<_, String>(rows.iter().fold(0_u64, |sum, row| sum.saturating_add(column(row))))
         };
-        rise("dropped", read(self.before()?)?, read(self.now)?)
+        let (before, now) = (read(self.before()?)?, read(self.now)?);
+        now.checked_sub(before).ok_or_else(|| format!("{SOFTNET} fell: a CPU has gone"))
     }
 
     /// A figure of `/proc/net/sockstat`, group `TCP`.

@@ -8,7 +8,7 @@ use super::{Case, Finding};
 use crate::model::{
     Assumption, Host, KnownOptions, KnownSettings, LiveEnd, LiveForecast, Outcome, WhyUnknown, Window, forecast_live,
 };
-use crate::snapshot::{Process, SocketRow};
+use crate::snapshot::{Listener, Process, Sample, SocketRow};
 use crate::units::Micros;
 
 /// A day, from which on the time of day says too little.
@@ -28,12 +28,29 @@ pub(super) struct Forecaster {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fate {
     pub(super) window: Window,
-    pub(super) outcome: Outcome,
+    /// The ways in which it may end, each once; several when it is the fate of several.
+    outcomes: Vec<Outcome>,
     /// Socket options that are taken to be unset, since the kernel tells nobody but the application.
     pub(super) unset: Vec<&'static str>,
 }
 
 impl Fate {
+    /// "ETIMEDOUT", or "ETIMEDOUT or gone".
+    pub(super) fn outcome(&self) -> String {
+        let names: Vec<&str> = self.outcomes.iter().map(|outcome| outcome.name()).collect();
+        names.join(" or ")
+    }
+
+    /// Adds the fate of another one.
+    fn and(mut self, other: Self) -> Self {
+        self.window = self.window.hull(other.window);
+        let more: Vec<Outcome> = other.outcomes.into_iter().filter(|one| !self.outcomes.contains(one)).collect();
+        self.outcomes.extend(more);
+        let more: Vec<&str> = other.unset.into_iter().filter(|one| !self.unset.contains(one)).collect();
+        self.unset.extend(more);
+        self
+    }
+
     /// The finding with what the forecast takes for granted.
     pub(super) fn assumed(&self, finding: Finding) -> Finding {
         self.unset.iter().fold(finding, |finding, option| {
@@ -67,7 +84,7 @@ impl Forecaster {
                     Assumption::Unset(option) => Some(option),
                     _ => None,
                 });
-                Ok(Fate { window, outcome, unset: unset.collect() })
+                Ok(Fate { window, outcomes: vec![outcome], unset: unset.collect() })
             }
             LiveEnd::Never => Err("no timer ends it".to_owned()),
             LiveEnd::Unknown(why) => Err(match why {
@@ -83,10 +100,7 @@ impl Forecaster {
 
     /// One fate for several: from the first of their ends to the last. Nothing when none of them is known.
     pub(super) fn common_fate<'a>(&self, rows: impl IntoIterator<Item = &'a SocketRow>) -> Option<Fate> {
-        rows.into_iter().filter_map(|row| self.fate(row).ok()).reduce(|mut all, one| {
-            all.window = all.window.hull(one.window);
-            all
-        })
+        rows.into_iter().filter_map(|row| self.fate(row).ok()).reduce(Fate::and)
     }
 
     /// "at 12:01:05 UTC (in 1m12s)", or between two such times.
@@ -153,16 +167,49 @@ impl Finding {
     }
 }
 
+/// A number of sockets of a sample: it is of those that were looked at, which may be fewer than there are.
+pub(super) fn counted(count: u64, sample: &Sample) -> String {
+    let all = u64::try_from(sample.rows.len()).is_ok_and(|rows| rows >= sample.total);
+    if all { count.to_string() } else { format!("at least {count}") }
+}
+
+/// The same of connections: "a connection", "5 connections", "at least 256 connections".
+pub(super) fn connections(count: u64, sample: &Sample) -> String {
+    match counted(count, sample).as_str() {
+        "1" => "a connection".to_owned(),
+        several => format!("{several} connections"),
+    }
+}
+
 /// Whether a socket leads to this very host: then the reason may be among its listeners.
 pub(super) fn leads_here(row: &SocketRow) -> bool {
     let remote: IpAddr = row.remote.ip().to_canonical();
     remote.is_loopback() || remote == row.local.ip().to_canonical()
 }
 
+/// Whether a socket leads to a listener of this very host that has no room: then that one has its verdict.
+pub(super) fn leads_to_full_listener(row: &SocketRow, listeners: &[Listener]) -> bool {
+    leads_here(row) && listeners.iter().any(|one| one.port == row.remote.port() && one.accept_queue > one.backlog)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Errno;
     use crate::units::KernelVersion;
+
+    #[test]
+    fn several_ends_are_told_together_and_none_is_forgotten() {
+        let fate = |at_us, outcome, unset| Fate {
+            window: Window { at_us, latest_us: at_us + 1 },
+            outcomes: vec![outcome],
+            unset: vec![unset],
+        };
+        let (failed, gone) = (Outcome::Failed(Errno::TimedOut), Outcome::Gone);
+        let all = fate(5, failed, "TCP_SYNCNT").and(fate(2, gone, "TCP_LINGER2")).and(fate(9, failed, "TCP_SYNCNT"));
+        assert_eq!((all.window, all.outcome().as_str()), (Window { at_us: 2, latest_us: 10 }, "ETIMEDOUT or gone"));
+        assert_eq!(all.unset, ["TCP_SYNCNT", "TCP_LINGER2"]);
+    }
 
     fn forecaster() -> Forecaster {
         let host = Host { version: KernelVersion { major: 6, minor: 18, patch: 0 }, hz: None };

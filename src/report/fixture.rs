@@ -124,6 +124,7 @@ pub(super) fn snapshot() -> Snapshot {
                 used: 21_904,
                 time_wait: 21_000,
             }],
+            addresses: None,
             samples: None,
         }),
         gaps: Vec::new(),

@@ -164,6 +164,7 @@ mod tests {
             states: counts.iter().copied().collect(),
             listeners: Vec::new(),
             ports: Vec::new(),
+            addresses: None,
             samples: None,
         };
         let facts = |inode, initial, process: Option<(i32, &str)>, processes, sockets| NamespaceFacts {

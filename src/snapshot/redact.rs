@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::stored::StoredSnapshots;
-use super::{Listener, PortUse, Samples, Snapshot, SocketRow, Sockets};
+use super::{AddressUse, Listener, PortUse, Samples, Snapshot, SocketRow, Sockets};
 
 /// Stand-ins of IPv4: the network for benchmarks (RFC 2544), in which nobody's host is.
 const V4: u32 = u32::from_be_bytes([198, 18, 0, 0]);
@@ -111,13 +111,16 @@ fn redact_one(snapshot: &mut Snapshot, aliases: &mut Aliases) {
 }
 
 fn redact_sockets(sockets: &mut Sockets, aliases: &mut Aliases) {
-    let Sockets { source: _, states: _, listeners, ports, samples } = sockets;
+    let Sockets { source: _, states: _, listeners, ports, addresses, samples } = sockets;
     for Listener { address, .. } in listeners {
         aliases.hide(address);
     }
     for PortUse { source, destination, .. } in ports {
         aliases.hide(source);
         aliases.hide(destination);
+    }
+    for AddressUse { source, .. } in addresses.iter_mut().flatten() {
+        aliases.hide(source);
     }
     for SocketRow { local, remote, .. } in samples.iter_mut().flat_map(Samples::rows_mut) {
         for end in [local, remote] {
@@ -172,6 +175,7 @@ mod tests {
                 info: None,
             },
             sent: None,
+            pace: None,
             processes: Vec::new(),
         };
         let mut sockets = Sockets {
@@ -179,6 +183,7 @@ mod tests {
             states: BTreeMap::new(),
             listeners: Vec::new(),
             ports: Vec::new(),
+            addresses: None,
             samples: Some(Samples { connecting: Sample { total: 1, rows: vec![row] }, ..Samples::default() }),
         };
         let mut aliases = Aliases::default();

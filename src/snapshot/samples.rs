@@ -16,6 +16,18 @@ pub struct Samples {
     pub close_wait: Sample,
     /// Connections that two timeouts in a row and more have sent again for, whether a process holds them or not.
     pub resending: Sample,
+    /// Connections that wait in an accept queue: no process holds them yet. Nothing in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Sample>,
+    /// Connections with much that has come and that their process has not read. Nothing in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<Sample>,
+    /// Connections with something to send or to be acknowledged. Nothing in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sending: Option<Sample>,
+    /// Connections with empty queues, and no timer but keepalive's. Nothing in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<Sample>,
 }
 
 impl Samples {
@@ -26,14 +38,16 @@ impl Samples {
 
     /// Every row, of whichever kind.
     pub fn rows(&self) -> impl Iterator<Item = &SocketRow> {
-        [&self.connecting, &self.close_wait, &self.resending].into_iter().flat_map(|sample| &sample.rows)
+        let Self { connecting, close_wait, resending, waiting, unread, sending, idle } = self;
+        let newer = [waiting, unread, sending, idle].into_iter().flatten();
+        [connecting, close_wait, resending].into_iter().chain(newer).flat_map(|sample| &sample.rows)
     }
 
     /// The same, to be changed.
     pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut SocketRow> {
-        [&mut self.connecting, &mut self.close_wait, &mut self.resending]
-            .into_iter()
-            .flat_map(|sample| &mut sample.rows)
+        let Self { connecting, close_wait, resending, waiting, unread, sending, idle } = self;
+        let newer = [waiting, unread, sending, idle].into_iter().flatten();
+        [connecting, close_wait, resending].into_iter().chain(newer).flat_map(|sample| &mut sample.rows)
     }
 }
 
@@ -42,7 +56,7 @@ impl Samples {
 pub struct Sample {
     /// How many there are.
     pub total: u64,
-    /// At most [`Samples::KEPT`] of them, in the order of the kernel's table, which is one of chance.
+    /// At most [`Samples::KEPT`] of them, or [`Samples::ASKED`] of those kinds of which only `tcp_info` is of use, in the order of the kernel's table, which is one of chance.
     pub rows: Vec<SocketRow>,
 }
 
@@ -63,6 +77,9 @@ pub struct SocketRow {
     pub clock: LiveSocket,
     /// What it sent; nothing where `tcp_info` was not asked for or is too short.
     pub sent: Option<SentData>,
+    /// What holds its sending up; nothing where `tcp_info` was not asked for or is too short, and in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Pace>,
     /// Processes that hold it; empty when they were not looked for or not found.
     pub processes: Vec<Process>,
 }
@@ -84,4 +101,29 @@ pub struct SentData {
     pub sent_bytes: u64,
     /// Bytes that were sent again, `tcpi_bytes_retrans`.
     pub resent_bytes: u64,
+}
+
+/// What holds a connection's sending up (`tcp_get_info()`, 4.10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace {
+    /// Smoothed round-trip time in µs, `tcpi_rtt`.
+    pub rtt_us: u32,
+    /// The smallest one of some minutes in µs, `tcpi_min_rtt`.
+    pub min_rtt_us: u32,
+    /// Bytes of a full segment, `tcpi_snd_mss`.
+    pub mss: u32,
+    /// Milliseconds since data were sent, and until the first since the connection opened, `tcpi_last_data_sent`.
+    pub last_data_sent_ms: u32,
+    /// Bytes in the send queue that were not sent yet, `tcpi_notsent_bytes`.
+    pub unsent_bytes: u32,
+    /// Bytes a second that arrive, `tcpi_delivery_rate`.
+    pub delivery_rate: u64,
+    /// Time with something to send or to be acknowledged in µs, `tcpi_busy_time`.
+    pub busy_us: u64,
+    /// Of this, time in which the peer's window was used up, `tcpi_rwnd_limited`.
+    pub window_limited_us: u64,
+    /// Of this, time in which the send buffer was too small, `tcpi_sndbuf_limited`.
+    pub buffer_limited_us: u64,
+    /// The peer's window in bytes, `tcpi_snd_wnd` (5.4).
+    pub peer_window: Option<u32>,
 }

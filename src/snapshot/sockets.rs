@@ -20,6 +20,10 @@ pub struct Sockets {
     /// Ephemeral ports in use per destination, the fullest first, at most [`Sockets::PORT_USE_KEPT`] rows; whether
     /// they were counted says [`SocketSource::counts_ports`].
     pub ports: Vec<PortUse>,
+    /// Distinct ephemeral ports in use per local address, the fullest first, at most [`Sockets::ADDRESSES_KEPT`] rows;
+    /// nothing where they were not counted, and in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Vec<AddressUse>>,
     /// A few sockets one by one; nothing where the source does not tell of them, and in older files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<Samples>,
@@ -28,6 +32,8 @@ pub struct Sockets {
 impl Sockets {
     /// How many destinations [`Sockets::ports`] keeps.
     pub const PORT_USE_KEPT: usize = 100;
+    /// Of how many local addresses [`Sockets::addresses`] counts distinct ports: each takes 8 KiB meanwhile.
+    pub const ADDRESSES_KEPT: usize = 64;
 
     /// The count of one state; nothing when it was not counted.
     #[must_use]
@@ -153,4 +159,17 @@ pub struct PortUse {
     pub used: u64,
     /// Of these, those in TIME_WAIT or in a FIN_WAIT_2 minisock.
     pub time_wait: u64,
+}
+
+/// Ephemeral ports of one local address, whatever they lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressUse {
+    /// The local address.
+    pub source: IpAddr,
+    /// Distinct local ports in use, TIME_WAIT included.
+    pub distinct: u64,
+    /// Sockets that use them: more than there are ports where connect() chose one for several destinations.
+    pub sockets: u64,
+    /// Destinations (address and port) that they lead to.
+    pub destinations: u64,
 }

@@ -1,11 +1,12 @@
 //! A wire of the test's own: a TUN device with a bare end, or one that leads to a second namespace.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tcpctl::sys::{Interest, Namespace, RouteSocket, Tun, raise_loopback, wait_ready};
 use tcpctl::wire::{build_syn, decode_segment};
@@ -73,6 +74,8 @@ pub(crate) enum Fate {
     Pass,
     Lose,
     Twice,
+    /// Arrives so much later, and others overtake it.
+    After(Duration),
 }
 
 /// What is done to packets: the packet, and whether it goes to the far end.
@@ -127,9 +130,18 @@ impl Drop for Wire {
 
 fn carry(near: &Tun, far: &Tun, meddling: &Mutex<Meddling>, ended: &AtomicBool) {
     let mut buffer = [0; PACKET_BYTES];
+    // What is due when, the number telling those of one instant apart.
+    let mut late: BTreeMap<(Instant, u64), (bool, Vec<u8>)> = BTreeMap::new();
+    let mut number = 0;
     while !ended.load(Ordering::Relaxed) {
         let watched = [(near.as_fd(), Interest::Readable), (far.as_fd(), Interest::Readable)];
-        wait_ready(&watched, Duration::from_millis(20)).expect("devices can be waited for");
+        let idle = Duration::from_millis(20);
+        let next = late.keys().next().map_or(idle, |(due, _)| due.saturating_duration_since(Instant::now()).min(idle));
+        wait_ready(&watched, next).expect("devices can be waited for");
+        while let Some(first) = late.first_entry().filter(|first| first.key().0 <= Instant::now()) {
+            let (to_far, packet) = first.remove();
+            (if to_far { far } else { near }).send(&packet).expect("the device takes it");
+        }
         for (from, to, to_far) in [(near, far, true), (far, near, false)] {
             while let Some(packet) = from.receive(&mut buffer).expect("the device can be read") {
                 let mut packet = packet.to_vec();
@@ -138,6 +150,11 @@ fn carry(near: &Tun, far: &Tun, meddling: &Mutex<Meddling>, ended: &AtomicBool) 
                     Fate::Pass => 1,
                     Fate::Lose => 0,
                     Fate::Twice => 2,
+                    Fate::After(delay) => {
+                        number += 1;
+                        late.insert((Instant::now() + delay, number), (to_far, packet.clone()));
+                        0
+                    }
                 };
                 for _ in 0..copies {
                     to.send(&packet).expect("the device takes it");

@@ -13,8 +13,8 @@ use tcpctl::diagnose::{Findings, Input, RULES, diagnose, headlines, keys};
 use tcpctl::explain::find_topic;
 use tcpctl::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule, render_rules_manual};
 use tcpctl::snapshot::{
-    Capabilities, Counters, Drops, Kernel, Listener, Netns, PortUse, Process, SCHEMA_VERSION, Sample, Samples,
-    SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, StoredSnapshots, SysctlReading, Sysctls,
+    AddressUse, Capabilities, Counters, Drops, Kernel, Listener, Netns, Pace, PortUse, Process, SCHEMA_VERSION, Sample,
+    Samples, SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, StoredSnapshots, SysctlReading, Sysctls,
     render_stored,
 };
 use tcpctl::ui::tui::{Event, Now, State, Theme, draw, update};
@@ -85,8 +85,22 @@ struct Reading {
     ports: Vec<PortRow>,
     /// Sockets one by one; none of them were kept where none of the three is given.
     connecting: Option<Vec<SampleRow>>,
+    /// How many connects there are when more than those.
+    #[serde(default)]
+    connecting_total: u64,
     close_wait: Option<Vec<SampleRow>>,
     resending: Option<Vec<SampleRow>>,
+    /// The same of newer kinds; there are none where they are not given.
+    #[serde(default)]
+    waiting: Vec<SampleRow>,
+    #[serde(default)]
+    unread: Vec<SampleRow>,
+    #[serde(default)]
+    sending: Vec<SampleRow>,
+    #[serde(default)]
+    idle: Vec<SampleRow>,
+    #[serde(default)]
+    addresses: Vec<AddressUse>,
 }
 
 /// So many sockets that are alike.
@@ -95,6 +109,8 @@ struct Reading {
 struct SampleRow {
     count: usize,
     state: TcpState,
+    #[serde(default = "ephemeral")]
+    local_port: u16,
     remote: SocketAddr,
     process: Option<String>,
     #[serde(default)]
@@ -104,6 +120,48 @@ struct SampleRow {
     info: Option<InfoRow>,
     #[serde(default)]
     sent: Option<SentData>,
+    #[serde(default)]
+    pace: Option<PaceRow>,
+    /// Whether keepalive's timer runs.
+    #[serde(default)]
+    keepalive: bool,
+    #[serde(default)]
+    receive_queue: u32,
+    /// Whether each is of an address of its own.
+    #[serde(default)]
+    scattered: bool,
+}
+
+/// What holds a connection up, as far as a scenario tells it.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PaceRow {
+    rtt_us: u32,
+    min_rtt_us: u32,
+    last_data_sent_ms: u32,
+    unsent_bytes: u32,
+    delivery_rate: u64,
+    busy_us: u64,
+    window_limited_us: u64,
+    buffer_limited_us: u64,
+    peer_window: Option<u32>,
+}
+
+impl PaceRow {
+    fn pace(self) -> Pace {
+        Pace {
+            rtt_us: self.rtt_us,
+            min_rtt_us: self.min_rtt_us,
+            mss: 1448,
+            last_data_sent_ms: self.last_data_sent_ms,
+            unsent_bytes: self.unsent_bytes,
+            delivery_rate: self.delivery_rate,
+            busy_us: self.busy_us,
+            window_limited_us: self.window_limited_us,
+            buffer_limited_us: self.buffer_limited_us,
+            peer_window: self.peer_window,
+        }
+    }
 }
 
 /// What `tcp_info` tells, as far as the rules that are played look at it.
@@ -114,19 +172,24 @@ struct InfoRow {
     backoff: u8,
     unacked: u32,
     last_ack_recv_ms: u32,
+    last_data_recv_ms: u32,
 }
 
 impl SampleRow {
     fn row(&self) -> SocketRow {
         SocketRow {
-            local: ([192, 0, 2, 7], 40_000).into(),
+            local: ([192, 0, 2, 7], self.local_port).into(),
             remote: self.remote,
             cookie: 1,
-            receive_queue: 0,
-            send_queue: 1000,
+            receive_queue: self.receive_queue,
+            send_queue: self.pace.map_or(1000, |pace| pace.unsent_bytes.max(1000)),
             clock: LiveSocket {
                 state: self.state,
-                timer: if self.timeouts > 0 { SocketTimer::Retransmit } else { SocketTimer::Off },
+                timer: match (self.timeouts, self.keepalive) {
+                    (0, false) => SocketTimer::Off,
+                    (0, true) => SocketTimer::Keepalive,
+                    _ => SocketTimer::Retransmit,
+                },
                 expires_ms: self.expires_ms,
                 retransmits: self.timeouts,
                 inode: 7,
@@ -137,10 +200,12 @@ impl SampleRow {
                     rto_us: info.rto_us,
                     unacked: info.unacked,
                     last_ack_recv_ms: info.last_ack_recv_ms,
+                    last_data_recv_ms: info.last_data_recv_ms,
                     ..LiveInfo::default()
                 }),
             },
             sent: self.sent,
+            pace: self.pace.map(PaceRow::pace),
             processes: self.process.iter().map(|name| Process { pid: 812, name: name.clone() }).collect(),
         }
     }
@@ -159,6 +224,10 @@ struct ListenerRow {
     half_open: u64,
     #[serde(default = "alone")]
     shares_port: u32,
+}
+
+fn ephemeral() -> u16 {
+    40_000
 }
 
 fn alone() -> u32 {
@@ -239,21 +308,37 @@ impl Reading {
             states: TcpState::ALL.iter().map(|state| (*state, states.get(state).copied().unwrap_or(0))).collect(),
             listeners: self.listeners.iter().map(listener).collect(),
             ports: self.ports.iter().map(port).collect(),
+            addresses: Some(self.addresses.clone()),
             samples: self.samples(),
         }
     }
+}
+
+fn sample(kind: &[SampleRow]) -> Sample {
+    let alike = |row: &SampleRow| {
+        (0..row.count)
+            .map(move |number| {
+                let mut one = row.row();
+                if row.scattered {
+                    one.remote.set_ip([198, 51, 100, u8::try_from(number).unwrap()].into());
+                }
+                one
+            })
+            .collect::<Vec<_>>()
+    };
+    let rows: Vec<SocketRow> = kind.iter().flat_map(alike).collect();
+    Sample { total: rows.len() as u64, rows }
 }
 
 impl Reading {
     fn samples(&self) -> Option<Samples> {
         let kinds = [&self.connecting, &self.close_wait, &self.resending];
         kinds.iter().any(|kind| kind.is_some()).then(|| {
-            let [connecting, close_wait, resending] = kinds.map(|kind| {
-                let alike = |row: &SampleRow| std::iter::repeat_n(row.row(), row.count);
-                let rows: Vec<SocketRow> = kind.iter().flatten().flat_map(alike).collect();
-                Sample { total: rows.len() as u64, rows }
-            });
-            Samples { connecting, close_wait, resending }
+            let [mut connecting, close_wait, resending] = kinds.map(|kind| sample(kind.as_deref().unwrap_or_default()));
+            connecting.total = connecting.total.max(self.connecting_total);
+            let [waiting, unread, sending, idle] =
+                [&self.waiting, &self.unread, &self.sending, &self.idle].map(|kind| Some(sample(kind)));
+            Samples { connecting, close_wait, resending, waiting, unread, sending, idle }
         })
     }
 }
@@ -293,12 +378,17 @@ impl Reading {
                 vec![SampleRow {
                     count,
                     state: TcpState::CloseWait,
+                    local_port: ephemeral(),
                     remote,
                     process: None,
                     timeouts: 0,
                     expires_ms: 0,
                     info: None,
                     sent: None,
+                    pace: None,
+                    keepalive: false,
+                    receive_queue: 0,
+                    scattered: false,
                 }]
             });
         }
@@ -335,7 +425,10 @@ fn quiet_sysctl(key: &str) -> Option<&'static str> {
         "net.ipv4.tcp_retries2" => "15",
         "net.ipv4.tcp_rto_max_ms" => "120000",
         "net.ipv4.tcp_syn_linear_timeouts" => "4",
-        "net.ipv4.tcp_timestamps" => "1",
+        "net.ipv4.tcp_timestamps" | "net.ipv4.tcp_window_scaling" => "1",
+        "net.ipv4.tcp_wmem" => "4096 16384 4194304",
+        "net.ipv4.tcp_congestion_control" => "cubic",
+        "net.core.default_qdisc" => "fq_codel",
         "net.ipv4.tcp_tw_reuse" => "2",
         "net.ipv4.tcp_rmem" => "4096 131072 6291456",
         "net.ipv4.tcp_syn_retries" => "6",

@@ -89,6 +89,7 @@ fn host() -> Snapshot {
                 used: 26_000,
                 time_wait: 25_000,
             }],
+            addresses: None,
             samples: None,
         }),
         gaps: vec![Gap::new("/proc/882/fd", GapKind::Denied, "permission denied", "an owner is unknown")],

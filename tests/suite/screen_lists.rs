@@ -107,6 +107,7 @@ static NAMESPACES: LazyLock<Arc<Result<NamespaceSurvey, String>>> = LazyLock::ne
             states: counts.iter().copied().collect(),
             listeners: Vec::new(),
             ports: Vec::new(),
+            addresses: None,
             samples: None,
         }),
         settings: Vec::new(),

@@ -83,6 +83,7 @@ pub(crate) fn busy_host(seconds: u64) -> Snapshot {
             states: BTreeMap::from(states),
             listeners,
             ports,
+            addresses: None,
             samples: None,
         }),
         gaps: vec![Gap::new(

@@ -40,6 +40,7 @@ fn flooded(kernel: &FakeKernel) -> Snapshot {
         states: BTreeMap::new(),
         listeners: vec![listener(22, 64), listener(443, 128), listener(8080, 1000)],
         ports: Vec::new(),
+        addresses: None,
         samples: None,
     });
     snapshot

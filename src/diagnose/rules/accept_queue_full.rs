@@ -3,7 +3,7 @@
 //! `tcp_conn_request` drops a SYN, and `tcp_v4_syn_recv_sock` a finished handshake, when `sk_acceptq_is_full`: more
 //! than `sk_max_ack_backlog` connections wait. Both add to ListenOverflows, ListenDrops and the listener's `sk_drops`.
 
-use super::pressure::{Pressure, accepted, judge_each_listener, occupancy};
+use super::pressure::{Pressure, Queue, accepted, judge_each_listener, occupancy};
 use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, listener_name};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
@@ -42,11 +42,7 @@ fn check(case: &Case<'_>) -> Verdict {
 fn overflowing(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
     let name = listener_name(listener);
     let accepted = accepted(case);
-    let cause = if accepted == Some(0) {
-        "nothing was taken off any accept queue in the whole window: the process does not call accept()"
-    } else {
-        "the process calls accept() more slowly than clients arrive"
-    };
+    let cause = "the process calls accept() more slowly than clients arrive";
     let sentence = format!(
         "{name}: accept queue full ({}), {drops} connections dropped {}",
         occupancy(listener),
@@ -64,7 +60,14 @@ fn overflowing(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
         let what = "accepted here, all listeners: PassiveOpens less the growth of accept queues";
         finding = finding.seen(what, case.over_window(accepted), SNMP);
     }
-    finding.because(cause).remedy(
+    let queue = Queue::of(case, listener);
+    let cause = if queue.is_like_a_flood() {
+        "more clients arrive than the process accepts, and those that wait have sent nothing: a flood of connects, unless \
+         the server is the one that speaks first"
+    } else {
+        cause
+    };
+    queue.told(finding).because(cause).remedy(
         "speed up or unblock the accept loop of that process; a larger backlog (its listen() argument, and \
          net.core.somaxconn) only helps against bursts",
     )

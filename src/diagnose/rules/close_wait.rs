@@ -108,7 +108,7 @@ fn waited_ms(row: &SocketRow) -> u32 {
 }
 
 /// Sockets by their first process, which is nobody where processes were not looked for.
-fn by_process<'a>(rows: impl Iterator<Item = &'a SocketRow>) -> BTreeMap<Option<&'a Process>, usize> {
+pub(super) fn by_process<'a>(rows: impl Iterator<Item = &'a SocketRow>) -> BTreeMap<Option<&'a Process>, usize> {
     rows.fold(BTreeMap::new(), |mut counts, row| {
         *counts.entry(row.processes.first()).or_default() += 1;
         counts

@@ -4,7 +4,7 @@
 //! own (TCPAbortOnClose, TCPAbortOnData, …) or are EstabResets. What is left answered something that belongs to no
 //! socket.
 
-use crate::diagnose::case::{SNMP, at_least_percent, per_second};
+use crate::diagnose::case::{NETSTAT, SNMP, at_least_percent, per_second};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// Resets a second below which it is the noise of every public address. A choice, no kernel fact.
@@ -33,9 +33,10 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::TcpExt("TCPAbortOnTimeout"),
         Input::TcpExt("SyncookiesFailed"),
         Input::TcpExt("EmbryonicRsts"),
+        Input::TcpExt("TW"),
     ],
     keys: &[],
-    threshold: "10 a second that no connection of this host explains, and 10% of the connections that open: a public \
+    threshold: "10 a second that no connection of this host explains, those it closed first included, and 10% of the connections that open: a public \
                 address is scanned all the time",
     confidence: Confidence::Likely,
     next: Some("tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0', for the ports; ss -ltn for who listens"),
@@ -52,7 +53,9 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     for name in EXPLAINED {
         explained = explained.saturating_add(case.tcp_ext_rise(name)?);
     }
-    let rest = sent.saturating_sub(explained);
+    // Data that comes late for a connection that this host closed first is answered with a reset that has no counter.
+    let closed_first = case.tcp_ext_rise("TW")?;
+    let rest = sent.saturating_sub(explained.saturating_add(closed_first));
     let opens = case.tcp_rise("PassiveOpens")?.saturating_add(case.tcp_rise("ActiveOpens")?);
     // Clients in this very namespace fail as often: theirs is the verdict.
     let own_clients = case.tcp_rise("AttemptFails")?.saturating_sub(case.tcp_ext_rise("EmbryonicRsts")?);
@@ -68,6 +71,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .tcp(case, &["OutRsts"])
         .seen("of these without a counter that explains them", case.over_window(rest), SNMP)
+        .seen(
+            "connections closed here first, whose late data is reset too (TW)",
+            case.over_window(closed_first),
+            NETSTAT,
+        )
         .tcp(case, &["EstabResets", "AttemptFails", "PassiveOpens"])
         .because("a port scan, or clients of a service that is not running (any more)")
         .remedy("compare the ports with `ss -ltn`: start the service, or let the firewall drop scans without an answer")

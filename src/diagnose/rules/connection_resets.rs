@@ -37,6 +37,18 @@ const OWN: [(&str, &str, &str); 4] = [
     ),
 ];
 
+/// What the peers do: cause, remedy.
+const BY_PEERS: (&str, &str) = (
+    "the peers, or something on the way, reset the connections",
+    "look at the peers: the reset's TTL tells how far away it was sent",
+);
+
+/// Share of the connections that open, in percent, from which resets may be how a client ends all of its connections.
+const HEALTH_PERCENT_MIN: u64 = 90;
+
+/// Resets a second below which these are health checks: a handful of load balancers, each once or twice a second.
+const HEALTH_PER_S_MAX: u64 = 10;
+
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "connection-resets",
@@ -55,8 +67,8 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::TcpExt("TCPAbortOnTimeout"),
     ],
     keys: &[],
-    threshold: "10 in one window, 2 a second and 5% of the connections that opened: load balancers' health checks \
-                reset on purpose",
+    threshold: "10 in one window, 2 a second and 5% of the connections that opened; by peers of nearly all that \
+                opened, 10 a second: load balancers' health checks reset on purpose",
     confidence: Confidence::Likely,
     next: Some("tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0', for who sends them"),
     proof: Proof::Live,
@@ -78,6 +90,13 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         return Ok(Verdict::quiet());
     }
     let (cause, remedy) = cause(case, resets)?;
+    // Few, of nearly all that open, and by the peers: so health checks look, on a backend that has nothing else to do.
+    let are_health_checks = at_least_percent(resets, opens, HEALTH_PERCENT_MIN)
+        && per_second(resets, case.window_ms()?) < HEALTH_PER_S_MAX
+        && cause == BY_PEERS.0;
+    if are_health_checks {
+        return Ok(Verdict::quiet());
+    }
     let sentence = format!("{resets} connections ended with a reset {}, {opens} opened", case.in_window());
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .seen("EstabResets, less TCPAbortOnTimeout", case.over_window(resets), SNMP)
@@ -110,8 +129,5 @@ fn cause(case: &Case<'_>, resets: u64) -> Result<(&'static str, &'static str), S
             "look at what was restarted or closed, and at who still sends to it",
         ));
     }
-    Ok((
-        "the peers, or something on the way, reset the connections",
-        "look at the peers: the reset's TTL tells how far away it was sent",
-    ))
+    Ok(BY_PEERS)
 }

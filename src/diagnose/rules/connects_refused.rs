@@ -3,6 +3,7 @@
 //! `tcp_done` counts AttemptFails when a socket leaves SYN_SENT for CLOSE: on a reset, on an ICMP error, and when the
 //! application closes it before there was an answer. Connects that ran out of retries are TCPAbortOnTimeout too.
 
+use super::connects_unanswered;
 use crate::diagnose::case::{SNMP, at_least_percent, per_second, share};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
@@ -24,6 +25,8 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::TcpExt("EmbryonicRsts"),
         Input::TcpExt("TCPAbortOnTimeout"),
         Input::TcpExt("TCPSynRetrans"),
+        Input::TcpExt("TCPTimeouts"),
+        Input::Sockets("states"),
         Input::TcpExt("ListenDrops"),
     ],
     keys: &[],
@@ -38,11 +41,9 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
-    let mut failed = case.tcp_rise("AttemptFails")?;
-    // Handshakes of the server's side, and connects that died of silence.
-    for other in ["EmbryonicRsts", "TCPAbortOnTimeout"] {
-        failed = failed.saturating_sub(case.tcp_ext_rise(other)?);
-    }
+    // Without handshakes of the server's side, and without connects that died of silence.
+    let not_refused = case.tcp_ext_rise("EmbryonicRsts")?.saturating_add(connects_unanswered::died(case)?);
+    let failed = case.tcp_rise("AttemptFails")?.saturating_sub(not_refused);
     let began = case.tcp_rise("ActiveOpens")?;
     // A SYN that was sent again, or that a listener of this namespace dropped, had no answer.
     let unanswered = case.tcp_ext_rise("TCPSynRetrans")?.max(case.tcp_ext_rise("ListenDrops")?);

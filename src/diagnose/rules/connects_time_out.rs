@@ -6,9 +6,10 @@
 
 use super::no_neighbour::never_sent;
 use crate::diagnose::case::SOCK_DIAG;
-use crate::diagnose::forecast::{Forecaster, Group, by_destination, leads_here};
+use crate::diagnose::forecast::{Forecaster, Group, by_destination, counted, leads_to_full_listener};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{Sample, SocketRow};
+use crate::units::TcpState;
 
 /// Connects of one process to one destination below which it is chance.
 const MIN: usize = 3;
@@ -29,6 +30,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     topic: Some("syn-lost"),
     reads: &[
         Input::Sockets("single sockets in SYN-SENT"),
+        Input::Sockets("local ports by destination"),
         Input::TcpExt("TCPSpuriousRtxHostQueues"),
         Input::TcpExt("TCPTimeouts"),
         Input::TcpExt("TCPSynRetrans"),
@@ -69,12 +71,10 @@ pub(super) fn claimed(case: &Case<'_>) -> u64 {
 /// this host that has no room.
 fn groups<'a>(case: &Case<'a>) -> Result<Vec<Group<'a>>, String> {
     let sockets = case.sockets()?;
-    if sockets.count(crate::units::TcpState::SynSent) == 0 || never_sent(case) == Ok(true) {
+    if sockets.count(TcpState::SynSent) == 0 || never_sent(case) == Ok(true) {
         return Ok(Vec::new());
     }
-    let full: Vec<u16> =
-        sockets.listeners.iter().filter(|one| one.accept_queue > one.backlog).map(|one| one.port).collect();
-    let is_theirs = |row: &&SocketRow| !(leads_here(row) && full.contains(&row.remote.port()));
+    let is_theirs = |row: &&SocketRow| !leads_to_full_listener(row, &sockets.listeners);
     let mut groups = by_destination(case.samples()?.connecting.rows.iter().filter(is_theirs));
     groups.retain(|group| group.rows.len() >= MIN && group.rows.iter().any(|row| row.clock.retransmits >= RETRIES_MIN));
     Ok(groups)
@@ -84,10 +84,10 @@ fn finding(case: &Case<'_>, group: &Group<'_>, sample: &Sample, forecaster: Resu
     let fate = forecaster.ok().and_then(|one| Some((one, one.common_fate(group.rows.iter().copied())?)));
     let most = group.rows.iter().map(|row| row.clock.retransmits).max().unwrap_or(0);
     let (count, remote) = (group.count(), group.remote);
-    let connects = format!("{count} connects{} to {remote}", group.of_process());
+    let connects = format!("{} connects{} to {remote}", counted(count, sample), group.of_process());
     let sentence = match &fate {
         Some((forecaster, fate)) => {
-            format!("{connects} fail {} with {} unless answered", forecaster.when(fate.window), fate.outcome.name())
+            format!("{connects} fail {} with {} unless answered", forecaster.when(fate.window), fate.outcome())
         }
         None => format!("{connects} have no answer after {most} more SYNs; when they fail is not known"),
     };
@@ -101,15 +101,46 @@ fn finding(case: &Case<'_>, group: &Group<'_>, sample: &Sample, forecaster: Resu
     if let Some((_, fate)) = &fate {
         finding = fate.assumed(finding);
     }
-    finding
-        .settings(case, RULE.keys)
-        .because(
-            "SYNs or their answers are lost or filtered on the way, the target is down, or its accept queue is full",
-        )
-        .remedy(
-            "fix the path, the filter or the target; a connect timeout of the application, shorter than this one, lets \
+    let others = open_to_there(case, group, sample);
+    let cause = match others {
+        Some(1..) => {
+            "other connections to there are open, so the path and the target live: its accept queue is full, or a \
+             firewall limits this host"
+        }
+        Some(0) => {
+            "nothing is open to there: SYNs or their answers are lost or filtered on the way, or the target is down"
+        }
+        None => {
+            "SYNs or their answers are lost or filtered on the way, the target is down, or its accept queue is full"
+        }
+    };
+    if let Some(others) = others {
+        finding = finding.seen("other connections to there", others.to_string(), SOCK_DIAG);
+    }
+    finding.settings(case, RULE.keys).because(cause).remedy(
+        "fix the path, the filter or the target; a connect timeout of the application, shorter than this one, lets \
              it go elsewhere sooner",
-        )
+    )
+}
+
+/// How many connections to the same destination are open, TIME-WAIT apart; nothing where that is not known.
+fn open_to_there(case: &Case<'_>, group: &Group<'_>, sample: &Sample) -> Option<u64> {
+    let sockets = case.sockets().ok().filter(|sockets| sockets.source.counts_ports())?;
+    if sample.total > rows(sample) {
+        return None;
+    }
+    let there = sockets
+        .ports
+        .iter()
+        .filter(|row| row.destination == group.remote.ip() && row.destination_port == group.remote.port());
+    let used: u64 = there.map(|row| row.used.saturating_sub(row.time_wait)).sum();
+    // Other processes may connect to there as well, and SYNs that were sent once are no sample's.
+    let connecting = sample
+        .rows
+        .iter()
+        .filter(|row| row.remote.ip().to_canonical() == group.remote.ip() && row.remote.port() == group.remote.port());
+    let unsampled = sockets.count(TcpState::SynSent).saturating_sub(rows(sample));
+    Some(used.saturating_sub(u64::try_from(connecting.count()).unwrap_or(u64::MAX)).saturating_sub(unsampled))
 }
 
 fn rows(sample: &Sample) -> u64 {

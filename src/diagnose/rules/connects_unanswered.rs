@@ -26,6 +26,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::TcpExt("ListenDrops"),
         Input::TcpExt("TCPAbortOnTimeout"),
         Input::TcpExt("TCPTimeouts"),
+        Input::TcpExt("EmbryonicRsts"),
         Input::Tcp("ActiveOpens"),
         Input::Tcp("AttemptFails"),
     ],
@@ -50,7 +51,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     // What listeners of this namespace dropped explains the retries of clients that are in it too.
     let retried = case.tcp_ext_rise("TCPSynRetrans")?.saturating_sub(case.tcp_ext_rise("ListenDrops")?);
     let began = case.tcp_rise("ActiveOpens")?;
-    let died = case.tcp_ext_rise("TCPAbortOnTimeout")?.min(case.tcp_rise("AttemptFails")?);
+    let died = died(case)?;
     let pending = if retried >= MIN { waiting } else { 0 };
     if pending.max(died) < MIN || !at_least_percent(pending.max(died), began, SHARE_PERCENT) {
         return Ok(Verdict::quiet());
@@ -65,6 +66,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         .seen("of these not explained by listeners here", case.over_window(retried), NETSTAT)
         .tcp_ext(case, &["TCPTimeouts", "TCPAbortOnTimeout"])
         .tcp(case, &["ActiveOpens", "AttemptFails"])
+        .seen("connects that died, at the most: those of both that could have been one", died.to_string(), NETSTAT)
         .settings(case, &[SYN_RETRIES])
         .because(
             "SYNs or their answers are lost or filtered, the target is down, or its accept queue is full and drops \
@@ -72,6 +74,20 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         )
         .remedy("fix the path, the filter or the target; let the application have a connect timeout of its own")
         .into())
+}
+
+/// How many connects died of silence, at the most: AttemptFails also counts refusals and the resets of a server's
+/// handshakes, TCPAbortOnTimeout also open connections and orphans. A connect that dies was in SYN-SENT at the older
+/// reading, or began since and was sent again since, and its last timer counts as a timeout.
+///
+/// # Errors
+/// The gap, when a counter is missing.
+pub(super) fn died(case: &Case<'_>) -> Result<u64, String> {
+    let failed = case.tcp_rise("AttemptFails")?.saturating_sub(case.tcp_ext_rise("EmbryonicRsts")?);
+    let before = case.sockets_before().map_or(0, |sockets| sockets.count(TcpState::SynSent));
+    let since = case.tcp_rise("ActiveOpens")?.min(case.tcp_ext_rise("TCPSynRetrans")?);
+    let silent = case.tcp_ext_rise("TCPAbortOnTimeout")?.min(case.tcp_ext_rise("TCPTimeouts")?);
+    Ok(silent.min(failed).min(before.saturating_add(since)))
 }
 
 /// Sockets of this namespace towards listeners of this namespace whose accept queue is full: theirs is the verdict.

@@ -6,16 +6,22 @@
 //! shows only the last; the others are the application's secrets.
 
 use super::mtu_black_hole;
-use crate::diagnose::case::SOCK_DIAG;
-use crate::diagnose::forecast::{Fate, Forecaster, Group, by_destination};
+use super::retransmits::SILENT_TIMEOUTS_MIN;
+use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use crate::diagnose::forecast::{Fate, Forecaster, Group, by_destination, counted, leads_to_full_listener};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::SocketRow;
+use crate::units::{Micros, TcpState};
 
 /// Connections of one process to one destination below which it is chance.
 const MIN: usize = 3;
 
-/// Timeouts in a row, on the one with most: from a second and a half on at the least RTO, beyond ordinary loss.
-const TIMEOUTS_MIN: u8 = 3;
+/// Timeouts in a row, on the one with most, of a single connection: six seconds at the least RTO.
+const TIMEOUTS_OF_ONE_MIN: u8 = 5;
+
+/// Share of all open connections, in percent, from which it matters that clients have vanished: a public service always
+/// has a few of them.
+const CLIENTS_PERCENT: u64 = 1;
 
 /// Time to the end that is longer than a failover takes: leases, health checks and pools count in tens of seconds.
 const LATE_US: u64 = 30_000_000;
@@ -30,10 +36,14 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "failover-late",
     looks_for: "connections on a silent peer that outlast every failover",
     topic: Some("data-lost"),
-    reads: &[Input::Sockets("single connections that timeouts send again for, with tcp_info")],
+    reads: &[
+        Input::Sockets("single connections that timeouts send again for, with tcp_info"),
+        Input::Sockets("states"),
+    ],
     keys: &[RETRIES2, "net.ipv4.tcp_rto_max_ms"],
-    threshold: "3 connections of one process to one destination, three timeouts in a row on one of them, and more than \
-                30 s to the end of the last: health checks and pools count in tens of seconds",
+    threshold: "3 connections of one process to one destination, three timeouts in a row on one of them, or a single one \
+                with five (6 s and more), and more than 30 s to the end of the last: health checks and pools count in \
+                tens of seconds; clients that vanish from a listener here only from 1% of what is open",
     confidence: Confidence::Likely,
     next: Some("tcpctl sockets dst PEER, for each one's clock; the application's own timeouts, for what comes before"),
     proof: Proof::Live,
@@ -58,11 +68,22 @@ pub(super) fn claims(case: &Case<'_>) -> bool {
 type Late<'a> = (Forecaster, Vec<(Group<'a>, Fate)>);
 
 fn late<'a>(case: &Case<'a>) -> Result<Option<Late<'a>>, String> {
+    let sockets = case.sockets()?;
     let is_hole = mtu_black_hole::claims(case);
-    let held = |row: &&SocketRow| row.clock.inode != 0 && !(is_hole && mtu_black_hole::is_hole(row));
-    let mut groups = by_destination(case.samples()?.resending.rows.iter().filter(held));
-    groups
-        .retain(|group| group.rows.len() >= MIN && group.rows.iter().any(|row| row.clock.retransmits >= TIMEOUTS_MIN));
+    let held = |row: &&SocketRow| {
+        row.clock.inode != 0
+            && !(is_hole && mtu_black_hole::is_hole(row))
+            && !leads_to_full_listener(row, &sockets.listeners)
+    };
+    let sample = &case.samples()?.resending;
+    let mut groups = by_destination(sample.rows.iter().filter(held));
+    let is_client_here = |row: &SocketRow| !sockets.listeners.iter().any(|one| one.port == row.local.port());
+    // Of those that clients of this host opened each is one that somebody waits for.
+    let many = at_least_percent(sample.total, sockets.count(TcpState::Estab), CLIENTS_PERCENT);
+    groups.retain(|group| {
+        let least = if group.rows.len() >= MIN { SILENT_TIMEOUTS_MIN } else { TIMEOUTS_OF_ONE_MIN };
+        group.rows.iter().any(|row| row.clock.retransmits >= least && (many || is_client_here(row)))
+    });
     if groups.is_empty() {
         return Ok(None);
     }
@@ -78,18 +99,28 @@ fn late<'a>(case: &Case<'a>) -> Result<Option<Late<'a>>, String> {
 fn finding(case: &Case<'_>, forecaster: &Forecaster, group: &Group<'_>, fate: &Fate) -> Finding {
     let most = group.rows.iter().map(|row| row.clock.retransmits).max().unwrap_or(0);
     let waiting: u64 = group.rows.iter().map(|row| u64::from(row.send_queue)).sum();
-    let sentence = format!(
-        "{} connections{} to {} hang on a silent peer and fail {} with {}",
-        group.count(),
-        group.of_process(),
-        group.remote,
-        forecaster.when(fate.window),
-        fate.outcome.name()
-    );
+    let (count, whose, remote) = (group.count(), group.of_process(), group.remote);
+    let hang = match (count, case.samples()) {
+        (1, _) => format!("a connection{whose} to {remote} hangs on a silent peer and fails"),
+        (_, Ok(samples)) => {
+            let count = counted(count, &samples.resending);
+            format!("{count} connections{whose} to {remote} hang on a silent peer and fail")
+        }
+        (_, Err(_)) => format!("{count} connections{whose} to {remote} hang on a silent peer and fail"),
+    };
+    let sentence = format!("{hang} {} with {}", forecaster.when(fate.window), fate.outcome());
     let finding = Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("connections to there that timeouts send again for", group.count().to_string(), SOCK_DIAG)
+        .seen("connections to there that timeouts send again for", count.to_string(), SOCK_DIAG)
         .seen("timeouts in a row, of the one with most (idiag_retrans)", most.to_string(), SOCK_DIAG)
         .seen("bytes that they have not got through (idiag_wqueue)", waiting.to_string(), SOCK_DIAG);
+    let heard_ms = group.rows.iter().filter_map(|row| Some(row.clock.info?.last_ack_recv_ms)).max();
+    let finding = match heard_ms {
+        Some(ms) => {
+            let ago = format!("{:#}", Micros(u64::from(ms).saturating_mul(1000)));
+            finding.seen("since the peer was last heard (tcpi_last_ack_recv)", ago, SOCK_DIAG)
+        }
+        None => finding,
+    };
     fate.assumed(finding)
         .settings(case, RULE.keys)
         .because(

@@ -3,7 +3,8 @@
 //! `reqsk_timer_handler` sends the SYN-ACK again (`tcp_rtx_synack`: TCPSynRetrans and RetransSegs). A SYN-ACK that this
 //! host itself throws away on its way out counts as a timeout and as nothing else.
 
-use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use super::pressure::most_half_open;
+use crate::diagnose::case::{SOCK_DIAG, at_least_percent, listener_name};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::units::TcpState;
 
@@ -61,16 +62,18 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         return Ok(Verdict::quiet());
     }
     let unsent = retried.saturating_mul(10) < timeouts;
+    let on = most_half_open(case, half_open).map(|listener| format!(" of {}", listener_name(listener)));
+    let on = on.unwrap_or_default();
     let (sentence, cause, remedy) = if unsent {
         (
-            format!("{half_open} half-open connections: this host throws its own SYN-ACKs away"),
+            format!("{half_open} half-open connections{on}: this host throws its own SYN-ACKs away"),
             "their timers expire, and yet nothing is sent again: an output rule or a traffic control drops the SYN-ACK",
             "look for the rule in `nft list ruleset` and `tc -s qdisc`",
         )
     } else {
         (
             format!(
-                "{half_open} half-open connections do not finish; {retried} SYN-ACKs sent again {}",
+                "{half_open} half-open connections{on} do not finish; {retried} SYN-ACKs sent again {}",
                 case.in_window()
             ),
             "SYN-ACKs or the clients' third segments are lost or filtered, or the sources are forged",

@@ -1,12 +1,14 @@
-//! Keepalive that begins after this host's own firewall has forgotten the connection.
+//! Idle connections that this host's own firewall forgets, since keepalive begins later or not at all.
 //!
 //! Connection tracking forgets an idle connection after `nf_conntrack_tcp_timeout_established`; a socket with
 //! SO_KEEPALIVE sends its first probe after `tcp_keepalive_time`, and each probe makes the entry young again. Of
 //! firewalls and load balancers elsewhere the same holds, but their limits cannot be read here.
 
-use crate::diagnose::case::SOCK_DIAG;
+use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use crate::diagnose::forecast::{by_destination, connections};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
-use crate::units::TcpState;
+use crate::snapshot::SocketRow;
+use crate::units::{Micros, SocketTimer, TcpState};
 
 const COUNT: &str = "net.netfilter.nf_conntrack_count";
 const ESTABLISHED: &str = "net.netfilter.nf_conntrack_tcp_timeout_established";
@@ -16,19 +18,22 @@ const KEEPALIVE_TIME: &str = "net.ipv4.tcp_keepalive_time";
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "keepalive-too-late",
-    looks_for: "connection tracking that forgets idle connections before their first keepalive probe",
+    looks_for: "idle connections that connection tracking forgets before a keepalive probe",
     topic: None,
-    reads: &[Input::Sockets("states")],
+    reads: &[Input::Sockets("states"), Input::Sockets("single idle connections, with tcp_info")],
     keys: &[COUNT, ESTABLISHED, LOOSE, KEEPALIVE_TIME],
-    threshold: "nf_conntrack_tcp_timeout_established at or below tcp_keepalive_time, while something is tracked and \
-                connections are open: an idle one loses its entry before the first probe",
+    threshold: "a connection that has been idle for half of nf_conntrack_tcp_timeout_established, and has no keepalive or \
+                one whose next probe comes later than the rest: what is busy is never forgotten",
     confidence: Confidence::Possible,
     next: Some("tcpctl sockets state established, for the keepalive timers; conntrack -L, for the entries"),
     proof: Proof::Written,
     wrong_remedy: "net.ipv4.tcp_retries2 or tcp_fin_timeout: an idle connection has nothing to send again and no FIN",
-    disproved_by: "TCP_KEEPIDLE set by the application below that limit, or connections that are never idle so long",
+    disproved_by: "an application that sends something by itself before that, or connections that no rule of the firewall tracks",
     check: |case| judge(case).into(),
 };
+
+/// Share of the limit, in percent, that a connection must have been idle for: what is busy is never forgotten.
+const IDLE_PERCENT: u64 = 50;
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let (Some(tracked), Some(forgotten_s)) =
@@ -36,13 +41,24 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     else {
         return Ok(Verdict::quiet());
     };
-    let open = case.sockets()?.count(TcpState::Estab);
-    let Some(probe_s) = case.sysctl_number_if_there(KEEPALIVE_TIME)? else { return Ok(Verdict::quiet()) };
-    if tracked == 0 || open == 0 || forgotten_s > probe_s {
+    if tracked == 0 || case.sockets()?.count(TcpState::Estab) == 0 {
         return Ok(Verdict::quiet());
     }
+    let none = || "idle connections were not kept one by one".to_owned();
+    let sample = case.samples()?.idle.as_ref().ok_or_else(none)?;
+    let forgotten_ms = forgotten_s.saturating_mul(1000);
+    let doomed: Vec<(&SocketRow, u64)> = sample.rows.iter().filter_map(|row| doomed(row, forgotten_ms)).collect();
+    let Some(longest_ms) = doomed.iter().map(|(_, idle_ms)| *idle_ms).max() else { return Ok(Verdict::quiet()) };
+    let without = doomed.iter().filter(|(row, _)| row.clock.timer == SocketTimer::Off).count();
+    let groups = by_destination(doomed.iter().map(|(row, _)| *row));
+    let Some(group) = groups.first() else { return Ok(Verdict::quiet()) };
+    let count = u64::try_from(doomed.len()).unwrap_or(u64::MAX);
     let sentence = format!(
-        "connection tracking forgets idle connections after {forgotten_s}s, and keepalive begins after {probe_s}s"
+        "connection tracking forgets idle connections after {forgotten_s}s, {}: {}{}, such as to {}",
+        if without == 0 { "and keepalive begins later" } else { "and no keepalive begins before" },
+        connections(count, sample),
+        group.of_process(),
+        group.remote
     );
     let cause = match case.sysctl_number_if_there(LOOSE) {
         Ok(Some(0)) => "what comes after that is INVALID to the firewall (nf_conntrack_tcp_loose is 0) and dropped",
@@ -51,13 +67,30 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
              addresses are lost"
         }
     };
+    let longest = format!("{:#}", Micros(longest_ms.saturating_mul(1000)));
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .settings(case, RULE.keys)
-        .seen("ESTAB", open.to_string(), SOCK_DIAG)
+        .seen("such connections", count.to_string(), SOCK_DIAG)
+        .seen("of idle ones that were looked at", sample.rows.len().to_string(), SOCK_DIAG)
+        .seen("of such connections without SO_KEEPALIVE (no timer)", without.to_string(), SOCK_DIAG)
+        .seen("idle for, the longest of them (tcpi_last_data_sent, _data_recv, _ack_recv)", longest, SOCK_DIAG)
         .because(cause)
         .remedy(
-            "net.ipv4.tcp_keepalive_time well below that limit, for sockets with SO_KEEPALIVE; TCP_KEEPIDLE in \
-             applications; or a longer nf_conntrack_tcp_timeout_established",
+            "SO_KEEPALIVE in the application, with TCP_KEEPIDLE or net.ipv4.tcp_keepalive_time well below that limit; or \
+             a longer nf_conntrack_tcp_timeout_established",
         )
         .into())
+}
+
+/// A connection that is idle, and that connection tracking forgets before anything is sent on it by itself; with how long
+/// it has been idle, in milliseconds.
+fn doomed(row: &SocketRow, forgotten_ms: u64) -> Option<(&SocketRow, u64)> {
+    let (pace, info) = (row.pace?, row.clock.info?);
+    let idle_ms = pace.last_data_sent_ms.min(info.last_data_recv_ms).min(info.last_ack_recv_ms);
+    let idle_ms = u64::from(idle_ms);
+    // The timer of keepalive is put off when it expires on a connection that is not idle for so long, so a probe may come
+    // later than this, and no sooner.
+    let too_late =
+        row.clock.timer == SocketTimer::Off || idle_ms.saturating_add(row.clock.expires_ms.into()) > forgotten_ms;
+    (too_late && at_least_percent(idle_ms, forgotten_ms, IDLE_PERCENT)).then_some((row, idle_ms))
 }

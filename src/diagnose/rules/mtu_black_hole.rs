@@ -6,7 +6,7 @@
 //! and TCPMTUPSuccess count the probes of a search that goes up again, and stay 0 in the fall itself.
 
 use crate::diagnose::case::SOCK_DIAG;
-use crate::diagnose::forecast::by_destination;
+use crate::diagnose::forecast::{by_destination, counted};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{SentData, SocketRow};
 use crate::units::TcpState;
@@ -43,7 +43,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let whose = group.as_ref().map(|group| format!("{}, such as to {}", group.of_process(), group.remote));
     let sentence = format!(
         "{} connections{} get small segments through and full ones of {} bytes never",
-        found.len(),
+        counted(u64::try_from(found.len()).unwrap_or(u64::MAX), &case.samples()?.resending),
         whose.unwrap_or_default(),
         sent.mss
     );

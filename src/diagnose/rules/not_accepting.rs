@@ -3,7 +3,7 @@
 //! PassiveOpens counts finished handshakes and the accept queue what of them nobody took (`inet_csk_reqsk_queue_add`,
 //! `inet_csk_accept`): when both rise alike, or rest while connections wait, no process called accept().
 
-use super::pressure::{Pressure, SOMAXCONN, judge_listeners, occupancy};
+use super::pressure::{Pressure, Queue, SOMAXCONN, accepted, judge_listeners, occupancy};
 use crate::diagnose::case::{SNMP, SOCK_DIAG, listener_name};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
@@ -15,12 +15,14 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     topic: Some("queues"),
     reads: &[
         Input::Sockets("accept queue, backlog and drops of each listener"),
+        Input::Sockets("single connections that wait in accept queues, with tcp_info"),
         Input::Tcp("PassiveOpens"),
         Input::TcpExt("ListenOverflows"),
     ],
     keys: &[SOMAXCONN],
-    threshold: "connections that wait while no process of the namespace accepted any for a second or more: one that \
-                accepts at all takes a waiting connection within milliseconds",
+    threshold: "connections that wait while nobody took one off for a second or more, by the age of those that wait, or \
+                because no process of the namespace accepted any: one that accepts at all takes a waiting connection \
+                within milliseconds",
     confidence: Confidence::Certain,
     next: Some("the stack of the process: cat /proc/PID/stack, or strace -fp PID"),
     proof: Proof::Live,
@@ -48,13 +50,25 @@ fn stuck(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
         (Severity::Warning, sentence)
     };
     let before = case.listener_before(listener).and_then(|old| old.accept_queue).unwrap_or(0);
-    Finding::new(&RULE, severity, sentence)
+    let queue = Queue::of(case, listener);
+    let mut finding = Finding::new(&RULE, severity, sentence)
         .seen("accept queue", occupancy(listener), SOCK_DIAG)
         .seen("waiting in the reading before", before.to_string(), SOCK_DIAG)
         .seen("drops of this listener", case.over_window(drops), SOCK_DIAG)
-        .seen("accepted here, all listeners: PassiveOpens less the growth of accept queues", "0", SNMP)
         .tcp(case, &["PassiveOpens"])
-        .tcp_ext(case, &["ListenOverflows"])
-        .because("the process does not call accept(): stopped, blocked, or out of file descriptors or workers")
+        .tcp_ext(case, &["ListenOverflows"]);
+    if let Some(accepted) = accepted(case) {
+        let what = "accepted here, all listeners: PassiveOpens less the growth of accept queues";
+        finding = finding.seen(what, case.over_window(accepted), SNMP);
+    }
+    let cause = if queue.is_like_a_flood() {
+        "the process does not call accept(): stopped, blocked, or out of workers, which many silent clients bring about: a \
+         flood of connects, unless the server is the one that speaks first"
+    } else {
+        "the process does not call accept(): stopped, blocked, or out of file descriptors or workers"
+    };
+    queue
+        .told(finding)
+        .because(cause)
         .remedy("look at what the process does instead, and restart it; what waits is lost with it")
 }

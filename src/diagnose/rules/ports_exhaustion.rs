@@ -158,7 +158,7 @@ fn time_left_ms(case: &Case<'_>, row: &PortUse, usable: u64) -> Option<u64> {
 }
 
 /// When so much is used up of which so much goes in one window.
-fn after_ms(left: u64, in_window: u64, window_ms: u64) -> Option<u64> {
+pub(super) fn after_ms(left: u64, in_window: u64, window_ms: u64) -> Option<u64> {
     left.saturating_mul(window_ms).checked_div(in_window)
 }
 

@@ -18,10 +18,12 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::TcpExt("TCPBacklogDrop"),
         Input::TcpExt("PruneCalled"),
         Input::TcpExt("TCPRcvCollapsed"),
+        Input::Tcp("InSegs"),
     ],
     keys: &[RMEM],
-    threshold: "any: a window keeps the sender from sending what has no room, so the kernel drops only when that \
-                promise broke",
+    threshold: "a receive queue that drops at all, a backlog that drops 10, either for every 10000 segments received: a \
+                window keeps the sender from sending what has no room, so the kernel drops only when that promise \
+                broke; a backlog of a busy socket is full now and then",
     confidence: Confidence::Likely,
     next: Some("ss -tnmi, for sockets with Recv-Q near rb and for d"),
     proof: Proof::Live,
@@ -31,9 +33,22 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     check: |case| judge(case).into(),
 };
 
+/// Drops of a socket's backlog below which it is a hiccup.
+const BACKLOG_MIN: u64 = 10;
+
+/// Segments received to one dropped, from which on nobody feels it: loss hurts from one in a thousand.
+const RECEIVED_MAX: u64 = 10_000;
+
+/// The drops, or nothing when they are few of what was received.
+const fn much(drops: u64, least: u64, received: u64) -> u64 {
+    if drops < least || drops.saturating_mul(RECEIVED_MAX) < received { 0 } else { drops }
+}
+
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let queue = case.tcp_ext_rise("TCPRcvQDrop")?.max(case.tcp_ext_rise("RcvPruned")?);
     let backlog = case.tcp_ext_rise("TCPBacklogDrop")?;
+    let received = case.tcp_rise("InSegs")?;
+    let (queue, backlog) = (much(queue, 1, received), much(backlog, BACKLOG_MIN, received));
     let (sentence, cause) = match (queue, backlog) {
         (0, 0) => return Ok(Verdict::quiet()),
         (0, backlog) => (
@@ -48,6 +63,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     };
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .tcp_ext(case, &["TCPRcvQDrop", "RcvPruned", "TCPBacklogDrop", "PruneCalled", "TCPRcvCollapsed"])
+        .tcp(case, &["InSegs"])
         .settings(case, &[RMEM])
         .because(cause)
         .remedy(

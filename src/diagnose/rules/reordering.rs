@@ -15,13 +15,14 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     reads: &READS,
     keys: &[],
     threshold: "20 segments, 4 a second and 1% of the segments sent: at 1% a loss-based congestion control loses most \
-                of its speed; half of them needless, or as many holes that filled late by themselves",
+                of its speed; half of them needless by the peers' word: one that had not \
+                arrived was lost",
     confidence: Confidence::Likely,
     next: Some("ss -tino, for reord_seen and the peers"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_reordering: it is a beginning that the kernel adapts by itself; turning SACK or DSACK \
                    off",
-    disproved_by: "TCPDSACKRecv and TCPSACKReorder that rest while RetransSegs rises: that is loss",
+    disproved_by: "TCPDSACKRecv that rests while RetransSegs rises: that is loss, whatever TCPSACKReorder does",
     check: |case| judge(case).into(),
 };
 
@@ -31,9 +32,10 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         return Ok(Verdict::quiet());
     }
     let sentence = format!(
-        "{} of the segments sent {} were sent again, mostly in vain: reordering",
+        "{} of the segments sent {} were sent again, {} of these in vain: reordering",
         share(seen.count, seen.sent),
-        case.in_window()
+        case.in_window(),
+        share(seen.needless.min(seen.count), seen.count)
     );
     Ok(with_evidence(Finding::new(&RULE, Severity::Warning, sentence), case, &seen)
         .because(

@@ -4,6 +4,7 @@
 //! sender takes back what it did to its window (`tcp_try_undo_loss`: TCPLossUndo). TCPSpuriousRTOs stayed 0 through
 //! genuine spurious timeouts, so it is not used.
 
+use super::connects_unanswered;
 use crate::diagnose::case::{NETSTAT, SNMP, at_least_percent, per_second, share};
 use crate::diagnose::{Case, Finding, Input};
 
@@ -14,8 +15,17 @@ const PER_S_MIN: u64 = 4;
 /// Share of the segments sent, in percent, from which a loss-based congestion control loses most of its speed.
 const SHARE_PERCENT: u64 = 1;
 
+/// Losses taken back below which it is chance.
+const UNDONE_MIN: u64 = 3;
+
+/// Recoveries by ACKs beside segments sent again, in percent, below which those are of a few other connections.
+const ANSWERED_PERCENT_MAX: u64 = 5;
+
+/// Timeouts in a row from which a peer counts as silent: a second and a half at the least RTO, beyond ordinary loss.
+pub(super) const SILENT_TIMEOUTS_MIN: u8 = 3;
+
 /// What all of these rules read.
-pub(super) const READS: [Input; 12] = [
+pub(super) const READS: [Input; 15] = [
     Input::Tcp("RetransSegs"),
     Input::Tcp("OutSegs"),
     Input::Tcp("AttemptFails"),
@@ -28,6 +38,9 @@ pub(super) const READS: [Input; 12] = [
     Input::TcpExt("TCPLossUndo"),
     Input::TcpExt("TCPLossProbeRecovery"),
     Input::TcpExt("TCPAbortOnTimeout"),
+    Input::TcpExt("EmbryonicRsts"),
+    Input::Tcp("ActiveOpens"),
+    Input::Sockets("states, and single connections that timeouts send again for"),
 ];
 
 /// The reason why segments are sent again.
@@ -58,6 +71,8 @@ pub(super) struct Retransmits {
     pub(super) sent: u64,
     /// Of the segments sent again, how many had arrived already.
     pub(super) needless: u64,
+    /// Holes that filled late by themselves.
+    pub(super) filled_late: u64,
 }
 
 /// Tells why segments were sent again, the first that fits.
@@ -76,33 +91,52 @@ pub(super) fn retransmits(case: &Case<'_>) -> Result<Retransmits, String> {
     let reason = if much(needless) && needless >= count.saturating_mul(2) {
         Reason::Duplicates
     } else if much(count) {
-        reason(case, count, needless, syns)?
+        // What was sent again and had not arrived was lost: a receiver tells of what comes twice.
+        let was_lost = much(count.saturating_sub(needless));
+        match reason(case, count, needless, syns, was_lost)? {
+            // What goes to peers that are silent altogether tells nothing of the path of the others.
+            Reason::Loss if !much(count.saturating_sub(to_silent_peers(case))) => Reason::Few,
+            reason => reason,
+        }
     } else {
         Reason::Few
     };
-    Ok(Retransmits { reason, count, sent, needless })
+    Ok(Retransmits { reason, count, sent, needless, filled_late: case.tcp_ext_rise("TCPSACKReorder")? })
 }
 
-fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64) -> Result<Reason, String> {
+fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64, was_lost: bool) -> Result<Reason, String> {
     let timeouts = case.tcp_ext_rise("TCPTimeouts")?.saturating_sub(syns);
     let undone = case.tcp_ext_rise("TCPLossUndo")?;
-    if undone >= 3 && at_least_percent(undone, timeouts, 30) {
+    let mostly_needless = at_least_percent(needless, count, 50) && !was_lost;
+    // Timeouts explain what was sent again when all that they sent was needless, or when they sent most of it.
+    let by_timeouts = mostly_needless || at_least_percent(timeouts, count, 50);
+    if undone >= UNDONE_MIN && at_least_percent(undone, timeouts, 30) && by_timeouts {
         return Ok(Reason::SpuriousTimeouts);
     }
-    // Reordering shows in needless ones, or in segments that filled a hole late without being sent again.
-    if at_least_percent(needless, count, 50) || case.tcp_ext_rise("TCPSACKReorder")? >= count {
+    if mostly_needless {
         return Ok(Reason::Reordering);
     }
     let mut answered = 0_u64;
     for name in ["TCPFastRetrans", "TCPSackRecovery", "TCPLossProbeRecovery"] {
         answered = answered.saturating_add(case.tcp_ext_rise(name)?);
     }
-    if answered == 0 && at_least_percent(timeouts, count, 50) {
+    if answered * 100 < count * ANSWERED_PERCENT_MAX && at_least_percent(timeouts, count, 50) {
         // Connections that died of it have their own verdict.
-        let died = case.tcp_ext_rise("TCPAbortOnTimeout")?.saturating_sub(case.tcp_rise("AttemptFails")?);
+        let died = case.tcp_ext_rise("TCPAbortOnTimeout")?.saturating_sub(connects_unanswered::died(case)?);
         return Ok(if died > 0 { Reason::Few } else { Reason::Silence });
     }
     Ok(Reason::Loss)
+}
+
+/// How many segments were sent again to peers that acknowledge nothing, at the most: each timeout in a row sent one.
+fn to_silent_peers(case: &Case<'_>) -> u64 {
+    let Ok(samples) = case.samples() else { return 0 };
+    let sample = &samples.resending;
+    let silent = sample.rows.iter().filter(|row| row.clock.retransmits >= SILENT_TIMEOUTS_MIN);
+    let sent: u64 = silent.map(|row| u64::from(row.clock.retransmits)).sum();
+    let kept = u64::try_from(sample.rows.len()).unwrap_or(u64::MAX);
+    // What was not kept is taken to be like what was.
+    sent.saturating_mul(sample.total.max(kept)).checked_div(kept).unwrap_or(0)
 }
 
 /// Adds what led to the reason.

@@ -3,14 +3,18 @@
 //! Two faces: connections dropped while every sample shows an almost empty accept queue, and SYN cookies that were sent
 //! and then completed. With a round-trip time, what arrives within one of them must fit into the backlog.
 
-use super::pressure::{Pressure, SOMAXCONN, judge_each_listener};
-use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, listener_name};
+use super::pressure::{Pressure, SOMAXCONN, full_syn_queue, judge_each_listener};
+use super::syn_flood::Cookies;
+use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, at_least_percent, listener_name};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
 
 /// Cookies in one window below which an overflow of a SYN queue is a hiccup: others began with "any cookie" and
 /// had to take the alarm back.
 const COOKIES_MIN: u64 = 10;
+
+/// Share of the connections that opened, in percent, below which it is one too.
+const COOKIES_PERCENT_MIN: u64 = 1;
 
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
@@ -20,12 +24,14 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     reads: &[
         Input::Sockets("accept queue, backlog and drops of each listener"),
         Input::TcpExt("SyncookiesSent"),
+        Input::TcpExt("SyncookiesRecv"),
         Input::TcpExt("ListenDrops"),
         Input::Tcp("PassiveOpens"),
     ],
     keys: &[SOMAXCONN, "net.ipv4.tcp_syncookies"],
-    threshold: "a listener that dropped with at most 50% of its backlog waiting at either reading; or 10 cookies of \
-                which more than half led to a connection and nothing was dropped: a single cookie is a hiccup",
+    threshold: "a listener that dropped with at most 50% of its backlog waiting at either reading; or 10 cookies \
+                beside at most a hundred times as many connections, more than half of them answered and nothing \
+                dropped: a single cookie is a hiccup",
     confidence: Confidence::Likely,
     next: Some("watch longer: tcpctl diagnose --window 30s"),
     proof: Proof::Live,
@@ -72,22 +78,32 @@ fn dropped(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
         )
 }
 
-/// Cookies that were sent while nobody dropped, and whose clients came back: more than half of them opened.
+/// Cookies that were sent while nobody dropped, and whose clients came back: more than half of them.
 fn completed_cookies(case: &Case<'_>) -> Result<Option<Finding>, String> {
     // With 2 every answer is a cookie, full queue or not (`tcp_conn_request`).
     if case.sysctl("net.ipv4.tcp_syncookies")? == Some("2") {
         return Ok(None);
     }
-    let sent = case.tcp_ext_rise("SyncookiesSent")?;
+    let cookies = Cookies::of(case)?;
     let opens = case.tcp_rise("PassiveOpens")?;
-    if sent < COOKIES_MIN || case.tcp_ext_rise("ListenDrops")? > 0 || opens.saturating_mul(2) <= sent {
+    if cookies.sent < COOKIES_MIN
+        || !at_least_percent(cookies.sent, opens, COOKIES_PERCENT_MIN)
+        || cookies.back.saturating_mul(2) <= cookies.sent
+        || cookies.are_of_a_flood(case.window_ms()?)
+        || case.tcp_ext_rise("ListenDrops")? > 0
+    {
         return Ok(None);
     }
-    let sentence =
-        format!("a SYN queue overflowed under honest clients: {sent} SYN cookies sent, {opens} connections opened");
+    let (sent, back) = (cookies.sent, cookies.back);
+    let queue = match full_syn_queue(case) {
+        Some(listener) => format!("the SYN queue of {}", listener_name(listener)),
+        None => "a SYN queue".to_owned(),
+    };
+    let sentence = format!("{queue} overflowed under honest clients: {sent} SYN cookies sent, {back} came back");
     let finding = Finding::new(&RULE, Severity::Warning, sentence)
         .seen("SyncookiesSent", case.over_window(sent), NETSTAT)
-        .seen("PassiveOpens", case.over_window(opens), SNMP)
+        .seen("of these came back (SyncookiesRecv)", case.over_window(back), NETSTAT)
+        .seen("PassiveOpens, those without cookies included", case.over_window(opens), SNMP)
         .seen("ListenDrops", case.over_window(0), NETSTAT);
     Ok(Some(
         finding

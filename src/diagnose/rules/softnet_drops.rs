@@ -6,14 +6,24 @@
 use crate::diagnose::case::SOFTNET;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
+/// Packets below which it is a hiccup.
+const MIN: u64 = 10;
+
+/// Packets processed to one dropped, from which on nobody feels it.
+const PACKETS_MAX: u64 = 10_000;
+
+/// The same, up to which it costs connections most of their speed.
+const CRITICAL_PACKETS_MAX: u64 = 1000;
+
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "softnet-drops",
     looks_for: "packets dropped by a full input queue of a CPU",
     topic: None,
-    reads: &[Input::Softnet("dropped")],
+    reads: &[Input::Softnet("dropped"), Input::Softnet("processed")],
     keys: &["net.core.netdev_max_backlog"],
-    threshold: "any packet: the kernel counts it only when the queue is full",
+    threshold: "10 packets and one in 10000, critical from one in 1000: a burst that drops a single packet is repaired by \
+                one retransmission",
     confidence: Confidence::Certain,
     next: None,
     proof: Proof::Written,
@@ -24,13 +34,16 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
-    let drops = case.softnet_rise()?;
-    if drops == 0 {
+    let drops = case.softnet_rise(|row| row.dropped)?;
+    let processed = case.softnet_rise(|row| row.processed)?;
+    if drops < MIN || drops.saturating_mul(PACKETS_MAX) < processed {
         return Ok(Verdict::quiet());
     }
+    let critical = drops.saturating_mul(CRITICAL_PACKETS_MAX) >= processed;
+    let severity = if critical { Severity::Critical } else { Severity::Warning };
     let sentence = format!("{drops} packets dropped {} by full input queues of this host's CPUs", case.in_window());
-    let mut finding =
-        Finding::new(&RULE, Severity::Critical, sentence).seen("dropped", case.over_window(drops), SOFTNET);
+    let mut finding = Finding::new(&RULE, severity, sentence).seen("dropped", case.over_window(drops), SOFTNET);
+    finding = finding.seen("processed", case.over_window(processed), SOFTNET);
     let rows = |snapshot: &crate::snapshot::Snapshot| snapshot.counters.softnet.clone().unwrap_or_default();
     let before = rows(case.before()?);
     for now in rows(case.now()) {

@@ -5,7 +5,6 @@
 
 use crate::diagnose::case::{SOFTNET, at_least_percent, share};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
-use crate::snapshot::Snapshot;
 
 const BUDGET: &str = "net.core.netdev_budget";
 
@@ -28,16 +27,8 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
-    let totals = |snapshot: &Snapshot| {
-        let rows = snapshot.counters.softnet.as_ref().ok_or_else(|| format!("{SOFTNET} could not be read"))?;
-        let sum = |figure: fn(&crate::snapshot::SoftnetCpu) -> u64| {
-            rows.iter().fold(0_u64, |sum, row| sum.saturating_add(figure(row)))
-        };
-        Ok::<_, String>((sum(|row| row.time_squeeze), sum(|row| row.processed)))
-    };
-    let (before, now) = (totals(case.before()?)?, totals(case.now())?);
-    let squeezed = now.0.saturating_sub(before.0);
-    let processed = now.1.saturating_sub(before.1);
+    let squeezed = case.softnet_rise(|row| row.time_squeeze)?;
+    let processed = case.softnet_rise(|row| row.processed)?;
     if squeezed < 100 || !at_least_percent(squeezed, processed, 1) {
         return Ok(Verdict::quiet());
     }

@@ -15,10 +15,11 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     reads: &READS,
     keys: &[],
     threshold: "20 segments, 4 a second and 1% of the segments sent: at 1% a loss-based congestion control loses most \
-                of its speed; at least 3 losses taken back, 30% of the timeouts",
+                of its speed; at least 3 losses taken back, 30% of the timeouts, and half of the \
+                segments needless or sent by timeouts",
     confidence: Confidence::Likely,
     next: Some("ping the peers for spikes; steal time in /proc/stat, for a virtual machine that stands still"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_frto=0: it is what notices; a shorter RTO",
     disproved_by: "TCPLossUndo that rests",
     check: |case| judge(case).into(),

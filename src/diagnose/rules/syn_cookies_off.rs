@@ -3,7 +3,8 @@
 //! `tcp_syn_flood_action`: when the SYN queue is full and `tcp_syncookies` is 0, the SYN is dropped and counted as
 //! TCPReqQFullDrop (and ListenDrops).
 
-use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG};
+use super::pressure::full_syn_queue;
+use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, listener_name};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::units::TcpState;
 
@@ -16,7 +17,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::TcpExt("TCPReqQFullDrop"),
         Input::TcpExt("ListenDrops"),
         Input::Tcp("PassiveOpens"),
-        Input::Sockets("SYN-RECV"),
+        Input::Sockets("SYN-RECV, and half-open connections of each listener"),
     ],
     keys: &["net.ipv4.tcp_syncookies"],
     threshold: "any TCPReqQFullDrop: the kernel counts it only when a SYN queue is full and there are no cookies",
@@ -34,7 +35,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     if drops == 0 {
         return Ok(Verdict::quiet());
     }
-    let sentence = format!("{drops} SYNs dropped {}: a SYN queue is full and SYN cookies are off", case.in_window());
+    let queue = match full_syn_queue(case) {
+        Some(listener) => format!("the SYN queue of {}", listener_name(listener)),
+        None => "a SYN queue".to_owned(),
+    };
+    let sentence = format!("{drops} SYNs dropped {}: {queue} is full and SYN cookies are off", case.in_window());
     let mut finding =
         Finding::new(&RULE, Severity::Critical, sentence).seen("TCPReqQFullDrop", case.over_window(drops), NETSTAT);
     if let Ok(rise) = case.tcp_ext_rise("ListenDrops") {
@@ -45,6 +50,10 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     }
     if let Some(half_open) = case.sockets().ok().and_then(|sockets| sockets.counted(TcpState::SynRecv)) {
         finding = finding.seen("SYN-RECV", half_open.to_string(), SOCK_DIAG);
+    }
+    if let Some(listener) = full_syn_queue(case) {
+        let what = format!("half-open connections of {}", listener_name(listener));
+        finding = finding.seen(what, listener.half_open.to_string(), SOCK_DIAG);
     }
     let cause = match case.sysctl("net.ipv4.tcp_syncookies") {
         Ok(Some("0")) => "net.ipv4.tcp_syncookies is 0: without cookies a full SYN queue means that clients are lost",

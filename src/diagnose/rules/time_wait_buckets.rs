@@ -3,7 +3,8 @@
 //! `inet_twsk_alloc` makes none when `tcp_max_tw_buckets` are there already; the socket is closed at once, counted as
 //! TCPTimeWaitOverflow. FIN_WAIT_2 minisocks share the budget, and sockstat's `tw` counts both.
 
-use crate::diagnose::case::{NETSTAT, SOCKSTAT};
+use super::fin_wait_2_orphans;
+use crate::diagnose::case::{NETSTAT, SOCK_DIAG, SOCKSTAT, at_least_percent};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// Share of the limit, in percent, from which it is said.
@@ -16,7 +17,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "time-wait-buckets",
     looks_for: "TIME-WAIT sockets that reach their limit",
     topic: Some("time-wait-many"),
-    reads: &[Input::TcpExt("TCPTimeWaitOverflow"), Input::Sockstat("tw")],
+    reads: &[Input::TcpExt("TCPTimeWaitOverflow"), Input::Sockstat("tw"), Input::Sockets("states")],
     keys: &[LIMIT],
     threshold: "any TCPTimeWaitOverflow, or 80% of the limit; any other number of TIME-WAIT is normal for the side \
                 that closes first",
@@ -39,15 +40,21 @@ fn check(case: &Case<'_>) -> Verdict {
     let (used, limit) = level.map_or((None, None), |(used, limit)| (Some(used), u64::try_from(limit).ok()));
     // A limit of 0 means that none is wanted; then only what overflows is worth a word.
     let near = used.zip(limit.filter(|&limit| limit > 0));
-    let near = near.filter(|(used, limit)| used.saturating_mul(100) >= limit.saturating_mul(WARN_PERCENT));
+    // Where most of them wait in FIN-WAIT-2, the rule about those has the verdict.
+    let near = near
+        .filter(|(used, limit)| at_least_percent(*used, *limit, WARN_PERCENT) && !fin_wait_2_orphans::are_most(case));
     let sentence = match (lost, near) {
         (0, None) => return verdict,
-        (0, Some((used, limit))) => format!("{used} of at most {limit} sockets in TIME-WAIT"),
+        (0, Some((used, limit))) => format!("{used} of at most {limit} sockets in TIME-WAIT and what shares its limit"),
         (lost, _) => format!("{lost} sockets skipped TIME-WAIT {}: the limit is reached", case.in_window()),
     };
     let mut finding = Finding::new(&RULE, Severity::Warning, sentence);
     if let Some(used) = used {
         finding = finding.seen("tw", used.to_string(), SOCKSTAT);
+    }
+    if let Ok(minisocks) = fin_wait_2_orphans::minisocks(case) {
+        finding =
+            finding.seen("of these closed and in FIN-WAIT-2: tw less TIME-WAIT", minisocks.to_string(), SOCK_DIAG);
     }
     if let Ok(limit) = case.sysctl_number(LIMIT) {
         finding = finding.seen(LIMIT, limit.to_string(), "/proc/sys");
@@ -55,11 +62,9 @@ fn check(case: &Case<'_>) -> Verdict {
     if case.window_ms().is_ok() {
         finding = finding.seen("TCPTimeWaitOverflow", case.over_window(lost), NETSTAT);
     }
-    verdict.findings.push(
-        finding.because("connections that this host closes first come faster than limit / 60s").remedy(
-            "raise net.ipv4.tcp_max_tw_buckets (each costs a fraction of a KiB), or let the peer close first, or \
-                 keep connections open",
-        ),
-    );
+    let because = "connections that this host closes first come faster than limit / 60s";
+    let remedy = "raise net.ipv4.tcp_max_tw_buckets (each costs a fraction of a KiB), or let the peer close first, or keep \
+                  connections open";
+    verdict.findings.push(finding.because(because).remedy(remedy));
     verdict
 }

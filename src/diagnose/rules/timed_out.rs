@@ -4,6 +4,7 @@
 //! TCP_USER_TIMEOUT is over, `tcp_keepalive_timer` when keepalive probes are. The latter send TCPKeepAlive and no
 //! TCPTimeouts.
 
+use super::connects_unanswered;
 use crate::diagnose::case::{NETSTAT, at_least_percent};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
@@ -22,7 +23,11 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::TcpExt("TCPAbortOnTimeout"),
         Input::TcpExt("TCPTimeouts"),
         Input::TcpExt("TCPKeepAlive"),
+        Input::TcpExt("TCPSynRetrans"),
+        Input::TcpExt("EmbryonicRsts"),
         Input::Tcp("AttemptFails"),
+        Input::Tcp("ActiveOpens"),
+        Input::Sockets("states"),
         Input::Tcp("CurrEstab"),
     ],
     keys: &[RETRIES2, KEEPALIVE_TIME],
@@ -37,7 +42,8 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     // Connects that died have their own verdict.
-    let died = case.tcp_ext_rise("TCPAbortOnTimeout")?.saturating_sub(case.tcp_rise("AttemptFails")?);
+    let connects = connects_unanswered::died(case)?;
+    let died = case.tcp_ext_rise("TCPAbortOnTimeout")?.saturating_sub(connects);
     let open = case.tcp_now("CurrEstab")?;
     let timeouts = case.tcp_ext_rise("TCPTimeouts")?;
     let probes = case.tcp_ext_rise("TCPKeepAlive")?;
@@ -62,7 +68,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         )
     };
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("TCPAbortOnTimeout, less connects (AttemptFails)", case.over_window(died), NETSTAT)
+        .seen("TCPAbortOnTimeout, less connects that died of silence", case.over_window(died), NETSTAT)
         .tcp_ext(case, &["TCPTimeouts", "TCPKeepAlive"])
         .settings(case, if by_keepalive { &[KEEPALIVE_TIME] } else { &[RETRIES2] })
         .because(cause)
