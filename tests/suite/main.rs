@@ -53,6 +53,7 @@ mod profiles;
 mod scenario_files;
 #[cfg(test)]
 mod screen_lists;
+mod screen_mouse;
 #[cfg(test)]
 mod screens;
 #[cfg(test)]

@@ -32,6 +32,10 @@ pub enum Action {
     Command,
     /// Write what is shown to a file.
     Export,
+    /// Hand what is selected to the clipboard of the terminal.
+    Copy,
+    /// Listen to the mouse, or leave it to the terminal.
+    Mouse,
     /// Only what is changed.
     ChangedOnly,
     /// Show the topic that explains what is selected.
@@ -101,6 +105,10 @@ pub enum Motion {
     First,
     /// To the last row.
     Last,
+    /// To the row with this number, from 0.
+    To(usize),
+    /// So many rows down, or up where it is less than nothing; of a page its text, whatever arrows do there.
+    Scroll(isize),
 }
 
 /// Where the keyboard is: what a key press is meant for.
@@ -183,6 +191,12 @@ impl Context {
         Self::Question,
         Self::Prompt,
     ];
+
+    /// Whether there are rows to choose from.
+    #[must_use]
+    pub fn has_rows(self) -> bool {
+        LISTS.contains(&self)
+    }
 
     /// What it is called in a message.
     #[must_use]
@@ -350,7 +364,9 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Char('+'), Key::Char('=')], "+", "", "read less often", Action::Slower, SCREENS, Place::HelpOnly),
     row(&[Key::Char('-')], "+-", "interval", "read more often", Action::Faster, SCREENS, Place::Footer),
     row(&[Key::Char('e')], "e", "export", "write what is shown to a new file: a text, or JSON where its name ends in .json", Action::Export, SCREENS, Place::Footer),
+    row(&[Key::Char('m')], "m", "", "listen to the mouse, or leave it to the terminal, which selects text with it", Action::Mouse, UNASKED, Place::HelpOnly),
     row(&[Key::Char(':')], ":", "command", "type a command: sockets, explain, params, interval and others", Action::Command, UNASKED, Place::Footer),
+    row(&[Key::Char('y')], "y", "copy", "hand the selected row, or the page, to the clipboard of the terminal (OSC 52)", Action::Copy, UNASKED, Place::Footer),
     row(&[Key::Control('l')], "Ctrl-L", "", "draw the screen anew", Action::Redraw, Context::ALL, Place::HelpOnly),
     row(&[Key::Control('z')], "Ctrl-Z", "", "suspend; fg comes back", Action::Suspend, Context::ALL, Place::HelpOnly),
     row(&[Key::Char('Q')], "Q", "", "quit and leave this screen as text", Action::QuitKeepingScreen, UNTYPED, Place::HelpOnly),

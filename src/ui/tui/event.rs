@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::key::Key;
 use super::laboratory::{LabNews, LabRequest};
+use super::mouse::Mouse;
 use super::profiles::{TuneReply, TuneRequest};
 use super::state::Now;
 use super::wants::{Found, Want};
@@ -14,6 +15,8 @@ use crate::snapshot::Snapshot;
 pub enum Event {
     /// A key was pressed.
     Key(Key),
+    /// The mouse was used.
+    Mouse(Mouse),
     /// The terminal has another size: columns, rows.
     Resize(u16, u16),
     /// Time has passed.
@@ -58,6 +61,10 @@ pub enum Effect {
         /// What.
         text: String,
     },
+    /// Hand this to the clipboard of the terminal.
+    Copy(String),
+    /// Listen to the mouse, or leave it to the terminal.
+    ListenToMouse(bool),
     /// Ask the laboratory.
     Lab(LabRequest),
     /// Ask the tuning thread.

@@ -6,6 +6,7 @@
 //! Mirrors: one table of keys (`action`), one of screens (`screen`), one of figures (`facts`).
 
 mod action;
+mod clipboard;
 mod collector;
 mod event;
 mod explaining;
@@ -18,6 +19,7 @@ mod key;
 mod laboratory;
 mod layout;
 mod listing;
+mod mouse;
 mod navigate;
 mod number;
 mod profiles;
@@ -40,6 +42,7 @@ pub use action::{Action, Binding, Context, KEYS, Motion, Place, Step, valid_bind
 pub use event::{Effect, Event};
 pub use key::Key;
 pub use laboratory::{LabNews, LabRequest};
+pub use mouse::Mouse;
 pub use profiles::{CONFIRM_MS, ProfileEntry, TuneReply, TuneRequest, Verified};
 pub use prompt::{VERBS, Verb};
 pub use run::{Ending, Options, main};

@@ -225,7 +225,8 @@ pub(super) fn enter_namespace(state: &mut State) -> Vec<Effect> {
     (state.interval_ms, state.namespaces, state.lists) = (kept.interval_ms, kept.namespaces, kept.lists);
     state.sockets_want = kept.sockets_want;
     state.screen = Screen::Overview;
-    state.entered = Some(facts.inode);
+    (state.entered, state.entered_name) = (Some(facts.inode), Some(name.clone()));
+    state.mouse = kept.mouse;
     state.say(
         Severity::Quiet,
         format!("from now on: network namespace {} ({name}); 9 leads to the others", facts.inode),

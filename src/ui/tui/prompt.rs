@@ -4,7 +4,7 @@ use super::event::Effect;
 use super::screen::Screen;
 use super::state::{Page, State};
 use super::theme::Severity;
-use super::{export, navigate};
+use super::{clipboard, export, navigate};
 use crate::catalog;
 use crate::explain::topics;
 use crate::units::parse_duration_us;
@@ -58,6 +58,7 @@ pub const VERBS: &[Verb] = &[
     verb("lab", "", "show the laboratory"),
     verb("netns", "", "show the network namespaces"),
     verb("interval", "TIME", "read every so often, such as 500ms or 5s"),
+    verb("copy", "[row|screen|command]", "hand it to the terminal's clipboard; command: the one that prints the same"),
     verb("freeze", "", "freeze the picture, or let it live"),
     verb("gaps", "", "what could not be read"),
     verb("help", "", "the keys of this screen"),
@@ -172,6 +173,7 @@ fn candidates(text: &str) -> Vec<String> {
     };
     match text.split_once(' ') {
         None => starting(text, &mut VERBS.iter().map(|verb| verb.name)),
+        Some(("copy", part)) => starting(part, &mut clipboard::WORDS.iter().map(|(name, _)| *name)),
         Some(("explain", part)) => starting(part, &mut topics().map(|topic| topic.id)),
         Some(("params", part)) => {
             let leaf = |row: &catalog::Parameter| row.leaf().starts_with(part);
@@ -257,6 +259,18 @@ fn run(state: &mut State, text: &str) -> Vec<Effect> {
                 Vec::new()
             }
         },
+        "copy" => {
+            let word = if argument.is_empty() { "row" } else { argument };
+            match clipboard::WORDS.iter().find(|(name, _)| *name == word) {
+                Some((_, what)) => clipboard::copy(state, *what),
+                None => {
+                    let words: Vec<&str> = clipboard::WORDS.iter().map(|(name, _)| *name).collect();
+                    state
+                        .say(Severity::Warning, format!("there is no `{word}` to copy; there are {}", words.join(" ")));
+                    Vec::new()
+                }
+            }
+        }
         "freeze" => {
             navigate::freeze(state);
             Vec::new()

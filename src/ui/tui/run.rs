@@ -74,7 +74,7 @@ pub fn main(options: Options) -> anyhow::Result<Ending> {
     crossterm::style::force_color_output(true);
     let (sender, arrivals) = channel();
     let watched = watch::hold_signals().context("cannot hold back signals")?;
-    let terminal = Terminal::enter().context("cannot set up the terminal")?;
+    let terminal = Terminal::enter(true).context("cannot set up the terminal")?;
     let size = terminal.size().context("cannot tell the size of the terminal")?;
     watch::start(watched, &sender);
     let state = State::new(options.theme, size, now());
@@ -206,6 +206,8 @@ impl Session {
                 let written = write_new(&path, &text).map(|()| path);
                 update(&mut self.state, Event::Exported(written));
             }
+            Effect::Copy(text) => self.terminal.copy(&text)?,
+            Effect::ListenToMouse(listen) => self.terminal.listen_to_mouse(listen)?,
             Effect::Lab(request) => self.player.perform(request),
             Effect::Want(want) => drop(self.collect.send(CollectorRequest::Want(want))),
             Effect::Enter(netns) => {

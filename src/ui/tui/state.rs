@@ -121,8 +121,12 @@ pub struct State {
     pub(super) namespaces: Option<Arc<Result<NamespaceSurvey, String>>>,
     /// Inode of the namespace that was entered; readings of another one are late and not shown.
     pub(super) entered: Option<u64>,
+    /// What named it when it was entered.
+    pub(super) entered_name: Option<String>,
     pub(super) explaining: Explaining,
     pub(super) laboratory: Laboratory,
+    /// Whether the mouse is listened to.
+    pub(super) mouse: bool,
     pub(super) dirty: bool,
 }
 
@@ -163,8 +167,10 @@ impl State {
             parameters: None,
             namespaces: None,
             entered: None,
+            entered_name: None,
             explaining: Explaining::default(),
             laboratory: Laboratory::default(),
+            mouse: true,
             dirty: true,
         }
     }
