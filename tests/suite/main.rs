@@ -54,6 +54,7 @@ mod scenario_files;
 #[cfg(test)]
 mod screen_lists;
 mod screen_mouse;
+mod screen_settings;
 #[cfg(test)]
 mod screens;
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub enum Event {
     Key(Key),
     /// The mouse was used.
     Mouse(Mouse),
+    /// The terminal came to the front, or another window did.
+    Focus(bool),
     /// The terminal has another size: columns, rows.
     Resize(u16, u16),
     /// Time has passed.
@@ -50,6 +52,8 @@ pub enum Effect {
     ReadNow,
     /// Read the kernel every so many milliseconds.
     SetInterval(u64),
+    /// Rest, as nobody looks, or read as before and at once.
+    Rest(bool),
     /// Read this besides what every screen needs.
     Want(Want),
     /// Look at another network namespace, by name, process id or path; nothing for the one of the start.

@@ -4,6 +4,7 @@ use super::action::{Action, Context, KEYS, Meaning, Motion, meaning};
 use super::event::Effect;
 use super::key::Key;
 use super::profiles::Region;
+use super::settings;
 use super::state::State;
 use super::theme::Severity;
 use super::update::{act, forget_answer, say_elsewhere};
@@ -95,16 +96,18 @@ fn click_row(state: &mut State, at: usize, selected: bool, region: Option<Region
 
 /// Listens to the mouse, or leaves it to the terminal.
 pub(super) fn toggle(state: &mut State) -> Vec<Effect> {
-    state.mouse = !state.mouse;
-    let text = match (state.mouse, KEYS.iter().find(|binding| binding.action == Action::Mouse)) {
-        (true, _) => "the mouse is listened to: click, click again to open, wheel; Shift selects text".to_owned(),
-        (false, binding) => {
-            let key = binding.map_or("", |binding| binding.shown);
-            format!("the mouse is the terminal's: it selects text; {key} takes it back")
+    let listen = !state.preferences.mouse;
+    state.preferences.mouse = listen;
+    settings::note(state, "mouse", if listen { "on" } else { "off" }.to_owned());
+    let text = match KEYS.iter().find(|binding| binding.action == Action::Mouse) {
+        Some(binding) if !listen => {
+            format!("the mouse is the terminal's: it selects text; {} takes it back", binding.shown)
         }
+        _ => "the mouse is listened to: click, click again to open, wheel; with Shift it selects text".to_owned(),
     };
+    let text = format!("{text}{}", settings::remembered_words(state));
     state.say(Severity::Quiet, text);
-    vec![Effect::ListenToMouse(state.mouse)]
+    vec![Effect::ListenToMouse(listen)]
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::jump::{self, Whereabouts};
 use super::laboratory::LabRequest;
 use super::profiles::{Region, TuneRequest};
 use super::screen::Screen;
+use super::settings;
 use super::state::{Frozen, INTERVALS_MS, Page, State};
 use super::theme::Severity;
 use super::view;
@@ -226,7 +227,7 @@ pub(super) fn enter_namespace(state: &mut State) -> Vec<Effect> {
     state.sockets_want = kept.sockets_want;
     state.screen = Screen::Overview;
     (state.entered, state.entered_name) = (Some(facts.inode), Some(name.clone()));
-    state.mouse = kept.mouse;
+    state.preferences = kept.preferences;
     state.say(
         Severity::Quiet,
         format!("from now on: network namespace {} ({name}); 9 leads to the others", facts.inode),
@@ -287,7 +288,10 @@ pub(super) fn change_interval(state: &mut State, step: isize) -> Vec<Effect> {
     let at = INTERVALS_MS.iter().position(|interval| *interval >= state.interval_ms).unwrap_or(0);
     let wanted = at.checked_add_signed(step).and_then(|at| INTERVALS_MS.get(at).copied());
     match wanted {
-        Some(interval) => set_interval(state, interval),
+        Some(interval) => {
+            settings::note(state, "interval", super::number::duration_ms(interval));
+            set_interval(state, interval)
+        }
         None => {
             let end = if step > 0 { "longest" } else { "shortest" };
             let text = format!("every {} is the {end} interval", super::number::duration_ms(state.interval_ms));
@@ -301,6 +305,12 @@ pub(super) fn change_interval(state: &mut State, step: isize) -> Vec<Effect> {
 pub(super) fn set_interval(state: &mut State, ms: u64) -> Vec<Effect> {
     let [shortest, .., longest] = INTERVALS_MS;
     state.interval_ms = ms.clamp(shortest, longest);
-    state.say(Severity::Quiet, format!("reading every {}", super::number::duration_ms(state.interval_ms)));
+    let interval = super::number::duration_ms(state.interval_ms);
+    let remembered = if state.preferences.changed.contains_key("interval") {
+        settings::remembered_words(state)
+    } else {
+        String::new()
+    };
+    state.say(Severity::Quiet, format!("reading every {interval}{remembered}"));
     vec![Effect::SetInterval(state.interval_ms)]
 }

@@ -23,11 +23,14 @@ static HOOK: Once = Once::new();
 /// every movement as well, which is traffic for nothing.
 const LISTEN_TO_MOUSE: &str = "\u{1b}[?1000h\u{1b}[?1006h";
 const LEAVE_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
+/// Whether the terminal is in front.
+const ASK_FOCUS: &str = "\u{1b}[?1004h";
+const FORGET_FOCUS: &str = "\u{1b}[?1004l";
 
 /// Gives the terminal back, once. Nothing can be done about failures on the way out.
 fn restore() {
     if ENTERED.swap(false, Ordering::SeqCst) {
-        let _ = execute!(io::stdout(), Print(LEAVE_MOUSE), LeaveAlternateScreen, Show);
+        let _ = execute!(io::stdout(), Print(FORGET_FOCUS), Print(LEAVE_MOUSE), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }
@@ -60,7 +63,7 @@ impl Terminal {
     pub(super) fn enter_again(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
         ENTERED.store(true, Ordering::SeqCst);
-        execute!(io::stdout(), EnterAlternateScreen, Hide)?;
+        execute!(io::stdout(), EnterAlternateScreen, Hide, Print(ASK_FOCUS))?;
         if self.mouse {
             execute!(io::stdout(), Print(LISTEN_TO_MOUSE))?;
         }

@@ -18,8 +18,14 @@ use crate::snapshot::Snapshot;
 
 /// Takes what happened into the state; what the outside has to do is returned. No I/O, no clock.
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
-    let before = state.want();
-    let mut effects = take(state, event);
+    let (before, dirty) = (state.want(), state.dirty);
+    let passes =
+        matches!(event, Event::Clock(_) | Event::Read(_) | Event::ReadFailed(_) | Event::Found(_) | Event::Lab(..));
+    let mut effects = focus(state, &event);
+    effects.extend(take(state, event));
+    if passes && state.is_resting() {
+        state.dirty = dirty;
+    }
     explaining::refresh(state);
     let want = state.want();
     if want != before {
@@ -28,8 +34,25 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     effects
 }
 
+/// Rests while another window is in front. Whoever presses a key looks, whatever the terminal says.
+fn focus(state: &mut State, event: &Event) -> Vec<Effect> {
+    let focused = match event {
+        Event::Focus(focused) => *focused,
+        Event::Key(_) | Event::Mouse(_) => true,
+        _ => return Vec::new(),
+    };
+    if state.unfocused == !focused {
+        return Vec::new();
+    }
+    state.unfocused = !focused;
+    state.dirty = true;
+    if state.preferences.pause { vec![Effect::Rest(!focused)] } else { Vec::new() }
+}
+
 fn take(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
+        // `focus` has taken it.
+        Event::Focus(_) => {}
         Event::Clock(now) => {
             let words =
                 |state: &State| (view::picture_words(state), view::counted_down(state), view::countdown_words(state));

@@ -43,6 +43,8 @@ pub(super) fn start(signals: HeldSignals, sender: &Sender<Arrival>) {
             let event = match input {
                 crossterm::event::Event::Key(key) => Key::from_terminal(key).map(Event::Key),
                 crossterm::event::Event::Mouse(mouse) => Mouse::from_terminal(mouse).map(Event::Mouse),
+                crossterm::event::Event::FocusGained => Some(Event::Focus(true)),
+                crossterm::event::Event::FocusLost => Some(Event::Focus(false)),
                 crossterm::event::Event::Resize(columns, rows) => Some(Event::Resize(columns, rows)),
                 _ => None,
             };

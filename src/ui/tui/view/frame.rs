@@ -64,6 +64,7 @@ fn draw_too_small(buffer: &mut Buffer) {
 pub(in crate::ui::tui) fn picture_words(state: &State) -> String {
     match state.liveness() {
         Liveness::Starting => "READING".to_owned(),
+        Liveness::Resting => format!("PAUSED {}", time_of_day(state.shown_until(), state.now.utc_offset_s)),
         Liveness::Live => format!("LIVE {}", duration_ms(state.interval_ms)),
         Liveness::Stale => format!("STALE {}", duration_ms(state.age_ms() / 1000 * 1000)),
         Liveness::Frozen => {
@@ -213,6 +214,11 @@ fn draw_message(state: &State, area: Rect, buffer: &mut Buffer) {
         return draw_countdown(state, &words, area, buffer);
     }
     let width = usize::from(area.width);
+    if state.is_resting() && !critical {
+        let text = " … paused: another window is in front; `:set pause off` goes on all the same";
+        buffer.set_line(area.x, area.y, &Line::raw(cut(text, width)), area.width);
+        return;
+    }
     let gaps = state.shown().map(|snapshot| snapshot.gaps.as_slice()).unwrap_or_default();
     let (severity, sign, text, tail) = if let Some(message) = &state.message {
         let sign = if message.severity == Severity::Quiet { "" } else { message.severity.sign() };
