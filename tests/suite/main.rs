@@ -49,6 +49,7 @@ mod output;
 mod params;
 #[cfg(test)]
 mod profiles;
+mod readme;
 #[cfg(test)]
 mod scenario_files;
 #[cfg(test)]

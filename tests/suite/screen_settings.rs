@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tcpctl::ui::tui::{Effect, Event, Key, Now, SETTINGS, SocketColumn, State, update};
+use tcpctl::ui::tui::{
+    Effect, Event, Found, Key, Now, SETTINGS, SocketColumn, SocketsReading, SocketsWant, State, Want, update,
+};
 
 use crate::screens::{COLOUR, START_UNIX_MS, busy_host, characters, press, text, type_keys, watching};
 
@@ -76,10 +78,41 @@ fn the_columns_of_sockets_are_those_that_were_chosen() {
     for choice in SocketColumn::ALL {
         for size in [(40, 10), (60, 15), (80, 24), (160, 48)] {
             let state = screen_of(&format!(":set columns {}\n3", choice.name()), size);
-            let ends = ["40003", "9000", "::1"];
+            let ends = ["127.0.0.1:", "::1", "0.0.0.0:"];
             assert!(ends.iter().any(|end| text(&state).contains(end)), "{}: {}", choice.name(), text(&state));
         }
     }
+}
+
+#[test]
+fn where_only_some_sockets_were_played_to_their_ends_the_title_says_which() {
+    let mut state = screen_of("3", (120, 24));
+    assert!(!text(&state).contains("among the longest"));
+    let Some(Found::Sockets(reading)) = crate::screen_lists::found(&Want::Sockets(SocketsWant::default())) else {
+        panic!("sockets are found")
+    };
+    let many = SocketsReading { passed: 1_000_000, ..SocketsReading::clone(&reading) };
+    update(&mut state, Event::Found(Found::Sockets(Arc::new(many))));
+    assert!(text(&state).contains("sort dies ↑ among the longest send queues"), "{}", text(&state));
+}
+
+#[test]
+fn a_key_returns_from_a_namespace_that_was_entered() {
+    let mut state = screen_of("9", (80, 24));
+    press(&mut state, Key::Char('u'));
+    assert!(text(&state).contains("this is the network namespace of the start"));
+    type_keys(&mut state, characters(":netns blue\n"));
+    let effects = press(&mut state, Key::Enter);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Enter(Some(name)) if name.ends_with("blue"))));
+    let mut blue = busy_host(9);
+    (blue.netns.inode, blue.netns.initial) = (Some(4_026_532_201), Some(false));
+    update(&mut state, Event::Read(Arc::new(blue)));
+    assert!(text(&state).contains("net 4026532201"), "{}", text(&state));
+    type_keys(&mut state, characters("9"));
+    let effects = press(&mut state, Key::Char('u'));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Enter(None))), "{effects:?}");
+    second(&mut state, 12);
+    assert!(text(&state).contains("net host"), "{}", text(&state));
 }
 
 #[test]

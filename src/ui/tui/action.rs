@@ -76,6 +76,8 @@ pub enum Action {
     Values,
     /// Hold a profile against the host.
     Verify,
+    /// Look at the network namespace of the start again.
+    Return,
     /// Play a topic in the laboratory, or stop it.
     Play,
     /// Answer yes to a question that writes.
@@ -338,6 +340,7 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Enter], "Enter", "page", "all of this row, and back with Esc", Action::Open, PAGED, Place::Footer),
     row(&[Key::Char('L')], "L", "run/stop", "play it in namespaces of its own on this kernel; again stops it", Action::Play, &[Lab, LabPage, TopicPage], Place::Footer),
     row(&[Key::Enter], "Enter", "enter", "look at this namespace on every screen", Action::Open, &[Namespaces], Place::Footer),
+    row(&[Key::Char('u')], "u", "back to the first", "look at the network namespace of the start again", Action::Return, &[Namespaces], Place::Footer),
     row(&[Key::Enter], "Enter", "plan", "show what the profile would change; nothing is written", Action::Open, &[ProfileList], Place::Footer),
     row(&[Key::Enter, Key::Char('w')], "Enter", "its sockets", "the sockets or listeners that this is about", Action::Whereabouts, &[FindingPage, ListenerDetail], Place::Footer),
     row(&[Key::Char('w')], "w", "where", "the sockets or listeners that this is about", Action::Whereabouts, &[Findings, Listeners], Place::Footer),

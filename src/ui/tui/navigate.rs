@@ -213,26 +213,41 @@ pub(super) fn enter_namespace(state: &mut State) -> Vec<Effect> {
         state.say(Severity::Quiet, "there is no namespace to enter");
         return Vec::new();
     };
-    if state.profiles.busy.is_some() {
-        state.say(Severity::Quiet, "something is being written or planned; enter the namespace after it");
-        return Vec::new();
-    }
     let Some(name) = name_of(facts) else {
         state.say(Severity::Warning, "nothing names this namespace any more: no process is in it and no file holds it");
         return Vec::new();
     };
+    let inode = facts.inode;
+    enter(state, inode, Some(name))
+}
+
+/// Looks at the namespace of the start again.
+pub(super) fn return_to_first(state: &mut State) -> Vec<Effect> {
+    match state.first_netns {
+        Some(first) if state.entered.is_some_and(|entered| entered != first) => enter(state, first, None),
+        _ => {
+            state.say(Severity::Quiet, "this is the network namespace of the start");
+            Vec::new()
+        }
+    }
+}
+
+/// Looks at a namespace from now on: by its name, or by none at that of the start.
+fn enter(state: &mut State, inode: u64, name: Option<String>) -> Vec<Effect> {
+    if state.profiles.busy.is_some() {
+        state.say(Severity::Quiet, "something is being written or planned; enter the namespace after it");
+        return Vec::new();
+    }
     let fresh = State::new(state.theme, state.size, state.now);
     let kept = core::mem::replace(state, fresh);
     (state.interval_ms, state.namespaces, state.lists) = (kept.interval_ms, kept.namespaces, kept.lists);
-    state.sockets_want = kept.sockets_want;
+    (state.sockets_want, state.preferences, state.first_netns) =
+        (kept.sockets_want, kept.preferences, kept.first_netns);
     state.screen = Screen::Overview;
-    (state.entered, state.entered_name) = (Some(facts.inode), Some(name.clone()));
-    state.preferences = kept.preferences;
-    state.say(
-        Severity::Quiet,
-        format!("from now on: network namespace {} ({name}); 9 leads to the others", facts.inode),
-    );
-    vec![Effect::Enter(Some(name))]
+    (state.entered, state.entered_name) = (Some(inode), name.clone());
+    let called = name.as_deref().unwrap_or("that of the start");
+    state.say(Severity::Quiet, format!("from now on: network namespace {inode} ({called}); 9 leads to the others"));
+    vec![Effect::Enter(name)]
 }
 
 /// So far down that the newest line is seen.

@@ -56,7 +56,7 @@ pub const VERBS: &[Verb] = &[
     verb("diagnose", "", "show the findings"),
     verb("params", "[WORDS]", "show parameters with these words in their names"),
     verb("lab", "", "show the laboratory"),
-    verb("netns", "", "show the network namespaces"),
+    verb("netns", "[WORDS]", "show the network namespaces with these words: a name, an owner, an inode"),
     verb("interval", "TIME", "read every so often, such as 500ms or 5s"),
     verb("set", "NAME VALUE", "a setting that is remembered: interval theme ascii mouse pause columns"),
     verb("copy", "[row|screen|command]", "hand it to the terminal's clipboard; command: the one that prints the same"),
@@ -253,7 +253,10 @@ fn run(state: &mut State, text: &str) -> Vec<Effect> {
             navigate::show(state, Screen::Parameters)
         }
         "lab" => navigate::show(state, Screen::Lab),
-        "netns" => navigate::show(state, Screen::Namespaces),
+        "netns" => {
+            state.list_mut(Screen::Namespaces).search = argument.to_owned();
+            navigate::show(state, Screen::Namespaces)
+        }
         "interval" => settings::choose(state, &format!("interval {argument}")),
         "set" => settings::choose(state, argument),
         "copy" => {

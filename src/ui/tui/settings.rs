@@ -285,8 +285,10 @@ pub(super) fn choose(state: &mut State, typed: &str) -> Vec<Effect> {
     if let Some(listen) = chosen.mouse {
         effects.push(Effect::ListenToMouse(listen));
     }
-    let text = format!("{name} {words}{}", remembered_words(state));
-    state.say(Severity::Quiet, text);
+    if chosen.interval_ms.is_none() {
+        let text = format!("{name} {words}{}", remembered_words(state));
+        state.say(Severity::Quiet, text);
+    }
     effects
 }
 

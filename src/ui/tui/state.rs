@@ -124,6 +124,8 @@ pub struct State {
     pub(super) namespaces: Option<Arc<Result<NamespaceSurvey, String>>>,
     /// Inode of the namespace that was entered; readings of another one are late and not shown.
     pub(super) entered: Option<u64>,
+    /// Inode of the namespace of the start.
+    pub(super) first_netns: Option<u64>,
     /// What named it when it was entered.
     pub(super) entered_name: Option<String>,
     pub(super) explaining: Explaining,
@@ -172,6 +174,7 @@ impl State {
             parameters: None,
             namespaces: None,
             entered: None,
+            first_netns: None,
             entered_name: None,
             explaining: Explaining::default(),
             laboratory: Laboratory::default(),

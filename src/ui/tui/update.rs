@@ -110,6 +110,7 @@ fn take(state: &mut State, event: Event) -> Vec<Effect> {
 const WINDOW_MS: u64 = 5000;
 
 fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
+    state.first_netns = state.first_netns.or(snapshot.netns.inode);
     state.history.push(&snapshot);
     let before = state.latest.as_ref().filter(|_| state.read_error.is_none());
     state.reading_gap_ms =
@@ -239,6 +240,7 @@ pub(super) fn act(state: &mut State, action: Action, context: Context) -> Vec<Ef
         Action::AskApply => tuning::ask(state),
         Action::AskRollback => return tuning::ask_rollback(state),
         Action::Keep => return tuning::keep(state),
+        Action::Return => return navigate::return_to_first(state),
         Action::Play => return navigate::play(state),
         Action::Values => tuning::show_values(state),
         Action::Verify => return tuning::verify(state),
