@@ -25,30 +25,27 @@ const KEYS: &str = "jkjk2jkjk3jkjkjkjk6jk7jkjk9jk1";
 /// Longest wait for a frame.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Measures it with sockets that are established, the dearest to read, and with a part of each kind.
+/// Measures it with sockets that are established, the dearest to read.
 pub(crate) fn measure(sockets: u64, table: &mut Table) -> Result<()> {
-    for mix in [Mix::established(sockets), Mix::mixed(sockets)] {
-        let filled = Filled::new(mix)?;
-        table.heading(&format!("terminal interface, {}", mix.name()), &filled)?;
-        let mut session = Session::start(&filled)?;
-        session.wait_for("Against limits")?;
-        for (screen, key) in [("overview", "1"), ("sockets", "3")] {
-            session.press(key)?;
-            let share = session.share(LOOKED_AT)?;
-            table.row(&format!("{screen}, share of one processor"), share, Limit::AtMost(SHARE_MILLI))?;
-        }
-        let mut times = Vec::new();
-        for key in KEYS.chars() {
-            times.push(session.answer(key)?);
-        }
-        times.sort_unstable();
-        let median = times.get(times.len() / 2).copied().unwrap_or(u64::MAX);
-        table.row("key to frame, seconds, median", median, Limit::AtMost(ANSWER_MS))?;
-        table.row("key to frame, seconds, longest", times.last().copied().unwrap_or(u64::MAX), Limit::None)?;
-        table.kib("memory at most", session.peak_kib()?, Limit::AtMost(MEMORY_KIB))?;
-        session.press("q")?;
-        anyhow::ensure!(session.child.wait()?.success(), "it did not end in order");
+    let mix = Mix::established(sockets);
+    let filled = Filled::new(mix)?;
+    table.heading(&format!("terminal interface, {}", mix.name()), &filled)?;
+    let mut session = Session::start(&filled)?;
+    session.wait_for("Against limits")?;
+    for (screen, key) in [("overview", "1"), ("sockets", "3")] {
+        session.press(key)?;
+        let share = session.share(LOOKED_AT)?;
+        table.row(&format!("{screen}, share of one processor"), share, Limit::AtMost(SHARE_MILLI))?;
     }
+    let times: Result<Vec<u64>> = KEYS.chars().map(|key| session.answer(key)).collect();
+    let mut times = times?;
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).copied().unwrap_or(u64::MAX);
+    table.row("key to frame, seconds, median", median, Limit::AtMost(ANSWER_MS))?;
+    table.row("key to frame, seconds, longest", times.last().copied().unwrap_or(u64::MAX), Limit::None)?;
+    table.kib("memory, terminal interface", session.peak_kib()?, Limit::AtMost(MEMORY_KIB))?;
+    session.press("q")?;
+    anyhow::ensure!(session.child.wait()?.success(), "it did not end in order");
     Ok(())
 }
 

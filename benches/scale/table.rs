@@ -107,7 +107,7 @@ impl Table {
             (true, _) => "ok",
             (false, _) => "BEYOND",
         };
-        let line = format!("  {name:<32}{figure:>12}   {limit:<18}{verdict}");
+        let line = format!("  {name:<32}{figure:>12}   {limit:<20}{verdict}");
         Ok(writeln!(std::io::stdout().lock(), "{}", line.trim_end())?)
     }
 }

@@ -41,7 +41,7 @@ fn focus(state: &mut State, event: &Event) -> Vec<Effect> {
         Event::Key(_) | Event::Mouse(_) => true,
         _ => return Vec::new(),
     };
-    if state.unfocused == !focused {
+    if state.unfocused != focused {
         return Vec::new();
     }
     state.unfocused = !focused;
