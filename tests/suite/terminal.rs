@@ -107,7 +107,7 @@ impl Session {
 
     /// Forgets what was sent so far, and what follows until nothing comes for a while.
     fn forget(&mut self) {
-        while self.output.recv_timeout(Duration::from_millis(500)).is_ok() {}
+        while self.output.recv_timeout(Duration::from_millis(1500)).is_ok() {}
         self.seen.clear();
     }
 
