@@ -1,12 +1,13 @@
 //! What reading a million sockets costs, as multiples of the least that a dump can cost.
 //!
-//! `cargo bench --bench scale -- [SOCKETS] [--rounds N] [--quick]`. Sockets are made in network namespaces of the
+//! `cargo bench --bench scale -- [SOCKETS] [--rounds N] [--quick | --interface]`. Sockets are made in network namespaces of the
 //! bench's own and go with it; it needs root. Absolute times depend on the machine and on its neighbours, so every
 //! figure is a ratio between two commands of the same round, and the median of all rounds is judged.
 
 mod cost;
 mod fill;
 mod floor;
+mod interface;
 mod table;
 mod wait;
 
@@ -42,6 +43,8 @@ struct Asked {
     sockets: u64,
     rounds: usize,
     quick: bool,
+    /// Only the terminal interface.
+    interface: bool,
 }
 
 fn main() -> Result<ExitCode> {
@@ -59,7 +62,9 @@ fn main() -> Result<ExitCode> {
     }
     let tools = Tools::find();
     tools.tell(&mut table)?;
-    if asked.quick {
+    if asked.interface {
+        interface::measure(asked.sockets, &mut table)?;
+    } else if asked.quick {
         quick(&asked, &mut table)?;
     } else {
         whole(&asked, &tools, &mut table)?;
@@ -68,12 +73,15 @@ fn main() -> Result<ExitCode> {
 }
 
 fn read_arguments(words: &[&str]) -> Result<Asked> {
-    let mut asked = Asked { sockets: SOCKETS, rounds: ROUNDS, quick: false };
+    let mut asked = Asked { sockets: SOCKETS, rounds: ROUNDS, quick: false, interface: false };
     let mut words = words.iter();
     let mut sockets = None;
     while let Some(word) = words.next() {
         match *word {
-            "--quick" => asked = Asked { sockets: QUICK_SOCKETS, rounds: QUICK_ROUNDS, quick: true },
+            "--quick" => {
+                asked = Asked { sockets: QUICK_SOCKETS, rounds: QUICK_ROUNDS, quick: true, interface: false };
+            }
+            "--interface" => asked.interface = true,
             "--rounds" => asked.rounds = words.next().context("--rounds needs a number")?.parse()?,
             number => {
                 let number = number.replace('_', "");
@@ -194,7 +202,8 @@ fn whole(asked: &Asked, tools: &Tools, table: &mut Table) -> Result<()> {
     if tools.rows {
         processes(asked, tools, table)?;
     }
-    diagnosis(asked.rounds, table)
+    diagnosis(asked.rounds, table)?;
+    interface::measure(asked.sockets, table)
 }
 
 /// The sums cost the same with ten thousand sockets as with all.

@@ -82,7 +82,14 @@ impl Table {
 
     /// Peak memory.
     pub(crate) fn memory(&mut self, name: &str, costs: &Costs, subject: &str, limit: Limit) -> Result<()> {
-        let Some(kib) = costs.median(subject, Cost::peak_kib) else { return Ok(()) };
+        match costs.median(subject, Cost::peak_kib) {
+            Some(kib) => self.kib(name, kib, limit),
+            None => Ok(()),
+        }
+    }
+
+    /// Memory in KiB.
+    pub(crate) fn kib(&mut self, name: &str, kib: u64, limit: Limit) -> Result<()> {
         let text = if let Limit::AtMost(kib) = limit { format!("at most {kib} KiB") } else { String::new() };
         self.line(name, &format!("{kib} KiB"), &text, limit.holds(kib), limit)
     }
@@ -100,7 +107,7 @@ impl Table {
             (true, _) => "ok",
             (false, _) => "BEYOND",
         };
-        let line = format!("  {name:<32}{figure:>12}   {limit:<18}{verdict}");
+        let line = format!("  {name:<32}{figure:>12}   {limit:<20}{verdict}");
         Ok(writeln!(std::io::stdout().lock(), "{}", line.trim_end())?)
     }
 }

@@ -56,9 +56,15 @@ mod params;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod scenario_files;
 #[cfg(test)]
 mod screen_lists;
+#[cfg(test)]
+mod screen_mouse;
+#[cfg(test)]
+mod screen_settings;
 #[cfg(test)]
 mod screens;
 #[cfg(test)]

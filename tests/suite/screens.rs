@@ -643,7 +643,7 @@ fn the_help_page_is_made_from_the_table() {
 }
 
 /// Brings a state into a context.
-fn state_in(context: Context, size: (u16, u16)) -> State {
+pub(crate) fn state_in(context: Context, size: (u16, u16)) -> State {
     let mut state = WATCHING.clone();
     update(&mut state, Event::Resize(size.0, size.1));
     let keys = match context {

@@ -36,7 +36,8 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     // Without a command on a terminal, the command line hands over to the terminal interface.
     // What it is given and gives back comes along.
     ("src/ui/cli/run.rs", "crate::ui::tui::main"),
-    ("src/ui/cli/run.rs", "crate::ui::tui::Theme"),
+    ("src/ui/cli/run.rs", "crate::ui::tui::Settings"),
+    ("src/ui/cli/run.rs", "crate::ui::tui::Remembered"),
     ("src/ui/cli/run.rs", "crate::ui::tui::Options"),
     ("src/ui/cli/run.rs", "crate::ui::tui::Ending"),
     // The verb parses, the export room writes the file.

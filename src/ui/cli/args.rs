@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::args_interface::InterfaceArgs;
 use super::args_lab::LabArgs;
 use super::args_sockets::SocketsArgs;
 use super::args_solve::SolveArgs;
@@ -23,6 +24,9 @@ pub struct Cli {
     /// Options of every command
     #[command(flatten)]
     pub global: Global,
+    /// Options of the terminal interface
+    #[command(flatten)]
+    pub interface: InterfaceArgs,
     /// What to do
     #[command(subcommand)]
     pub command: Option<Command>,

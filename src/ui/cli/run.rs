@@ -54,6 +54,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         ColorWhen::Never => anstream::ColorChoice::Never,
     };
     refuse_with_stored(&cli.global, cli.command.as_ref())?;
+    cli.interface.refuse_elsewhere(cli.command.is_some() || cli.global.from.is_some())?;
     if cli.command.is_none() && terminal && cli.global.from.is_none() {
         return terminal_interface(cli, choice);
     }
@@ -139,11 +140,28 @@ fn terminal_interface(cli: &Cli, choice: anstream::ColorChoice) -> Result<Exit, 
             "the terminal interface cannot start: standard input is no terminal; {hint}"
         )));
     }
-    let mono = matches!(choice, anstream::ColorChoice::Never);
-    let (proc_root, netns) = (cli.global.proc.clone(), cli.global.netns.clone());
-    let theme = crate::ui::tui::Theme { mono, ascii: cli.global.ascii };
-    let options =
-        crate::ui::tui::Options { proc_root, netns, state_dir: cli.global.state_dir.clone(), theme, interval_ms: None };
+    let chosen = crate::ui::tui::Settings {
+        mono: (cli.global.color != ColorWhen::Auto).then_some(cli.global.color == ColorWhen::Never),
+        ascii: cli.global.ascii.then_some(true),
+        mouse: cli.interface.no_mouse.then_some(false),
+        interval_ms: cli.interface.interval,
+        ..crate::ui::tui::Settings::default()
+    };
+    let remembered = match &cli.interface.config {
+        Some(path) => crate::ui::tui::Remembered::named(path).map_err(CliError::Usage)?,
+        None => {
+            let directory = |name: &str| std::env::var_os(name).map(std::path::PathBuf::from);
+            crate::ui::tui::Remembered::of_user(directory("XDG_CONFIG_HOME"), directory("HOME"))
+        }
+    };
+    let options = crate::ui::tui::Options {
+        proc_root: cli.global.proc.clone(),
+        netns: cli.global.netns.clone(),
+        state_dir: cli.global.state_dir.clone(),
+        mono: matches!(choice, anstream::ColorChoice::Never),
+        chosen,
+        remembered,
+    };
     match crate::ui::tui::main(options).map_err(CliError::Failure)? {
         crate::ui::tui::Ending::Quit => Ok(Exit::Ok),
         crate::ui::tui::Ending::Signal(number) => Ok(Exit::Signal(number)),

@@ -32,6 +32,10 @@ pub enum Action {
     Command,
     /// Write what is shown to a file.
     Export,
+    /// Hand what is selected to the clipboard of the terminal.
+    Copy,
+    /// Listen to the mouse, or leave it to the terminal.
+    Mouse,
     /// Only what is changed.
     ChangedOnly,
     /// Show the topic that explains what is selected.
@@ -72,6 +76,8 @@ pub enum Action {
     Values,
     /// Hold a profile against the host.
     Verify,
+    /// Look at the network namespace of the start again.
+    Return,
     /// Play a topic in the laboratory, or stop it.
     Play,
     /// Answer yes to a question that writes.
@@ -101,6 +107,10 @@ pub enum Motion {
     First,
     /// To the last row.
     Last,
+    /// To the row with this number, from 0.
+    To(usize),
+    /// So many rows down, or up where it is less than nothing; of a page its text, whatever arrows do there.
+    Scroll(isize),
 }
 
 /// Where the keyboard is: what a key press is meant for.
@@ -183,6 +193,12 @@ impl Context {
         Self::Question,
         Self::Prompt,
     ];
+
+    /// Whether there are rows to choose from.
+    #[must_use]
+    pub fn has_rows(self) -> bool {
+        LISTS.contains(&self)
+    }
 
     /// What it is called in a message.
     #[must_use]
@@ -324,6 +340,7 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Enter], "Enter", "page", "all of this row, and back with Esc", Action::Open, PAGED, Place::Footer),
     row(&[Key::Char('L')], "L", "run/stop", "play it in namespaces of its own on this kernel; again stops it", Action::Play, &[Lab, LabPage, TopicPage], Place::Footer),
     row(&[Key::Enter], "Enter", "enter", "look at this namespace on every screen", Action::Open, &[Namespaces], Place::Footer),
+    row(&[Key::Char('u')], "u", "back to the first", "look at the network namespace of the start again", Action::Return, &[Namespaces], Place::Footer),
     row(&[Key::Enter], "Enter", "plan", "show what the profile would change; nothing is written", Action::Open, &[ProfileList], Place::Footer),
     row(&[Key::Enter, Key::Char('w')], "Enter", "its sockets", "the sockets or listeners that this is about", Action::Whereabouts, &[FindingPage, ListenerDetail], Place::Footer),
     row(&[Key::Char('w')], "w", "where", "the sockets or listeners that this is about", Action::Whereabouts, &[Findings, Listeners], Place::Footer),
@@ -350,7 +367,9 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Char('+'), Key::Char('=')], "+", "", "read less often", Action::Slower, SCREENS, Place::HelpOnly),
     row(&[Key::Char('-')], "+-", "interval", "read more often", Action::Faster, SCREENS, Place::Footer),
     row(&[Key::Char('e')], "e", "export", "write what is shown to a new file: a text, or JSON where its name ends in .json", Action::Export, SCREENS, Place::Footer),
+    row(&[Key::Char('m')], "m", "", "listen to the mouse, or leave it to the terminal, which selects text with it", Action::Mouse, UNASKED, Place::HelpOnly),
     row(&[Key::Char(':')], ":", "command", "type a command: sockets, explain, params, interval and others", Action::Command, UNASKED, Place::Footer),
+    row(&[Key::Char('y')], "y", "copy", "hand the selected row, or the page, to the clipboard of the terminal (OSC 52)", Action::Copy, UNASKED, Place::Footer),
     row(&[Key::Control('l')], "Ctrl-L", "", "draw the screen anew", Action::Redraw, Context::ALL, Place::HelpOnly),
     row(&[Key::Control('z')], "Ctrl-Z", "", "suspend; fg comes back", Action::Suspend, Context::ALL, Place::HelpOnly),
     row(&[Key::Char('Q')], "Q", "", "quit and leave this screen as text", Action::QuitKeepingScreen, UNTYPED, Place::HelpOnly),

@@ -23,12 +23,17 @@ pub(super) enum CollectorRequest {
     ReadNow,
     /// Read this often.
     Interval(Duration),
+    /// Read seldom, as nobody looks, or as before and at once.
+    Rest(bool),
     /// Read this besides, and at once.
     Want(Want),
     /// Read another network namespace from now on, by name, process id or path; nothing for the one that was asked
     /// for at the start.
     Enter(Option<String>),
 }
+
+/// The shortest interval while nobody looks: the history goes on, with fewer points.
+const RESTING: Duration = Duration::from_secs(10);
 
 /// Every sysctl that the screens, the model, the topics and the rules need.
 pub(super) fn screen_keys() -> BTreeSet<SysctlKey> {
@@ -46,10 +51,12 @@ pub(super) fn start(options: &Options, sender: Sender<Arrival>) -> Sender<Collec
         processes: true,
     };
     let (requests, told) = channel();
-    let interval = Duration::from_millis(options.interval_ms.unwrap_or(DEFAULT_INTERVAL_MS));
+    let asked = options.chosen.interval_ms.or(options.remembered.settings.interval_ms);
+    let interval = Duration::from_millis(asked.unwrap_or(DEFAULT_INTERVAL_MS));
     spawn("reading", sender, move |sender| {
         let first_netns = source.netns.clone();
-        let mut collector = Collector { source, first_netns, want: Want::Nothing, interval, rows: None, last: None };
+        let mut collector =
+            Collector { source, first_netns, want: Want::Nothing, interval, resting: false, rows: None, last: None };
         // Ends with whoever asks or listens.
         loop {
             let began = Instant::now();
@@ -67,6 +74,7 @@ struct Collector {
     first_netns: Option<String>,
     want: Want,
     interval: Duration,
+    resting: bool,
     /// What reads sockets one by one, as long as the same ones are wanted.
     rows: Option<socket_reader::SocketReader>,
     /// The settings that forecasts hang on.
@@ -103,9 +111,16 @@ impl Collector {
                 cost += before.elapsed();
             }
             // Reading never takes more than a fifth of one core: what takes long is followed by a long rest.
-            let due = self.interval.max(5 * cost).saturating_sub(began.elapsed());
+            let least = if self.resting { self.interval.max(RESTING) } else { self.interval };
+            let due = least.max(5 * cost).saturating_sub(began.elapsed());
             match told.recv_timeout(due) {
                 Ok(CollectorRequest::Interval(asked)) => self.interval = asked,
+                Ok(CollectorRequest::Rest(resting)) => {
+                    self.resting = resting;
+                    if !resting {
+                        return true;
+                    }
+                }
                 Ok(CollectorRequest::Want(want)) => {
                     wanted = want != self.want;
                     self.want = want;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::key::Key;
 use super::laboratory::{LabNews, LabRequest};
+use super::mouse::Mouse;
 use super::profiles::{TuneReply, TuneRequest};
 use super::state::Now;
 use super::wants::{Found, Want};
@@ -14,6 +15,10 @@ use crate::snapshot::Snapshot;
 pub enum Event {
     /// A key was pressed.
     Key(Key),
+    /// The mouse was used.
+    Mouse(Mouse),
+    /// The terminal came to the front, or another window did.
+    Focus(bool),
     /// The terminal has another size: columns, rows.
     Resize(u16, u16),
     /// Time has passed.
@@ -47,6 +52,8 @@ pub enum Effect {
     ReadNow,
     /// Read the kernel every so many milliseconds.
     SetInterval(u64),
+    /// Rest, as nobody looks, or read as before and at once.
+    Rest(bool),
     /// Read this besides what every screen needs.
     Want(Want),
     /// Look at another network namespace, by name, process id or path; nothing for the one of the start.
@@ -58,6 +65,10 @@ pub enum Effect {
         /// What.
         text: String,
     },
+    /// Hand this to the clipboard of the terminal.
+    Copy(String),
+    /// Listen to the mouse, or leave it to the terminal.
+    ListenToMouse(bool),
     /// Ask the laboratory.
     Lab(LabRequest),
     /// Ask the tuning thread.

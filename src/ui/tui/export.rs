@@ -49,13 +49,36 @@ pub(super) fn contents(state: &State, path: &str) -> Result<String, String> {
 
 /// The screen with every row of its list and of its text, however high the terminal is.
 fn text(state: &State) -> String {
-    let mut tall = state.clone();
-    (tall.prompt, tall.message) = (None, None);
+    let needed = view::rows_needed(state) + view::page_scroll_limit(state);
     let (columns, rows) = state.size;
-    let needed = view::rows_needed(state);
-    tall.size = (columns.max(COLUMNS), rows.max(u16::try_from(needed).unwrap_or(u16::MAX)));
-    let mut buffer = Buffer::empty(Rect::new(0, 0, tall.size.0, tall.size.1));
-    view::draw(&tall, &mut buffer);
+    drawn(state, columns.max(COLUMNS), rows.max(u16::try_from(needed).unwrap_or(u16::MAX)))
+}
+
+/// The screen as it stands.
+pub(super) fn picture(state: &State) -> String {
+    drawn(state, state.size.0, state.size.1)
+}
+
+/// The page that has the screen, or the screen, without what every screen has above and below.
+pub(super) fn page(state: &State) -> String {
+    let text = text(state);
+    let lines: Vec<&str> = text.lines().skip(2).collect();
+    let body = lines.get(..lines.len().saturating_sub(2)).unwrap_or_default().join("\n");
+    body.trim_end().to_owned()
+}
+
+/// The selected row, as wide as it is where the list has the whole width.
+pub(super) fn selected_row(state: &State) -> Option<String> {
+    let text = drawn(state, view::WIDEST_LIST, state.size.1.max(24));
+    text.lines().skip(2).find_map(|line| line.strip_prefix('>')).map(|line| line.trim().to_owned())
+}
+
+fn drawn(state: &State, columns: u16, rows: u16) -> String {
+    let mut sized = state.clone();
+    (sized.prompt, sized.message) = (None, None);
+    sized.size = (columns, rows);
+    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+    view::draw(&sized, &mut buffer);
     super::run::lines_of(&buffer)
 }
 

@@ -20,6 +20,9 @@ pub(super) enum Kind {
 /// The smallest size that shows a screen.
 pub(super) const SMALLEST: (u16, u16) = (40, 10);
 
+/// The widest terminal that does not set two regions beside each other.
+pub(super) const WIDEST_LIST: u16 = 139;
+
 impl Kind {
     /// The kind for a size.
     pub(super) const fn of(width: u16, height: u16) -> Self {

@@ -6,6 +6,7 @@
 //! Mirrors: one table of keys (`action`), one of screens (`screen`), one of figures (`facts`).
 
 mod action;
+mod clipboard;
 mod collector;
 mod event;
 mod explaining;
@@ -18,13 +19,18 @@ mod key;
 mod laboratory;
 mod layout;
 mod listing;
+mod mouse;
 mod navigate;
 mod number;
 mod profiles;
 mod prompt;
+mod remembered;
 mod run;
 mod screen;
+mod settings;
+mod socket_columns;
 mod socket_reader;
+
 mod state;
 mod terminal;
 mod text;
@@ -40,10 +46,14 @@ pub use action::{Action, Binding, Context, KEYS, Motion, Place, Step, valid_bind
 pub use event::{Effect, Event};
 pub use key::Key;
 pub use laboratory::{LabNews, LabRequest};
+pub use mouse::Mouse;
 pub use profiles::{CONFIRM_MS, ProfileEntry, TuneReply, TuneRequest, Verified};
 pub use prompt::{VERBS, Verb};
+pub use remembered::Remembered;
 pub use run::{Ending, Options, main};
 pub use screen::Screen;
+pub use settings::{SETTINGS, Setting, Settings};
+pub use socket_columns::SocketColumn;
 pub use state::{DEFAULT_INTERVAL_MS, Now, State};
 pub use theme::{Severity, Theme};
 pub use update::update;

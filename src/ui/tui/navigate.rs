@@ -5,6 +5,7 @@ use super::jump::{self, Whereabouts};
 use super::laboratory::LabRequest;
 use super::profiles::{Region, TuneRequest};
 use super::screen::Screen;
+use super::settings;
 use super::state::{Frozen, INTERVALS_MS, Page, State};
 use super::theme::Severity;
 use super::view;
@@ -212,25 +213,41 @@ pub(super) fn enter_namespace(state: &mut State) -> Vec<Effect> {
         state.say(Severity::Quiet, "there is no namespace to enter");
         return Vec::new();
     };
-    if state.profiles.busy.is_some() {
-        state.say(Severity::Quiet, "something is being written or planned; enter the namespace after it");
-        return Vec::new();
-    }
     let Some(name) = name_of(facts) else {
         state.say(Severity::Warning, "nothing names this namespace any more: no process is in it and no file holds it");
         return Vec::new();
     };
+    let inode = facts.inode;
+    enter(state, inode, Some(name))
+}
+
+/// Looks at the namespace of the start again.
+pub(super) fn return_to_first(state: &mut State) -> Vec<Effect> {
+    match state.first_netns {
+        Some(first) if state.entered.is_some_and(|entered| entered != first) => enter(state, first, None),
+        _ => {
+            state.say(Severity::Quiet, "this is the network namespace of the start");
+            Vec::new()
+        }
+    }
+}
+
+/// Looks at a namespace from now on: by its name, or by none at that of the start.
+fn enter(state: &mut State, inode: u64, name: Option<String>) -> Vec<Effect> {
+    if state.profiles.busy.is_some() {
+        state.say(Severity::Quiet, "something is being written or planned; enter the namespace after it");
+        return Vec::new();
+    }
     let fresh = State::new(state.theme, state.size, state.now);
     let kept = core::mem::replace(state, fresh);
     (state.interval_ms, state.namespaces, state.lists) = (kept.interval_ms, kept.namespaces, kept.lists);
-    state.sockets_want = kept.sockets_want;
+    (state.sockets_want, state.preferences, state.first_netns) =
+        (kept.sockets_want, kept.preferences, kept.first_netns);
     state.screen = Screen::Overview;
-    state.entered = Some(facts.inode);
-    state.say(
-        Severity::Quiet,
-        format!("from now on: network namespace {} ({name}); 9 leads to the others", facts.inode),
-    );
-    vec![Effect::Enter(Some(name))]
+    (state.entered, state.entered_name) = (Some(inode), name.clone());
+    let called = name.as_deref().unwrap_or("that of the start");
+    state.say(Severity::Quiet, format!("from now on: network namespace {inode} ({called}); 9 leads to the others"));
+    vec![Effect::Enter(name)]
 }
 
 /// So far down that the newest line is seen.
@@ -286,7 +303,10 @@ pub(super) fn change_interval(state: &mut State, step: isize) -> Vec<Effect> {
     let at = INTERVALS_MS.iter().position(|interval| *interval >= state.interval_ms).unwrap_or(0);
     let wanted = at.checked_add_signed(step).and_then(|at| INTERVALS_MS.get(at).copied());
     match wanted {
-        Some(interval) => set_interval(state, interval),
+        Some(interval) => {
+            settings::note(state, "interval", super::number::duration_ms(interval));
+            set_interval(state, interval)
+        }
         None => {
             let end = if step > 0 { "longest" } else { "shortest" };
             let text = format!("every {} is the {end} interval", super::number::duration_ms(state.interval_ms));
@@ -300,6 +320,12 @@ pub(super) fn change_interval(state: &mut State, step: isize) -> Vec<Effect> {
 pub(super) fn set_interval(state: &mut State, ms: u64) -> Vec<Effect> {
     let [shortest, .., longest] = INTERVALS_MS;
     state.interval_ms = ms.clamp(shortest, longest);
-    state.say(Severity::Quiet, format!("reading every {}", super::number::duration_ms(state.interval_ms)));
+    let interval = super::number::duration_ms(state.interval_ms);
+    let remembered = if state.preferences.changed.contains_key("interval") {
+        settings::remembered_words(state)
+    } else {
+        String::new()
+    };
+    state.say(Severity::Quiet, format!("reading every {interval}{remembered}"));
     vec![Effect::SetInterval(state.interval_ms)]
 }

@@ -150,6 +150,13 @@ impl ProfilesState {
         entries.into_iter().position(|entry| Some(&entry.name) == self.selected.as_ref()).unwrap_or(0)
     }
 
+    /// Name of the profile of the plan on the screen, else of the selected one.
+    pub(super) fn named(&self) -> Option<String> {
+        let of_plan = self.plan.as_ref().map(|plan| plan.profile.clone());
+        let entries = self.entries.as_deref().unwrap_or_default();
+        of_plan.or_else(|| entries.get(self.selected_index()).map(|entry| entry.name.clone()))
+    }
+
     /// The journal's entries, if they could be read.
     pub(super) fn journal(&self) -> &[JournalEntry] {
         match &self.history {

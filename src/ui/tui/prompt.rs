@@ -2,12 +2,12 @@
 
 use super::event::Effect;
 use super::screen::Screen;
+use super::settings::{self, SETTINGS};
 use super::state::{Page, State};
 use super::theme::Severity;
-use super::{export, navigate};
+use super::{clipboard, export, navigate};
 use crate::catalog;
 use crate::explain::topics;
-use crate::units::parse_duration_us;
 
 /// What is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +56,10 @@ pub const VERBS: &[Verb] = &[
     verb("diagnose", "", "show the findings"),
     verb("params", "[WORDS]", "show parameters with these words in their names"),
     verb("lab", "", "show the laboratory"),
-    verb("netns", "", "show the network namespaces"),
+    verb("netns", "[WORDS]", "show the network namespaces with these words: a name, an owner, an inode"),
     verb("interval", "TIME", "read every so often, such as 500ms or 5s"),
+    verb("set", "NAME VALUE", "a setting that is remembered: interval theme ascii mouse pause columns"),
+    verb("copy", "[row|screen|command]", "hand it to the terminal's clipboard; command: the one that prints the same"),
     verb("freeze", "", "freeze the picture, or let it live"),
     verb("gaps", "", "what could not be read"),
     verb("help", "", "the keys of this screen"),
@@ -172,6 +174,8 @@ fn candidates(text: &str) -> Vec<String> {
     };
     match text.split_once(' ') {
         None => starting(text, &mut VERBS.iter().map(|verb| verb.name)),
+        Some(("set", part)) => starting(part, &mut SETTINGS.iter().map(|setting| setting.name)),
+        Some(("copy", part)) => starting(part, &mut clipboard::WORDS.iter().map(|(name, _)| *name)),
         Some(("explain", part)) => starting(part, &mut topics().map(|topic| topic.id)),
         Some(("params", part)) => {
             let leaf = |row: &catalog::Parameter| row.leaf().starts_with(part);
@@ -249,14 +253,24 @@ fn run(state: &mut State, text: &str) -> Vec<Effect> {
             navigate::show(state, Screen::Parameters)
         }
         "lab" => navigate::show(state, Screen::Lab),
-        "netns" => navigate::show(state, Screen::Namespaces),
-        "interval" => match parse_duration_us(argument) {
-            Ok(us) => navigate::set_interval(state, us / 1000),
-            Err(reason) => {
-                state.say(Severity::Warning, reason);
-                Vec::new()
+        "netns" => {
+            state.list_mut(Screen::Namespaces).search = argument.to_owned();
+            navigate::show(state, Screen::Namespaces)
+        }
+        "interval" => settings::choose(state, &format!("interval {argument}")),
+        "set" => settings::choose(state, argument),
+        "copy" => {
+            let word = if argument.is_empty() { "row" } else { argument };
+            match clipboard::WORDS.iter().find(|(name, _)| *name == word) {
+                Some((_, what)) => clipboard::copy(state, *what),
+                None => {
+                    let words: Vec<&str> = clipboard::WORDS.iter().map(|(name, _)| *name).collect();
+                    state
+                        .say(Severity::Warning, format!("there is no `{word}` to copy; there are {}", words.join(" ")));
+                    Vec::new()
+                }
             }
-        },
+        }
         "freeze" => {
             navigate::freeze(state);
             Vec::new()
@@ -286,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_could_follow_is_told() {
-        assert_eq!(hint("s"), "sockets");
+        assert_eq!(hint("s"), "sockets set");
         assert!(hint("explain syn").contains("syn-lost") && hint("explain syn").contains("syncookies"));
         assert!(hint("interval ").contains("500ms"));
         assert!(hint("zzz").contains("no such command"));

@@ -13,6 +13,7 @@ use super::listing::ListState;
 use super::profiles::ProfilesState;
 use super::prompt::Prompt;
 use super::screen::Screen;
+use super::settings::Preferences;
 use super::theme::{Severity, Theme};
 use super::view;
 use super::wants::{ParametersReading, SocketsReading, SocketsWant, Want};
@@ -79,6 +80,8 @@ pub(super) enum Liveness {
     Frozen,
     /// Reading fails or takes too long.
     Stale,
+    /// Another window is in front.
+    Resting,
 }
 
 /// Everything that the screens are drawn from. Changed only by `update`.
@@ -121,8 +124,16 @@ pub struct State {
     pub(super) namespaces: Option<Arc<Result<NamespaceSurvey, String>>>,
     /// Inode of the namespace that was entered; readings of another one are late and not shown.
     pub(super) entered: Option<u64>,
+    /// Inode of the namespace of the start.
+    pub(super) first_netns: Option<u64>,
+    /// What named it when it was entered.
+    pub(super) entered_name: Option<String>,
     pub(super) explaining: Explaining,
     pub(super) laboratory: Laboratory,
+    /// What the user chose, or left as it is.
+    pub(super) preferences: Preferences,
+    /// Whether another window is in front.
+    pub(super) unfocused: bool,
     pub(super) dirty: bool,
 }
 
@@ -163,8 +174,12 @@ impl State {
             parameters: None,
             namespaces: None,
             entered: None,
+            first_netns: None,
+            entered_name: None,
             explaining: Explaining::default(),
             laboratory: Laboratory::default(),
+            preferences: Preferences::default(),
+            unfocused: false,
             dirty: true,
         }
     }
@@ -306,7 +321,9 @@ impl State {
 
     /// How the state of the picture is called.
     pub(super) fn liveness(&self) -> Liveness {
-        if self.frozen.is_some() {
+        if self.is_resting() {
+            Liveness::Resting
+        } else if self.frozen.is_some() {
             Liveness::Frozen
         } else if self.latest.is_none() {
             Liveness::Starting
@@ -317,6 +334,11 @@ impl State {
         } else {
             Liveness::Live
         }
+    }
+
+    /// Whether nothing is drawn, as nobody looks. What is about to be undone is shown to the end all the same.
+    pub(super) const fn is_resting(&self) -> bool {
+        self.unfocused && self.preferences.pause && self.profiles.countdown.is_none()
     }
 
     /// Why this process may not change the host; nothing when it may, or when that is not known yet.

@@ -7,19 +7,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::{Hide, Show};
 use crossterm::execute;
+use crossterm::style::Print;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::clipboard;
+
 /// Whether the terminal is ours now; asked by the panic hook, which has no other way to know.
 static ENTERED: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
 
+/// Presses of buttons and the wheel, in the form that has no limit of columns. The terminal library would ask for
+/// every movement as well, which is traffic for nothing.
+const LISTEN_TO_MOUSE: &str = "\u{1b}[?1000h\u{1b}[?1006h";
+const LEAVE_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
+/// Whether the terminal is in front.
+const ASK_FOCUS: &str = "\u{1b}[?1004h";
+const FORGET_FOCUS: &str = "\u{1b}[?1004l";
+
 /// Gives the terminal back, once. Nothing can be done about failures on the way out.
 fn restore() {
     if ENTERED.swap(false, Ordering::SeqCst) {
-        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+        let _ = execute!(io::stdout(), Print(FORGET_FOCUS), Print(LEAVE_MOUSE), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }
@@ -29,11 +40,12 @@ pub(super) struct Terminal {
     /// Never dropped by itself: the library's own end prints to standard error when the terminal is gone, and
     /// printing to a standard error that is gone panics. `restore` shows the cursor.
     inner: ManuallyDrop<ratatui::Terminal<CrosstermBackend<Stdout>>>,
+    mouse: bool,
 }
 
 impl Terminal {
-    /// Takes the terminal.
-    pub(super) fn enter() -> io::Result<Self> {
+    /// Takes the terminal, with the mouse or without.
+    pub(super) fn enter(mouse: bool) -> io::Result<Self> {
         HOOK.call_once(|| {
             let reporting = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
@@ -41,8 +53,8 @@ impl Terminal {
                 reporting(panic);
             }));
         });
-        let mut terminal =
-            Self { inner: ManuallyDrop::new(ratatui::Terminal::new(CrosstermBackend::new(io::stdout()))?) };
+        let inner = ManuallyDrop::new(ratatui::Terminal::new(CrosstermBackend::new(io::stdout()))?);
+        let mut terminal = Self { inner, mouse };
         terminal.enter_again()?;
         Ok(terminal)
     }
@@ -51,8 +63,22 @@ impl Terminal {
     pub(super) fn enter_again(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
         ENTERED.store(true, Ordering::SeqCst);
-        execute!(io::stdout(), EnterAlternateScreen, Hide)?;
+        execute!(io::stdout(), EnterAlternateScreen, Hide, Print(ASK_FOCUS))?;
+        if self.mouse {
+            execute!(io::stdout(), Print(LISTEN_TO_MOUSE))?;
+        }
         self.clear()
+    }
+
+    /// Listens to the mouse, or leaves it to the terminal.
+    pub(super) fn listen_to_mouse(&mut self, mouse: bool) -> io::Result<()> {
+        self.mouse = mouse;
+        execute!(io::stdout(), Print(if mouse { LISTEN_TO_MOUSE } else { LEAVE_MOUSE }))
+    }
+
+    /// Hands a text to the clipboard of the terminal.
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(io::stdout(), Print(clipboard::sequence(text)))
     }
 
     /// Gives the terminal back.

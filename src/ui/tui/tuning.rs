@@ -38,16 +38,9 @@ pub(super) fn open_plan(state: &mut State) -> Vec<Effect> {
     }
 }
 
-/// The profile that is on the screen: that of the plan, else the selected one.
-fn named(state: &State) -> Option<String> {
-    let of_plan = state.profiles.plan.as_ref().map(|plan| plan.profile.clone());
-    let entries = state.profiles.entries.as_deref().unwrap_or_default();
-    of_plan.or_else(|| entries.get(state.profiles.selected_index()).map(|entry| entry.name.clone()))
-}
-
 /// Shows every value that the profile wants.
 pub(super) fn show_values(state: &mut State) {
-    let Some(name) = named(state) else { return };
+    let Some(name) = state.profiles.named() else { return };
     state.profiles.selected = Some(name);
     let entry = state.profiles.entries.iter().flatten().nth(state.profiles.selected_index());
     match entry.map(|entry| (entry.profile.is_some(), entry.summary.clone())) {
@@ -59,7 +52,7 @@ pub(super) fn show_values(state: &mut State) {
 
 /// Holds the profile against the host.
 pub(super) fn verify(state: &mut State) -> Vec<Effect> {
-    match named(state) {
+    match state.profiles.named() {
         Some(name) => request(state, "verifying", TuneRequest::Verify(name)),
         None => Vec::new(),
     }

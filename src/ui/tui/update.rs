@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::action::{Action, Context, Meaning, Motion, meaning};
+use super::action::{Action, Binding, Context, Meaning, Motion, meaning};
 use super::event::{Effect, Event};
 use super::facts::{limits, listener_rows};
 use super::profiles::Region;
@@ -11,15 +11,21 @@ use super::screen::Screen;
 use super::state::{Page, Picture, State};
 use super::theme::Severity;
 use super::wants::{Found, SocketsReading};
-use super::{explaining, navigate, prompt, tuning, view};
+use super::{clipboard, explaining, mouse, navigate, prompt, tuning, view};
 use crate::diagnose::diagnose;
 use crate::model::{Host, KnownSettings, consequences};
 use crate::snapshot::Snapshot;
 
 /// Takes what happened into the state; what the outside has to do is returned. No I/O, no clock.
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
-    let before = state.want();
-    let mut effects = take(state, event);
+    let (before, dirty) = (state.want(), state.dirty);
+    let passes =
+        matches!(event, Event::Clock(_) | Event::Read(_) | Event::ReadFailed(_) | Event::Found(_) | Event::Lab(..));
+    let mut effects = focus(state, &event);
+    effects.extend(take(state, event));
+    if passes && state.is_resting() {
+        state.dirty = dirty;
+    }
     explaining::refresh(state);
     let want = state.want();
     if want != before {
@@ -28,8 +34,25 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     effects
 }
 
+/// Rests while another window is in front. Whoever presses a key looks, whatever the terminal says.
+fn focus(state: &mut State, event: &Event) -> Vec<Effect> {
+    let focused = match event {
+        Event::Focus(focused) => *focused,
+        Event::Key(_) | Event::Mouse(_) => true,
+        _ => return Vec::new(),
+    };
+    if state.unfocused != focused {
+        return Vec::new();
+    }
+    state.unfocused = !focused;
+    state.dirty = true;
+    if state.preferences.pause { vec![Effect::Rest(!focused)] } else { Vec::new() }
+}
+
 fn take(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
+        // `focus` has taken it.
+        Event::Focus(_) => {}
         Event::Clock(now) => {
             let words =
                 |state: &State| (view::picture_words(state), view::counted_down(state), view::countdown_words(state));
@@ -54,6 +77,10 @@ fn take(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Key(key) => {
             state.dirty = true;
             return press(state, key);
+        }
+        Event::Mouse(mouse) => {
+            state.dirty = true;
+            return mouse::take(state, mouse);
         }
         Event::Resize(columns, rows) => {
             state.size = (columns, rows);
@@ -83,6 +110,7 @@ fn take(state: &mut State, event: Event) -> Vec<Effect> {
 const WINDOW_MS: u64 = 5000;
 
 fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
+    state.first_netns = state.first_netns.or(snapshot.netns.inode);
     state.history.push(&snapshot);
     let before = state.latest.as_ref().filter(|_| state.read_error.is_none());
     state.reading_gap_ms =
@@ -138,23 +166,11 @@ fn press(state: &mut State, key: super::key::Key) -> Vec<Effect> {
     }
     match meaning(key, context) {
         Meaning::Here(action) => {
-            // What was said of an earlier key is no answer to this one. What failed stays until Esc.
-            if state.message.as_ref().is_some_and(|message| message.severity != Severity::Critical) {
-                state.message = None;
-            }
+            forget_answer(state);
             act(state, action, context)
         }
         Meaning::Elsewhere(binding) => {
-            let answers = context == Context::Question;
-            let places: Vec<&str> = binding.contexts.iter().map(|context| context.name()).collect();
-            let place =
-                if answers { "y or Esc answers it".to_owned() } else { format!("it is for {}", places.join(", ")) };
-            let text = format!("{key} does nothing in {}; {place}", context.name());
-            // The line that is typed stands where messages do.
-            match &mut state.prompt {
-                Some(prompt) => prompt.hint = text,
-                None => state.say(Severity::Quiet, text),
-            }
+            say_elsewhere(state, &key.to_string(), binding, context);
             Vec::new()
         }
         Meaning::Unknown => {
@@ -165,7 +181,28 @@ fn press(state: &mut State, key: super::key::Key) -> Vec<Effect> {
     }
 }
 
-fn act(state: &mut State, action: Action, context: Context) -> Vec<Effect> {
+/// What was said of an earlier key is no answer to this one. What failed stays until Esc.
+pub(super) fn forget_answer(state: &mut State) {
+    if state.message.as_ref().is_some_and(|message| message.severity != Severity::Critical) {
+        state.message = None;
+    }
+}
+
+/// Says that a key, or a click on it, is for other places.
+pub(super) fn say_elsewhere(state: &mut State, key: &str, binding: &Binding, context: Context) {
+    let answers = context == Context::Question;
+    let places: Vec<&str> = binding.contexts.iter().map(|context| context.name()).collect();
+    let place = if answers { "y or Esc answers it".to_owned() } else { format!("it is for {}", places.join(", ")) };
+    let text = format!("{key} does nothing in {}; {place}", context.name());
+    // The line that is typed stands where messages do.
+    match &mut state.prompt {
+        Some(prompt) => prompt.hint = text,
+        None => state.say(Severity::Quiet, text),
+    }
+}
+
+/// Does what an action asks for.
+pub(super) fn act(state: &mut State, action: Action, context: Context) -> Vec<Effect> {
     match action {
         Action::Show(screen) => return navigate::show(state, screen),
         Action::Move(motion) => move_by(state, motion, context),
@@ -181,6 +218,8 @@ fn act(state: &mut State, action: Action, context: Context) -> Vec<Effect> {
         Action::Group => navigate::group_sockets(state),
         Action::Search => prompt::open(state, PromptKind::Search),
         Action::Export => prompt::open(state, PromptKind::Export),
+        Action::Copy => return clipboard::copy(state, clipboard::What::Selected),
+        Action::Mouse => return mouse::toggle(state),
         Action::Command => prompt::open(state, PromptKind::Command),
         Action::Accept => return prompt::accept(state),
         Action::Complete => prompt::complete(state),
@@ -201,6 +240,7 @@ fn act(state: &mut State, action: Action, context: Context) -> Vec<Effect> {
         Action::AskApply => tuning::ask(state),
         Action::AskRollback => return tuning::ask_rollback(state),
         Action::Keep => return tuning::keep(state),
+        Action::Return => return navigate::return_to_first(state),
         Action::Play => return navigate::play(state),
         Action::Values => tuning::show_values(state),
         Action::Verify => return tuning::verify(state),
@@ -281,6 +321,8 @@ fn moved(at: usize, count: usize, motion: Motion, page: usize) -> usize {
         Motion::PageDown => at + page,
         Motion::First => 0,
         Motion::Last => last,
+        Motion::To(row) => row,
+        Motion::Scroll(rows) => at.saturating_add_signed(rows),
     }
     .min(last)
 }
@@ -321,7 +363,7 @@ fn move_by(state: &mut State, motion: Motion, context: Context) {
             let id = journal.get(moved(at, journal.len(), motion, page)).map(|entry| entry.id);
             state.profiles.selected_entry = id;
         }
-        Context::TopicPage if matches!(motion, Motion::Up | Motion::Down) => {
+        Context::TopicPage if matches!(motion, Motion::Up | Motion::Down | Motion::To(_)) => {
             let settings = state.explaining.answered.as_ref().map_or(0, |answered| answered.settings().len());
             state.explaining.setting = moved(state.explaining.setting.min(settings), settings, motion, page);
         }

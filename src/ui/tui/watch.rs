@@ -4,7 +4,7 @@ use std::io;
 use std::sync::mpsc::Sender;
 
 use super::run::{Arrival, send, spawn};
-use super::{Event, Key};
+use super::{Event, Key, Mouse};
 use crate::sys::{HeldSignals, TerminalSignal, wait_for_hangup};
 
 /// Holds back the signals that the program hears of by a thread; to be called before any thread starts.
@@ -42,6 +42,9 @@ pub(super) fn start(signals: HeldSignals, sender: &Sender<Arrival>) {
         while let Ok(input) = crossterm::event::read() {
             let event = match input {
                 crossterm::event::Event::Key(key) => Key::from_terminal(key).map(Event::Key),
+                crossterm::event::Event::Mouse(mouse) => Mouse::from_terminal(mouse).map(Event::Mouse),
+                crossterm::event::Event::FocusGained => Some(Event::Focus(true)),
+                crossterm::event::Event::FocusLost => Some(Event::Focus(false)),
                 crossterm::event::Event::Resize(columns, rows) => Some(Event::Resize(columns, rows)),
                 _ => None,
             };

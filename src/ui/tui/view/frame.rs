@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::{footer, listeners, listing, overview, pages, plan, profiles, prompt};
 use crate::snapshot::{Capabilities, Snapshot};
-use crate::ui::tui::action::{Action, KEYS, Place};
+use crate::ui::tui::action::{Action, Binding, KEYS, Place};
 use crate::ui::tui::facts::headlines;
 use crate::ui::tui::graph::bar;
 use crate::ui::tui::layout::{Frame, Kind, SMALLEST};
@@ -64,6 +64,7 @@ fn draw_too_small(buffer: &mut Buffer) {
 pub(in crate::ui::tui) fn picture_words(state: &State) -> String {
     match state.liveness() {
         Liveness::Starting => "READING".to_owned(),
+        Liveness::Resting => format!("PAUSED {}", time_of_day(state.shown_until(), state.now.utc_offset_s)),
         Liveness::Live => format!("LIVE {}", duration_ms(state.interval_ms)),
         Liveness::Stale => format!("STALE {}", duration_ms(state.age_ms() / 1000 * 1000)),
         Liveness::Frozen => {
@@ -137,9 +138,10 @@ fn draw_header(state: &State, frame: Frame, buffer: &mut Buffer) {
     buffer.set_line(area.right() - right_width, area.y, &right, right_width);
 }
 
-fn draw_tabs(state: &State, frame: Frame, buffer: &mut Buffer) {
+/// The row of tabs in pieces, each with the key that it stands for.
+fn tabs(state: &State, frame: Frame) -> Vec<(Option<&'static Binding>, Span<'static>)> {
     let wide = frame.kind == Kind::Wide;
-    let mut spans = Vec::new();
+    let mut pieces = Vec::new();
     let mut end = " ";
     for binding in KEYS.iter().filter(|binding| binding.place == Place::Tab) {
         let active = binding.action == Action::Show(state.screen);
@@ -147,18 +149,31 @@ fn draw_tabs(state: &State, frame: Frame, buffer: &mut Buffer) {
         let between = if wide && !word.is_empty() { " " } else { "" };
         let text = format!("{}{between}{word}", binding.shown);
         // Brackets take the place of the blanks on both sides, so that nothing moves.
-        spans.push(Span::raw(if active { String::new() } else { end.to_owned() }));
-        spans.push(if active {
-            Span::styled(format!("[{text}]"), state.theme.style(Role::Selected))
-        } else {
-            Span::raw(text)
-        });
+        pieces.push((None, Span::raw(if active { "" } else { end })));
+        let tab =
+            if active { Span::styled(format!("[{text}]"), state.theme.style(Role::Selected)) } else { Span::raw(text) };
+        pieces.push((Some(binding), tab));
         end = if active { "" } else { " " };
         if wide {
-            spans.push(Span::raw("  "));
+            pieces.push((None, Span::raw("  ")));
             end = " ";
         }
     }
+    pieces
+}
+
+/// The tab that stands at a column.
+pub(super) fn tab_at(state: &State, frame: Frame, column: u16) -> Option<&'static Binding> {
+    let mut at = usize::from(frame.tabs.x);
+    tabs(state, frame).into_iter().find_map(|(binding, piece)| {
+        let from = at;
+        at += piece.width();
+        binding.filter(|_| (from..at).contains(&usize::from(column)))
+    })
+}
+
+fn draw_tabs(state: &State, frame: Frame, buffer: &mut Buffer) {
+    let spans: Vec<Span<'static>> = tabs(state, frame).into_iter().map(|(_, piece)| piece).collect();
     buffer.set_line(frame.tabs.x, frame.tabs.y, &Line::from(spans), frame.tabs.width);
 }
 
@@ -199,6 +214,11 @@ fn draw_message(state: &State, area: Rect, buffer: &mut Buffer) {
         return draw_countdown(state, &words, area, buffer);
     }
     let width = usize::from(area.width);
+    if state.is_resting() && !critical {
+        let text = " … paused: another window is in front; `:set pause off` goes on all the same";
+        buffer.set_line(area.x, area.y, &Line::raw(cut(text, width)), area.width);
+        return;
+    }
     let gaps = state.shown().map(|snapshot| snapshot.gaps.as_slice()).unwrap_or_default();
     let (severity, sign, text, tail) = if let Some(message) = &state.message {
         let sign = if message.severity == Severity::Quiet { "" } else { message.severity.sign() };

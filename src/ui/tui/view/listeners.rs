@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::tables::{SPAN_MS, heading_line};
+use super::target::RowsShown;
 use crate::snapshot::{Drops, Snapshot, SocketSource};
 use crate::ui::tui::facts::{ListenerRow, listener_rows, what_binds};
 use crate::ui::tui::graph::{Point, bar, peak, sparkline};
@@ -44,15 +45,41 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
         draw_lines(buffer, rest, why_empty(snapshot, width));
         return;
     }
-    let detail_rows = if frame.kind.has_detail() { DETAIL_ROWS + usize::from(frame.kind == Kind::Wide) * 4 } else { 0 };
-    // The heading, the rows and a blank one; the detail follows where the list is short.
-    let list_rows = usize::from(rest.height).saturating_sub(detail_rows);
-    let list_rows = if detail_rows > 0 { list_rows.min(rows.len() + 2) } else { list_rows };
-    let area = take_rows(&mut rest, list_rows);
+    let area = take_rows(&mut rest, list_rows(frame, rows.len()));
     draw_list(state, buffer, area, &rows, selected, frame.kind);
-    if let (true, Some(row)) = (detail_rows > 0, rows.get(selected)) {
+    if let (true, Some(row)) = (frame.kind.has_detail(), rows.get(selected)) {
         draw_lines(buffer, rest, detail_lines(state, snapshot, row, width));
     }
+}
+
+/// The heading, the rows and a blank one; the detail follows where the list is short.
+fn list_rows(frame: Frame, rows: usize) -> usize {
+    let below_title = usize::from(frame.body.height.saturating_sub(1));
+    let wide = usize::from(frame.kind == Kind::Wide) * 4;
+    if frame.kind.has_detail() { below_title.saturating_sub(DETAIL_ROWS + wide).min(rows + 2) } else { below_title }
+}
+
+/// Rows of the terminal that one listener takes.
+const fn rows_of_each(kind: Kind) -> u16 {
+    if matches!(kind, Kind::Records) { 2 } else { 1 }
+}
+
+/// The rows of the table.
+pub(super) fn rows_shown(state: &State, frame: Frame) -> Option<RowsShown> {
+    if state.listener_page {
+        return None;
+    }
+    let rows = listener_rows(state, state.shown()?, state.sort);
+    let selected = rows.iter().position(|row| Some(row.id) == state.selected_listener).unwrap_or(0);
+    let mut rest = frame.body;
+    take_rows(&mut rest, 1);
+    let mut area = take_rows(&mut rest, list_rows(frame, rows.len()));
+    if frame.kind != Kind::Records {
+        take_rows(&mut area, 1);
+    }
+    let each = rows_of_each(frame.kind);
+    let first = first_shown(selected, usize::from(area.height / each).max(1));
+    Some(RowsShown { area, first, each, count: rows.len(), selected })
 }
 
 /// The port of the selected listener.
@@ -118,8 +145,7 @@ fn draw_list(state: &State, buffer: &mut Buffer, area: Rect, rows: &[ListenerRow
     let width = usize::from(area.width);
     let mut rest = area;
     if kind == Kind::Records {
-        let per_row = 2;
-        let height = (usize::from(area.height) / per_row).max(1);
+        let height = usize::from(area.height / rows_of_each(kind)).max(1);
         for (at, row) in rows.iter().enumerate().skip(first_shown(selected, height)).take(height) {
             let lines = record_lines(state, row, at == selected, width);
             let place = take_rows(&mut rest, lines.len());

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::target::RowsShown;
 use super::{findings, laboratory, namespaces, parameters, sockets, topics};
 use crate::ui::tui::layout::{Frame, Kind, first_shown, halves, take_rows};
 use crate::ui::tui::listing::Listing;
@@ -81,35 +82,71 @@ pub(in crate::ui::tui) fn rows_needed(state: &State) -> usize {
     4 + if state.list(state.screen).page { detail + fixed_rows(state, width).len() } else { rows + detail.max(9) * 2 }
 }
 
-/// Draws the screen.
-pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
+/// The area of the list and that of the detail, with its lines, where there is room for it.
+fn divide(state: &State, frame: Frame) -> (Rect, Option<(Rect, Vec<Line<'static>>)>) {
     let (screen, body) = (state.screen, frame.body);
-    let list = state.list(screen);
-    if list.page {
-        return draw_page(state, buffer, body);
-    }
-    let beside = frame.kind == Kind::Wide && matches!(screen, Screen::Explain | Screen::Parameters);
-    if beside {
+    if is_beside(frame, screen) {
         let list_width = if screen == Screen::Explain { body.width / 3 } else { body.width / 2 };
-        let (list_area, detail_area) = halves(body, list_width, 2);
-        draw_list(state, buffer, list_area);
-        draw_lines(buffer, detail_area, detail_of(state, screen, usize::from(detail_area.width)));
-        return;
+        let (list, area) = halves(body, list_width, 2);
+        return (list, Some((area, detail_of(state, screen, usize::from(area.width)))));
     }
     if !frame.kind.has_detail() {
-        return draw_list(state, buffer, body);
+        return (body, None);
     }
     let mut rest = body;
     let width = usize::from(body.width);
-    let detail = detail_of(state, screen, width);
+    let lines = detail_of(state, screen, width);
+    let detail = lines.len();
     let rows = listing_of(state, screen, width).ids.len() + 2;
     let height = usize::from(body.height);
     // A long detail leaves the list half of the screen, a short one all that it does not need itself.
-    let detail_rows = detail.len().min(height / 2).max(DETAIL_ROWS.min(detail.len()));
+    let detail_rows = detail.min(height / 2).max(DETAIL_ROWS.min(detail));
     let list_rows = (rows + 1).min(height.saturating_sub(detail_rows));
-    let area = take_rows(&mut rest, list_rows);
-    draw_list(state, buffer, area);
-    draw_cut(state, buffer, rest, detail);
+    let list = take_rows(&mut rest, list_rows);
+    (list, Some((rest, lines)))
+}
+
+/// Whether the detail stands beside the list.
+fn is_beside(frame: Frame, screen: Screen) -> bool {
+    frame.kind == Kind::Wide && matches!(screen, Screen::Explain | Screen::Parameters)
+}
+
+/// Draws the screen.
+pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
+    if state.list(state.screen).page {
+        return draw_page(state, buffer, frame.body);
+    }
+    let (list, detail) = divide(state, frame);
+    draw_list(state, buffer, list);
+    let Some((area, lines)) = detail else { return };
+    if is_beside(frame, state.screen) {
+        draw_lines(buffer, area, lines);
+    } else {
+        draw_cut(state, buffer, area, lines);
+    }
+}
+
+/// The rows of the list, or of the settings above a topic's page.
+pub(super) fn rows_shown(state: &State, frame: Frame) -> Option<RowsShown> {
+    if state.list(state.screen).page {
+        return topics::settings_shown(state, frame.body).filter(|_| state.screen == Screen::Explain);
+    }
+    let (area, _) = divide(state, frame);
+    let listing = listing_of(state, state.screen, usize::from(area.width));
+    let area = rows_area(&listing, area);
+    let selected = listing.selected(state.list(state.screen));
+    let first = first_shown(selected, usize::from(area.height));
+    Some(RowsShown { area, first, each: 1, count: listing.ids.len(), selected })
+}
+
+/// The rows of a list, below its title and its heading.
+fn rows_area(listing: &Listing<'_>, area: Rect) -> Rect {
+    let mut rest = area;
+    take_rows(&mut rest, 1);
+    if !listing.heading.is_empty() && rest.height > 2 {
+        take_rows(&mut rest, 1);
+    }
+    rest
 }
 
 /// Draws a text, and says in its last row how much does not fit.
@@ -159,10 +196,9 @@ fn draw_list(state: &State, buffer: &mut Buffer, area: Rect) {
         draw_lines(buffer, rest, lines.into_iter().map(|line| Line::raw(format!(" {line}"))));
         return;
     }
-    if !listing.heading.is_empty() && rest.height > 2 {
-        let area = take_rows(&mut rest, 1);
-        draw_lines(buffer, area, [Line::styled(left(&listing.heading, width), state.theme.style(Role::Dim))]);
-    }
+    let heading = Line::styled(left(&listing.heading, width), state.theme.style(Role::Dim));
+    draw_lines(buffer, Rect { height: rest.height.min(1), ..rest }, [heading]);
+    rest = rows_area(&listing, area);
     let selected = listing.selected(list);
     let height = usize::from(rest.height);
     for at in (0..listing.ids.len()).skip(first_shown(selected, height)).take(height) {

@@ -21,8 +21,10 @@ mod profiles;
 mod prompt;
 mod sockets;
 mod tables;
+mod target;
 mod topics;
 
+pub(super) use super::layout::WIDEST_LIST;
 pub(super) use findings::finding_id;
 pub use frame::draw;
 pub(super) use frame::{countdown_words, picture_words};
@@ -33,3 +35,4 @@ pub(super) use overview_lines::overview_scroll_limit;
 pub(super) use pages::page_scroll_limit;
 pub(super) use plan::{plan_deciding_length, plan_height, plan_scroll_limit};
 pub(super) use sockets::counted_down;
+pub(super) use target::{Target, target};

@@ -8,6 +8,7 @@ use super::tables::{
     LimitColumns, SPAN_MS, STATE_ORDER, consequence_lines, headed_rule, headline_lines, limit_line, rate_line,
     rate_spark_columns, rates_that_fit, state_cell,
 };
+use super::target::RowsShown;
 use super::{overview_lines, overview_wide};
 use crate::ui::tui::facts::{SeriesId, limits, rates};
 use crate::ui::tui::graph::{peak, sparkline};
@@ -46,6 +47,24 @@ pub(in crate::ui::tui) fn overview_limit_ids(state: &State) -> Vec<&'static str>
         _ => shares(usize::from(state.size.1.saturating_sub(4)), 1).1,
     };
     limits(state, snapshot, state.span(1, 1)).iter().take(rows).map(|row| row.id).collect()
+}
+
+/// The rows of the table of limits.
+pub(super) fn rows_shown(state: &State, frame: Frame) -> Option<RowsShown> {
+    state.shown()?;
+    let most = match frame.kind {
+        Kind::Wide => overview_wide::HEADLINES,
+        Kind::Normal => shares(usize::from(frame.body.height), 3).0,
+        _ => return None,
+    };
+    let ids = overview_limit_ids(state);
+    let mut rest = frame.body;
+    take_rows(&mut rest, headline_lines(state, most, usize::from(frame.body.width)).len() + 1);
+    if frame.kind == Kind::Wide {
+        rest.width = overview_wide::left_width(rest.width);
+    }
+    let selected = ids.iter().position(|id| *id == state.selected_limit).unwrap_or(usize::MAX);
+    Some(RowsShown { area: take_rows(&mut rest, ids.len()), first: 0, each: 1, count: ids.len(), selected })
 }
 
 fn draw_normal(state: &State, buffer: &mut Buffer, body: Rect) {

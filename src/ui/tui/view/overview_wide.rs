@@ -20,13 +20,21 @@ const CHART_MS: u64 = 600_000;
 /// Rows of one chart without its title, at least and at most.
 const CHART_ROWS: (usize, usize) = (2, 8);
 
+/// The most headlines.
+pub(super) const HEADLINES: usize = 5;
+
+/// Columns of the left part.
+pub(super) const fn left_width(width: u16) -> u16 {
+    width * 58 / 100
+}
+
 /// Draws the overview.
 pub(super) fn draw(state: &State, buffer: &mut Buffer, body: Rect) {
     let mut rest = body;
-    let headlines = headline_lines(state, 5, usize::from(body.width));
+    let headlines = headline_lines(state, HEADLINES, usize::from(body.width));
     let area = take_rows(&mut rest, headlines.len());
     draw_lines(buffer, area, headlines);
-    let (mut left_area, mut right_area) = halves(rest, rest.width * 58 / 100, 2);
+    let (mut left_area, mut right_area) = halves(rest, left_width(rest.width), 2);
     let area = take_rows(&mut left_area, 7);
     draw_limits(state, buffer, area, 24);
     draw_charts(state, buffer, &mut left_area);

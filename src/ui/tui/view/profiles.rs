@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::plan;
+use super::target::RowsShown;
 use crate::tune::{Action, JournalEntry, JournalOutcome};
 use crate::ui::tui::layout::{Frame, first_shown, take_rows};
 use crate::ui::tui::number::{date, time_of_day};
@@ -13,29 +14,77 @@ use crate::ui::tui::state::State;
 use crate::ui::tui::text::{draw_lines, left, mark_selected, rule, wrap};
 use crate::ui::tui::theme::Role;
 
+/// Where list, summary and history go.
+struct Areas {
+    list: Rect,
+    summary: Rect,
+    history: Rect,
+}
+
+fn areas(state: &State, frame: Frame) -> Areas {
+    let mut rest = frame.body;
+    let none = Rect { height: 0, ..rest };
+    match (frame.kind.has_detail(), state.profiles.region) {
+        (true, region) => {
+            let entries = state.profiles.entries.as_ref().map_or(0, Vec::len);
+            let list_rows = (entries + 1).clamp(4, usize::from(rest.height) / 2);
+            let list = take_rows(&mut rest, list_rows);
+            let summary = if region == Region::List { summary_lines(state, usize::from(rest.width)).len() } else { 0 };
+            Areas { list, summary: take_rows(&mut rest, summary), history: rest }
+        }
+        (false, Region::List) => Areas { list: rest, summary: none, history: none },
+        (false, Region::History) => Areas { list: none, summary: none, history: rest },
+    }
+}
+
 /// Draws the screen.
 pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
     if state.profiles.plan.is_some() {
         plan::draw(state, buffer, frame.body);
         return;
     }
-    let mut rest = frame.body;
-    if frame.kind.has_detail() {
-        let entries = state.profiles.entries.as_ref().map_or(0, Vec::len);
-        let list_rows = (entries + 1).clamp(4, usize::from(rest.height) / 2);
-        let area = take_rows(&mut rest, list_rows);
-        draw_list(state, buffer, area);
-        if state.profiles.region == Region::List {
-            let lines = summary_lines(state, usize::from(rest.width));
-            let area = take_rows(&mut rest, lines.len());
-            draw_lines(buffer, area, lines);
-        }
-        draw_history(state, buffer, rest);
-    } else if state.profiles.region == Region::List {
-        draw_list(state, buffer, rest);
-    } else {
-        draw_history(state, buffer, rest);
+    let Areas { list, summary, history } = areas(state, frame);
+    if list.height > 0 {
+        draw_list(state, buffer, list);
     }
+    if summary.height > 0 {
+        draw_lines(buffer, summary, summary_lines(state, usize::from(summary.width)));
+    }
+    if history.height > 0 {
+        draw_history(state, buffer, history);
+    }
+}
+
+/// First entry of the history that is shown in so many rows.
+fn first_entry(state: &State, height: usize) -> usize {
+    let focused = state.profiles.region == Region::History;
+    if focused { first_shown(state.profiles.selected_entry_index(), height) } else { 0 }
+}
+
+/// The rows of the list and of the history.
+pub(super) fn rows_shown(state: &State, frame: Frame) -> Vec<(Region, RowsShown)> {
+    if state.profiles.plan.is_some() {
+        return Vec::new();
+    }
+    let Areas { list, history, .. } = areas(state, frame);
+    let below_title = |area: Rect| {
+        let mut rest = area;
+        take_rows(&mut rest, 1);
+        rest
+    };
+    let (list, history) = (below_title(list), below_title(history));
+    let profiles = &state.profiles;
+    let (selected, entry) = (profiles.selected_index(), profiles.selected_entry_index());
+    let count = profiles.entries.as_ref().map_or(0, Vec::len);
+    let first = first_shown(selected, usize::from(list.height));
+    let older = first_entry(state, usize::from(history.height));
+    vec![
+        (Region::List, RowsShown { area: list, first, each: 1, count, selected }),
+        (
+            Region::History,
+            RowsShown { area: history, first: older, each: 1, count: profiles.journal().len(), selected: entry },
+        ),
+    ]
 }
 
 /// Whether a profile has an apply that is still in force here by the journal.
@@ -116,7 +165,7 @@ fn draw_history(state: &State, buffer: &mut Buffer, area: Rect) {
             let selected = state.profiles.selected_entry_index();
             let focused = state.profiles.region == Region::History;
             let height = usize::from(rest.height);
-            let from = if focused { first_shown(selected, height) } else { 0 };
+            let from = first_entry(state, height);
             for (at, entry) in journal.iter().enumerate().skip(from).take(height) {
                 let place = take_rows(&mut rest, 1);
                 let marked = focused && at == selected;

@@ -8,10 +8,11 @@ use crate::report::{SocketGroup, SocketRow, render_live_details, render_window};
 use crate::ui::tui::listing::Listing;
 use crate::ui::tui::number::{count, duration_ms, time_of_day};
 use crate::ui::tui::screen::Screen;
+use crate::ui::tui::socket_columns::SocketColumn;
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{left, right, rule};
 use crate::ui::tui::theme::Role;
-use crate::ui::tui::wants::SocketsReading;
+use crate::ui::tui::wants::{SocketsOrder, SocketsReading};
 use crate::units::TcpState;
 
 /// A day in milliseconds; what lies further ahead is told as a duration and not as a time of day.
@@ -42,7 +43,11 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     } else {
         format!("{} shown", rows.len())
     };
-    let columns = Columns::of(width);
+    // Of too many only those with the longest queues are played to their ends.
+    let of_all = want.order != SocketsOrder::Dies || reading.passed <= rows.len() as u64;
+    let among = if of_all { "" } else { " among the longest send queues" };
+    let sort = format!("sort {} {arrow}{among}", want.order.name());
+    let columns = Columns::of(width, state.preferences.columns.as_deref());
     let empty = if want.filter.is_empty() {
         "there is no socket but listeners in this network namespace".to_owned()
     } else {
@@ -50,7 +55,7 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     };
     Listing {
         title: "Sockets",
-        facts: vec![shown, filter, format!("sort {} {arrow}", want.order.name())],
+        facts: vec![shown, filter, sort],
         heading: columns.heading(),
         ids: rows.iter().map(|row| row.cookie.to_string()).collect(),
         line: Box::new(move |at| match rows.get(at) {
@@ -116,15 +121,18 @@ fn is_in_trouble(row: &SocketRow) -> bool {
     troubled || row.state == Some(TcpState::CloseWait)
 }
 
-/// Widths of the columns that depend on the size.
+/// Widths of the columns; nothing for one that is not shown.
 #[derive(Clone, Copy)]
 struct Columns {
+    state: usize,
     local: usize,
     peer: usize,
     owner: usize,
     /// Both queues in columns of their own, or one column for what waits.
     both_queues: bool,
+    queue: usize,
     next: usize,
+    dies: usize,
 }
 
 const STATE: usize = 10;
@@ -132,28 +140,49 @@ const QUEUE: usize = 9;
 const DIES: usize = 10;
 
 impl Columns {
-    fn of(width: usize) -> Self {
+    /// The columns for a width: those that were asked for, else those that fit.
+    fn of(width: usize, asked: Option<&[SocketColumn]>) -> Self {
+        let shown = |column| asked.is_none_or(|asked| asked.contains(&column));
+        let width_of = |column, width: usize| if shown(column) { width } else { 0 };
         let both_queues = width >= 110;
         let next = match width {
             ..60 => 0,
             60..110 => 15,
             _ => 18,
         };
+        let next = width_of(SocketColumn::Next, next);
+        let (state, dies) = (width_of(SocketColumn::State, STATE + 1), width_of(SocketColumn::Dies, DIES));
+        let queue = width_of(SocketColumn::Queue, QUEUE);
+        let queues = if both_queues { 2 * queue } else { queue };
         // Mark, sign, and a blank before each column; who it is with is the last to shrink.
-        let queues = if both_queues { 2 * QUEUE } else { QUEUE };
-        let free = width.saturating_sub(3 + STATE + 1 + queues + next + 1 + DIES);
+        let free = width.saturating_sub(3 + state + queues + next + usize::from(next > 0) + dies);
+        let narrow = Self { state, local: 0, peer: free, owner: 0, both_queues, queue, next, dies };
+        let has_local = shown(SocketColumn::Local) && (both_queues || asked.is_some());
+        let has_peer = shown(SocketColumn::Peer);
         if width < 76 {
-            return Self { local: 0, peer: free, owner: 0, both_queues, next };
+            // One address has to do.
+            return if has_peer || !has_local {
+                narrow
+            } else {
+                Self { local: free.saturating_sub(1), peer: 0, ..narrow }
+            };
         }
-        let owner = free.saturating_sub(22).clamp(10, 24);
-        let ends = free.saturating_sub(owner + 1);
-        let local = if both_queues { ends.saturating_sub(1) / 2 } else { 0 };
-        Self { local, peer: ends.saturating_sub(local + usize::from(local > 0)), owner, both_queues, next }
+        let owner = width_of(SocketColumn::Owner, free.saturating_sub(22).clamp(10, 24));
+        let ends = free.saturating_sub(owner + usize::from(owner > 0));
+        let (local, peer) = match (has_local, has_peer) {
+            (true, true) => (ends.saturating_sub(1) / 2, ends - ends.saturating_sub(1) / 2 - 1),
+            (true, false) => (ends.saturating_sub(1), 0),
+            (false, _) => (0, ends),
+        };
+        Self { local, peer, owner, ..narrow }
     }
 
     fn row(self, cells: [&str; 8]) -> String {
         let [sign, state, local, peer, owner, queues, next, dies] = cells;
-        let mut text = format!("{sign} {} ", left(state, STATE));
+        let mut text = format!("{sign} ");
+        if self.state > 0 {
+            text.push_str(&left(state, self.state));
+        }
         if self.local > 0 {
             text.push_str(&format!("{} ", left(local, self.local)));
         }
@@ -165,15 +194,15 @@ impl Columns {
         if self.next > 0 {
             text.push_str(&format!(" {}", left(next, self.next)));
         }
-        text.push_str(&right(dies, DIES));
+        text.push_str(&right(dies, self.dies));
         text
     }
 
     fn heading(self) -> String {
         let queues = if self.both_queues {
-            format!("{}{}", right("Recv-Q", QUEUE), right("Send-Q", QUEUE))
+            format!("{}{}", right("Recv-Q", self.queue), right("Send-Q", self.queue))
         } else {
-            right("queue", QUEUE)
+            right("queue", self.queue)
         };
         // The mark of a row has no heading.
         format!(" {}", self.row([" ", "state", "local", "peer", "owner", &queues, "next event", "dies at"]))
@@ -182,11 +211,13 @@ impl Columns {
     fn line(self, state: &State, reading: &SocketsReading, row: &SocketRow) -> String {
         let (received, sent) = (u64::from(row.receive_queue), u64::from(row.send_queue));
         let queues = match (received, sent) {
-            _ if self.both_queues => format!("{}{}", right(&count(received), QUEUE), right(&count(sent), QUEUE)),
-            (0, 0) => right("0", QUEUE),
-            (0, sent) => right(&format!("{}→", count(sent)), QUEUE),
-            (received, 0) => right(&format!("{}←", count(received)), QUEUE),
-            (received, sent) => right(&format!("{}←{}→", count(received), count(sent)), QUEUE),
+            _ if self.both_queues => {
+                format!("{}{}", right(&count(received), self.queue), right(&count(sent), self.queue))
+            }
+            (0, 0) => right("0", self.queue),
+            (0, sent) => right(&format!("{}→", count(sent)), self.queue),
+            (received, 0) => right(&format!("{}←", count(received)), self.queue),
+            (received, sent) => right(&format!("{}←{}→", count(received), count(sent)), self.queue),
         };
         self.row([
             if is_in_trouble(row) { "!" } else { " " },

@@ -1,12 +1,14 @@
 //! The topics: each answered for this host, and with other settings beside it.
 
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::listing::text_lines;
+use super::target::RowsShown;
 use crate::explain::{InLab, SettingRow, topics};
 use crate::report::{DiagramStyle, render_explanation};
 use crate::ui::tui::explaining;
-use crate::ui::tui::layout::first_shown;
+use crate::ui::tui::layout::{first_shown, take_rows};
 use crate::ui::tui::listing::Listing;
 use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::State;
@@ -52,8 +54,7 @@ pub(super) fn panel(state: &State, width: usize) -> Vec<Line<'static>> {
         return lines;
     }
     let settings = answered.settings();
-    let height = usize::from(state.size.1.saturating_sub(4));
-    let most = (height / 4).clamp(1, 10);
+    let most = most_settings(state);
     let selected = state.explaining.setting.min(settings.len().saturating_sub(1));
     let rows = settings.iter().enumerate().skip(first_shown(selected, most)).take(most);
     lines.extend(rows.map(|(at, row)| setting_line(state, row, at == selected, width)));
@@ -79,6 +80,24 @@ pub(super) fn panel(state: &State, width: usize) -> Vec<Line<'static>> {
     }
     lines.push(rule(state.theme, "Answer", &[], width));
     lines
+}
+
+/// The settings that are shown above a topic's page.
+pub(super) fn settings_shown(state: &State, body: Rect) -> Option<RowsShown> {
+    let answered = state.explaining.answered.as_ref().filter(|answered| answered.host.is_ok())?;
+    let count = answered.settings().len();
+    let most = most_settings(state);
+    let selected = state.explaining.setting.min(count.saturating_sub(1));
+    let mut rest = body;
+    take_rows(&mut rest, 1);
+    let first = first_shown(selected, most);
+    let area = take_rows(&mut rest, count.saturating_sub(first).min(most));
+    Some(RowsShown { area, first, each: 1, count, selected })
+}
+
+/// How many settings are shown at once above a topic's page.
+fn most_settings(state: &State) -> usize {
+    (usize::from(state.size.1.saturating_sub(4)) / 4).clamp(1, 10)
 }
 
 fn setting_line(state: &State, row: &SettingRow, selected: bool, width: usize) -> Line<'static> {
