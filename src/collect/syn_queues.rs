@@ -8,7 +8,7 @@ use crate::sys::{BpfError, BpfIterator, ReadError, with_kernel_types};
 use crate::wire::{Btf, BtfError, ListenerProgram, decode_listener_queues};
 
 /// The name by which `bpftool prog` shows the program while it is loaded.
-const NAME: [u8; 16] = *b"tcpctl_syn_queue";
+const NAME: [u8; 15] = *b"tcpctl_synqueue";
 /// The kernel lends `bpf_seq_write` only to programs under the GPL or both.
 const LICENSE: &CStr = c"Dual MIT/GPL";
 

@@ -24,7 +24,7 @@ const ITER_CREATE: libc::c_long = 33;
 const PROG_TYPE_TRACING: u32 = 26;
 const TRACE_ITER: u32 = 28;
 /// Bytes that are asked for at a time. The kernel fills them before it answers.
-const BUFFER: usize = 8 << 10;
+const BUFFER: usize = 4 << 10;
 /// How much of the verifier's protocol is read to find its last line.
 const LOG: usize = 16 << 10;
 
@@ -41,7 +41,9 @@ struct LoadAttributes {
     log_buf: u64,
     kern_version: u32,
     prog_flags: u32,
-    prog_name: [u8; 16],
+    prog_name: [u8; 15],
+    /// A name ends with a zero.
+    prog_name_end: u8,
     prog_ifindex: u32,
     expected_attach_type: u32,
     prog_btf_fd: u32,
@@ -108,7 +110,7 @@ impl BpfIterator {
     ///
     /// # Errors
     /// Denied, absent or refused.
-    pub fn load(name: [u8; 16], instructions: &[u64], attach_to: u32, license: &CStr) -> Result<Self, BpfError> {
+    pub fn load(name: [u8; 15], instructions: &[u64], attach_to: u32, license: &CStr) -> Result<Self, BpfError> {
         let program = match load_program(name, instructions, attach_to, license, &mut []) {
             Ok(program) => program,
             Err(error) => {
@@ -225,7 +227,7 @@ impl Drop for Mapped {
 }
 
 fn load_program(
-    name: [u8; 16],
+    name: [u8; 15],
     instructions: &[u64],
     attach_to: u32,
     license: &CStr,
@@ -243,6 +245,7 @@ fn load_program(
         kern_version: 0,
         prog_flags: 0,
         prog_name: name,
+        prog_name_end: 0,
         prog_ifindex: 0,
         expected_attach_type: TRACE_ITER,
         prog_btf_fd: 0,
@@ -311,6 +314,6 @@ mod tests {
     fn a_program_that_ends_without_an_answer_is_not_loaded() {
         // BPF_JMP | BPF_EXIT and nothing else.
         let exit = u64::from_ne_bytes([0x95, 0, 0, 0, 0, 0, 0, 0]);
-        assert!(BpfIterator::load([0; 16], &[exit], u32::MAX, c"GPL").is_err());
+        assert!(BpfIterator::load([0; 15], &[exit], u32::MAX, c"GPL").is_err());
     }
 }
