@@ -379,6 +379,23 @@ mod tests {
     }
 
     #[test]
+    fn queues_that_the_kernel_told_are_each_listeners_own() {
+        let mut now = snapshot();
+        let shared = |half_open| Listener { shares_port: 2, ..listener("0.0.0.0", 80, 128, 0, half_open) };
+        let sockets = now.sockets.as_mut().unwrap();
+        sockets.listeners = vec![shared(9), shared(4)];
+        sockets.source = SocketSource::Queues;
+        let view = ListenersView::new(&now, None);
+        assert_eq!(serde_json::to_value(&view).unwrap()["source"], "sock-diag-listeners-and-bpf");
+        assert!(view.listeners.iter().flatten().all(|one| !one.syn_queue_shared && one.shares_port == 2));
+        let text = text(&now);
+        assert!(text.contains(" 9/129 ") && text.contains(" 4/129 ") && !text.contains('≤'), "{text}");
+        assert!(text.contains("read by a BPF program"), "{text}");
+        now.sockets.as_mut().unwrap().source = SocketSource::Listeners;
+        assert!(listener_views(&now).unwrap().iter().all(|one| one.syn_queue.now.is_none() && one.syn_queue_shared));
+    }
+
+    #[test]
     fn the_setting_that_binds_is_named() {
         let mut now = snapshot();
         set(&mut now, "net.core.somaxconn", "128");

@@ -296,6 +296,23 @@ mod tests {
     }
 
     #[test]
+    fn without_a_walk_half_open_entries_are_those_of_the_queues_if_the_kernel_told_them() {
+        use crate::snapshot::SocketSource;
+        let text = |source| {
+            let mut now = snapshot();
+            let sockets = now.sockets.as_mut().unwrap();
+            sockets.source = source;
+            sockets.states.retain(|state, _| *state == crate::units::TcpState::Listen);
+            let half_open = sockets.listeners.iter().map(|one| one.half_open).sum::<u64>();
+            (half_open, render_status(&StatusView::new(&now, None, &[]), 80, false))
+        };
+        let (half_open, told) = text(SocketSource::Queues);
+        assert!(half_open > 0 && told.contains(&format!(" {half_open}  in SYN queues   fullest SYN queue")), "{told}");
+        let (_, untold) = text(SocketSource::Listeners);
+        assert!(untold.contains("SYN-RECV is not counted without a walk"), "{untold}");
+    }
+
+    #[test]
     fn half_open_entries_are_found_without_knowing_a_capacity() {
         let note = |now: &crate::snapshot::Snapshot| syn_recv_note(&StatusView::new(now, None, &[]));
         let mut now = snapshot();
