@@ -4,12 +4,12 @@
 //! Must not: judge, keep rows of sockets (they are handed on one by one), or let one source that fails take another with it.
 //! Mirrors: what `ss`, `nstat` and `sysctl` read.
 
-mod cgroups;
 mod counters;
 mod holders;
 mod host;
 mod kept;
 mod live;
+mod names;
 mod namespaces;
 mod owners;
 mod queues;
@@ -25,9 +25,9 @@ mod tables;
 mod tally;
 mod walk;
 
-pub use cgroups::read_cgroups;
 pub use holders::Holders;
 pub use live::live;
+pub use names::{read_cgroups, read_filter};
 pub use namespaces::{live_namespaces, survey_namespaces};
 pub use owners::name_owners;
 pub use row_places::{RowPlace, find_row_places};

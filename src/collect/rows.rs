@@ -15,8 +15,11 @@ use crate::sys::{DumpError, ProcRoot, ReadError, ReadErrorKind, cgroup_id, devic
 use crate::units::TcpState;
 use crate::wire::{
     Candidate, Compiled, DumpFamily, DumpRequest, Extensions, Filter, FilterError, FilterFault, InetDiag, StateMask,
-    Truth,
+    Truth, parse_port_range,
 };
+
+/// The ports that the kernel gives out.
+const LOCAL_PORTS: &str = "sys/net/ipv4/ip_local_port_range";
 
 /// Which sockets, and what of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +143,12 @@ impl SocketRows {
             let devices = if is_live { device_names(root) } else { BTreeMap::new() };
             let index = |name: &str| devices.iter().find(|(_, known)| *known == name).map(|(index, _)| *index);
             wanted.filter.look_up(index, cgroup_id)?;
+            // Where the range cannot be read, the kernel's word alone has to do.
+            if wanted.filter.asks_autobound()
+                && let Some(ports) = root.read(LOCAL_PORTS).ok().as_deref().and_then(parse_port_range)
+            {
+                wanted.filter = wanted.filter.with_chosen_among(&ports);
+            }
             let supply = if source.sockets == SocketReading::ProcNetTcp || !is_live {
                 open_tables(root, "it was not asked: the proc root was read instead".to_owned())?
             } else {

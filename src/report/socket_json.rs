@@ -126,7 +126,7 @@ impl<'a> SocketJson<'a> {
 
 fn push_change(out: &mut Vec<u8>, change: SocketChange) {
     let (word, before) = match change {
-        SocketChange::Same => ("same", None),
+        SocketChange::Same => ("present", None),
         SocketChange::New => ("new", None),
         SocketChange::Gone => ("gone", None),
         SocketChange::State(before) => ("state", Some(before)),

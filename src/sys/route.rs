@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
@@ -14,6 +14,10 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 /// Message types and flags of `include/uapi/linux/{netlink,rtnetlink}.h`.
 const RTM_NEWLINK: u16 = 16;
 const RTM_NEWADDR: u16 = 20;
+const RTM_NEWROUTE: u16 = 24;
+const RTNLGRP_IPV6_ROUTE: u32 = 11;
+const RTA_DST: u16 = 1;
+const RTN_LOCAL: u8 = 2;
 const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_ACK: u16 = 0x4;
 const NLM_F_EXCL: u16 = 0x200;
@@ -93,10 +97,10 @@ impl RouteSocket {
         self.request(RTM_NEWLINK, 0, &body)
     }
 
-    /// Gives a device an address.
+    /// Gives a device an address, and waits until packets for it are taken.
     ///
     /// # Errors
-    /// The kernel's answer.
+    /// The kernel's answer; of IPv6 also `EAGAIN` when it is not ready after some seconds.
     pub fn add_address(&mut self, index: u32, address: IpAddr, prefix: u8) -> io::Result<()> {
         let (family, octets) = family_and_octets(address);
         let mut body = vec![family, prefix, 0, RT_SCOPE_UNIVERSE];
@@ -104,7 +108,9 @@ impl RouteSocket {
         push_attribute(&mut body, IFA_LOCAL, &octets);
         push_attribute(&mut body, IFA_ADDRESS, &octets);
         push_attribute(&mut body, IFA_FLAGS, &IFA_F_NODAD.to_ne_bytes());
-        self.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body)
+        let routes = if address.is_ipv6() { Some(Ipv6Routes::open()?) } else { None };
+        self.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body)?;
+        routes.map_or(Ok(()), |routes| routes.wait_for_local(&octets))
     }
 
     /// Sends one request and waits for its acknowledgement.
@@ -127,6 +133,54 @@ impl RouteSocket {
             _ => Err(io::Error::other("the kernel's answer to an rtnetlink request cannot be understood")),
         }
     }
+}
+
+/// Tells of new IPv6 routes.
+///
+/// The kernel takes packets for an IPv6 address from the moment on at which its local route is there, and leaves making
+/// that to a worker (`addrconf_dad_work`), even where duplicates are not looked for: on a busy host, many milliseconds.
+struct Ipv6Routes(Socket);
+
+impl Ipv6Routes {
+    fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.add_membership(RTNLGRP_IPV6_ROUTE)?;
+        set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_TIMEOUT))?;
+        Ok(Self(socket))
+    }
+
+    /// Waits for the route by which packets for this address are taken.
+    fn wait_for_local(self, address: &[u8]) -> io::Result<()> {
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
+        while Instant::now() < deadline {
+            let (message, _) = self.0.recv_from_full()?;
+            if is_local_route(&message, address) {
+                return Ok(());
+            }
+        }
+        Err(io::Error::from_raw_os_error(libc::EAGAIN))
+    }
+}
+
+/// Whether a message says that there is a local route to this IPv6 address: `struct nlmsghdr`, `struct rtmsg`, and
+/// attributes.
+fn is_local_route(message: &[u8], address: &[u8]) -> bool {
+    const ATTRIBUTES: usize = 28;
+    let half = |at: usize| {
+        let bytes = message.get(at..).and_then(|rest| rest.first_chunk::<2>());
+        bytes.map(|bytes| u16::from_ne_bytes(*bytes))
+    };
+    let is_one = half(4) == Some(RTM_NEWROUTE) && message.get(17) == Some(&128) && message.get(23) == Some(&RTN_LOCAL);
+    let mut at = ATTRIBUTES;
+    while let (true, Some(length), Some(kind)) = (is_one, half(at), half(at + 2)) {
+        let length = usize::from(length);
+        if kind == RTA_DST {
+            return message.get(at + 4..at + length) == Some(address);
+        }
+        at += length.max(4).next_multiple_of(4);
+    }
+    false
 }
 
 /// `struct ifinfomsg` that sets a device up (`IFF_UP`), or leaves it as it is (0).
@@ -153,4 +207,36 @@ fn push_attribute(body: &mut Vec<u8>, kind: u16, payload: &[u8]) {
     body.extend(kind.to_ne_bytes());
     body.extend(payload);
     body.resize(body.len().next_multiple_of(4), 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the kernel writes it: `RTM_NEWROUTE` of table `local`, with the table and the destination as attributes.
+    fn route(kind: u8, prefix: u8, address: &[u8]) -> Vec<u8> {
+        let mut attributes = Vec::new();
+        push_attribute(&mut attributes, 15, &255_u32.to_ne_bytes());
+        push_attribute(&mut attributes, RTA_DST, address);
+        let mut message = Vec::new();
+        message.extend((28 + u32::try_from(attributes.len()).unwrap()).to_ne_bytes());
+        message.extend(RTM_NEWROUTE.to_ne_bytes());
+        message.extend([0; 10]);
+        message.extend([10, prefix, 0, 0, 255, 2, 0, kind, 0, 0, 0, 0]);
+        message.extend(attributes);
+        message
+    }
+
+    #[test]
+    fn a_local_route_to_an_address_is_told_from_others() {
+        let [own, other] = [[1_u8; 16], [2; 16]];
+        assert!(is_local_route(&route(RTN_LOCAL, 128, &own), &own));
+        for message in [route(RTN_LOCAL, 128, &other), route(1, 128, &own), route(RTN_LOCAL, 64, &own)] {
+            assert!(!is_local_route(&message, &own));
+        }
+        let whole = route(RTN_LOCAL, 128, &own);
+        for length in 0..whole.len() {
+            assert!(!is_local_route(&whole[..length], &own), "cut after {length} bytes");
+        }
+    }
 }

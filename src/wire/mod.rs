@@ -30,7 +30,7 @@ pub use config::parse_config_hz;
 pub use counters::{
     Figures, Lenient, SoftnetRow, parse_paired_lines, parse_sockstat, parse_softnet_stat, parse_transmit_drops,
 };
-pub use filter::{Candidate, Compiled, Filter, FilterError, FilterFault, Truth, parse_filter};
+pub use filter::{Candidate, Compiled, Filter, FilterError, FilterFault, Truth, parse_filter, parse_filter_with};
 pub use inet_diag::{Attribute, Attributes, InetDiag, SocketTimer};
 pub use inet_diag_facts::{SocketFacts, SocketMemory};
 pub use listener_program::{ListenerProgram, ListenerQueue, decode_listener_queues};
@@ -41,4 +41,4 @@ pub use proc_udp::{ProcUdpRow, parse_proc_udp_line};
 pub use request::{DumpFamily, DumpRequest, Extensions, SocketQuestion, StateMask};
 pub use segment::{SegmentHeader, build_icmp_error, build_segment, build_syn, decode_segment};
 pub use tcp_info::TcpInfo;
-pub use text::{parse_debian_version, parse_mem_total_kib};
+pub use text::{parse_debian_version, parse_mem_total_kib, parse_port_range, parse_tcp_services};

@@ -111,6 +111,16 @@ fn same_either_way(place: &Place) -> Ran {
     let autobound = rows(place, "autobound", ShownStates::All, false).expect("the kernel knows it");
     let not_chosen: Vec<Row> = everything.iter().filter(|row| row.1.port() != 7007).copied().collect();
     assert_eq!(autobound, not_chosen);
+    // Of the others the kernel gives out a part from now on, and only those count.
+    let mut ports: Vec<u16> = not_chosen.iter().map(|row| row.1.port()).collect();
+    ports.sort_unstable();
+    let most = ports[ports.len() / 2];
+    place.set("net.ipv4.ip_local_port_range", &format!("1024 {most}"));
+    let (given_out, chosen): (Vec<Row>, Vec<Row>) =
+        everything.iter().partition(|row| row.1.port() != 7007 && row.1.port() <= most);
+    assert!(given_out.len() < not_chosen.len());
+    assert_eq!(rows(place, "autobound", ShownStates::All, false), Ok(given_out));
+    assert_eq!(rows(place, "not autobound", ShownStates::All, false), Ok(chosen));
     let both = rows(place, "( autobound or state listening )", ShownStates::All, false);
     assert_eq!(both, Err(SocketRowsError::Autobound));
     Ok(())

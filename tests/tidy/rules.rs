@@ -51,9 +51,7 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     // A packet given on the command line goes through the decoder of packets and nowhere else.
     ("src/ui/cli/commands/explain.rs", "crate::wire::decode_packet"),
     ("src/ui/cli/commands/explain.rs", "crate::wire::parse_hex"),
-    // The same for a filter.
-    ("src/ui/cli/commands/sockets_places.rs", "crate::wire::parse_filter"),
-    // The screen of sockets takes the same filter, judged while it is typed.
+    // The screen of sockets takes a filter that is judged while it is typed.
     ("src/ui/tui/prompt.rs", "crate::wire::parse_filter"),
     ("src/ui/tui/socket_reader.rs", "crate::wire::parse_filter"),
     // The interval between two readings hangs on what they cost.

@@ -146,8 +146,9 @@ pub enum Command {
 /// Show socket states, queues against limits, rates, and the settings in seconds
 #[derive(Clone, Debug, Args)]
 pub struct StatusArgs {
-    /// Print again after each interval, with rates over it, until interrupted
-    #[arg(long, short = 'w', value_name = "INTERVAL", value_parser = parse_interval_ms)]
+    /// Print again after each interval, with rates over it, until interrupted; a second if none is given
+    #[arg(long, short = 'w', value_name = "INTERVAL", value_parser = parse_interval_ms,
+        num_args = 0..=1, default_missing_value = WATCH_INTERVAL)]
     pub watch: Option<u64>,
     /// What readings may take of one processor, in percent; where they take more, the interval is made longer
     #[arg(long, value_name = "PERCENT", default_value_t = 2, requires = "watch",
@@ -413,6 +414,9 @@ fn parse_netns(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The interval of `--watch` without one.
+pub(super) const WATCH_INTERVAL: &str = "1s";
+
 /// Reads an interval such as `1s`, `500ms` or `2` (seconds) as milliseconds.
 pub(super) fn parse_interval_ms(text: &str) -> Result<u64, String> {
     let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -451,7 +455,7 @@ pub(super) fn parse_rate_per_s(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     #[test]
     fn the_argument_definitions_are_consistent() {
@@ -473,6 +477,19 @@ mod tests {
     fn an_interval_without_a_unit_is_in_seconds() {
         assert_eq!((parse_interval_ms("2"), parse_interval_ms("1.5")), (Ok(2000), Ok(1500)));
         assert!(parse_interval_ms("2x").is_err() && parse_interval_ms("25h").is_err());
+    }
+
+    #[test]
+    fn watching_without_an_interval_is_every_second() {
+        let watch = |words: &[&str]| match Cli::try_parse_from(words).map(|cli| cli.command) {
+            Ok(Some(Command::Status(args))) => args.watch,
+            Ok(Some(Command::Sockets(args))) => args.watch,
+            _ => None,
+        };
+        assert_eq!(watch(&["tcpctl", "status", "--watch"]), Some(1000));
+        assert_eq!(watch(&["tcpctl", "sockets", "state", "established", "-w"]), Some(1000));
+        assert_eq!(watch(&["tcpctl", "sockets", "--watch", "2s", "state", "established"]), Some(2000));
+        assert_eq!(watch(&["tcpctl", "sockets", "--watch", "state", "established"]), None);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use clap::{Args, ValueEnum};
 
-use super::args::parse_interval_ms;
+use super::args::{WATCH_INTERVAL, parse_interval_ms};
 
 /// The language of filters, as help.
 pub(super) const SOCKETS_HELP: &str = "\
 Filter words, as in ss(8):
   state syn-recv            also: exclude, connected, synchronized, bucket, big, all
-  sport = :443              local port; dport: remote port; also != < <= > >=
+  sport = :443              local port; dport: remote port; also != < <= > >=;
+                            TCP services of /etc/services have names, as :https
   src 10.0.0.0/8            local address; dst [2001:db8::1]:443: remote one, with port
   dev eth0  fwmark = 0x1/0x3  cgroup /system.slice/nginx.service  autobound
   and  or  not  ( )         without a word between them, conditions are joined by `and`
@@ -77,9 +78,10 @@ pub struct SocketsArgs {
     /// Those of every network namespace that a process is in or that is bound to a file
     #[arg(long, conflicts_with = "watch")]
     pub all_netns: bool,
-    /// Print again after each interval, with what changed, until interrupted
+    /// Print again after each interval, with what changed, until interrupted; a second if none is given, which must then
+    /// stand behind the filter
     #[arg(long, short = 'w', value_name = "INTERVAL", value_parser = parse_interval_ms,
-        conflicts_with_all = ["sort", "group_by"])]
+        num_args = 0..=1, default_missing_value = WATCH_INTERVAL, conflicts_with_all = ["sort", "group_by"])]
     pub watch: Option<u64>,
     /// What readings may take of one processor, in percent; where they take more, the interval is made longer
     #[arg(long, value_name = "PERCENT", default_value_t = 2, requires = "watch",

@@ -1,6 +1,8 @@
 //! A filter as it was meant.
 
-use super::condition::{Condition, Named};
+use core::ops::RangeInclusive;
+
+use super::condition::{Condition, End, Named};
 use super::error::{FilterError, FilterFault};
 use crate::wire::StateMask;
 
@@ -42,6 +44,23 @@ impl Expression {
             Self::Is(condition) => visit(condition),
             Self::Not(inner) => inner.each(visit),
             Self::All(inner) | Self::Any(inner) => inner.iter().for_each(|one| one.each(visit)),
+        }
+    }
+
+    /// Says which ports the kernel gives out: one that nobody chose is one of them. The kernel says of every socket in
+    /// TIME-WAIT that nobody chose its port, which this sets right as far as ports can tell.
+    fn among(self, ports: &RangeInclusive<u16>) -> Self {
+        let each = |parts: Vec<Self>| parts.into_iter().map(|part| part.among(ports)).collect();
+        match self {
+            Self::Is(Condition::Autobound) => Self::All(vec![
+                Self::Is(Condition::PortFrom(End::Local, *ports.start())),
+                Self::Is(Condition::PortTo(End::Local, *ports.end())),
+                Self::Is(Condition::Autobound),
+            ]),
+            Self::Is(condition) => Self::Is(condition),
+            Self::Not(inner) => Self::Not(Box::new(inner.among(ports))),
+            Self::All(parts) => Self::All(each(parts)),
+            Self::Any(parts) => Self::Any(each(parts)),
         }
     }
 
@@ -113,6 +132,12 @@ impl Filter {
             }
             Ok(())
         })
+    }
+
+    /// The same where ports that nobody chose are among these, as `ss` has it: `net.ipv4.ip_local_port_range`.
+    #[must_use]
+    pub fn with_chosen_among(self, ports: &RangeInclusive<u16>) -> Self {
+        Self { expression: self.expression.among(ports), ..self }
     }
 
     /// The refusal of a filter that this process may not have applied, with the reason.

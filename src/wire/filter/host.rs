@@ -4,9 +4,12 @@ use std::net::IpAddr;
 
 use super::condition::Host;
 
+/// The port of a service by its name, where that is known.
+pub(super) type Services<'a> = &'a dyn Fn(&str) -> Option<u16>;
+
 /// Reads `ADDRESS`, `ADDRESS/PREFIX`, either with `:PORT`, `:PORT` alone, or `*` in the place of either. An IPv6
 /// address with a port stands in brackets, and its prefix inside or behind them.
-pub(super) fn host_of(text: &str) -> Result<Host, String> {
+pub(super) fn host_of(text: &str, services: Services<'_>) -> Result<Host, String> {
     let (family, text) = family_of(text);
     let (address, port) = split(text)?;
     let network = match address {
@@ -19,17 +22,17 @@ pub(super) fn host_of(text: &str) -> Result<Host, String> {
         let name = if wanted { "inet" } else { "inet6" };
         return Err(format!("`{address}` is not an address of the family `{name}`"));
     }
-    Ok(Host { network, port: port.map(port_of).transpose()?.flatten() })
+    Ok(Host { network, port: port.map(|port| port_of(port, services)).transpose()?.flatten() })
 }
 
-/// The port of `:443`, `443` or `*`, after a family's name or none; an address is refused.
-pub(super) fn port_alone(text: &str) -> Result<Option<u16>, String> {
+/// The port of `:443`, `443`, `:https` or `*`, after a family's name or none; an address is refused.
+pub(super) fn port_alone(text: &str, services: Services<'_>) -> Result<Option<u16>, String> {
     let (_, text) = family_of(text);
     let port = text.strip_prefix("*:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
     if port.contains([':', '.', '[', '/']) {
         return Err(format!("`{text}` is an address; ports are compared here, such as `:443`"));
     }
-    port_of(port)
+    port_of(port, services)
 }
 
 /// `MARK` or `MARK/MASK`, decimal or hexadecimal.
@@ -73,7 +76,8 @@ fn split(text: &str) -> Result<(&str, Option<&str>), String> {
 fn network_of(text: &str) -> Result<(IpAddr, u8), String> {
     let unwrapped: String = text.chars().filter(|letter| !matches!(letter, '[' | ']')).collect();
     let (address, prefix) = unwrapped.split_once('/').map_or((&*unwrapped, None), |(a, p)| (a, Some(p)));
-    let address: IpAddr = address.parse().map_err(|_| no_address(address))?;
+    let shortened = prefix.and_then(|_| shortened(address));
+    let address: IpAddr = shortened.map_or_else(|| address.parse(), Ok).map_err(|_| no_address(address))?;
     let bits = if address.is_ipv4() { 32 } else { 128 };
     match prefix {
         None => Ok((address, bits)),
@@ -82,6 +86,17 @@ fn network_of(text: &str) -> Result<(IpAddr, u8), String> {
             _ => Err(format!("`/{prefix}` is not a prefix length; one of this address is 0 to {bits}")),
         },
     }
+}
+
+/// An IPv4 network whose last bytes are left out, as `127` in `127/8`: they are 0.
+fn shortened(text: &str) -> Option<IpAddr> {
+    let mut bytes = [0; 4];
+    let mut given = text.split('.');
+    for byte in &mut bytes {
+        let Some(part) = given.next() else { break };
+        *byte = part.parse().ok()?;
+    }
+    given.next().is_none().then(|| IpAddr::from(bytes))
 }
 
 fn no_address(text: &str) -> String {
@@ -97,15 +112,16 @@ fn no_address(text: &str) -> String {
     }
 }
 
-fn port_of(text: &str) -> Result<Option<u16>, String> {
+fn port_of(text: &str, services: Services<'_>) -> Result<Option<u16>, String> {
     if text.is_empty() || text == "*" {
         return Ok(None);
     }
     match text.parse() {
         Ok(port) => Ok(Some(port)),
-        Err(_) if text.starts_with(|c: char| c.is_ascii_alphabetic()) => {
-            Err(format!("`{text}` is not a port; names of services are not looked up, give the number"))
-        }
+        Err(_) if text.starts_with(|c: char| c.is_ascii_alphabetic()) => match services(text) {
+            Some(port) => Ok(Some(port)),
+            None => Err(format!("`{text}` is not a port, nor a TCP service that /etc/services names; give the number")),
+        },
         Err(_) => Err(format!("`{text}` is not a port; one is 0 to 65535")),
     }
 }
@@ -114,8 +130,12 @@ fn port_of(text: &str) -> Result<Option<u16>, String> {
 mod tests {
     use super::*;
 
+    fn http(name: &str) -> Option<u16> {
+        (name == "http").then_some(80)
+    }
+
     fn shown(text: &str) -> String {
-        match host_of(text) {
+        match host_of(text, &http) {
             Ok(Host { network, port }) => {
                 let network = network.map_or("*".to_owned(), |(address, prefix)| format!("{address}/{prefix}"));
                 format!("{network} {}", port.map_or("*".to_owned(), |port| port.to_string()))
@@ -152,12 +172,24 @@ mod tests {
     }
 
     #[test]
+    fn the_last_bytes_of_a_network_may_be_left_out() {
+        assert_eq!(
+            ["127/8", "10.1/16:80", "192.168.3/24"].map(shown),
+            ["127.0.0.0/8 *", "10.1.0.0/16 80", "192.168.3.0/24 *"]
+        );
+        assert_eq!(shown("10.0.0.1:http"), "10.0.0.1/32 80");
+        for none in ["127", "300/8", "1.2.3.4.5/8", "10./8", "/8"] {
+            assert!(shown(none).contains("is not an address"), "{none}: {}", shown(none));
+        }
+    }
+
+    #[test]
     fn what_is_no_host_says_why() {
         let given =
-            ["example.org", "10.0.0.1:http", "10.0.0.0/33", "[::1", "1:2:3", "fe80::1%eth0", "1.2.3:4", ":70000"];
+            ["example.org", "10.0.0.1:htp", "10.0.0.0/33", "[::1", "1:2:3", "fe80::1%eth0", "1.2.3:4", ":70000"];
         let expected = [
             "`example.org` is not an address; names of hosts are not looked up",
-            "`http` is not a port; names of services are not looked up, give the number",
+            "`htp` is not a port, nor a TCP service that /etc/services names; give the number",
             "`/33` is not a prefix length; one of this address is 0 to 32",
             "`[::1` lacks a closing `]`",
             "`1:2:3` is not an IPv6 address; with a port it stands in brackets, [2001:db8::1]:443",
@@ -171,9 +203,11 @@ mod tests {
 
     #[test]
     fn ports_and_marks_alone() {
-        assert_eq!([":443", "443", "*:443", "inet:443"].map(port_alone), [const { Ok(Some(443)) }; 4]);
-        assert_eq!(port_alone("*"), Ok(None));
-        assert!(port_alone("10.0.0.1:443").unwrap_err().contains("is an address"));
+        let alone = |text| port_alone(text, &http);
+        assert_eq!([":443", "443", "*:443", "inet:443"].map(alone), [const { Ok(Some(443)) }; 4]);
+        assert_eq!([":http", "http"].map(alone), [const { Ok(Some(80)) }; 2]);
+        assert_eq!(alone("*"), Ok(None));
+        assert!(alone("10.0.0.1:443").unwrap_err().contains("is an address"));
         assert_eq!((mark_of("0x1/0x3"), mark_of("7")), (Ok((1, 3)), Ok((7, u32::MAX))));
         assert!(mark_of("x").is_err() && mark_of("1/").is_err());
     }

@@ -22,4 +22,4 @@ pub use candidate::{Candidate, Truth};
 pub use compile::Compiled;
 pub use error::{FilterError, FilterFault};
 pub use expression::Filter;
-pub use parser::parse_filter;
+pub use parser::{parse_filter, parse_filter_with};

@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::condition::{Condition, End, Host, Named};
 use super::error::{FilterError, did_you_mean};
 use super::expression::{Expression, Filter};
-use super::host::{host_of, mark_of, port_alone};
+use super::host::{Services, host_of, mark_of, port_alone};
 use super::lexer::{Comparison, Token, TokenKind, tokenize};
 use super::states::{NONE, states_of};
 use crate::wire::StateMask;
@@ -22,8 +22,16 @@ const DEPTH: usize = 64;
 /// # Errors
 /// With the place and what was expected there.
 pub fn parse_filter(text: &str) -> Result<Filter, FilterError> {
+    parse_filter_with(text, &|_| None)
+}
+
+/// The same, where ports may also be named as these services.
+///
+/// # Errors
+/// With the place and what was expected there.
+pub fn parse_filter_with(text: &str, services: &dyn Fn(&str) -> Option<u16>) -> Result<Filter, FilterError> {
     let tokens = tokenize(text);
-    let mut parser = Parser { text, tokens: &tokens, at: 0, depth: 0 };
+    let mut parser = Parser { text, tokens: &tokens, services, at: 0, depth: 0 };
     let states = parser.leading_states()?;
     let expression = if parser.peek().is_none() { Expression::All(Vec::new()) } else { parser.any()? };
     match parser.peek() {
@@ -35,6 +43,7 @@ pub fn parse_filter(text: &str) -> Result<Filter, FilterError> {
 struct Parser<'a> {
     text: &'a str,
     tokens: &'a [Token<'a>],
+    services: Services<'a>,
     at: usize,
     depth: usize,
 }
@@ -204,7 +213,7 @@ impl<'a> Parser<'a> {
     fn host(&mut self, end: End) -> Result<Expression, FilterError> {
         let differs = self.differs()?;
         let word = self.word("an address such as 10.0.0.0/8")?;
-        let host = host_of(word.text).map_err(|message| self.mistake(&word.place, message))?;
+        let host = host_of(word.text, self.services).map_err(|message| self.mistake(&word.place, message))?;
         Ok(unless(differs, Condition::Host(end, host)))
     }
 
@@ -226,7 +235,7 @@ impl<'a> Parser<'a> {
         let comparison = self.comparison();
         let word = self.word("a port such as :443")?;
         let wrong = |message: String| self.mistake(&word.place, message);
-        let port = port_alone(word.text).map_err(wrong)?;
+        let port = port_alone(word.text, self.services).map_err(wrong)?;
         let is = |host| Condition::Host(end, Host { network: None, port: host });
         let Some(number) = port else {
             return match comparison {
@@ -284,7 +293,7 @@ fn unknown(word: &str) -> String {
     if states_of(word).is_ok() {
         return format!("`{word}` is a state; did you mean `state {word}`?");
     }
-    if host_of(word).is_ok_and(|host| host.network.is_some() || host.port.is_some()) {
+    if host_of(word, &|_| None).is_ok_and(|host| host.network.is_some() || host.port.is_some()) {
         return format!("`{word}` must say of which end it is: `src {word}` or `dst {word}`");
     }
     let hint = did_you_mean(word, &SUBJECTS);
@@ -371,7 +380,7 @@ mod tests {
           ^^^^
         ");
         insta::assert_snapshot!(refused("dport = :http"), @r"
-        the filter cannot be applied: `http` is not a port; names of services are not looked up, give the number
+        the filter cannot be applied: `http` is not a port, nor a TCP service that /etc/services names; give the number
           dport = :http
                   ^^^^^
         ");

@@ -308,4 +308,15 @@ fn whether_a_port_was_chosen_by_hand_only_the_kernel_knows() {
     assert!(audit(&code) && run(&code, &socket, true) && !run(&code, &socket, false));
     assert!(filter.asks_autobound() && !filter.asks_mark());
     assert_eq!(filter.matches(&socket), Truth::Unknown);
+    // A port that the kernel does not give out was chosen, whatever it says of the socket.
+    let ports = |text| parse_filter(text).unwrap().with_chosen_among(&(1024..=2000));
+    let [is, is_not] = ["autobound", "not autobound"].map(|text| ports(text).compile(StateMask::ALL));
+    assert!(audit(&is.bytecode) && audit(&is_not.bytecode) && !is.is_rough && !is_not.is_rough);
+    for (local_port, by_kernel, autobound) in
+        [(80, true, false), (1024, true, true), (2000, true, true), (2000, false, false), (2001, true, false)]
+    {
+        let socket = Candidate { local_port, ..socket };
+        assert_eq!(run(&is.bytecode, &socket, by_kernel), autobound, "{local_port}");
+        assert_eq!(run(&is_not.bytecode, &socket, by_kernel), !autobound, "{local_port}");
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::collect::{
     Holders, RowPlace, RowsWanted, ShownStates, SocketRows, SocketRowsError, Source, find_row_places, read_cgroups,
+    read_filter,
 };
 use crate::report::printable;
 use crate::snapshot::{Gap, StoredRows};
@@ -12,7 +13,6 @@ use crate::ui::cli::CliError;
 use crate::ui::cli::args_sockets::{SocketGroup, SocketsArgs};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::stored::without_rows;
-use crate::wire::parse_filter;
 
 /// The one that was asked for, or every one.
 pub(super) struct Places {
@@ -35,7 +35,7 @@ pub(super) struct Visited {
 impl Places {
     /// Those that are asked for.
     pub(super) fn new(args: &SocketsArgs, context: &Context<'_>) -> Result<Self, CliError> {
-        let filter = parse_filter(&args.filter.join(" ")).map_err(|error| CliError::Usage(error.to_string()))?;
+        let filter = read_filter(&args.filter.join(" ")).map_err(|error| CliError::Usage(error.to_string()))?;
         let (netns, proc_root) = (context.netns.clone(), context.proc_root.clone());
         let source = Source { netns, proc_root, ..Source::own(Vec::new()) };
         let shown = match (args.all, args.listening) {
