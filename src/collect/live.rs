@@ -1,6 +1,6 @@
 //! The order in which sources are asked.
 
-use super::{CollectError, SocketReading, Source, counters, host, owners, sockets, states, sysctls, tables};
+use super::{CollectError, SocketReading, Source, counters, host, owners, queues, sockets, states, sysctls, tables};
 use crate::snapshot::{Capabilities, Gap, Netns, SCHEMA_VERSION, Snapshot, SocketSource, Sockets};
 use crate::sys::{Namespace, ProcRoot, effective_capabilities, effective_uid, monotonic_ms, own_netns_inode, unix_ms};
 
@@ -80,6 +80,8 @@ pub(super) fn read_sockets(
         SocketReading::Fitting(most) => states::read_fitting(root, most, gaps),
         SocketReading::States => states::read_states(root, gaps),
         SocketReading::Sums => states::read_sums(root, gaps),
+        SocketReading::SumsAndQueues => queues::read_sums_and_queues(root, &source.syn_queues, gaps),
+        SocketReading::Listeners => queues::read_listeners(root, &source.syn_queues, gaps),
     }?;
     // Where nothing was walked for the sake of time, no descriptors are either.
     let unasked = matches!(source.sockets, SocketReading::Fitting(_)) && found.source == SocketSource::Masked;

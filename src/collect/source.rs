@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::SynQueues;
 use crate::sys::NamespaceError;
 use crate::units::SysctlKey;
 
@@ -18,6 +19,8 @@ pub struct Source {
     pub sockets: SocketReading,
     /// Whether to look for the processes that hold the listeners, which walks `/proc/*/fd`.
     pub processes: bool,
+    /// What may read the SYN queues of listeners from the kernel, for the readings that use it.
+    pub syn_queues: SynQueues,
 }
 
 /// How to read sockets.
@@ -34,6 +37,11 @@ pub enum SocketReading {
     States,
     /// The listeners with their accept queues. Nothing is walked: the counters have sums of the rest.
     Sums,
+    /// As [`SocketReading::Sums`], and the SYN queue of each listener where the kernel lets a program read them.
+    SumsAndQueues,
+    /// The listeners with both queues. Where walking through the sockets costs more than a program in the kernel, or
+    /// where listeners share a port, by that; as [`SocketReading::States`] else, and where no program may be loaded.
+    Listeners,
     /// As [`SocketReading::Best`], but by one walk a family, as kernels need it that refuse one walk for both.
     OneByOne,
     /// By `/proc/net/tcp{,6}` even where sock_diag would work.
@@ -51,7 +59,14 @@ impl Source {
     /// Everything of the caller's own namespace, by the live `/proc`.
     #[must_use]
     pub fn own(keys: Vec<SysctlKey>) -> Self {
-        Self { proc_root: PathBuf::from("/proc"), netns: None, keys, sockets: SocketReading::Best, processes: true }
+        Self {
+            proc_root: PathBuf::from("/proc"),
+            netns: None,
+            keys,
+            sockets: SocketReading::Best,
+            processes: true,
+            syn_queues: SynQueues::default(),
+        }
     }
 }
 

@@ -75,6 +75,11 @@ pub(super) fn read_states(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Socket
     }
 }
 
+/// How many sockets there are, requests and those in CLOSE not counted; nothing where the kernel does not tell.
+pub(super) fn read_total(root: &ProcRoot) -> Option<u64> {
+    read_totals(root).ok().map(Totals::all)
+}
+
 /// Reads the listeners alone.
 pub(super) fn read_sums(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Sockets> {
     let listeners = match Walker::open().and_then(|mut walker| walk_listeners(&mut walker)) {

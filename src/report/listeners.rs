@@ -11,7 +11,7 @@ use super::printable::printable;
 use super::prose::hanging;
 use crate::diagnose::Severity;
 use crate::model::{KnownSettings, LimitedBy};
-use crate::snapshot::{Drops, Gap, Listener, Netns, Process, Snapshot};
+use crate::snapshot::{Drops, Gap, Listener, Netns, Process, Snapshot, SocketSource};
 
 /// Version of the JSON forms of `status` and `listeners`.
 pub(super) const SCHEMA: u32 = 1;
@@ -31,12 +31,14 @@ pub struct ListenerView {
     pub interface: u32,
     /// Completed connections that wait for accept(), and how many can.
     pub accept_queue: QueueView,
-    /// Half-open entries, and how many can be kept. With `shares_port` above 1 the sum over those listeners.
+    /// Half-open entries, and how many can be kept. With `syn_queue_shared` the sum over those listeners.
     pub syn_queue: QueueView,
     /// `min(listen() argument, somaxconn at that time)`, ss's Send-Q.
     pub backlog: Option<u32>,
     /// How many listeners share this address and port.
     pub shares_port: u32,
+    /// Whether the half-open entries are those of all listeners that share the port: then nobody knows whose they are.
+    pub syn_queue_shared: bool,
     /// Segments that this listener dropped since it was made: connections it refused, and with
     /// `TCP_DEFER_ACCEPT` the bare ACKs that it puts off.
     pub drops: Option<u32>,
@@ -87,6 +89,8 @@ pub struct ListenersView {
     pub netns: Netns,
     /// The listeners by address and port; nothing when sockets could not be read.
     pub listeners: Option<Vec<ListenerView>>,
+    /// Where they and their queues were read; nothing when they could not be.
+    pub source: Option<SocketSource>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
 }
@@ -104,6 +108,7 @@ impl ListenersView {
             taken_unix_ms: snapshot.taken_unix_ms,
             netns: snapshot.netns.clone(),
             listeners,
+            source: snapshot.sockets.as_ref().map(|sockets| sockets.source),
             gaps: snapshot.gaps.clone(),
         }
     }
@@ -124,7 +129,8 @@ fn view(listener: &Listener, snapshot: &Snapshot, known: &KnownSettings) -> List
         bound_by: accept_bound_by(listener, snapshot),
     };
     let (capacity, bound_by) = syn_limit(listener, snapshot, known, accept_queue.bound_by);
-    let counted = snapshot.sockets.as_ref().is_none_or(|sockets| sockets.source.counts_states());
+    let source = snapshot.sockets.as_ref().map(|sockets| sockets.source);
+    let counted = source.is_none_or(SocketSource::counts_half_open);
     ListenerView {
         address: listener.address,
         port: listener.port,
@@ -135,6 +141,7 @@ fn view(listener: &Listener, snapshot: &Snapshot, known: &KnownSettings) -> List
         syn_queue: QueueView { now: counted.then_some(listener.half_open), capacity, bound_by },
         backlog: listener.backlog,
         shares_port: listener.shares_port,
+        syn_queue_shared: listener.shares_port > 1 && !source.is_some_and(SocketSource::tells_half_open_apart),
         drops: match listener.drops {
             Drops::Total(drops) => Some(drops),
             Drops::Unknown => None,
@@ -189,7 +196,16 @@ pub fn render_listeners(view: &ListenersView, width: usize, ascii: bool) -> Stri
     match &view.listeners {
         None => text.push_str("The listeners are unknown: sockets could not be read.\n"),
         Some(listeners) if listeners.is_empty() => text.push_str("No listeners.\n"),
-        Some(listeners) => render_table(listeners, width, &mut text),
+        Some(listeners) => {
+            let mut notes = notes(listeners);
+            if view.source.is_some_and(SocketSource::tells_half_open_apart) {
+                notes.push(
+                    "SYN queues are those of the kernel, read by a BPF program; --no-bpf does without".to_owned(),
+                );
+            }
+            render_table(listeners, &mut text);
+            render_notes(&notes, width, &mut text);
+        }
     }
     render_gaps(&view.gaps, width, &mut text);
     if ascii { plain(&text) } else { text }
@@ -203,7 +219,7 @@ pub(super) fn plain(text: &str) -> String {
 /// Heading of each column; the last is the address, which alone may be too long for the line.
 const HEADINGS: [&str; 6] = ["accept queue", "SYN queue", "drops", "limit set by", "process", "address:port"];
 
-fn render_table(listeners: &[ListenerView], width: usize, text: &mut String) {
+fn render_table(listeners: &[ListenerView], text: &mut String) {
     let mut order: Vec<&ListenerView> = listeners.iter().collect();
     order.sort_by_key(|one| (core::cmp::Reverse(pressure(one)), one.port));
     let rows: Vec<[String; 6]> = order.iter().map(|one| cells(one)).collect();
@@ -229,7 +245,6 @@ fn render_table(listeners: &[ListenerView], width: usize, text: &mut String) {
         let cells: Vec<&str> = row.iter().map(String::as_str).collect();
         line(&cells, one.accept_queue.is_full() || one.syn_queue.is_full());
     }
-    render_notes(listeners, width, text);
 }
 
 /// Which listeners come first: those nearest to refusing, then those that refused most.
@@ -242,7 +257,7 @@ fn cells(one: &ListenerView) -> [String; 6] {
     let shown = |number: Option<u64>| number.map_or_else(unknown, |number| number.to_string());
     let queue = |queue: &QueueView| format!("{}/{}", shown(queue.now), shown(queue.capacity));
     // Of listeners that share a port each has some of the sum, none has more than it.
-    let at_most = if one.shares_port > 1 && one.syn_queue.now != Some(0) { "≤" } else { "" };
+    let at_most = if one.syn_queue_shared && one.syn_queue.now != Some(0) { "≤" } else { "" };
     [
         queue(&one.accept_queue),
         format!("{at_most}{}", queue(&one.syn_queue)),
@@ -266,7 +281,8 @@ pub(super) fn processes(processes: &[Process]) -> String {
     }
 }
 
-fn render_notes(listeners: &[ListenerView], width: usize, text: &mut String) {
+/// What the signs and words of the table mean.
+fn notes(listeners: &[ListenerView]) -> Vec<String> {
     let mut notes = Vec::new();
     if listeners.iter().any(|one| one.accept_queue.is_full() || one.syn_queue.is_full()) {
         notes.push("! the queue is full: it takes nothing more until an entry leaves".to_owned());
@@ -279,7 +295,7 @@ fn render_notes(listeners: &[ListenerView], width: usize, text: &mut String) {
     if bound_by("tcp_syncookies") {
         notes.push("SYN queues are not used: tcp_syncookies is 2, every SYN gets a cookie".to_owned());
     }
-    if listeners.iter().any(|one| one.shares_port > 1) {
+    if listeners.iter().any(|one| one.syn_queue_shared) {
         notes.push(
             "≤ half-open entries of all listeners on that port together; the kernel does not tell whose".to_owned(),
         );
@@ -287,11 +303,15 @@ fn render_notes(listeners: &[ListenerView], width: usize, text: &mut String) {
     if listeners.iter().any(|one| one.accept_queue.bound_by == Some("somaxconn")) {
         notes.push("somaxconn is read at listen(): after raising it, the application must listen again".to_owned());
     }
+    notes
+}
+
+fn render_notes(notes: &[String], width: usize, text: &mut String) {
     if !notes.is_empty() {
         text.push('\n');
     }
     for note in notes {
-        text.push_str(&hanging("  ", &note, width));
+        text.push_str(&hanging("  ", note, width));
     }
 }
 
@@ -356,6 +376,23 @@ mod tests {
         let shared = Listener { shares_port: 2, ..listener("0.0.0.0", 80, 128, 0, 9) };
         now.sockets.as_mut().unwrap().listeners = vec![shared.clone(), shared];
         insta::assert_snapshot!("shared_port", text(&now));
+    }
+
+    #[test]
+    fn queues_that_the_kernel_told_are_each_listeners_own() {
+        let mut now = snapshot();
+        let shared = |half_open| Listener { shares_port: 2, ..listener("0.0.0.0", 80, 128, 0, half_open) };
+        let sockets = now.sockets.as_mut().unwrap();
+        sockets.listeners = vec![shared(9), shared(4)];
+        sockets.source = SocketSource::Queues;
+        let view = ListenersView::new(&now, None);
+        assert_eq!(serde_json::to_value(&view).unwrap()["source"], "sock-diag-listeners-and-bpf");
+        assert!(view.listeners.iter().flatten().all(|one| !one.syn_queue_shared && one.shares_port == 2));
+        let text = text(&now);
+        assert!(text.contains(" 9/129 ") && text.contains(" 4/129 ") && !text.contains('≤'), "{text}");
+        assert!(text.contains("read by a BPF program"), "{text}");
+        now.sockets.as_mut().unwrap().source = SocketSource::Listeners;
+        assert!(listener_views(&now).unwrap().iter().all(|one| one.syn_queue.now.is_none() && one.syn_queue_shared));
     }
 
     #[test]

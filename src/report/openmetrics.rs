@@ -221,7 +221,7 @@ struct ListenerGroup {
 }
 
 impl ListenerGroup {
-    fn first(listener: &Listener) -> Self {
+    fn first(listener: &Listener, own: bool) -> Self {
         let none = Self {
             accept_queue: Some(0),
             capacity: Some(0),
@@ -229,10 +229,11 @@ impl ListenerGroup {
             drops: Some(0),
             ..Self::default()
         };
-        none.with(listener)
+        none.with(listener, own)
     }
 
-    fn with(mut self, listener: &Listener) -> Self {
+    /// With another one, whose half-open entries are its own or those of all.
+    fn with(mut self, listener: &Listener, own: bool) -> Self {
         let queue = listener.accept_queue.map(u64::from);
         let capacity = listener.backlog.map(|backlog| u64::from(backlog) + 1);
         let percent = queue.zip(capacity).map(|(queue, capacity)| queue * 100 / capacity);
@@ -245,8 +246,12 @@ impl ListenerGroup {
         self.accept_queue = sum(self.accept_queue, queue);
         self.capacity = sum(self.capacity, capacity);
         self.fullest_percent = self.fullest_percent.zip(percent).map(|(fullest, percent)| fullest.max(percent));
-        // Each row of a shared port holds the sum of all already.
-        self.half_open = self.half_open.max(listener.half_open);
+        // Where they are not told apart, each row of a shared port holds the sum of all already.
+        self.half_open = if own {
+            self.half_open.saturating_add(listener.half_open)
+        } else {
+            self.half_open.max(listener.half_open)
+        };
         self.drops = sum(self.drops, drops);
         if let Some(process) = listener.processes.first().filter(|_| self.process.is_empty()) {
             self.process.clone_from(&process.name);
@@ -260,11 +265,13 @@ type Place = (IpAddr, u16, u32);
 
 fn listener_groups(snapshot: &Snapshot) -> BTreeMap<Place, ListenerGroup> {
     let mut groups: BTreeMap<Place, ListenerGroup> = BTreeMap::new();
-    for listener in snapshot.sockets.iter().flat_map(|sockets| &sockets.listeners) {
+    let Some(sockets) = &snapshot.sockets else { return groups };
+    let own = sockets.source.tells_half_open_apart();
+    for listener in &sockets.listeners {
         let place = (listener.address, listener.port, listener.interface);
         let group = match groups.remove(&place) {
-            Some(group) => group.with(listener),
-            None => ListenerGroup::first(listener),
+            Some(group) => group.with(listener, own),
+            None => ListenerGroup::first(listener, own),
         };
         groups.insert(place, group);
     }

@@ -90,7 +90,20 @@ fn render_sums(status: &StatusView, listening: Option<u64>, width: usize, text: 
         let _ = writeln!(text, "  {:>9}  {}{note}", shown(sum.now), sum.label);
     }
     let _ = writeln!(text, "  {:>9}  LISTEN", shown(listening));
-    text.push_str(&hanging("  ", "SYN-RECV is not counted without a walk: --detail states tells states apart", width));
+    // One by one, so that none is counted for several listeners that share its port.
+    let queues: Option<Vec<u64>> = status.listeners.as_deref().and_then(|listeners| {
+        listeners.iter().map(|one| one.syn_queue.now.filter(|_| !one.syn_queue_shared)).collect()
+    });
+    match queues {
+        Some(queues) => {
+            let total = queues.iter().sum();
+            let _ = writeln!(text, "  {total:>9}  in SYN queues   {}", syn_queue_note(status, Some(total)));
+        }
+        None => {
+            let note = "SYN-RECV is not counted without a walk: --detail states tells states apart";
+            text.push_str(&hanging("  ", note, width));
+        }
+    }
 }
 
 fn shown(number: Option<u64>) -> String {
@@ -99,13 +112,17 @@ fn shown(number: Option<u64>) -> String {
 
 /// Where the half-open entries are.
 fn syn_recv_note(status: &StatusView) -> String {
-    let total = status.states.as_ref().and_then(|states| states.get("SYN-RECV").copied().flatten());
+    syn_queue_note(status, status.states.as_ref().and_then(|states| states.get("SYN-RECV").copied().flatten()))
+}
+
+/// The same for so many of them.
+fn syn_queue_note(status: &StatusView, total: Option<u64>) -> String {
     let listeners = || status.listeners.iter().flatten();
     // Where no capacity is known, the longest queue stands for the fullest.
     let fullest = listeners().max_by_key(|one| (one.syn_queue.use_milli(), one.syn_queue.now));
     match fullest {
         Some(one) if one.syn_queue.now.is_some_and(|now| now > 0) => {
-            let at_most = if one.shares_port > 1 { "≤" } else { "" };
+            let at_most = if one.syn_queue_shared { "≤" } else { "" };
             let word = if one.syn_queue.capacity.is_some() { "fullest" } else { "longest" };
             format!("{word} SYN queue {at_most}{} on {}", of_capacity(&one.syn_queue), one.local)
         }
@@ -276,6 +293,23 @@ mod tests {
         now.kernel = crate::snapshot::Kernel { release: None, version: None, hz: None };
         now.netns.inode = None;
         insta::assert_snapshot!("nothing_could_be_read", render_status(&StatusView::new(&now, None, &[]), 80, false));
+    }
+
+    #[test]
+    fn without_a_walk_half_open_entries_are_those_of_the_queues_if_the_kernel_told_them() {
+        use crate::snapshot::SocketSource;
+        let text = |source| {
+            let mut now = snapshot();
+            let sockets = now.sockets.as_mut().unwrap();
+            sockets.source = source;
+            sockets.states.retain(|state, _| *state == crate::units::TcpState::Listen);
+            let half_open = sockets.listeners.iter().map(|one| one.half_open).sum::<u64>();
+            (half_open, render_status(&StatusView::new(&now, None, &[]), 80, false))
+        };
+        let (half_open, told) = text(SocketSource::Queues);
+        assert!(half_open > 0 && told.contains(&format!(" {half_open}  in SYN queues   fullest SYN queue")), "{told}");
+        let (_, untold) = text(SocketSource::Listeners);
+        assert!(untold.contains("SYN-RECV is not counted without a walk"), "{untold}");
     }
 
     #[test]

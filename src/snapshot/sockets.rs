@@ -63,6 +63,10 @@ pub enum SocketSource {
     /// sock_diag for listeners alone: no counts of states, no SYN queues, no use of ports.
     #[serde(rename = "sock-diag-listeners")]
     Listeners,
+    /// sock_diag for listeners alone, and the length of each one's SYN queue by a BPF program: no counts of states, no use
+    /// of ports.
+    #[serde(rename = "sock-diag-listeners-and-bpf")]
+    Queues,
 }
 
 impl SocketSource {
@@ -75,7 +79,19 @@ impl SocketSource {
     /// Whether the states were counted, and with them the half-open entries of each listener.
     #[must_use]
     pub const fn counts_states(self) -> bool {
+        !matches!(self, Self::Listeners | Self::Queues)
+    }
+
+    /// Whether [`Listener::half_open`] is known.
+    #[must_use]
+    pub const fn counts_half_open(self) -> bool {
         !matches!(self, Self::Listeners)
+    }
+
+    /// Whether [`Listener::half_open`] is each listener's own, also where several share a port.
+    #[must_use]
+    pub const fn tells_half_open_apart(self) -> bool {
+        matches!(self, Self::Queues)
     }
 }
 
@@ -96,8 +112,9 @@ pub struct Listener {
     /// `min(listen() argument, somaxconn at that time)`: `sk_max_ack_backlog`, ss's Send-Q.
     pub backlog: Option<u32>,
     /// SYN_RECV entries whose local port (and address, if bound) is this listener's. With several listeners
-    /// on one address and port (`SO_REUSEPORT`) the kernel does not say whose they are, and each row has the
-    /// sum of all, with [`Listener::shares_port`] set.
+    /// on one address and port (`SO_REUSEPORT`) sock_diag does not say whose they are, and each row has the
+    /// sum of all, with [`Listener::shares_port`] set. From [`SocketSource::Queues`] it is the length of this socket's
+    /// own SYN queue, in which requests of Fast Open are not.
     pub half_open: u64,
     /// How many listeners there are on this very address and port, itself included.
     pub shares_port: u32,

@@ -5,6 +5,7 @@
 //! Must not: interpret what it reads (that is `wire`), print, or keep state between calls.
 //! Mirrors: procfs, `net/netlink/af_netlink.c`, `kernel/nsproxy.c`, `fs/proc/proc_sysctl.c`.
 
+mod bpf;
 mod cgroup;
 mod clock;
 mod descriptors;
@@ -27,6 +28,7 @@ mod terminal;
 mod tun;
 mod watch_dir;
 
+pub use bpf::{BpfError, BpfIterator, with_kernel_types};
 pub use cgroup::{cgroup_id, cgroup_paths};
 pub use clock::{monotonic_ms, monotonic_ns, process_cpu_us, read_tick_length_ns, unix_ms, unix_ns};
 pub use descriptors::{ProcessName, SocketTable, read_process_name, read_socket_table};

@@ -5,6 +5,7 @@
 //! Must not: read anything itself, fail as a whole for one bad part, or allocate per socket on the counting path.
 //! Mirrors: `include/uapi/linux/{netlink,inet_diag,tcp}.h`, `net/ipv4/proc.c`, `net/core/net-procfs.c`.
 
+mod btf;
 mod cgroup;
 mod config;
 mod counters;
@@ -12,6 +13,7 @@ mod filter;
 mod inet_diag;
 mod inet_diag_facts;
 mod inet_diag_store;
+mod listener_program;
 mod live_socket;
 mod netlink;
 mod packet;
@@ -22,6 +24,7 @@ mod segment;
 mod tcp_info;
 mod text;
 
+pub use btf::{Btf, BtfError, BtfKind, BtfMember};
 pub use cgroup::{CgroupPlace, parse_cgroup_place};
 pub use config::parse_config_hz;
 pub use counters::{
@@ -30,6 +33,7 @@ pub use counters::{
 pub use filter::{Candidate, Compiled, Filter, FilterError, FilterFault, Truth, parse_filter, parse_filter_with};
 pub use inet_diag::{Attribute, Attributes, InetDiag, SocketTimer};
 pub use inet_diag_facts::{SocketFacts, SocketMemory};
+pub use listener_program::{ListenerProgram, ListenerQueue, decode_listener_queues};
 pub use netlink::{Message, MessageKind, Messages};
 pub use packet::{Checksum, HexError, Packet, PacketError, PacketField, decode_packet, parse_hex};
 pub use proc_tcp::{ProcTcpRow, parse_proc_tcp_line};

@@ -36,6 +36,7 @@ mod screen;
 mod sockets;
 mod solve;
 mod stored_rows;
+mod syn_queues;
 mod tiers;
 #[path = "../suite/tracer.rs"]
 mod tracer;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         catalogue::cases,
         params::cases,
         readers::cases,
+        syn_queues::cases,
         tiers::cases,
         namespaces::cases,
         interface::cases,

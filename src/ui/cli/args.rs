@@ -56,6 +56,9 @@ pub struct Global {
     /// Read this stored snapshot instead of the host: a file of `tcpctl snapshot`, or `-`
     #[arg(help_heading = GLOBAL, long, global = true, value_name = "FILE")]
     pub from: Option<PathBuf>,
+    /// Load no BPF program into the kernel, which would tell each listener's SYN queue without a walk through all sockets
+    #[arg(help_heading = GLOBAL, long, global = true)]
+    pub no_bpf: bool,
     /// Where the journal of changes is kept
     #[arg(help_heading = GLOBAL, long, global = true, value_name = "DIR", default_value = "/var/lib/tcpctl")]
     pub state_dir: PathBuf,

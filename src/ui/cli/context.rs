@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::CliError;
 use super::reading::{Depth, read_snapshot};
+use crate::collect::SynQueues;
 use crate::explain::{Ask, HostPremises, Overrides};
 use crate::snapshot::StoredSnapshots;
 use crate::units::SysctlValues;
@@ -27,6 +28,8 @@ pub(super) struct Context<'a> {
     pub(super) state_dir: PathBuf,
     /// The stored snapshot that stands for this host, if one was named.
     pub(super) stored: Option<StoredSnapshots>,
+    /// What may read SYN queues in the kernel.
+    pub(super) syn_queues: SynQueues,
 }
 
 impl Context<'_> {

@@ -33,6 +33,7 @@ pub(super) fn read_facts(wants: &[Fact], context: &Context<'_>) -> Result<HostFa
             (false, false) => SocketReading::Skip,
         },
         processes: wanted(Fact::Listeners),
+        syn_queues: context.syn_queues.clone(),
     };
     if let Some(stored) = &context.stored {
         return Ok(stored_facts(wants, stored.last()));

@@ -17,7 +17,7 @@ pub(super) enum Depth {
     Sockets,
     /// The processes of listeners as well.
     Processes,
-    /// Exact counts of states and the listeners with their processes, without a row of any other socket.
+    /// The listeners with both queues and their processes, without a row of any other socket.
     Listeners,
     /// Everything while there are not too many sockets, else exact counts of states.
     Fitting,
@@ -25,6 +25,8 @@ pub(super) enum Depth {
     States,
     /// Counters and the listeners, without a walk through the sockets.
     Sums,
+    /// The same with the listeners' SYN queues, where a program in the kernel may read them.
+    SumsAndQueues,
 }
 
 /// Reads a snapshot of the namespace that was asked for, with the sysctls that the model and the rules take and
@@ -54,11 +56,14 @@ pub(super) fn source(context: &Context<'_>, depth: Depth, besides: impl IntoIter
         sockets: match depth {
             Depth::Settings => SocketReading::Skip,
             Depth::Sockets | Depth::Processes => SocketReading::Best,
-            Depth::Listeners | Depth::States => SocketReading::States,
+            Depth::Listeners => SocketReading::Listeners,
+            Depth::States => SocketReading::States,
             Depth::Fitting => SocketReading::Fitting(SocketReading::FITTING),
             Depth::Sums => SocketReading::Sums,
+            Depth::SumsAndQueues => SocketReading::SumsAndQueues,
         },
         processes: matches!(depth, Depth::Processes | Depth::Listeners | Depth::Fitting),
+        syn_queues: context.syn_queues.clone(),
     }
 }
 

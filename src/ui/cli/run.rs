@@ -11,6 +11,7 @@ use super::commands;
 use super::context::Context;
 use super::stored::read_stored;
 use super::{CliError, Exit};
+use crate::collect::SynQueues;
 use crate::report::printable_lines;
 
 /// Parses the arguments, runs the verb, and maps the result to an exit code.
@@ -73,6 +74,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         netns: cli.global.netns.clone(),
         state_dir: cli.global.state_dir.clone(),
         stored,
+        syn_queues: if cli.global.no_bpf { SynQueues::default() } else { SynQueues::when_needed() },
     };
     let result = run_command(cli, &mut context);
     out.flush()?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::run::{Arrival, Options, read_event, send, spawn};
 use super::wants::{Found, ParametersReading, Want};
 use super::{DEFAULT_INTERVAL_MS, Event, socket_reader};
-use crate::collect::{SocketReading, Source, live, survey_namespaces};
+use crate::collect::{SocketReading, Source, SynQueues, live, survey_namespaces};
 use crate::report::{BothReaders, ParameterRow, StatusView};
 use crate::snapshot::Snapshot;
 use crate::tune::read_sysctl_tree;
@@ -49,6 +49,7 @@ pub(super) fn start(options: &Options, sender: Sender<Arrival>) -> Sender<Collec
         keys: screen_keys().into_iter().collect(),
         sockets: SocketReading::Fitting(SocketReading::FITTING),
         processes: true,
+        syn_queues: SynQueues::default(),
     };
     let (requests, told) = channel();
     let asked = options.chosen.interval_ms.or(options.remembered.settings.interval_ms);

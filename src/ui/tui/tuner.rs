@@ -10,7 +10,7 @@ use super::collector::screen_keys;
 use super::profiles::{CONFIRM_MS, Verified};
 use super::run::{Arrival, Options, send, spawn};
 use super::{Event, ProfileEntry, TuneReply, TuneRequest};
-use crate::collect::{SocketReading, Source, live};
+use crate::collect::{SocketReading, Source, SynQueues, live};
 use crate::snapshot::Snapshot;
 use crate::tune::{
     JournalEntry, MEMORY_KEYS, Plan, PlanKind, Premises, ProfileFiles, Receipt, Surroundings, SysctlTree, Target,
@@ -35,6 +35,7 @@ pub(super) fn start(options: &Options, sender: &Sender<Arrival>) -> (Sender<Tune
             keys: Vec::new(),
             sockets: SocketReading::Best,
             processes: false,
+            syn_queues: SynQueues::default(),
         },
         target: Target::new(&options.proc_root, options.netns.as_deref(), &options.state_dir),
     };

@@ -14,6 +14,7 @@ pub(super) fn run(context: &mut Context<'_>) -> Result<Exit, CliError> {
         keys: parameters().filter_map(|parameter| parameter.key.parse().ok()).collect(),
         sockets: SocketReading::States,
         processes: false,
+        syn_queues: context.syn_queues.clone(),
     };
     let view = NamespacesView::from(survey_namespaces(&source)?);
     if context.json {

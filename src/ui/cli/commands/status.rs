@@ -24,6 +24,8 @@ pub(in crate::ui::cli) fn run(args: &StatusArgs, context: &mut Context<'_>) -> R
     }
     let depth = match args.detail {
         None => Depth::Fitting,
+        // A program that is loaded once pays where it is read again and again.
+        Some(Detail::Sums) if args.watch.is_some() => Depth::SumsAndQueues,
         Some(Detail::Sums) => Depth::Sums,
         Some(Detail::States) => Depth::States,
         Some(Detail::All) => Depth::Processes,
