@@ -52,9 +52,6 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     // A packet given on the command line goes through the decoder of packets and nowhere else.
     ("src/ui/cli/commands/explain.rs", "crate::wire::decode_packet"),
     ("src/ui/cli/commands/explain.rs", "crate::wire::parse_hex"),
-    // The screen of sockets takes a filter that is judged while it is typed.
-    ("src/ui/tui/prompt.rs", "crate::wire::parse_filter"),
-    ("src/ui/tui/socket_reader.rs", "crate::wire::parse_filter"),
     // The interval between two readings hangs on what they cost.
     ("src/ui/cli/pace.rs", "crate::sys::process_cpu_us"),
     // Ctrl-C ends a playing in order, and signals are system calls.

@@ -159,7 +159,7 @@ fn check(state: &mut State) {
 
 /// What is wrong with a filter, and where.
 pub(super) fn filter_complaint(text: &str) -> Option<String> {
-    let error = crate::wire::parse_filter(text).err()?;
+    let error = crate::collect::read_filter(text).err()?;
     let place = match text.get(error.place.clone()) {
         Some(part) if !part.trim().is_empty() => format!("at `{}`", part.trim()),
         _ => "at the end".to_owned(),

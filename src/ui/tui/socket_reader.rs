@@ -61,7 +61,7 @@ const UNASKED: &str = "exclude listening";
 
 fn open(source: &Source, want: &SocketsWant) -> Result<SocketRows, String> {
     let asked = if want.filter.trim().is_empty() { UNASKED } else { &want.filter };
-    let filter = crate::wire::parse_filter(asked).map_err(|error| error.message)?;
+    let filter = crate::collect::read_filter(asked).map_err(|error| error.message)?;
     let wanted =
         RowsWanted { filter, shown: ShownStates::All, ipv4: None, info: true, memory: true, filter_here: false };
     SocketRows::open(source, wanted).map_err(|error| error.to_string())
