@@ -8,9 +8,13 @@ use super::theme::Severity;
 use super::view;
 use crate::tune::{Outcome, Plan, PlanKind, Receipt};
 
-/// Asks the tuning thread for something, unless it is busy.
+/// What the tuning thread is busy with after each change.
+const LISTING: &str = "reading profiles and journal";
+
+/// Asks the tuning thread for something, unless it is busy with more than a list.
 fn request(state: &mut State, busy: &'static str, request: TuneRequest) -> Vec<Effect> {
-    if let Some(other) = state.profiles.busy {
+    // A list is asked for by itself; one thread answers it and what is asked next in turn.
+    if let Some(other) = state.profiles.busy.filter(|other| *other != LISTING) {
         state.say(Severity::Quiet, format!("still {other}"));
         return Vec::new();
     }
@@ -213,11 +217,11 @@ pub(super) fn take_reply(state: &mut State, reply: TuneReply) -> Vec<Effect> {
         TuneReply::Kept(Ok(entry)) => {
             state.profiles.countdown = None;
             state.say(Severity::Quiet, format!("✓ entry {entry} is kept; U undoes it all the same"));
-            request(state, "reading profiles and journal", TuneRequest::List)
+            request(state, LISTING, TuneRequest::List)
         }
         TuneReply::Kept(Err(reason)) => {
             state.say(Severity::Critical, reason);
-            request(state, "reading profiles and journal", TuneRequest::List)
+            request(state, LISTING, TuneRequest::List)
         }
         TuneReply::Planned(Ok(plan)) => {
             let rollback = matches!(plan.kind, PlanKind::Rollback(_));
@@ -244,7 +248,7 @@ pub(super) fn take_reply(state: &mut State, reply: TuneReply) -> Vec<Effect> {
             if result.is_ok() {
                 state.profiles.plan = None;
             }
-            state.profiles.busy = Some("reading profiles and journal");
+            state.profiles.busy = Some(LISTING);
             vec![Effect::Tune(TuneRequest::List), Effect::ReadNow]
         }
     }
