@@ -1,6 +1,6 @@
 //! Whether the kernel would take a value.
 
-use super::canonical::port_ranges;
+use super::canonical::{canonical_value, port_ranges};
 use super::{Bound, Form, Order, Parameter, find, nearest, parse_number};
 use crate::units::{Hz, KernelVersion};
 
@@ -122,6 +122,28 @@ pub fn check_value(key: &str, text: &str, version: KernelVersion, hz: Option<Hz>
             Err(malformed("hexadecimal digits".to_owned()))
         }
         Form::Name | Form::Words | Form::Hex => Ok(()),
+    }
+}
+
+/// What the kernel holds after `text` was written to `key`: the value as the kernel prints it. Of more words than a key
+/// has numbers the kernel reads the first ones and drops the rest without a word (`__do_proc_dointvec()`,
+/// kernel/sysctl.c), and numbers that make no sense together it takes.
+///
+/// # Errors
+/// Says which rule of the kernel the text breaks.
+pub fn kept_value(key: &str, text: &str, version: KernelVersion, hz: Option<Hz>) -> Result<String, ValueError> {
+    let text = match find(key).map(|row| row.form) {
+        Some(Form::Numbers(count)) => text.split_whitespace().take(count).collect::<Vec<_>>().join(" "),
+        _ => text.to_owned(),
+    };
+    match check_value(key, &text, version, hz) {
+        Err(error @ ValueError::NotRising { .. })
+            if find(key).is_none_or(|row| matches!(row.order, Order::RisingByKernel)) =>
+        {
+            Err(error)
+        }
+        Ok(()) | Err(ValueError::NotRising { .. }) => Ok(canonical_value(key, &text)),
+        Err(error) => Err(error),
     }
 }
 

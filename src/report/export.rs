@@ -22,8 +22,16 @@ struct Row<'a> {
     key: &'a str,
     value: &'a str,
     operator: Operator,
-    reason: &'a str,
+    /// On one line: in the files of other tools it is a comment.
+    reason: String,
     scope: Option<Scope>,
+}
+
+/// A text without line breaks, which would end a comment.
+fn one_line(text: &str) -> String {
+    let visible =
+        |letter: char| if letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}') { ' ' } else { letter };
+    text.chars().map(visible).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The values of a plan: those that change, then those that are so already.
@@ -32,14 +40,14 @@ fn rows(plan: &Plan) -> Vec<Row<'_>> {
         key: change.key.as_str(),
         value: &change.after,
         operator: change.operator,
-        reason: &change.reason,
+        reason: one_line(&change.reason),
         scope: change.scope,
     });
     let already = plan.already.iter().filter(|already| already.operator != Operator::Expect).map(|already| Row {
         key: already.key.as_str(),
         value: &already.value,
         operator: already.operator,
-        reason: &already.reason,
+        reason: one_line(&already.reason),
         scope: crate::catalog::find(already.key.as_str()).map(|row| match row.per_namespace_since {
             Some(_) => Scope::Namespace,
             None => row.shared,
@@ -75,7 +83,9 @@ fn ansible(plan: &Plan, rows: &[Row<'_>]) -> String {
     // The module's own default is /etc/sysctl.conf, which systemd reads only where a link in sysctl.d leads to it.
     let file = quoted(&format!("/etc/sysctl.d/99-{}.conf", file_name(&plan.profile)));
     let task = |row: &Row<'_>| {
-        let name = quoted(&format!("{} = {}: {}", row.key, row.value, row.reason));
+        // What braces hold in a task's name is a template that Ansible works out.
+        let reason = row.reason.replace("{{", "{ {").replace("{%", "{ %").replace("{#", "{ #");
+        let name = quoted(&format!("{} = {}: {reason}", row.key, row.value));
         let (key, value) = (quoted(row.key), quoted(row.value));
         format!(
             "- name: {name}\n  ansible.posix.sysctl:\n    name: {key}\n    value: {value}\n    \

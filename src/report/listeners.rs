@@ -52,6 +52,15 @@ pub struct ListenerView {
     pub cookie: u64,
 }
 
+impl ListenerView {
+    /// Whether its SYN queue takes nothing more. Of listeners that share a port only the sum is known, where the kernel
+    /// does not tell whose entries are whose, and no queue of theirs is called full.
+    #[must_use]
+    pub fn syn_queue_is_full(&self) -> bool {
+        !self.syn_queue_shared && self.syn_queue.is_full()
+    }
+}
+
 /// A queue in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct QueueView {
@@ -243,7 +252,7 @@ fn render_table(listeners: &[ListenerView], text: &mut String) {
     line(&HEADINGS, false);
     for (row, one) in rows.iter().zip(&order) {
         let cells: Vec<&str> = row.iter().map(String::as_str).collect();
-        line(&cells, one.accept_queue.is_full() || one.syn_queue.is_full());
+        line(&cells, one.accept_queue.is_full() || one.syn_queue_is_full());
     }
 }
 
@@ -284,7 +293,7 @@ pub(super) fn processes(processes: &[Process]) -> String {
 /// What the signs and words of the table mean.
 fn notes(listeners: &[ListenerView]) -> Vec<String> {
     let mut notes = Vec::new();
-    if listeners.iter().any(|one| one.accept_queue.is_full() || one.syn_queue.is_full()) {
+    if listeners.iter().any(|one| one.accept_queue.is_full() || one.syn_queue_is_full()) {
         notes.push("! the queue is full: it takes nothing more until an entry leaves".to_owned());
     }
     let bound_by = |name| listeners.iter().any(|one| one.syn_queue.bound_by == Some(name));
@@ -376,6 +385,17 @@ mod tests {
         let shared = Listener { shares_port: 2, ..listener("0.0.0.0", 80, 128, 0, 9) };
         now.sockets.as_mut().unwrap().listeners = vec![shared.clone(), shared];
         insta::assert_snapshot!("shared_port", text(&now));
+    }
+
+    #[test]
+    fn of_listeners_that_share_a_port_none_is_called_full() {
+        let mut now = snapshot();
+        let alone = listener("0.0.0.0", 80, 4, 0, 7);
+        let shared = Listener { shares_port: 3, ..alone.clone() };
+        now.sockets.as_mut().unwrap().listeners = vec![shared.clone(), shared.clone(), shared];
+        assert!(!text(&now).contains('!'), "{}", text(&now));
+        now.sockets.as_mut().unwrap().listeners = vec![alone];
+        assert!(text(&now).contains('!'), "{}", text(&now));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::prose::{hanging, in_ascii};
 use crate::catalog::{self, Parameter, Scope, TakesEffect, same_value};
 use crate::snapshot::{Snapshot, SysctlReading};
 use crate::tune::{BootKernel, Provenance, Reader, Resolver, Setting, SysctlTree};
-use crate::units::{KernelVersion, SysctlKey};
+use crate::units::{Hz, KernelVersion, SysctlKey};
 
 /// Version of the JSON; the shapes only grow.
 pub(super) const SCHEMA: u32 = 1;
@@ -25,6 +25,8 @@ pub struct ParameterRow {
     pub default: Option<String>,
     /// The kernel.
     pub version: Option<KernelVersion>,
+    /// Its tick rate, on which some ranges hang.
+    pub hz: Option<Hz>,
     /// Which files decide; nothing where files do not reach, as in namespaces other than the initial one.
     pub provenance: Option<Provenance>,
 }
@@ -45,6 +47,7 @@ impl ParameterRow {
             reading: snapshot.sysctls.readings.get(&key).cloned(),
             default: version.and_then(|version| catalog::default_value(key.as_str(), version, snapshot.memory_kib)),
             version,
+            hz,
             provenance: files.map(|(boot, by_hand)| Provenance::of(&key, boot, by_hand, kernel)),
             key,
         }
@@ -203,8 +206,8 @@ impl<'a> From<&'a ParameterRow> for ParameterView<'a> {
             default: row.default.as_deref(),
             changed: row.is_changed(),
             unit: row.known.map(|known| known.unit),
-            min: range.map(|range| range.min.as_number(None).to_string()),
-            max: range.map(|range| range.max.as_number(None).to_string()),
+            min: range.map(|range| range.min.as_number(row.hz).to_string()),
+            max: range.map(|range| range.max.as_number(row.hz).to_string()),
             scope: row.scope(),
             takes_effect: row.known.map(|known| known.takes_effect),
             since: row.known.filter(|known| known.since.major > 0).map(|known| known.since.to_string()),

@@ -1,13 +1,13 @@
 //! `tcpctl sockets --group-by`: sockets counted by what they have in common.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use serde::Serialize;
 
 use super::figure::count;
 use super::printable::printable;
-use super::socket_cells::push_owners;
+use super::socket_cells::{EndTexts, push_ends, push_owners};
 use super::table::{Align, render_table};
 use crate::snapshot::{NamespaceName, SocketOwner};
 use crate::units::TcpState;
@@ -31,13 +31,17 @@ pub enum SocketGroupBy {
 /// What stands for a group while it is counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
-    Peer(Option<IpAddr>),
+    /// With its device and the number of its namespace where the address means something on that link alone.
+    Peer(Option<(IpAddr, u32, usize)>),
     Process(Option<u32>),
-    /// The last is the number of its namespace.
-    Listener(Option<(IpAddr, u16, usize)>),
+    /// With its device; the last is the number of its namespace.
+    Listener(Option<Bound>),
     State(Option<TcpState>),
     Netns(usize),
 }
+
+/// Where a listener listens: address, port, device and the number of its namespace.
+type Bound = (IpAddr, u16, u32, usize);
 
 /// Counts of one group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -68,15 +72,24 @@ pub struct SocketGroup {
 pub struct SocketGroups {
     by: SocketGroupBy,
     groups: BTreeMap<Key, SocketGroup>,
-    listeners: BTreeMap<u16, Vec<IpAddr>>,
+    /// Addresses and devices by port.
+    listeners: BTreeMap<u16, Vec<(IpAddr, u32)>>,
     places: Vec<NamespaceName>,
+    /// Names of the namespace's network devices by index.
+    devices: BTreeMap<u32, String>,
 }
 
 impl SocketGroups {
     /// Nothing counted yet.
     #[must_use]
     pub const fn new(by: SocketGroupBy) -> Self {
-        Self { by, groups: BTreeMap::new(), listeners: BTreeMap::new(), places: Vec::new() }
+        let devices = BTreeMap::new();
+        Self { by, groups: BTreeMap::new(), listeners: BTreeMap::new(), places: Vec::new(), devices }
+    }
+
+    /// The sockets that follow are of a namespace with these network devices.
+    pub fn name_devices(&mut self, devices: &BTreeMap<u32, String>) {
+        self.devices.clone_from(devices);
     }
 
     /// The sockets that follow are of this namespace; its listeners come first where sockets are counted by listener.
@@ -92,19 +105,36 @@ impl SocketGroups {
 
     /// Takes note of a listener; all of them come first where sockets are counted by listener.
     pub fn push_listener(&mut self, found: &InetDiag<'_>) {
-        let (address, port) = (found.source(), found.source_port());
+        let (address, port, device) = (found.source(), found.source_port(), found.interface());
         let addresses = self.listeners.entry(port).or_default();
-        if !addresses.contains(&address) {
-            addresses.push(address);
+        if !addresses.contains(&(address, device)) {
+            addresses.push((address, device));
+            let mut local = Vec::new();
+            let mut end = 0;
+            push_ends(&mut local, found, &EndTexts::of(found), &self.devices, |out| end = out.len());
+            local.truncate(end);
+            let name = String::from_utf8_lossy(&local).into_owned();
             // One without connections is shown as well.
-            self.groups.insert(Key::Listener(Some((address, port, self.places.len()))), SocketGroup::default());
+            let key = Key::Listener(Some((address, port, device, self.places.len())));
+            self.groups.insert(key, SocketGroup { name, ..SocketGroup::default() });
         }
     }
 
     /// Counts a socket. One that several processes hold counts for each of them.
     pub fn push<'b>(&mut self, found: &InetDiag<'_>, owners: impl Iterator<Item = &'b SocketOwner>) {
         match self.by {
-            SocketGroupBy::Peer => self.add(Key::Peer(peer(found)), found, String::new),
+            SocketGroupBy::Peer => {
+                let peer = peer(found);
+                match peer.filter(is_of_link) {
+                    None => self.add(Key::Peer(peer.map(|address| (address, 0, 0))), found, String::new),
+                    Some(address) => {
+                        let device = found.interface();
+                        let name = self.devices.get(&device).cloned().unwrap_or_else(|| format!("if{device}"));
+                        let key = Key::Peer(Some((address, device, self.places.len())));
+                        self.add(key, found, || format!("{address}%{name}"));
+                    }
+                }
+            }
             // It is the group and not in it.
             SocketGroupBy::Listener if found.state() == Some(TcpState::Listen) => {}
             SocketGroupBy::State => self.add(Key::State(found.state()), found, String::new),
@@ -144,14 +174,19 @@ impl SocketGroups {
     }
 
     /// The listener whose address and port the socket has: its own address before a wildcard.
-    fn listener(&self, found: &InetDiag<'_>) -> Option<(IpAddr, u16, usize)> {
-        let port = found.source_port();
+    fn listener(&self, found: &InetDiag<'_>) -> Option<Bound> {
+        let (port, device) = (found.source_port(), found.interface());
         let own = found.source().to_canonical();
-        let addresses = self.listeners.get(&port)?;
-        let exact = addresses.iter().find(|address| address.to_canonical() == own);
-        let family = |address: &&IpAddr| address.is_unspecified() && address.is_ipv4() == own.is_ipv4();
-        let wildcard = || addresses.iter().find(family).or_else(|| addresses.iter().find(|any| any.is_unspecified()));
-        exact.or_else(wildcard).map(|address| (*address, port, self.places.len()))
+        let listeners = self.listeners.get(&port)?;
+        // One that is bound to a device takes what comes by that alone, and its connections are bound to it as well.
+        let by = |wanted: u32| {
+            let here = || listeners.iter().filter(move |(_, bound)| *bound == wanted).map(|(address, _)| address);
+            let exact = here().find(|address| address.to_canonical() == own);
+            let family = |address: &&IpAddr| address.is_unspecified() && address.is_ipv4() == own.is_ipv4();
+            let wildcard = || here().find(family).or_else(|| here().find(|any| any.is_unspecified()));
+            exact.or_else(wildcard).map(|address| (*address, port, wanted, self.places.len()))
+        };
+        by(device).or_else(|| by(0))
     }
 
     /// The groups, the largest first, and how many there are in all.
@@ -167,6 +202,11 @@ impl SocketGroups {
     }
 }
 
+/// Whether an address means something on its link alone, so that two devices may have different peers of it.
+const fn is_of_link(address: &IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
 /// The peer's address; nothing for sockets without one.
 fn peer(found: &InetDiag<'_>) -> Option<IpAddr> {
     // An IPv4-mapped peer is the same host as an IPv4 one.
@@ -180,13 +220,12 @@ impl Key {
             None => String::new(),
         };
         let name = match self {
-            Self::Peer(Some(address)) => address.to_string(),
+            Self::Peer(Some((address, ..))) if group.name.is_empty() => address.to_string(),
+            Self::Peer(Some((.., place))) => format!("{}{}", group.name, inside(*place)),
             Self::Peer(None) => "no peer (listeners, unconnected)".to_owned(),
             Self::Process(Some(_)) | Self::Netns(_) => return group,
             Self::Process(None) => "no process (minisocks, requests, orphans, unseen)".to_owned(),
-            Self::Listener(Some((address, port, place))) => {
-                format!("{}{}", SocketAddr::new(*address, *port), inside(*place))
-            }
+            Self::Listener(Some((.., place))) => format!("{}{}", group.name, inside(*place)),
             Self::Listener(None) => "no listener (opened by this host, or closed since)".to_owned(),
             Self::State(state) => state.map_or("?", TcpState::name).to_owned(),
         };

@@ -88,17 +88,23 @@ fn sentences(outcome: &WishOutcome, solution: &Solution) -> Vec<String> {
 
 /// Values that differ from those of now: `tcp_syn_retries = 1, tcp_rto_max_ms = 1000`.
 fn value_words(nearest: &Nearest) -> String {
+    if let Some(option) = &nearest.option {
+        return format!("{} on the socket", one_option(option));
+    }
     let values: Vec<String> = nearest.values.iter().map(|(key, value)| format!("{} = {value}", key.leaf())).collect();
     if values.is_empty() { "what there is now".to_owned() } else { values.join(", ") }
 }
 
 /// Options with their values: `TCP_KEEPIDLE = 10 s, TCP_KEEPINTVL = 2 s`.
 fn option_words(advice: &Application) -> String {
-    let option = |option: &SocketOption| match option.unit {
+    advice.options.iter().map(one_option).collect::<Vec<_>>().join(", ")
+}
+
+fn one_option(option: &SocketOption) -> String {
+    match option.unit {
         "" => format!("{} = {}", option.name, option.value),
         unit => format!("{} = {} {unit}", option.name, option.value),
-    };
-    advice.options.iter().map(option).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// A solution in JSON.
@@ -140,6 +146,9 @@ struct WishView<'a> {
 struct NearestView<'a> {
     answer: AnswerView,
     values: Vec<(&'a str, &'a str)>,
+    /// The option of a socket that gives it instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    option: Option<OptionView<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -165,9 +174,14 @@ impl<'a> SolutionView<'a> {
     }
 }
 
+const fn option_view(option: &SocketOption) -> OptionView<'_> {
+    OptionView { name: option.name, value: option.value, unit: option.unit }
+}
+
 fn nearest_view(nearest: &Nearest) -> NearestView<'_> {
     let values = nearest.values.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    NearestView { answer: nearest.answer.into(), values }
+    let option = nearest.option.as_ref().map(option_view);
+    NearestView { answer: nearest.answer.into(), values, option }
 }
 
 fn wish_view(outcome: &WishOutcome) -> WishView<'_> {
@@ -197,11 +211,7 @@ fn wish_view(outcome: &WishOutcome) -> WishView<'_> {
         nearest: near.map(nearest_view),
         nominal: outcome.nominal.as_ref().map(nearest_view),
         application: outcome.application.as_ref().map(|advice| ApplicationView {
-            options: advice
-                .options
-                .iter()
-                .map(|one| OptionView { name: one.name, value: one.value, unit: one.unit })
-                .collect(),
+            options: advice.options.iter().map(option_view).collect(),
             answer: advice.answer.map(AnswerView::from),
             says: advice.says,
         }),

@@ -172,9 +172,16 @@ fn limit_line(label: &str, now: Option<u64>, limit: Option<u64>, usage: &str, te
 /// The queues that hold something, the fullest first.
 fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
     let Some(listeners) = listeners else { return };
-    let mut used: Vec<(&'static str, &ListenerView, &QueueView)> = listeners
+    let mut used: Vec<(&'static str, &ListenerView, QueueView)> = listeners
         .iter()
-        .flat_map(|one| [("accept queue", one, &one.accept_queue), ("SYN queue", one, &one.syn_queue)])
+        .enumerate()
+        .flat_map(|(at, one)| {
+            let syn_queue = match one.syn_queue_shared {
+                true => shared_queues(listeners, at).map(|queues| ("SYN queues", one, queues)),
+                false => Some(("SYN queue", one, one.syn_queue)),
+            };
+            core::iter::once(("accept queue", one, one.accept_queue)).chain(syn_queue)
+        })
         .filter(|(_, _, queue)| queue.now.is_some_and(|now| now > 0))
         .collect();
     if used.is_empty() {
@@ -197,6 +204,18 @@ fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
     if let Some(more @ 1..) = used.len().checked_sub(LISTENERS_SHOWN) {
         let _ = writeln!(text, "  … {more} more in `tcpctl listeners`");
     }
+}
+
+/// The SYN queues of the listeners that share a port with this one, as one: the kernel tells of their entries together.
+/// Nothing where another one stands before it.
+fn shared_queues(listeners: &[ListenerView], at: usize) -> Option<QueueView> {
+    let one = listeners.get(at)?;
+    let same = |other: &&ListenerView| other.syn_queue_shared && other.local == one.local;
+    if listeners.iter().take(at).any(|other| same(&other)) {
+        return None;
+    }
+    let capacity = listeners.iter().filter(same).map(|other| other.syn_queue.capacity).sum();
+    Some(QueueView { capacity, ..one.syn_queue })
 }
 
 fn render_counters(status: &StatusView, width: usize, text: &mut String) {
@@ -310,6 +329,21 @@ mod tests {
         assert!(half_open > 0 && told.contains(&format!(" {half_open}  in SYN queues   fullest SYN queue")), "{told}");
         let (_, untold) = text(SocketSource::Listeners);
         assert!(untold.contains("SYN-RECV is not counted without a walk"), "{untold}");
+    }
+
+    #[test]
+    fn the_queues_of_listeners_that_share_a_port_are_one_line() {
+        let mut now = snapshot();
+        let sockets = now.sockets.as_mut().unwrap();
+        let shared =
+            crate::snapshot::Listener { shares_port: 3, ..crate::report::fixture::listener("0.0.0.0", 2000, 4, 0, 7) };
+        sockets.listeners = vec![shared; 3];
+        let text = render_status(&StatusView::new(&now, None, &[]), 80, false);
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("0.0.0.0:2000 ")).collect();
+        let words = |line: &&str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let queues: Vec<_> = lines.iter().map(words).filter(|words| words[0] == "SYN").collect();
+        assert_eq!(queues.len(), 1, "{text}");
+        assert!(queues[0].ends_with(&["7".to_owned(), "15".to_owned(), "46%".to_owned()]), "{text}");
     }
 
     #[test]

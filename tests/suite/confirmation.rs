@@ -280,8 +280,9 @@ fn what_waits_survives_the_end_of_its_terminal() {
     let path = ptsname(&master, Vec::new()).unwrap();
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let slave = rustix::fs::open(path, flags, Mode::empty()).unwrap();
-    let mut command = Command::new("sh");
-    command.arg("-c").arg("\"$0\" \"$@\"; exec sleep 600");
+    // Who runs the tests may have hang-ups ignored, which a child inherits.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", "sh", "-c"]).arg("\"$0\" \"$@\"; exec sleep 600");
     let program = tree.command(&["apply", "anti-syn-flood", "--yes", "--confirm", "1s"]);
     command.arg(program.get_program()).args(program.get_args());
     let stdio = || Stdio::from(slave.try_clone().unwrap());

@@ -78,6 +78,26 @@ fn an_entry_whose_key_climbs_or_whose_value_has_lines_is_refused_with_its_place(
     }
 }
 
+/// A reason is a comment in the files of other tools, where its second line would be a setting.
+#[test]
+fn a_reason_of_several_lines_adds_no_setting_to_an_export() {
+    let tree = Tree::new();
+    let path = tree.path("talks.toml");
+    let reason = r"r\nnet.ipv4.tcp_sack = 0\r\u2028x {{ lookup('pipe', 'id') }}";
+    let profile =
+        format!("summary = \"x\"\n[keys.\"net.core.somaxconn\"]\nset = 9000\nreason = \"{reason}\"\nsource = \"s\"\n");
+    fs::write(&path, profile).unwrap();
+    for format in ["sysctl.d", "ansible", "kubernetes", "tuned"] {
+        let output = tree.run(&["plan", &path.display().to_string(), "--export", format]);
+        let export = text(&output.stdout);
+        assert!(export.contains("somaxconn"), "{format}: {export} {}", text(&output.stderr));
+        let lines = || export.lines().map(str::trim_start);
+        assert!(!lines().any(|line| line.starts_with("net.ipv4.tcp_sack")), "{format}: {export}");
+        // A template that Ansible would work out.
+        assert!(format != "ansible" || !export.contains("{{"), "{format}: {export}");
+    }
+}
+
 /// What a file wants that is no honest profile, with a word of the refusal.
 #[test]
 fn profiles_that_reach_elsewhere_are_refused_and_nothing_is_written() {

@@ -207,6 +207,18 @@ fn what_is_impossible_comes_with_the_reason_and_the_nearest() {
     assert_eq!(nearest.answer, Answer::After(tcpctl::model::Window { at_us: 2_000_000, latest_us: best }));
 }
 
+/// No sysctl makes a connection fail within a second, and an option of the socket comes nearer than all of them.
+#[test]
+fn the_nearest_may_be_an_option_of_the_socket() {
+    let solution = solved(&stock(), &[("connect", "900ms")], OptionsFor::Better);
+    let WishVerdict::Impossible { nearest: Some(nearest), .. } = &solution.wishes[0].verdict else { panic!() };
+    assert_eq!(nearest.option.as_ref().map(|option| option.name), Some("TCP_USER_TIMEOUT"));
+    assert!(nearest.values.is_empty());
+    assert!(matches!(nearest.answer, Answer::After(window) if window.latest_us < 1_200_000), "{nearest:?}");
+    let text = render_solution(&solution, "this host's values", 80, false);
+    assert!(text.contains("TCP_USER_TIMEOUT = 1 ms on the socket"), "{text}");
+}
+
 #[test]
 fn wishes_that_cannot_be_met_together_are_named_and_the_first_one_is_met() {
     let snapshot = stock();

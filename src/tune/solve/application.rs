@@ -126,6 +126,19 @@ pub(super) fn advise(wish: &Wish, search: &Search<'_>) -> Option<Application> {
     }
 }
 
+/// The answer that comes nearest to a wish by an option at its least, and that option: an option bounds a time, so that
+/// none of its values is quicker.
+pub(super) fn nearest(wish: &Wish, search: &Search<'_>) -> Option<(Answer, SocketOption)> {
+    let (_, options, _) = BOUNDS.iter().find(|(bound, ..)| *bound == wish.kind.word)?;
+    let at_least = |option: &TimeOption| {
+        let answer = search.answer_with(wish, |options| (option.set)(options, option.least))?;
+        let is_over = matches!(wish.miss(answer), Miss::Over(_));
+        let least = SocketOption { name: option.name, value: u64::from(option.least), unit: option.unit };
+        is_over.then_some((answer, least))
+    };
+    options.iter().filter_map(at_least).min_by_key(|(answer, _)| wish.miss(*answer).by())
+}
+
 /// The greatest value of an option with which the wish is met, rounded down where that does as well.
 fn bound(wish: &Wish, option: &TimeOption, search: &Search<'_>, says: &'static str) -> Option<Application> {
     debug_assert_eq!(wish.kind.unit, WishUnit::Time);

@@ -62,6 +62,9 @@ pub fn solve(wishes: &[Wish], snapshot: &Snapshot, name: &str, options: OptionsF
             (OptionsFor::All | OptionsFor::Better, WishVerdict::Impossible { .. }) if own_answer => {
                 WishVerdict::ByApplication
             }
+            (OptionsFor::All | OptionsFor::Better, WishVerdict::Impossible { why, nearest }) => {
+                WishVerdict::Impossible { why, nearest: search.nearer(wish, nearest) }
+            }
             (_, verdict) => verdict,
         };
         if matches!(verdict, WishVerdict::Met(_) | WishVerdict::Already) {
@@ -187,7 +190,7 @@ impl<'a> Search<'a> {
         let answer = self.answer(wish, &values);
         let nominal = matches!(answer, Answer::After(window) if window.at_us <= most && window.latest_us > most);
         let values = values.into_iter().filter_map(|(key, value)| Some((key.parse().ok()?, value))).collect();
-        nominal.then_some(Nearest { answer, values })
+        nominal.then_some(Nearest { answer, values, option: None })
     }
 
     /// Why a wish cannot be met: what cannot be turned, and how far the rest was.
@@ -209,7 +212,18 @@ impl<'a> Search<'a> {
         sentences
     }
 
-    /// The nearest to a wish among everything that was worked out for it.
+    /// The nearest to a wish by values, unless an option of the socket comes nearer, which also leaves the host alone.
+    fn nearer(&self, wish: &Wish, by_values: Option<Nearest>) -> Option<Nearest> {
+        let miss = |answer: Answer| wish.miss(answer).by();
+        let by_option = application::nearest(wish, self)
+            .filter(|(answer, _)| by_values.as_ref().is_none_or(|values| miss(*answer) < miss(values.answer)));
+        match by_option {
+            Some((answer, option)) => Some(Nearest { answer, values: Vec::new(), option: Some(option) }),
+            None => by_values,
+        }
+    }
+
+    /// The nearest to a wish among all values that were worked out for it.
     fn nearest(&self, wish: &Wish) -> Option<Nearest> {
         let consequence = wish.kind.consequence()?;
         if !wish.kind.levers.iter().any(|key| self.dials.contains_key(key)) {
@@ -217,10 +231,7 @@ impl<'a> Search<'a> {
         }
         let known = self.known.borrow();
         let tried = known.iter().filter(|((id, _), answer)| *id == consequence.id && **answer != Answer::Unknown);
-        let miss = |answer: Answer| match wish.miss(answer) {
-            Miss::Met => 0,
-            Miss::Over(by) | Miss::Under(by) => by,
-        };
+        let miss = |answer: Answer| wish.miss(answer).by();
         let different = |values: &[String]| {
             let pairs = consequence.keys.iter().zip(values);
             pairs.filter(|(key, value)| self.now(key) != Some(value)).count()
@@ -230,7 +241,7 @@ impl<'a> Search<'a> {
         let pairs = consequence.keys.iter().zip(values);
         let changed = pairs.filter(|(key, value)| self.now(key) != Some(value));
         let values = changed.filter_map(|(key, value)| Some((key.parse().ok()?, value.clone()))).collect();
-        Some(Nearest { answer: *answer, values })
+        Some(Nearest { answer: *answer, values, option: None })
     }
 
     /// The lightest values with which all wishes are met.

@@ -1,7 +1,7 @@
 //! What a search found.
 
-use super::Application;
 use super::wish::Wish;
+use super::{Application, SocketOption};
 use crate::model::Answer;
 use crate::tune::{Plan, Profile};
 use crate::units::SysctlKey;
@@ -77,6 +77,8 @@ pub struct Nearest {
     pub answer: Answer,
     /// The values that give it, those of now left out.
     pub values: Vec<(SysctlKey, String)>,
+    /// The option that gives it to sockets which have it, where that comes nearer than any values.
+    pub option: Option<SocketOption>,
 }
 
 impl WishVerdict {

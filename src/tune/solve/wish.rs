@@ -124,6 +124,16 @@ pub(super) enum Miss {
     Under(u64),
 }
 
+impl Miss {
+    /// By how much.
+    pub(super) const fn by(self) -> u64 {
+        match self {
+            Self::Met => 0,
+            Self::Over(by) | Self::Under(by) => by,
+        }
+    }
+}
+
 impl Wish {
     /// Reads a wish: one bound (`10s`, `2000/s`, `50000`), or two with dots between (`5s..10s`, `30s..`, `..10s`). A
     /// single time is the latest, a single rate or number the least.

@@ -37,24 +37,24 @@ impl Provenance {
         let (boot, by_hand) = (boot.decide(key), by_hand.decide(key));
         let default = || catalog::default_value(key.as_str(), kernel.version?, kernel.memory_kib);
         let mut doubt = None;
-        let written = boot.decided_by.as_ref().map(|winner| canonical_value(key.as_str(), &winner.value));
-        let refused = written.as_ref().zip(kernel.version).and_then(|(value, version)| {
-            catalog::find(key.as_str())?;
-            catalog::check_value(key.as_str(), value, version, kernel.hz).err()
+        let known = kernel.version.filter(|_| catalog::find(key.as_str()).is_some());
+        let written = boot.decided_by.as_ref().map(|winner| match known {
+            Some(version) => catalog::kept_value(key.as_str(), &winner.value, version, kernel.hz),
+            None => Ok(canonical_value(key.as_str(), &winner.value)),
         });
-        let after_boot = match (written, refused) {
-            (Some(_), Some(error)) => {
+        let after_boot = match written {
+            Some(Err(error)) => {
                 doubt = Some(format!("what the file says is not taken: {error}"));
                 default()
             }
-            (Some(value), None) => {
+            Some(Ok(value)) => {
                 let module = catalog::module_of(key.as_str());
                 doubt = module.map(|module| {
                     format!("it comes with the module {module}; where that is loaded after systemd-sysctl ran, the default stays")
                 });
                 Some(value)
             }
-            (None, _) => default(),
+            None => default(),
         };
         Self { key: key.clone(), boot, by_hand, after_boot, doubt }
     }
@@ -96,6 +96,22 @@ mod tests {
             Some("2")
         );
         assert_eq!(of("net.ipv4.tcp_fastopen_key", "").after_boot, None);
+    }
+
+    /// `__do_proc_dointvec()` reads as many numbers as the key has, and looks neither at what follows nor at their order.
+    #[test]
+    fn what_the_kernel_drops_of_a_line_does_not_keep_it_from_the_rest() {
+        let kept = |line: &str| of(line.split(' ').next().unwrap(), line);
+        for (line, value) in [
+            ("net.ipv4.tcp_fin_timeout = 30 # thirty", "30"),
+            ("net.ipv4.tcp_rmem = 9 5 1", "9 5 1"),
+            ("net.ipv4.tcp_rmem = 4096 131072 33554433 1", "4096 131072 33554433"),
+            ("net.ipv4.tcp_fastopen = 0x3", "3"),
+        ] {
+            let kept = kept(line);
+            assert_eq!((kept.after_boot.as_deref(), kept.doubt), (Some(value), None), "{line}");
+        }
+        assert!(kept("net.ipv4.tcp_rmem = 9 5").doubt.is_some());
     }
 
     #[test]

@@ -484,6 +484,13 @@ mod tests {
     }
 
     #[test]
+    fn options_of_ss_go_together_as_there() {
+        for words in [["tcpctl", "sockets", "-tanl"], ["tcpctl", "sockets", "-46"], ["tcpctl", "sockets", "-tanpo"]] {
+            assert!(Cli::try_parse_from(words).is_ok(), "{words:?}");
+        }
+    }
+
+    #[test]
     fn watching_without_an_interval_is_every_second() {
         let watch = |words: &[&str]| match Cli::try_parse_from(words).map(|cli| cli.command) {
             Ok(Some(Command::Status(args))) => args.watch,

@@ -30,8 +30,8 @@ pub struct SocketsArgs {
     /// All states, listeners included
     #[arg(long, short = 'a')]
     pub all: bool,
-    /// Only listeners
-    #[arg(long, short = 'l', conflicts_with = "all")]
+    /// Only listeners, whatever else is asked for
+    #[arg(long, short = 'l')]
     pub listening: bool,
     /// The processes that hold them, with unit or container
     #[arg(long, short = 'p')]
@@ -52,7 +52,7 @@ pub struct SocketsArgs {
     #[arg(long, short = '4')]
     pub ipv4: bool,
     /// Only IPv6 sockets, IPv4-mapped ones included
-    #[arg(long, short = '6', conflicts_with = "ipv4")]
+    #[arg(long, short = '6')]
     pub ipv6: bool,
     /// No heading
     #[arg(long, short = 'H')]

@@ -50,6 +50,8 @@ pub(super) fn open_socket(state: &mut State) {
     let Some(name) = view::selected_id(state, Screen::Sockets) else { return };
     let filter = match by {
         SocketGroupBy::Peer if name.parse::<std::net::IpAddr>().is_ok() => format!("dst {name}"),
+        // An address of one link alone.
+        SocketGroupBy::Peer if name.contains('%') => format!("dst {}", name.replace('%', " dev ")),
         SocketGroupBy::State => format!("state {}", name.to_ascii_lowercase().replace("estab", "established")),
         _ => {
             state.say(Severity::Quiet, format!("ss has no words for the sockets of {name}; o shows them one by one"));

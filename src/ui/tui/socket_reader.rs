@@ -75,6 +75,7 @@ fn count(
 ) -> Result<(), String> {
     let Some(by) = want.group else { return Ok(()) };
     let mut groups = SocketGroups::new(by);
+    groups.name_devices(rows.devices());
     let walked = rows.walk(|found| {
         reading.passed += 1;
         groups.push(found, holders.of(found.inode()));

@@ -38,6 +38,11 @@ pub(in crate::ui::cli) fn run(args: &SocketsArgs, context: &mut Context<'_>) -> 
     };
     gaps.extend(holders.as_ref().and_then(Holders::gap));
     tell(&gaps, context)?;
+    if let Some(assumed) = places.assumed().filter(|_| !context.json) {
+        context.out.flush()?;
+        // Nothing can be done when standard error is gone as well.
+        let _ = writeln!(anstream::stderr(), "tcpctl: {assumed}");
+    }
     Ok(Exit::Ok)
 }
 
@@ -129,6 +134,7 @@ fn stream(
         let walked = rows.walk(|found| {
             let owners = holders.iter_mut().flat_map(|holders| holders.of(found.inode()));
             let forecast = forecaster.as_ref().and_then(|forecaster| forecaster.of(found.live_socket()?));
+            places.note_assumed(forecast.as_ref());
             writer.push(found, SocketChange::Same, owners, forecast.as_ref(), &mut text);
             if text.len() >= GATHERED {
                 failed = context.out.write_all(&text);
@@ -216,6 +222,7 @@ fn write_sorted(
         }
         let owners = holders.iter_mut().flat_map(|holders| holders.of(found.inode()));
         let forecast = forecaster.and_then(|forecaster| forecaster.of(found.live_socket()?));
+        places.note_assumed(forecast.as_ref());
         if context.json {
             text.extend_from_slice(core::mem::replace(&mut separator, ",\n").as_bytes());
             json.push(found, SocketChange::Same, owners, forecast.as_ref(), &mut text);
@@ -257,6 +264,7 @@ fn group(
     let mut inode = None;
     let gaps = places.each(|place, rows| {
         inode = rows.netns_inode().filter(|_| place.is_none());
+        groups.name_devices(rows.devices());
         match place {
             Some(place) => groups.enter(&place.name),
             None if by == SocketGroupBy::Netns => {

@@ -1,12 +1,14 @@
 //! The network namespaces whose sockets `tcpctl sockets` reads, one after the other.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::collect::{
     Holders, RowPlace, RowsWanted, ShownStates, SocketRows, SocketRowsError, Source, find_row_places, read_cgroups,
     read_filter,
 };
+use crate::model::{Assumption, LiveForecast};
 use crate::report::printable;
 use crate::snapshot::{Gap, StoredRows};
 use crate::ui::cli::CliError;
@@ -22,6 +24,8 @@ pub(super) struct Places {
     stored: Option<(Arc<StoredRows>, Option<u64>)>,
     /// Nothing for one alone.
     every: Option<(Vec<RowPlace>, Vec<Gap>)>,
+    /// Socket options that the forecasts took as not set.
+    assumed: RefCell<BTreeSet<&'static str>>,
 }
 
 /// How the sockets of one were read.
@@ -39,20 +43,20 @@ impl Places {
         let (netns, proc_root) = (context.netns.clone(), context.proc_root.clone());
         let source = Source { netns, proc_root, ..Source::own(Vec::new()) };
         let shown = match (args.all, args.listening) {
-            (true, _) => ShownStates::All,
             (_, true) => ShownStates::Listening,
+            (true, _) => ShownStates::All,
             _ => ShownStates::Connected,
         };
-        let ipv4 = (args.ipv4 || args.ipv6).then_some(args.ipv4);
+        let ipv4 = (args.ipv4 != args.ipv6).then_some(args.ipv4);
         let info = args.info || args.options;
         let wanted = RowsWanted { filter, shown, ipv4, info, memory: args.memory, filter_here: false };
         if let Some(stored) = &context.stored {
             let rows = stored.rows().ok_or_else(without_rows)?;
             let stored = Some((Arc::clone(rows), stored.last().netns.inode));
-            return Ok(Self { source, wanted, stored, every: None });
+            return Ok(Self { source, wanted, stored, every: None, assumed: RefCell::default() });
         }
         if !(args.all_netns || args.group_by == Some(SocketGroup::Netns)) {
-            return Ok(Self { source, wanted, stored: None, every: None });
+            return Ok(Self { source, wanted, stored: None, every: None, assumed: RefCell::default() });
         }
         // The parser does not look for conflicts of options that every command has.
         if context.netns.is_some() {
@@ -60,7 +64,29 @@ impl Places {
             return Err(CliError::Usage(format!("{option} reads every namespace: leave out --netns")));
         }
         let every = find_row_places(&context.proc_root)?;
-        Ok(Self { source, wanted, stored: None, every: Some(every) })
+        Ok(Self { source, wanted, stored: None, every: Some(every), assumed: RefCell::default() })
+    }
+
+    /// Takes note of what a forecast that is shown took for granted.
+    pub(super) fn note_assumed(&self, forecast: Option<&LiveForecast>) {
+        let unset = |assumption: &Assumption| match assumption {
+            Assumption::Unset(option) => Some(*option),
+            _ => None,
+        };
+        self.assumed
+            .borrow_mut()
+            .extend(forecast.into_iter().flat_map(|shown| shown.assumptions.iter().filter_map(unset)));
+    }
+
+    /// What the forecasts took for granted of the options of sockets, as a sentence.
+    pub(super) fn assumed(&self) -> Option<String> {
+        let options: Vec<&str> = self.assumed.borrow().iter().copied().collect();
+        (!options.is_empty()).then(|| {
+            format!(
+                "these forecasts hold for sockets on which the application set no {}: the kernel does not tell others",
+                options.join(", ")
+            )
+        })
     }
 
     /// The one that was asked for.
