@@ -136,14 +136,10 @@ pub fn kept_value(key: &str, text: &str, version: KernelVersion, hz: Option<Hz>)
         Some(Form::Numbers(count)) => text.split_whitespace().take(count).collect::<Vec<_>>().join(" "),
         _ => text.to_owned(),
     };
+    let only_sense = find(key).is_some_and(|row| matches!(row.order, Order::RisingBySense));
     match check_value(key, &text, version, hz) {
-        Err(error @ ValueError::NotRising { .. })
-            if find(key).is_none_or(|row| matches!(row.order, Order::RisingByKernel)) =>
-        {
-            Err(error)
-        }
-        Ok(()) | Err(ValueError::NotRising { .. }) => Ok(canonical_value(key, &text)),
-        Err(error) => Err(error),
+        Err(error) if !(only_sense && matches!(error, ValueError::NotRising { .. })) => Err(error),
+        _ => Ok(canonical_value(key, &text)),
     }
 }
 

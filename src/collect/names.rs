@@ -1,8 +1,8 @@
 //! What names stand for that people and the kernel use of the same things: cgroups, services.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::sys::{cgroup_paths, read_text};
 use crate::wire::{Filter, FilterError, parse_filter_with, parse_tcp_services};
@@ -16,13 +16,13 @@ pub fn read_cgroups() -> BTreeMap<u64, String> {
     cgroup_paths()
 }
 
-/// Reads a filter in which ports may be named as services; those are looked up only if there are any. On a host
-/// without a list of them, none has a name.
+/// Reads a filter in which ports may be named as services. Their list is read once, when the first one is named: a filter
+/// is judged with each key that is typed. On a host without a list, none has a name.
 ///
 /// # Errors
 /// With the place and what was expected there.
 pub fn read_filter(text: &str) -> Result<Filter, FilterError> {
-    let services = OnceCell::new();
+    static LIST: OnceLock<BTreeMap<String, u16>> = OnceLock::new();
     let read = || read_text(Path::new(SERVICES)).map(|text| parse_tcp_services(&text)).unwrap_or_default();
-    parse_filter_with(text, &|name| services.get_or_init(read).get(name).copied())
+    parse_filter_with(text, &|name| LIST.get_or_init(read).get(name).copied())
 }

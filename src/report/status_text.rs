@@ -1,6 +1,7 @@
 //! `tcpctl status` as one screen of text.
 
 use core::fmt::Write;
+use std::collections::BTreeMap;
 
 use super::counters::CounterView;
 use super::figure;
@@ -172,16 +173,12 @@ fn limit_line(label: &str, now: Option<u64>, limit: Option<u64>, usage: &str, te
 /// The queues that hold something, the fullest first.
 fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
     let Some(listeners) = listeners else { return };
+    let own = |one: &&ListenerView| !one.syn_queue_shared;
     let mut used: Vec<(&'static str, &ListenerView, QueueView)> = listeners
         .iter()
-        .enumerate()
-        .flat_map(|(at, one)| {
-            let syn_queue = match one.syn_queue_shared {
-                true => shared_queues(listeners, at).map(|queues| ("SYN queues", one, queues)),
-                false => Some(("SYN queue", one, one.syn_queue)),
-            };
-            core::iter::once(("accept queue", one, one.accept_queue)).chain(syn_queue)
-        })
+        .map(|one| ("accept queue", one, one.accept_queue))
+        .chain(listeners.iter().filter(own).map(|one| ("SYN queue", one, one.syn_queue)))
+        .chain(shared_queues(listeners).into_iter().map(|(one, queues)| ("SYN queues", one, queues)))
         .filter(|(_, _, queue)| queue.now.is_some_and(|now| now > 0))
         .collect();
     if used.is_empty() {
@@ -206,16 +203,17 @@ fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
     }
 }
 
-/// The SYN queues of the listeners that share a port with this one, as one: the kernel tells of their entries together.
-/// Nothing where another one stands before it.
-fn shared_queues(listeners: &[ListenerView], at: usize) -> Option<QueueView> {
-    let one = listeners.get(at)?;
-    let same = |other: &&ListenerView| other.syn_queue_shared && other.local == one.local;
-    if listeners.iter().take(at).any(|other| same(&other)) {
-        return None;
+/// The SYN queues of listeners that share a port, as one with the first of them: the kernel tells of their entries
+/// together.
+fn shared_queues(listeners: &[ListenerView]) -> Vec<(&ListenerView, QueueView)> {
+    let mut queues: BTreeMap<&str, (&ListenerView, QueueView)> = BTreeMap::new();
+    for one in listeners.iter().filter(|one| one.syn_queue_shared) {
+        let more = |(_, sum): &mut (_, QueueView)| {
+            sum.capacity = sum.capacity.zip(one.syn_queue.capacity).map(|(sum, own)| sum + own);
+        };
+        queues.entry(&one.local).and_modify(more).or_insert((one, one.syn_queue));
     }
-    let capacity = listeners.iter().filter(same).map(|other| other.syn_queue.capacity).sum();
-    Some(QueueView { capacity, ..one.syn_queue })
+    queues.into_values().collect()
 }
 
 fn render_counters(status: &StatusView, width: usize, text: &mut String) {
