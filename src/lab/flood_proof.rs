@@ -6,7 +6,7 @@
 
 use std::thread;
 
-use super::LabError;
+use super::{LabError, Replays};
 use super::compare::{KERNEL_ALLOWANCE_US, LOADED_ALLOWANCE_US, NOTICED_ALLOWANCE_US};
 use super::flood_follow::FloodConditions;
 use super::flood_plan::FloodPlan;
@@ -122,15 +122,20 @@ impl FloodProof {
 }
 
 /// Plays floods side by side, each in namespaces of its own, and holds them against their predictions. If the process
-/// could not keep the pace of one of them, all are played once more. Those that were stopped are judged by what was
+/// could not keep the pace of one of them, all are played again ([`Replays`]). Those that were stopped are judged by what was
 /// played of them.
 ///
 /// # Errors
 /// When one cannot be played.
 pub fn prove_floods(plans: &[FloodPlan], conditions: &FloodConditions) -> Result<Vec<FloodProof>, LabError> {
-    let first = play_floods(plans, conditions)?;
-    let again = first.iter().any(|proof| !proof.conclusive) && !first.iter().any(|proof| proof.played.stopped);
-    if again { play_floods(plans, conditions) } else { Ok(first) }
+    let mut replays = Replays::default();
+    loop {
+        let proofs = play_floods(plans, conditions)?;
+        let again = proofs.iter().any(|proof| !proof.conclusive) && !proofs.iter().any(|proof| proof.played.stopped);
+        if !again || !replays.once_more() {
+            return Ok(proofs);
+        }
+    }
 }
 
 fn play_floods(plans: &[FloodPlan], conditions: &FloodConditions) -> Result<Vec<FloodProof>, LabError> {

@@ -46,6 +46,6 @@ pub use flood_proof::{
 pub use flood_run::{PlayedClient, PlayedFlood};
 pub use frame::{Frame, Passage};
 pub use play::{Conditions, Followed, Played, play, play_each};
-pub use prove::{Proof, judge, longest, predicted_end_us, prove, prove_beginning, prove_once};
+pub use prove::{Proof, Replays, judge, longest, predicted_end_us, prove, prove_beginning, prove_once};
 pub use punctuality::Punctuality;
 pub use rights::obtain_rights;

@@ -1,6 +1,6 @@
 //! A scenario on the kernel and in the model, compared.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::play::measured_a_late_wire;
 use super::wire::with_lateness;
@@ -25,13 +25,55 @@ pub struct Proof {
     pub comparison: Comparison,
 }
 
+/// How often what proves nothing is played anew, since the host was too busy for its times to mean anything: once
+/// more however long it takes, and after that only what is short.
+///
+/// Whether a run proves anything is told by its clocks alone, never by how it fits the prediction.
+#[derive(Debug)]
+pub struct Replays {
+    begun: Instant,
+    plays: u32,
+}
+
+impl Default for Replays {
+    fn default() -> Self {
+        Self { begun: Instant::now(), plays: 1 }
+    }
+}
+
+impl Replays {
+    /// The most that anything is played.
+    const MOST: u32 = 8;
+    /// All plays together take no longer than this, but for the second.
+    const ALL_TAKE: Duration = Duration::from_secs(60);
+
+    /// Whether what was played from the beginning on and proved nothing is to be played again.
+    pub fn once_more(&mut self) -> bool {
+        let again = is_played_again(self.plays, self.begun.elapsed());
+        self.plays += u32::from(again);
+        again
+    }
+
+    /// How often it was played.
+    #[must_use]
+    pub const fn plays(&self) -> u32 {
+        self.plays
+    }
+}
+
+/// Whether it is played once more after so many plays that took so long together.
+fn is_played_again(plays: u32, took: Duration) -> bool {
+    let with_another = took / plays.max(1) * plays.saturating_add(1);
+    plays < 2 || plays < Replays::MOST && with_another <= Replays::ALL_TAKE
+}
+
 /// Plays a scenario and compares it with its prediction. A run that proves nothing, since this process could not
-/// keep up with the wire, is played once more.
+/// keep up with the wire, is played again ([`Replays`]).
 ///
 /// # Errors
 /// When it cannot be played.
 pub fn prove(scenario: &Scenario) -> Result<Proof, LabError> {
-    twice_at_most(|| run(scenario, longest(&forecast(scenario)), u64::MAX))
+    until_conclusive(|| run(scenario, longest(&forecast(scenario)), u64::MAX))
 }
 
 /// The same, but only the beginning is played and compared, until `horizon_us` microseconds.
@@ -39,12 +81,17 @@ pub fn prove(scenario: &Scenario) -> Result<Proof, LabError> {
 /// # Errors
 /// When it cannot be played.
 pub fn prove_beginning(scenario: &Scenario, horizon_us: u64) -> Result<Proof, LabError> {
-    twice_at_most(|| run(scenario, Duration::from_micros(horizon_us), horizon_us))
+    until_conclusive(|| run(scenario, Duration::from_micros(horizon_us), horizon_us))
 }
 
-fn twice_at_most(run: impl Fn() -> Result<Proof, LabError>) -> Result<Proof, LabError> {
-    let first = run()?;
-    if first.comparison.conclusive { Ok(first) } else { run() }
+fn until_conclusive(run: impl Fn() -> Result<Proof, LabError>) -> Result<Proof, LabError> {
+    let mut replays = Replays::default();
+    loop {
+        let proof = run()?;
+        if proof.comparison.conclusive || !replays.once_more() {
+            return Ok(proof);
+        }
+    }
 }
 
 /// Plays a scenario once under these conditions and compares what came of it, until `horizon_us` microseconds at the
@@ -128,6 +175,14 @@ mod tests {
     use super::*;
     use crate::model::{Action, End, Event, Host, Measured, Outcome, Settings, Side, Window};
     use crate::units::{Hz, KernelVersion};
+
+    #[test]
+    fn what_is_short_is_played_again_more_often() {
+        let plays = |each_s: u64| {
+            (1..).find(|plays| !is_played_again(*plays, Duration::from_secs(each_s) * *plays)).expect("it ends")
+        };
+        assert_eq!([1, 10, 15, 29, 63, 1000].map(plays), [8, 6, 4, 2, 2, 2]);
+    }
 
     #[test]
     fn a_side_that_connects_again_after_the_horizon_has_not_ended_before_it() {

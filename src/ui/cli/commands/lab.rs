@@ -7,7 +7,7 @@ use super::lab_interrupt::Interrupt;
 use super::lab_live::play_live;
 use super::lab_subject::{Subject, ending};
 use super::{lab_all, lab_flood, lab_list};
-use crate::lab::{Conditions, LabError, Proof, check_playable, longest, obtain_rights, predicted_end_us, prove_once};
+use crate::lab::{Conditions, LabError, Proof, Replays, check_playable, longest, obtain_rights, predicted_end_us, prove_once};
 use crate::model::{Scenario, forecast};
 use crate::report::{ComparisonView, LabSpan, render_comparison, render_lab_opening};
 use crate::ui::cli::args::Peer;
@@ -54,14 +54,17 @@ fn one(named: &str, args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, C
         context.out.flush()?;
     }
     let mut proof = play(&subject.scenario, extent, args.live, &interrupt, context)?;
-    // A run that proves nothing is played once more.
-    if proof.as_ref().is_ok_and(|proof| !proof.comparison.conclusive) && !interrupt.is_set() {
+    let mut replays = Replays::default();
+    while proof.as_ref().is_ok_and(|proof| !proof.comparison.conclusive)
+        && !interrupt.is_set()
+        && replays.once_more()
+    {
         if args.live {
             write!(context.out, "The host was too busy for this to mean anything; once more.\n\n")?;
         }
         proof = play(&subject.scenario, extent, args.live, &interrupt, context)?;
     }
-    ending(interrupt.signal(), judged(&subject, proof, extent, capture.as_ref(), context))
+    ending(interrupt.signal(), judged(&subject, proof, &replays, extent, capture.as_ref(), context))
 }
 
 fn play(
@@ -82,6 +85,7 @@ fn play(
 fn judged(
     subject: &Subject,
     proof: Result<Proof, LabError>,
+    replays: &Replays,
     extent: Extent,
     capture: Option<&CaptureFile>,
     context: &mut Context<'_>,
@@ -102,7 +106,8 @@ fn judged(
     }
     if !proof.comparison.conclusive && !proof.played.stopped {
         return Err(CliError::failure(anyhow::anyhow!(
-            "inconclusive: this process could not keep up with the wire, twice; play it again on a less busy host"
+            "inconclusive: this process could not keep up with the wire in {} runs; play it again on a less busy host",
+            replays.plays()
         )));
     }
     Ok(if proof.comparison.agrees() { Exit::Ok } else { Exit::Findings })

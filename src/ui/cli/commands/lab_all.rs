@@ -12,7 +12,7 @@ use super::lab_list::playable;
 use super::lab_subject::ending;
 use super::progress_bar::ProgressBar;
 use crate::explain::{Topic, topics};
-use crate::lab::{Conditions, LabError, Played, Proof, judge, obtain_rights, play_each};
+use crate::lab::{Conditions, LabError, Played, Proof, Replays, judge, obtain_rights, play_each};
 use crate::model::Scenario;
 use crate::report::{LabResult, LabResultsView, render_lab_results, render_lab_results_opening, render_progress};
 use crate::ui::cli::args_lab::LabArgs;
@@ -78,7 +78,7 @@ fn together_us(each_us: impl Iterator<Item = u64>, at_once: usize) -> u64 {
     places.into_iter().max().unwrap_or(0)
 }
 
-/// Plays all, and what proved nothing once more alone; in the order of the topics.
+/// Plays all, and what proved nothing again, alone ([`Replays`]); in the order of the topics.
 fn play_candidates(
     candidates: &[Candidate],
     all_us: u64,
@@ -89,13 +89,16 @@ fn play_candidates(
     let mut proofs = play_together(&all, all_us, interrupt, context);
     for (place, candidate) in candidates.iter().enumerate() {
         let proves_nothing = |proof: &Proof| !proof.comparison.conclusive && !proof.played.stopped;
-        if interrupt.is_set() || !matches!(proofs.get(&place), Some(Ok(proof)) if proves_nothing(proof)) {
-            continue;
-        }
-        let again = play_together(&[candidate], candidate.extent.end_us(), interrupt, context).pop_first();
-        // One that was stopped has its first result.
-        if let Some((_, again)) = again.filter(|_| !interrupt.is_set()) {
-            proofs.insert(place, again);
+        let mut replays = Replays::default();
+        while !interrupt.is_set()
+            && matches!(proofs.get(&place), Some(Ok(proof)) if proves_nothing(proof))
+            && replays.once_more()
+        {
+            let again = play_together(&[candidate], candidate.extent.end_us(), interrupt, context).pop_first();
+            // One that was stopped has its last result.
+            if let Some((_, again)) = again.filter(|_| !interrupt.is_set()) {
+                proofs.insert(place, again);
+            }
         }
     }
     let mut results: Vec<LabResult> = candidates
@@ -166,8 +169,8 @@ fn verdict(results: &[LabResult]) -> Result<Exit, CliError> {
     match (count("inconclusive"), count("cannot")) {
         (0, 0) => Ok(Exit::Ok),
         (inconclusive, 0) => Err(CliError::failure(anyhow::anyhow!(
-            "inconclusive: this process could not keep up with the wire of {inconclusive} topics, twice; play them again \
-             on a less busy host"
+            "inconclusive: this process could not keep up with the wire of {inconclusive} topics, however often; play \
+             them again on a less busy host"
         ))),
         (_, cannot) => Err(CliError::failure(anyhow::anyhow!("{cannot} topics could not be played"))),
     }

@@ -78,8 +78,8 @@ pub(super) fn run(args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, Cli
 fn verdict(proofs: &[FloodProof]) -> Result<Exit, CliError> {
     if !proofs.iter().all(|proof| proof.conclusive) {
         return Err(CliError::failure(anyhow::anyhow!(
-            "inconclusive: this process could not keep the flood's pace, twice; play it again on a less busy host, or \
-             with a lower --rate"
+            "inconclusive: this process could not keep the flood's pace, however often; play it again on a less busy \
+             host, or with a lower --rate"
         )));
     }
     Ok(if proofs.iter().all(FloodProof::agrees) { Exit::Ok } else { Exit::Findings })
