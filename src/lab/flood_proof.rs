@@ -6,11 +6,11 @@
 
 use std::thread;
 
-use super::{LabError, Replays};
 use super::compare::{KERNEL_ALLOWANCE_US, LOADED_ALLOWANCE_US, NOTICED_ALLOWANCE_US};
 use super::flood_follow::FloodConditions;
 use super::flood_plan::FloodPlan;
 use super::flood_run::{PlayedFlood, play_flood};
+use super::{LabError, Replays};
 use crate::model::{Errno, FloodForecast, FloodMoments, Outcome, Span, Window, flood_moments, forecast_flood};
 
 /// A flood with its prediction.

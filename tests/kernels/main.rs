@@ -16,6 +16,7 @@ mod machine;
 #[path = "../live/place.rs"]
 #[expect(dead_code, clippy::unwrap_used, clippy::panic, reason = "the live tests use the rest of it")]
 mod place;
+mod syn_queues;
 mod verdict;
 
 use std::process::ExitCode;

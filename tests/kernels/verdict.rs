@@ -10,16 +10,20 @@ use tcpctl::model::Host;
 
 use crate::cases::{Case, cases};
 use crate::machine::Pulse;
+use crate::syn_queues;
 
 /// Cases that are played at the same time. They mostly wait, but an emulated processor is slow when they do not.
 const AT_ONCE: usize = 2;
 /// Starts are this far apart, so that the timers of all do not fire in one tick.
 const STAGGER: Duration = Duration::from_millis(23);
 
+/// How often a case is played while the machine stood still meanwhile.
+const MOST_PLAYS: u32 = 4;
+
 static PULSE: Pulse = Pulse::new();
 
 /// How a case went.
-enum Verdict {
+pub(crate) enum Verdict {
     Passed,
     /// Why.
     Failed(String),
@@ -44,6 +48,7 @@ pub(crate) fn report(host: &Host) {
             });
         }
     });
+    count(&mut totals.lock().expect("no player panics"), syn_queues::NAME, syn_queues::verdict());
     let [passed, failed, inconclusive] = totals.into_inner().expect("no player panics");
     println!("{passed} passed, {failed} failed, {inconclusive} inconclusive");
 }
@@ -60,9 +65,11 @@ fn count(totals: &mut [u32; 3], name: &str, verdict: Verdict) {
     *total += 1;
 }
 
-/// Plays a case. The lab itself plays it once more if its wire was late; if the machine was, it is done here.
+/// Plays a case. The lab itself plays it again if its wire was late; if the machine was, it is done here, a few times.
 fn play(case: &Case) -> Verdict {
-    play_once(case).or_else(|_| play_once(case)).unwrap_or_else(Verdict::Inconclusive)
+    (1..MOST_PLAYS)
+        .fold(play_once(case), |verdict, _| verdict.or_else(|_| play_once(case)))
+        .unwrap_or_else(Verdict::Inconclusive)
 }
 
 /// An error says how the machine was late.
@@ -100,7 +107,7 @@ fn is_explained_by(pause: Duration, comparison: &Comparison) -> bool {
 }
 
 fn lateness(proof: &Proof) -> String {
-    format!("twice, the machine was too late to prove anything; the second time {:?}", proof.played.punctuality)
+    format!("the machine was too late to prove anything; the last time {:?}", proof.played.punctuality)
 }
 
 /// Every event, predicted and measured.

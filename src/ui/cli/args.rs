@@ -75,8 +75,10 @@ pub enum ColorWhen {
     Never,
 }
 
-/// The verbs.
+/// The verbs. The arguments of one are laid out only when it is called: all of them together take longer than to count
+/// sockets.
 #[derive(Clone, Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Show socket states, queues against limits, rates, and the settings in seconds
     Status(StatusArgs),

@@ -7,7 +7,9 @@ use super::lab_interrupt::Interrupt;
 use super::lab_live::play_live;
 use super::lab_subject::{Subject, ending};
 use super::{lab_all, lab_flood, lab_list};
-use crate::lab::{Conditions, LabError, Proof, Replays, check_playable, longest, obtain_rights, predicted_end_us, prove_once};
+use crate::lab::{
+    Conditions, LabError, Proof, Replays, check_playable, longest, obtain_rights, predicted_end_us, prove_once,
+};
 use crate::model::{Scenario, forecast};
 use crate::report::{ComparisonView, LabSpan, render_comparison, render_lab_opening};
 use crate::ui::cli::args::Peer;
@@ -55,10 +57,7 @@ fn one(named: &str, args: &LabArgs, context: &mut Context<'_>) -> Result<Exit, C
     }
     let mut proof = play(&subject.scenario, extent, args.live, &interrupt, context)?;
     let mut replays = Replays::default();
-    while proof.as_ref().is_ok_and(|proof| !proof.comparison.conclusive)
-        && !interrupt.is_set()
-        && replays.once_more()
-    {
+    while proof.as_ref().is_ok_and(|proof| !proof.comparison.conclusive) && !interrupt.is_set() && replays.once_more() {
         if args.live {
             write!(context.out, "The host was too busy for this to mean anything; once more.\n\n")?;
         }
