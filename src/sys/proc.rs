@@ -10,6 +10,9 @@ pub(super) const READ_LIMIT: u64 = 16 << 20;
 /// What one read asks for: the kernel's small files and all values are shorter.
 pub(super) const ONE_READ: usize = 4 << 10;
 
+/// The files of the calling thread's network namespace, since Linux 3.17.
+const NET_OF_THREAD: &str = "thread-self/net";
+
 /// Longest line that is read as one, in bytes; rows of the socket tables have about 180.
 const LINE_LIMIT: u64 = 64 << 10;
 
@@ -122,7 +125,7 @@ impl ProcRoot {
     /// another one must look below `thread-self` (since Linux 3.17). Copies have only `net`.
     #[must_use]
     pub fn net_path(&self, file: &str) -> PathBuf {
-        for base in ["thread-self/net", "self/net"] {
+        for base in [NET_OF_THREAD, "self/net"] {
             let directory = self.root.join(base);
             if directory.exists() {
                 return directory.join(file);
@@ -144,7 +147,15 @@ impl ProcRoot {
     /// # Errors
     /// Absent, denied or failed, with the path and the kernel's answer.
     pub fn read_net(&self, file: &str) -> Result<String, ReadError> {
-        read_text(&self.net_path(file))
+        match read_text(&self.first_net_path(file)) {
+            Err(ReadError { kind: ReadErrorKind::Absent, .. }) => read_text(&self.net_path(file)),
+            read => read,
+        }
+    }
+
+    /// Where the file is on every live system: one question less than [`ProcRoot::net_path`] asks.
+    fn first_net_path(&self, file: &str) -> PathBuf {
+        self.root.join(NET_OF_THREAD).join(file)
     }
 
     /// Hands every line of a file of the calling thread's network namespace to `line`, without keeping them,
@@ -173,8 +184,10 @@ impl ProcRoot {
     /// # Errors
     /// Absent for a copy of `/proc`, denied, or failed.
     pub fn netns_inode(&self) -> Result<u64, ReadError> {
-        let thread = self.root.join("thread-self/ns/net");
-        let path = if thread.exists() { thread } else { self.root.join("self/ns/net") };
+        if let Ok(inode) = super::netns::inode_of(&self.root.join("thread-self/ns/net")) {
+            return Ok(inode);
+        }
+        let path = self.root.join("self/ns/net");
         super::netns::inode_of(&path).map_err(|error| ReadError::new(&path, &error))
     }
 }

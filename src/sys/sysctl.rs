@@ -72,11 +72,7 @@ impl SysctlFiles {
     /// Absent, denied or failed.
     pub fn read(&self, key: &SysctlKey) -> Result<String, SysctlError> {
         let path = self.path(key);
-        // Numbers are handed out in one piece: the kernel gives nothing to a second read (`proc_dointvec`).
-        let mut bytes = Vec::with_capacity(ONE_READ);
-        std::fs::File::open(&path)
-            .and_then(|file| file.take(READ_LIMIT).read_to_end(&mut bytes))
-            .map_err(|error| error_of(&path, &error))?;
+        let bytes = read_value(&path).map_err(|error| error_of(&path, &error))?;
         let text = String::from_utf8_lossy(&bytes);
         Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
     }
@@ -148,6 +144,19 @@ fn refusal(path: &Path, error: &io::Error, value: &str) -> SysctlError {
         Some(errno) => SysctlError::Refused { path: file, value, errno, reason: describe(error) },
         None => SysctlError::Failed { path: file, reason: describe(error) },
     }
+}
+
+/// The bytes of a value. The kernel fills what it is given as far as the value goes (`proc_dointvec`,
+/// `proc_do_large_bitmap`), so that what leaves room needs no second read.
+fn read_value(path: &Path) -> io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    let mut bytes = vec![0; ONE_READ];
+    let length = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut *bytes))?;
+    bytes.truncate(length);
+    if length == ONE_READ {
+        file.take(READ_LIMIT).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
