@@ -8,6 +8,7 @@ use super::args_interface::InterfaceArgs;
 use super::args_lab::LabArgs;
 use super::args_sockets::SocketsArgs;
 use super::args_solve::SolveArgs;
+use super::deferred::Deferred;
 pub use super::tune_args::{
     ApplyArgs, AwaitConfirmationArgs, ConfirmArgs, ExportFormat, HistoryArgs, PlanArgs, ProfileChoice, ProfilesArgs,
     RollbackArgs, VerifyArgs,
@@ -75,41 +76,40 @@ pub enum ColorWhen {
     Never,
 }
 
-/// The verbs. The arguments of one are laid out only when it is called: all of them together take longer than to count
-/// sockets.
+/// The verbs. One whose options stand under headings of their own is not deferred: they would come after those of every
+/// command.
 #[derive(Clone, Debug, Subcommand)]
-#[command(defer = true)]
 pub enum Command {
     /// Show socket states, queues against limits, rates, and the settings in seconds
-    Status(StatusArgs),
+    Status(Deferred<StatusArgs>),
     /// Show each listener's accept queue and SYN queue against the limits that bind, its drops and process
     #[command(visible_alias = "l")]
-    Listeners(ListenersArgs),
+    Listeners(Deferred<ListenersArgs>),
     /// Show sockets in the filter words of ss, each with its timer
     ///
     /// Without a filter: connections, as `ss -t` shows them, which leaves out TIME-WAIT and SYN-RECV; -a shows all,
     /// -l listeners. Lines are written as the kernel gives them.
     #[command(after_help = super::args_sockets::SOCKETS_HELP)]
-    Sockets(SocketsArgs),
+    Sockets(Deferred<SocketsArgs>),
     /// Explain what TCP does in a situation, and when, on this host or any other
-    Explain(ExplainArgs),
+    Explain(Deferred<ExplainArgs>),
     /// Play a scenario of your own: who calls what when, what the wire does, what comes from outside
     ///
     /// The file is TOML, described in tcpctl-scenario(5); `tcpctl explain TOPIC --scenario` prints one to start from.
     /// What it leaves open is this host's.
-    Simulate(SimulateArgs),
+    Simulate(Deferred<SimulateArgs>),
     /// Play a scenario on this host's own kernel in private network namespaces, beside the prediction
     ///
     /// Exit code 1 when kernel and model disagree, 3 when this host was too busy to tell, 4 when rights are missing,
     /// 130 after Ctrl-C. Needs root, or unprivileged user namespaces and a /dev/net/tun that users may open.
-    Lab(LabArgs),
+    Lab(Deferred<LabArgs>),
     /// Say what is wrong on this host, how it is known, and what to do
-    Diagnose(DiagnoseArgs),
+    Diagnose(Deferred<DiagnoseArgs>),
     /// List the kernel's TCP parameters with their values, defaults and meaning, or tell all about one
     ///
     /// With the name of one key: what it does, when it counts, what follows from its value and from others near it,
     /// which file sets it, and what is commonly misunderstood about it.
-    Params(ParamsArgs),
+    Params(Deferred<ParamsArgs>),
     /// Check sysctl.d files: keys that are gone, values that the kernel refuses, folk settings, lines taken back later
     ///
     /// Without FILE, everything that systemd-sysctl and `sysctl --system` would read on this host. Each finding comes
@@ -117,36 +117,36 @@ pub enum Command {
     /// silences a rule for it. What packages ship in /usr/lib is never more than a note.
     ///
     /// Exit code 1 when there are errors or warnings, 2 when a FILE cannot be read.
-    Lint(LintArgs),
+    Lint(Deferred<LintArgs>),
     /// List tuning profiles, or show one
-    Profiles(ProfilesArgs),
+    Profiles(Deferred<ProfilesArgs>),
     /// Show what a profile would change, and what that does in seconds; nothing is written
-    Plan(PlanArgs),
+    Plan(Deferred<PlanArgs>),
     /// Find the settings whose predicted times are as wished, with the least change; no sysctl is written
     #[command(after_help = super::args_solve::SOLVE_HELP)]
     Solve(Box<SolveArgs>),
     /// Apply a profile: shows the plan, asks, journals, writes, reads back
-    Apply(ApplyArgs),
+    Apply(Deferred<ApplyArgs>),
     /// Keep an apply that is undone otherwise (`apply --confirm`)
-    Confirm(ConfirmArgs),
+    Confirm(Deferred<ConfirmArgs>),
     /// Check whether the running values meet a profile, and those that are kept across boots
-    Verify(VerifyArgs),
+    Verify(Deferred<VerifyArgs>),
     /// Restore the values from before an apply
-    Rollback(RollbackArgs),
+    Rollback(Deferred<RollbackArgs>),
     /// List what was applied and rolled back
-    History(HistoryArgs),
+    History(Deferred<HistoryArgs>),
     /// Write all that the reading commands need to a file, for `--from`
-    Snapshot(SnapshotArgs),
+    Snapshot(Deferred<SnapshotArgs>),
     /// Export metrics
-    Serve(ServeArgs),
+    Serve(Deferred<ServeArgs>),
     /// Print a completion script for a shell
-    Completions(CompletionsArgs),
+    Completions(Deferred<CompletionsArgs>),
     /// Undo an apply unless it is confirmed in time
     #[command(hide = true)]
-    AwaitConfirmation(AwaitConfirmationArgs),
+    AwaitConfirmation(Deferred<AwaitConfirmationArgs>),
     /// Write the manual pages
     #[command(hide = true)]
-    Man(ManArgs),
+    Man(Deferred<ManArgs>),
 }
 
 /// Show socket states, queues against limits, rates, and the settings in seconds

@@ -14,6 +14,7 @@ mod change;
 mod choose;
 mod commands;
 mod context;
+mod deferred;
 mod drawing;
 mod exit;
 mod facts;

@@ -95,7 +95,7 @@ fn refuse_with_stored(global: &Global, command: Option<&Command>) -> Result<(), 
 }
 
 /// Why a command cannot take a stored snapshot for the host, if it cannot.
-const fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
+fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
     const ACTS: &str = "--from is for commands that read: this one acts on the host, or shows it as it is now";
     const FILES: &str = "a stored snapshot has no files: with --from, say with --root whose sysctl.d files to read";
     match command {
@@ -185,7 +185,8 @@ fn usable_columns(columns: Option<u16>) -> usize {
 }
 
 fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let status = Command::Status(StatusArgs { watch: None, cpu_share: 2, count: None, detail: None, all_netns: false });
+    let status =
+        Command::Status(StatusArgs { watch: None, cpu_share: 2, count: None, detail: None, all_netns: false }.into());
     match cli.command.as_ref().unwrap_or(&status) {
         Command::Status(args) => commands::status::run(args, context),
         Command::Listeners(args) => commands::listeners::run(args, context),
