@@ -13,6 +13,15 @@ Filter words, as in ss(8):
   src 10.0.0.0/8            local address; dst [2001:db8::1]:443: remote one, with port
   dev eth0  fwmark = 0x1/0x3  cgroup /system.slice/nginx.service  autobound
   and  or  not  ( )         without a word between them, conditions are joined by `and`
+  src any  dst inet:*       every address; inet: and inet6: mean sockets of that family
+                            alone, and 10.0.0.1 its IPv4-mapped form as well
+
+  As in ss, conditions are joined from left to right: `A or B and C` is `(A or B) and C`,
+  and `not` holds for the next one; brackets say it plainly.
+  Unlike ss (6.1): an exclusion that leaves no state shows nothing, where ss falls back to
+  connected ones; `not autobound` is the opposite of `autobound`; inet: and inet6: hold
+  for their own condition and not for the whole filter; conditions on states may stand
+  anywhere; bound sockets without a connection are shown where the kernel tells of them.
 
 Examples:
   tcpctl sockets state syn-recv sport = :443
@@ -27,11 +36,11 @@ pub struct SocketsArgs {
     /// Only sockets that pass this filter
     #[arg(value_name = "FILTER")]
     pub filter: Vec<String>,
-    /// All states, listeners included
-    #[arg(long, short = 'a')]
+    /// All states, listeners included; of -a and -l the last one counts
+    #[arg(long, short = 'a', overrides_with = "listening")]
     pub all: bool,
-    /// Only listeners, whatever else is asked for
-    #[arg(long, short = 'l')]
+    /// Only listeners
+    #[arg(long, short = 'l', overrides_with = "all")]
     pub listening: bool,
     /// The processes that hold them, with unit or container
     #[arg(long, short = 'p')]
