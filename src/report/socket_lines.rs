@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::digits::push_number_right;
 use super::live_forecast::render_live_line;
 use super::printable::printable;
+use super::socket_moves::SocketMoves;
 use super::socket_cells::{
     Cgroups, Devices, EndTexts, push_ends, push_extended, push_info, push_memory, push_owners, push_timer,
     push_timer_of_ss,
@@ -64,6 +65,37 @@ pub enum SocketChange {
     Gone,
 }
 
+/// What a row says of the time since the reading before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowChange {
+    /// What became of the socket.
+    pub what: SocketChange,
+    /// What moved in it; nothing in a first reading, and for one that was not there.
+    pub moves: Option<SocketMoves>,
+    /// Microseconds between the two readings.
+    pub window_us: u64,
+}
+
+impl RowChange {
+    /// Whether anything is to be told of it.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        self.what != SocketChange::Same || self.moved().is_some()
+    }
+
+    /// What moved, if anything did.
+    #[must_use]
+    pub fn moved(&self) -> Option<SocketMoves> {
+        self.moves.filter(SocketMoves::is_some)
+    }
+}
+
+impl From<SocketChange> for RowChange {
+    fn from(what: SocketChange) -> Self {
+        Self { what, moves: None, window_us: 0 }
+    }
+}
+
 /// Writes lines. The first ones are held back until there are enough of them to know how wide columns must be; nothing
 /// is allocated for those that follow.
 #[derive(Debug)]
@@ -111,11 +143,12 @@ impl<'a> SocketLines<'a> {
     pub fn push<'b>(
         &mut self,
         found: &InetDiag<'_>,
-        change: SocketChange,
+        change: impl Into<RowChange>,
         owners: impl Iterator<Item = &'b SocketOwner>,
         forecast: Option<&LiveForecast>,
         out: &mut Vec<u8>,
     ) {
+        let change = change.into();
         self.lines += 1;
         if self.widths.is_some() {
             return self.push_cells(found, change, owners, forecast, out);
@@ -138,14 +171,15 @@ impl<'a> SocketLines<'a> {
     fn push_cells<'b>(
         &self,
         found: &InetDiag<'_>,
-        change: SocketChange,
+        change: RowChange,
         owners: impl Iterator<Item = &'b SocketOwner>,
         forecast: Option<&LiveForecast>,
         line: &mut Vec<u8>,
     ) {
         let (style, widths) = (self.style, self.widths);
         if style.changes {
-            line.extend_from_slice(match change {
+            line.extend_from_slice(match change.what {
+                SocketChange::Same if change.moved().is_some() => b"* ",
                 SocketChange::Same => b"  ",
                 SocketChange::New => b"+ ",
                 SocketChange::State(_) => b"~ ",
@@ -180,18 +214,25 @@ impl<'a> SocketLines<'a> {
         if style.processes {
             push_owners(line, owners);
         }
-        if let SocketChange::State(before) = change {
+        if let SocketChange::State(before) = change.what {
             line.extend_from_slice(b"  was ");
             line.extend_from_slice(before.name().as_bytes());
         }
-        self.push_details(found, forecast, line);
+        self.push_details(found, change, forecast, line);
         end_line(line);
     }
 
     /// What stands behind the columns, or below them.
-    fn push_details(&self, found: &InetDiag<'_>, forecast: Option<&LiveForecast>, line: &mut Vec<u8>) {
+    fn push_details(
+        &self,
+        found: &InetDiag<'_>,
+        change: RowChange,
+        forecast: Option<&LiveForecast>,
+        line: &mut Vec<u8>,
+    ) {
         let style = self.style;
-        if !(style.forecast || style.extended || style.memory || style.info) {
+        let moved = change.moved().filter(|_| style.changes);
+        if !(style.forecast || style.extended || style.memory || style.info || moved.is_some()) {
             return;
         }
         let facts = found.facts();
@@ -203,6 +244,9 @@ impl<'a> SocketLines<'a> {
             write(line);
             if line.len() == start { line.truncate(before) } else { first = false }
         };
+        if let Some(moved) = moved {
+            detail(&mut |line| line.extend_from_slice(moved.words(change.window_us).as_bytes()));
+        }
         if style.forecast {
             match forecast {
                 Some(forecast) => detail(&mut |line| line.extend_from_slice(render_live_line(forecast).as_bytes())),

@@ -9,8 +9,8 @@ use super::sockets_watch;
 use crate::collect::{Holders, RowPlace};
 use crate::model::{Host, KnownOptions, KnownSettings, LiveForecast, forecast_live};
 use crate::report::{
-    SocketChange, SocketGroupBy, SocketGroups, SocketJson, SocketLines, SocketOrder, SocketStyle, SocketWriter,
-    SortedSockets, printable, render_groups,
+    SocketChange, SocketGroupBy, SocketGroups, SocketJson, SocketLines, SocketOrder, SocketStyle, SocketWatch,
+    SocketWriter, SortedSockets, printable, render_groups,
 };
 use crate::snapshot::{Gap, NamespaceName};
 use crate::ui::cli::args_sockets::{SocketGroup, SocketSort, SocketsArgs};
@@ -26,10 +26,11 @@ const WIDE: usize = 110;
 
 /// Runs `tcpctl sockets`.
 pub(in crate::ui::cli) fn run(args: &SocketsArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let places = Places::new(args, context)?;
+    let mut places = Places::new(args, context)?;
     if let Some(interval_ms) = args.watch {
-        return sockets_watch::run(args, interval_ms, &places, context);
+        return sockets_watch::run(args, interval_ms, &mut places, context);
     }
+    let places = places;
     let mut holders = wants_holders(args).then(|| places.holders());
     let mut gaps = match (args.group_by, args.sort) {
         (Some(by), _) => group(args, by, &places, &mut holders, context)?,
@@ -91,7 +92,7 @@ impl Forecaster {
 }
 
 /// Whether processes are to be looked for.
-fn wants_holders(args: &SocketsArgs) -> bool {
+pub(super) fn wants_holders(args: &SocketsArgs) -> bool {
     args.processes || args.group_by == Some(SocketGroup::Process)
 }
 
@@ -151,6 +152,19 @@ fn stream(
     Ok(gaps)
 }
 
+/// What sockets of one reading are ordered by; nothing for what is known of two readings alone.
+pub(super) const fn order(sort: SocketSort) -> Option<SocketOrder> {
+    Some(match sort {
+        SocketSort::State => SocketOrder::State,
+        SocketSort::RecvQ => SocketOrder::ReceiveQueue,
+        SocketSort::SendQ => SocketOrder::SendQueue,
+        SocketSort::Local => SocketOrder::Local,
+        SocketSort::Peer => SocketOrder::Peer,
+        SocketSort::Timer => SocketOrder::Timer,
+        SocketSort::Sent | SocketSort::Received | SocketSort::Resent | SocketSort::Drops => return None,
+    })
+}
+
 /// Keeps sockets, and writes them in order.
 fn sorted(
     args: &SocketsArgs,
@@ -159,13 +173,9 @@ fn sorted(
     holders: &mut Option<Holders>,
     context: &mut Context<'_>,
 ) -> Result<Vec<Gap>, CliError> {
-    let order = match sort {
-        SocketSort::State => SocketOrder::State,
-        SocketSort::RecvQ => SocketOrder::ReceiveQueue,
-        SocketSort::SendQ => SocketOrder::SendQueue,
-        SocketSort::Local => SocketOrder::Local,
-        SocketSort::Peer => SocketOrder::Peer,
-        SocketSort::Timer => SocketOrder::Timer,
+    let Some(order) = order(sort) else {
+        let message = "sent, received, resent and drops are told between two readings: add --watch";
+        return Err(CliError::Usage(message.to_owned()));
     };
     let whole = args.info
         || args.memory
@@ -253,13 +263,39 @@ fn group(
     holders: &mut Option<Holders>,
     context: &mut Context<'_>,
 ) -> Result<Vec<Gap>, CliError> {
-    let by = match by {
+    let (groups, inode, gaps) = count_groups(by, places, holders, None)?;
+    let (groups, all) = groups.finish(limit(args));
+    if context.json {
+        let view = serde_json::json!({
+            "schema": 1, "netns": inode, "groups": groups, "groups_in_all": all, "gaps": gaps,
+        });
+        context.print_json(&view)?;
+    } else {
+        write!(context.out, "{}", render_groups(group_by(by), &groups, all, !args.no_header))?;
+    }
+    Ok(gaps)
+}
+
+/// What is counted by.
+pub(super) const fn group_by(by: SocketGroup) -> SocketGroupBy {
+    match by {
         SocketGroup::Peer => SocketGroupBy::Peer,
         SocketGroup::Process => SocketGroupBy::Process,
         SocketGroup::Listener => SocketGroupBy::Listener,
         SocketGroup::State => SocketGroupBy::State,
         SocketGroup::Netns => SocketGroupBy::Netns,
-    };
+    }
+}
+
+/// The groups, the inode of the namespace where there is only one, and what could not be read. `watch` says what moved
+/// since the reading before.
+pub(super) fn count_groups(
+    by: SocketGroup,
+    places: &Places,
+    holders: &mut Option<Holders>,
+    mut watch: Option<&mut SocketWatch>,
+) -> Result<(SocketGroups, Option<u64>, Vec<Gap>), CliError> {
+    let by = group_by(by);
     let mut groups = SocketGroups::new(by);
     let mut inode = None;
     let gaps = places.each(|place, rows| {
@@ -284,22 +320,20 @@ fn group(
                 return Ok(Visited { walked: Err(error), is_enough: false });
             }
         }
+        if let Some(watch) = &mut watch {
+            watch.enter(place.map(|place| &place.name));
+        }
         let walked = rows.walk(|found| {
-            groups.push(found, holders.iter_mut().flat_map(|holders| holders.of(found.inode())));
+            let moves = watch.as_mut().and_then(|watch| watch.note(found).moves);
+            groups.push_moved(found, holders.iter_mut().flat_map(|holders| holders.of(found.inode())), moves);
             ControlFlow::Continue(())
         });
+        if let Some(watch) = watch.as_mut().filter(|_| walked.is_ok()) {
+            watch.leave();
+        }
         Ok(Visited { walked, is_enough: false })
     })?;
-    let (groups, all) = groups.finish(limit(args));
-    if context.json {
-        let view = serde_json::json!({
-            "schema": 1, "netns": inode, "groups": groups, "groups_in_all": all, "gaps": gaps,
-        });
-        context.print_json(&view)?;
-    } else {
-        write!(context.out, "{}", render_groups(by, &groups, all, !args.no_header))?;
-    }
-    Ok(gaps)
+    Ok((groups, inode, gaps))
 }
 
 /// Tells on standard error what could not be read.

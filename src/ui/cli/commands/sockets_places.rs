@@ -10,7 +10,7 @@ use crate::collect::{
 };
 use crate::model::{Assumption, LiveForecast};
 use crate::report::printable;
-use crate::snapshot::{Gap, StoredRows};
+use crate::snapshot::{Gap, NamespaceName, StoredRows};
 use crate::ui::cli::CliError;
 use crate::ui::cli::args_sockets::{SocketGroup, SocketsArgs};
 use crate::ui::cli::context::Context;
@@ -48,8 +48,9 @@ impl Places {
             _ => ShownStates::Connected,
         };
         let ipv4 = (args.ipv4 != args.ipv6).then_some(args.ipv4);
-        let info = args.info || args.options;
-        let wanted = RowsWanted { filter, shown, ipv4, info, memory: args.memory, filter_here: false };
+        // What moves between two readings is told by both.
+        let (info, memory) = (args.info || args.options || args.watch.is_some(), args.memory || args.watch.is_some());
+        let wanted = RowsWanted { filter, shown, ipv4, info, memory, filter_here: false };
         if let Some(stored) = &context.stored {
             let rows = stored.rows().ok_or_else(without_rows)?;
             let stored = Some((Arc::clone(rows), stored.last().netns.inode));
@@ -65,6 +66,24 @@ impl Places {
         }
         let every = find_row_places(&context.proc_root)?;
         Ok(Self { source, wanted, stored: None, every: Some(every), assumed: RefCell::default() })
+    }
+
+    /// Looks again which namespaces there are.
+    pub(super) fn find_again(&mut self, context: &Context<'_>) -> Result<(), CliError> {
+        if self.every.is_some() {
+            self.every = Some(find_row_places(&context.proc_root)?);
+        }
+        Ok(())
+    }
+
+    /// Whether it is one alone.
+    pub(super) const fn is_one(&self) -> bool {
+        self.every.is_none()
+    }
+
+    /// What they are called; nothing for one alone.
+    pub(super) fn names(&self) -> impl Iterator<Item = &NamespaceName> {
+        self.every.iter().flat_map(|(places, _)| places).map(|place| &place.name)
     }
 
     /// Takes note of what a forecast that is shown took for granted.
