@@ -55,7 +55,7 @@ pub(super) fn bytes(number: u64) -> String {
     }
     // The first unit in which there are less than a thousand.
     let (unit, shift) = units.into_iter().find(|(_, shift)| number >> shift < 1000).unwrap_or(("TiB", 40));
-    let tenths = (u128::from(number) * 10) >> shift;
+    let tenths = (u128::from(number) * 10 + (1 << (shift - 1))) >> shift;
     if tenths < 100 { format!("{}.{}{unit}", tenths / 10, tenths % 10) } else { format!("{}{unit}", tenths / 10) }
 }
 
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn bytes_have_three_figures_at_most() {
         let texts = [0, 999, 1000, 8_300, 102_400, 1_023_999, 1_024_000, 432_013_312, 1 << 32].map(bytes);
-        assert_eq!(texts, ["0B", "999B", "0.9KiB", "8.1KiB", "100KiB", "999KiB", "0.9MiB", "412MiB", "4.0GiB"]);
+        assert_eq!(texts, ["0B", "999B", "1.0KiB", "8.1KiB", "100KiB", "1000KiB", "1.0MiB", "412MiB", "4.0GiB"]);
     }
 
     #[test]

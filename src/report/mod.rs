@@ -91,7 +91,9 @@ pub use lab_table::{
 };
 pub use lint::{LintRulesView, LintView, render_lint, render_lint_rules};
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
-pub use live_forecast::{LiveEndView, LiveForecastView, NextView, ProgressView, render_live_details, render_live_line};
+pub use live_forecast::{
+    LiveEndView, LiveForecastView, NextView, ProgressView, render_assumptions, render_live_details, render_live_line,
+};
 pub use namespace_findings::{NamespaceFindingsView, render_namespace_findings};
 pub use namespaces::{NamespaceView, NamespacesView, SettingView, render_namespaces};
 pub use openmetrics::render_openmetrics;
@@ -107,9 +109,7 @@ pub use receipt::{EntryView, HistoryView, ReceiptView, render_entry, render_hist
 pub use rules::{RuleView, render_rule, render_rules_manual};
 pub use scenario_manual::render_scenario_manual;
 pub use simulation::{SimulationView, render_simulation};
-pub use socket_groups::{
-    GroupChanges, SocketGroup, SocketGroupBy, SocketGroups, render_group_rates, render_groups,
-};
+pub use socket_groups::{GroupChanges, SocketGroup, SocketGroupBy, SocketGroups, render_group_rates, render_groups};
 pub use socket_json::SocketJson;
 pub use socket_lines::{RowChange, SocketChange, SocketLines, SocketStyle};
 pub use socket_moves::SocketMoves;

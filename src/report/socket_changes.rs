@@ -134,7 +134,10 @@ impl Seen {
     /// Whether these are two connections, one after the other between the same ends: a full socket keeps its cookie.
     fn is_another(&self, now: &Self) -> bool {
         let is_full = |one: &Self| {
-            !matches!(TcpState::from_kernel(one.state), Some(TcpState::SynRecv | TcpState::TimeWait | TcpState::FinWait2))
+            !matches!(
+                TcpState::from_kernel(one.state),
+                Some(TcpState::SynRecv | TcpState::TimeWait | TcpState::FinWait2)
+            )
         };
         is_full(self) && is_full(now) && self.cookie != now.cookie && self.cookie != 0 && now.cookie != 0
     }
@@ -168,9 +171,7 @@ impl Figures {
             drops: drops.unwrap_or(0),
             receive_queue: found.receive_queue(),
             send_queue: found.send_queue(),
-            tells: TELLS_QUEUES
-                | tells(retransmits.is_some(), TELLS_RETRANSMITS)
-                | tells(drops.is_some(), TELLS_DROPS),
+            tells: TELLS_QUEUES | tells(retransmits.is_some(), TELLS_RETRANSMITS) | tells(drops.is_some(), TELLS_DROPS),
         }
     }
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::figure::count;
 use super::printable::printable;
-use super::socket_moves::{SocketMoves, bytes_per_s, decimal, milli_per_s, per_s};
 use super::socket_cells::{EndTexts, push_ends, push_owners};
+use super::socket_moves::{SocketMoves, bytes_per_s, decimal, milli_per_s, per_s};
 use super::table::{Align, render_table};
 use crate::snapshot::{NamespaceName, SocketOwner};
 use crate::units::TcpState;
@@ -163,7 +163,7 @@ impl SocketGroups {
                     is_held = true;
                     self.add(Key::Process(Some(owner.pid)), found, moves, || {
                         let mut name = Vec::new();
-                        push_owners(&mut name, core::iter::once(owner));
+                        push_owners(&mut name, core::iter::once(owner), b'-');
                         String::from_utf8_lossy(&name).into_owned()
                     });
                 }
@@ -174,13 +174,7 @@ impl SocketGroups {
         }
     }
 
-    fn add(
-        &mut self,
-        key: Key,
-        found: &InetDiag<'_>,
-        moves: Option<SocketMoves>,
-        name: impl FnOnce() -> String,
-    ) {
+    fn add(&mut self, key: Key, found: &InetDiag<'_>, moves: Option<SocketMoves>, name: impl FnOnce() -> String) {
         let group = self.groups.entry(key).or_insert_with(|| SocketGroup { name: name(), ..SocketGroup::default() });
         group.sockets += 1;
         if let Some(moves) = moves {
@@ -414,7 +408,13 @@ mod tests {
         let moves = SocketMoves { sent_bytes: Some(4096), received_bytes: Some(0), ..SocketMoves::default() };
         let mut second = vec![SocketGroup { moves: Some(moves), ..group("10.0.0.1", 8) }, group("10.0.0.3", 1)];
         changes.note(&mut second);
-        insta::assert_snapshot!(render_group_rates(SocketGroupBy::Peer, &second, 4, true, Some(2_000_000)), @"");
+        insta::assert_snapshot!(render_group_rates(SocketGroupBy::Peer, &second, 4, true, Some(2_000_000)), @r"
+        sockets  change  estab  syn-recv  time-wait      sent  received  resent  peer
+              8  +1.5/s      8         0          0  2.0KiB/s      0B/s       -  10.0.0.1
+              1  +0.5/s      1         0          0         -         -       -  10.0.0.3
+              0  -4.5/s      0         0          0         -         -       -  10.0.0.2
+        and 1 more
+        ");
         let since = second.iter().map(|group| group.watched(Some(2_000_000))["since_last"].clone());
         let expected: Vec<_> = since.map(|since| (since["sockets"].clone(), since["sockets_per_s"].clone())).collect();
         assert_eq!(expected, [(3.into(), 1.5.into()), (1.into(), 0.5.into()), ((-9).into(), (-4.5).into())]);

@@ -24,6 +24,8 @@ pub struct SocketJson<'a> {
     /// Whether `tcp_info` and memory are shown where they were read.
     info: bool,
     memory: bool,
+    /// Why the holders of some sockets cannot be seen.
+    unseen: Option<String>,
 }
 
 impl<'a> SocketJson<'a> {
@@ -31,7 +33,21 @@ impl<'a> SocketJson<'a> {
     #[must_use]
     pub const fn new(devices: &'a BTreeMap<u32, String>, processes: bool, changes: bool) -> Self {
         let devices = Cow::Borrowed(devices);
-        Self { devices, netns: None, cgroups: Cgroups::new(), processes, changes, info: true, memory: true }
+        Self {
+            devices,
+            netns: None,
+            cgroups: Cgroups::new(),
+            processes,
+            changes,
+            info: true,
+            memory: true,
+            unseen: None,
+        }
+    }
+
+    /// Says of sockets whose holders are not seen that this is why.
+    pub fn name_unseen(&mut self, reason: Option<String>) {
+        self.unseen = reason;
     }
 
     /// Which of `tcp_info` and memory are shown where they were read; both if nothing is said.
@@ -121,6 +137,10 @@ impl<'a> SocketJson<'a> {
                 drop(serde_json::to_writer(&mut *out, owner));
             }
             out.push(b']');
+            // What has no inode has no holder either; of everything else somebody does who could not be seen.
+            if out.ends_with(b"[]") && found.inode() != 0 {
+                text(out, "processes_unknown", self.unseen.as_deref().unwrap_or("nobody that can be seen holds it"));
+            }
         }
         out.push(b'}');
     }

@@ -43,6 +43,13 @@ impl<'a> SocketWriter<'a> {
         }
     }
 
+    /// Says of sockets whose holders are not seen that this is why, where it is asked for each.
+    pub fn name_unseen(&mut self, reason: Option<String>) {
+        if let Self::Json(json) = self {
+            json.name_unseen(reason);
+        }
+    }
+
     /// The sockets that follow are of the namespace with these devices; its name is shown if it is one of several.
     pub fn enter(&mut self, name: Option<&NamespaceName>, devices: &BTreeMap<u32, String>) {
         match self {
@@ -184,7 +191,7 @@ mod tests {
         };
         insta::assert_snapshot!(render_watch(&dear, 2, false), @r"
         900 sockets in 1.5s: + 3 new, - 0 gone, ~ 0 in another state, * 12 moved
-        sent 1.9MiB/s, 3 resent (2/s)
+        sent 1.9MiB/s, 3 resent (2.0/s)
         every 4.2s instead of 1s, to take 2% of a CPU (84ms a reading)
         ");
         let json = render_watch(&dear, 2, true);

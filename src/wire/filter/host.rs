@@ -178,7 +178,10 @@ mod tests {
 
     #[test]
     fn every_address_has_the_words_of_ss_and_a_family_is_told() {
-        assert_eq!(["any", "all", "default", "[any]", "any:80", "[all]:80"].map(shown), ["* *", "* *", "* *", "* *", "* 80", "* 80"]);
+        assert_eq!(
+            ["any", "all", "default", "[any]", "any:80", "[all]:80"].map(shown),
+            ["* *", "* *", "* *", "* *", "* 80", "* 80"]
+        );
         let family = |text| host_of(text, &http).map(|(family, _)| family);
         assert_eq!(["inet:*", "inet6:[::1]:80", "*"].map(family), [Ok(Some(true)), Ok(Some(false)), Ok(None)]);
     }
@@ -217,7 +220,10 @@ mod tests {
     fn ports_and_marks_alone() {
         let alone = |text| port_alone(text, &http);
         assert_eq!([":443", "443", "*:443"].map(alone), [const { Ok((None, Some(443))) }; 3]);
-        assert_eq!([alone("inet:443"), alone("inet6:443")], [Ok((Some(true), Some(443))), Ok((Some(false), Some(443)))]);
+        assert_eq!(
+            [alone("inet:443"), alone("inet6:443")],
+            [Ok((Some(true), Some(443))), Ok((Some(false), Some(443)))]
+        );
         assert_eq!([":http", "http"].map(alone), [const { Ok((None, Some(80))) }; 2]);
         assert_eq!(alone("*"), Ok((None, None)));
         assert!(alone("10.0.0.1:443").unwrap_err().contains("is an address"));

@@ -364,7 +364,10 @@ mod tests {
     #[test]
     fn conditions_are_joined_from_left_to_right_as_ss_does() {
         assert_eq!(read("sport = :1 or sport = :2 dport :3"), "((Local :1 | Local :2) & Remote :3)");
-        assert_eq!(read("sport :1 dport :2 or sport :3 and dport :4"), "(((Local :1 & Remote :2) | Local :3) & Remote :4)");
+        assert_eq!(
+            read("sport :1 dport :2 or sport :3 and dport :4"),
+            "(((Local :1 & Remote :2) | Local :3) & Remote :4)"
+        );
         assert_eq!(read("sport :1 or ( sport :2 dport :3 )"), "(Local :1 | (Local :2 & Remote :3))");
         assert_eq!(read("sport :1 or sport :2 or sport :3"), "(Local :1 | Local :2 | Local :3)");
         let long = |times| format!("sport :1{}", " or sport :2 and sport :3".repeat(times));
@@ -380,7 +383,10 @@ mod tests {
         assert_eq!(read("dst != 10.0.0.1:80"), "!Remote 10.0.0.1/32:80");
         assert_eq!(read("src any or dst all:80"), "(Local :* | Remote :80)");
         assert_eq!(read("src inet:10.0.0.1"), "(Local 10.0.0.1/32:* & !Local ::/0:*)");
-        assert_eq!(read("dst inet6:*:80 or sport = inet:22"), "((Remote :80 & Remote ::/0:*) | (Local :22 & !Local ::/0:*))");
+        assert_eq!(
+            read("dst inet6:*:80 or sport = inet:22"),
+            "((Remote :80 & Remote ::/0:*) | (Local :22 & !Local ::/0:*))"
+        );
         assert_eq!(read("dev eth0 and dev != if2"), "(eth0 & !if2)");
         assert_eq!(
             read("fwmark = 0x1/0x3 cgroup /system.slice autobound"),

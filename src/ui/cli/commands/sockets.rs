@@ -39,12 +39,24 @@ pub(in crate::ui::cli) fn run(args: &SocketsArgs, context: &mut Context<'_>) -> 
     };
     gaps.extend(holders.as_ref().and_then(Holders::gap));
     tell(&gaps, context)?;
-    if let Some(assumed) = places.assumed().filter(|_| !context.json) {
+    tell_assumed(&places, &mut None, context)?;
+    Ok(Exit::Ok)
+}
+
+/// Tells on standard error what the signs behind forecasts mean, if that has not been told yet.
+pub(super) fn tell_assumed(
+    places: &Places,
+    told: &mut Option<String>,
+    context: &mut Context<'_>,
+) -> Result<(), CliError> {
+    let assumed = places.assumed().filter(|_| !context.json);
+    if let Some(assumed) = assumed.filter(|assumed| told.as_ref() != Some(assumed)) {
         context.out.flush()?;
         // Nothing can be done when standard error is gone as well.
-        let _ = writeln!(anstream::stderr(), "tcpctl: {assumed}");
+        let _ = write!(anstream::stderr(), "tcpctl: {assumed}");
+        *told = Some(assumed);
     }
-    Ok(Exit::Ok)
+    Ok(())
 }
 
 /// What the forecast of sockets hangs on, besides themselves: the kernel and the settings of the namespace.
@@ -127,6 +139,7 @@ fn stream(
     let none = BTreeMap::new();
     let mut writer = SocketWriter::new(context.json, style(args, places.width(), context), &none);
     writer.name_cgroups(places.cgroups(args));
+    writer.name_unseen(holders.as_ref().and_then(Holders::unseen));
     let (mut text, mut left) = (Vec::with_capacity(2 * GATHERED), limit(args));
     let gaps = places.each(|place, rows| {
         let forecaster = Forecaster::of_place(args, place, context)?;
@@ -218,6 +231,7 @@ fn write_sorted(
         (SocketLines::new(style(args, places.width(), context), &none), SocketJson::new(&none, args.processes, false));
     lines.name_cgroups(cgroups.clone());
     json.name_cgroups(cgroups);
+    json.name_unseen(holders.as_ref().and_then(Holders::unseen));
     let (mut text, mut failed, mut separator) = (Vec::with_capacity(2 * GATHERED), Ok(()), "\n");
     if context.json {
         text.extend_from_slice(b"{\"schema\":1,\"sockets\":[");
@@ -245,9 +259,11 @@ fn write_sorted(
         }
     });
     failed?;
+    let unseen = holders.as_ref().and_then(Holders::gap);
     if context.json {
         text.extend_from_slice(b"\n],\"gaps\":");
-        serde_json::to_writer(&mut text, gaps).map_err(CliError::failure)?;
+        let gaps: Vec<&Gap> = gaps.iter().chain(&unseen).collect();
+        serde_json::to_writer(&mut text, &gaps).map_err(CliError::failure)?;
         text.extend_from_slice(b"}\n");
     } else {
         lines.finish(&mut text);
@@ -266,6 +282,7 @@ fn group(
     let (groups, inode, gaps) = count_groups(by, places, holders, None)?;
     let (groups, all) = groups.finish(limit(args));
     if context.json {
+        let gaps: Vec<Gap> = gaps.iter().cloned().chain(holders.as_ref().and_then(Holders::gap)).collect();
         let view = serde_json::json!({
             "schema": 1, "netns": inode, "groups": groups, "groups_in_all": all, "gaps": gaps,
         });

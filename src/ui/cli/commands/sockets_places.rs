@@ -9,7 +9,7 @@ use crate::collect::{
     read_filter,
 };
 use crate::model::{Assumption, LiveForecast};
-use crate::report::printable;
+use crate::report::{printable, render_assumptions};
 use crate::snapshot::{Gap, NamespaceName, StoredRows};
 use crate::ui::cli::CliError;
 use crate::ui::cli::args_sockets::{SocketGroup, SocketsArgs};
@@ -24,8 +24,8 @@ pub(super) struct Places {
     stored: Option<(Arc<StoredRows>, Option<u64>)>,
     /// Nothing for one alone.
     every: Option<(Vec<RowPlace>, Vec<Gap>)>,
-    /// Socket options that the forecasts took as not set.
-    assumed: RefCell<BTreeSet<&'static str>>,
+    /// What the forecasts took for granted.
+    assumed: RefCell<BTreeSet<Assumption>>,
 }
 
 /// How the sockets of one were read.
@@ -88,24 +88,13 @@ impl Places {
 
     /// Takes note of what a forecast that is shown took for granted.
     pub(super) fn note_assumed(&self, forecast: Option<&LiveForecast>) {
-        let unset = |assumption: &Assumption| match assumption {
-            Assumption::Unset(option) => Some(*option),
-            _ => None,
-        };
-        self.assumed
-            .borrow_mut()
-            .extend(forecast.into_iter().flat_map(|shown| shown.assumptions.iter().filter_map(unset)));
+        self.assumed.borrow_mut().extend(forecast.into_iter().flat_map(|shown| shown.assumptions.iter().copied()));
     }
 
-    /// What the forecasts took for granted of the options of sockets, as a sentence.
+    /// What the forecasts took for granted, sign by sign.
     pub(super) fn assumed(&self) -> Option<String> {
-        let options: Vec<&str> = self.assumed.borrow().iter().copied().collect();
-        (!options.is_empty()).then(|| {
-            format!(
-                "these forecasts hold for sockets on which the application set no {}: the kernel does not tell others",
-                options.join(", ")
-            )
-        })
+        let assumed = self.assumed.borrow();
+        (!assumed.is_empty()).then(|| render_assumptions(assumed.iter().copied()))
     }
 
     /// The one that was asked for.

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::sockets::{Forecaster, count_groups, group_by, limit, order, style, tell, wants_holders};
+use super::sockets::{Forecaster, count_groups, group_by, limit, order, style, tell, tell_assumed, wants_holders};
 use super::sockets_places::{Places, Visited};
 use crate::collect::Holders;
 use crate::report::{
@@ -40,7 +40,7 @@ pub(super) fn run(
         groups: GroupChanges::default(),
         forecaster: if places.is_one() { Forecaster::wanted(args, context)? } else { None },
     };
-    let (mut told, mut begun): (_, Option<Instant>) = (Vec::new(), None);
+    let (mut told, mut assumed, mut begun): (_, _, Option<Instant>) = (Vec::new(), None, None);
     for number in 1.. {
         if number > 1 {
             places.find_again(context)?;
@@ -70,6 +70,7 @@ pub(super) fn run(
             tell(&gaps, context)?;
             told = gaps;
         }
+        tell_assumed(places, &mut assumed, context)?;
         if args.count.is_some_and(|count| number >= count) {
             break;
         }
@@ -154,6 +155,7 @@ impl Watched<'_> {
         style.heading &= first || screen.is_some();
         let mut writer = SocketWriter::new(context.json, style, &none);
         writer.name_cgroups(self.cgroups.clone());
+        writer.name_unseen(holders.as_ref().and_then(Holders::unseen));
         let most = limit(args);
         let mut kept = (screen.is_some() || args.sort.is_some())
             .then(|| WatchRows::new(watch_order(args.sort), most.min(screen.unwrap_or(usize::MAX))));
