@@ -9,6 +9,7 @@ use tcpctl::sys::{Namespace, raise_loopback};
 
 use crate::case::{Case, Ran};
 use crate::fill::{begin_connect, read_end};
+use crate::namespaces::Inside;
 use crate::place::{Listening, Place, until};
 use crate::program;
 
@@ -181,10 +182,11 @@ fn namespaces(place: &Place) -> Ran {
     let own = place.inode();
     let other = Namespace::fresh().unwrap();
     let inode = other.inode().unwrap();
-    let (client, mut server) = other
+    let (inside, (client, mut server)) = other
         .run(|| {
             raise_loopback().unwrap();
-            pair(place, "127.0.0.1:7032")
+            // What has no process and no name cannot be found.
+            (Inside::begin(), pair(place, "127.0.0.1:7032"))
         })
         .unwrap();
     let port = client.local_addr().unwrap().port().to_string();
@@ -210,6 +212,7 @@ fn namespaces(place: &Place) -> Ran {
     wait_for("the listener", &|row| row["netns"] == own && row["change"] == "new" && row["state"] == "LISTEN");
     // The last that keeps the other one alive.
     drop((server, other));
+    inside.end();
     wait_for("the namespace to go with its sockets", &|row| row["netns"] == inode && row["change"] == "gone");
     Ok(())
 }
