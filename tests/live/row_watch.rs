@@ -189,7 +189,7 @@ fn namespaces(place: &Place) -> Ran {
             (Inside::begin(), pair(place, "127.0.0.1:7032"))
         })
         .unwrap();
-    let port = client.local_addr().unwrap().port().to_string();
+    let port = Value::from(client.local_addr().unwrap().port());
     // Of all that goes on on this machine only these.
     let filter = ["-a", "--all-netns", "dport", "=", ":7032", "or", "sport", "=", ":7032"];
     let mut watch = Watch::begin(&filter);
@@ -205,7 +205,7 @@ fn namespaces(place: &Place) -> Ran {
     drop(client);
     read_end(&mut server);
     wait_for("the state to change", &|row| {
-        row["netns"] == inode && row["change"] == "state" && row["local_port"].to_string() == port
+        row["netns"] == inode && row["change"] == "state" && row["local_port"] == port
     });
     // One that comes here is of this namespace.
     let _listener = place.listen("127.0.0.1:7032", Listening::with_backlog(1));
