@@ -165,18 +165,20 @@ fn quick(asked: &Asked, table: &mut Table) -> Result<()> {
     diagnosis(asked.rounds, table)
 }
 
+/// Every figure that is promised at a million sockets, a line each.
 fn whole(asked: &Asked, tools: &Tools, table: &mut Table) -> Result<()> {
     summary_flat(asked, tools, table)?;
     let mixes = [
         (Mix::established(asked.sockets), 250, Some(15_000)),
         (Mix::time_wait(asked.sockets), 500, Some(15_000)),
-        (Mix::mixed(asked.sockets), 450, None),
+        (Mix::mixed(asked.sockets), 450, Some(15_000)),
     ];
     for (mix, states_limit, ss_limit) in mixes {
         let mut filled = Filled::new(mix)?;
         table.heading(&mix.name(), &filled)?;
         let mut subjects = vec![floor(), Subject::own("floor, one walk", "--floor-one"), states()];
         subjects.push(tcpctl("all", "status --detail all --json"));
+        subjects.extend([tcpctl("start", "--version"), Subject::own("all fields", "--fields")]);
         if tools.ss {
             subjects.push(Subject::new("ss -tan", "ss", "-tan"));
         }
@@ -194,7 +196,10 @@ fn whole(asked: &Asked, tools: &Tools, table: &mut Table) -> Result<()> {
         }
         table.share("own share of CPU, states", &costs, "states", Limit::AtMost(50))?;
         table.share("own share of CPU, all but rows", &costs, "all", Limit::AtMost(100))?;
-        table.memory("memory, states", &costs, "states", Limit::AtMost(20 << 10))?;
+        table.share("own share of CPU, all fields", &costs, "all fields", Limit::AtMost(100))?;
+        table.ratio("all fields / floor", &costs, ["all fields", "floor"], Cost::cpu, Limit::None)?;
+        let start_kib = costs.median("start", Cost::peak_kib).context("the start was measured")?;
+        table.memory("memory, states", &costs, "states", Limit::AtMost(start_kib + STREAMING_KIB))?;
         if tools.rows {
             rows(&mix, &costs, table)?;
         }
@@ -236,7 +241,6 @@ fn row_subjects(mix: &Mix, tools: &Tools) -> Vec<Subject> {
         tcpctl("listeners", "sockets -l -n"),
         tcpctl("grouped", "sockets -a -n --group-by peer"),
         tcpctl("sorted", "sockets -a -n --sort local"),
-        tcpctl("start", "--version"),
     ];
     if mix.has_info() {
         subjects.push(tcpctl("rows with tcp_info", "sockets -a -n -i"));

@@ -64,6 +64,14 @@ impl Holders {
         self.table.holders(inode).filter_map(|pid| self.names.get(&pid))
     }
 
+    /// Why some processes could not be looked into, if that is so, for each socket whose holder is not known.
+    #[must_use]
+    pub fn unseen(&self) -> Option<String> {
+        let unread = self.unread.as_ref().map(|gap| format!("{}: {}", gap.source, gap.reason));
+        let denied = self.table.denied;
+        unread.or_else(|| (denied > 0).then(|| format!("permission denied for {denied} processes")))
+    }
+
     /// Why owners of sockets that were asked about are unknown.
     #[must_use]
     pub fn gap(&self) -> Option<Gap> {

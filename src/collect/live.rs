@@ -2,7 +2,9 @@
 
 use super::{CollectError, SocketReading, Source, counters, host, owners, queues, sockets, states, sysctls, tables};
 use crate::snapshot::{Capabilities, Gap, Netns, SCHEMA_VERSION, Snapshot, SocketSource, Sockets};
-use crate::sys::{Namespace, ProcRoot, effective_capabilities, effective_uid, monotonic_ms, own_netns_inode, unix_ms};
+use crate::sys::{
+    Namespace, ProcRoot, device_names, effective_capabilities, effective_uid, monotonic_ms, own_netns_inode, unix_ms,
+};
 
 /// Reads a namespace. Whatever cannot be read is a gap in the snapshot.
 ///
@@ -65,6 +67,17 @@ pub(super) fn shows_own_netns(inode: u64) -> bool {
     Some(inode) == own_netns_inode()
 }
 
+/// Names the devices that listeners are bound to, which few are.
+fn name_devices(root: &ProcRoot, found: &mut Sockets) {
+    if found.listeners.iter().all(|one| one.interface == 0) {
+        return;
+    }
+    let names = device_names(root);
+    for listener in &mut found.listeners {
+        listener.device = names.get(&listener.interface).cloned();
+    }
+}
+
 pub(super) fn read_sockets(
     source: &Source,
     root: &ProcRoot,
@@ -85,6 +98,10 @@ pub(super) fn read_sockets(
     }?;
     // Where nothing was walked for the sake of time, no descriptors are either.
     let unasked = matches!(source.sockets, SocketReading::Fitting(_)) && found.source == SocketSource::Masked;
+    queues::tell_apart(&source.syn_queues, &mut found);
+    if root_is_live {
+        name_devices(root, &mut found);
+    }
     if source.processes && !unasked {
         owners::find_owners(&mut found, root, gaps);
     }

@@ -165,13 +165,19 @@ fn read_inside(inode: u64, source: &Source, root: &ProcRoot) -> Option<Inside> {
     Some(Inside { initial: is_initial_netns(root), sockets, sysctls, gaps })
 }
 
+/// Whether a size only says, by being negative, that the namespace has no table of its own and uses the host's
+/// (`proc_tcp_ehash_entries` and `proc_udp_hash_entries`, net/ipv4/sysctl_net_ipv4.c).
+fn shares_table(key: &str, here: &str) -> bool {
+    matches!(key, "net.ipv4.tcp_ehash_entries" | "net.ipv4.udp_hash_entries") && here.starts_with('-')
+}
+
 /// Adds the settings that differ. One that only one of the two has is not compared: the initial namespace has keys that
 /// others have not.
 fn compare(read: Read, with: &Sysctls) -> NamespaceFacts {
     let Read { mut facts, sysctls } = read;
     for (key, reading) in &sysctls.readings {
         let (SysctlReading::Value(here), Some(there)) = (reading, with.value(key.as_str())) else { continue };
-        if here != there {
+        if here != there && !shares_table(key.as_str(), here) {
             let setting = DifferentSetting { key: key.to_string(), here: here.clone(), there: there.to_owned() };
             facts.settings.push(setting);
         }

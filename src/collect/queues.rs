@@ -60,6 +60,23 @@ pub(super) fn read_listeners(root: &ProcRoot, program: &SynQueues, gaps: &mut Ve
     Some(sockets)
 }
 
+/// Tells the half-open connections of listeners that share a port apart, where a program may look: a walk knows their sum
+/// alone. Where it may not, or not all of them are met, the sum stays, and is called one.
+pub(super) fn tell_apart(program: &SynQueues, sockets: &mut Sockets) {
+    let is_sum = |one: &Listener| one.shares_port > 1 && one.half_open > 0 && one.cookie != 0;
+    if sockets.source.tells_half_open_apart() || !sockets.listeners.iter().any(is_sum) {
+        return;
+    }
+    let Ok(queues) = program.read() else { return };
+    let shared = || sockets.listeners.iter().filter(|one| one.shares_port > 1);
+    if shared().all(|one| queues.contains_key(&one.cookie)) {
+        for listener in sockets.listeners.iter_mut().filter(|one| one.shares_port > 1) {
+            listener.half_open = queues.get(&listener.cookie).copied().map_or(0, u64::from);
+            listener.half_open_own = true;
+        }
+    }
+}
+
 /// Reads the listeners, and if that pays with these how long their queues are.
 fn read(program: &SynQueues, pays: impl Fn(&[Listener]) -> bool) -> Result<(Sockets, Walked), Unread> {
     for _ in 0..ATTEMPTS {

@@ -141,6 +141,8 @@ fn listener_of(found: &InetDiag<'_>) -> Option<Listener> {
         port: found.source_port(),
         v6_only: facts.v6_only,
         interface: found.interface(),
+        device: None,
+        half_open_own: false,
         accept_queue: Some(found.receive_queue()),
         backlog: Some(found.send_queue()),
         half_open: 0,

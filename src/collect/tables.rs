@@ -215,6 +215,8 @@ fn listener_of_row(row: &ProcTcpRow) -> Listener {
         port: row.local.port(),
         v6_only: None,
         interface: 0,
+        device: None,
+        half_open_own: false,
         accept_queue: Some(row.receive_queue),
         backlog: None,
         half_open: 0,

@@ -238,6 +238,8 @@ mod tests {
             port,
             v6_only: address.contains(':').then_some(false),
             interface: 0,
+            device: None,
+            half_open_own: false,
             accept_queue: Some(0),
             backlog: Some(128),
             half_open: 0,

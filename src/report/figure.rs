@@ -46,6 +46,19 @@ pub(super) fn count(number: u64) -> String {
     }
 }
 
+/// Bytes in a binary unit with three figures at most: `412B`, `8.1KiB`, `412MiB`.
+#[must_use]
+pub(super) fn bytes(number: u64) -> String {
+    let units = [("KiB", 10_u32), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+    if number < 1000 {
+        return format!("{number}B");
+    }
+    // The first unit in which there are less than a thousand.
+    let (unit, shift) = units.into_iter().find(|(_, shift)| number >> shift < 1000).unwrap_or(("TiB", 40));
+    let tenths = (u128::from(number) * 10 + (1 << (shift - 1))) >> shift;
+    if tenths < 100 { format!("{}.{}{unit}", tenths / 10, tenths % 10) } else { format!("{}{unit}", tenths / 10) }
+}
+
 /// The use of a limit: `78%`, `<1%` for little, `100%` only when it is all.
 #[must_use]
 pub(super) fn share(now: u64, limit: u64) -> String {
@@ -73,6 +86,12 @@ mod tests {
     fn counts_are_whole_as_long_as_they_are_short() {
         let texts = [0, 99_999, 100_000, 999_499, 999_500, 1_349_999, 2_996_412, 123_456_789].map(count);
         assert_eq!(texts, ["0", "99999", "100k", "999k", "1.0M", "1.3M", "3.0M", "123M"]);
+    }
+
+    #[test]
+    fn bytes_have_three_figures_at_most() {
+        let texts = [0, 999, 1000, 8_300, 102_400, 1_023_999, 1_024_000, 432_013_312, 1 << 32].map(bytes);
+        assert_eq!(texts, ["0B", "999B", "1.0KiB", "8.1KiB", "100KiB", "1000KiB", "1.0MiB", "412MiB", "4.0GiB"]);
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub(super) fn listener(address: &str, port: u16, backlog: u32, queued: u32, half
         port,
         v6_only: address.contains(':').then_some(false),
         interface: 0,
+        device: None,
+        half_open_own: false,
         accept_queue: Some(queued),
         backlog: Some(backlog),
         half_open,

@@ -29,6 +29,9 @@ pub struct ListenerView {
     pub v6_only: Option<bool>,
     /// Interface index it is bound to, 0 for none.
     pub interface: u32,
+    /// Name of that interface.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
     /// Completed connections that wait for accept(), and how many can.
     pub accept_queue: QueueView,
     /// Half-open entries, and how many can be kept. With `syn_queue_shared` the sum over those listeners.
@@ -146,11 +149,14 @@ fn view(listener: &Listener, snapshot: &Snapshot, known: &KnownSettings) -> List
         local: listener_local(listener),
         v6_only: listener.v6_only,
         interface: listener.interface,
+        device: listener.device.clone(),
         accept_queue,
         syn_queue: QueueView { now: counted.then_some(listener.half_open), capacity, bound_by },
         backlog: listener.backlog,
         shares_port: listener.shares_port,
-        syn_queue_shared: listener.shares_port > 1 && !source.is_some_and(SocketSource::tells_half_open_apart),
+        syn_queue_shared: listener.shares_port > 1
+            && !listener.half_open_own
+            && !source.is_some_and(SocketSource::tells_half_open_apart),
         drops: match listener.drops {
             Drops::Total(drops) => Some(drops),
             Drops::Unknown => None,
@@ -188,7 +194,12 @@ fn syn_limit(
 /// Address and port as ss writes them: `*` for an IPv6 wildcard that takes IPv4 too.
 #[must_use]
 pub fn listener_local(listener: &Listener) -> String {
-    let interface = if listener.interface == 0 { String::new() } else { format!("%{}", listener.interface) };
+    // As rows of sockets have it.
+    let interface = match (&listener.device, listener.interface) {
+        (_, 0) => String::new(),
+        (Some(name), _) => format!("%{}", printable(name)),
+        (None, index) => format!("%if{index}"),
+    };
     match listener.address {
         IpAddr::V6(address) if address.is_unspecified() && listener.v6_only != Some(true) => {
             format!("*{interface}:{}", listener.port)
@@ -473,7 +484,9 @@ mod tests {
         };
         assert_eq!(local_of("::", Some(false), 0), "*:80");
         assert_eq!(local_of("::", Some(true), 0), "[::]:80");
-        assert_eq!(local_of("0.0.0.0", None, 3), "0.0.0.0%3:80");
-        assert_eq!(local_of("fe80::1", Some(true), 2), "[fe80::1]%2:80");
+        assert_eq!(local_of("0.0.0.0", None, 3), "0.0.0.0%if3:80");
+        assert_eq!(local_of("fe80::1", Some(true), 2), "[fe80::1]%if2:80");
+        let named = Listener { interface: 2, device: Some("eth0".to_owned()), ..listener("0.0.0.0", 80, 1, 0, 0) };
+        assert_eq!(listener_local(&named), "0.0.0.0%eth0:80");
     }
 }

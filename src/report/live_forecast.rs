@@ -147,6 +147,51 @@ pub fn render_live_details(forecast: &LiveForecast, width: usize) -> String {
     text
 }
 
+/// A sign for each thing that may be taken for granted, and the options that it is about.
+const OPTIONS: [(char, &str); 10] = [
+    ('a', "TCP_SYNCNT"),
+    ('b', "TCP_USER_TIMEOUT"),
+    ('c', "TCP_RTO_MAX_MS"),
+    ('d', "TCP_KEEPIDLE"),
+    ('e', "TCP_KEEPINTVL"),
+    ('f', "TCP_KEEPCNT"),
+    ('g', "TCP_DEFER_ACCEPT"),
+    ('h', "SO_KEEPALIVE"),
+    ('i', "TCP_THIN_LINEAR_TIMEOUTS"),
+    ('j', "TCP_LINGER2"),
+];
+
+/// The sign of an assumption: small for an option of the socket itself, `?` for one that has none here.
+fn sign_of(assumption: Assumption) -> char {
+    let of = |option: &str| OPTIONS.iter().find(|(_, name)| *name == option).map_or('?', |(sign, _)| *sign);
+    match assumption {
+        Assumption::Unset(option) => of(option),
+        Assumption::UnsetOnListener(option) => of(option).to_ascii_uppercase(),
+        Assumption::QueueHalfEmpty => 'q',
+        Assumption::NoSoftError => 'x',
+        Assumption::OrphansWithinLimits => 'o',
+    }
+}
+
+/// What a forecast takes for granted, a letter each, in their order; `render_assumptions` says what they mean.
+#[must_use]
+pub(super) fn assumption_signs(forecast: &LiveForecast) -> String {
+    let mut signs: Vec<char> = forecast.assumptions.iter().map(|assumption| sign_of(*assumption)).collect();
+    signs.sort_unstable();
+    signs.dedup();
+    signs.into_iter().collect()
+}
+
+/// What the letters behind forecasts mean, a line each.
+#[must_use]
+pub fn render_assumptions(assumed: impl Iterator<Item = Assumption>) -> String {
+    let mut lines: Vec<String> =
+        assumed.map(|assumption| format!("  {} {}\n", sign_of(assumption), sentence(assumption))).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    format!("forecasts hold as far as what the letters behind them stand for is so:\n{}", lines.concat())
+}
+
 /// What is going on, and how far it has come.
 fn doing(forecast: &LiveForecast) -> String {
     let never = forecast.end == LiveEnd::Never;
@@ -411,6 +456,21 @@ mod tests {
         - TCP_RTO_MAX_MS is not set on it, which only its application can tell
         - no ICMP error came, which would be the error at the end
         ");
+    }
+
+    #[test]
+    fn each_assumption_has_a_sign_of_its_own_that_a_line_and_the_legend_share() {
+        let signs: Vec<_> = samples().iter().map(assumption_signs).collect();
+        assert_eq!((signs[1].as_str(), signs[6].as_str()), ("abcx", ""));
+        let assumed: Vec<Assumption> = samples().into_iter().flat_map(|forecast| forecast.assumptions).collect();
+        let legend = render_assumptions(assumed.iter().copied());
+        let told: Vec<char> = legend.lines().skip(1).filter_map(|line| line.chars().nth(2)).collect();
+        let mut different = told.clone();
+        different.dedup();
+        assert_eq!(told, different, "{legend}");
+        assert!(!told.contains(&'?') && signs.concat().chars().all(|sign| told.contains(&sign)), "{legend}");
+        assert!(legend.contains("  b TCP_USER_TIMEOUT is not set on it, which only its application can tell\n"));
+        assert!(legend.contains("  A TCP_SYNCNT is not set on its listener\n"), "{legend}");
     }
 
     #[test]

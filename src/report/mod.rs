@@ -56,8 +56,10 @@ mod socket_changes;
 mod socket_groups;
 mod socket_json;
 mod socket_lines;
+mod socket_moves;
 mod socket_row;
 mod socket_sort;
+mod socket_watch;
 mod socket_writer;
 mod solution;
 mod status;
@@ -89,7 +91,9 @@ pub use lab_table::{
 };
 pub use lint::{LintRulesView, LintView, render_lint, render_lint_rules};
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
-pub use live_forecast::{LiveEndView, LiveForecastView, NextView, ProgressView, render_live_details, render_live_line};
+pub use live_forecast::{
+    LiveEndView, LiveForecastView, NextView, ProgressView, render_assumptions, render_live_details, render_live_line,
+};
 pub use namespace_findings::{NamespaceFindingsView, render_namespace_findings};
 pub use namespaces::{NamespaceView, NamespacesView, SettingView, render_namespaces};
 pub use openmetrics::render_openmetrics;
@@ -105,13 +109,14 @@ pub use receipt::{EntryView, HistoryView, ReceiptView, render_entry, render_hist
 pub use rules::{RuleView, render_rule, render_rules_manual};
 pub use scenario_manual::render_scenario_manual;
 pub use simulation::{SimulationView, render_simulation};
-pub use socket_changes::SocketChanges;
-pub use socket_groups::{SocketGroup, SocketGroupBy, SocketGroups, render_groups};
+pub use socket_groups::{GroupChanges, SocketGroup, SocketGroupBy, SocketGroups, render_group_rates, render_groups};
 pub use socket_json::SocketJson;
-pub use socket_lines::{SocketChange, SocketLines, SocketStyle};
+pub use socket_lines::{RowChange, SocketChange, SocketLines, SocketStyle};
+pub use socket_moves::SocketMoves;
 pub use socket_row::SocketRow;
 pub use socket_sort::{SocketOrder, SortedSockets};
-pub use socket_writer::{SocketWriter, WatchReading, render_pace, render_watch};
+pub use socket_watch::{SocketWatch, WatchOrder, WatchRows, highlight_rows};
+pub use socket_writer::{SocketWriter, WatchReading, render_pace, render_watch, watch_json};
 pub use solution::{SolutionView, render_solution};
 pub use status::{KernelView, LimitView, SecondsView, StatusView};
 pub use status_text::render_status;

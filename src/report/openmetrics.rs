@@ -270,8 +270,8 @@ fn listener_groups(snapshot: &Snapshot) -> BTreeMap<Place, ListenerGroup> {
     for listener in &sockets.listeners {
         let place = (listener.address, listener.port, listener.interface);
         let group = match groups.remove(&place) {
-            Some(group) => group.with(listener, own),
-            None => ListenerGroup::first(listener, own),
+            Some(group) => group.with(listener, own || listener.half_open_own),
+            None => ListenerGroup::first(listener, own || listener.half_open_own),
         };
         groups.insert(place, group);
     }

@@ -83,9 +83,9 @@ fn push_port(out: &mut Vec<u8>, port: u16) {
     }
 }
 
-/// The processes of a socket: `nginx(1203) nginx.service`, the first and how many others.
-pub(super) fn push_owners<'a>(out: &mut Vec<u8>, mut owners: impl Iterator<Item = &'a SocketOwner>) {
-    let Some(first) = owners.next() else { return out.push(b'-') };
+/// The processes of a socket: `nginx(1203) nginx.service`, the first and how many others; this sign where there is none.
+pub(super) fn push_owners<'a>(out: &mut Vec<u8>, mut owners: impl Iterator<Item = &'a SocketOwner>, none: u8) {
+    let Some(first) = owners.next() else { return out.push(none) };
     drop(write!(out, "{}({})", printable(&first.name), first.pid));
     let others = owners.count();
     if others > 0 {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::figure::count;
 use super::printable::printable;
 use super::socket_cells::{EndTexts, push_ends, push_owners};
+use super::socket_moves::{SocketMoves, bytes_per_s, decimal, milli_per_s, per_s};
 use super::table::{Align, render_table};
 use crate::snapshot::{NamespaceName, SocketOwner};
 use crate::units::TcpState;
@@ -65,6 +66,12 @@ pub struct SocketGroup {
     pub recv_q: u64,
     /// Unacknowledged bytes; backlogs of listeners are not counted.
     pub send_q: u64,
+    /// What moved in them since the reading before, where there was one.
+    #[serde(skip)]
+    pub moves: Option<SocketMoves>,
+    /// How many there were in the reading before, where there was one.
+    #[serde(skip)]
+    pub before: Option<u64>,
 }
 
 /// Counts by group. Memory grows with the number of groups and not of sockets.
@@ -122,44 +129,57 @@ impl SocketGroups {
 
     /// Counts a socket. One that several processes hold counts for each of them.
     pub fn push<'b>(&mut self, found: &InetDiag<'_>, owners: impl Iterator<Item = &'b SocketOwner>) {
+        self.push_moved(found, owners, None);
+    }
+
+    /// The same with what moved in it since the reading before.
+    pub fn push_moved<'b>(
+        &mut self,
+        found: &InetDiag<'_>,
+        owners: impl Iterator<Item = &'b SocketOwner>,
+        moves: Option<SocketMoves>,
+    ) {
         match self.by {
             SocketGroupBy::Peer => {
                 let peer = peer(found);
                 match peer.filter(is_of_link) {
-                    None => self.add(Key::Peer(peer.map(|address| (address, 0, 0))), found, String::new),
+                    None => self.add(Key::Peer(peer.map(|address| (address, 0, 0))), found, moves, String::new),
                     Some(address) => {
                         let device = found.interface();
                         let name = self.devices.get(&device).cloned().unwrap_or_else(|| format!("if{device}"));
                         let key = Key::Peer(Some((address, device, self.places.len())));
-                        self.add(key, found, || format!("{address}%{name}"));
+                        self.add(key, found, moves, || format!("{address}%{name}"));
                     }
                 }
             }
             // It is the group and not in it.
             SocketGroupBy::Listener if found.state() == Some(TcpState::Listen) => {}
-            SocketGroupBy::State => self.add(Key::State(found.state()), found, String::new),
-            SocketGroupBy::Netns => self.add(Key::Netns(self.places.len()), found, String::new),
-            SocketGroupBy::Listener => self.add(Key::Listener(self.listener(found)), found, String::new),
+            SocketGroupBy::State => self.add(Key::State(found.state()), found, moves, String::new),
+            SocketGroupBy::Netns => self.add(Key::Netns(self.places.len()), found, moves, String::new),
+            SocketGroupBy::Listener => self.add(Key::Listener(self.listener(found)), found, moves, String::new),
             SocketGroupBy::Process => {
                 let mut is_held = false;
                 for owner in owners {
                     is_held = true;
-                    self.add(Key::Process(Some(owner.pid)), found, || {
+                    self.add(Key::Process(Some(owner.pid)), found, moves, || {
                         let mut name = Vec::new();
-                        push_owners(&mut name, core::iter::once(owner));
+                        push_owners(&mut name, core::iter::once(owner), b'-');
                         String::from_utf8_lossy(&name).into_owned()
                     });
                 }
                 if !is_held {
-                    self.add(Key::Process(None), found, String::new);
+                    self.add(Key::Process(None), found, moves, String::new);
                 }
             }
         }
     }
 
-    fn add(&mut self, key: Key, found: &InetDiag<'_>, name: impl FnOnce() -> String) {
+    fn add(&mut self, key: Key, found: &InetDiag<'_>, moves: Option<SocketMoves>, name: impl FnOnce() -> String) {
         let group = self.groups.entry(key).or_insert_with(|| SocketGroup { name: name(), ..SocketGroup::default() });
         group.sockets += 1;
+        if let Some(moves) = moves {
+            group.moves.get_or_insert_default().add(&moves);
+        }
         match found.state() {
             Some(TcpState::Estab) => group.established += 1,
             Some(TcpState::SynRecv) => group.half_open += 1,
@@ -233,16 +253,101 @@ impl Key {
     }
 }
 
+/// How many sockets each group had in the reading before.
+#[derive(Debug, Default)]
+pub struct GroupChanges {
+    before: Option<BTreeMap<(Option<u64>, String), u64>>,
+}
+
+impl GroupChanges {
+    /// Says of each group how many sockets it had before, adds those that have none any more, and takes note of all.
+    pub fn note(&mut self, groups: &mut Vec<SocketGroup>) {
+        let counts = groups.iter().map(|group| ((group.netns, group.name.clone()), group.sockets)).collect();
+        let Some(mut before) = self.before.replace(counts) else { return };
+        for group in groups.iter_mut() {
+            group.before = Some(before.remove(&(group.netns, group.name.clone())).unwrap_or(0));
+        }
+        // One without sockets is told of once, and forgotten.
+        let gone = before.into_iter().filter(|(_, sockets)| *sockets > 0);
+        groups.extend(gone.map(|((netns, name), sockets)| SocketGroup {
+            name,
+            netns,
+            before: Some(sockets),
+            ..SocketGroup::default()
+        }));
+    }
+}
+
+impl SocketGroup {
+    /// The group for programs, with what changed in a window of so many microseconds.
+    #[must_use]
+    pub fn watched(&self, window_us: Option<u64>) -> serde_json::Value {
+        let mut view = serde_json::to_value(self).unwrap_or_default();
+        if let (Some(window_us), Some(before), Some(view)) = (window_us, self.before, view.as_object_mut()) {
+            let mut since = self.moves.unwrap_or_default().json(window_us);
+            // Those of sockets that came or went are not in it: the sums say how long they are.
+            since.remove("recv_q");
+            since.remove("send_q");
+            let more = i128::from(self.sockets) - i128::from(before);
+            since.insert("sockets".to_owned(), serde_json::json!(i64::try_from(more).unwrap_or(0)));
+            let rate = i128::from(milli_per_s(self.sockets.abs_diff(before), window_us)) * more.signum();
+            since.insert("sockets_per_s".to_owned(), decimal(rate));
+            view.insert("since_last".to_owned(), since.into());
+        }
+        view
+    }
+
+    /// How many more sockets a second, with a sign.
+    fn more_per_s(&self, window_us: u64) -> String {
+        let Some(before) = self.before else { return String::new() };
+        match (self.sockets.abs_diff(before), self.sockets > before) {
+            (0, _) => "0/s".to_owned(),
+            (more, true) => format!("+{}", per_s(more, window_us)),
+            (less, false) => format!("-{}", per_s(less, window_us)),
+        }
+    }
+}
+
+/// The groups of a reading as a table, with what changed by the second.
+#[must_use]
+pub fn render_group_rates(
+    by: SocketGroupBy,
+    groups: &[SocketGroup],
+    all: usize,
+    heading: bool,
+    window_us: Option<u64>,
+) -> String {
+    let head = ["sockets", "change", "estab", "syn-recv", "time-wait", "sent", "received", "resent", heading_of(by)];
+    let rows: Vec<[String; 9]> = groups
+        .iter()
+        .map(|group| {
+            let moves = group.moves.unwrap_or_default();
+            let moved = |number: Option<u64>, rate: fn(u64, u64) -> String| {
+                // What is not known is no zero.
+                number.zip(window_us).map_or_else(|| "-".to_owned(), |(number, window_us)| rate(number, window_us))
+            };
+            [
+                count(group.sockets),
+                window_us.map_or_else(|| "-".to_owned(), |window_us| group.more_per_s(window_us)),
+                count(group.established),
+                count(group.half_open),
+                count(group.time_wait),
+                moved(moves.out_bytes(), bytes_per_s),
+                moved(moves.received_bytes, bytes_per_s),
+                moved(moves.retransmits, per_s),
+                printable(&group.name),
+            ]
+        })
+        .collect();
+    let right = Align::Right;
+    let align = [right, right, right, right, right, right, right, right, Align::Left];
+    end_table(render_table(&head, &align, &rows, usize::MAX), groups.len(), all, heading)
+}
+
 /// The groups as a table.
 #[must_use]
 pub fn render_groups(by: SocketGroupBy, groups: &[SocketGroup], all: usize, heading: bool) -> String {
-    let name = match by {
-        SocketGroupBy::Peer => "peer",
-        SocketGroupBy::Process => "process",
-        SocketGroupBy::Listener => "listener",
-        SocketGroupBy::State => "state",
-        SocketGroupBy::Netns => "netns",
-    };
+    let name = heading_of(by);
     let head = ["sockets", "estab", "syn-recv", "close-wait", "time-wait", "recv-q", "send-q", name];
     let right = Align::Right;
     let align = [right, right, right, right, right, right, right, Align::Left];
@@ -262,12 +367,59 @@ pub fn render_groups(by: SocketGroupBy, groups: &[SocketGroup], all: usize, head
             [a, b, c, d, e, f, g, printable(&group.name)]
         })
         .collect();
-    let mut text = render_table(&head, &align, &rows, usize::MAX);
+    end_table(render_table(&head, &align, &rows, usize::MAX), groups.len(), all, heading)
+}
+
+const fn heading_of(by: SocketGroupBy) -> &'static str {
+    match by {
+        SocketGroupBy::Peer => "peer",
+        SocketGroupBy::Process => "process",
+        SocketGroupBy::Listener => "listener",
+        SocketGroupBy::State => "state",
+        SocketGroupBy::Netns => "netns",
+    }
+}
+
+/// The table without its heading if that is not wanted, and how many groups are not in it.
+fn end_table(mut text: String, shown: usize, all: usize, heading: bool) -> String {
     if !heading {
         text = text.split_once('\n').map(|(_, rows)| rows.to_owned()).unwrap_or_default();
     }
-    if all > groups.len() {
-        text.push_str(&format!("  and {} more\n", all - groups.len()));
+    if all > shown {
+        text.push_str(&format!("  and {} more\n", all - shown));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(name: &str, sockets: u64) -> SocketGroup {
+        SocketGroup { name: name.to_owned(), sockets, established: sockets, ..SocketGroup::default() }
+    }
+
+    #[test]
+    fn groups_tell_what_changed_by_the_second_and_one_that_is_gone_is_told_of_once() {
+        let mut changes = GroupChanges::default();
+        let mut first = vec![group("10.0.0.1", 5), group("10.0.0.2", 9)];
+        changes.note(&mut first);
+        assert!(first.iter().all(|group| group.before.is_none()));
+        let moves = SocketMoves { sent_bytes: Some(4096), received_bytes: Some(0), ..SocketMoves::default() };
+        let mut second = vec![SocketGroup { moves: Some(moves), ..group("10.0.0.1", 8) }, group("10.0.0.3", 1)];
+        changes.note(&mut second);
+        insta::assert_snapshot!(render_group_rates(SocketGroupBy::Peer, &second, 4, true, Some(2_000_000)), @r"
+        sockets  change  estab  syn-recv  time-wait      sent  received  resent  peer
+              8  +1.5/s      8         0          0  2.0KiB/s      0B/s       -  10.0.0.1
+              1  +0.5/s      1         0          0         -         -       -  10.0.0.3
+              0  -4.5/s      0         0          0         -         -       -  10.0.0.2
+        and 1 more
+        ");
+        let since = second.iter().map(|group| group.watched(Some(2_000_000))["since_last"].clone());
+        let expected: Vec<_> = since.map(|since| (since["sockets"].clone(), since["sockets_per_s"].clone())).collect();
+        assert_eq!(expected, [(3.into(), 1.5.into()), (1.into(), 0.5.into()), ((-9).into(), (-4.5).into())]);
+        let mut third = vec![group("10.0.0.1", 8)];
+        changes.note(&mut third);
+        assert_eq!(third.len(), 2, "{third:?}");
+    }
 }

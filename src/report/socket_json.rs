@@ -7,7 +7,7 @@ use std::io::Write;
 use super::digits::push_number;
 use super::live_forecast::LiveForecastView;
 use super::socket_cells::{Cgroups, EndTexts, place_of, push_ends};
-use super::socket_lines::SocketChange;
+use super::socket_lines::{RowChange, SocketChange};
 use crate::model::LiveForecast;
 use crate::snapshot::{NamespaceName, SocketOwner};
 use crate::units::{SocketTimer, TcpState};
@@ -21,13 +21,39 @@ pub struct SocketJson<'a> {
     cgroups: Cgroups,
     processes: bool,
     changes: bool,
+    /// Whether `tcp_info` and memory are shown where they were read.
+    info: bool,
+    memory: bool,
+    /// Why the holders of some sockets cannot be seen.
+    unseen: Option<String>,
 }
 
 impl<'a> SocketJson<'a> {
     /// With the processes or not, and with what changed since the reading before or not.
     #[must_use]
     pub const fn new(devices: &'a BTreeMap<u32, String>, processes: bool, changes: bool) -> Self {
-        Self { devices: Cow::Borrowed(devices), netns: None, cgroups: Cgroups::new(), processes, changes }
+        let devices = Cow::Borrowed(devices);
+        Self {
+            devices,
+            netns: None,
+            cgroups: Cgroups::new(),
+            processes,
+            changes,
+            info: true,
+            memory: true,
+            unseen: None,
+        }
+    }
+
+    /// Says of sockets whose holders are not seen that this is why.
+    pub fn name_unseen(&mut self, reason: Option<String>) {
+        self.unseen = reason;
+    }
+
+    /// Which of `tcp_info` and memory are shown where they were read; both if nothing is said.
+    pub const fn show(&mut self, info: bool, memory: bool) {
+        self.info = info;
+        self.memory = memory;
     }
 
     /// Cgroups that are shown by their paths, with the unit or container that they are.
@@ -45,7 +71,7 @@ impl<'a> SocketJson<'a> {
     pub fn push<'b>(
         &self,
         found: &InetDiag<'_>,
-        change: SocketChange,
+        change: impl Into<RowChange>,
         owners: impl Iterator<Item = &'b SocketOwner>,
         forecast: Option<&LiveForecast>,
         out: &mut Vec<u8>,
@@ -54,7 +80,7 @@ impl<'a> SocketJson<'a> {
         out.extend_from_slice(found.state().map_or("?", TcpState::name).as_bytes());
         out.push(b'"');
         if self.changes {
-            push_change(out, change);
+            push_change(out, &change.into());
         }
         if let Some(NamespaceName { inode, name }) = &self.netns {
             number(out, br#","netns":"#, *inode);
@@ -86,6 +112,7 @@ impl<'a> SocketJson<'a> {
         }
         let facts = found.facts();
         push_facts(out, &facts);
+        self.push_objects(out, &facts);
         if let Some(path) = facts.cgroup_id.and_then(|id| self.cgroups.get(&id)) {
             let place = place_of(path);
             for (name, value) in
@@ -110,8 +137,31 @@ impl<'a> SocketJson<'a> {
                 drop(serde_json::to_writer(&mut *out, owner));
             }
             out.push(b']');
+            // What has no inode has no holder either; of everything else somebody does who could not be seen.
+            if out.ends_with(b"[]") && found.inode() != 0 {
+                text(out, "processes_unknown", self.unseen.as_deref().unwrap_or("nobody that can be seen holds it"));
+            }
         }
         out.push(b'}');
+    }
+
+    fn push_objects(&self, out: &mut Vec<u8>, facts: &SocketFacts<'_>) {
+        if let Some(memory) = facts.memory.filter(|_| self.memory) {
+            object(out, "memory", |visit| {
+                visit("receive_bytes", memory.receive_bytes().map(u64::from));
+                visit("receive_limit_bytes", memory.receive_limit_bytes().map(u64::from));
+                visit("transmit_bytes", memory.transmit_bytes().map(u64::from));
+                visit("send_limit_bytes", memory.send_limit_bytes().map(u64::from));
+                visit("forward_bytes", memory.forward_bytes().map(u64::from));
+                visit("queued_bytes", memory.queued_bytes().map(u64::from));
+                visit("option_bytes", memory.option_bytes().map(u64::from));
+                visit("backlog_bytes", memory.backlog_bytes().map(u64::from));
+                visit("drops", memory.drops().map(u64::from));
+            });
+        }
+        if let Some(info) = facts.info.filter(|_| self.info) {
+            object(out, "tcp_info", |visit| TcpInfo::of(info).each(visit));
+        }
     }
 
     fn push_interface(&self, out: &mut Vec<u8>, found: &InetDiag<'_>) {
@@ -124,8 +174,9 @@ impl<'a> SocketJson<'a> {
     }
 }
 
-fn push_change(out: &mut Vec<u8>, change: SocketChange) {
-    let (word, before) = match change {
+fn push_change(out: &mut Vec<u8>, change: &RowChange) {
+    let (word, before) = match change.what {
+        SocketChange::Same if change.moved().is_some() => ("moved", None),
         SocketChange::Same => ("present", None),
         SocketChange::New => ("new", None),
         SocketChange::Gone => ("gone", None),
@@ -134,6 +185,10 @@ fn push_change(out: &mut Vec<u8>, change: SocketChange) {
     text(out, "change", word);
     if let Some(before) = before {
         text(out, "state_before", before.name());
+    }
+    if let Some(moves) = change.moves {
+        out.extend_from_slice(b",\"since_last\":");
+        drop(serde_json::to_writer(&mut *out, &moves.json(change.window_us)));
     }
 }
 
@@ -171,22 +226,6 @@ fn push_facts(out: &mut Vec<u8>, facts: &SocketFacts<'_>) {
         if let Some(value) = value {
             text(out, name, value);
         }
-    }
-    if let Some(memory) = facts.memory {
-        object(out, "memory", |visit| {
-            visit("receive_bytes", memory.receive_bytes().map(u64::from));
-            visit("receive_limit_bytes", memory.receive_limit_bytes().map(u64::from));
-            visit("transmit_bytes", memory.transmit_bytes().map(u64::from));
-            visit("send_limit_bytes", memory.send_limit_bytes().map(u64::from));
-            visit("forward_bytes", memory.forward_bytes().map(u64::from));
-            visit("queued_bytes", memory.queued_bytes().map(u64::from));
-            visit("option_bytes", memory.option_bytes().map(u64::from));
-            visit("backlog_bytes", memory.backlog_bytes().map(u64::from));
-            visit("drops", memory.drops().map(u64::from));
-        });
-    }
-    if let Some(info) = facts.info {
-        object(out, "tcp_info", |visit| TcpInfo::of(info).each(visit));
     }
 }
 

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::digits::push_number_right;
-use super::live_forecast::render_live_line;
+use super::live_forecast::{assumption_signs, render_live_line};
 use super::printable::printable;
 use super::socket_cells::{
     Cgroups, Devices, EndTexts, push_ends, push_extended, push_info, push_memory, push_owners, push_timer,
     push_timer_of_ss,
 };
+use super::socket_moves::SocketMoves;
 use crate::model::LiveForecast;
 use crate::snapshot::{NamespaceName, SocketOwner};
 use crate::units::TcpState;
@@ -21,9 +22,11 @@ const SAMPLE: usize = 500;
 const WIDEST: usize = 64;
 /// Stands between cells of lines that are held back.
 const SEPARATOR: u8 = 0x1f;
-/// Widths of the columns of states and of queues.
+/// Widths of the columns of states and, at the least, of queues.
 const STATE: usize = 10;
 const QUEUE: usize = 6;
+/// Columns of queues, whose numbers stand to the right.
+const QUEUES: usize = 2;
 const HEADINGS: [&str; 5] = ["State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port"];
 
 /// What a line of a socket shows.
@@ -64,6 +67,37 @@ pub enum SocketChange {
     Gone,
 }
 
+/// What a row says of the time since the reading before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowChange {
+    /// What became of the socket.
+    pub what: SocketChange,
+    /// What moved in it; nothing in a first reading, and for one that was not there.
+    pub moves: Option<SocketMoves>,
+    /// Microseconds between the two readings.
+    pub window_us: u64,
+}
+
+impl RowChange {
+    /// Whether anything is to be told of it.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        self.what != SocketChange::Same || self.moved().is_some()
+    }
+
+    /// What moved, if anything did.
+    #[must_use]
+    pub fn moved(&self) -> Option<SocketMoves> {
+        self.moves.filter(SocketMoves::is_some)
+    }
+}
+
+impl From<SocketChange> for RowChange {
+    fn from(what: SocketChange) -> Self {
+        Self { what, moves: None, window_us: 0 }
+    }
+}
+
 /// Writes lines. The first ones are held back until there are enough of them to know how wide columns must be; nothing
 /// is allocated for those that follow.
 #[derive(Debug)]
@@ -75,8 +109,8 @@ pub struct SocketLines<'a> {
     netns: String,
     held: Vec<u8>,
     lines: usize,
-    /// Widths of local address, peer address and timer; nothing as long as lines are held back.
-    widths: Option<[usize; 3]>,
+    /// Widths of both queues, local address, peer address and timer; nothing as long as lines are held back.
+    widths: Option<[usize; 5]>,
 }
 
 impl<'a> SocketLines<'a> {
@@ -111,11 +145,12 @@ impl<'a> SocketLines<'a> {
     pub fn push<'b>(
         &mut self,
         found: &InetDiag<'_>,
-        change: SocketChange,
+        change: impl Into<RowChange>,
         owners: impl Iterator<Item = &'b SocketOwner>,
         forecast: Option<&LiveForecast>,
         out: &mut Vec<u8>,
     ) {
+        let change = change.into();
         self.lines += 1;
         if self.widths.is_some() {
             return self.push_cells(found, change, owners, forecast, out);
@@ -138,14 +173,15 @@ impl<'a> SocketLines<'a> {
     fn push_cells<'b>(
         &self,
         found: &InetDiag<'_>,
-        change: SocketChange,
+        change: RowChange,
         owners: impl Iterator<Item = &'b SocketOwner>,
         forecast: Option<&LiveForecast>,
         line: &mut Vec<u8>,
     ) {
         let (style, widths) = (self.style, self.widths);
         if style.changes {
-            line.extend_from_slice(match change {
+            line.extend_from_slice(match change.what {
+                SocketChange::Same if change.moved().is_some() => b"* ",
                 SocketChange::Same => b"  ",
                 SocketChange::New => b"+ ",
                 SocketChange::State(_) => b"~ ",
@@ -156,19 +192,14 @@ impl<'a> SocketLines<'a> {
         let start = line.len();
         line.extend_from_slice(found.state().map_or("?", TcpState::name).as_bytes());
         line.resize(start + STATE + 1, b' ');
-        push_number_right(line, found.receive_queue(), QUEUE);
-        line.push(b' ');
-        if found.state() == Some(TcpState::Listen) && found.is_of_table() {
-            line.resize(line.len() + QUEUE - 1, b' ');
-            line.push(b'-');
-        } else {
-            push_number_right(line, found.send_queue(), QUEUE);
-        }
-        line.push(b' ');
-        let [to_peer, to_timer, to_process] = widths.map_or([None; 3], |widths| widths.map(Some));
+        let [receive, send, to_peer, to_timer, to_process] = widths.map_or([None; 5], |widths| widths.map(Some));
         if widths.is_none() {
             line.push(SEPARATOR);
         }
+        push_queue(line, Some(found.receive_queue()), receive);
+        // Which of a listener is its backlog.
+        let is_told = !(found.state() == Some(TcpState::Listen) && found.is_of_table());
+        push_queue(line, is_told.then(|| found.send_queue()), send);
         let start = line.len();
         let peer = push_ends(line, found, &EndTexts::of(found), &self.devices, |line| end_cell(line, start, to_peer));
         end_cell(line, peer, to_timer);
@@ -178,20 +209,28 @@ impl<'a> SocketLines<'a> {
             end_cell(line, start, to_process);
         }
         if style.processes {
-            push_owners(line, owners);
+            // Nobody holds what has no inode; of everything else somebody does who could not be seen.
+            push_owners(line, owners, if found.inode() == 0 { b'-' } else { b'?' });
         }
-        if let SocketChange::State(before) = change {
+        if let SocketChange::State(before) = change.what {
             line.extend_from_slice(b"  was ");
             line.extend_from_slice(before.name().as_bytes());
         }
-        self.push_details(found, forecast, line);
+        self.push_details(found, change, forecast, line);
         end_line(line);
     }
 
     /// What stands behind the columns, or below them.
-    fn push_details(&self, found: &InetDiag<'_>, forecast: Option<&LiveForecast>, line: &mut Vec<u8>) {
+    fn push_details(
+        &self,
+        found: &InetDiag<'_>,
+        change: RowChange,
+        forecast: Option<&LiveForecast>,
+        line: &mut Vec<u8>,
+    ) {
         let style = self.style;
-        if !(style.forecast || style.extended || style.memory || style.info) {
+        let moved = change.moved().filter(|_| style.changes);
+        if !(style.forecast || style.extended || style.memory || style.info || moved.is_some()) {
             return;
         }
         let facts = found.facts();
@@ -203,9 +242,18 @@ impl<'a> SocketLines<'a> {
             write(line);
             if line.len() == start { line.truncate(before) } else { first = false }
         };
+        if let Some(moved) = moved {
+            detail(&mut |line| line.extend_from_slice(moved.words(change.window_us).as_bytes()));
+        }
         if style.forecast {
             match forecast {
-                Some(forecast) => detail(&mut |line| line.extend_from_slice(render_live_line(forecast).as_bytes())),
+                Some(forecast) => detail(&mut |line| {
+                    line.extend_from_slice(render_live_line(forecast).as_bytes());
+                    let signs = assumption_signs(forecast);
+                    if !signs.is_empty() {
+                        line.extend_from_slice(format!(" [{signs}]").as_bytes());
+                    }
+                }),
                 None => detail(&mut |line| push_timer_of_ss(line, found)),
             }
         }
@@ -222,7 +270,8 @@ impl<'a> SocketLines<'a> {
 
     /// Writes the heading and the lines held back, now that it is known how wide they are.
     fn release(&mut self, out: &mut Vec<u8>) {
-        let mut widths = [HEADINGS[3].len(), HEADINGS[4].len(), if self.style.timer { "Timer".len() } else { 0 }];
+        let timer = if self.style.timer { "Timer".len() } else { 0 };
+        let mut widths = [QUEUE, QUEUE, HEADINGS[3].len(), HEADINGS[4].len(), timer];
         let is_row = |line: &&[u8]| line.contains(&SEPARATOR);
         for line in self.held.split(|byte| *byte == b'\n').filter(is_row) {
             let cells = line.split(|byte| *byte == SEPARATOR).skip(1);
@@ -241,9 +290,13 @@ impl<'a> SocketLines<'a> {
             }
             let mut cells = line.strip_suffix(b"\n").unwrap_or(line).split(|byte| *byte == SEPARATOR);
             let mut row = cells.next().unwrap_or_default().to_vec();
-            for width in widths.iter().take(self.columns()) {
+            for (place, width) in widths.iter().take(self.columns()).enumerate() {
                 let start = row.len();
-                row.extend_from_slice(cells.next().unwrap_or_default());
+                let cell = cells.next().unwrap_or_default();
+                if place < QUEUES {
+                    row.resize(start + width.saturating_sub(cell.len()), b' ');
+                }
+                row.extend_from_slice(cell);
                 end_cell(&mut row, start, Some(*width));
             }
             row.extend_from_slice(cells.next().unwrap_or_default());
@@ -255,18 +308,18 @@ impl<'a> SocketLines<'a> {
 
     /// How many columns there are whose width hangs on what is in them.
     const fn columns(&self) -> usize {
-        if self.style.timer { 3 } else { 2 }
+        if self.style.timer { QUEUES + 3 } else { QUEUES + 2 }
     }
 
-    fn push_heading(&self, widths: [usize; 3], out: &mut Vec<u8>) {
+    fn push_heading(&self, widths: [usize; 5], out: &mut Vec<u8>) {
         let mut start = if self.style.changes { "  " } else { "" }.to_owned();
         if self.style.netns > 0 {
             start.push_str(&format!("{:width$} ", "Netns", width = self.style.netns));
         }
         let [state, receive, send, local, peer] = HEADINGS;
-        let [to_peer, to_timer, to_process] = widths;
+        let [received, sent, to_peer, to_timer, to_process] = widths;
         let mut heading =
-            format!("{start}{state:STATE$} {receive:>QUEUE$} {send:>QUEUE$} {local:to_peer$} {peer:to_timer$} ");
+            format!("{start}{state:STATE$} {receive:>received$} {send:>sent$} {local:to_peer$} {peer:to_timer$} ");
         if self.style.timer {
             heading.push_str(&format!("{:to_process$} ", "Timer"));
         }
@@ -276,6 +329,18 @@ impl<'a> SocketLines<'a> {
         out.extend_from_slice(heading.trim_end().as_bytes());
         out.push(b'\n');
     }
+}
+
+/// Writes a queue, or `-` for one that is not told, into its column or as a cell whose width is not known yet.
+fn push_queue(line: &mut Vec<u8>, queue: Option<u32>, width: Option<usize>) {
+    match (queue, width) {
+        (Some(queue), width) => push_number_right(line, queue, width.unwrap_or(0)),
+        (None, width) => {
+            line.resize(line.len() + width.unwrap_or(1) - 1, b' ');
+            line.push(b'-');
+        }
+    }
+    line.push(if width.is_some() { b' ' } else { SEPARATOR });
 }
 
 /// Ends a cell that began at `start`: fills its column, or marks its end where that is not known yet.

@@ -61,7 +61,7 @@ impl SocketRow {
             String::from_utf8_lossy(ends.get(range).unwrap_or_default()).trim().to_owned()
         };
         let mut owner = Vec::new();
-        push_owners(&mut owner, owners);
+        push_owners(&mut owner, owners, b'-');
         Self {
             state: found.state(),
             receive_queue: found.receive_queue(),

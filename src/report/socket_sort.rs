@@ -182,8 +182,20 @@ fn unpack(arena: &[u8], start: u32, record: &mut Vec<u8>) -> bool {
     true
 }
 
+/// What sockets are ordered by, the smaller first.
+pub(super) type OrderKey = (u64, u128, u16);
+
+/// The same for a socket that is not kept.
+pub(super) fn order_key(found: &InetDiag<'_>, order: SocketOrder) -> OrderKey {
+    let mut arena = Vec::with_capacity(RECORD + 2);
+    let (head, _) = found.bytes();
+    arena.extend_from_slice(&(0x8000 | 74_u16).to_ne_bytes());
+    arena.extend_from_slice(head);
+    key(&arena, 0, order)
+}
+
 /// What a kept socket is ordered by; numbers of which the greatest comes first are turned round.
-fn key(arena: &[u8], start: u32, order: SocketOrder) -> (u64, u128, u16) {
+fn key(arena: &[u8], start: u32, order: SocketOrder) -> OrderKey {
     let (kept, whole) = kept(arena, start);
     let is_ipv4 = kept.first() == Some(&2);
     let stride = if is_ipv4 && !whole { 4 } else { 16 };

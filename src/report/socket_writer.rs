@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::socket_json::SocketJson;
-use super::socket_lines::{SocketChange, SocketLines, SocketStyle};
+use super::socket_lines::{RowChange, SocketLines, SocketStyle};
+use super::socket_moves::{SocketMoves, seconds};
 use crate::model::LiveForecast;
 use crate::snapshot::{NamespaceName, SocketOwner};
 use crate::units::Micros;
@@ -23,7 +24,12 @@ impl<'a> SocketWriter<'a> {
     #[must_use]
     pub const fn new(json: bool, style: SocketStyle, devices: &'a BTreeMap<u32, String>) -> Self {
         if json {
-            Self::Json(SocketJson::new(devices, style.processes, style.changes))
+            let mut json = SocketJson::new(devices, style.processes, style.changes);
+            if style.changes {
+                // They are read for what moves, whether they are asked for or not.
+                json.show(style.info, style.memory);
+            }
+            Self::Json(json)
         } else {
             Self::Lines(SocketLines::new(style, devices))
         }
@@ -34,6 +40,13 @@ impl<'a> SocketWriter<'a> {
         match self {
             Self::Lines(lines) => lines.name_cgroups(cgroups),
             Self::Json(json) => json.name_cgroups(cgroups),
+        }
+    }
+
+    /// Says of sockets whose holders are not seen that this is why, where it is asked for each.
+    pub fn name_unseen(&mut self, reason: Option<String>) {
+        if let Self::Json(json) = self {
+            json.name_unseen(reason);
         }
     }
 
@@ -49,7 +62,7 @@ impl<'a> SocketWriter<'a> {
     pub fn push<'b>(
         &mut self,
         found: &InetDiag<'_>,
-        change: SocketChange,
+        change: impl Into<RowChange>,
         owners: impl Iterator<Item = &'b SocketOwner>,
         forecast: Option<&LiveForecast>,
         out: &mut Vec<u8>,
@@ -84,6 +97,12 @@ pub struct WatchReading {
     pub gone: u64,
     /// Those in another state than before.
     pub changed: u64,
+    /// Those in which something moved, in whatever state.
+    pub moved: u64,
+    /// What moved in all of them; the queues are those of connections.
+    pub moves: SocketMoves,
+    /// Microseconds since the reading before; nothing in the first.
+    pub window_us: Option<u64>,
     /// Processor time that it took, in microseconds.
     pub cost_us: u64,
     /// The interval that was asked for, in microseconds.
@@ -95,19 +114,38 @@ pub struct WatchReading {
 /// What is said of a reading, as text or as a line of JSON. `share_percent` is what readings may take of a processor.
 #[must_use]
 pub fn render_watch(reading: &WatchReading, share_percent: u64, json: bool) -> String {
-    let WatchReading { number, sockets, new, gone, changed, cost_us, asked_us, interval_us } = *reading;
+    let WatchReading { number, sockets, new, gone, changed, moved, cost_us, asked_us, interval_us, .. } = *reading;
     if json {
-        let view = serde_json::json!({
-            "reading": number, "sockets": sockets, "new": new, "gone": gone, "changed": changed,
-            "cpu_us": cost_us, "interval_us": interval_us,
-        });
-        return format!("{view}\n");
+        return format!("{}\n", watch_json(reading));
     }
     let what = if sockets == 1 { "socket" } else { "sockets" };
-    let since =
-        if number == 1 { String::new() } else { format!("; + {new} new, - {gone} gone, ~ {changed} in another state") };
+    let since = match reading.window_us {
+        _ if number == 1 => String::new(),
+        None => String::new(),
+        Some(window_us) => {
+            let window = Micros(window_us / 1000 * 1000);
+            let words = Some(reading.moves.words(window_us)).filter(|words| !words.is_empty());
+            let words = words.map_or(String::new(), |words| format!("\n{words}"));
+            format!(" in {window:#}: + {new} new, - {gone} gone, ~ {changed} in another state, * {moved} moved{words}")
+        }
+    };
     let pace = render_pace(asked_us, interval_us, cost_us, share_percent);
     format!("{sockets} {what}{since}\n{pace}\n")
+}
+
+/// A reading for programs. The shape is a contract: it only grows.
+#[must_use]
+pub fn watch_json(reading: &WatchReading) -> serde_json::Value {
+    let WatchReading { number, sockets, new, gone, changed, moved, cost_us, interval_us, .. } = *reading;
+    let mut view = serde_json::json!({
+        "reading": number, "sockets": sockets, "new": new, "gone": gone, "changed": changed, "moved": moved,
+        "cpu_us": cost_us, "interval_us": interval_us,
+    });
+    if let (Some(window_us), Some(view)) = (reading.window_us, view.as_object_mut()) {
+        view.insert("window_s".to_owned(), seconds(window_us));
+        view.insert("since_last".to_owned(), reading.moves.json(window_us).into());
+    }
+    view
 }
 
 /// How often is read, and why not as often as asked for if so; in microseconds, and percent of one processor.
@@ -139,11 +177,25 @@ mod tests {
         1 socket
         every 1s, 3ms of CPU a reading
         ");
-        let dear = WatchReading { number: 2, sockets: 900, new: 3, cost_us: 84_000, interval_us: 4_200_000, ..first };
+        let moves = SocketMoves { sent_bytes: Some(3_000_000), retransmits: Some(3), ..SocketMoves::default() };
+        let dear = WatchReading {
+            number: 2,
+            sockets: 900,
+            new: 3,
+            moved: 12,
+            moves,
+            window_us: Some(1_500_700),
+            cost_us: 84_000,
+            interval_us: 4_200_000,
+            ..first
+        };
         insta::assert_snapshot!(render_watch(&dear, 2, false), @r"
-        900 sockets; + 3 new, - 0 gone, ~ 0 in another state
+        900 sockets in 1.5s: + 3 new, - 0 gone, ~ 0 in another state, * 12 moved
+        sent 1.9MiB/s, 3 resent (2.0/s)
         every 4.2s instead of 1s, to take 2% of a CPU (84ms a reading)
         ");
-        assert!(render_watch(&dear, 2, true).starts_with("{\"changed\":0,\"cpu_us\":84000,"));
+        let json = render_watch(&dear, 2, true);
+        assert!(json.starts_with("{\"changed\":0,\"cpu_us\":84000,") && json.contains("\"window_s\":1.5}"), "{json}");
+        assert!(!render_watch(&first, 2, true).contains("window_s"));
     }
 }

@@ -106,6 +106,9 @@ pub struct Listener {
     pub v6_only: Option<bool>,
     /// Interface index it is bound to, 0 for none.
     pub interface: u32,
+    /// Name of that interface, where there is one and it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
     /// Completed connections waiting for accept(): `sk_ack_backlog`, ss's Recv-Q. Can be `backlog + 1`.
     /// Nothing where the source cannot tell.
     pub accept_queue: Option<u32>,
@@ -114,8 +117,11 @@ pub struct Listener {
     /// SYN_RECV entries whose local port (and address, if bound) is this listener's. With several listeners
     /// on one address and port (`SO_REUSEPORT`) sock_diag does not say whose they are, and each row has the
     /// sum of all, with [`Listener::shares_port`] set. From [`SocketSource::Queues`] it is the length of this socket's
-    /// own SYN queue, in which requests of Fast Open are not.
+    /// own SYN queue, in which requests of Fast Open are not; and so it is with [`Listener::half_open_own`].
     pub half_open: u64,
+    /// Whether [`Listener::half_open`] is this listener's own, read by a BPF program, although others share its port.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub half_open_own: bool,
     /// How many listeners there are on this very address and port, itself included.
     pub shares_port: u32,
     /// Segments this listener dropped (`sk_drops`), or that it is unknown: every connection it refused, and with

@@ -129,3 +129,94 @@ fn error_of(error: &io::Error) -> DumpError {
         _ => DumpError::Failed(reason),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    static HANDLED: AtomicU32 = AtomicU32::new(0);
+
+    extern "C" fn handle(_: libc::c_int) {
+        HANDLED.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Handles the signal so that it interrupts what waits (no `SA_RESTART`).
+    #[expect(unsafe_code, reason = "sigaction is of libc alone, and the handler does nothing but count")]
+    fn interrupt_on(signal: libc::c_int) {
+        // SAFETY: all zeros is a valid sigaction, and the handler is safe in a signal.
+        unsafe {
+            let mut action: libc::sigaction = core::mem::zeroed();
+            action.sa_sigaction = handle as *const () as libc::sighandler_t;
+            assert_eq!(libc::sigaction(signal, &raw const action, core::ptr::null_mut()), 0);
+        }
+    }
+
+    #[expect(unsafe_code, reason = "a signal to one thread")]
+    fn signal_thread(thread: libc::pid_t, signal: libc::c_int) {
+        // SAFETY: it is a thread of this process.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, signal) }, 0);
+    }
+
+    #[expect(unsafe_code, reason = "the reader waits on the same descriptor, and has the only handle to it")]
+    fn send_on(descriptor: i32, bytes: &[u8]) {
+        // SAFETY: the reader keeps the descriptor open until it has the answer.
+        let sent = unsafe { libc::send(descriptor, bytes.as_ptr().cast(), bytes.len(), 0) };
+        assert_eq!(usize::try_from(sent), Ok(bytes.len()));
+    }
+
+    /// Whether a thread of this process waits, by its line in proc: state `S` behind the name in brackets.
+    fn waits(thread: libc::pid_t) -> bool {
+        let line = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+        line.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
+    }
+
+    /// `SOCK_DIAG_BY_FAMILY` for listeners of IPv4.
+    fn request() -> Vec<u8> {
+        let mut bytes = vec![0; 72];
+        bytes[..4].copy_from_slice(&72_u32.to_ne_bytes());
+        bytes[4..6].copy_from_slice(&20_u16.to_ne_bytes());
+        bytes[6..8].copy_from_slice(&0x301_u16.to_ne_bytes());
+        (bytes[16], bytes[17]) = (2, 6);
+        bytes[20..24].copy_from_slice(&0x400_u32.to_ne_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_signal_while_an_answer_is_waited_for_takes_nothing_from_the_dump() {
+        interrupt_on(libc::SIGUSR2);
+        let mut diag = SockDiag::open().unwrap();
+        let descriptor = diag.socket.as_raw_fd();
+        let (told, thread) = std::sync::mpsc::channel();
+        let reader = std::thread::spawn(move || {
+            told.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+            diag.receive(|buffer| {
+                // NLMSG_DONE ends it, in a message of its own where there are no listeners.
+                let mut rest = buffer;
+                while let Some(length) = rest.first_chunk::<4>() {
+                    let length = u32::from_ne_bytes(*length) as usize;
+                    if rest[4] == 3 {
+                        return DumpStep::Done;
+                    }
+                    rest = rest.get(length.next_multiple_of(4).max(16)..).unwrap_or_default();
+                }
+                DumpStep::More
+            })
+        });
+        let thread = thread.recv().unwrap();
+        for interrupted in 1..=3 {
+            while !waits(thread) {
+                assert!(!reader.is_finished());
+                std::thread::yield_now();
+            }
+            signal_thread(thread, libc::SIGUSR2);
+            while HANDLED.load(Ordering::SeqCst) < interrupted {
+                std::thread::yield_now();
+            }
+        }
+        send_on(descriptor, &request());
+        assert_eq!(reader.join().unwrap(), Ok(()));
+    }
+}

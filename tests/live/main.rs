@@ -29,8 +29,11 @@ mod params;
 mod place;
 mod program;
 mod readers;
+mod row_filters;
+mod row_holders;
 mod row_kinds;
 mod row_tables;
+mod row_watch;
 mod rows;
 mod screen;
 mod sockets;
@@ -78,6 +81,9 @@ fn main() -> ExitCode {
         capture::cases,
         rows::cases,
         row_kinds::cases,
+        row_filters::cases,
+        row_holders::cases,
+        row_watch::cases,
         row_tables::cases,
         stored_rows::cases,
         watching::cases,

@@ -29,10 +29,10 @@ pub(crate) fn cases() -> Vec<Case> {
 const RETRIES: &str = "113";
 
 /// A process that does nothing until its input ends, in the namespace of the calling thread.
-struct Inside(Child);
+pub(crate) struct Inside(Child);
 
 impl Inside {
-    fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat runs");
         // What it answers shows that it runs and is no copy of this process any more.
         child.stdin.as_mut().expect("a pipe").write_all(b"x").expect("cat reads");
@@ -41,7 +41,7 @@ impl Inside {
         Self(child)
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         drop(self.0.stdin.take());
         self.0.wait().expect("cat ends");
     }
@@ -83,6 +83,9 @@ fn by_processes(place: &Place) -> Ran {
     let retries = settings.iter().find(|setting| setting["key"] == "net.ipv4.tcp_syn_retries").expect("it differs");
     assert_eq!(retries["here"], RETRIES);
     assert_ne!(retries["there"], RETRIES);
+    // Negative sizes say that the host's tables are used, which is no other setting.
+    let tables = ["net.ipv4.tcp_ehash_entries", "net.ipv4.udp_hash_entries"];
+    assert!(settings.iter().all(|setting| !tables.iter().any(|key| setting["key"] == *key)), "{settings:?}");
     let title = format!("netns {inode} · cat({})\n  ESTAB 10 · TIME-WAIT 2 · LISTEN 1\n", in_other.0.id());
     assert!(text.contains(&title) && text.contains("net.ipv4.tcp_syn_retries=113"), "{text}");
     drop((filled, fill));

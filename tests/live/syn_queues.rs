@@ -104,6 +104,19 @@ fn group(place: &Place) -> Ran {
     let text = place.tcpctl(&["listeners"]).stdout;
     let text = String::from_utf8(text).expect("text");
     assert!(text.contains("BPF") && !text.contains('≤'), "{text}");
+    // `status` walks, and has them told apart as well.
+    for detail in [&["status", "--json"] as &[&str], &["status", "--detail", "states", "--json"]] {
+        let status = place.json(detail);
+        let queues = |status: &serde_json::Value| -> Vec<(Option<u64>, bool)> {
+            let of = |one: &serde_json::Value| (one["syn_queue"]["now"].as_u64(), one["syn_queue_shared"] == true);
+            status["listeners"].as_array().expect("listeners").iter().map(of).collect()
+        };
+        let told = queues(&status);
+        assert!(told.iter().all(|(_, shared)| !shared), "{detail:?}: {told:?}");
+        assert_eq!(told.iter().filter_map(|(now, _)| *now).sum::<u64>(), 40, "{detail:?}: {told:?}");
+        let without = queues(&place.json(&[detail, &["--no-bpf"]].concat()));
+        assert_eq!(without, vec![(Some(40), true); 3], "{detail:?}");
+    }
     Ok(())
 }
 

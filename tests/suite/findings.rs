@@ -286,6 +286,8 @@ impl Reading {
             port: row.port,
             v6_only: None,
             interface: 0,
+            device: None,
+            half_open_own: false,
             accept_queue: Some(row.accept_queue),
             backlog: Some(row.backlog),
             half_open: row.half_open,

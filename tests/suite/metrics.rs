@@ -17,6 +17,8 @@ fn listener(address: [u8; 4], port: u16, accept_queue: u32, drops: Drops) -> Lis
         port,
         v6_only: None,
         interface: 0,
+        device: None,
+        half_open_own: false,
         accept_queue: Some(accept_queue),
         backlog: Some(511),
         half_open: 4,

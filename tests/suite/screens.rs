@@ -102,6 +102,8 @@ fn listener(address: &str, port: u16, queue: (u32, u32), owner: Option<(i32, &st
         port,
         v6_only: (address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)).then_some(false),
         interface: 0,
+        device: None,
+        half_open_own: false,
         accept_queue: Some(queue.0),
         backlog: Some(queue.1),
         half_open: if port == 443 { 37 } else { 0 },

@@ -20,6 +20,8 @@ fn listener(port: u16, backlog: u32) -> Listener {
         port,
         v6_only: None,
         interface: 0,
+        device: None,
+        half_open_own: false,
         accept_queue: Some(0),
         backlog: Some(backlog),
         half_open: 0,

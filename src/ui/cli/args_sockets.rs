@@ -13,12 +13,27 @@ Filter words, as in ss(8):
   src 10.0.0.0/8            local address; dst [2001:db8::1]:443: remote one, with port
   dev eth0  fwmark = 0x1/0x3  cgroup /system.slice/nginx.service  autobound
   and  or  not  ( )         without a word between them, conditions are joined by `and`
+  src any  dst inet:*       every address; inet: and inet6: mean sockets of that family
+                            alone, and 10.0.0.1 its IPv4-mapped form as well
+
+  As in ss, conditions are joined from left to right: `A or B and C` is `(A or B) and C`,
+  and `not` holds for the next one; brackets say it plainly.
+  Unlike ss (6.1): an exclusion that leaves no state shows nothing, where ss falls back to
+  connected ones; `not autobound` is the opposite of `autobound`; inet: and inet6: hold
+  for their own condition and not for the whole filter; conditions on states may stand
+  anywhere; bound sockets without a connection are shown where the kernel tells of them.
 
 Examples:
   tcpctl sockets state syn-recv sport = :443
   tcpctl sockets -p 'dst 10.0.0.0/8 and not dport = :5432'
   tcpctl sockets -a --sort recv-q --limit 20
-  tcpctl sockets -a --group-by peer --limit 10";
+  tcpctl sockets -a --group-by peer --limit 10
+  tcpctl sockets --watch 2s --sort sent
+  tcpctl sockets --watch 5s --group-by listener --json
+
+With --watch each row says what moved since the reading before: bytes sent and received by
+the second, segments sent again, drops, queues that grew or shrank. `+` is new, `-` gone,
+`~` in another state, `*` moved; a screen shows these first, a pipe shows nothing else.";
 
 /// Show sockets in the filter words of ss, each with its timer
 #[derive(Clone, Debug, Args)]
@@ -27,11 +42,11 @@ pub struct SocketsArgs {
     /// Only sockets that pass this filter
     #[arg(value_name = "FILTER")]
     pub filter: Vec<String>,
-    /// All states, listeners included
-    #[arg(long, short = 'a')]
+    /// All states, listeners included; of -a and -l the last one counts
+    #[arg(long, short = 'a', overrides_with = "listening")]
     pub all: bool,
-    /// Only listeners, whatever else is asked for
-    #[arg(long, short = 'l')]
+    /// Only listeners
+    #[arg(long, short = 'l', overrides_with = "all")]
     pub listening: bool,
     /// The processes that hold them, with unit or container
     #[arg(long, short = 'p')]
@@ -76,12 +91,12 @@ pub struct SocketsArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
     /// Those of every network namespace that a process is in or that is bound to a file
-    #[arg(long, conflicts_with = "watch")]
+    #[arg(long)]
     pub all_netns: bool,
-    /// Print again after each interval, with what changed, until interrupted; a second if none is given, which must then
-    /// stand behind the filter
+    /// Print again after each interval, with what changed and how much went through, until interrupted; a second if none
+    /// is given, which must then stand behind the filter
     #[arg(long, short = 'w', value_name = "INTERVAL", value_parser = parse_interval_ms,
-        num_args = 0..=1, default_missing_value = WATCH_INTERVAL, conflicts_with_all = ["sort", "group_by"])]
+        num_args = 0..=1, default_missing_value = WATCH_INTERVAL)]
     pub watch: Option<u64>,
     /// What readings may take of one processor, in percent; where they take more, the interval is made longer
     #[arg(long, value_name = "PERCENT", default_value_t = 2, requires = "watch",
@@ -107,6 +122,14 @@ pub enum SocketSort {
     Peer,
     /// Time until the timer fires
     Timer,
+    /// Bytes sent since the reading before, with --watch
+    Sent,
+    /// Bytes received since the reading before, with --watch
+    Received,
+    /// Segments sent again since the reading before, with --watch
+    Resent,
+    /// Segments dropped since the reading before, with --watch
+    Drops,
 }
 
 /// What sockets are counted by.

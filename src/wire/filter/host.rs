@@ -7,13 +7,18 @@ use super::condition::Host;
 /// The port of a service by its name, where that is known.
 pub(super) type Services<'a> = &'a dyn Fn(&str) -> Option<u16>;
 
+/// Words for every address (`get_addr_1` of lib/utils.c in iproute2), besides `*`.
+const ANY: [&str; 3] = ["any", "all", "default"];
+
 /// Reads `ADDRESS`, `ADDRESS/PREFIX`, either with `:PORT`, `:PORT` alone, or `*` in the place of either. An IPv6
-/// address with a port stands in brackets, and its prefix inside or behind them.
-pub(super) fn host_of(text: &str, services: Services<'_>) -> Result<Host, String> {
+/// address with a port stands in brackets, and its prefix inside or behind them. Whether `inet:` (`true`) or `inet6:`
+/// stands before it comes with it: then only sockets of that family are meant.
+pub(super) fn host_of(text: &str, services: Services<'_>) -> Result<(Option<bool>, Host), String> {
     let (family, text) = family_of(text);
     let (address, port) = split(text)?;
     let network = match address {
         "" | "*" => None,
+        address if ANY.contains(&address.trim_matches(['[', ']'])) => None,
         address => Some(network_of(address)?),
     };
     if let (Some(wanted), Some((address, _))) = (family, network)
@@ -22,17 +27,17 @@ pub(super) fn host_of(text: &str, services: Services<'_>) -> Result<Host, String
         let name = if wanted { "inet" } else { "inet6" };
         return Err(format!("`{address}` is not an address of the family `{name}`"));
     }
-    Ok(Host { network, port: port.map(|port| port_of(port, services)).transpose()?.flatten() })
+    Ok((family, Host { network, port: port.map(|port| port_of(port, services)).transpose()?.flatten() }))
 }
 
-/// The port of `:443`, `443`, `:https` or `*`, after a family's name or none; an address is refused.
-pub(super) fn port_alone(text: &str, services: Services<'_>) -> Result<Option<u16>, String> {
-    let (_, text) = family_of(text);
+/// The port of `:443`, `443`, `:https` or `*`, after a family's name or none, which comes with it; an address is refused.
+pub(super) fn port_alone(text: &str, services: Services<'_>) -> Result<(Option<bool>, Option<u16>), String> {
+    let (family, text) = family_of(text);
     let port = text.strip_prefix("*:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
     if port.contains([':', '.', '[', '/']) {
         return Err(format!("`{text}` is an address; ports are compared here, such as `:443`"));
     }
-    port_of(port, services)
+    Ok((family, port_of(port, services)?))
 }
 
 /// `MARK` or `MARK/MASK`, decimal or hexadecimal.
@@ -136,7 +141,7 @@ mod tests {
 
     fn shown(text: &str) -> String {
         match host_of(text, &http) {
-            Ok(Host { network, port }) => {
+            Ok((_, Host { network, port })) => {
                 let network = network.map_or("*".to_owned(), |(address, prefix)| format!("{address}/{prefix}"));
                 format!("{network} {}", port.map_or("*".to_owned(), |port| port.to_string()))
             }
@@ -172,6 +177,16 @@ mod tests {
     }
 
     #[test]
+    fn every_address_has_the_words_of_ss_and_a_family_is_told() {
+        assert_eq!(
+            ["any", "all", "default", "[any]", "any:80", "[all]:80"].map(shown),
+            ["* *", "* *", "* *", "* *", "* 80", "* 80"]
+        );
+        let family = |text| host_of(text, &http).map(|(family, _)| family);
+        assert_eq!(["inet:*", "inet6:[::1]:80", "*"].map(family), [Ok(Some(true)), Ok(Some(false)), Ok(None)]);
+    }
+
+    #[test]
     fn the_last_bytes_of_a_network_may_be_left_out() {
         assert_eq!(
             ["127/8", "10.1/16:80", "192.168.3/24"].map(shown),
@@ -204,9 +219,13 @@ mod tests {
     #[test]
     fn ports_and_marks_alone() {
         let alone = |text| port_alone(text, &http);
-        assert_eq!([":443", "443", "*:443", "inet:443"].map(alone), [const { Ok(Some(443)) }; 4]);
-        assert_eq!([":http", "http"].map(alone), [const { Ok(Some(80)) }; 2]);
-        assert_eq!(alone("*"), Ok(None));
+        assert_eq!([":443", "443", "*:443"].map(alone), [const { Ok((None, Some(443))) }; 3]);
+        assert_eq!(
+            [alone("inet:443"), alone("inet6:443")],
+            [Ok((Some(true), Some(443))), Ok((Some(false), Some(443)))]
+        );
+        assert_eq!([":http", "http"].map(alone), [const { Ok((None, Some(80))) }; 2]);
+        assert_eq!(alone("*"), Ok((None, None)));
         assert!(alone("10.0.0.1:443").unwrap_err().contains("is an address"));
         assert_eq!((mark_of("0x1/0x3"), mark_of("7")), (Ok((1, 3)), Ok((7, u32::MAX))));
         assert!(mark_of("x").is_err() && mark_of("1/").is_err());

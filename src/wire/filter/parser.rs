@@ -1,6 +1,8 @@
-//! From words to an expression: `or` binds less than `and`, written or not, and that less than `not`.
+//! From words to an expression: `not` holds for the one condition behind it, and everything else is joined from left to
+//! right as ss does, `or` no less than `and`, written or not (`exprlist` of misc/ssfilter.y, iproute2 6.1).
 
 use core::ops::Range;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::condition::{Condition, End, Host, Named};
 use super::error::{FilterError, did_you_mean};
@@ -15,6 +17,8 @@ const SUBJECTS: [&str; 11] =
     ["state", "exclude", "excl", "src", "dst", "sport", "dport", "dev", "fwmark", "cgroup", "autobound"];
 /// How deep brackets and negations may stand in each other.
 const DEPTH: usize = 64;
+/// How often `and` and `or` may take turns without brackets, each of which is a level of its own.
+const TURNS: usize = 512;
 
 /// Reads a filter in the words of ss(8). `state` and `exclude` at the beginning say which states are shown, several
 /// of them together, as in ss; anywhere else they are conditions like any other.
@@ -33,7 +37,7 @@ pub fn parse_filter_with(text: &str, services: &dyn Fn(&str) -> Option<u16>) -> 
     let tokens = tokenize(text);
     let mut parser = Parser { text, tokens: &tokens, services, at: 0, depth: 0 };
     let states = parser.leading_states()?;
-    let expression = if parser.peek().is_none() { Expression::All(Vec::new()) } else { parser.any()? };
+    let expression = if parser.peek().is_none() { Expression::All(Vec::new()) } else { parser.joined()? };
     match parser.peek() {
         Some(token) => Err(parser.mistake(&token.place, "there is no `(` for this `)`")),
         None => Ok(Filter { text: text.to_owned(), states, expression }),
@@ -120,22 +124,38 @@ impl<'a> Parser<'a> {
         states_of(word.text).map_err(|message| self.mistake(&word.place, message))
     }
 
-    fn any(&mut self) -> Result<Expression, FilterError> {
-        let mut parts = vec![self.all()?];
-        while self.take_if(TokenKind::Or) {
-            parts.push(self.all()?);
-        }
-        Ok(one_or(parts, Expression::Any))
-    }
-
-    fn all(&mut self) -> Result<Expression, FilterError> {
-        let mut parts = vec![self.one()?];
+    /// Conditions joined from left to right, so that `A or B and C` is `( A or B ) and C`.
+    fn joined(&mut self) -> Result<Expression, FilterError> {
+        let mut left = self.one()?;
+        let mut turns = 0;
         loop {
-            let joined = self.take_if(TokenKind::And);
+            let token = self.peek();
+            let either = self.take_if(TokenKind::Or);
+            let is_written = either || self.take_if(TokenKind::And);
             match self.peek().map(|token| token.kind) {
-                None | Some(TokenKind::Or | TokenKind::Close) if !joined => return Ok(one_or(parts, Expression::All)),
-                _ => parts.push(self.one()?),
+                None | Some(TokenKind::Close) if !is_written => return Ok(left),
+                _ => {}
             }
+            let right = self.one()?;
+            left = match (left, either) {
+                (Expression::Any(mut parts), true) => {
+                    parts.push(right);
+                    Expression::Any(parts)
+                }
+                (Expression::All(mut parts), false) => {
+                    parts.push(right);
+                    Expression::All(parts)
+                }
+                (left, _) => {
+                    turns += 1;
+                    if let Some(token) = token.filter(|_| turns > TURNS) {
+                        let message = format!("`and` and `or` take turns more than {TURNS} times");
+                        return Err(self.mistake(&token.place, message));
+                    }
+                    let both = vec![left, right];
+                    if either { Expression::Any(both) } else { Expression::All(both) }
+                }
+            };
         }
     }
 
@@ -147,7 +167,7 @@ impl<'a> Parser<'a> {
         match token.kind {
             TokenKind::Not => self.deeper(token, |parser| Ok(Expression::Not(Box::new(parser.one()?)))),
             TokenKind::Open => self.deeper(token, |parser| {
-                let inner = parser.any()?;
+                let inner = parser.joined()?;
                 if parser.take_if(TokenKind::Close) {
                     return Ok(inner);
                 }
@@ -213,8 +233,8 @@ impl<'a> Parser<'a> {
     fn host(&mut self, end: End) -> Result<Expression, FilterError> {
         let differs = self.differs()?;
         let word = self.word("an address such as 10.0.0.0/8")?;
-        let host = host_of(word.text, self.services).map_err(|message| self.mistake(&word.place, message))?;
-        Ok(unless(differs, Condition::Host(end, host)))
+        let (family, host) = host_of(word.text, self.services).map_err(|message| self.mistake(&word.place, message))?;
+        Ok(of_family(family, end, unless(differs, Condition::Host(end, host))))
     }
 
     fn named(&mut self, what: &str, condition: impl Fn(Named) -> Condition) -> Result<Expression, FilterError> {
@@ -235,17 +255,17 @@ impl<'a> Parser<'a> {
         let comparison = self.comparison();
         let word = self.word("a port such as :443")?;
         let wrong = |message: String| self.mistake(&word.place, message);
-        let port = port_alone(word.text, self.services).map_err(wrong)?;
+        let (family, port) = port_alone(word.text, self.services).map_err(wrong)?;
         let is = |host| Condition::Host(end, Host { network: None, port: host });
         let Some(number) = port else {
             return match comparison {
-                Comparison::Equal => Ok(Expression::Is(is(None))),
+                Comparison::Equal => Ok(of_family(family, end, Expression::Is(is(None)))),
                 Comparison::NotEqual => Ok(negated(is(None))),
                 _ => Err(wrong("every port is meant by `*`; expected one, such as :443".to_owned())),
             };
         };
         let none = |way: &str| wrong(format!("no port is {way} than {number}"));
-        Ok(match comparison {
+        let compared = match comparison {
             Comparison::Equal => Expression::Is(is(port)),
             Comparison::NotEqual => negated(is(port)),
             Comparison::GreaterOrEqual => Expression::Is(Condition::PortFrom(end, number)),
@@ -258,7 +278,8 @@ impl<'a> Parser<'a> {
                 let to = number.checked_sub(1).ok_or_else(|| none("less"))?;
                 Expression::Is(Condition::PortTo(end, to))
             }
-        })
+        };
+        Ok(of_family(family, end, compared))
     }
 }
 
@@ -278,13 +299,15 @@ fn negated(condition: Condition) -> Expression {
     Expression::Not(Box::new(Expression::Is(condition)))
 }
 
-fn one_or(mut parts: Vec<Expression>, join: impl Fn(Vec<Expression>) -> Expression) -> Expression {
-    match (parts.pop(), parts.is_empty()) {
-        (Some(only), true) => only,
-        (last, _) => {
-            parts.extend(last);
-            join(parts)
-        }
+/// The same for sockets of one family alone, as `inet:` and `inet6:` say. The kernel takes an IPv4 address to mean
+/// IPv4-mapped ones as well, which are of IPv6 sockets, and nothing but these has an IPv6 address.
+fn of_family(ipv4: Option<bool>, end: End, condition: Expression) -> Expression {
+    let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let ipv6 = Condition::Host(end, Host { network: Some((any, 0)), port: None });
+    match ipv4 {
+        None => condition,
+        Some(true) => Expression::All(vec![condition, negated(ipv6)]),
+        Some(false) => Expression::All(vec![condition, Expression::Is(ipv6)]),
     }
 }
 
@@ -293,7 +316,7 @@ fn unknown(word: &str) -> String {
     if states_of(word).is_ok() {
         return format!("`{word}` is a state; did you mean `state {word}`?");
     }
-    if host_of(word, &|_| None).is_ok_and(|host| host.network.is_some() || host.port.is_some()) {
+    if host_of(word, &|_| None).is_ok_and(|(_, host)| host.network.is_some() || host.port.is_some()) {
         return format!("`{word}` must say of which end it is: `src {word}` or `dst {word}`");
     }
     let hint = did_you_mean(word, &SUBJECTS);
@@ -339,8 +362,16 @@ mod tests {
     }
 
     #[test]
-    fn precedence_is_that_of_ss() {
-        assert_eq!(read("sport = :1 or sport = :2 dport :3"), "(Local :1 | (Local :2 & Remote :3))");
+    fn conditions_are_joined_from_left_to_right_as_ss_does() {
+        assert_eq!(read("sport = :1 or sport = :2 dport :3"), "((Local :1 | Local :2) & Remote :3)");
+        assert_eq!(
+            read("sport :1 dport :2 or sport :3 and dport :4"),
+            "(((Local :1 & Remote :2) | Local :3) & Remote :4)"
+        );
+        assert_eq!(read("sport :1 or ( sport :2 dport :3 )"), "(Local :1 | (Local :2 & Remote :3))");
+        assert_eq!(read("sport :1 or sport :2 or sport :3"), "(Local :1 | Local :2 | Local :3)");
+        let long = |times| format!("sport :1{}", " or sport :2 and sport :3".repeat(times));
+        assert!(parse_filter(&long(256)).is_ok() && refused(&long(257)).contains("take turns more than 512 times"));
         assert_eq!(read("not sport :1 and dport :2"), "(!Local :1 & Remote :2)");
         assert_eq!(read("!(sport :1|sport :2)&&! dport != :3"), "(!(Local :1 | Local :2) & !!Remote :3)");
     }
@@ -350,6 +381,12 @@ mod tests {
         assert_eq!(read("sport gt :1024 dport <= 80"), "(Local from 1025 & Remote to 80)");
         assert_eq!(read("src 10.0.0.0/8 dst [::1]:443"), "(Local 10.0.0.0/8:* & Remote ::1/128:443)");
         assert_eq!(read("dst != 10.0.0.1:80"), "!Remote 10.0.0.1/32:80");
+        assert_eq!(read("src any or dst all:80"), "(Local :* | Remote :80)");
+        assert_eq!(read("src inet:10.0.0.1"), "(Local 10.0.0.1/32:* & !Local ::/0:*)");
+        assert_eq!(
+            read("dst inet6:*:80 or sport = inet:22"),
+            "((Remote :80 & Remote ::/0:*) | (Local :22 & !Local ::/0:*))"
+        );
         assert_eq!(read("dev eth0 and dev != if2"), "(eth0 & !if2)");
         assert_eq!(
             read("fwmark = 0x1/0x3 cgroup /system.slice autobound"),
@@ -417,6 +454,7 @@ mod tests {
         assert!(refused("state listening and state closed").contains("leave out the `and`"));
         assert!(refused("state listening and").contains("it ends where a condition is expected"));
         assert_eq!(read("state listening and sport :1"), "[0x400] Local :1");
+        assert!(refused("sport :1 or").contains("it ends where a condition is expected"));
         assert!(refused("sport :1 or or").contains("expected a condition instead of `or`"));
         assert!(refused(&"(".repeat(70)).contains("nested deeper"));
         assert!(refused("xyzzy").contains("conditions begin with state, exclude"));

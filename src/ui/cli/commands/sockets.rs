@@ -9,8 +9,8 @@ use super::sockets_watch;
 use crate::collect::{Holders, RowPlace};
 use crate::model::{Host, KnownOptions, KnownSettings, LiveForecast, forecast_live};
 use crate::report::{
-    SocketChange, SocketGroupBy, SocketGroups, SocketJson, SocketLines, SocketOrder, SocketStyle, SocketWriter,
-    SortedSockets, printable, render_groups,
+    SocketChange, SocketGroupBy, SocketGroups, SocketJson, SocketLines, SocketOrder, SocketStyle, SocketWatch,
+    SocketWriter, SortedSockets, printable, render_groups,
 };
 use crate::snapshot::{Gap, NamespaceName};
 use crate::ui::cli::args_sockets::{SocketGroup, SocketSort, SocketsArgs};
@@ -26,10 +26,11 @@ const WIDE: usize = 110;
 
 /// Runs `tcpctl sockets`.
 pub(in crate::ui::cli) fn run(args: &SocketsArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let places = Places::new(args, context)?;
+    let mut places = Places::new(args, context)?;
     if let Some(interval_ms) = args.watch {
-        return sockets_watch::run(args, interval_ms, &places, context);
+        return sockets_watch::run(args, interval_ms, &mut places, context);
     }
+    let places = places;
     let mut holders = wants_holders(args).then(|| places.holders());
     let mut gaps = match (args.group_by, args.sort) {
         (Some(by), _) => group(args, by, &places, &mut holders, context)?,
@@ -38,12 +39,24 @@ pub(in crate::ui::cli) fn run(args: &SocketsArgs, context: &mut Context<'_>) -> 
     };
     gaps.extend(holders.as_ref().and_then(Holders::gap));
     tell(&gaps, context)?;
-    if let Some(assumed) = places.assumed().filter(|_| !context.json) {
+    tell_assumed(&places, &mut None, context)?;
+    Ok(Exit::Ok)
+}
+
+/// Tells on standard error what the signs behind forecasts mean, if that has not been told yet.
+pub(super) fn tell_assumed(
+    places: &Places,
+    told: &mut Option<String>,
+    context: &mut Context<'_>,
+) -> Result<(), CliError> {
+    let assumed = places.assumed().filter(|_| !context.json);
+    if let Some(assumed) = assumed.filter(|assumed| told.as_ref() != Some(assumed)) {
         context.out.flush()?;
         // Nothing can be done when standard error is gone as well.
-        let _ = writeln!(anstream::stderr(), "tcpctl: {assumed}");
+        let _ = write!(anstream::stderr(), "tcpctl: {assumed}");
+        *told = Some(assumed);
     }
-    Ok(Exit::Ok)
+    Ok(())
 }
 
 /// What the forecast of sockets hangs on, besides themselves: the kernel and the settings of the namespace.
@@ -91,7 +104,7 @@ impl Forecaster {
 }
 
 /// Whether processes are to be looked for.
-fn wants_holders(args: &SocketsArgs) -> bool {
+pub(super) fn wants_holders(args: &SocketsArgs) -> bool {
     args.processes || args.group_by == Some(SocketGroup::Process)
 }
 
@@ -126,6 +139,7 @@ fn stream(
     let none = BTreeMap::new();
     let mut writer = SocketWriter::new(context.json, style(args, places.width(), context), &none);
     writer.name_cgroups(places.cgroups(args));
+    writer.name_unseen(holders.as_ref().and_then(Holders::unseen));
     let (mut text, mut left) = (Vec::with_capacity(2 * GATHERED), limit(args));
     let gaps = places.each(|place, rows| {
         let forecaster = Forecaster::of_place(args, place, context)?;
@@ -151,6 +165,19 @@ fn stream(
     Ok(gaps)
 }
 
+/// What sockets of one reading are ordered by; nothing for what is known of two readings alone.
+pub(super) const fn order(sort: SocketSort) -> Option<SocketOrder> {
+    Some(match sort {
+        SocketSort::State => SocketOrder::State,
+        SocketSort::RecvQ => SocketOrder::ReceiveQueue,
+        SocketSort::SendQ => SocketOrder::SendQueue,
+        SocketSort::Local => SocketOrder::Local,
+        SocketSort::Peer => SocketOrder::Peer,
+        SocketSort::Timer => SocketOrder::Timer,
+        SocketSort::Sent | SocketSort::Received | SocketSort::Resent | SocketSort::Drops => return None,
+    })
+}
+
 /// Keeps sockets, and writes them in order.
 fn sorted(
     args: &SocketsArgs,
@@ -159,13 +186,9 @@ fn sorted(
     holders: &mut Option<Holders>,
     context: &mut Context<'_>,
 ) -> Result<Vec<Gap>, CliError> {
-    let order = match sort {
-        SocketSort::State => SocketOrder::State,
-        SocketSort::RecvQ => SocketOrder::ReceiveQueue,
-        SocketSort::SendQ => SocketOrder::SendQueue,
-        SocketSort::Local => SocketOrder::Local,
-        SocketSort::Peer => SocketOrder::Peer,
-        SocketSort::Timer => SocketOrder::Timer,
+    let Some(order) = order(sort) else {
+        let message = "sent, received, resent and drops are told between two readings: add --watch";
+        return Err(CliError::Usage(message.to_owned()));
     };
     let whole = args.info
         || args.memory
@@ -208,6 +231,7 @@ fn write_sorted(
         (SocketLines::new(style(args, places.width(), context), &none), SocketJson::new(&none, args.processes, false));
     lines.name_cgroups(cgroups.clone());
     json.name_cgroups(cgroups);
+    json.name_unseen(holders.as_ref().and_then(Holders::unseen));
     let (mut text, mut failed, mut separator) = (Vec::with_capacity(2 * GATHERED), Ok(()), "\n");
     if context.json {
         text.extend_from_slice(b"{\"schema\":1,\"sockets\":[");
@@ -235,9 +259,11 @@ fn write_sorted(
         }
     });
     failed?;
+    let unseen = holders.as_ref().and_then(Holders::gap);
     if context.json {
         text.extend_from_slice(b"\n],\"gaps\":");
-        serde_json::to_writer(&mut text, gaps).map_err(CliError::failure)?;
+        let gaps: Vec<&Gap> = gaps.iter().chain(&unseen).collect();
+        serde_json::to_writer(&mut text, &gaps).map_err(CliError::failure)?;
         text.extend_from_slice(b"}\n");
     } else {
         lines.finish(&mut text);
@@ -253,13 +279,40 @@ fn group(
     holders: &mut Option<Holders>,
     context: &mut Context<'_>,
 ) -> Result<Vec<Gap>, CliError> {
-    let by = match by {
+    let (groups, inode, gaps) = count_groups(by, places, holders, None)?;
+    let (groups, all) = groups.finish(limit(args));
+    if context.json {
+        let gaps: Vec<Gap> = gaps.iter().cloned().chain(holders.as_ref().and_then(Holders::gap)).collect();
+        let view = serde_json::json!({
+            "schema": 1, "netns": inode, "groups": groups, "groups_in_all": all, "gaps": gaps,
+        });
+        context.print_json(&view)?;
+    } else {
+        write!(context.out, "{}", render_groups(group_by(by), &groups, all, !args.no_header))?;
+    }
+    Ok(gaps)
+}
+
+/// What is counted by.
+pub(super) const fn group_by(by: SocketGroup) -> SocketGroupBy {
+    match by {
         SocketGroup::Peer => SocketGroupBy::Peer,
         SocketGroup::Process => SocketGroupBy::Process,
         SocketGroup::Listener => SocketGroupBy::Listener,
         SocketGroup::State => SocketGroupBy::State,
         SocketGroup::Netns => SocketGroupBy::Netns,
-    };
+    }
+}
+
+/// The groups, the inode of the namespace where there is only one, and what could not be read. `watch` says what moved
+/// since the reading before.
+pub(super) fn count_groups(
+    by: SocketGroup,
+    places: &Places,
+    holders: &mut Option<Holders>,
+    mut watch: Option<&mut SocketWatch>,
+) -> Result<(SocketGroups, Option<u64>, Vec<Gap>), CliError> {
+    let by = group_by(by);
     let mut groups = SocketGroups::new(by);
     let mut inode = None;
     let gaps = places.each(|place, rows| {
@@ -284,22 +337,20 @@ fn group(
                 return Ok(Visited { walked: Err(error), is_enough: false });
             }
         }
+        if let Some(watch) = &mut watch {
+            watch.enter(place.map(|place| &place.name));
+        }
         let walked = rows.walk(|found| {
-            groups.push(found, holders.iter_mut().flat_map(|holders| holders.of(found.inode())));
+            let moves = watch.as_mut().and_then(|watch| watch.note(found).moves);
+            groups.push_moved(found, holders.iter_mut().flat_map(|holders| holders.of(found.inode())), moves);
             ControlFlow::Continue(())
         });
+        if let Some(watch) = watch.as_mut().filter(|_| walked.is_ok()) {
+            watch.leave();
+        }
         Ok(Visited { walked, is_enough: false })
     })?;
-    let (groups, all) = groups.finish(limit(args));
-    if context.json {
-        let view = serde_json::json!({
-            "schema": 1, "netns": inode, "groups": groups, "groups_in_all": all, "gaps": gaps,
-        });
-        context.print_json(&view)?;
-    } else {
-        write!(context.out, "{}", render_groups(by, &groups, all, !args.no_header))?;
-    }
-    Ok(gaps)
+    Ok((groups, inode, gaps))
 }
 
 /// Tells on standard error what could not be read.

@@ -9,8 +9,8 @@ use crate::collect::{
     read_filter,
 };
 use crate::model::{Assumption, LiveForecast};
-use crate::report::printable;
-use crate::snapshot::{Gap, StoredRows};
+use crate::report::{printable, render_assumptions};
+use crate::snapshot::{Gap, NamespaceName, StoredRows};
 use crate::ui::cli::CliError;
 use crate::ui::cli::args_sockets::{SocketGroup, SocketsArgs};
 use crate::ui::cli::context::Context;
@@ -24,8 +24,8 @@ pub(super) struct Places {
     stored: Option<(Arc<StoredRows>, Option<u64>)>,
     /// Nothing for one alone.
     every: Option<(Vec<RowPlace>, Vec<Gap>)>,
-    /// Socket options that the forecasts took as not set.
-    assumed: RefCell<BTreeSet<&'static str>>,
+    /// What the forecasts took for granted.
+    assumed: RefCell<BTreeSet<Assumption>>,
 }
 
 /// How the sockets of one were read.
@@ -48,8 +48,9 @@ impl Places {
             _ => ShownStates::Connected,
         };
         let ipv4 = (args.ipv4 != args.ipv6).then_some(args.ipv4);
-        let info = args.info || args.options;
-        let wanted = RowsWanted { filter, shown, ipv4, info, memory: args.memory, filter_here: false };
+        // What moves between two readings is told by both.
+        let (info, memory) = (args.info || args.options || args.watch.is_some(), args.memory || args.watch.is_some());
+        let wanted = RowsWanted { filter, shown, ipv4, info, memory, filter_here: false };
         if let Some(stored) = &context.stored {
             let rows = stored.rows().ok_or_else(without_rows)?;
             let stored = Some((Arc::clone(rows), stored.last().netns.inode));
@@ -67,26 +68,33 @@ impl Places {
         Ok(Self { source, wanted, stored: None, every: Some(every), assumed: RefCell::default() })
     }
 
-    /// Takes note of what a forecast that is shown took for granted.
-    pub(super) fn note_assumed(&self, forecast: Option<&LiveForecast>) {
-        let unset = |assumption: &Assumption| match assumption {
-            Assumption::Unset(option) => Some(*option),
-            _ => None,
-        };
-        self.assumed
-            .borrow_mut()
-            .extend(forecast.into_iter().flat_map(|shown| shown.assumptions.iter().filter_map(unset)));
+    /// Looks again which namespaces there are.
+    pub(super) fn find_again(&mut self, context: &Context<'_>) -> Result<(), CliError> {
+        if self.every.is_some() {
+            self.every = Some(find_row_places(&context.proc_root)?);
+        }
+        Ok(())
     }
 
-    /// What the forecasts took for granted of the options of sockets, as a sentence.
+    /// Whether it is one alone.
+    pub(super) const fn is_one(&self) -> bool {
+        self.every.is_none()
+    }
+
+    /// What they are called; nothing for one alone.
+    pub(super) fn names(&self) -> impl Iterator<Item = &NamespaceName> {
+        self.every.iter().flat_map(|(places, _)| places).map(|place| &place.name)
+    }
+
+    /// Takes note of what a forecast that is shown took for granted.
+    pub(super) fn note_assumed(&self, forecast: Option<&LiveForecast>) {
+        self.assumed.borrow_mut().extend(forecast.into_iter().flat_map(|shown| shown.assumptions.iter().copied()));
+    }
+
+    /// What the forecasts took for granted, sign by sign.
     pub(super) fn assumed(&self) -> Option<String> {
-        let options: Vec<&str> = self.assumed.borrow().iter().copied().collect();
-        (!options.is_empty()).then(|| {
-            format!(
-                "these forecasts hold for sockets on which the application set no {}: the kernel does not tell others",
-                options.join(", ")
-            )
-        })
+        let assumed = self.assumed.borrow();
+        (!assumed.is_empty()).then(|| render_assumptions(assumed.iter().copied()))
     }
 
     /// The one that was asked for.
