@@ -16,7 +16,10 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("the interface shows what is in a namespace on every screen", shown),
         Case::new("a profile is applied, kept and rolled back by keys, and the kernel has the values", applied),
-        Case::new("in tmux every screen is reached, a profile applied and rolled back, and the shell has its terminal back", in_tmux),
+        Case::new(
+            "in tmux every screen is reached, a profile applied and rolled back, and the shell has its terminal back",
+            in_tmux,
+        ),
     ]
 }
 
