@@ -153,6 +153,12 @@ fn take_found(state: &mut State, found: Found) {
             }
             state.sockets = Some(reading);
         }
+        Found::SynQueues(_) if frozen => return,
+        // The reading that they belong to follows.
+        Found::SynQueues(queues) => {
+            state.syn_queues = queues;
+            return;
+        }
         Found::Parameters(_) if frozen && state.parameters.is_some() => return,
         Found::Parameters(reading) => state.parameters = Some(reading),
         Found::Namespaces(_) if frozen && state.namespaces.is_some() => return,

@@ -118,7 +118,7 @@ fn syn_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
     let Some(worst) = rows.first() else { return empty };
     let points = state.history.listener(&worst.id, span, |sample| Some(sample.half_open));
     let row = queue_of(snapshot, worst, empty, (worst.half_open, worst.syn_capacity), points);
-    if worst.listener.shares_port > 1 {
+    if !state.half_open(worst.listener).1 {
         let binds = format!("sum of {} listeners on the port", worst.listener.shares_port);
         return LimitRow { binds, ..row };
     }
