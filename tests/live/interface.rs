@@ -195,6 +195,12 @@ fn in_tmux(place: &Place) -> Ran {
     terminal.wait_for(&["[9Netns]", &format!("{}", place.inode())]);
     terminal.press("?");
     terminal.wait_for(&["Keys in the namespaces"]);
+    // No file is bound to this one: it is entered by a process in it.
+    terminal.press(&format!("9/{}\r", place.inode()));
+    terminal.wait_for(&["1 of ", &format!("netns {}", place.inode()), "processes"]);
+    terminal.press("\r");
+    terminal.wait_for(&[&format!("from now on: network namespace {}", place.inode()), "[1Overview]"]);
+    terminal.wait_for(&["LIVE", &format!(":{}", to.port())]);
     terminal.press("5");
     terminal.wait_for(&["[5Profiles]", "anti-syn-flood", "nothing was applied here yet"]);
     terminal.press("\r");
