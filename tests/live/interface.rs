@@ -141,7 +141,7 @@ impl Driven {
         let Self::Tmux(tmux) = self else { return };
         tmux.press("\u{1a}");
         tmux.wait_for(&["ended with 1", "shell>"]);
-        tmux.press("fg\r");
+        tmux.press("fg; echo back with $?\r");
         tmux.wait_for(&["[1Overview]", "q quit"]);
         tmux.resize(160, 48);
         tmux.wait_for(&["[1 Overview]", "Peers with most local ports"]);
@@ -154,7 +154,8 @@ impl Driven {
         self.press("q");
         match self {
             Self::Tmux(tmux) => {
-                tmux.wait_for(&["shell>"]);
+                // The shell says so after the program has ended: until then what is typed may be the program's.
+                tmux.wait_for(&["back with 0", "shell>"]);
                 tmux.press("echo $((6 * 7)) is typed and echoed\r");
                 let shell = tmux.wait_for(&["42 is typed and echoed"]);
                 assert!(shell.contains("echo $((6 * 7)) is typed"), "the terminal was left without echo:\n{shell}");
