@@ -100,7 +100,7 @@ impl LimitColumns {
         if self.spark > 0 {
             headings.push(("last 2 min", spark_end));
         }
-        headings.push(("then", spark_end + 1 + 4));
+        headings.push(("then", spark_end + 2 + 4));
         if self.binds > 0 {
             headings.push(("set by", spark_end + 1 + THEN + 2 + 6));
         }
