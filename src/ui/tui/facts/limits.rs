@@ -40,7 +40,7 @@ pub(in crate::ui::tui) struct LimitRow {
 pub(in crate::ui::tui) enum Course {
     /// Too little was seen to tell, or nothing.
     Unknown,
-    /// It moves by less than a twentieth.
+    /// It moves by a twentieth or less, or by one.
     Steady,
     /// It grows, and when it would be full is not to be told.
     Rising,
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn the_last_seconds_tell_when_it_is_full() {
         assert_eq!(course(&[10, 20, 30, 40, 50], 100), "≈full 5s");
-        assert_eq!(course(&[0, 0, 0, 1], 1_000_000), "rising");
+        assert_eq!(course(&[0, 0, 0, 9], 1_000_000), "rising");
         assert_eq!(course(&[50, 49, 51, 50], 100), "steady");
         assert_eq!(course(&[50, 40, 30, 20], 100), "falling");
         assert_eq!(course(&[80, 100, 100, 100], 100), "full 2s");
