@@ -37,12 +37,13 @@ pub(crate) fn measure(sockets: u64, table: &mut Table) -> Result<()> {
         let share = session.share(LOOKED_AT)?;
         table.row(&format!("{screen}, share of one processor"), share, Limit::AtMost(SHARE_MILLI))?;
     }
-    let times: Result<Vec<u64>> = KEYS.chars().map(|key| session.answer(key)).collect();
+    let times: Result<Vec<(u64, char)>> = KEYS.chars().map(|key| Ok((session.answer(key)?, key))).collect();
     let mut times = times?;
     times.sort_unstable();
-    let median = times.get(times.len() / 2).copied().unwrap_or(u64::MAX);
+    let median = times.get(times.len() / 2).map_or(u64::MAX, |(ms, _)| *ms);
+    let (longest, key) = times.last().copied().unwrap_or((u64::MAX, ' '));
     table.row("key to frame, seconds, median", median, Limit::AtMost(ANSWER_MS))?;
-    table.row("key to frame, seconds, longest", times.last().copied().unwrap_or(u64::MAX), Limit::None)?;
+    table.row(&format!("key to frame, seconds, longest ({key})"), longest, Limit::None)?;
     table.kib("memory, terminal interface", session.peak_kib()?, Limit::AtMost(MEMORY_KIB))?;
     session.press("q")?;
     anyhow::ensure!(session.child.wait()?.success(), "it did not end in order");

@@ -12,6 +12,7 @@ mod explanation;
 mod facts;
 mod flood;
 mod key_effect;
+mod premise;
 mod scenario_file;
 mod simulation;
 mod socket_option;
@@ -30,6 +31,7 @@ pub use facts::{
 };
 pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
 pub use key_effect::{KeyEffect, key_effects};
+pub use premise::{Premise, PremiseError, premises};
 pub use scenario_file::{
     FORMAT, FormatKey, FormatTable, FormatWord, HostPremises, ScenarioFile, ScenarioFileError, format_words,
     read_scenario, scenario_text, topic_scenario_text,

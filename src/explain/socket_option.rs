@@ -152,6 +152,11 @@ pub(super) fn socket_options() -> impl Iterator<Item = (&'static str, String)> {
     OPTIONS.iter().map(|option| (option.name, format!("{} ({})", option.affects, option.unit)))
 }
 
+/// The option of this name.
+pub(super) fn known_option(name: &str) -> Option<&'static SocketOption> {
+    OPTIONS.iter().find(|option| option.name == name)
+}
+
 /// The names and numbers with which setsockopt() makes these options of those, in the order of the table. Only an
 /// option that can be switched off can go.
 pub(super) fn options_between(before: &SocketOptions, after: &SocketOptions) -> Vec<(&'static str, i64)> {

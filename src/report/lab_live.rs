@@ -4,7 +4,7 @@ use super::comparison::{marks, seconds, verdict_text, window_text};
 use super::prose::in_ascii;
 use super::timeline::words;
 use crate::lab::{Followed, Met};
-use crate::model::{End, Event, Outcome, Side, What, Window};
+use crate::model::{End, Event, Outcome, Side, Timeline, What, Window};
 use crate::units::Micros;
 
 /// Columns of the bar itself.
@@ -19,31 +19,54 @@ pub fn render_live_head() -> String {
 /// One event with its window beside it; nothing for what is no event.
 #[must_use]
 pub fn render_followed(followed: &Followed, met: Option<Met>, ascii: bool) -> Option<String> {
-    let (window, side, what) = match followed {
-        Followed::Begins(_) => return None,
-        // The laboratory does not say which of them come from outside.
-        Followed::Event(Event { window, side, what: What::Arrive { segment, .. } }) => {
-            (window, side, format!("{} arrives", segment.name()))
-        }
-        Followed::Event(Event { window, side, what: What::Return(call, Some(errno)) }) => {
-            (window, side, format!("{call}() {}", errno.name()))
-        }
-        Followed::Event(Event { window, side, what: What::State(state) }) => {
-            (window, side, format!("enters {}", state.name()))
-        }
-        Followed::Event(Event { window, side, what }) => (window, side, words(what)),
-        Followed::End(End { window, side, outcome: Outcome::Failed(errno) }) => {
-            (window, side, format!("connection {}", errno.name()))
-        }
-        Followed::End(End { window, side, .. }) => (window, side, "entry gone".to_owned()),
-    };
+    let (window, side, what) = described(followed)?;
     let (predicted, verdict) = met.map_or((String::new(), String::new()), |met| {
         let verdict = verdict_text(met.verdict, marks(ascii));
         (met.predicted.map_or_else(|| "-".to_owned(), window_text), verdict)
     });
-    let line = format!("{:>9}  {:<6}  {what:<26}  {predicted:>17}  {verdict}", seconds(window.latest_us), side.name());
+    Some(line(&seconds(window.latest_us), side, &what, &predicted, &verdict, ascii))
+}
+
+/// The events of a timeline that cannot have happened yet, each as a line of the same columns, the next one first.
+#[must_use]
+pub fn render_expected(predicted: &Timeline, elapsed_us: u64, ascii: bool) -> Vec<String> {
+    let later = |window: &Window| window.at_us > elapsed_us;
+    let events = predicted.events.iter().filter(|event| !matches!(event.what, What::Arrive { .. }));
+    let events = events.filter(|event| later(&event.window)).map(|event| Followed::Event(event.clone()));
+    events
+        .filter_map(|event| {
+            let (window, side, what) = described(&event)?;
+            Some(line("…", side, &what, &window_text(window), "", ascii))
+        })
+        .collect()
+}
+
+fn line(at: &str, side: Side, what: &str, predicted: &str, verdict: &str, ascii: bool) -> String {
+    let line = format!("{at:>9}  {:<6}  {what:<26}  {predicted:>17}  {verdict}", side.name());
     let line = format!("{}\n", line.trim_end());
-    Some(if ascii { in_ascii(&line) } else { line })
+    if ascii { in_ascii(&line) } else { line }
+}
+
+/// When, on which side, and what in words; nothing for what is no event.
+fn described(followed: &Followed) -> Option<(Window, Side, String)> {
+    Some(match followed {
+        Followed::Begins(_) => return None,
+        // The laboratory does not say which of them come from outside.
+        Followed::Event(Event { window, side, what: What::Arrive { segment, .. } }) => {
+            (*window, *side, format!("{} arrives", segment.name()))
+        }
+        Followed::Event(Event { window, side, what: What::Return(call, Some(errno)) }) => {
+            (*window, *side, format!("{call}() {}", errno.name()))
+        }
+        Followed::Event(Event { window, side, what: What::State(state) }) => {
+            (*window, *side, format!("enters {}", state.name()))
+        }
+        Followed::Event(Event { window, side, what }) => (*window, *side, words(what)),
+        Followed::End(End { window, side, outcome: Outcome::Failed(errno) }) => {
+            (*window, *side, format!("connection {}", errno.name()))
+        }
+        Followed::End(End { window, side, .. }) => (*window, *side, "entry gone".to_owned()),
+    })
 }
 
 /// How far a playing has come, as a bar of at most `width` columns without a line end.

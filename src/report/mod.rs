@@ -62,6 +62,7 @@ mod socket_sort;
 mod socket_watch;
 mod socket_writer;
 mod solution;
+mod soonest;
 mod status;
 mod status_text;
 mod table;
@@ -84,7 +85,7 @@ pub use findings::{FindingsStyle, FindingsView, render_findings};
 pub use flood_effect::{FloodEffect, FloodEffectView, render_flood_effect};
 pub use flood_lab::{FloodProofView, render_flood_heading, render_flood_proof};
 pub use flood_live::FloodLive;
-pub use lab_live::{render_followed, render_live_head, render_progress};
+pub use lab_live::{render_expected, render_followed, render_live_head, render_progress};
 pub use lab_table::{
     LabResult, LabResultsView, LabTopic, LabTopicsView, render_lab_results, render_lab_results_opening,
     render_lab_topics,
@@ -118,6 +119,7 @@ pub use socket_sort::{SocketOrder, SortedSockets};
 pub use socket_watch::{SocketWatch, WatchOrder, WatchRows, highlight_rows};
 pub use socket_writer::{SocketWriter, WatchReading, render_pace, render_watch, watch_json};
 pub use solution::{SolutionView, render_solution};
+pub use soonest::{Forecaster, SoonestSockets};
 pub use status::{KernelView, LimitView, SecondsView, StatusView};
 pub use status_text::render_status;
 pub use table::{Align, render_table};

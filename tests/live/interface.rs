@@ -8,6 +8,7 @@ use crate::case::{Case, Ran};
 use crate::place::{Listening, Place};
 use crate::program;
 use crate::screen::Screen;
+use crate::tmux::Tmux;
 use crate::tune::cat;
 
 /// The cases of this file.
@@ -15,6 +16,10 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("the interface shows what is in a namespace on every screen", shown),
         Case::new("a profile is applied, kept and rolled back by keys, and the kernel has the values", applied),
+        Case::new(
+            "in tmux every screen is reached, a profile applied and rolled back, and the shell has its terminal back",
+            in_tmux,
+        ),
     ]
 }
 
@@ -92,5 +97,129 @@ fn applied(place: &Place) -> Ran {
     assert_eq!(cat(RETRIES), "5");
     screen.press("q");
     assert_eq!(screen.end().code(), Some(0));
+    Ok(())
+}
+
+/// A terminal to drive the interface in.
+enum Driven {
+    /// A shell in tmux.
+    Tmux(Tmux),
+    /// Our own, where there is no tmux: the same keys and the same texts.
+    Own(Screen),
+}
+
+impl Driven {
+    fn press(&mut self, keys: &str) {
+        match self {
+            Self::Tmux(tmux) => tmux.press(keys),
+            Self::Own(screen) => screen.press(keys),
+        }
+    }
+
+    fn wait_for(&mut self, texts: &[&str]) -> String {
+        match self {
+            Self::Tmux(tmux) => tmux.wait_for(texts),
+            Self::Own(screen) => screen.wait_for(texts),
+        }
+    }
+
+    /// Starts the interface as people do, by a command in a shell.
+    fn open(state: &std::path::Path) -> Self {
+        if !Tmux::is_installed() {
+            eprintln!("tmux is not installed; the interface is driven in a terminal of the tests");
+            return Self::Own(interface(state));
+        }
+        let tmux = Tmux::start(80, 24);
+        tmux.wait_for(&["shell>"]);
+        let command = format!("'{}' --state-dir '{}'; echo ended with $?", program::path().display(), state.display());
+        tmux.press(&format!("{command}\r"));
+        Self::Tmux(tmux)
+    }
+
+    /// Stops the interface as Ctrl-Z does, looks at the shell, and brings it back; and gives it another size.
+    fn stops_and_grows(&mut self) {
+        let Self::Tmux(tmux) = self else { return };
+        tmux.press("\u{1a}");
+        tmux.wait_for(&["ended with 1", "shell>"]);
+        tmux.press("fg; echo back with $?\r");
+        tmux.wait_for(&["[1Overview]", "q quit"]);
+        tmux.resize(160, 48);
+        tmux.wait_for(&["[1 Overview]", "Peers with most local ports"]);
+        tmux.resize(80, 24);
+        tmux.wait_for(&["[1Overview]", "q quit"]);
+    }
+
+    /// Leaves, and demands a shell that works.
+    fn leave(mut self) {
+        self.press("q");
+        match self {
+            Self::Tmux(tmux) => {
+                // The shell says so after the program has ended: until then what is typed may be the program's.
+                tmux.wait_for(&["back with 0", "shell>"]);
+                tmux.press("echo $((6 * 7)) is typed and echoed\r");
+                let shell = tmux.wait_for(&["42 is typed and echoed"]);
+                assert!(shell.contains("echo $((6 * 7)) is typed"), "the terminal was left without echo:\n{shell}");
+                assert!(!shell.contains("Overview"), "the screen of the interface was left:\n{shell}");
+            }
+            Self::Own(screen) => assert_eq!(screen.end().code(), Some(0)),
+        }
+    }
+}
+
+/// In tmux, since what a terminal makes of the bytes is then judged by one that people use; where it is not installed,
+/// in our own, so that nothing is left out.
+fn in_tmux(place: &Place) -> Ran {
+    place.set(RETRIES, "5");
+    let listener = place.listen("127.0.0.1:0", Listening::with_backlog(7));
+    let to = listener.local_addr().unwrap();
+    let client = TcpStream::connect(to).unwrap();
+    let from = client.local_addr().unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let mut terminal = Driven::open(state.path());
+    terminal.wait_for(&["[1Overview]", "LIVE", &format!(":{}", to.port()), "q quit"]);
+    terminal.stops_and_grows();
+    terminal.press("2");
+    terminal.wait_for(&["[2Listeners]", &format!("127.0.0.1:{}", to.port()), "1/8"]);
+    terminal.press("3");
+    terminal.wait_for(&["[3Sockets]", "2 shown", "ESTAB", &from.to_string()]);
+    terminal.press(&format!("/sport = :{}\r", from.port()));
+    terminal.wait_for(&["1 shown", &format!("{from} → {to}")]);
+    terminal.press("4/syn-lost\r\r");
+    terminal.wait_for(&["[4Explain]", "syn-lost", "ETIMEDOUT", "tcp_syn_retries"]);
+    terminal.press("6");
+    terminal.wait_for(&["[6Findings]", "rules"]);
+    terminal.press("7/synack_retries\r");
+    terminal.wait_for(&["[7Params]", RETRIES]);
+    terminal.press("8");
+    terminal.wait_for(&["[8Lab]", "Laboratory"]);
+    terminal.press("9");
+    terminal.wait_for(&["[9Netns]", &format!("{}", place.inode())]);
+    terminal.press("?");
+    terminal.wait_for(&["Keys in the namespaces"]);
+    // No file is bound to this one: it is entered by a process in it.
+    terminal.press(&format!("9/{}\r", place.inode()));
+    terminal.wait_for(&["1 of ", &format!("netns {}", place.inode()), "processes"]);
+    terminal.press("\r");
+    terminal.wait_for(&[&format!("from now on: network namespace {}", place.inode()), "[1Overview]"]);
+    terminal.wait_for(&["LIVE", &format!(":{}", to.port())]);
+    terminal.press("5");
+    terminal.wait_for(&["[5Profiles]", "anti-syn-flood", "nothing was applied here yet"]);
+    terminal.press("\r");
+    terminal.wait_for(&["Plan: anti-syn-flood", "tcp_synack_retries"]);
+    terminal.press("GA");
+    terminal.wait_for(&["Apply", "press K"]);
+    assert_eq!(cat(RETRIES), "5", "asking writes nothing");
+    terminal.press("y");
+    terminal.wait_for(&["UNDONE in", "K keep"]);
+    assert_eq!(cat(RETRIES), "2", "the kernel has what the screen says");
+    terminal.press("K");
+    terminal.wait_for(&["entry 1 is kept"]);
+    terminal.press("U");
+    terminal.wait_for(&["Undo anti-syn-flood (entry 1)", "restore"]);
+    assert_eq!(cat(RETRIES), "2", "asking restores nothing");
+    terminal.press("y");
+    terminal.wait_for(&["rolled back", "read back"]);
+    assert_eq!(cat(RETRIES), "5");
+    terminal.leave();
     Ok(())
 }

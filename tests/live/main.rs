@@ -41,6 +41,7 @@ mod solve;
 mod stored_rows;
 mod syn_queues;
 mod tiers;
+mod tmux;
 #[path = "../suite/tracer.rs"]
 mod tracer;
 mod transaction;

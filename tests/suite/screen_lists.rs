@@ -251,6 +251,41 @@ fn an_arrow_moves_the_answer_in_the_same_frame_and_writes_nothing() {
 }
 
 #[test]
+fn options_of_the_socket_and_the_round_trip_are_asked_about_like_settings() {
+    let mut state = screen_of("4/syn-lost\n\n", (80, 24));
+    for key in [Key::Down, Key::Down, Key::Down, Key::Right] {
+        assert!(press(&mut state, key).is_empty());
+    }
+    let screen = text(&state);
+    assert!(screen.contains("TCP_SYNCNT") && screen.contains("unset → ◂ 3 ▸"), "{screen}");
+    // As three retries do: a host's and a socket's number mean the same.
+    assert!(screen.contains("after 19 s") && screen.contains("ETIMEDOUT after 131 s"), "{screen}");
+    press(&mut state, Key::Left);
+    assert!(text(&state).contains("◂ 2 ▸"), "{}", text(&state));
+    type_keys(&mut state, characters(":copy command\n"));
+    for _ in 0..9 {
+        press(&mut state, Key::Down);
+    }
+    press(&mut state, Key::Right);
+    let screen = text(&state);
+    assert!(screen.contains(">± rtt") && screen.contains("◂ 10 ms ▸"), "{screen}");
+    let effects = press(&mut state, Key::Char('L'));
+    let [Effect::Lab(LabRequest::Start { arguments, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(arguments[3..], ["--sockopt", "TCP_SYNCNT=2", "--rtt", "10000us"]);
+    type_keys(&mut state, characters("4"));
+    press(&mut state, Key::Char('u'));
+    assert!(!text(&state).contains("◂ 10 ms ▸"), "{}", text(&state));
+    // The backlog is asked about where a queue is, and no laboratory is asked for it.
+    let mut state = screen_of("4/queues\n\n", (160, 48));
+    for _ in 0..9 {
+        press(&mut state, Key::Down);
+    }
+    press(&mut state, Key::Right);
+    let asked = text(&state);
+    assert!(asked.contains(">± backlog") || asked.contains(">± rtt"), "{asked}");
+}
+
+#[test]
 fn a_finding_leads_to_its_topic_its_sockets_and_a_profile() {
     assert_eq!(screen_of("6x", (80, 24)).context(), Context::TopicPage);
     assert_eq!(screen_of("6w", (80, 24)).context(), Context::Listeners);
@@ -319,6 +354,20 @@ fn a_topic_is_played_with_its_what_ifs_and_its_lines_come_as_they_happen() {
     for at in 0..40 {
         update(&mut state, Event::Lab(*run, LabNews::Line(format!("    {at}.000  client  SYN again  ✓"))));
     }
+    // What is to come is shown before it is measured.
+    assert!(!text(&state).contains("predicted"), "{}", text(&state));
+    let head = tcpctl::report::render_live_head();
+    update(&mut state, Event::Lab(*run, LabNews::Line(head.trim_end().to_owned())));
+    let screen = text(&state);
+    assert!(
+        screen.contains("1.000–1.0") && screen.contains("more are predicted") && screen.contains("0 s of "),
+        "{screen}"
+    );
+    let now = Now { unix_ms: START_UNIX_MS + 38_000, utc_offset_s: 0 };
+    update(&mut state, Event::Clock(now));
+    assert!(state.take_dirty(), "time goes on");
+    let screen = text(&state);
+    assert!(screen.contains("30 s of ") && !screen.contains("1.000–1.0"), "{screen}");
     // News of an earlier playing are not shown.
     update(&mut state, Event::Lab(run - 1, LabNews::Line("old".into())));
     let screen = text(&state);

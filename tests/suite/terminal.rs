@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitid, waitpid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -43,11 +43,7 @@ impl Session {
 
     /// The same at home somewhere. It has a process group of its own, as a shell would give it.
     fn start_at(home: tempfile::TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let path = ptsname(&master, Vec::new()).unwrap();
-        let slave = rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        let (master, slave) = terminal();
         tcsetwinsize(&slave, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let proc = tempfile::tempdir().unwrap();
         let stdio = || Stdio::from(slave.try_clone().unwrap());
@@ -202,7 +198,58 @@ fn a_lost_terminal_ends_it() {
     drop(master);
     // The reader notices that nobody listens with the next bytes, which come with the next clock. The program hears of
     // it by the terminal alone: it leads no session, so no signal tells it.
+    let before = processor_time(&child);
+    let pid = Pid::from_child(&child);
+    let ended = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
+    assert!(ended.is_some());
+    // Until it is waited for, the kernel tells what it took. One that reads a lost terminal again and again takes all.
+    let spent = processor_time(&child).saturating_sub(before);
     assert_eq!(exit_code(&mut child), Some(129));
+    assert!(spent < Duration::from_millis(500), "{spent:?} of a processor after the terminal was lost");
+}
+
+/// What a program has taken of a processor so far.
+fn processor_time(child: &Child) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+    // Fields 14 and 15 of proc(5); the name before them may hold anything.
+    let fields = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
+    let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(1000 * ticks / rustix::param::clock_ticks_per_second())
+}
+
+#[test]
+fn without_a_screen_it_prints_and_without_a_keyboard_it_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let proc = tempfile::tempdir().unwrap();
+    let tcpctl = |stdout: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tcpctl"));
+        command.arg("--proc").arg(proc.path()).env("HOME", home.path()).env("TERM", "xterm-256color");
+        let mut child = command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+        let code = exit_code(&mut child);
+        let output = child.wait_with_output().unwrap();
+        (code, String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, printed, _) = tcpctl(Stdio::piped());
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(!printed.is_empty() && !printed.contains('\u{1b}'), "{printed:?}");
+    let status =
+        Command::new(env!("CARGO_BIN_EXE_tcpctl")).arg("--proc").arg(proc.path()).arg("status").output().unwrap();
+    let first = |text: &str| text.lines().next().map(str::to_owned);
+    assert_eq!(first(&printed), first(&String::from_utf8(status.stdout).unwrap()));
+    let (_master, slave) = terminal();
+    let (code, _, said) = tcpctl(Stdio::from(slave));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("tcpctl status") && said.contains("terminal"), "{said}");
+}
+
+/// Both ends of a terminal.
+fn terminal() -> (OwnedFd, OwnedFd) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let path = ptsname(&master, Vec::new()).unwrap();
+    let slave = rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+    (master, slave)
 }
 
 #[test]
@@ -369,11 +416,7 @@ fn a_broken_file_that_was_named_is_refused_with_its_place() {
     let file = home.path().join("mine.toml");
     std::fs::write(&file, "mouse = true\nthem = \"mono\"\n").unwrap();
     let run = |arguments: &[&str]| {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let path = ptsname(&master, Vec::new()).unwrap();
-        let slave = rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        let (master, slave) = terminal();
         let output = Command::new(env!("CARGO_BIN_EXE_tcpctl"))
             .args(arguments)
             .stdin(Stdio::from(slave.try_clone().unwrap()))

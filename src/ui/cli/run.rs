@@ -74,11 +74,16 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         netns: cli.global.netns.clone(),
         state_dir: cli.global.state_dir.clone(),
         stored,
-        syn_queues: if cli.global.no_bpf { SynQueues::default() } else { SynQueues::when_needed() },
+        syn_queues: syn_queues(cli),
     };
     let result = run_command(cli, &mut context);
     out.flush()?;
     result
+}
+
+/// What may read SYN queues from the kernel.
+fn syn_queues(cli: &Cli) -> SynQueues {
+    if cli.global.no_bpf { SynQueues::default() } else { SynQueues::when_needed() }
 }
 
 /// Refuses what a stored snapshot does not go together with. The parser does not look for conflicts of options that
@@ -161,6 +166,7 @@ fn terminal_interface(cli: &Cli, choice: anstream::ColorChoice) -> Result<Exit, 
         netns: cli.global.netns.clone(),
         state_dir: cli.global.state_dir.clone(),
         mono: matches!(choice, anstream::ColorChoice::Never),
+        syn_queues: syn_queues(cli),
         chosen,
         remembered,
     };

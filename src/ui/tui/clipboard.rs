@@ -5,7 +5,7 @@ use super::event::Effect;
 use super::screen::Screen;
 use super::state::State;
 use super::theme::Severity;
-use super::{export, view};
+use super::{explaining, export, view};
 
 /// What is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,12 +68,9 @@ fn command(state: &State) -> String {
         Screen::Sockets if state.sockets_want.filter.is_empty() => "sockets -a".to_owned(),
         Screen::Sockets => format!("sockets -a {}", quoted(&state.sockets_want.filter)),
         Screen::Explain => {
-            let set = state
-                .explaining
-                .what_if
-                .iter()
-                .map(|(key, value)| format!(" --set {}", quoted(&format!("{key}={value}"))));
-            format!("explain {}{}", selected.unwrap_or_default(), set.collect::<String>())
+            let asked = explaining::topic(state).map(|topic| explaining::arguments(state, topic, false));
+            let asked = asked.into_iter().flatten().map(|word| format!(" {}", quoted(&word)));
+            format!("explain {}{}", selected.unwrap_or_default(), asked.collect::<String>())
         }
         Screen::Profiles => format!("plan {}", quoted(&state.profiles.named().unwrap_or_default())),
         Screen::Findings => "diagnose".to_owned(),

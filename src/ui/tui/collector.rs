@@ -1,17 +1,17 @@
 //! The thread that reads the kernel: what every screen needs, and then what the open one wants besides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use super::run::{Arrival, Options, read_event, send, spawn};
+use super::run::{Arrival, Options, send, spawn};
 use super::wants::{Found, ParametersReading, Want};
 use super::{DEFAULT_INTERVAL_MS, Event, socket_reader};
 use crate::collect::{SocketReading, Source, SynQueues, live, survey_namespaces};
 use crate::report::{BothReaders, ParameterRow, StatusView};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Listener, Snapshot};
 use crate::tune::read_sysctl_tree;
 use crate::units::SysctlKey;
 use crate::{catalog, diagnose, explain};
@@ -49,7 +49,7 @@ pub(super) fn start(options: &Options, sender: Sender<Arrival>) -> Sender<Collec
         keys: screen_keys().into_iter().collect(),
         sockets: SocketReading::Fitting(SocketReading::FITTING),
         processes: true,
-        syn_queues: SynQueues::default(),
+        syn_queues: options.syn_queues.clone(),
     };
     let (requests, told) = channel();
     let asked = options.chosen.interval_ms.or(options.remembered.settings.interval_ms);
@@ -85,17 +85,29 @@ struct Collector {
 impl Collector {
     /// Reads what every screen needs and sends it; whether anybody listens.
     fn read_once(&mut self, sender: &Sender<Arrival>) -> bool {
-        let event = match live(&self.source) {
-            Ok(snapshot) => {
-                let event = read_event(snapshot);
-                if let Event::Read(snapshot) = &event {
-                    self.last = Some(Arc::clone(snapshot));
-                }
-                event
-            }
-            Err(error) => Event::ReadFailed(error.to_string()),
+        let snapshot = match live(&self.source) {
+            Ok(snapshot) => Arc::new(snapshot),
+            Err(error) => return send(sender, Event::ReadFailed(error.to_string())),
         };
-        send(sender, event)
+        self.last = Some(Arc::clone(&snapshot));
+        // Before the reading that they belong to, so that no frame has the one without the other.
+        let queues = Found::SynQueues(Arc::new(self.queues_apart(&snapshot)));
+        send(sender, Event::Found(queues)) && send(sender, Event::Read(snapshot))
+    }
+
+    /// The SYN queues of listeners that share a port, by cookie; none where nothing waits in such, or where no program
+    /// may tell them apart.
+    fn queues_apart(&self, snapshot: &Snapshot) -> BTreeMap<u64, u64> {
+        let listeners = |snapshot: &Snapshot| snapshot.sockets.as_ref().map(|sockets| sockets.listeners.clone());
+        let shared = |one: &Listener| one.shares_port > 1 && one.half_open > 0;
+        if self.source.syn_queues == SynQueues::default() || !listeners(snapshot).iter().flatten().any(shared) {
+            return BTreeMap::new();
+        }
+        let source =
+            Source { keys: Vec::new(), sockets: SocketReading::Listeners, processes: false, ..self.source.clone() };
+        let read = live(&source).ok().and_then(|snapshot| snapshot.sockets);
+        let apart = read.filter(|sockets| sockets.source.tells_half_open_apart());
+        apart.into_iter().flat_map(|sockets| sockets.listeners).map(|one| (one.cookie, one.half_open)).collect()
     }
 
     /// Reads what is wanted besides, and waits until the next reading is due; whether anybody listens.

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use super::Event;
 use super::run::{Arrival, send};
+use crate::model::Timeline;
+use crate::report::render_live_head;
 
 /// What is asked of the laboratory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,15 +49,24 @@ pub(super) struct Laboratory {
     pub(super) command: String,
     pub(super) lines: Vec<String>,
     pub(super) is_playing: bool,
+    /// What the model foretells with the settings that are played.
+    pub(super) predicted: Option<Arc<Timeline>>,
+    /// When the first event was due, on the clock of the state.
+    pub(super) began_unix_ms: Option<u64>,
 }
 
 impl Laboratory {
     /// Takes what the laboratory tells; news of an earlier playing come too late.
-    pub(super) fn take(&mut self, run: u64, news: LabNews) {
+    pub(super) fn take(&mut self, run: u64, news: LabNews, now_unix_ms: u64) {
         if run != self.run {
             return;
         }
         match news {
+            // The heading comes when the playing begins.
+            LabNews::Line(line) if self.began_unix_ms.is_none() && line == render_live_head().trim_end() => {
+                self.began_unix_ms = Some(now_unix_ms);
+                self.lines.push(line);
+            }
             LabNews::Line(line) if self.lines.len() < MOST_LINES => self.lines.push(line),
             LabNews::Line(_) => {}
             LabNews::Ended(complaint) => {
@@ -63,6 +74,14 @@ impl Laboratory {
                 self.lines.extend(complaint.lines().map(|line| format!("! {line}")));
             }
         }
+    }
+}
+
+impl Laboratory {
+    /// How long it has been playing, in microseconds; nothing when nothing plays.
+    pub(super) fn elapsed_us(&self, now_unix_ms: u64) -> Option<u64> {
+        let began = self.began_unix_ms.filter(|_| self.is_playing)?;
+        Some(now_unix_ms.saturating_sub(began).saturating_mul(1000))
     }
 }
 

@@ -30,7 +30,6 @@ mod screen;
 mod settings;
 mod socket_columns;
 mod socket_reader;
-
 mod state;
 mod terminal;
 mod text;

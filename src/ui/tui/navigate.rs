@@ -1,14 +1,15 @@
 //! The part of `update` that goes from one screen to another.
 
+use std::sync::Arc;
+
 use super::event::Effect;
 use super::jump::{self, Whereabouts};
 use super::laboratory::LabRequest;
 use super::profiles::{Region, TuneRequest};
 use super::screen::Screen;
-use super::settings;
 use super::state::{Frozen, INTERVALS_MS, Page, State};
 use super::theme::Severity;
-use super::view;
+use super::{explaining, settings, view};
 use crate::explain::{InLab, find_topic};
 use crate::report::SocketGroupBy;
 use crate::snapshot::NamespaceFacts;
@@ -271,12 +272,14 @@ pub(super) fn play(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     let mut arguments = vec!["lab".to_owned(), topic.id.to_owned(), "--live".to_owned()];
-    if state.screen == Screen::Explain {
-        let what_ifs = state.explaining.what_if.iter().filter(|(key, _)| topic.keys.contains(key));
-        arguments.extend(what_ifs.flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")]));
+    let asks = state.screen == Screen::Explain;
+    if asks {
+        arguments.extend(explaining::arguments(state, topic, true));
     }
+    let predicted = explaining::predicted(state, topic, asks).map(Arc::new);
     let lab = &mut state.laboratory;
     (lab.run, lab.topic, lab.is_playing) = (lab.run + 1, Some(topic.id), true);
+    (lab.predicted, lab.began_unix_ms) = (predicted, None);
     lab.command = format!("tcpctl {}", arguments.join(" "));
     lab.lines.clear();
     let run = lab.run;

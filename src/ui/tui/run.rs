@@ -4,7 +4,6 @@
 //! for keys, for signals, for the loss of the terminal, for the next reading, and for what is asked of tuning.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -19,6 +18,7 @@ use super::terminal::Terminal;
 use super::{
     Effect, Event, Now, Remembered, Settings, Severity, State, Theme, TuneRequest, draw, settings, tuner, update, watch,
 };
+use crate::collect::SynQueues;
 
 /// What to read, where changes are journalled, and how to draw.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Whether colours are given up where no setting says otherwise.
     pub mono: bool,
+    /// What may tell the SYN queues of listeners apart that share a port.
+    pub syn_queues: SynQueues,
     /// What was chosen on the command line, which wins over what is remembered.
     pub chosen: Settings,
     /// What is remembered, and where.
@@ -349,9 +351,4 @@ pub(super) fn spawn(
         let report = Report(name, sender);
         work(&report.1);
     })
-}
-
-/// A snapshot as it arrives.
-pub(super) fn read_event(snapshot: crate::snapshot::Snapshot) -> Event {
-    Event::Read(Arc::new(snapshot))
 }

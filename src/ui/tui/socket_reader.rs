@@ -4,10 +4,9 @@ use std::ops::ControlFlow;
 
 use super::wants::{SocketsOrder, SocketsReading, SocketsWant};
 use crate::collect::{Holders, RowsWanted, ShownStates, SocketRows, Source};
-use crate::model::{Host, KnownOptions, KnownSettings, LiveEnd, LiveForecast, forecast_live};
-use crate::report::{SocketGroups, SocketOrder, SocketRow, SortedSockets};
+use crate::model::{Host, KnownSettings};
+use crate::report::{Forecaster, SocketGroups, SocketOrder, SocketRow, SoonestSockets, SortedSockets};
 use crate::snapshot::Snapshot;
-use crate::units::TcpState;
 
 /// Reads the sockets that pass one filter, again and again.
 pub(super) struct SocketReader {
@@ -97,37 +96,31 @@ fn keep(
     last: Option<&Snapshot>,
     reading: &mut SocketsReading,
 ) -> Result<(), String> {
-    let order = match want.order {
-        // Of too many the shortest timers are not found without playing each; the longest queues are what hurts.
-        SocketsOrder::Dies | SocketsOrder::SendQueue => SocketOrder::SendQueue,
-        SocketsOrder::State => SocketOrder::State,
-        SocketsOrder::ReceiveQueue => SocketOrder::ReceiveQueue,
-        SocketsOrder::Peer => SocketOrder::Peer,
-        SocketsOrder::Local => SocketOrder::Local,
-    };
-    let mut kept = SortedSockets::new(order, SocketsReading::MOST, true);
-    let walked = rows.walk(|found| {
-        reading.passed += 1;
-        kept.push(found);
-        ControlFlow::Continue(())
-    });
-    reading.gaps = walked.map_err(|error| error.to_string())?;
     let forecaster = last.and_then(|snapshot| {
         let settings = KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key));
         let hz = snapshot.kernel.hz.as_ref().map(|reading| reading.hz);
-        Some((Host { version: snapshot.kernel.version?, hz }, settings))
+        Some(Forecaster { host: Host { version: snapshot.kernel.version?, hz }, settings })
     });
+    let mut kept = Kept::new(want.order, forecaster.as_ref());
+    let walked = rows.walk(|found| {
+        reading.passed += 1;
+        match &mut kept {
+            Kept::Soonest(sockets) => sockets.push(found),
+            Kept::Sorted(sockets) => sockets.push(found),
+        }
+        ControlFlow::Continue(())
+    });
+    reading.gaps = walked.map_err(|error| error.to_string())?;
     let devices = rows.devices();
     let mut texts = Vec::new();
-    kept.each(|found, _| {
-        let forecast = forecaster.as_ref().zip(found.live_socket());
-        let forecast = forecast
-            .filter(|(_, socket)| !matches!(socket.state, TcpState::Listen | TcpState::Close))
-            .map(|((host, settings), socket)| forecast_live(&socket, &KnownOptions::default(), host, settings));
-        texts.push(SocketRow::new(found, holders.of(found.inode()), devices, forecast));
-    });
-    if want.order == SocketsOrder::Dies {
-        texts.sort_by_key(|row| end_us(row.forecast.as_ref()));
+    match kept {
+        Kept::Soonest(sockets) => sockets.each(|found, forecast| {
+            texts.push(SocketRow::new(found, holders.of(found.inode()), devices, forecast));
+        }),
+        Kept::Sorted(sockets) => sockets.each(|found, _| {
+            let forecast = forecaster.as_ref().and_then(|forecaster| forecaster.of(found));
+            texts.push(SocketRow::new(found, holders.of(found.inode()), devices, forecast));
+        }),
     }
     if want.reverse {
         texts.reverse();
@@ -137,12 +130,24 @@ fn keep(
     Ok(())
 }
 
-/// When it ends at the earliest, in microseconds; what is not known comes behind, and what never ends last.
-fn end_us(forecast: Option<&LiveForecast>) -> (u8, u64) {
-    match forecast.map(|forecast| &forecast.end) {
-        Some(LiveEnd::At { window, .. }) => (0, window.at_us),
-        Some(LiveEnd::Unknown(_)) => (1, 0),
-        Some(LiveEnd::Never) => (2, 0),
-        None => (3, 0),
+/// Sockets that are kept while all go by.
+enum Kept<'a> {
+    /// Those that end first.
+    Soonest(SoonestSockets<'a>),
+    /// By what the kernel tells of them.
+    Sorted(SortedSockets),
+}
+
+impl<'a> Kept<'a> {
+    fn new(order: SocketsOrder, forecaster: Option<&'a Forecaster>) -> Self {
+        let order = match order {
+            SocketsOrder::Dies => return Self::Soonest(SoonestSockets::new(SocketsReading::MOST, forecaster)),
+            SocketsOrder::SendQueue => SocketOrder::SendQueue,
+            SocketsOrder::State => SocketOrder::State,
+            SocketsOrder::ReceiveQueue => SocketOrder::ReceiveQueue,
+            SocketsOrder::Peer => SocketOrder::Peer,
+            SocketsOrder::Local => SocketOrder::Local,
+        };
+        Self::Sorted(SortedSockets::new(order, SocketsReading::MOST, true))
     }
 }

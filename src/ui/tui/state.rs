@@ -20,7 +20,7 @@ use super::wants::{ParametersReading, SocketsReading, SocketsWant, Want};
 use crate::diagnose::{Finding, Findings};
 use crate::model::{Answer, Consequence};
 use crate::report::{ParameterRow, SocketRow};
-use crate::snapshot::{Capabilities, NamespaceSurvey, Snapshot};
+use crate::snapshot::{Capabilities, Listener, NamespaceSurvey, Snapshot};
 
 /// The time, as it is told to the state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,6 +120,8 @@ pub struct State {
     /// Which sockets are wanted.
     pub(super) sockets_want: SocketsWant,
     pub(super) sockets: Option<Arc<SocketsReading>>,
+    /// SYN queues of listeners that share a port, by cookie.
+    pub(super) syn_queues: Arc<BTreeMap<u64, u64>>,
     pub(super) parameters: Option<Arc<ParametersReading>>,
     pub(super) namespaces: Option<Arc<Result<NamespaceSurvey, String>>>,
     /// Inode of the namespace that was entered; readings of another one are late and not shown.
@@ -171,6 +173,7 @@ impl State {
             prompt: None,
             sockets_want: SocketsWant::default(),
             sockets: None,
+            syn_queues: Arc::default(),
             parameters: None,
             namespaces: None,
             entered: None,
@@ -291,6 +294,15 @@ impl State {
     /// The snapshot on the screen.
     pub(super) fn shown(&self) -> Option<&Snapshot> {
         self.picture().map(|picture| picture.snapshot.as_ref())
+    }
+
+    /// The half-open entries of a listener, and whether they are its own: without a program that looks, all that share a
+    /// port have the port's sum.
+    pub(super) fn half_open(&self, listener: &Listener) -> (u64, bool) {
+        match self.syn_queues.get(&listener.cookie) {
+            Some(own) if listener.shares_port > 1 => (*own, true),
+            _ => (listener.half_open, listener.shares_port <= 1),
+        }
     }
 
     /// The time up to which history is shown.

@@ -54,8 +54,11 @@ fn take(state: &mut State, event: Event) -> Vec<Effect> {
         // `focus` has taken it.
         Event::Focus(_) => {}
         Event::Clock(now) => {
-            let words =
-                |state: &State| (view::picture_words(state), view::counted_down(state), view::countdown_words(state));
+            let words = |state: &State| {
+                let words = (view::picture_words(state), view::counted_down(state), view::countdown_words(state));
+                let lab = matches!(state.screen, Screen::Lab).then(|| state.laboratory.elapsed_us(state.now.unix_ms));
+                (words, lab.flatten().map(|elapsed_us| elapsed_us / 1_000_000))
+            };
             let before = words(state);
             state.now = now;
             state.dirty |= before != words(state);
@@ -70,7 +73,7 @@ fn take(state: &mut State, event: Event) -> Vec<Effect> {
             state.dirty = true;
         }
         Event::Lab(run, news) => {
-            state.laboratory.take(run, news);
+            state.laboratory.take(run, news, state.now.unix_ms);
             state.dirty |= matches!(state.screen, Screen::Lab);
         }
         Event::Found(found) => take_found(state, found),
@@ -149,6 +152,12 @@ fn take_found(state: &mut State, found: Found) {
                 return;
             }
             state.sockets = Some(reading);
+        }
+        Found::SynQueues(_) if frozen => return,
+        // The reading that they belong to follows.
+        Found::SynQueues(queues) => {
+            state.syn_queues = queues;
+            return;
         }
         Found::Parameters(_) if frozen && state.parameters.is_some() => return,
         Found::Parameters(reading) => state.parameters = Some(reading),
@@ -364,8 +373,8 @@ fn move_by(state: &mut State, motion: Motion, context: Context) {
             state.profiles.selected_entry = id;
         }
         Context::TopicPage if matches!(motion, Motion::Up | Motion::Down | Motion::To(_)) => {
-            let settings = state.explaining.answered.as_ref().map_or(0, |answered| answered.settings().len());
-            state.explaining.setting = moved(state.explaining.setting.min(settings), settings, motion, page);
+            let dials = state.explaining.answered.as_ref().map_or(0, |answered| answered.dials().len());
+            state.explaining.setting = moved(state.explaining.setting.min(dials), dials, motion, page);
         }
         Context::SocketPage | Context::TopicPage | Context::FindingPage | Context::ParameterPage | Context::LabPage => {
             let last = view::detail_scroll_limit(state);

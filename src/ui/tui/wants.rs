@@ -1,5 +1,6 @@
 //! What a screen wants read besides what every screen needs, and what comes of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::report::{ParameterRow, SocketGroup, SocketGroupBy, SocketRow};
@@ -111,6 +112,8 @@ pub enum Found {
     Sockets(Arc<SocketsReading>),
     /// Parameters.
     Parameters(Arc<ParametersReading>),
+    /// The SYN queues of listeners that share a port, by cookie, as far as they could be told apart.
+    SynQueues(Arc<BTreeMap<u64, u64>>),
     /// Namespaces, or why they cannot be listed.
     Namespaces(Arc<Result<NamespaceSurvey, String>>),
 }

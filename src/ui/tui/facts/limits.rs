@@ -4,7 +4,7 @@ use super::SeriesId;
 use super::listeners::{ListenerRow, SortBy, listener_rows};
 use crate::model::KnownSettings;
 use crate::snapshot::{Listener, Snapshot, SysctlReading};
-use crate::ui::tui::graph::{self, Point};
+use crate::ui::tui::graph::Point;
 use crate::ui::tui::history::{ListenerId, Span};
 use crate::ui::tui::number::{self, Cell};
 use crate::ui::tui::state::State;
@@ -25,14 +25,91 @@ pub(in crate::ui::tui) struct LimitRow {
     pub(in crate::ui::tui) write: fn(u64) -> String,
     /// Use over the span.
     pub(in crate::ui::tui) points: Vec<Point>,
-    /// Highest use of the span.
-    pub(in crate::ui::tui) peak: Cell,
+    /// What becomes of it, by the last seconds.
+    pub(in crate::ui::tui) course: Course,
     /// What sets the limit.
     pub(in crate::ui::tui) binds: String,
     /// How bad it is.
     pub(in crate::ui::tui) severity: Severity,
     /// The listener that the row is about.
     pub(in crate::ui::tui) listener: Option<ListenerId>,
+}
+
+/// What becomes of a limited resource if it goes on as in the last seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ui::tui) enum Course {
+    /// Too little was seen to tell, or nothing.
+    Unknown,
+    /// It moves by a twentieth or less, or by one.
+    Steady,
+    /// It grows, and when it would be full is not to be told.
+    Rising,
+    /// It shrinks.
+    Falling,
+    /// Nothing more fits, for so many seconds that were seen.
+    Full(u64),
+    /// It would be full in so many seconds.
+    FullIn(u64),
+}
+
+/// The last seconds that a course is told by, and the fewest.
+const SEEN_S: (usize, u64) = (20, 3);
+/// Further ahead nobody can tell.
+const FORESEEN_S: u64 = 600;
+/// A port and an entry of TIME-WAIT come back after a minute, so that what takes longer may never be.
+const COMES_BACK_S: u64 = 60;
+
+impl Course {
+    /// By one point a second, the last one now.
+    fn of(points: &[Point], now: Cell, limit: Cell, foreseen_s: u64) -> Self {
+        let (Some(now), Some(limit)) = (now.value(), limit.value()) else { return Self::Unknown };
+        let seen: Vec<(u64, u64)> = points
+            .iter()
+            .rev()
+            .zip(0..)
+            .filter_map(|(point, ago_s)| match point {
+                Point::Value(value) => Some((ago_s, *value)),
+                Point::Hole | Point::Before => None,
+            })
+            .collect();
+        if now > 0 && now >= limit {
+            return Self::Full(
+                seen.iter().take_while(|(_, value)| *value >= limit).last().map_or(0, |(ago_s, _)| *ago_s),
+            );
+        }
+        let Some((ago_s, before)) = seen.last().copied().filter(|(ago_s, _)| *ago_s >= SEEN_S.1) else {
+            return Self::Unknown;
+        };
+        if now.abs_diff(before) <= before.max(now).div_ceil(20) {
+            return Self::Steady;
+        }
+        let grown = now.saturating_sub(before);
+        let full_in_s = (limit - now).saturating_mul(ago_s).checked_div(grown);
+        match full_in_s {
+            None => Self::Falling,
+            Some(seconds) if seconds <= foreseen_s => Self::FullIn(seconds),
+            Some(_) => Self::Rising,
+        }
+    }
+
+    /// In at most 11 columns.
+    pub(in crate::ui::tui) fn words(self) -> String {
+        let time = |seconds: u64| number::duration_ms(seconds * 1000);
+        match self {
+            Self::Unknown => String::new(),
+            Self::Steady => "steady".to_owned(),
+            Self::Rising => "rising".to_owned(),
+            Self::Falling => "falling".to_owned(),
+            Self::Full(0) => "full".to_owned(),
+            Self::Full(seconds) => format!("full {}", time(seconds)),
+            Self::FullIn(seconds) => format!("≈full {}", time(seconds)),
+        }
+    }
+}
+
+/// The span that a course is told by.
+fn last_seconds(state: &State) -> Span {
+    state.span(SEEN_S.0 as u64 * 1000, SEEN_S.0)
 }
 
 /// Every limited resource, the most telling first.
@@ -75,7 +152,7 @@ fn no_queue(snapshot: &Snapshot, span: Span, id: &'static str, label: &str) -> L
         limit: nothing(snapshot),
         write: number::count,
         points: vec![Point::Before; span.columns],
-        peak: nothing(snapshot),
+        course: Course::Unknown,
         binds: String::new(),
         severity: Severity::Quiet,
         listener: None,
@@ -94,7 +171,6 @@ fn queue_of(
         label: format!("{} {}", empty.label, name(worst)),
         now,
         limit,
-        peak: graph::peak(&points).map_or(now, Cell::Value),
         points,
         binds: what_binds(snapshot, worst.listener),
         listener: Some(worst.id),
@@ -109,7 +185,9 @@ fn accept_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
     let points = state.history.listener(&worst.id, span, |sample| sample.accept_queue);
     let severity = severity(worst.accept, worst.accept_capacity, Severity::Critical);
     let row = queue_of(snapshot, worst, empty, (worst.accept, worst.accept_capacity), points);
-    LimitRow { severity, ..row }
+    let seen = state.history.listener(&worst.id, last_seconds(state), |sample| sample.accept_queue);
+    let course = Course::of(&seen, worst.accept, worst.accept_capacity, FORESEEN_S);
+    LimitRow { severity, course, ..row }
 }
 
 fn syn_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
@@ -118,14 +196,16 @@ fn syn_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
     let Some(worst) = rows.first() else { return empty };
     let points = state.history.listener(&worst.id, span, |sample| Some(sample.half_open));
     let row = queue_of(snapshot, worst, empty, (worst.half_open, worst.syn_capacity), points);
-    if worst.listener.shares_port > 1 {
+    if !state.half_open(worst.listener).1 {
         let binds = format!("sum of {} listeners on the port", worst.listener.shares_port);
         return LimitRow { binds, ..row };
     }
     // With cookies a full SYN queue costs options, not connections.
     let cookies = snapshot.sysctls.number("net.ipv4.tcp_syncookies").is_some_and(|value| value > 0);
     let at_limit = if cookies { Severity::Warning } else { Severity::Critical };
-    LimitRow { severity: severity(worst.half_open, worst.syn_capacity, at_limit), ..row }
+    let seen = state.history.listener(&worst.id, last_seconds(state), |sample| Some(sample.half_open));
+    let course = Course::of(&seen, worst.half_open, worst.syn_capacity, FORESEEN_S);
+    LimitRow { severity: severity(worst.half_open, worst.syn_capacity, at_limit), course, ..row }
 }
 
 /// Which of the two limits of a queue it was that `listen()` took.
@@ -192,16 +272,18 @@ fn series_row(
     binds: &str,
 ) -> LimitRow {
     let points = state.history.gauge(series, span);
-    let peak = graph::peak(&points).map_or(now, Cell::Value);
     let severity = severity(now, limit, Severity::Critical);
+    let comes_back = matches!(series, SeriesId::FullestDestination | SeriesId::TimeWaitBuckets);
+    let foreseen_s = if comes_back { COMES_BACK_S } else { FORESEEN_S };
+    let course = Course::of(&state.history.gauge(series, last_seconds(state)), now, limit, foreseen_s);
     LimitRow {
         id,
         label,
         now,
         limit,
         write: number::count,
+        course,
         points,
-        peak,
         binds: binds.to_owned(),
         severity,
         listener: None,
@@ -222,5 +304,29 @@ fn sysctl_cell(snapshot: &Snapshot, key: &str, number: fn(&str) -> Option<u64>) 
         Some(SysctlReading::Absent) => Cell::NotApplicable,
         Some(SysctlReading::Value(value)) => Cell::from_reading(number(value)),
         Some(SysctlReading::Unreadable(_)) | None => Cell::Unread,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn course(values: &[u64], limit: u64) -> String {
+        let points: Vec<Point> = values.iter().map(|value| Point::Value(*value)).collect();
+        Course::of(&points, Cell::Value(*values.last().unwrap()), Cell::Value(limit), FORESEEN_S).words()
+    }
+
+    #[test]
+    fn the_last_seconds_tell_when_it_is_full() {
+        assert_eq!(course(&[10, 20, 30, 40, 50], 100), "≈full 5s");
+        assert_eq!(course(&[0, 0, 0, 9], 1_000_000), "rising");
+        assert_eq!(course(&[50, 49, 51, 50], 100), "steady");
+        assert_eq!(course(&[50, 40, 30, 20], 100), "falling");
+        assert_eq!(course(&[80, 100, 100, 100], 100), "full 2s");
+        assert_eq!(course(&[0, 0, 0, 0], 100), "steady");
+        assert_eq!(course(&[10, 90], 100), "", "two readings are no course");
+        let of = |points: &[Point], limit: Cell| Course::of(points, Cell::Value(5), limit, FORESEEN_S);
+        assert_eq!(of(&[Point::Hole, Point::Before], Cell::Value(9)), Course::Unknown);
+        assert_eq!(of(&[Point::Value(5); 9], Cell::Unread), Course::Unknown);
     }
 }

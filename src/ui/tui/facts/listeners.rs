@@ -155,9 +155,9 @@ fn row<'a>(state: &State, model: Option<&Model>, listener: &'a Listener) -> List
         _ => false,
     };
     let dropping = drops.value().is_some_and(|rate| rate > 0);
-    let half_open = Cell::Value(listener.half_open);
-    // Rows that share a port all hold the port's sum, which must not be judged against one queue.
-    let own = listener.shares_port <= 1;
+    // A port's sum must not be judged against one queue.
+    let (half_open, own) = state.half_open(listener);
+    let half_open = Cell::Value(half_open);
     let severity = if dropping || reached(accept, accept_capacity, 100) {
         Severity::Critical
     } else if reached(accept, accept_capacity, 80) || own && reached(half_open, syn_capacity, 80) {

@@ -3,9 +3,10 @@
 use ratatui::text::Line;
 
 use super::listing::labelled;
-use crate::explain::{Ask, InLab, Overrides, find_topic, scenario_of, topics};
+use crate::explain::{InLab, find_topic, topics};
 use crate::lab::{longest, predicted_end_us};
-use crate::model::forecast;
+use crate::report::{render_expected, render_progress};
+use crate::ui::tui::explaining;
 use crate::ui::tui::listing::Listing;
 use crate::ui::tui::number::duration_ms;
 use crate::ui::tui::screen::Screen;
@@ -53,6 +54,7 @@ pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
             let role = if line.contains('✗') || line.starts_with('!') { Role::Warning } else { Role::Plain };
             Line::styled(format!(" {line}"), state.theme.style(role))
         }));
+        lines.extend(still_to_come(state, width));
         return lines;
     }
     let mut lines = vec![rule(state.theme, &id, &[], width)];
@@ -70,12 +72,32 @@ pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
+/// Events of what is played that are foretold and shown before they happen.
+const AHEAD: usize = 3;
+
+/// What is predicted and cannot have been measured yet, and how far the playing has come.
+fn still_to_come(state: &State, width: usize) -> Vec<Line<'static>> {
+    let lab = &state.laboratory;
+    let (Some(elapsed_us), Some(predicted)) = (lab.elapsed_us(state.now.unix_ms), lab.predicted.as_deref()) else {
+        return Vec::new();
+    };
+    let expected = render_expected(predicted, elapsed_us, state.theme.ascii);
+    let more = expected.len().saturating_sub(AHEAD);
+    let style = state.theme.style(Role::Dim);
+    let ahead = expected.into_iter().take(AHEAD).map(|line| format!(" {}", line.trim_end()));
+    let mut lines: Vec<Line<'static>> = ahead.map(|line| Line::styled(line, style)).collect();
+    if more > 0 {
+        lines.push(Line::styled(format!("         … {more} more are predicted"), style));
+    }
+    let end_us = predicted_end_us(predicted);
+    let bar = render_progress(elapsed_us, end_us, None, width.saturating_sub(3), state.theme.ascii);
+    let late = if elapsed_us > end_us { "  until the kernel ends it" } else { " predicted" };
+    lines.push(Line::raw(format!(" {bar}{late}")));
+    lines
+}
+
 /// How long a topic is played: when its last predicted end is over, and at most.
 fn lasts(state: &State, id: &str) -> Option<(u64, std::time::Duration)> {
-    let snapshot = state.shown()?;
-    let hz = snapshot.kernel.hz.as_ref().map(|reading| reading.hz);
-    let values = snapshot.sysctls.values();
-    let ask = Ask::new(snapshot.kernel.version, hz, snapshot.memory_kib, &values, &Overrides::default()).ok()?;
-    let predicted = forecast(&scenario_of(find_topic(id).ok()?, &ask)?);
+    let predicted = explaining::predicted(state, find_topic(id).ok()?, false)?;
     Some((predicted_end_us(&predicted), longest(&predicted)))
 }

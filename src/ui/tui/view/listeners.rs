@@ -238,10 +238,13 @@ fn facts(state: &State, snapshot: &Snapshot, row: &ListenerRow<'_>, width: usize
     let listener = row.listener;
     let mut facts = vec![("What binds", binding_text(snapshot, row))];
     if listener.shares_port > 1 {
-        let text = format!(
-            "{} listeners share this port; the kernel does not say whose half-open entries these are: {} in all",
-            listener.shares_port, listener.half_open
-        );
+        let text = match state.half_open(listener) {
+            (own, true) => format!("{own} of its own, of {} listeners that share this port", listener.shares_port),
+            (sum, false) => format!(
+                "{} listeners share this port; sock_diag does not say whose half-open entries these are: {sum} in all",
+                listener.shares_port
+            ),
+        };
         facts.push(("SYN queue", text));
     }
     facts.push(("When full", full_text(snapshot)));

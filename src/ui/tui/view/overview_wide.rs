@@ -36,7 +36,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, body: Rect) {
     draw_lines(buffer, area, headlines);
     let (mut left_area, mut right_area) = halves(rest, left_width(rest.width), 2);
     let area = take_rows(&mut left_area, 7);
-    draw_limits(state, buffer, area, 24);
+    draw_limits(state, buffer, area, 22);
     draw_charts(state, buffer, &mut left_area);
     draw_states(state, buffer, left_area);
 

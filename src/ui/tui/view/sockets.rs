@@ -12,7 +12,7 @@ use crate::ui::tui::socket_columns::SocketColumn;
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{left, right, rule};
 use crate::ui::tui::theme::Role;
-use crate::ui::tui::wants::{SocketsOrder, SocketsReading};
+use crate::ui::tui::wants::SocketsReading;
 use crate::units::TcpState;
 
 /// A day in milliseconds; what lies further ahead is told as a duration and not as a time of day.
@@ -43,10 +43,7 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     } else {
         format!("{} shown", rows.len())
     };
-    // Of too many only those with the longest queues are played to their ends.
-    let of_all = want.order != SocketsOrder::Dies || reading.passed <= rows.len() as u64;
-    let among = if of_all { "" } else { " among the longest send queues" };
-    let sort = format!("sort {} {arrow}{among}", want.order.name());
+    let sort = format!("sort {} {arrow}", want.order.name());
     let columns = Columns::of(width, state.preferences.columns.as_deref());
     let empty = if want.filter.is_empty() {
         "there is no socket but listeners in this network namespace".to_owned()

@@ -75,10 +75,13 @@ pub(super) struct LimitColumns {
     pub(super) binds: usize,
 }
 
+/// Columns of what becomes of a resource: `≈full 9m59s`.
+const THEN: usize = 11;
+
 impl LimitColumns {
     /// The columns for a width; what is over goes to the names, then to the history.
     pub(super) fn of(width: usize, binds: usize) -> Self {
-        let fixed = 3 + 8 + 8 + 2 + 10 + 1 + 1 + 7 + if binds > 0 { 2 + binds } else { 0 };
+        let fixed = 3 + 8 + 8 + 2 + 10 + 1 + 1 + THEN + if binds > 0 { 2 + binds } else { 0 };
         let free = width.saturating_sub(fixed);
         // Names first, since a row without its name says nothing; a history of a few columns is none.
         let label = free.min(24 + free.saturating_sub(40) / 2).min(44);
@@ -97,9 +100,9 @@ impl LimitColumns {
         if self.spark > 0 {
             headings.push(("last 2 min", spark_end));
         }
-        headings.push(("peak", spark_end + 1 + 7));
+        headings.push(("then", spark_end + 2 + 4));
         if self.binds > 0 {
-            headings.push(("set by", spark_end + 1 + 7 + 2 + 6));
+            headings.push(("set by", spark_end + 1 + THEN + 2 + 6));
         }
         headings
     }
@@ -120,7 +123,7 @@ pub(super) fn limit_line(state: &State, row: &LimitRow, widths: LimitColumns, se
         right(&row.now.text(row.write), 8),
         right(&row.limit.text(row.write), 8),
         left(&sparkline(&row.points, scale), widths.spark),
-        right(&row.peak.text(row.write), 7),
+        left(&row.course.words(), THEN),
     );
     if widths.binds > 0 {
         text.push_str("  ");

@@ -5,9 +5,9 @@ use ratatui::text::{Line, Span};
 
 use super::listing::text_lines;
 use super::target::RowsShown;
-use crate::explain::{InLab, SettingRow, topics};
+use crate::explain::{InLab, topics};
 use crate::report::{DiagramStyle, render_explanation};
-use crate::ui::tui::explaining;
+use crate::ui::tui::explaining::{self, Dial};
 use crate::ui::tui::layout::{first_shown, take_rows};
 use crate::ui::tui::listing::Listing;
 use crate::ui::tui::screen::Screen;
@@ -53,13 +53,13 @@ pub(super) fn panel(state: &State, width: usize) -> Vec<Line<'static>> {
         lines.extend(wrap(reason, width.saturating_sub(2)).into_iter().map(|line| Line::raw(format!(" ? {line}"))));
         return lines;
     }
-    let settings = answered.settings();
+    let settings = answered.dials();
     let most = most_settings(state);
     let selected = state.explaining.setting.min(settings.len().saturating_sub(1));
     let rows = settings.iter().enumerate().skip(first_shown(selected, most)).take(most);
     lines.extend(rows.map(|(at, row)| setting_line(state, row, at == selected, width)));
     if settings.len() > most {
-        let text = format!("   … {} settings in all: ↑↓", settings.len());
+        let text = format!("   … {} in all, socket options and the round trip below: ↑↓", settings.len());
         lines.push(Line::styled(text, state.theme.style(Role::Dim)));
     }
     if settings.is_empty() {
@@ -85,7 +85,7 @@ pub(super) fn panel(state: &State, width: usize) -> Vec<Line<'static>> {
 /// The settings that are shown above a topic's page.
 pub(super) fn settings_shown(state: &State, body: Rect) -> Option<RowsShown> {
     let answered = state.explaining.answered.as_ref().filter(|answered| answered.host.is_ok())?;
-    let count = answered.settings().len();
+    let count = answered.dials().len();
     let most = most_settings(state);
     let selected = state.explaining.setting.min(count.saturating_sub(1));
     let mut rest = body;
@@ -100,29 +100,42 @@ fn most_settings(state: &State) -> usize {
     (usize::from(state.size.1.saturating_sub(4)) / 4).clamp(1, 10)
 }
 
-fn setting_line(state: &State, row: &SettingRow, selected: bool, width: usize) -> Line<'static> {
-    let (mark, what_if) = (if selected { ">" } else { " " }, state.explaining.what_if.get(row.key));
-    let host = state.shown().and_then(|snapshot| snapshot.sysctls.values().get(row.key).cloned());
-    let host = match host {
-        Some(value) => value.replace('\t', " "),
-        None if !row.exists => "–".to_owned(),
-        None => "?".to_owned(),
+fn setting_line(state: &State, dial: &Dial, selected: bool, width: usize) -> Line<'static> {
+    let (mark, what_if) = (if selected { ">" } else { " " }, state.explaining.what_if.get(dial.name()));
+    let host = match dial {
+        Dial::Premise(premise) => premise.otherwise.to_owned(),
+        Dial::Setting(row) => {
+            match state.shown().and_then(|snapshot| snapshot.sysctls.values().get(row.key).cloned()) {
+                Some(value) => value.replace('\t', " "),
+                None if !row.exists => "–".to_owned(),
+                None => "?".to_owned(),
+            }
+        }
     };
-    let (sign, asked) = match what_if {
-        Some(value) => ("±", format!("→ ◂ {value} ▸")),
-        None if selected => (" ", "  ◂ ▸".to_owned()),
-        None => (" ", String::new()),
+    let (sign, asked) = match (what_if, dial) {
+        (Some(value), Dial::Premise(premise)) => ("±", format!("→ ◂ {} ▸", premise.shown(value))),
+        (Some(value), Dial::Setting(_)) => ("±", format!("→ ◂ {value} ▸")),
+        (None, _) if selected => (" ", "  ◂ ▸".to_owned()),
+        (None, _) => (" ", String::new()),
     };
-    let default = row.default.as_deref().map_or_else(String::new, |default| format!("default {default}"));
+    let (unit, behind) = match dial {
+        Dial::Setting(row) => {
+            (row.unit, row.default.as_deref().map_or_else(String::new, |default| format!("default {default}")))
+        }
+        // It says its unit itself.
+        Dial::Premise(premise) if premise.name == "rtt" => ("", "round trip".to_owned()),
+        Dial::Premise(premise) if premise.name == "backlog" => (premise.unit, "listen()".to_owned()),
+        Dial::Premise(premise) => (premise.unit, "setsockopt()".to_owned()),
+    };
     // `net.ipv4.` goes without saying, as in plans.
-    let key = row.key.strip_prefix("net.ipv4.").unwrap_or(row.key);
+    let key = dial.name().strip_prefix("net.ipv4.").unwrap_or(dial.name());
     let key_width = (width / 2).min(27);
     let text = format!(
-        "{mark}{sign} {}{} {} {} {default}",
+        "{mark}{sign} {}{} {} {} {behind}",
         left(key, key_width),
         right(&host, 9),
         left(&asked, 16),
-        left(row.unit, 7),
+        left(unit, 7),
     );
     let role = match (selected, what_if) {
         (true, _) => Role::Selected,
