@@ -38,7 +38,7 @@ fn compare(place: &Place) -> Result<(), String> {
     let whole = until("the half-open connections", || {
         let whole = read(place, SocketReading::Best, &SynQueues::default())?;
         let count = whole.count(TcpState::SynRecv);
-        if count == HALF_OPEN.iter().sum() { Ok(whole) } else { Err(format!("{count} are counted")) }
+        if count == HALF_OPEN.iter().sum::<u64>() { Ok(whole) } else { Err(format!("{count} are counted")) }
     });
     let by_program = read(place, SocketReading::SumsAndQueues, &SynQueues::when_needed())?;
     let told = |sockets: &Sockets| -> BTreeMap<u64, u64> {
