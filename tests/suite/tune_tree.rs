@@ -356,8 +356,39 @@ fn profiles_share_the_file_and_what_somebody_else_wrote_there_is_left_alone() {
     assert!(said.contains("was changed by somebody else since and is left alone"), "{said}");
     assert_eq!(tree.drop_in(), edited);
     assert!(said.contains("`tcpctl rollback 5 --force`"), "{said}");
-    tree.ok(&["rollback", "5", "--yes", "--force"]);
+    let entries = tree.json(&["history"])["entries"].clone();
+    let (applied, undone) = (&entries[4], &entries[5]);
+    assert_eq!((&applied["stands"], &undone["partial"]), (&Value::Bool(true), &Value::Bool(true)), "{entries}");
+    assert_eq!(applied["standing"], serde_json::json!([]), "the values are what they were");
+    assert_eq!(applied["file_standing"], file.display().to_string());
+    let listed = tree.ok(&["history"]);
+    assert!(listed.contains("done in part") && listed.contains("file left"), "{listed}");
+    // The next one says what is left, and writes nothing down.
+    let again = tree.run(&["rollback", "--yes"]);
+    assert_eq!(again.status.code(), Some(1));
+    let said = text(&again.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("99-tcpctl.conf left") && said.contains("`tcpctl rollback 5 --force` takes it"), "{said}");
+    assert_eq!(tree.json(&["history"])["entries"], entries);
+    tree.ok(&["rollback", "--yes", "--force"]);
     assert_eq!(tree.bytes(), before);
+    let listed = tree.ok(&["history"]);
+    assert!(!listed.contains("file left"), "{listed}");
+    assert_eq!(tree.json(&["history"])["entries"][5]["partial"], true, "that one still left it");
+    assert_eq!(tree.run(&["rollback", "--yes"]).status.code(), Some(1), "nothing stands any more");
+}
+
+#[test]
+fn an_edited_file_that_somebody_else_removes_stands_no_more_after_the_next_rollback() {
+    let tree = Tree::new();
+    let before = tree.bytes();
+    tree.ok(&strs(&tree.persist()));
+    let file = tree.path("sysctl.d/99-tcpctl.conf");
+    fs::OpenOptions::new().append(true).open(&file).unwrap().write_all(b"net.ipv4.ip_forward = 1\n").unwrap();
+    assert_eq!(tree.run(&["rollback", "--yes"]).status.code(), Some(1));
+    fs::remove_file(&file).unwrap();
+    tree.ok(&["rollback", "--yes"]);
+    assert_eq!(tree.bytes(), before);
+    assert!(!tree.ok(&["history"]).contains("file left"));
 }
 
 #[test]
