@@ -117,15 +117,20 @@ pub fn find_conflicts(plan: &Plan, snapshot: &Snapshot, around: &Surroundings<'_
     found
 }
 
-/// What lint would say of the new values in a file.
-fn values(plan: &Plan, snapshot: &Snapshot) -> Vec<Conflict> {
-    let host = LintHost {
+/// The host as lint judges values for it.
+pub(super) fn lint_host(snapshot: &Snapshot) -> LintHost {
+    LintHost {
         version: snapshot.kernel.version,
         hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz),
         memory_kib: snapshot.memory_kib,
         ..LintHost::default()
-    };
-    let changes = plan.changes.iter().map(|change| (&change.key, change.after.as_str()));
+    }
+}
+
+/// What lint would say of the new values in a file.
+fn values(plan: &Plan, snapshot: &Snapshot) -> Vec<Conflict> {
+    let host = lint_host(snapshot);
+    let changes = plan.changes.iter().map(|change| (&change.key, change.after.as_str(), change.reason.as_str()));
     let conflict = |finding: LintFinding| {
         let key = finding.key.as_deref().and_then(|key| key.parse().ok());
         Conflict { kind: ConflictKind::Value, key, says: format!("{}: {}", finding.message, finding.why) }

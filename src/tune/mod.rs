@@ -55,8 +55,8 @@ pub use profile_write::render_profile_text;
 pub use rehearsal::plan_rehearsal;
 pub use rollback::{RollbackError, choose_entry, plan_rollback, standing_demands};
 pub use solve::{
-    Application, Nearest, OptionsFor, SocketOption, Solution, SolveError, WISH_KINDS, Wish, WishKind, WishOutcome,
-    WishUnit, WishVerdict, solve,
+    Application, Caution, Nearest, OptionsFor, SocketOption, Solution, SolveError, WISH_KINDS, Wish, WishKind,
+    WishOutcome, WishUnit, WishVerdict, solve,
 };
 pub use store::{
     ProfileFiles, SysctlStore, read_boot_modules, read_given_files, read_loaded_modules, read_profiles, read_programs,
