@@ -6,6 +6,7 @@
 //! Mirrors: write-ahead journals; tuned's modifiers; `proc_sys_call_handler`, fs/proc/proc_sysctl.c.
 
 mod apply;
+mod bounded;
 mod combine;
 mod conflict;
 mod effect;
@@ -31,9 +32,10 @@ pub use apply::{
     ApplyError, ApplyFrom, ConfirmError, Outcome, Place, Receipt, Target, Undone, WAITING, Waited, Waiter, Wishes,
     Written, apply_plan, check_permission, choose_unconfirmed, confirm, unconfirmed, wait_for_confirmation,
 };
+pub use bounded::{Bounded, BoundedNetwork};
 pub use conflict::{Conflict, ConflictKind, PROGRAMS, Program, Standing, Surroundings, find_conflicts};
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
-pub use formula::{Formula, FormulaError, Function, Premises, Quantity, RuleValue, Unworkable, UnworkableValue};
+pub use formula::{Bound, Formula, FormulaError, Function, Premises, Quantity, RuleValue, Unworkable, UnworkableValue};
 pub use journal::{
     Action, Confirmation, History, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, Persisted,
     StateDir, StepKind, Unreadable, Waiting,
