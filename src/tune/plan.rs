@@ -260,6 +260,14 @@ impl Plan {
         self.changes.is_empty() && self.already.is_empty() && self.skipped.iter().any(unseen)
     }
 
+    /// Whether no key of the profiles is one that can be set here, so that applying them would do nothing at all: those
+    /// of the host alone, say, in another network namespace.
+    #[must_use]
+    pub fn is_inapplicable(&self) -> bool {
+        let nothing = self.changes.is_empty() && self.already.is_empty() && !self.skipped.is_empty();
+        self.kind == PlanKind::Apply && nothing && !self.is_blind() && self.contradictions().next().is_none()
+    }
+
     /// Whether there is nothing to write, neither to the kernel nor to a file.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -94,7 +94,9 @@ fn obstacle(tree: &Tree) {
 /// Two of the profile's keys: more of them make more of the same calls.
 fn fresh() -> Tree {
     let tree = Tree::new();
-    for file in ["net/core/netdev_max_backlog", "net/ipv4/tcp_max_syn_backlog", "net/ipv4/tcp_syncookies"] {
+    let core = ["net/core/netdev_max_backlog"];
+    let others = ["tcp_max_syn_backlog", "tcp_syncookies", "tcp_abort_on_overflow", "tcp_timestamps"];
+    for file in core.map(str::to_owned).into_iter().chain(others.map(|leaf| format!("net/ipv4/{leaf}"))) {
         fs::remove_file(tree.path("proc/sys").join(file)).unwrap();
     }
     tree
