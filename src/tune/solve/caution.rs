@@ -16,6 +16,17 @@ pub struct Caution {
     pub nearest: Option<Nearest>,
 }
 
+/// How far-reaching it is to meet a wish by sysctls.
+#[derive(Clone, Copy)]
+pub(super) enum Reach {
+    /// No plan would warn of it.
+    Fine,
+    /// With values that a plan warns of.
+    WarnedOf,
+    /// With what changes every connection ([`LAST`](super::lever::LAST)).
+    EveryConnection,
+}
+
 /// The judge of values.
 pub(super) struct Judge {
     host: LintHost,

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::application::{self, advise};
-use super::caution::{Caution, Judge};
+use super::caution::{Caution, Judge, Reach};
 use super::dial::Dial;
 use super::lever::{LAST, find_lever};
 use super::profile::profile;
@@ -458,17 +458,6 @@ impl<'a> Search<'a> {
     fn text(&self, steps: &Steps) -> Assignment {
         steps.iter().filter_map(|(key, step)| Some((*key, self.dials.get(key)?.text(*step)))).collect()
     }
-}
-
-/// How far-reaching it is to meet a wish by sysctls.
-#[derive(Clone, Copy)]
-enum Reach {
-    /// No plan would warn of it.
-    Fine,
-    /// With values that a plan warns of.
-    WarnedOf,
-    /// With what changes every connection ([`LAST`]).
-    EveryConnection,
 }
 
 /// Which wishes are missed, and on which side.
