@@ -10,6 +10,7 @@ use tcpctl::model::Host;
 
 use crate::cases::{Case, cases};
 use crate::machine::Pulse;
+use crate::transaction;
 
 /// Cases that are played at the same time. They mostly wait, but an emulated processor is slow when they do not.
 const AT_ONCE: usize = 2;
@@ -44,6 +45,13 @@ pub(crate) fn report(host: &Host) {
             });
         }
     });
+    for (name, went) in transaction::play() {
+        count(
+            &mut totals.lock().expect("no player panics"),
+            name,
+            went.map_or_else(Verdict::Failed, |()| Verdict::Passed),
+        );
+    }
     let [passed, failed, inconclusive] = totals.into_inner().expect("no player panics");
     println!("{passed} passed, {failed} failed, {inconclusive} inconclusive");
 }
