@@ -21,7 +21,7 @@ pub struct Parameter {
     pub ranges: &'static [RangeSince],
     /// What the kernel sets it to, oldest first. Empty where no default is known.
     pub defaults: &'static [DefaultSince],
-    /// First kernel that has it; 0.0 for those older than 4.14, the oldest kernel this program speaks of.
+    /// First kernel that has it; 0.0 where nobody knows, which is older than 4.14, the oldest that this program speaks of.
     pub since: KernelVersion,
     /// First kernel that no longer has it.
     pub removed: Option<KernelVersion>,
@@ -281,6 +281,12 @@ impl Parameter {
     /// The first kernel that has it.
     pub(super) const fn since(mut self, major: u16, minor: u16) -> Self {
         self.since = KernelVersion::new(major, minor);
+        self
+    }
+
+    /// The first kernel that has it, of those that were numbered 2.6.N.
+    pub(super) const fn since_2_6(mut self, patch: u16) -> Self {
+        self.since = KernelVersion { major: 2, minor: 6, patch };
         self
     }
 

@@ -19,8 +19,6 @@ pub struct KeyEffect {
     pub answers: Vec<(String, Answer)>,
 }
 
-/// Topics that are played for one key at the most.
-const TOPICS_MOST: usize = 3;
 /// The backlog of the application where that of a listener matters: more than any default allows.
 const BACKLOG: u32 = 65_535;
 
@@ -37,9 +35,12 @@ pub fn key_effects(key: &str, ask: &Ask) -> Vec<KeyEffect> {
         .collect();
     let mut effects = from_consequences(key, &asks);
     effects.extend(from_queues(key, &asks));
-    // Topics are played where no sentence of the table speaks of the key.
-    if effects.is_empty() {
-        effects = from_topics(key, &asks);
+    // Topics are played besides, but for those that only say again what a sentence of the table says.
+    for more in from_topics(key, &asks) {
+        let said = |one: &KeyEffect| one.topic == more.topic || one.answers == more.answers;
+        if !effects.iter().any(said) {
+            effects.push(more);
+        }
     }
     effects
 }
@@ -104,7 +105,6 @@ fn from_topics(key: &str, asks: &[(String, Ask)]) -> Vec<KeyEffect> {
             answers: asks.iter().map(|(value, ask)| (value.clone(), end(topic, ask))).collect(),
         })
         .filter(KeyEffect::moves)
-        .take(TOPICS_MOST)
         .collect()
 }
 
@@ -130,7 +130,15 @@ fn neighbours(key: &str, own: &str, ask: &Ask) -> Vec<String> {
         (Form::Numbers(2), _) => found.extend(["10240 65535".to_owned(), "32768 60999".to_owned()]),
         _ => {}
     }
-    found.retain(|value| catalog::check_value(key, value, ask.host.version, ask.host.hz).is_ok() || value == own);
+    let is_taken = |value: &String| catalog::check_value(key, value, ask.host.version, ask.host.hz).is_ok();
+    // At an end of its range an amount has a neighbour on one side alone, so that there is one more on that.
+    if let (Form::Numbers(1), Ok(number)) = (row.form, own.parse::<i64>())
+        && near(row.unit, number).len() == 2
+        && near(row.unit, number).iter().any(|near| !is_taken(&near.to_string()))
+    {
+        found.extend([(number / 4).to_string(), number.saturating_mul(4).to_string()]);
+    }
+    found.retain(|value| is_taken(value) || value == own);
     found.sort_by_key(|value| (value.parse::<i64>().ok(), value.clone()));
     found.dedup();
     found
@@ -171,7 +179,18 @@ mod tests {
         let lost = effects.iter().find(|effect| effect.topic == "data-lost").expect("data-lost names it");
         assert_eq!(lost.answers.len(), 3);
         assert!(seconds(lost).is_sorted_by(|a, b| a.1 < b.1), "{lost:?}");
-        assert!(effects.len() <= TOPICS_MOST);
+    }
+
+    #[test]
+    fn every_forecast_that_a_key_changes_is_shown_once() {
+        let effects = effects("net.ipv4.tcp_rto_max_ms");
+        let topics: Vec<&str> = effects.iter().map(|effect| effect.topic).collect();
+        for topic in ["syn-lost", "data-lost", "fin-lost"] {
+            assert_eq!(topics.iter().filter(|one| **one == topic).count(), 1, "{topic}: {topics:?}");
+        }
+        for (at, effect) in effects.iter().enumerate() {
+            assert!(effects[..at].iter().all(|one| one.answers != effect.answers), "{}", effect.label);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::printable::printable_lines;
 use crate::catalog::Scope;
-use crate::tune::{Operator, Plan};
+use crate::tune::{Change, Demand, Operator, Plan};
 
 /// A form that another tool reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ struct Row<'a> {
     operator: Operator,
     /// On one line: in the files of other tools it is a comment.
     reason: String,
+    /// The value of the rule, where that of the plan is not just that: a larger one that this host has is kept.
+    rule: Option<String>,
     scope: Option<Scope>,
 }
 
@@ -36,11 +38,19 @@ fn one_line(text: &str) -> String {
 
 /// The values of a plan: those that change, then those that are so already.
 fn rows(plan: &Plan) -> Vec<Row<'_>> {
+    let own = |operator: Operator, value: &str, wanted: &str| {
+        (one_line(wanted) != value).then(|| one_line(&format!("{operator} {wanted}")))
+    };
+    let demanded = |change: &Change| {
+        let of_rule = |demand: &&Demand| demand.operator == change.operator;
+        change.demands.iter().rfind(of_rule).and_then(|demand| own(demand.operator, &change.after, &demand.value))
+    };
     let changes = plan.changes.iter().map(|change| Row {
         key: change.key.as_str(),
         value: &change.after,
         operator: change.operator,
         reason: one_line(&change.reason),
+        rule: demanded(change),
         scope: change.scope,
     });
     let already = plan.already.iter().filter(|already| already.operator != Operator::Expect).map(|already| Row {
@@ -48,12 +58,29 @@ fn rows(plan: &Plan) -> Vec<Row<'_>> {
         value: &already.value,
         operator: already.operator,
         reason: one_line(&already.reason),
+        rule: own(already.operator, &already.value, &already.wanted),
         scope: crate::catalog::find(already.key.as_str()).map(|row| match row.per_namespace_since {
             Some(_) => Scope::Namespace,
             None => row.shared,
         }),
     });
     changes.chain(already).collect()
+}
+
+impl Row<'_> {
+    /// What of the value is this host's own, as a sentence; nothing where it is the rule's. A file must not take from the
+    /// host what it has more of, and whoever carries it to another host has to know.
+    fn own(&self) -> Option<String> {
+        let rule = self.rule.as_ref()?;
+        Some(format!(
+            "The profile asks for {rule}; what differs from that here is this host's own value, which is kept"
+        ))
+    }
+
+    /// As a line of comment, indented by `indent`; empty where there is nothing to say.
+    fn own_comment(&self, indent: &str) -> String {
+        self.own().map(|own| format!("{indent}# {own}\n")).unwrap_or_default()
+    }
 }
 
 /// The values of a plan for another tool. What the plan leaves out is not in it.
@@ -75,7 +102,7 @@ fn head(plan: &Plan) -> String {
 }
 
 fn sysctl_d(plan: &Plan, rows: &[Row<'_>]) -> String {
-    let line = |row: &Row<'_>| format!("# {}\n{} = {}\n", row.reason, row.key, row.value);
+    let line = |row: &Row<'_>| format!("# {}\n{}{} = {}\n", row.reason, row.own_comment(""), row.key, row.value);
     head(plan) + &rows.iter().map(line).collect::<String>()
 }
 
@@ -88,8 +115,9 @@ fn ansible(plan: &Plan, rows: &[Row<'_>]) -> String {
         let name = quoted(&format!("{} = {}: {reason}", row.key, row.value));
         let (key, value) = (quoted(row.key), quoted(row.value));
         format!(
-            "- name: {name}\n  ansible.posix.sysctl:\n    name: {key}\n    value: {value}\n    \
-             sysctl_file: {file}\n    sysctl_set: true\n    state: present\n    reload: false\n"
+            "{}- name: {name}\n  ansible.posix.sysctl:\n    name: {key}\n    value: {value}\n    \
+             sysctl_file: {file}\n    sysctl_set: true\n    state: present\n    reload: false\n",
+            row.own_comment("")
         )
     };
     head(plan) + &rows.iter().map(task).collect::<String>()
@@ -109,7 +137,7 @@ fn tuned(plan: &Plan, rows: &[Row<'_>]) -> String {
             Operator::AtMost if !row.value.contains(' ') => "=<",
             _ => "=",
         };
-        format!("# {}\n{}{sign}{}\n", row.reason, row.key, row.value)
+        format!("# {}\n{}{}{sign}{}\n", row.reason, row.own_comment(""), row.key, row.value)
     };
     let summary = format!("[main]\nsummary={}\n\n[sysctl]\n", plan.profile);
     head(plan) + &summary + &rows.iter().map(line).collect::<String>()
@@ -150,7 +178,8 @@ fn kubernetes(plan: &Plan, rows: &[Row<'_>]) -> String {
             Some((_, since)) => format!("safe since Kubernetes {since}"),
             None => "UNSAFE".to_owned(),
         };
-        text.push_str(&format!("    - name: {key} # {safety}\n      value: {value}\n"));
+        let own = row.own_comment("    ");
+        text.push_str(&format!("{own}    - name: {key} # {safety}\n      value: {value}\n"));
     }
     text
 }

@@ -5,7 +5,9 @@ use serde::Serialize;
 use super::answer::AnswerView;
 use super::plan::{file_path, skip_reason};
 use crate::catalog::{Scope, TakesEffect};
-use crate::tune::{Change, Conflict, Effect, ListenerEffect, MemoryWorst, Operator, Plan, PlanKind, Skip, SkipReason};
+use crate::tune::{
+    Bounded, Change, Conflict, Effect, ListenerEffect, MemoryWorst, Operator, Plan, PlanKind, Skip, SkipReason,
+};
 
 /// Version of the JSON of plans; the shape only grows.
 const SCHEMA: u32 = 1;
@@ -32,8 +34,28 @@ pub struct PlanView<'a> {
     /// What is done to the file that keeps values across boots; null when it is not touched.
     file: Option<FileView<'a>>,
     conflicts: Vec<ConflictView<'a>>,
+    /// What formulas would have, where a bound in them holds it down.
+    bounded: Vec<BoundedView<'a>>,
     /// What buffers and orphans may take at worst; null when the plan changes nothing of that.
     memory: Option<MemoryView>,
+}
+
+#[derive(Debug, Serialize)]
+struct BoundedView<'a> {
+    key: &'a str,
+    profile: &'a str,
+    /// What the formula is after, as a number in text.
+    wished: String,
+    /// What the key has after the plan.
+    given: String,
+    /// The bound, as it stands in the formula.
+    by: &'a str,
+    why: Option<&'a str>,
+    /// The network that is not served, and the bandwidth that fits at its round-trip time; null where the formula follows
+    /// from none.
+    bandwidth_bit_s: Option<u64>,
+    rtt_us: Option<u64>,
+    fits_bit_s: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -153,6 +175,7 @@ impl<'a> From<&'a Plan> for PlanView<'a> {
             costs: &plan.costs,
             not_for: &plan.not_for,
             conflicts: plan.conflicts.iter().map(conflict_view).collect(),
+            bounded: plan.bounded.iter().map(bounded_view).collect(),
             memory: plan.memory.as_ref().map(memory_view),
             file: plan.file.as_ref().map(|file| FileView {
                 path: file_path(file),
@@ -161,6 +184,20 @@ impl<'a> From<&'a Plan> for PlanView<'a> {
                 left: file.left,
             }),
         }
+    }
+}
+
+fn bounded_view(bounded: &Bounded) -> BoundedView<'_> {
+    BoundedView {
+        key: bounded.key.as_str(),
+        profile: &bounded.profile,
+        wished: bounded.wished.to_string(),
+        given: bounded.given.to_string(),
+        by: &bounded.by,
+        why: bounded.why.as_deref(),
+        bandwidth_bit_s: bounded.network.map(|network| network.bandwidth_bit_s),
+        rtt_us: bounded.network.map(|network| network.rtt_us),
+        fits_bit_s: bounded.network.map(|network| network.fits_bit_s),
     }
 }
 

@@ -74,6 +74,8 @@ struct RuleView<'a> {
     reason: &'a str,
     source: &'a str,
     risk: Option<&'a str>,
+    /// Why a formula of the value has a bound.
+    cap: Option<&'a str>,
     required: bool,
     since: Option<String>,
     until: Option<String>,
@@ -93,6 +95,7 @@ impl<'a> ProfileView<'a> {
             reason: &rule.reason,
             source: &rule.source,
             risk: rule.risk.as_deref(),
+            cap: rule.cap.as_deref(),
             required: rule.required,
             since: rule.since.map(|version| version.to_string()),
             until: rule.until.map(|version| version.to_string()),
@@ -143,6 +146,9 @@ pub fn render_profile(profile: &Profile, file: Option<&str>, width: usize) -> St
         text.push_str(&hanging("  why     ", &rule.reason, width));
         if let Some(risk) = &rule.risk {
             text.push_str(&hanging("  risk    ", risk, width));
+        }
+        if let Some(cap) = &rule.cap {
+            text.push_str(&hanging("  bound   ", cap, width));
         }
         text.push_str(&hanging("  source  ", &rule.source, width));
     }

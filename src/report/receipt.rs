@@ -1,5 +1,7 @@
 //! Receipts of applies and rollbacks, and the journal, as text and as JSON.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::printable::printable_lines;
@@ -181,8 +183,7 @@ fn afterwards(receipt: &Receipt, width: usize) -> String {
         text.push_str(&hanging("  ", &format!("{} {done}", path.display()), width));
     }
     if let (PlanKind::Rollback(of), Some(path)) = (receipt.kind, &receipt.file_left) {
-        let says = format!("{} left; `tcpctl rollback {of} --force` takes it back too", path.display());
-        text.push_str(&hanging("! ", &says, width));
+        text.push_str(&hanging("! ", &file_left(path, of), width));
     }
     let (PlanKind::Apply, Some(entry)) = (receipt.kind, receipt.entry) else { return text };
     if let Some(until) = receipt.confirm_until_unix_ms {
@@ -206,6 +207,12 @@ fn keys(count: usize) -> String {
 /// What to do about keys that a rollback of this entry left.
 fn left_sentence(count: usize, entry: u64) -> String {
     format!("{} left; `tcpctl rollback {entry} --force`", keys(count))
+}
+
+/// What to do about a file that a rollback of this entry left.
+fn file_left(path: &Path, entry: u64) -> String {
+    let path = path.display();
+    format!("{path} left, since somebody else changed it; `tcpctl rollback {entry} --force` takes it back too")
 }
 
 /// What a rollback left as it was, and how to restore that too.
@@ -250,6 +257,10 @@ pub struct EntryView<'a> {
     stands: bool,
     /// The keys for which it stands.
     standing: Vec<&'a str>,
+    /// The file for which it stands; null when it wrote none or that was taken back.
+    file_standing: Option<String>,
+    /// For a rollback, whether it left something as it was.
+    partial: bool,
     #[serde(flatten)]
     entry: &'a JournalEntry,
 }
@@ -276,7 +287,9 @@ impl<'a> EntryView<'a> {
     #[must_use]
     pub fn new(entry: &'a JournalEntry, history: &History) -> Self {
         let standing: Vec<_> = entry.left(&history.entries).into_iter().map(|key| key.key.as_str()).collect();
-        Self { stands: !standing.is_empty(), standing, entry }
+        let file_standing = entry.file_standing(&history.entries).map(|path| path.display().to_string());
+        let (stands, partial) = (entry.stands(&history.entries), entry.is_partial(&history.entries));
+        Self { stands, standing, file_standing, partial, entry }
     }
 }
 
@@ -409,12 +422,16 @@ fn ending_in(entry: &JournalEntry, history: &History, place: Option<&Place>) -> 
 
 fn ending(entry: &JournalEntry, history: &History) -> String {
     let left = entry.left(&history.entries).len();
+    let file = entry.file_standing(&history.entries).is_some();
     match (entry.action, entry.outcome) {
         (_, Some(JournalOutcome::Undone)) => "failed, undone".to_owned(),
         (Action::Rollback(_), None) => "stopped half way".to_owned(),
         (Action::Rollback(_), Some(JournalOutcome::UndoFailed)) => "failed, not undone".to_owned(),
-        (Action::Rollback(_), Some(JournalOutcome::Applied)) if entry.left.is_empty() => "done".to_owned(),
-        (Action::Rollback(_), Some(JournalOutcome::Applied)) => "done in part".to_owned(),
+        (Action::Rollback(_), Some(JournalOutcome::Applied)) if entry.is_partial(&history.entries) => {
+            "done in part".to_owned()
+        }
+        (Action::Rollback(_), Some(JournalOutcome::Applied)) => "done".to_owned(),
+        (Action::Apply, _) if left == 0 && file => "file left".to_owned(),
         (Action::Apply, _) if left == 0 => "rolled back".to_owned(),
         (Action::Apply, _) if left < entry.all_keys().count() => format!("{} left", keys(left)),
         (Action::Apply, None) => "stopped half way".to_owned(),
@@ -431,9 +448,11 @@ fn ending(entry: &JournalEntry, history: &History) -> String {
 fn remedy(entry: &JournalEntry, history: &History) -> Option<String> {
     let left = entry.left(&history.entries).len();
     let of = match entry.action {
+        Action::Apply if left == 0 => {
+            return entry.file_standing(&history.entries).map(|path| file_left(&path, entry.id));
+        }
         Action::Apply if left > 0 && left < entry.all_keys().count() => return Some(left_sentence(left, entry.id)),
-        Action::Apply if left > 0 => entry.id,
-        Action::Apply => return None,
+        Action::Apply => entry.id,
         Action::Rollback(of) => {
             let stands = |entry: &JournalEntry| entry.id == of && entry.stands(&history.entries);
             history.entries.iter().any(stands).then_some(of)?

@@ -9,7 +9,7 @@ use super::plan::render_plan;
 use super::plan_view::PlanView;
 use super::printable::printable_lines;
 use super::prose::{hanging, in_ascii};
-use crate::tune::{Application, Nearest, SocketOption, Solution, WishOutcome, WishVerdict};
+use crate::tune::{Application, Caution, Nearest, SocketOption, Solution, WishOutcome, WishVerdict};
 
 /// Version of the JSON; the shape only grows.
 const SCHEMA: u32 = 1;
@@ -55,10 +55,13 @@ fn sentences(outcome: &WishOutcome, solution: &Solution) -> Vec<String> {
                 changes.map(|change| format!("{} {} → {}", change.key.leaf(), change.before, change.after)).collect();
             let by = if changes.is_empty() { String::new() } else { format!(" (by {})", changes.join(", ")) };
             let mut sentences = vec![format!("{} {then}; now {now}{by}", outcome.label)];
-            if let Some(nominal) = &outcome.nominal {
+            // Where the plan warns of what is chosen, this is the nearest without, and said with that.
+            let nearest = outcome.caution.as_ref().and_then(|caution| caution.nearest.as_ref());
+            if let Some(nominal) = outcome.nominal.as_ref().filter(|nominal| Some(*nominal) != nearest) {
                 let (values, answer) = (value_words(nominal), answer_sentence(nominal.answer));
                 sentences.push(format!("in time but for late timers: {answer}, with {values}"));
             }
+            sentences.extend(outcome.caution.as_ref().map(|caution| caution_sentence(caution, outcome)));
             sentences
         }
         WishVerdict::ByApplication => {
@@ -84,6 +87,15 @@ fn sentences(outcome: &WishOutcome, solution: &Solution) -> Vec<String> {
         }
         WishVerdict::Unknown(keys) => vec![format!("it follows from what could not be read: {}", keys.join(", "))],
     }
+}
+
+/// What the plan warns of in what meets a wish, and what would be without that.
+fn caution_sentence(caution: &Caution, outcome: &WishOutcome) -> String {
+    let says = caution.says.join("; ");
+    let Some(nearest) = &caution.nearest else { return format!("but: {says}; nothing else that was tried comes near") };
+    let (values, answer) = (value_words(nearest), answer_sentence(nearest.answer));
+    let late = if outcome.nominal.as_ref() == Some(nearest) { ", which is in time but for late timers" } else { "" };
+    format!("but: {says}; the nearest without that is {answer}, with {values}{late}")
 }
 
 /// Values that differ from those of now: `tcp_syn_retries = 1, tcp_rto_max_ms = 1000`.
@@ -139,6 +151,8 @@ struct WishView<'a> {
     nearest: Option<NearestView<'a>>,
     /// The lesser change with which it would be in time but for the lateness of timers.
     nominal: Option<NearestView<'a>>,
+    /// What the plan warns of in the values that meet it; null when nothing.
+    caution: Option<CautionView<'a>>,
     application: Option<ApplicationView<'a>>,
 }
 
@@ -149,6 +163,13 @@ struct NearestView<'a> {
     /// The option of a socket that gives it instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     option: Option<OptionView<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct CautionView<'a> {
+    says: Vec<&'a str>,
+    /// The nearest to the wish that nobody warns of; null when none was found.
+    nearest: Option<NearestView<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -210,6 +231,10 @@ fn wish_view(outcome: &WishOutcome) -> WishView<'_> {
         why,
         nearest: near.map(nearest_view),
         nominal: outcome.nominal.as_ref().map(nearest_view),
+        caution: outcome.caution.as_ref().map(|caution| CautionView {
+            says: caution.says.iter().map(String::as_str).collect(),
+            nearest: caution.nearest.as_ref().map(nearest_view),
+        }),
         application: outcome.application.as_ref().map(|advice| ApplicationView {
             options: advice.options.iter().map(option_view).collect(),
             answer: advice.answer.map(AnswerView::from),

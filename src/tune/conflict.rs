@@ -1,6 +1,7 @@
 //! What stands in the way of a plan: other profiles, files that are read at boot, programs that write the same keys,
 //! services whose ports it would give away.
 
+use super::bounded::Bounded;
 use super::lint::{LintFinding, LintHost, lint_values};
 use super::sysctl_d::{Reader, Resolver, SysctlTree};
 use super::{Change, Demand, Operator, Plan, PlanKind};
@@ -28,6 +29,8 @@ pub enum ConflictKind {
     FileAtBoot,
     /// A program that runs here writes the key too.
     Program,
+    /// A bound in a formula keeps the value from what is wished for.
+    Bound,
     /// The kernel takes the value, and it is hardly meant.
     Value,
     /// A service listens on a port that outgoing connections may get.
@@ -43,6 +46,7 @@ impl ConflictKind {
             Self::FileAtBoot => "file-at-boot",
             Self::Program => "program",
             Self::Listener => "listener",
+            Self::Bound => "bound",
             Self::Value => "value",
         }
     }
@@ -109,7 +113,8 @@ pub fn find_conflicts(plan: &Plan, snapshot: &Snapshot, around: &Surroundings<'_
     if plan.kind != PlanKind::Apply {
         return Vec::new();
     }
-    let mut found = other_profiles(plan, around);
+    let mut found = bounds(plan);
+    found.extend(other_profiles(plan, around));
     found.extend(around.files.map(|tree| at_boot(plan, tree)).unwrap_or_default());
     found.extend(programs(plan, around.programs));
     found.extend(listeners(plan, snapshot));
@@ -117,20 +122,51 @@ pub fn find_conflicts(plan: &Plan, snapshot: &Snapshot, around: &Surroundings<'_
     found
 }
 
-/// What lint would say of the new values in a file.
-fn values(plan: &Plan, snapshot: &Snapshot) -> Vec<Conflict> {
-    let host = LintHost {
+/// Bounds in formulas that keep values from what is wished for; keys of which the same is to be said together.
+fn bounds(plan: &Plan) -> Vec<Conflict> {
+    let mut found: Vec<(Vec<&Bounded>, String)> = Vec::new();
+    for bounded in &plan.bounded {
+        let says = bounded.sentence();
+        match found.iter_mut().find(|(_, said)| *said == says) {
+            Some((group, _)) => group.push(bounded),
+            None => found.push((vec![bounded], says)),
+        }
+    }
+    let conflict = |(group, says): (Vec<&Bounded>, String)| {
+        let leaves: Vec<&str> = group.iter().map(|one| one.key.leaf()).collect();
+        let (key, says) = match group.as_slice() {
+            [one] => (Some(one.key.clone()), says),
+            _ => (None, format!("{}: {says}", leaves.join(", "))),
+        };
+        Conflict { kind: ConflictKind::Bound, key, says }
+    };
+    found.into_iter().map(conflict).collect()
+}
+
+/// The host as lint judges values for it.
+pub(super) fn lint_host(snapshot: &Snapshot) -> LintHost {
+    LintHost {
         version: snapshot.kernel.version,
         hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz),
         memory_kib: snapshot.memory_kib,
         ..LintHost::default()
+    }
+}
+
+/// What lint would say of the new values in a file.
+fn values(plan: &Plan, snapshot: &Snapshot) -> Vec<Conflict> {
+    let host = lint_host(snapshot);
+    let changes = plan.changes.iter().map(|change| (&change.key, change.after.as_str(), change.reason.as_str()));
+    // What is so already belongs to the picture, and is not what the plan does.
+    let already = plan.already.iter().map(|one| (&one.key, one.value.as_str(), one.reason.as_str()));
+    let changes_it = |conflict: &Conflict| {
+        conflict.key.as_ref().is_none_or(|key| plan.changes.iter().any(|change| change.key == *key))
     };
-    let changes = plan.changes.iter().map(|change| (&change.key, change.after.as_str()));
     let conflict = |finding: LintFinding| {
         let key = finding.key.as_deref().and_then(|key| key.parse().ok());
         Conflict { kind: ConflictKind::Value, key, says: format!("{}: {}", finding.message, finding.why) }
     };
-    lint_values(changes, &host).into_iter().map(conflict).collect()
+    lint_values(changes.chain(already), &host).into_iter().map(conflict).filter(changes_it).collect()
 }
 
 /// Every key of a plan that it is about, with its value then and what is demanded of it.

@@ -6,6 +6,7 @@
 //! Mirrors: write-ahead journals; tuned's modifiers; `proc_sys_call_handler`, fs/proc/proc_sysctl.c.
 
 mod apply;
+mod bounded;
 mod combine;
 mod conflict;
 mod effect;
@@ -31,9 +32,10 @@ pub use apply::{
     ApplyError, ApplyFrom, ConfirmError, Outcome, Place, Receipt, Target, Undone, WAITING, Waited, Waiter, Wishes,
     Written, apply_plan, check_permission, choose_unconfirmed, confirm, unconfirmed, wait_for_confirmation,
 };
+pub use bounded::{Bounded, BoundedNetwork};
 pub use conflict::{Conflict, ConflictKind, PROGRAMS, Program, Standing, Surroundings, find_conflicts};
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
-pub use formula::{Formula, FormulaError, Function, Premises, Quantity, RuleValue, Unworkable, UnworkableValue};
+pub use formula::{Bound, Formula, FormulaError, Function, Premises, Quantity, RuleValue, Unworkable, UnworkableValue};
 pub use journal::{
     Action, Confirmation, History, JournalEntry, JournalError, JournalKey, JournalOutcome, JournalStep, Persisted,
     StateDir, StepKind, Unreadable, Waiting,
@@ -55,8 +57,8 @@ pub use profile_write::render_profile_text;
 pub use rehearsal::plan_rehearsal;
 pub use rollback::{RollbackError, choose_entry, plan_rollback, standing_demands};
 pub use solve::{
-    Application, Nearest, OptionsFor, SocketOption, Solution, SolveError, WISH_KINDS, Wish, WishKind, WishOutcome,
-    WishUnit, WishVerdict, solve,
+    Application, Caution, Nearest, OptionsFor, SocketOption, Solution, SolveError, WISH_KINDS, Wish, WishKind,
+    WishOutcome, WishUnit, WishVerdict, solve,
 };
 pub use store::{
     ProfileFiles, SysctlStore, read_boot_modules, read_given_files, read_loaded_modules, read_profiles, read_programs,

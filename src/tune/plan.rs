@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::bounded::{Bounded, find_bounded};
 use super::combine::{Planned, plan_key};
 use super::conflict::Conflict;
 use super::effect::{Effect, ListenerEffect, mark_idle, plan_effects, plan_listener_effects};
@@ -50,6 +51,8 @@ pub struct Plan {
     pub file: Option<FileChange>,
     /// What stands in the way, as far as that was looked for.
     pub conflicts: Vec<Conflict>,
+    /// What its formulas would have, where a bound in them holds it down.
+    pub bounded: Vec<Bounded>,
     /// What it may take at worst, where it changes anything of that.
     pub memory: Option<MemoryWorst>,
     /// For a rollback, how far the journal had come that says what there is to undo.
@@ -216,6 +219,7 @@ impl Plan {
             not_for: Vec::new(),
             file: None,
             conflicts: Vec::new(),
+            bounded: Vec::new(),
             memory: None,
             journal: None,
         }
@@ -254,6 +258,14 @@ impl Plan {
     pub fn is_blind(&self) -> bool {
         let unseen = |skip: &Skip| matches!(skip.why, SkipReason::Hidden(_) | SkipReason::Unreadable(_));
         self.changes.is_empty() && self.already.is_empty() && self.skipped.iter().any(unseen)
+    }
+
+    /// Whether no key of the profiles is one that can be set here, so that applying them would do nothing at all: those
+    /// of the host alone, say, in another network namespace.
+    #[must_use]
+    pub fn is_inapplicable(&self) -> bool {
+        let nothing = self.changes.is_empty() && self.already.is_empty() && !self.skipped.is_empty();
+        self.kind == PlanKind::Apply && nothing && !self.is_blind() && self.contradictions().next().is_none()
     }
 
     /// Whether there is nothing to write, neither to the kernel nor to a file.
@@ -322,6 +334,7 @@ pub fn plan_profiles(profiles: &[Profile], snapshot: &Snapshot, path: NetworkPat
             }
         }
     }
+    plan.bounded = find_bounded(&plan, profiles, &premises);
     plan.with_effects(snapshot)
 }
 

@@ -41,6 +41,8 @@ pub struct Rule {
     pub source: String,
     /// What may go wrong.
     pub risk: Option<String>,
+    /// Why a formula of the value has a bound.
+    pub cap: Option<String>,
     /// Whether the profile makes no sense without the key.
     pub required: bool,
     /// First kernel the rule is for.
@@ -278,6 +280,7 @@ mod tests {
             reason: "r".into(),
             source: "s".into(),
             risk: None,
+            cap: None,
             required: false,
             since: None,
             until: None,

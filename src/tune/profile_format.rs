@@ -65,6 +65,11 @@ pub const PROFILE_FORMAT: &[ProfileTable] = &[
             ),
             word("risk", "\"more memory\"", "What may go wrong."),
             word(
+                "cap",
+                "\"an eighth of tcp_mem\"",
+                "Why a formula has a bound. Said in a plan where the bound keeps the value from what is wished for.",
+            ),
+            word(
                 "required",
                 "true",
                 "The profile makes no sense without the key. One that is not there is left out with a note otherwise; \

@@ -57,6 +57,7 @@ struct RawRule {
     reason: Spanned<String>,
     source: Spanned<String>,
     risk: Option<String>,
+    cap: Option<String>,
     #[serde(default)]
     required: bool,
     since: Option<Spanned<String>>,
@@ -133,6 +134,7 @@ impl Reader<'_> {
             reason: self.filled("reason", &raw_rule.reason)?,
             source: self.filled("source", &raw_rule.source)?,
             risk: raw_rule.risk.clone(),
+            cap: raw_rule.cap.clone(),
             required: raw_rule.required,
             since,
             until,

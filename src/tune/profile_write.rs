@@ -37,6 +37,9 @@ fn rule_text(rule: &Rule) -> String {
     if let Some(risk) = &rule.risk {
         line("risk", quoted(risk));
     }
+    if let Some(cap) = &rule.cap {
+        line("cap", quoted(cap));
+    }
     if rule.required {
         line("required", "true".to_owned());
     }

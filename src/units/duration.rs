@@ -89,6 +89,22 @@ pub fn parse_duration_us(text: &str) -> Result<u64, String> {
     Ok(us)
 }
 
+/// A bandwidth with three digits at the most, rounded down, so that what is said to fit does: `6.19 Gbit/s`.
+#[must_use]
+pub fn bandwidth_text(bit_s: u64) -> String {
+    let units = [(1_000_000_000_000, "Tbit/s"), (1_000_000_000, "Gbit/s"), (1_000_000, "Mbit/s"), (1000, "kbit/s")];
+    let Some((unit, name)) = units.into_iter().find(|(unit, _)| bit_s >= *unit) else {
+        return format!("{bit_s} bit/s");
+    };
+    let (whole, hundredths) = (bit_s / unit, bit_s % unit / (unit / 100).max(1));
+    let digits = match whole {
+        0..10 => format!("{whole}.{hundredths:02}"),
+        10..100 => format!("{whole}.{}", hundredths / 10),
+        _ => return format!("{whole} {name}"),
+    };
+    format!("{} {name}", digits.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// Reads a bandwidth with a unit (`kbit`, `Mbit`, `Gbit`, `Tbit`, with or without `/s`) as bits per second.
 ///
 /// # Errors
@@ -155,6 +171,16 @@ mod tests {
         assert_eq!(parse_duration_us("2m"), Ok(120_000_000));
         for bad in ["", "50", "1.5", "s", "1x", "-1s", "1.s", "99999999999999h", "1.2.3s"] {
             assert!(parse_duration_us(bad).is_err(), "{bad} was taken");
+        }
+    }
+
+    #[test]
+    fn bandwidths_are_written_with_their_unit_and_never_rounded_up() {
+        let texts = [(999, "999 bit/s"), (1_000_000_000, "1 Gbit/s"), (6_199_999_999, "6.19 Gbit/s")];
+        let more = [(99_990_000, "99.9 Mbit/s"), (123_456_789, "123 Mbit/s"), (u64::MAX, "18446744 Tbit/s")];
+        for (bit_s, text) in texts.into_iter().chain(more).chain([(10_000, "10 kbit/s"), (2_500_000_000, "2.5 Gbit/s")])
+        {
+            assert_eq!(bandwidth_text(bit_s), text);
         }
     }
 

@@ -12,7 +12,7 @@ mod live_socket;
 mod state;
 mod text_error;
 
-pub use duration::{Micros, duration_text, parse_bandwidth_bit_s, parse_duration_us};
+pub use duration::{Micros, bandwidth_text, duration_text, parse_bandwidth_bit_s, parse_duration_us};
 pub use kernel::{Hz, KernelVersion, ParseKernelVersionError};
 pub use key::{ParseSysctlKeyError, SysctlKey, SysctlValues};
 pub use live_socket::{LiveInfo, LiveSocket, SocketTimer};

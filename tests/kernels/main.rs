@@ -17,11 +17,15 @@ mod machine;
 #[expect(dead_code, clippy::unwrap_used, clippy::panic, reason = "the live tests use the rest of it")]
 mod place;
 mod syn_queues;
+mod transaction;
 mod verdict;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if transaction::is_the_program() {
+        return tcpctl::ui::cli::main();
+    }
     if machine::is_booted_for_this() {
         machine::prepare();
         if machine::is_asked_for("tcpctl.dump") {

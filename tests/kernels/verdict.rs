@@ -11,6 +11,7 @@ use tcpctl::model::Host;
 use crate::cases::{Case, cases};
 use crate::machine::Pulse;
 use crate::syn_queues;
+use crate::transaction;
 
 /// Cases that are played at the same time. They mostly wait, but an emulated processor is slow when they do not.
 const AT_ONCE: usize = 2;
@@ -49,6 +50,13 @@ pub(crate) fn report(host: &Host) {
         }
     });
     count(&mut totals.lock().expect("no player panics"), syn_queues::NAME, syn_queues::verdict());
+    for (name, went) in transaction::play() {
+        count(
+            &mut totals.lock().expect("no player panics"),
+            name,
+            went.map_or_else(Verdict::Failed, |()| Verdict::Passed),
+        );
+    }
     let [passed, failed, inconclusive] = totals.into_inner().expect("no player panics");
     println!("{passed} passed, {failed} failed, {inconclusive} inconclusive");
 }

@@ -23,6 +23,9 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("a profile is applied, read back, verified and rolled back", apply_and_roll_back),
         Case::new("every built-in profile is applied, verified, read back by cat and rolled back", every_profile),
         Case::new("an unconfirmed apply in another namespace is undone there", unconfirmed),
+        Case::new("a confirmation without a number is for what was applied in this namespace", confirmed_here),
+        Case::new("a profile of which no key can be set here is refused", host_only),
+        Case::new("another program that writes sysctls is named in the plan while it runs", second_manager),
         Case::new("a value that the kernel refuses undoes what was written before it", refused),
         Case::new("a run that stopped half way is rolled back", stopped_half_way),
         Case::new("what somebody else changed since is left alone unless forced", changed_since),
@@ -188,6 +191,92 @@ fn unconfirmed(place: &Place) -> Ran {
     assert_eq!(refused.status.code(), Some(2), "a file in sysctl.d is for this host and no other namespace");
     assert!(text(&refused.stderr).contains("--netns"), "{}", text(&refused.stderr));
     assert_eq!(values(), before);
+    Ok(())
+}
+
+fn confirmed_here(place: &Place) -> Ran {
+    spoil(place);
+    let state = State::new();
+    let thread = rustix::thread::gettid().as_raw_nonzero();
+    let here = format!("/proc/{}/task/{thread}/ns/net", std::process::id());
+    let elsewhere = tcpctl::sys::Namespace::fresh().unwrap();
+    // Long enough for any machine: nothing waits for it.
+    assert_eq!(state.exit(place, &["apply", "anti-syn-flood", "--yes", "--confirm", "10m"]), Some(0));
+    let applied = values();
+    let other = elsewhere.run(|| state.run(place, &["confirm"])).unwrap();
+    assert_eq!(other.status.code(), Some(2), "{}", text(&other.stdout));
+    let said = text(&other.stderr);
+    assert!(said.contains("another network namespace") && said.contains("tcpctl confirm 1"), "{said}");
+    assert_eq!(state.json(place, &["history"])["entries"][0]["confirm"]["confirmed_unix_ms"], Value::Null);
+    let named = elsewhere.run(|| state.run(place, &["-N", &here, "confirm"])).unwrap();
+    assert_eq!(named.status.code(), Some(0), "{}", text(&named.stderr));
+    assert_eq!(values(), applied);
+    assert_eq!(state.exit(place, &["rollback", "--yes"]), Some(0));
+    Ok(())
+}
+
+fn host_only(place: &Place) -> Ran {
+    let state = State::new();
+    let profile = state.path.clone() + ".toml";
+    let rule = "[keys.\"net.core.netdev_max_backlog\"]\nat-least = 20000\nreason = \"r\"\nsource = \"s\"\n";
+    std::fs::write(&profile, format!("summary = \"x\"\n{rule}")).unwrap();
+    for arguments in [&["apply", "--yes", &profile][..], &["apply", &profile], &["--json", "apply", "--yes", &profile]]
+    {
+        let output = state.run(place, arguments);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+        let said = text(&output.stderr);
+        assert!(said.contains("can be applied here") && said.contains("nothing was written"), "{said}");
+    }
+    assert_eq!(state.exit(place, &["plan", &profile]), Some(1));
+    assert!(!Path::new(&state.path).exists(), "nothing is journalled");
+    Ok(())
+}
+
+/// A process of another name, which ends with this value.
+struct Named(std::process::Child);
+
+impl Named {
+    /// Starts `cat` under a name and returns when it runs: it gives back what it is sent.
+    fn start(folder: &Path, name: &str) -> Self {
+        use std::io::{Read, Write};
+        let program = folder.join(name);
+        std::fs::copy("/bin/cat", &program).unwrap();
+        let pipe = std::process::Stdio::piped;
+        // A box of many programs goes by the name that it is called by.
+        let mut child = Command::new(&program).arg0("cat").stdin(pipe()).stdout(pipe()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        Self(child)
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+fn second_manager(place: &Place) -> Ran {
+    spoil(place);
+    let state = State::new();
+    let conflicts = || {
+        let plan = state.json(place, &["plan", "anti-syn-flood"]);
+        let rows = plan["conflicts"].as_array().unwrap().clone();
+        let programs = rows.into_iter().filter(|row| row["kind"] == "program");
+        programs.map(|row| row["says"].as_str().unwrap().to_owned()).filter(|says| says.starts_with("bpftune")).count()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let manager = Named::start(folder.path(), "bpftune");
+    assert_eq!(conflicts(), 1, "it is named while it runs");
+    // What it writes over an applied value is drift, and is left to it.
+    assert_eq!(state.exit(place, &["apply", "anti-syn-flood", "--yes"]), Some(0));
+    place.set("net.core.somaxconn", "2048");
+    let verified = state.run(place, &["verify", "anti-syn-flood"]);
+    assert_eq!(verified.status.code(), Some(1), "{}", text(&verified.stdout));
+    assert_eq!(state.exit(place, &["rollback", "--yes"]), Some(1), "one key is left");
+    assert_eq!(cat("net.core.somaxconn"), "2048");
+    drop(manager);
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::thread;
 
@@ -25,13 +25,24 @@ struct Journey {
     done: fn(&Value) -> bool,
     /// How it ends when nobody kills it.
     code: i32,
+    /// Whether somebody else edits the file, so that it takes force to have that back too.
+    edits: bool,
     /// What takes away the obstacle that made it fail.
     heal: fn(&Tree),
 }
 
 impl Journey {
     fn new(name: &'static str, prepare: fn(&Tree), arguments: fn(&Tree) -> Vec<String>, entry: &'static str) -> Self {
-        Self { name, prepare, arguments, entry, done: |entry| entry["outcome"] == "applied", code: 0, heal: |_| {} }
+        Self {
+            name,
+            prepare,
+            arguments,
+            entry,
+            done: |entry| entry["outcome"] == "applied",
+            code: 0,
+            edits: false,
+            heal: |_| {},
+        }
     }
 }
 
@@ -62,6 +73,19 @@ fn stack(tree: &Tree) {
     tree.ok(&["apply", &path, "--yes", "--persist", "--sysctl-dir", &directory]);
 }
 
+/// Kept across boots in a file that somebody else has edited since.
+fn edited(tree: &Tree) {
+    persist(tree);
+    let file = fs::OpenOptions::new().append(true).open(tree.path("sysctl.d/99-tcpctl.conf"));
+    file.unwrap().write_all(b"net.ipv4.ip_forward = 1\n").unwrap();
+}
+
+/// As [`edited`], and rolled back but for the file.
+fn left(tree: &Tree) {
+    edited(tree);
+    assert_eq!(tree.run(&["rollback", "--yes"]).status.code(), Some(1), "the file is left");
+}
+
 /// Where the file is written before it takes its place there is a directory, so that writing it fails last of all.
 fn obstacle(tree: &Tree) {
     fs::create_dir_all(tree.path("sysctl.d/99-tcpctl.conf.new")).unwrap();
@@ -70,7 +94,9 @@ fn obstacle(tree: &Tree) {
 /// Two of the profile's keys: more of them make more of the same calls.
 fn fresh() -> Tree {
     let tree = Tree::new();
-    for file in ["net/core/netdev_max_backlog", "net/ipv4/tcp_max_syn_backlog", "net/ipv4/tcp_syncookies"] {
+    let core = ["net/core/netdev_max_backlog"];
+    let others = ["tcp_max_syn_backlog", "tcp_syncookies", "tcp_abort_on_overflow", "tcp_timestamps"];
+    for file in core.map(str::to_owned).into_iter().chain(others.map(|leaf| format!("net/ipv4/{leaf}"))) {
         fs::remove_file(tree.path("proc/sys").join(file)).unwrap();
     }
     tree
@@ -108,7 +134,7 @@ fn at_every_call(journey: &Journey) -> Option<usize> {
         if done {
             let whole = fresh();
             (journey.prepare)(&whole);
-            whole.ok(&strs(&(journey.arguments)(&whole)));
+            assert_eq!(whole.run(&strs(&(journey.arguments)(&whole))).status.code(), Some(journey.code), "{call}");
             assert_eq!(contents(&tree), contents(&whole), "{call}: the journal says that all of it was done");
             roll_back(journey, &whole, &call);
         } else {
@@ -141,6 +167,11 @@ fn roll_back(journey: &Journey, tree: &Tree, call: &str) {
         match undone.status.code() {
             Some(0) => {}
             Some(1) if said.contains("nothing to roll back") => return,
+            // What an edited file is left for is told, and it stands until it is taken back by force.
+            Some(1) if journey.edits && said.contains("99-tcpctl.conf") => {
+                assert!(tree.ok(&["history"]).contains("file left"), "{said}");
+                tree.ok(&["rollback", "--yes", "--force"]);
+            }
             code => panic!("{code:?}: {said}"),
         }
     }
@@ -172,12 +203,19 @@ fn a_kill_before_any_call_that_changes_something_is_undone_to_the_byte() {
     let confirmed = |entry: &Value| entry["confirm"]["confirmed_unix_ms"] != Value::Null;
     let waits = |tree: &Tree| drop(tree.ok(&strs(&unconfirmed(tree))));
     let rollback = |_: &Tree| words(&["rollback", "--yes"]);
+    let forced = |_: &Tree| words(&["rollback", "--yes", "--force"]);
     let journeys = [
         Journey::new("apply", |_| {}, apply, "000001.json"),
         Journey::new("apply --persist", |_| {}, Tree::persist, "000001.json"),
         Journey::new("apply --persist --confirm", |_| {}, unconfirmed, "000001.json"),
         Journey { done: confirmed, ..Journey::new("confirm", waits, |_| words(&["confirm"]), "000001.json") },
         Journey::new("rollback", persist, rollback, "000002.json"),
+        Journey {
+            code: 1,
+            edits: true,
+            ..Journey::new("rollback that leaves a file", edited, rollback, "000002.json")
+        },
+        Journey { edits: true, ..Journey::new("rollback of a file by force", left, forced, "000003.json") },
         Journey::new("rollback before the confirmation", waits, rollback, "000002.json"),
         Journey::new("rollback of one beneath another", stack, |_| words(&["rollback", "1", "--yes"]), "000003.json"),
         Journey {

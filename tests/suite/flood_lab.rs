@@ -70,6 +70,8 @@ fn plan(syncookies: &str) -> Plan {
         ("net.ipv4.tcp_max_syn_backlog", "2048"),
         ("net.ipv4.tcp_syncookies", "1"),
         ("net.ipv4.tcp_synack_retries", "5"),
+        ("net.ipv4.tcp_abort_on_overflow", "0"),
+        ("net.ipv4.tcp_timestamps", "1"),
     ];
     let reading = |(key, value): (&str, &str)| (key.parse().unwrap(), SysctlReading::Value(value.to_owned()));
     let host = snapshot_with(values.into_iter().map(reading).collect());

@@ -1,6 +1,8 @@
 //! Everything that needs no privilege: one module per area.
 
 #[cfg(test)]
+mod bounded;
+#[cfg(test)]
 mod capture;
 #[cfg(test)]
 mod catalog;

@@ -8,8 +8,8 @@ use tcpctl::model::{Answer, Host, Settings};
 use tcpctl::report::{SolutionView, render_solution};
 use tcpctl::snapshot::{Snapshot, SysctlReading};
 use tcpctl::tune::{
-    NetworkPath, OptionsFor, Solution, WISH_KINDS, Wish, WishVerdict, parse_profile, plan_profiles,
-    render_profile_text, solve,
+    NetworkPath, OptionsFor, Solution, Surroundings, WISH_KINDS, Wish, WishVerdict, find_conflicts, parse_profile,
+    plan_profiles, render_profile_text, solve,
 };
 use tcpctl::units::{KernelVersion, SysctlValues};
 
@@ -87,8 +87,25 @@ fn check(solution: &Solution, snapshot: &Snapshot) {
         if let Some(answer) = outcome.application.as_ref().and_then(|advice| advice.answer) {
             assert!(outcome.wish.is_met_by(answer), "{}: {answer:?} by options", outcome.wish.typed());
         }
+        // What a plan of this change alone would warn of is said here, with the nearest that it would not warn of.
+        if let Some(caution) = &outcome.caution {
+            assert!(matches!(outcome.verdict, WishVerdict::Met(_)) && !caution.says.is_empty());
+            if let Some(nearest) = &caution.nearest {
+                assert!(!outcome.wish.is_met_by(nearest.answer), "{}: {nearest:?}", outcome.wish.typed());
+            }
+        }
         let own = outcome.then;
         assert_eq!(own, answer(&outcome.wish, &then, snapshot), "{}", outcome.wish.typed());
+    }
+    let warned = |conflict: &tcpctl::tune::Conflict| {
+        let said = |outcome: &tcpctl::tune::WishOutcome| {
+            outcome.caution.as_ref().is_some_and(|caution| caution.says.contains(&conflict.says))
+        };
+        solution.wishes.iter().any(said)
+    };
+    let around = Surroundings { standing: &[], files: None, programs: &[] };
+    for conflict in find_conflicts(&solution.plan, snapshot, &around) {
+        assert!(warned(&conflict), "the plan warns of what solve does not say: {conflict:?}");
     }
     assert!(solution.plan.skipped.is_empty(), "{:?}", solution.plan.skipped);
     let text = render_profile_text(&solution.profile);
@@ -173,7 +190,12 @@ fn what_only_the_lateness_of_timers_rules_out_is_told() {
     assert_eq!(solution.plan.changes[1].after, "1");
     assert_eq!(solution.wishes[1].nominal, None);
     let text = render_solution(&solution, "here", 80, true);
-    assert!(text.contains("in time but for late timers: 7 s (up to 7.4 s), with tcp_synack_retries = 2"), "{text}");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let without = "the nearest without that is 7 s (up to 7.4 s), with tcp_synack_retries = 2, which is in time but";
+    assert!(text.contains("does not outlive a lost packet") && text.contains(without), "{text}");
+    let longer = solved(&stock(), &[("fin-wait", "20s")], OptionsFor::Better);
+    let text = render_solution(&longer, "here", 80, true);
+    assert!(text.contains("in time but for late timers: 20 s (up to 22.1 s), with tcp_fin_timeout = 20"), "{text}");
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn a_plan_with_nothing_to_change_says_so() {
     apply(&kernel, &state).unwrap();
     let plan = plan_profile(&Profiles::vendor().resolve("anti-syn-flood").unwrap().unwrap(), &kernel.snapshot());
     let text = render_plan(&plan, WIDTH, false);
-    assert!(text.contains("nothing to change, 5 already so\n"), "{text}");
+    assert!(text.contains("nothing to change, 7 already so\n"), "{text}");
     assert!(!text.contains("What it does"), "{text}");
 }
 
@@ -111,7 +111,7 @@ fn a_plan_with_nothing_to_change_says_so() {
 fn one_key_changes_and_several_change() {
     let mut profile = profile();
     let counted = |profile: &tcpctl::tune::Profile| count_changes(&plan_profile(profile, &host().snapshot()));
-    assert_eq!(counted(&profile), "5 of 5 keys change");
+    assert_eq!(counted(&profile), "5 of 7 keys change");
     profile.rules.retain(|key, _| key.as_str() == "net.core.somaxconn");
     assert_eq!(counted(&profile), "1 of 1 key changes");
 }
@@ -131,8 +131,8 @@ fn without_sysctls_to_see_no_verb_looks_like_success() {
     };
     let (code, stdout, stderr) = run(&["plan", "anti-syn-flood"]);
     assert_eq!(code, Some(3), "{stdout}{stderr}");
-    assert!(stdout.contains("nothing can be seen, 5 left out") && stdout.contains("masked"), "{stdout}");
-    assert!(stderr.contains("none of the 5 keys can be seen"), "{stderr}");
+    assert!(stdout.contains("nothing can be seen, 7 left out") && stdout.contains("masked"), "{stdout}");
+    assert!(stderr.contains("none of the 7 keys can be seen"), "{stderr}");
     assert!(!stdout.contains("does not have it") && !stdout.contains("only the initial"), "{stdout}");
     assert_eq!(run(&["apply", "anti-syn-flood", "--yes"]).0, Some(3));
     assert_eq!(run(&["verify", "anti-syn-flood"]).0, Some(1));

@@ -12,12 +12,14 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 /// The keys of anti-syn-flood, none of them as it wants them.
-const KEYS: [(&str, &str); 5] = [
+const KEYS: [(&str, &str); 7] = [
     ("net/core/netdev_max_backlog", "1000"),
     ("net/core/somaxconn", "128"),
     ("net/ipv4/tcp_max_syn_backlog", "1024"),
     ("net/ipv4/tcp_syncookies", "0"),
     ("net/ipv4/tcp_synack_retries", "5"),
+    ("net/ipv4/tcp_abort_on_overflow", "0"),
+    ("net/ipv4/tcp_timestamps", "1"),
 ];
 
 /// A host that is nothing but files.
@@ -356,8 +358,39 @@ fn profiles_share_the_file_and_what_somebody_else_wrote_there_is_left_alone() {
     assert!(said.contains("was changed by somebody else since and is left alone"), "{said}");
     assert_eq!(tree.drop_in(), edited);
     assert!(said.contains("`tcpctl rollback 5 --force`"), "{said}");
-    tree.ok(&["rollback", "5", "--yes", "--force"]);
+    let entries = tree.json(&["history"])["entries"].clone();
+    let (applied, undone) = (&entries[4], &entries[5]);
+    assert_eq!((&applied["stands"], &undone["partial"]), (&Value::Bool(true), &Value::Bool(true)), "{entries}");
+    assert_eq!(applied["standing"], serde_json::json!([]), "the values are what they were");
+    assert_eq!(applied["file_standing"], file.display().to_string());
+    let listed = tree.ok(&["history"]);
+    assert!(listed.contains("done in part") && listed.contains("file left"), "{listed}");
+    // The next one says what is left, and writes nothing down.
+    let again = tree.run(&["rollback", "--yes"]);
+    assert_eq!(again.status.code(), Some(1));
+    let said = text(&again.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("99-tcpctl.conf left") && said.contains("`tcpctl rollback 5 --force` takes it"), "{said}");
+    assert_eq!(tree.json(&["history"])["entries"], entries);
+    tree.ok(&["rollback", "--yes", "--force"]);
     assert_eq!(tree.bytes(), before);
+    let listed = tree.ok(&["history"]);
+    assert!(!listed.contains("file left"), "{listed}");
+    assert_eq!(tree.json(&["history"])["entries"][5]["partial"], true, "that one still left it");
+    assert_eq!(tree.run(&["rollback", "--yes"]).status.code(), Some(1), "nothing stands any more");
+}
+
+#[test]
+fn an_edited_file_that_somebody_else_removes_stands_no_more_after_the_next_rollback() {
+    let tree = Tree::new();
+    let before = tree.bytes();
+    tree.ok(&strs(&tree.persist()));
+    let file = tree.path("sysctl.d/99-tcpctl.conf");
+    fs::OpenOptions::new().append(true).open(&file).unwrap().write_all(b"net.ipv4.ip_forward = 1\n").unwrap();
+    assert_eq!(tree.run(&["rollback", "--yes"]).status.code(), Some(1));
+    fs::remove_file(&file).unwrap();
+    tree.ok(&["rollback", "--yes"]);
+    assert_eq!(tree.bytes(), before);
+    assert!(!tree.ok(&["history"]).contains("file left"));
 }
 
 #[test]
@@ -449,7 +482,7 @@ fn without_a_terminal_and_without_yes_the_plan_is_printed_and_nothing_is_written
     for more in options {
         let output = tree.run(&[&["apply", "anti-syn-flood"], more].concat());
         assert_eq!(output.status.code(), Some(2), "{more:?}");
-        assert!(text(&output.stdout).contains("5 of 5 keys change"), "{more:?}");
+        assert!(text(&output.stdout).contains("5 of 7 keys change"), "{more:?}");
         assert!(text(&output.stderr).contains("--yes"), "{more:?}");
         assert_eq!(tree.bytes(), before, "{more:?}");
         assert!(!tree.path("state").exists(), "{more:?}");
@@ -474,7 +507,7 @@ fn verify_says_what_the_files_make_of_the_next_boot() {
     };
     let (code, kept) = verify(&[]);
     assert_eq!(code, Some(0));
-    assert!(kept.len() == 5 && kept.iter().all(|row| row["verdict"] == "ok"), "{kept:?}");
+    assert!(kept.len() == 7 && kept.iter().all(|row| row["verdict"] == "ok"), "{kept:?}");
     // Read before ours: of no consequence. Read after it: that one counts.
     let (code, _) = verify(&[("10-early.conf", "net.core.somaxconn = 64\n")]);
     assert_eq!(code, Some(0));
@@ -515,6 +548,32 @@ fn a_plan_is_exported_for_other_tools() {
     insta::assert_snapshot!("export_kubernetes", export("kubernetes"));
     insta::assert_snapshot!("export_tuned", export("tuned"));
     insta::assert_snapshot!("diff", tree.ok(&["plan", "anti-syn-flood", "--diff"]));
+}
+
+/// What a host has more of than the profile asks for is not taken from it by the file, and whoever reads that is told.
+#[test]
+fn an_export_says_what_is_this_hosts_own() {
+    let tree = Tree::new();
+    tree.write("sys/net/core/somaxconn", "65535");
+    tree.write("sys/net/ipv4/tcp_rmem", "4096 200000 33554432");
+    let profile = tree.path("vector.toml");
+    let rule = "[keys.\"net.ipv4.tcp_rmem\"]\nat-least = \"_ _ 67108864\"\nreason = \"r\"\nsource = \"s\"\n";
+    fs::write(&profile, format!("summary = \"x\"\n{rule}")).unwrap();
+    let profile = profile.display().to_string();
+    for (format, value) in [("sysctl.d", "net.core.somaxconn = 65535"), ("kubernetes", "\"65535\"")] {
+        let text = tree.ok(&["plan", "anti-syn-flood", &profile, "--export", format]);
+        let own: Vec<&str> = text.lines().filter(|line| line.contains("this host's own value")).collect();
+        assert_eq!(own.len(), 2, "{text}");
+        assert!(own.iter().any(|line| line.contains("asks for at-least 4096;")), "{text}");
+        assert!(own.iter().any(|line| line.contains("asks for at-least _ _ 67108864;")), "{text}");
+        assert!(text.contains(value) && text.contains("4096 200000 67108864"), "{text}");
+    }
+    for format in ["ansible", "tuned"] {
+        assert!(
+            tree.ok(&["plan", "anti-syn-flood", "--export", format]).contains("# The profile asks for"),
+            "{format}"
+        );
+    }
 }
 
 #[test]

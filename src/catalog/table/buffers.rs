@@ -71,6 +71,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_notsent_lowat", "bytes")
         .ranges(&[always(number(0), number(4_294_967_295))])
         .defaults(&[constant("4294967295")])
+        .since(3, 12)
         .affects("EPOLLOUT threshold of unsent bytes")
         .note("TCP_NOTSENT_LOWAT")
         .misunderstood("it limits what is not sent yet, not the send buffer; a small value costs wake-ups and no throughput"),
@@ -80,6 +81,7 @@ pub(super) const ROWS: &[Parameter] = &[
             from(4, 20, Default::Constant("1048576")),
             from(6, 16, Default::Constant("4194304")),
         ])
+        .since(3, 6)
         .per_namespace_since(4, 15)
         .affects("TSQ limit per socket")
         .note("1 MB before 6.16, 256 KB before 4.20")
@@ -97,6 +99,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .affects("assume peer treats windows as signed"),
     Parameter::number("net.ipv4.tcp_rcvbuf_low_rtt", "us")
         .ranges(&[always(number(0), INT_MAX)])
+        .defaults(&[constant("1000")])
         .since(6, 19)
         .affects("receive autotuning damping at low RTT"),
     Parameter::number("net.ipv4.tcp_mtu_probing", "enum")
@@ -122,9 +125,11 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_probe_interval", "s")
         .ranges(&[always(number(0), Bound::UintMaxPerHz)])
         .defaults(&[constant("600")])
+        .since(4, 1)
         .affects("MTU probing interval"),
     Parameter::number("net.ipv4.tcp_probe_threshold", "bytes")
         .defaults(&[constant("8")])
+        .since(4, 1)
         .affects("MTU probing stop distance"),
     Parameter::number("net.ipv4.tcp_plb_idle_rehash_rounds", "rounds")
         .ranges(&[always(number(0), number(31))])

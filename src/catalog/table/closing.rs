@@ -76,6 +76,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .misunderstood("RFC 1337 is about RSTs that end TIME-WAIT early; 1 keeps TIME-WAIT sockets longer under stray RSTs"),
     Parameter::number("net.ipv4.tcp_challenge_ack_limit", "per second")
         .defaults(&[constant("1000"), from(6, 1, Default::Constant("2147483647"))])
+        .since(3, 6)
         .per_namespace_since(4, 15)
         .affects("challenge ACKs per second per netns; INT_MAX = unlimited")
         .note("100 (<=4.6), 1000 (4.7-6.0), INT_MAX since 6.1; counter global before 6.1")
@@ -83,6 +84,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_invalid_ratelimit", "ms")
         .ranges(&[always(number(0), INT_MAX)])
         .defaults(&[constant("500")])
+        .since(4, 0)
         .per_namespace_since(4, 15)
         .affects("per-socket minimum gap between ACKs to invalid/duplicate segments")
         .note("0 = no limit; numbers of 2^32 and more wrap around instead of being refused"),

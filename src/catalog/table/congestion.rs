@@ -8,6 +8,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_min_rtt_wlen", "s")
         .ranges(&[always(number(0), number(86_400))])
         .defaults(&[constant("300")])
+        .since(4, 4)
         .per_namespace_since(4, 15)
         .affects("window of the min RTT filter"),
     Parameter::number("net.ipv4.tcp_no_metrics_save", "bool")
@@ -24,6 +25,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_congestion_control", "name")
         .form(Form::Name)
         .defaults(&[described("the kernel configuration says; cubic on most")])
+        .since_2_6(13)
         .per_namespace_since(4, 15)
         .takes_effect(TakesEffect::NewSockets)
         .affects("default congestion control")
@@ -31,15 +33,18 @@ pub(super) const ROWS: &[Parameter] = &[
         .misunderstood("the sender decides: changing it speeds up what this host sends, never what it receives"),
     Parameter::number("net.ipv4.tcp_available_congestion_control", "list")
         .form(Form::Words)
+        .since_2_6(20)
         .takes_effect(TakesEffect::ReadOnly)
         .affects("loaded algorithms"),
     Parameter::number("net.ipv4.tcp_allowed_congestion_control", "list")
         .form(Form::Words)
+        .since_2_6(20)
         .affects("algorithms unprivileged users may pick")
         .note("list is global")
         .misunderstood("root may choose any loaded algorithm whatever stands here"),
     Parameter::number("net.ipv4.tcp_available_ulp", "list")
         .form(Form::Words)
+        .since(4, 13)
         .shared(Scope::Host)
         .takes_effect(TakesEffect::ReadOnly)
         .affects("upper layer protocols"),
@@ -53,6 +58,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_ecn_fallback", "bool")
         .ranges(&[always(number(0), number(1))])
         .defaults(&[constant("1")])
+        .since(4, 2)
         .affects("drop ECN when SYN is lost"),
     Parameter::number("net.ipv4.tcp_ecn_option", "enum")
         .ranges(&[always(number(0), number(2)), since(6, 19, number(0), number(3))])
@@ -73,16 +79,19 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_pacing_ss_ratio", "percent")
         .ranges(&[always(number(0), number(1000))])
         .defaults(&[constant("200")])
+        .since(4, 4)
         .per_namespace_since(4, 15)
         .affects("pacing rate in slow start"),
     Parameter::number("net.ipv4.tcp_pacing_ca_ratio", "percent")
         .ranges(&[always(number(0), number(1000))])
         .defaults(&[constant("120")])
+        .since(4, 4)
         .per_namespace_since(4, 15)
         .affects("pacing rate in congestion avoidance"),
     Parameter::number("net.ipv4.tcp_min_tso_segs", "segments")
         .ranges(&[always(number(1), number(255))])
         .defaults(&[constant("2")])
+        .since(3, 12)
         .per_namespace_since(4, 15)
         .affects("minimum TSO size"),
     Parameter::number("net.ipv4.tcp_tso_win_divisor", "divisor")
@@ -98,6 +107,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_autocorking", "bool")
         .ranges(&[always(number(0), number(1))])
         .defaults(&[constant("1")])
+        .since(3, 14)
         .per_namespace_since(4, 15)
         .affects("coalesce small writes")
         .misunderstood("it is not Nagle: TCP_NODELAY does not switch it off"),

@@ -54,6 +54,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .affects("NAPI packets per softirq round"),
     Parameter::number("net.core.netdev_budget_usecs", "us")
         .defaults(&[described("two ticks in microseconds: 8000 at 250 Hz")])
+        .since(4, 12)
         .shared(Scope::Host)
         .affects("NAPI time per round"),
     Parameter::number("net.core.dev_weight", "packets")
@@ -64,6 +65,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.core.default_qdisc", "name")
         .form(Form::Name)
         .defaults(&[described("pfifo_fast, or what the distribution chose")])
+        .since(3, 12)
         .shared(Scope::Host)
         .takes_effect(TakesEffect::NewDevices)
         .affects("qdisc of new devices")
@@ -71,17 +73,20 @@ pub(super) const ROWS: &[Parameter] = &[
         .misunderstood("devices that are up keep theirs; pacing for BBR needs no fq since 4.13"),
     Parameter::number("net.core.busy_poll", "us")
         .defaults(&[constant("0")])
+        .since(3, 11)
         .shared(Scope::Host)
         .affects("busy polling in poll/select")
         .misunderstood("it burns a CPU while it waits; it is for a few latency-critical processes and not for a host"),
     Parameter::number("net.core.busy_read", "us")
         .defaults(&[constant("0")])
+        .since(3, 11)
         .shared(Scope::Host)
         .takes_effect(TakesEffect::NewSockets)
         .affects("busy polling on read"),
     Parameter::number("net.core.rps_sock_flow_entries", "entries")
         .ranges(&[always(number(0), number(536_870_912))])
         .defaults(&[constant("0")])
+        .since_2_6(35)
         .shared(Scope::Host)
         .affects("RFS table"),
     Parameter::number("net.core.txrehash", "bool")
@@ -111,6 +116,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.core.max_skb_frags", "frags")
         .ranges(&[always(number(1), number(17))])
         .defaults(&[constant("17")])
+        .since(4, 5)
         .shared(Scope::Host)
         .affects("fragments per skb"),
     Parameter::number("net.core.mem_pcpu_rsv", "pages")
@@ -128,12 +134,14 @@ pub(super) const ROWS: &[Parameter] = &[
         .note("64 measured on 6.18; 128 newer"),
     Parameter::number("net.core.flow_limit_table_len", "entries")
         .defaults(&[constant("4096")])
+        .since(3, 11)
         .shared(Scope::Host)
         .takes_effect(TakesEffect::NextEnable)
         .affects("flow limit hash"),
     Parameter::number("net.core.flow_limit_cpu_bitmap", "mask")
         .form(Form::Hex)
         .defaults(&[constant("0")])
+        .since(3, 11)
         .shared(Scope::Host)
         .affects("CPUs with flow limit")
         .note("CONFIG_NET_FLOW_LIMIT"),

@@ -56,6 +56,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .affects("move requests/children to another reuseport listener on close"),
     Parameter::number("net.ipv4.tcp_fastopen", "bitmask")
         .defaults(&[constant("1")])
+        .since(3, 6)
         .per_namespace_since(4, 15)
         .affects("1 client 2 server 4 no-cookie client 0x200 no-cookie server 0x400 all listeners")
         .note("accepts any int")
@@ -63,28 +64,33 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_fastopen_key", "hex")
         .form(Form::Hex)
         .defaults(&[described("random, made when first needed")])
+        .since(3, 7)
         .per_namespace_since(4, 15)
         .affects("TFO cookie keys")
         .note("0600; two keys since 5.3"),
     Parameter::number("net.ipv4.tcp_fastopen_blackhole_timeout_sec", "s")
         .ranges(&[always(number(0), INT_MAX)])
         .defaults(&[constant("3600"), from(5, 14, Default::Constant("0"))])
+        .since(4, 13)
         .per_namespace_since(4, 15)
         .affects("pause of client TFO after suspected blackhole")
         .note("default 3600 before ~5.14; write resets the counter"),
     Parameter::number("net.ipv4.tcp_early_demux", "bool")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("1")])
+        .since(4, 12)
         .affects("early socket lookup on receive")
         .note("performance only"),
     Parameter::number("net.ipv4.tcp_fwmark_accept", "bool")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("0")])
+        .since(3, 16)
         .takes_effect(TakesEffect::NewAccepted)
         .affects("accepted socket inherits packet mark"),
     Parameter::number("net.ipv4.tcp_l3mdev_accept", "bool")
         .ranges(&[always(number(0), number(1))])
         .defaults(&[constant("0")])
+        .since(4, 5)
         .takes_effect(TakesEffect::NewAccepted)
         .affects("listener in default VRF accepts from all VRFs")
         .note("CONFIG_NET_L3_MASTER_DEV"),

@@ -18,6 +18,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.ip_local_reserved_ports", "port list")
         .form(Form::Ports)
         .defaults(&[constant("")])
+        .since_2_6(35)
         .affects("ports never chosen automatically")
         .note("explicit bind still allowed")
         .misunderstood("it keeps connect() and bind(0) away; whoever asks for a reserved port by number still gets it"),
@@ -29,6 +30,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.ip_unprivileged_port_start", "port")
         .ranges(&[always(number(0), number(65_535))])
         .defaults(&[constant("1024")])
+        .since(4, 11)
         .affects("first port bindable without CAP_NET_BIND_SERVICE")
         .note("the kernel refuses one above the low end of ip_local_port_range")
         .misunderstood("it must not be above the first port of ip_local_port_range"),

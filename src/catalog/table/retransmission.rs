@@ -36,6 +36,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_thin_linear_timeouts", "bool")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("0")])
+        .since_2_6(34)
         .per_namespace_since(4, 15)
         .affects("no backoff for the first 6 RTOs of streams with <4 packets in flight")
         .note("TCP_THIN_LINEAR_TIMEOUTS per socket"),
@@ -48,6 +49,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_recovery", "bitmask")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("1")])
+        .since(4, 4)
         .per_namespace_since(4, 15)
         .affects("1 RACK 2 static reorder window 4 no dupthresh")
         .note("in newest kernels RACK is always on (non-RACK code removed 6.16+)")
@@ -55,6 +57,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_early_retrans", "enum")
         .ranges(&[always(number(0), number(4))])
         .defaults(&[constant("3")])
+        .since(3, 5)
         .per_namespace_since(4, 15)
         .affects("3/4 enable tail loss probe (about RTT*2+200 ms)")
         .note("0 removes the probe and moves the first RTO earlier")
@@ -69,6 +72,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_max_reordering", "packets")
         .ranges(&[since(6, 18, number(1), INT_MAX)])
         .defaults(&[constant("300")])
+        .since(4, 0)
         .per_namespace_since(4, 15)
         .affects("upper bound of reordering"),
     Parameter::number("net.ipv4.tcp_retrans_collapse", "bool")
@@ -113,6 +117,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .affects("SACKs compressed at most"),
     Parameter::number("net.ipv4.tcp_comp_sack_rtt_percent", "percent")
         .ranges(&[always(number(1), number(1000))])
+        .defaults(&[constant("33")])
         .since(6, 19)
         .affects("SACK compression relative to RTT"),
     Parameter::number("net.ipv4.tcp_backlog_ack_defer", "bool")
@@ -127,6 +132,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .affects("request/response exchanges before delayed ACK mode"),
     Parameter::number("net.ipv4.tcp_thin_dupack", "bool")
         .defaults(&[constant("0")])
+        .since_2_6(34)
         .removed(4, 11)
         .shared(Scope::Host)
         .takes_effect(TakesEffect::Never)

@@ -25,6 +25,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.udp_early_demux", "bool")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("1")])
+        .since(4, 12)
         .affects("early lookup"),
     Parameter::number("net.ipv4.udp_l3mdev_accept", "bool")
         .ranges(&[always(number(0), number(1))])
@@ -53,12 +54,14 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.icmp_msgs_per_sec", "per second")
         .ranges(&[always(number(0), INT_MAX)])
         .defaults(&[constant("1000")])
+        .since(3, 18)
         .per_namespace_since(6, 12)
         .affects("global ICMP limit")
         .note("default raised to 10000 in newer kernels"),
     Parameter::number("net.ipv4.icmp_msgs_burst", "count")
         .ranges(&[always(number(0), INT_MAX)])
         .defaults(&[constant("50")])
+        .since(3, 18)
         .per_namespace_since(6, 12)
         .affects("ICMP burst"),
 ];

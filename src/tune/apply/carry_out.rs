@@ -233,7 +233,7 @@ fn settle(
 /// Whether a value of the plan is what another profile made it, and the plan's own profile does not stand yet.
 fn leans_on_others(plan: &Plan, state_dir: &StateDir, from: &ApplyFrom) -> Result<bool, ApplyError> {
     let entries = state_dir.history()?.entries;
-    let standing = || entries.iter().filter(|entry| entry.is_of(&from.place) && entry.stands(&entries));
+    let standing = || entries.iter().filter(|entry| entry.is_of(&from.place) && !entry.left(&entries).is_empty());
     if standing().any(|entry| entry.profile == plan.profile) {
         return Ok(false);
     }

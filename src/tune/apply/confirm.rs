@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::receipt::ApplyError;
+use super::target::Place;
 use crate::sys::{DirWatch, leave_terminal, monotonic_ms, unix_ms};
 use crate::tune::journal::{History, JournalEntry, JournalOutcome, StateDir, Waiting};
 use crate::tune::persist::{DROP_IN, plan_confirm, write_drop_in};
@@ -63,6 +64,21 @@ pub enum ConfirmError {
     /// No entry waits.
     #[error("nothing waits to be confirmed; `tcpctl history` lists what was applied")]
     Nothing,
+    /// Those that wait are of other network namespaces than this.
+    #[error(
+        "what waits to be confirmed is of another network namespace than this: entry {entry} ({profile}), applied in \
+         {}; confirm it by its number: `tcpctl confirm {entry}`", .name.as_ref().map_or_else(|| netns.to_string(), |name| format!("{name} ({netns})"))
+    )]
+    Elsewhere {
+        /// The newest that waits.
+        entry: u64,
+        /// Its profile.
+        profile: String,
+        /// Inode of its network namespace.
+        netns: u64,
+        /// The name by which that was asked for.
+        name: Option<String>,
+    },
     /// There is no such entry.
     #[error("the journal has no entry {0}; `tcpctl history` lists what there is")]
     NoSuchEntry(u64),
@@ -80,23 +96,35 @@ pub enum ConfirmError {
     HalfWay(u64),
 }
 
-/// The entry to confirm: the one asked for, or the newest of this boot that waits.
+/// The entry to confirm: the one asked for, wherever it was applied, or the newest of this boot and network namespace that
+/// waits.
 ///
 /// # Errors
 /// Says why there is none.
 pub fn choose_unconfirmed<'a>(
     history: &'a History,
     asked: Option<u64>,
-    boot_id: &str,
+    place: &Place,
 ) -> Result<&'a JournalEntry, ConfirmError> {
     let entries = &history.entries;
-    let now = |entry: &&JournalEntry| entry.boot_id == boot_id && unconfirmed(history, entry.id).is_some();
-    let Some(id) = asked else { return entries.iter().rfind(now).ok_or(ConfirmError::Nothing) };
+    let now = |entry: &&JournalEntry| entry.boot_id == place.boot_id && unconfirmed(history, entry.id).is_some();
+    let Some(id) = asked else {
+        let here = entries.iter().rfind(|entry| now(entry) && entry.is_of(place));
+        return here.ok_or_else(|| match entries.iter().rfind(now) {
+            None => ConfirmError::Nothing,
+            Some(JournalEntry { id, profile, netns, netns_name, .. }) => ConfirmError::Elsewhere {
+                entry: *id,
+                profile: profile.clone(),
+                netns: *netns,
+                name: netns_name.clone(),
+            },
+        });
+    };
     let entry = entries.iter().find(|entry| entry.id == id).ok_or(ConfirmError::NoSuchEntry(id))?;
     if !entry.is_unconfirmed() {
         return Err(ConfirmError::DoesNotWait(id));
     }
-    if entry.boot_id != boot_id {
+    if entry.boot_id != place.boot_id {
         return Err(ConfirmError::OtherBoot(id));
     }
     if unconfirmed(history, id).is_none() {

@@ -10,6 +10,6 @@ mod parse;
 mod premises;
 mod value;
 
-pub use parse::{Formula, FormulaError, Function, Unworkable};
+pub use parse::{Bound, Formula, FormulaError, Function, Unworkable};
 pub use premises::{Premises, Quantity};
 pub use value::{RuleValue, UnworkableValue};

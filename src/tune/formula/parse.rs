@@ -15,6 +15,8 @@ const MOST_DIGITS: usize = 18;
 pub struct Formula {
     /// In the order of working them out (reverse Polish notation), each with its byte in the text.
     steps: Vec<(Step, usize)>,
+    /// What was read.
+    text: String,
 }
 
 /// What is wrong with the text of a formula.
@@ -67,8 +69,8 @@ impl Function {
     #[must_use]
     pub const fn says(self) -> (&'static str, &'static str) {
         match self {
-            Self::Min => ("min(A, B, …)", "the least of two or more"),
-            Self::Max => ("max(A, B, …)", "the greatest of two or more"),
+            Self::Min => ("min(A, B, …)", "the least of two or more: A is what is wished for, the others are bounds"),
+            Self::Max => ("max(A, B, …)", "the greatest of two or more, likewise"),
             Self::RoundUp => ("roundup(A, STEP)", "A raised to a multiple of STEP"),
             Self::PowerOfTwo => ("pow2(A)", "the least power of two that is not below A"),
         }
@@ -99,6 +101,19 @@ enum Waiting {
     Bracket(usize),
     Call { function: Function, at: usize, arguments: usize },
 }
+
+/// What keeps a formula from what it is after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// What it is after, rounded down to a whole number.
+    pub wished: i128,
+    /// The argument that counts instead, as it stands in the text.
+    pub by: String,
+}
+
+/// What may put another result in the place of a function's: the function, its byte in the text, its arguments, and its
+/// own result.
+type Choose<'a> = dyn FnMut(Function, usize, &[Fraction], Fraction) -> Fraction + 'a;
 
 impl Formula {
     /// Reads a formula.
@@ -139,6 +154,55 @@ impl Formula {
     /// # Errors
     /// A quantity that is not known, a division by 0, a number that does not fit.
     pub fn work_out(&self, premises: &Premises) -> Result<i128, Unworkable> {
+        self.run(premises, &mut |_, _, _, result| result)
+    }
+
+    /// What it would be if the first argument of every `holds` ([`Function::Min`] or [`Function::Max`]) were its result:
+    /// that one is what is wished for, and the others are bounds.
+    ///
+    /// # Errors
+    /// As [`Self::work_out`].
+    pub fn wished(&self, premises: &Premises, holds: Function) -> Result<i128, Unworkable> {
+        self.run(premises, &mut |function, _, arguments, result| {
+            arguments.first().copied().filter(|_| function == holds).unwrap_or(result)
+        })
+    }
+
+    /// The bound that keeps it from what is wished for; nothing where none does, or it cannot be worked out.
+    #[must_use]
+    pub fn bound(&self, premises: &Premises, holds: Function) -> Option<Bound> {
+        let mut by = None;
+        let given = self.run(premises, &mut |function, at, arguments, result| {
+            if function == holds && arguments.first() != Some(&result) {
+                by = arguments.iter().position(|argument| *argument == result).map(|place| (at, place));
+            }
+            result
+        });
+        let wished = self.wished(premises, holds).ok()?;
+        let (at, place) = by.filter(|_| given != Ok(wished))?;
+        Some(Bound { wished, by: self.argument(at, place)?.to_owned() })
+    }
+
+    /// The text of an argument of the function whose name is at this byte.
+    fn argument(&self, at: usize, place: usize) -> Option<&str> {
+        let open = at + self.text.get(at..)?.find('(')? + 1;
+        let (mut depth, mut begin, mut seen) = (0_usize, open, 0);
+        for (offset, sign) in self.text.get(open..)?.char_indices() {
+            let here = open + offset;
+            match sign {
+                ',' | ')' if depth == 0 && seen == place => return self.text.get(begin..here).map(str::trim),
+                ',' if depth == 0 => (seen, begin) = (seen + 1, here + 1),
+                '(' => depth += 1,
+                ')' => depth = depth.checked_sub(1)?,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Works it out; `choose` may put another result in the place of a function's, which it is given with the function's
+    /// place and arguments.
+    fn run(&self, premises: &Premises, choose: &mut Choose<'_>) -> Result<i128, Unworkable> {
         let mut stack: Vec<Fraction> = Vec::new();
         for (step, at) in &self.steps {
             let result = match step {
@@ -151,10 +215,14 @@ impl Formula {
                 }
                 Step::Call(function, arguments) => {
                     let mut result = pop(&mut stack, *at)?;
+                    let mut given = vec![result];
                     for _ in 1..*arguments {
-                        result = of_two(*function, pop(&mut stack, *at)?, result, *at)?;
+                        let left = pop(&mut stack, *at)?;
+                        given.push(left);
+                        result = of_two(*function, left, result, *at)?;
                     }
-                    result
+                    given.reverse();
+                    choose(*function, *at, &given, result)
                 }
             };
             stack.push(result);
@@ -335,7 +403,7 @@ impl Reader<'_> {
         }
         self.settle_signs();
         match self.waiting.pop() {
-            None => Ok(Formula { steps: self.steps }),
+            None => Ok(Formula { steps: self.steps, text: self.text.to_owned() }),
             Some(Waiting::Sign(_, at) | Waiting::Bracket(at) | Waiting::Call { at, .. }) => {
                 Err(error(at, "the bracket that opens here is never closed"))
             }
@@ -451,5 +519,26 @@ mod tests {
                 let _ = formula.work_out(&Premises { cpus: Some(cpus), ..HOST });
             }
         }
+    }
+
+    #[test]
+    fn a_bound_that_holds_a_formula_is_named_with_what_was_wished_for() {
+        let premises = Premises {
+            memory_bytes: Some(8 << 30),
+            rtt_us: Some(100_000),
+            bandwidth_bit_s: Some(10_000_000_000),
+            ..Premises::default()
+        };
+        let bound = |text: &str, holds| Formula::parse(text).unwrap().bound(&premises, holds);
+        let held =
+            bound("roundup(min(2 * bdp, memory / (64 + max(64, 2)), 2147418112), 64KiB)", Function::Min).unwrap();
+        assert_eq!((held.wished, held.by.as_str()), (250_019_840, "memory / (64 + max(64, 2))"));
+        assert_eq!(bound("min(bdp / 100, memory)", Function::Min), None, "no bound is reached");
+        assert_eq!(bound("min(1000, memory, 10)", Function::Max), None, "there is no max");
+        assert_eq!(bound("max(cpus, 3)", Function::Max), None, "what is not known is not wished for");
+        let up = bound("max(10, memory / 1GiB) + min(5, 3)", Function::Max);
+        assert_eq!(up, None, "8 is less than 10");
+        let up = bound("max(memory / 1GiB, 10)", Function::Max).unwrap();
+        assert_eq!((up.wished, up.by.as_str()), (8, "10"));
     }
 }

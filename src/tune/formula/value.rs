@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::parse::{Formula, FormulaError, Unworkable};
+use super::parse::{Bound, Formula, FormulaError, Function, Unworkable};
 use super::premises::{Premises, Quantity};
 use crate::units::{TextError, TextPlace};
 
@@ -106,6 +106,25 @@ impl RuleValue {
             Word::Plain(_) => None,
         });
         formulas.flatten().collect()
+    }
+
+    /// The words of it that a bound in their formula keeps from what is wished for, by their place.
+    #[must_use]
+    pub fn bounds(&self, premises: &Premises, holds: Function) -> Vec<(usize, Bound)> {
+        let bound = |(place, word): (usize, &Word)| match word {
+            Word::Formula(formula, _) => Some((place, formula.bound(premises, holds)?)),
+            Word::Plain(_) => None,
+        };
+        self.words.iter().enumerate().filter_map(bound).collect()
+    }
+
+    /// What the formula at this place is after; nothing where none stands there, or it cannot be worked out.
+    #[must_use]
+    pub fn wished(&self, place: usize, premises: &Premises, holds: Function) -> Option<i128> {
+        match self.words.get(place)? {
+            Word::Formula(formula, _) => formula.wished(premises, holds).ok(),
+            Word::Plain(_) => None,
+        }
     }
 
     /// The value with every formula worked out; `_` stays.

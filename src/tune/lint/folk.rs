@@ -41,10 +41,10 @@ pub(super) const RULES: &[LintRule] = &[
         |line| {
             let seconds = line.number_of("net.ipv4.tcp_fin_timeout").filter(|seconds| *seconds > 0)?;
             let comment = line.line.comment.to_lowercase().replace(['-', ' '], "_");
-            // Who names FIN-WAIT-2 as well knows which is which.
-            let mistaken = comment.contains("time_wait") && !comment.contains("fin_wait");
-            let meant = seconds < SHORT_FIN_WAIT_S || seconds <= 60 && mistaken;
-            meant.then(|| Hit::value(format!("tcp_fin_timeout = {seconds} does not shorten TIME-WAIT")))
+            // Who names FIN-WAIT-2 knows which is which.
+            let mistaken = !comment.contains("fin_wait")
+                && (seconds < SHORT_FIN_WAIT_S || seconds <= 60 && comment.contains("time_wait"));
+            mistaken.then(|| Hit::value(format!("tcp_fin_timeout = {seconds} does not shorten TIME-WAIT")))
         },
     ),
     rule(
@@ -308,11 +308,28 @@ fn buffer_min(line: &LineCase<'_>) -> Option<Hit> {
 fn memory_in_bytes(line: &LineCase<'_>) -> Option<Hit> {
     /// Pages of 1 TiB, where the host's memory is not known.
     const PAGES_MOST: i128 = 1 << 28;
+    /// Pages of 8 GiB: from here on an amount that is round as bytes are round is one of bytes, where the host's memory
+    /// is not known. What the kernel works out is three quarters of a multiple of its free pages, and not round.
+    const ROUND_PAGES: i128 = 1 << 21;
+    /// Bytes are written in whole MiB, or by the decimal million.
+    const ROUND: [i128; 2] = [1 << 20, 1_000_000];
     let numbers = line.numbers().filter(|_| line.is("net.ipv4.tcp_mem") || line.is("net.ipv4.udp_mem"))?;
-    let pages = line.case.host.memory_kib.map_or(PAGES_MOST, |kib| i128::from(kib) / 4);
-    let most = numbers.into_iter().max().filter(|most| *most > pages)?;
+    let most = numbers.iter().copied().max()?;
     let amount = most.checked_mul(4096)? >> 30;
-    Some(Hit::value(format!("{most} pages are {amount} GiB, more than this host has")))
+    let Some(kib) = line.case.host.memory_kib.map(i128::from) else {
+        let is_round = |number: &i128| ROUND.iter().any(|round| number % round == 0);
+        let meant = most > PAGES_MOST || most >= ROUND_PAGES && numbers.iter().all(is_round);
+        return meant
+            .then(|| Hit::value(format!("{most} pages are {amount} GiB, and {} MiB if bytes were meant", most >> 20)));
+    };
+    // TCP's own limit is below a fifth of the memory (tcp_init_mem, net/ipv4/tcp.c).
+    let pages = kib / 4;
+    let says = match most {
+        _ if most > pages => "more than this host has",
+        _ if most > pages / 2 => "more than half of what this host has",
+        _ => return None,
+    };
+    Some(Hit::value(format!("{most} pages are {amount} GiB, {says}")))
 }
 
 /// Times in seconds that were meant in milliseconds, and times in microseconds that were meant in milliseconds.

@@ -138,13 +138,18 @@ fn judge_lines(case: &LintCase<'_>, file: &SysctlFile, linted: &mut Linted) {
 }
 
 /// What the rules about values and the folk rules say of values that are about to be set: what the kernel would take, and
-/// what is hardly meant.
+/// what is hardly meant. Each with the reason that it is set for, which counts as the comment above a line does.
 #[must_use]
 pub fn lint_values<'a>(
-    settings: impl IntoIterator<Item = (&'a SysctlKey, &'a str)>,
+    settings: impl IntoIterator<Item = (&'a SysctlKey, &'a str, &'a str)>,
     host: &LintHost,
 ) -> Vec<LintFinding> {
-    let text: String = settings.into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+    let line = |(key, value, reason): (&SysctlKey, &str, &str)| {
+        // A reason is on one line, and waves nothing through.
+        let reason: String = reason.chars().filter(|letter| !letter.is_control() && *letter != ':').collect();
+        format!("# {reason}\n{key} = {value}\n")
+    };
+    let text: String = settings.into_iter().map(line).collect();
     let file = SysctlFile::from_bytes("", Home::Given, text.as_bytes());
     let tree = SysctlTree { files: vec![file], ..SysctlTree::default() };
     let about_values = |finding: &LintFinding| {

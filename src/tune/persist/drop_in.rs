@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::catalog::normalize_value;
 use crate::snapshot::Snapshot;
 use crate::sys::{PrivateDir, PrivateDirError};
-use crate::tune::journal::{Action, Confirmation, History, JournalEntry, JournalOutcome, Persisted};
+use crate::tune::journal::{Action, Confirmation, History, JournalEntry, Persisted};
 use crate::tune::plan::FileChange;
 use crate::tune::rollback::{plan_rollback, plan_rollback_after_boot};
 use crate::tune::{Operator, Place, Plan};
@@ -176,15 +176,7 @@ pub fn plan_undo(
 /// The entries whose values are in the file, the oldest first.
 fn standing<'a>(history: &'a History, directory: &Path, but: Option<u64>) -> Vec<&'a JournalEntry> {
     let here = |entry: &&JournalEntry| entry.action == Action::Apply && entry.wrote_in(directory).is_some();
-    let undone = |entry: &JournalEntry| {
-        let undoes = |later: &JournalEntry| {
-            later.action == Action::Rollback(entry.id)
-                && later.outcome == Some(JournalOutcome::Applied)
-                && later.persist.is_some()
-        };
-        history.entries.iter().any(undoes)
-    };
-    let stands = |entry: &&JournalEntry| Some(entry.id) != but && !undone(entry);
+    let stands = |entry: &&JournalEntry| Some(entry.id) != but && entry.file_standing(&history.entries).is_some();
     history.entries.iter().filter(here).filter(stands).collect()
 }
 

@@ -1,10 +1,13 @@
 //! Restoring what was there before an apply: a plan made from the journal.
 
+use std::path::{Path, PathBuf};
+
 use super::stack::Stack;
 use crate::catalog::{self, normalize_value, same_value};
 use crate::snapshot::{Snapshot, SysctlReading};
 use crate::tune::combine::absence;
 use crate::tune::journal::{Action, History, JournalEntry, JournalKey, JournalOutcome, Unreadable};
+use crate::tune::persist::DROP_IN;
 use crate::tune::{Already, Change, JournalMark, Operator, Place, Plan, PlanKind, Skip, SkipReason};
 use crate::units::SysctlKey;
 
@@ -109,10 +112,36 @@ impl JournalEntry {
         self.all_keys().filter(|key| !restored(&key.key)).collect()
     }
 
-    /// Whether a key of it is left to restore.
+    /// Whether a key of it is left to restore, or its part of the file.
     #[must_use]
     pub fn stands(&self, history: &[Self]) -> bool {
-        !self.left(history).is_empty()
+        !self.left(history).is_empty() || self.file_standing(history).is_some()
+    }
+
+    /// The file that it wrote and that no rollback took back since: one that somebody else has edited is left alone.
+    #[must_use]
+    pub fn file_standing(&self, history: &[Self]) -> Option<PathBuf> {
+        let directory = Path::new(&self.persist.as_ref()?.directory);
+        let wrote = self.action == Action::Apply && self.wrote_in(directory).is_some();
+        let taken_back = history.iter().any(|later| later.took_file_of(self.id));
+        (wrote && !taken_back).then(|| directory.join(DROP_IN))
+    }
+
+    /// Whether it is the rollback that took back the file of this entry.
+    fn took_file_of(&self, entry: u64) -> bool {
+        self.action == Action::Rollback(entry)
+            && self.outcome == Some(JournalOutcome::Applied)
+            && self.persist.is_some()
+    }
+
+    /// Whether it is a rollback that left something as it was: a key, or the file, which this one did not take back and
+    /// none before it.
+    #[must_use]
+    pub fn is_partial(&self, history: &[Self]) -> bool {
+        let Action::Rollback(of) = self.action else { return false };
+        let earlier: Vec<Self> = history.iter().filter(|entry| entry.id <= self.id).cloned().collect();
+        let leaves_file = |entry: &Self| entry.id == of && entry.file_standing(&earlier).is_some();
+        !self.left.is_empty() || earlier.iter().any(leaves_file)
     }
 }
 
@@ -179,7 +208,8 @@ impl History {
 }
 
 /// What undoing an entry would change, the last key written first: of the keys that are left to restore by the history,
-/// or of all when none is.
+/// or of all when none is and
+/// the file does not stand either.
 ///
 /// A key gets the value that it would have without this entry: that from before it, with what the entries that still
 /// stand demand of it, whether they were applied earlier or later. A key that holds another value than the history
@@ -190,7 +220,8 @@ pub fn plan_rollback(entry: &JournalEntry, history: &[JournalEntry], snapshot: &
     // The entry's, so that a name that means another namespace by now is noticed on apply.
     (plan.netns, plan.netns_cookie) = (Some(entry.netns), entry.netns_cookie);
     let left = entry.left(history);
-    let keys: Vec<&JournalKey> = if left.is_empty() { entry.all_keys().collect() } else { left };
+    let whole = left.is_empty() && entry.file_standing(history).is_none();
+    let keys: Vec<&JournalKey> = if whole { entry.all_keys().collect() } else { left };
     for key in keys.into_iter().rev() {
         let stack = Stack::of(entry, &key.key, history);
         let (wanted, held_by) = match stack.without(entry.id) {

@@ -27,6 +27,13 @@ pub struct SocketOption {
     pub unit: &'static str,
 }
 
+impl Application {
+    /// Whether it is the same count of tries that a sysctl sets, so that it is no better than that.
+    pub(super) fn is_count_of_tries(&self) -> bool {
+        self.options.iter().all(|option| option.name == SYNCNT.name)
+    }
+}
+
 /// An option that bounds a time.
 struct TimeOption {
     name: &'static str,

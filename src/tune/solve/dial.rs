@@ -78,6 +78,26 @@ impl Dial {
         })
     }
 
+    /// The same as far as nobody warns of its values; where the value now is one of those already, as it is.
+    pub(super) fn narrowed(&self, warns: impl Fn(String) -> bool) -> Self {
+        let is_warned = |step: i64| warns(self.text(step));
+        let bound = |end: i64| {
+            let (mut near, mut far) = (self.present, end);
+            if !is_warned(far) {
+                return far;
+            }
+            while far.abs_diff(near) > 1 {
+                let middle = near + (far - near) / 2;
+                if is_warned(middle) { far = middle } else { near = middle }
+            }
+            near
+        };
+        if is_warned(self.present) {
+            return self.clone();
+        }
+        Self { least: bound(self.least.min(self.present)), most: bound(self.most.max(self.present)), ..self.clone() }
+    }
+
     /// The value at a step, as it is written.
     pub(super) fn text(&self, step: i64) -> String {
         match &self.lever.steps {

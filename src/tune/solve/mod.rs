@@ -5,6 +5,7 @@
 //! Mirrors: nothing of the kernel: each answer comes from the clocks of `model`.
 
 mod application;
+mod caution;
 mod dial;
 mod lever;
 mod profile;
@@ -13,6 +14,7 @@ mod solution;
 mod wish;
 
 pub use application::{Application, SocketOption};
+pub use caution::Caution;
 pub use search::solve;
 pub use solution::{Nearest, OptionsFor, Solution, SolveError, WishOutcome, WishVerdict};
 pub use wish::{WISH_KINDS, Wish, WishKind, WishUnit};

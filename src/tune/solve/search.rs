@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::application::{self, advise};
+use super::caution::{Caution, Judge, Reach};
 use super::dial::Dial;
 use super::lever::{LAST, find_lever};
 use super::profile::profile;
@@ -32,6 +33,10 @@ pub(super) struct Search<'a> {
     start: SysctlValues,
     /// The levers that can be turned here.
     dials: BTreeMap<&'static str, Dial>,
+    /// The same as far as no plan would warn of their values.
+    safe: BTreeMap<&'static str, Dial>,
+    /// What plans warn of.
+    judge: Judge,
     /// Those that cannot, with why.
     stuck: BTreeMap<&'static str, String>,
     /// Answers that were worked out before, by consequence and the values of its keys.
@@ -55,10 +60,16 @@ pub fn solve(wishes: &[Wish], snapshot: &Snapshot, name: &str, options: OptionsF
     for wish in wishes {
         let advice = advise(wish, &search);
         let own_answer = advice.as_ref().is_some_and(|advice| advice.answer.is_some());
-        let (verdict, far_reaching) = search.alone(wish);
+        let (verdict, reach) = search.alone(wish);
+        let by_socket = |advice: &super::Application| match reach {
+            Reach::Fine => false,
+            Reach::WarnedOf => !advice.is_count_of_tries(),
+            Reach::EveryConnection => true,
+        };
+        let better = own_answer && advice.as_ref().is_some_and(by_socket);
         let verdict = match (options, verdict) {
             (OptionsFor::All, WishVerdict::Met(_)) if own_answer => WishVerdict::ByApplication,
-            (OptionsFor::Better, WishVerdict::Met(_)) if own_answer && far_reaching => WishVerdict::ByApplication,
+            (OptionsFor::Better, WishVerdict::Met(_)) if better => WishVerdict::ByApplication,
             (OptionsFor::All | OptionsFor::Better, WishVerdict::Impossible { .. }) if own_answer => {
                 WishVerdict::ByApplication
             }
@@ -90,6 +101,7 @@ pub fn solve(wishes: &[Wish], snapshot: &Snapshot, name: &str, options: OptionsF
             let its = chosen.keys().filter(|key| outcome.wish.kind.levers.contains(key));
             *keys = its.filter_map(|key| key.parse().ok()).collect();
             outcome.nominal = search.in_time_but_for_lateness(&outcome.wish);
+            outcome.caution = search.caution(&outcome.wish, &chosen);
         }
     }
     let profile = profile(name, &outcomes, &chosen, &search);
@@ -110,7 +122,11 @@ impl<'a> Search<'a> {
                 Err(why) => drop(stuck.insert(lever.key, why)),
             }
         }
-        Some(Self { snapshot, version, host, start, dials, stuck, known: RefCell::default() })
+        let labels = wishes.iter().filter_map(|wish| Some(wish.kind.consequence()?.label));
+        let judge = Judge::new(snapshot, labels.collect::<Vec<_>>().join("; "));
+        let narrowed = |(key, dial): (&&'static str, &Dial)| (*key, dial.narrowed(|value| judge.warns_of(key, value)));
+        let safe = dials.iter().map(narrowed).collect();
+        Some(Self { snapshot, version, host, start, dials, safe, judge, stuck, known: RefCell::default() })
     }
 
     /// The kernel's version.
@@ -155,30 +171,38 @@ impl<'a> Search<'a> {
         wish.kind.consequence()?.answer_with(&Settings::from_values(&self.start), &self.host, set)
     }
 
-    /// What becomes of a wish that is the only one, and whether that takes a lever that is turned last.
-    fn alone(&self, wish: &Wish) -> (WishVerdict, bool) {
+    /// What becomes of a wish that is the only one, and how far-reaching that is.
+    fn alone(&self, wish: &Wish) -> (WishVerdict, Reach) {
         let keys = wish.kind.consequence().map_or(&[][..], |consequence| consequence.keys);
         let known = KnownSettings::new(&self.start, |key| self.snapshot.has_key(key));
         let missing = known.missing(keys);
         if !missing.is_empty() {
-            return (WishVerdict::Unknown(missing), false);
+            return (WishVerdict::Unknown(missing), Reach::Fine);
         }
         if wish.is_met_by(self.answer(wish, &Assignment::new())) {
-            return (WishVerdict::Already, false);
+            return (WishVerdict::Already, Reach::Fine);
         }
         match self.cheapest(core::slice::from_ref(wish)) {
             Some(values) => {
                 let last = |key: &&str| find_lever(key).is_some_and(|lever| lever.weight == LAST);
-                (WishVerdict::Met(Vec::new()), values.keys().any(last))
+                let reach = match values.keys().any(last) {
+                    true => Reach::EveryConnection,
+                    false if self.judge.warnings(&values).is_empty() => Reach::Fine,
+                    false => Reach::WarnedOf,
+                };
+                (WishVerdict::Met(Vec::new()), reach)
             }
-            None => (WishVerdict::Impossible { why: self.obstacles(wish), nearest: self.nearest(wish) }, false),
+            None => {
+                let nearest = self.nearest(wish, |_| true);
+                (WishVerdict::Impossible { why: self.obstacles(wish), nearest }, Reach::Fine)
+            }
         }
     }
 
     fn outcome(&self, wish: &Wish, verdict: WishVerdict, application: Option<super::Application>) -> WishOutcome {
         let now = self.answer(wish, &Assignment::new());
         let label = wish.kind.consequence().map_or("", |consequence| consequence.label);
-        WishOutcome { wish: wish.clone(), label, now, then: now, verdict, nominal: None, application }
+        WishOutcome { wish: wish.clone(), label, now, then: now, verdict, nominal: None, caution: None, application }
     }
 
     /// The lesser change with which the answer would be in time if timers were never late.
@@ -223,8 +247,17 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The nearest to a wish among all values that were worked out for it.
-    fn nearest(&self, wish: &Wish) -> Option<Nearest> {
+    /// What the plan warns of in the values for a wish, and the nearest to it that nobody warns of.
+    fn caution(&self, wish: &Wish, chosen: &Assignment) -> Option<Caution> {
+        let own = chosen.iter().filter(|(key, _)| wish.kind.levers.contains(key));
+        let own: Assignment = own.map(|(key, value)| (*key, value.clone())).collect();
+        let says = self.judge.warnings(&own);
+        let nearest = || self.nearest(wish, |values| self.judge.warnings(values).is_empty());
+        (!says.is_empty()).then(|| Caution { nearest: nearest(), says })
+    }
+
+    /// The nearest to a wish among all values that were worked out for it and may be named.
+    fn nearest(&self, wish: &Wish, may: impl Fn(&Assignment) -> bool) -> Option<Nearest> {
         let consequence = wish.kind.consequence()?;
         if !wish.kind.levers.iter().any(|key| self.dials.contains_key(key)) {
             return None;
@@ -236,11 +269,17 @@ impl<'a> Search<'a> {
             let pairs = consequence.keys.iter().zip(values);
             pairs.filter(|(key, value)| self.now(key) != Some(value)).count()
         };
-        let ((_, values), answer) =
-            tried.min_by_key(|((_, values), answer)| (miss(**answer), different(values), values.clone()))?;
-        let pairs = consequence.keys.iter().zip(values);
-        let changed = pairs.filter(|(key, value)| self.now(key) != Some(value));
-        let values = changed.filter_map(|(key, value)| Some((key.parse().ok()?, value.clone()))).collect();
+        let changed = |values: &[String]| -> Assignment {
+            let pairs = consequence.keys.iter().zip(values);
+            let changed = pairs.filter(|(key, value)| self.now(key) != Some(value));
+            changed.map(|(key, value)| (*key, value.clone())).collect()
+        };
+        let mut tried: Vec<_> = tried.collect();
+        tried.sort_by_key(|((_, values), answer)| (miss(**answer), different(values), values));
+        let ((_, values), answer) = tried.into_iter().find(|((_, values), _)| may(&changed(values)))?;
+        let changed = changed(values);
+        let in_order = consequence.keys.iter().filter_map(|key| Some((key.parse().ok()?, changed.get(key)?.clone())));
+        let values = in_order.collect();
         Some(Nearest { answer: *answer, values, option: None })
     }
 
@@ -277,14 +316,20 @@ impl<'a> Search<'a> {
         Some(all)
     }
 
-    /// The lightest set of levers that meets a group of wishes, with the values nearest to those of now.
+    /// The lightest set of levers that meets a group of wishes, with the values nearest to those of now: with values
+    /// that no plan would warn of, and with others only where those do not do.
     fn group(&self, wishes: &[Wish], fixed: &Steps) -> Option<Steps> {
         if self.miss(wishes, fixed).is_empty() {
             return Some(Steps::new());
         }
+        [&self.safe, &self.dials].into_iter().find_map(|dials| self.lightest(dials, wishes, fixed))
+    }
+
+    /// As [`Self::group`], with these dials.
+    fn lightest(&self, dials: &BTreeMap<&'static str, Dial>, wishes: &[Wish], fixed: &Steps) -> Option<Steps> {
         let keys: BTreeSet<&'static str> = wishes.iter().flat_map(|wish| wish.kind.levers).copied().collect();
         let dials: Vec<&Dial> =
-            keys.iter().filter_map(|key| self.dials.get(key)).filter(|dial| dial.lever.weight != LAST).collect();
+            keys.iter().filter_map(|key| dials.get(key)).filter(|dial| dial.lever.weight != LAST).collect();
         let mut sets: Vec<(u32, u32)> =
             (1..1_u32 << dials.len().min(8)).map(|set| (self.weight(&dials, set), set)).collect();
         sets.sort_unstable();

@@ -1,7 +1,7 @@
 //! What a search found.
 
 use super::wish::Wish;
-use super::{Application, SocketOption};
+use super::{Application, Caution, SocketOption};
 use crate::model::Answer;
 use crate::tune::{Plan, Profile};
 use crate::units::SysctlKey;
@@ -44,6 +44,8 @@ pub struct WishOutcome {
     pub verdict: WishVerdict,
     /// A lesser change with which it would be in time but for the lateness of timers; nothing when there is none.
     pub nominal: Option<Nearest>,
+    /// What the plan warns of in the values that meet it; nothing when they are beyond reproach.
+    pub caution: Option<Caution>,
     /// What the application can do for itself; nothing when there is nothing or it is of no use here.
     pub application: Option<Application>,
 }

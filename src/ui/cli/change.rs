@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use serde::Serialize;
 
 use super::waiter;
-use crate::report::{PlanView, ReceiptView, render_plan, render_receipt, skip_reason};
+use crate::report::{PlanView, ReceiptView, printable, render_plan, render_receipt, skip_reason};
 use crate::tune::{ApplyError, History, JournalError, Outcome, Plan, PlanKind, Receipt, Target, Unreadable, Wishes};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
@@ -67,6 +67,9 @@ pub(in crate::ui::cli) fn carry_out(
     }
     refuse_blind(plan)?;
     refuse_contradictions(plan)?;
+    if plan.is_inapplicable() {
+        return inapplicable(plan, context);
+    }
     if !plan.is_empty() && !yes {
         refuse_silence(plan, context)?;
     }
@@ -103,6 +106,25 @@ pub(in crate::ui::cli) fn refuse_blind(plan: &Plan) -> Result<(), CliError> {
         return Err(refusal(ApplyError::Blind { count: plan.skipped.len() }));
     }
     Ok(())
+}
+
+/// A plan none of whose keys can be set here is a finding and no success; nothing is written or journalled.
+fn inapplicable(plan: &Plan, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let reason = format!(
+        "nothing of {} can be applied here: {} left out; nothing was written",
+        plan.profile,
+        if plan.skipped.len() == 1 {
+            "its 1 key is".to_owned()
+        } else {
+            format!("all {} keys are", plan.skipped.len())
+        }
+    );
+    if context.json {
+        let view = ChangeView { schema: SCHEMA, plan: Some(plan.into()), receipt: None, reason: Some(&reason) };
+        context.print_json(&view)?;
+    }
+    writeln!(std::io::stderr(), "tcpctl: {}", printable(&reason))?;
+    Ok(Exit::Findings)
 }
 
 /// Profiles that contradict each other are a mistake of the request.

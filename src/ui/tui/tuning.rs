@@ -160,6 +160,11 @@ fn refusal(state: &State, plan: &Plan) -> Option<String> {
     {
         return Some(format!("nothing to write: {} left alone; tcpctl rollback {entry} --force", keys(left)));
     }
+    if let (PlanKind::Rollback(entry), Some(_)) = (plan.kind, plan.file.as_ref().filter(|file| file.left))
+        && plan.is_empty()
+    {
+        return Some(format!("nothing to write: the file is left alone; tcpctl rollback {entry} --force"));
+    }
     if plan.is_blind() {
         return Some("nothing is written: none of the keys can be seen or read here".to_owned());
     }
@@ -270,8 +275,8 @@ fn receipt_text(state: &State, receipt: &Receipt) -> (Severity, String) {
             Severity::Quiet,
             format!("✓ {name} applied {time}, read back {written} of {written}; K keeps it, U undoes it"),
         ),
-        (Outcome::Applied, PlanKind::Rollback(entry)) if !receipt.left.is_empty() => {
-            let left = keys(receipt.left.len());
+        (Outcome::Applied, PlanKind::Rollback(entry)) if !receipt.left.is_empty() || receipt.file_left.is_some() => {
+            let left = if receipt.left.is_empty() { "the file".to_owned() } else { keys(receipt.left.len()) };
             (Severity::Warning, format!("{name} rolled back {time} but for {left}: tcpctl rollback {entry} --force"))
         }
         (Outcome::Applied, PlanKind::Rollback(_)) => {

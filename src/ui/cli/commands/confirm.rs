@@ -27,8 +27,8 @@ pub(in crate::ui::cli) fn run(args: &ConfirmArgs, context: &mut Context<'_>) -> 
     let target = change::target(context);
     let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
     let place = target.place().map_err(change::refusal)?;
-    let entry = choose_unconfirmed(&history, asked, &place.boot_id).map_err(|error| match error {
-        ConfirmError::NoSuchEntry(_) => CliError::Usage(error.to_string()),
+    let entry = choose_unconfirmed(&history, asked, &place).map_err(|error| match error {
+        ConfirmError::NoSuchEntry(_) | ConfirmError::Elsewhere { .. } => CliError::Usage(error.to_string()),
         _ => CliError::failure(error),
     })?;
     let file = confirm(target.state_dir(), entry.id, rollback::waiting(args.wait)).map_err(change::refusal)?;

@@ -32,6 +32,6 @@ pub(in crate::ui::cli) fn run(args: &PlanArgs, context: &mut Context<'_>) -> Res
     context.out.flush()?;
     change::refuse_blind(&plan)?;
     // Such a plan would not be applied.
-    let refused = plan.contradictions().next().is_some() || plan.unmet().next().is_some();
+    let refused = plan.contradictions().next().is_some() || plan.unmet().next().is_some() || plan.is_inapplicable();
     Ok(if refused { Exit::Findings } else { Exit::Ok })
 }

@@ -198,7 +198,8 @@ fn journal_line(state: &State, entry: &JournalEntry, selected: bool) -> Line<'st
     let count = |count| if count == 1 { "1 key".to_owned() } else { format!("{count} keys") };
     let keys = count(entry.keys.len());
     let left = entry.left(state.profiles.journal()).len();
-    let in_part = format!("{} left: tcpctl rollback {} --force", count(left), entry.id);
+    let what_is_left = if left == 0 { "file".to_owned() } else { count(left) };
+    let in_part = format!("{what_is_left} left: tcpctl rollback {} --force", entry.id);
     let (sign, outcome, role) = match entry.outcome {
         Some(JournalOutcome::Applied) if left < entry.keys.len() && state.profiles.stands_here(entry) => {
             ("!", in_part.as_str(), Role::Warning)
@@ -208,7 +209,9 @@ fn journal_line(state: &State, entry: &JournalEntry, selected: bool) -> Line<'st
             (" ", elsewhere(state, entry), Role::Dim)
         }
         Some(JournalOutcome::Applied) if entry.action == Action::Apply => (" ", "rolled back since", Role::Plain),
-        Some(JournalOutcome::Applied) if !entry.left.is_empty() => (" ", "done in part", Role::Plain),
+        Some(JournalOutcome::Applied) if entry.is_partial(state.profiles.journal()) => {
+            (" ", "done in part", Role::Plain)
+        }
         Some(JournalOutcome::Applied) => (" ", "done", Role::Plain),
         Some(JournalOutcome::Undone) => ("!", "a key failed, all put back", Role::Warning),
         Some(JournalOutcome::UndoFailed) => ("✗", "a key failed, not all put back", Role::Critical),
