@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::Stated;
 use crate::snapshot::{Drops, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading};
 use crate::units::Micros;
 
@@ -17,6 +18,7 @@ pub struct Case<'a> {
     siblings: BTreeMap<Place, Vec<&'a Listener>>,
     /// By how much all accept queues grew, where that can be told.
     queues_grew: Option<i64>,
+    stated: &'a Stated,
 }
 
 /// Address, port and interface of a listener.
@@ -32,13 +34,21 @@ pub(super) const SNMP: &str = "/proc/net/snmp Tcp";
 pub(super) const SOFTNET: &str = "/proc/net/softnet_stat";
 pub(super) const SOCKSTAT: &str = "/proc/net/sockstat TCP";
 pub(super) const SOCK_DIAG: &str = "sock_diag";
+pub(super) const PROC_SYS: &str = "/proc/sys";
+pub(super) const STATED: &str = "stated by --timeouts";
 
 impl<'a> Case<'a> {
     /// Takes the newer and, if there is one, the older reading.
     #[must_use]
     pub fn new(now: &'a Snapshot, before: Option<&'a Snapshot>) -> Self {
-        let mut case =
-            Self { now, before, listeners_before: BTreeMap::new(), siblings: BTreeMap::new(), queues_grew: None };
+        let mut case = Self {
+            now,
+            before,
+            listeners_before: BTreeMap::new(),
+            siblings: BTreeMap::new(),
+            queues_grew: None,
+            stated: Stated::NOTHING,
+        };
         if let Ok(sockets) = case.sockets_before() {
             let known = sockets.listeners.iter().filter(|listener| listener.cookie != 0);
             case.listeners_before = known.map(|listener| (listener.cookie, listener)).collect();
@@ -52,6 +62,18 @@ impl<'a> Case<'a> {
             case.queues_grew = Some(sockets.listeners.iter().map(grew).sum());
         }
         case
+    }
+
+    /// The same, with what is known besides the readings.
+    #[must_use]
+    pub fn knowing(self, stated: &'a Stated) -> Self {
+        Self { stated, ..self }
+    }
+
+    /// What is known besides the readings.
+    #[must_use]
+    pub fn stated(&self) -> &'a Stated {
+        self.stated
     }
 
     /// The newer reading.

@@ -4,10 +4,10 @@ use super::Rule;
 use super::rules::{
     accept_queue_full, backlog_capped, bad_checksums, bufferbloat, close_wait, closed_ports, closing_unanswered,
     connection_resets, connects_refused, connects_time_out, connects_unanswered, conntrack_full, duplicated_packets,
-    failover_late, fin_wait_2, fin_wait_2_orphans, half_open_stay, handshake_resets, invalid_cookies,
+    failover_budget, failover_late, fin_wait_2, fin_wait_2_orphans, half_open_stay, handshake_resets, invalid_cookies,
     keepalive_too_late, listener_drops, mtu_black_hole, no_neighbour, not_accepting, orphans, packet_loss, paws_drops,
     ports_bound_first, ports_bound_only, ports_exhaustion, readers_stalled, receive_drops, reordering, reuseport_skew,
-    send_buffer_small, silent_peers, small_backlog, softnet_drops, softnet_squeeze, spurious_timeouts, syn_cookies_off,
+    send_buffer_small, settings_elsewhere, settings_harmful, settings_undone, silent_peers, small_backlog, softnet_drops, softnet_squeeze, spurious_timeouts, syn_cookies_off,
     syn_flood, tcp_mem_beyond_ram, tcp_memory, time_wait_buckets, timed_out, tw_recycle, window_small,
 };
 
@@ -39,6 +39,7 @@ pub const RULES: &[Rule] = &[
     spurious_timeouts::RULE,
     mtu_black_hole::RULE,
     failover_late::RULE,
+    failover_budget::RULE,
     silent_peers::RULE,
     timed_out::RULE,
     keepalive_too_late::RULE,
@@ -62,6 +63,9 @@ pub const RULES: &[Rule] = &[
     softnet_drops::RULE,
     softnet_squeeze::RULE,
     bad_checksums::RULE,
+    settings_undone::RULE,
+    settings_elsewhere::RULE,
+    settings_harmful::RULE,
 ];
 
 #[cfg(test)]
