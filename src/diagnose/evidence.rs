@@ -4,9 +4,6 @@ use super::case::{NETSTAT, PROC_SYS, SNMP, SOCK_DIAG, SOCKSTAT};
 use super::{Case, Finding};
 use crate::units::TcpState;
 
-
-
-
 impl Finding {
     /// Adds what these counters of `TcpExt` rose by; one that this kernel does not have is left out.
     #[must_use]

@@ -72,9 +72,8 @@ pub fn diagnose_namespaces(
     let older: BTreeMap<u64, &NamespaceReading> = before.namespaces.iter().map(|one| (one.inode, one)).collect();
     let older_snapshot = |inode| older.get(&inode).and_then(|one| one.snapshot.as_ref().ok());
     let (of_host, of_each): (Vec<&Rule>, Vec<&Rule>) = rules.iter().copied().partition(|rule| rule.is_host_wide());
-    let judge = |rules: &[&'static Rule], now: &Snapshot, inode| {
-        diagnose_stated(rules, now, older_snapshot(inode), stated)
-    };
+    let judge =
+        |rules: &[&'static Rule], now: &Snapshot, inode| diagnose_stated(rules, now, older_snapshot(inode), stated);
     let one = |reading: &NamespaceReading| JudgedNamespace {
         name: NamespaceName::of(reading),
         judged: reading.snapshot.as_ref().ok().map(|snapshot| judge(&of_each, snapshot, reading.inode)),

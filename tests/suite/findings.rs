@@ -65,7 +65,7 @@ struct Rises {
 }
 
 fn fitting() -> String {
-    "app=5s,pool=30s".to_owned()
+    "app=1s,pool=5s".to_owned()
 }
 
 /// What files of settings say.
@@ -187,6 +187,10 @@ struct SampleRow {
     /// Whether each is of an address of its own.
     #[serde(default)]
     scattered: bool,
+    #[serde(default = "cubic")]
+    congestion: String,
+    #[serde(default = "one")]
+    cookie: u64,
 }
 
 /// What holds a connection up, as far as a scenario tells it.
@@ -202,6 +206,7 @@ struct PaceRow {
     window_limited_us: u64,
     buffer_limited_us: u64,
     peer_window: Option<u32>,
+    congestion_window: Option<u32>,
 }
 
 impl PaceRow {
@@ -217,6 +222,7 @@ impl PaceRow {
             window_limited_us: self.window_limited_us,
             buffer_limited_us: self.buffer_limited_us,
             peer_window: self.peer_window,
+            congestion_window: self.congestion_window,
         }
     }
 }
@@ -237,7 +243,7 @@ impl SampleRow {
         SocketRow {
             local: ([192, 0, 2, 7], self.local_port).into(),
             remote: self.remote,
-            cookie: 1,
+            cookie: self.cookie,
             receive_queue: self.receive_queue,
             send_queue: self.pace.map_or(1000, |pace| pace.unsent_bytes.max(1000)),
             clock: LiveSocket {
@@ -263,6 +269,7 @@ impl SampleRow {
             },
             sent: self.sent,
             pace: self.pace.map(PaceRow::pace),
+            congestion: Some(self.congestion.clone()),
             processes: self.process.iter().map(|name| Process { pid: 812, name: name.clone() }).collect(),
         }
     }
@@ -281,6 +288,14 @@ struct ListenerRow {
     half_open: u64,
     #[serde(default = "alone")]
     shares_port: u32,
+}
+
+fn cubic() -> String {
+    "cubic".to_owned()
+}
+
+fn one() -> u64 {
+    1
 }
 
 fn ephemeral() -> u16 {
@@ -447,6 +462,8 @@ impl Reading {
                     keepalive: false,
                     receive_queue: 0,
                     scattered: false,
+                    congestion: cubic(),
+                    cookie: one(),
                 }]
             });
         }
@@ -489,6 +506,7 @@ fn quiet_sysctl(key: &str) -> Option<&'static str> {
         "net.ipv4.tcp_syn_linear_timeouts" => "4",
         "net.ipv4.tcp_timestamps" | "net.ipv4.tcp_window_scaling" => "1",
         "net.ipv4.tcp_wmem" => "4096 16384 4194304",
+        "net.ipv4.tcp_slow_start_after_idle" => "1",
         "net.ipv4.tcp_congestion_control" => "cubic",
         "net.core.default_qdisc" => "fq_codel",
         "net.ipv4.tcp_tw_reuse" => "2",

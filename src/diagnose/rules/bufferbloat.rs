@@ -78,7 +78,8 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let finding = deep.iter().skip(1).take(TOLD).fold(
         Finding::new(&RULE, Severity::Warning, sentence),
         |finding, (address, rows, _, pace)| {
-            let what = format!("of such connections to {address}, with a round trip of {:#}", Micros(pace.rtt_us.into()));
+            let what =
+                format!("of such connections to {address}, with a round trip of {:#}", Micros(pace.rtt_us.into()));
             finding.seen(what, rows.len().to_string(), SOCK_DIAG)
         },
     );

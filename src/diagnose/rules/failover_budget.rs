@@ -25,7 +25,9 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 tcp_retries2 comes to by the model; a connection here that lives on after the stated TCP_USER_TIMEOUT \
                 would have ended it, or whose keepalive begins later than stated: then the option is not set on it",
     confidence: Confidence::Certain,
-    next: Some("tcpctl sockets, for the clocks of each connection; strace -e setsockopt, for what the application sets"),
+    next: Some(
+        "tcpctl sockets, for the clocks of each connection; strace -e setsockopt, for what the application sets",
+    ),
     proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_retries2 on every host, to mend one application's order; shorter keepalive: it rests while \
                    data is unacknowledged",
@@ -141,7 +143,9 @@ fn misfit(case: &Case<'_>, chain: &[Link], first: &Link, next: &Link) -> Finding
     let (mine, theirs) = (first.time(), next.time());
     let kernel = next.name == "tcp_retries2";
     let sentence = match (first.name, kernel) {
-        ("user", true) => format!("user={mine} outlasts net.ipv4.tcp_retries2, which ends it after {theirs}, and replaces it"),
+        ("user", true) => {
+            format!("user={mine} outlasts net.ipv4.tcp_retries2, which ends it after {theirs}, and replaces it")
+        }
         (name, true) => {
             format!("{name}={mine} outlasts the connection: net.ipv4.tcp_retries2 ends it after {theirs}")
         }

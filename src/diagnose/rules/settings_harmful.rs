@@ -25,7 +25,8 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let faults = faults(files(case)?, FaultKind::Harmful);
     let Some(first) = faults.first() else { return Ok(Verdict::quiet()) };
-    let sentence = format!("{}, such as {}: {}", lines(faults.len(), ["does harm", "do harm"]), first.place, first.message);
+    let sentence =
+        format!("{}, such as {}: {}", lines(faults.len(), ["does harm", "do harm"]), first.place, first.message);
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .how_many("lines that do harm", faults.len())
         .faults(&faults)

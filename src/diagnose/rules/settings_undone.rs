@@ -18,7 +18,9 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 initial network namespace; any line of theirs that lint has an error or a warning for since it is not \
                 taken, or taken back: a line is there to hold",
     confidence: Confidence::Certain,
-    next: Some("tcpctl lint, for every line; tcpctl params KEY, for who sets it; auditctl -w /proc/sys, for who writes"),
+    next: Some(
+        "tcpctl lint, for every line; tcpctl params KEY, for who sets it; auditctl -w /proc/sys, for who writes",
+    ),
     proof: Proof::Live,
     wrong_remedy: "one more file named 99-: it is read once as well, before the one who writes later",
     disproved_by: "a value that was set by hand on purpose, or a file that waits for the next boot",
@@ -65,8 +67,12 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     }
     let faults = faults(files, FaultKind::NotKept);
     if let Some(first) = faults.first() {
-        let sentence =
-            format!("{}, such as {}: {}", lines(faults.len(), ["does nothing", "do nothing"]), first.place, first.message);
+        let sentence = format!(
+            "{}, such as {}: {}",
+            lines(faults.len(), ["does nothing", "do nothing"]),
+            first.place,
+            first.message
+        );
         let finding = Finding::new(&RULE, Severity::Warning, sentence)
             .how_many("lines that do nothing", faults.len())
             .faults(&faults)
