@@ -27,7 +27,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 the rest: what is busy is never forgotten",
     confidence: Confidence::Possible,
     next: Some("tcpctl sockets state established, for the keepalive timers; conntrack -L, for the entries"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_retries2 or tcp_fin_timeout: an idle connection has nothing to send again and no FIN",
     disproved_by: "an application that sends something by itself before that, or connections that no rule of the firewall tracks",
     check: |case| judge(case).into(),

@@ -21,7 +21,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     next: Some(
         "tcpctl lint, for every line; tcpctl params KEY, for who sets it; auditctl -w /proc/sys, for who writes",
     ),
-    proof: Proof::Live,
+    proof: Proof::Written,
     wrong_remedy: "one more file named 99-: it is read once as well, before the one who writes later",
     disproved_by: "a value that was set by hand on purpose, or a file that waits for the next boot",
     check: |case| judge(case).into(),

@@ -8,7 +8,7 @@ use super::ends::{SILENT, begin_connect, listener};
 use super::every::Judged;
 use super::watch::{SECOND, judged_after, reading, says, wait_for};
 use crate::place::Place;
-use crate::wire::{BareWire, FAR, Wire};
+use crate::wire::{BareWire, FAR, Wire, lonely_ethernet};
 
 pub(super) fn refused(place: &Place) -> Judged {
     let (listener, to) = listener(place, 1);
@@ -60,4 +60,14 @@ pub(super) fn full_elsewhere(_: &Place) -> Judged {
     let finding = findings.findings.first().expect("a finding");
     assert!(finding.cause.starts_with("other connections to there are open"), "{finding:#?}");
     Ok(findings)
+}
+
+/// Nobody answers ARP; so that this is not known after three seconds, the kernel asks for longer.
+pub(super) fn no_neighbour(place: &Place) -> Judged {
+    let _ether = lonely_ethernet()?;
+    place.set("net.ipv4.neigh.ether0.mcast_solicit", "60");
+    let before = reading();
+    let _clients: Vec<_> = (0..10).map(|_| begin_connect(SILENT.into())).collect();
+    wait_for("TCPSpuriousRtxHostQueues", 10);
+    Ok(judged_after(&before, SECOND))
 }

@@ -15,6 +15,7 @@ use super::ports::{bound_first, ports_bound, ports_over_two_windows, ports_used_
 use super::requests::{false_cookies, flood, last_quarter, reset_handshakes, third_segments_lost};
 use super::silence::{keepalive, one_session, peers_gone};
 use super::speed::{deep_queue, shrunk_buffer, small_window, stalled_readers};
+use super::{connecting, path, settings, silence, speed};
 use crate::case::{CannotRun, Case, Ran};
 use crate::place::Place;
 use crate::wire::Fate;
@@ -24,6 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("every incident has its verdict and no other", every_incident),
         Case::new("a second window tells when ports run out", ports_over_two_windows),
+        Case::new("settings of files are held against the namespace", settings::files_of_a_tree),
     ]
 }
 
@@ -94,6 +96,14 @@ const INCIDENTS: &[Incident] = &[
     ("closed, and the peers keep their side open", closed_half),
     ("a far peer with a small receive buffer", small_window),
     ("a deep queue before the bottleneck", deep_queue),
+    ("timeouts that do not fit into each other", silence::budget),
+    ("a session without the option that is stated", silence::option_not_set),
+    ("idle connections, and a load balancer that forgets", silence::forgotten_elsewhere),
+    ("connects to a neighbour that is not there", connecting::no_neighbour),
+    ("segments with old timestamps", path::old_timestamps),
+    ("a pause after each burst", speed::pauses),
+    ("another congestion control was set", settings::congestion_kept),
+    ("settings of the host in a namespace", settings::elsewhere),
     ("nobody accepts, beside healthy traffic", |place| beside_healthy(place, nobody_accepts)),
     ("flood, with cookies, beside healthy traffic", |place| beside_healthy(place, |place| flood(place, 80, 1500))),
     ("peers gone with data in flight, beside healthy traffic", |place| beside_healthy(place, |_| peers_gone())),

@@ -13,6 +13,7 @@ mod healthy;
 mod path;
 mod ports;
 mod requests;
+mod settings;
 mod silence;
 mod speed;
 mod watch;

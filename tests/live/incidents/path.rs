@@ -13,7 +13,7 @@ use crate::wire::{Fate, Wire, has_data};
 
 /// Leaves it to acknowledgements alone to tell of loss: a wire whose carrier is kept waiting is a delay like any other,
 /// and what timers and probes then send again was not lost. The second setting is there since 6.11.
-fn without_timers(place: &Place) {
+pub(super) fn without_timers(place: &Place) {
     place.set("net.ipv4.tcp_early_retrans", "0");
     if place.snapshot().kernel.version.is_some_and(|version| version.at_least(6, 11)) {
         place.set("net.ipv4.tcp_rto_min_us", "1000000");
@@ -140,5 +140,23 @@ pub(super) fn late_segments(_: &Place) -> Judged {
     near_ends.iter_mut().for_each(|stream| stream.write_all(b"anybody there?").expect("room"));
     far_ends.iter_mut().for_each(|stream| stream.read_exact(&mut [0; 14]).expect("it arrives"));
     wait_for("TCPLossUndo", 20);
+    Ok(judged_after(&before, SECOND))
+}
+
+/// Before each segment comes one with an old timestamp, as from a middlebox that rewrites them.
+pub(super) fn old_timestamps(place: &Place) -> Judged {
+    without_timers(place);
+    let wire = Wire::lay()?;
+    let (mut near_ends, mut far_ends) = connections(&wire, 1);
+    let (near_end, far_end) = (&mut near_ends[0], &mut far_ends[0]);
+    wire.meddle(|packet, to_far| if !to_far && has_data(packet) { Fate::BehindStale } else { Fate::Pass });
+    let before = reading();
+    for _ in 0..60 {
+        far_end.write_all(b"ping").expect("room");
+        near_end.read_exact(&mut [0; 4]).expect("it arrives");
+        near_end.write_all(b"pong").expect("room");
+        far_end.read_exact(&mut [0; 4]).expect("it arrives");
+    }
+    wait_for("PAWSEstab", 60);
     Ok(judged_after(&before, SECOND))
 }

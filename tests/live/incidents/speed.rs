@@ -12,7 +12,8 @@ use tcpctl::sys::{IntOption, set_int_option};
 
 use super::ends::{far_listener, listener, pair};
 use super::every::Judged;
-use super::watch::{SECOND, judged_after, reading, wait_for};
+use super::path::without_timers;
+use super::watch::{SECOND, judged_after, reading, says, wait_for};
 use crate::place::{Place, until};
 use crate::wire::{Fate, Wire, has_data};
 
@@ -116,4 +117,44 @@ pub(super) fn deep_queue(place: &Place) -> Judged {
         Fate::Pass
     });
     Ok(long_transfer(near_end, far_end, |pace| pace.rtt_us > 50_000))
+}
+
+/// 200 kB, and a pause, again and again over 50 ms.
+pub(super) fn pauses(place: &Place) -> Judged {
+    const BURST: usize = 200_000;
+    without_timers(place);
+    place.set("net.ipv4.tcp_congestion_control", "reno");
+    let wire = Wire::lay()?;
+    wire.meddle(|_, _| Fate::After(Duration::from_millis(25)));
+    let (listener, to) = far_listener(&wire);
+    let (mut near_end, mut far_end) = pair(&listener, to);
+    let mut before = reading();
+    let mut burst = || {
+        std::thread::scope(|scope| {
+            scope.spawn(|| near_end.write_all(&[7; BURST]).expect("the reader reads"));
+            far_end.read_exact(&mut vec![0; BURST]).expect("it arrives");
+        });
+    };
+    // The window has grown, and nothing was sent for longer than the RTO: of each reading.
+    let began = Instant::now();
+    let mut last = None;
+    while began.elapsed() < Duration::from_secs(30) {
+        burst();
+        sleep(Duration::from_millis(1300));
+        let now = reading();
+        let samples = now.sockets.as_ref().and_then(|sockets| sockets.samples.as_ref()).expect("single sockets");
+        let idle = samples.idle.iter().flat_map(|sample| &sample.rows).find(|row| row.remote == to);
+        let is_paused = idle.is_some_and(|row| {
+            let (pace, info) = (row.pace.expect("tcp_info"), row.clock.info.expect("tcp_info"));
+            pace.congestion_window >= Some(20) && u64::from(pace.last_data_sent_ms) * 1000 > u64::from(info.rto_us)
+        });
+        if is_paused && last == Some(true) {
+            let findings = diagnose(&now, Some(&before));
+            says(&findings, " segments begins at 10 again, about ");
+            return Ok(findings);
+        }
+        last = Some(is_paused);
+        before = now;
+    }
+    panic!("the connection did not pause twice with a window that had grown");
 }

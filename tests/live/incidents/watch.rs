@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tcpctl::collect;
 use tcpctl::collect::Source;
-use tcpctl::diagnose::{Findings, diagnose, keys};
+use tcpctl::diagnose::{Findings, Stated, asked_rules, diagnose, diagnose_stated, keys};
 use tcpctl::snapshot::Snapshot;
 use tcpctl::sys::ProcRoot;
 use tcpctl::wire::parse_paired_lines;
@@ -23,6 +23,18 @@ pub(super) fn judged_after(before: &Snapshot, window: Duration) -> Findings {
     let due = before.monotonic_ms + u64::try_from(window.as_millis()).expect("a short window");
     sleep(Duration::from_millis(due.saturating_sub(tcpctl::sys::monotonic_ms())));
     diagnose(&reading(), Some(before))
+}
+
+/// The same with what is stated besides.
+pub(super) fn judged_knowing(before: &Snapshot, stated: &Stated) -> Findings {
+    let due = before.monotonic_ms + u64::try_from(SECOND.as_millis()).expect("a short window");
+    sleep(Duration::from_millis(due.saturating_sub(tcpctl::sys::monotonic_ms())));
+    diagnose_stated(&asked_rules(stated), &reading(), Some(before), stated)
+}
+
+/// What is known when timeouts are stated.
+pub(super) fn timeouts(text: &str) -> Stated {
+    Stated { timeouts: Some(text.parse().expect("timeouts")), files: None }
 }
 
 pub(super) const SECOND: Duration = Duration::from_millis(1200);
