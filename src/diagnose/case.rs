@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Stated;
-use crate::snapshot::{Drops, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading};
+use crate::snapshot::{
+    DeviceQueue, Drops, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading,
+};
 use crate::units::Micros;
 
 /// One or two snapshots, asked for figures by name. Each answer is the figure, or the gap that hides it as text.
@@ -151,6 +153,25 @@ impl<'a> Case<'a> {
         };
         let (before, now) = (read(self.before()?)?, read(self.now)?);
         now.checked_sub(before).ok_or_else(|| format!("{SOFTNET} fell: a CPU has gone"))
+    }
+
+    /// How many packets the queue of each device dropped. A queue that is new since the older reading, or another one, has
+    /// dropped all of its drops in between.
+    ///
+    /// # Errors
+    /// When queues were not read twice.
+    pub fn queue_drops_rise(&self) -> Result<Vec<(&'a DeviceQueue, u64)>, String> {
+        let read = |snapshot: &'a Snapshot| {
+            let missing = || missing_counter(snapshot, "rtnetlink RTM_GETQDISC", true, "drops");
+            snapshot.counters.queues.as_ref().ok_or_else(missing)
+        };
+        let (before, now) = (read(self.before()?)?, read(self.now)?);
+        let rise = |queue: &'a DeviceQueue| {
+            let is_same = |older: &&DeviceQueue| older.device == queue.device && older.kind == queue.kind;
+            let older = before.iter().find(is_same).map(|older| older.dropped);
+            (queue, older.and_then(|older| queue.dropped.checked_sub(older)).unwrap_or(queue.dropped))
+        };
+        Ok(now.iter().map(rise).collect())
     }
 
     /// A figure of `/proc/net/sockstat`, group `TCP`.

@@ -17,6 +17,8 @@ pub enum Input {
     Softnet(&'static str),
     /// Sockets, as sock_diag tells them: what of them.
     Sockets(&'static str),
+    /// The queues of network devices: what they dropped.
+    DeviceQueues,
     /// The host's memory, `MemTotal` of `/proc/meminfo`.
     Memory,
     /// What whoever asks says and no reading shows: what of it.
@@ -32,7 +34,9 @@ impl Input {
         match self {
             Self::Sockstat(figure) => matches!(*figure, "orphan" | "mem" | "alloc"),
             Self::Softnet(_) | Self::Memory => true,
-            Self::TcpExt(_) | Self::Tcp(_) | Self::Sockets(_) | Self::Stated(_) | Self::Files => false,
+            Self::TcpExt(_) | Self::Tcp(_) | Self::Sockets(_) | Self::DeviceQueues | Self::Stated(_) | Self::Files => {
+                false
+            }
         }
     }
 }
@@ -45,6 +49,7 @@ impl fmt::Display for Input {
             Self::Sockstat(name) => write!(f, "/proc/net/sockstat TCP {name}"),
             Self::Softnet(name) => write!(f, "/proc/net/softnet_stat {name}"),
             Self::Sockets(what) => write!(f, "sock_diag: {what}"),
+            Self::DeviceQueues => f.write_str("rtnetlink RTM_GETQDISC drops"),
             Self::Memory => f.write_str("/proc/meminfo MemTotal"),
             Self::Stated(what) => write!(f, "what is stated: {what} (diagnose --{what})"),
             Self::Files => f.write_str("sysctl.d files, as lint reads them"),

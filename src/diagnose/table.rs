@@ -6,10 +6,11 @@ use super::rules::{
     congestion_kept, connection_resets, connects_refused, connects_time_out, connects_unanswered, conntrack_full,
     duplicated_packets, failover_budget, failover_late, fin_wait_2, fin_wait_2_orphans, half_open_stay,
     handshake_resets, idle_restart, invalid_cookies, keepalive_too_late, listener_drops, mtu_black_hole, no_neighbour,
-    not_accepting, orphans, packet_loss, paws_drops, ports_bound_first, ports_bound_only, ports_exhaustion,
-    readers_stalled, receive_drops, reordering, reuseport_skew, send_buffer_small, settings_elsewhere,
-    settings_harmful, settings_undone, silent_peers, small_backlog, softnet_drops, softnet_squeeze, spurious_timeouts,
-    syn_cookies_off, syn_flood, tcp_mem_beyond_ram, tcp_memory, time_wait_buckets, timed_out, tw_recycle, window_small,
+    not_accepting, orphans, own_queue_drops, packet_loss, paws_drops, ports_bound_first, ports_bound_only,
+    ports_exhaustion, readers_stalled, receive_drops, reordering, reuseport_skew, send_buffer_small,
+    settings_elsewhere, settings_harmful, settings_undone, silent_peers, small_backlog, softnet_drops, softnet_squeeze,
+    spurious_timeouts, syn_cookies_off, syn_flood, tcp_mem_beyond_ram, tcp_memory, time_wait_buckets, timed_out,
+    tw_recycle, window_small,
 };
 
 /// Every rule, in the order in which they are asked. What an earlier rule claims, a later one leaves alone: the
@@ -34,6 +35,7 @@ pub const RULES: &[Rule] = &[
     ports_exhaustion::RULE,
     ports_bound_first::RULE,
     ports_bound_only::RULE,
+    own_queue_drops::RULE,
     packet_loss::RULE,
     reordering::RULE,
     duplicated_packets::RULE,

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tcpctl::sys::{Interest, Namespace, RouteSocket, Tun, raise_loopback, wait_ready};
-use tcpctl::wire::{build_syn, decode_segment};
+use tcpctl::sys::{DumpStep, Interest, Namespace, RouteSocket, Tun, raise_loopback, wait_ready};
+use tcpctl::wire::{MessageKind, Messages, build_syn, decode_segment};
 
 use crate::case::CannotRun;
 
@@ -197,6 +197,56 @@ fn with_old_timestamp(packet: &[u8]) -> Vec<u8> {
     }
     packet[tcp + 16..tcp + 18].copy_from_slice(&(!u16::try_from(sum).expect("folded")).to_be_bytes());
     packet
+}
+
+/// Lets the wire of the calling thread's namespace carry so many bytes a second and hold so many: a token bucket
+/// (`struct tc_tbf_qopt`, include/uapi/linux/pkt_sched.h).
+pub(crate) fn limit_wire(bytes_per_s: u32, limit_bytes: u32) -> Result<(), CannotRun> {
+    const BURST: u32 = 1600;
+    let attribute = |number: u16, value: &[u8]| {
+        let mut bytes = u16::try_from(4 + value.len()).expect("a short value").to_ne_bytes().to_vec();
+        bytes.extend(number.to_ne_bytes());
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    };
+    // `struct tc_ratespec` of Ethernet, whose rates need no table.
+    let mut options = vec![0, 1, 0, 0, 0, 0, 0, 0];
+    options.extend(bytes_per_s.to_ne_bytes());
+    options.extend([0; 12]); // no peak rate
+    [limit_bytes, 0, 0].iter().for_each(|word| options.extend(word.to_ne_bytes()));
+    let options = [attribute(1, &options), attribute(6, &BURST.to_ne_bytes())].concat();
+    let index = tcpctl::sys::device_names(&tcpctl::sys::ProcRoot::new("/proc"))
+        .into_iter()
+        .find(|(_, name)| name == "wire0")
+        .expect("a wire is laid")
+        .0;
+    let mut body = vec![0; 4];
+    [index, 0x0001_0000, 0xffff_ffff, 0].iter().for_each(|word| body.extend(word.to_ne_bytes()));
+    body.extend(attribute(1, b"tbf\0"));
+    body.extend(attribute(2, &options));
+    // RTM_NEWQDISC with NLM_F_REQUEST, ACK, REPLACE and CREATE.
+    let mut request = u32::try_from(16 + body.len()).expect("a short request").to_ne_bytes().to_vec();
+    request.extend(36_u16.to_ne_bytes());
+    request.extend(0x505_u16.to_ne_bytes());
+    request.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+    request.extend(body);
+    let mut answered = Err(CannotRun("no answer".to_owned()));
+    let mut route = RouteSocket::open().expect("rtnetlink");
+    route
+        .dump(&request, |answer| {
+            for message in Messages::new(answer) {
+                if let MessageKind::Error(number) = message.kind {
+                    answered = match number {
+                        0 => Ok(()),
+                        number => Err(CannotRun(format!("no queue can be set: error {number}"))),
+                    };
+                }
+            }
+            DumpStep::Done
+        })
+        .expect("an answer");
+    answered
 }
 
 /// An Ethernet on which nobody is.

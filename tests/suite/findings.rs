@@ -17,9 +17,9 @@ use tcpctl::diagnose::{
 use tcpctl::explain::find_topic;
 use tcpctl::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule, render_rules_manual};
 use tcpctl::snapshot::{
-    AddressUse, Capabilities, Counters, Drops, Kernel, Listener, Netns, Pace, PortUse, Process, SCHEMA_VERSION, Sample,
-    Samples, SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, StoredSnapshots, SysctlReading, Sysctls,
-    render_stored,
+    AddressUse, Capabilities, Counters, DeviceQueue, Drops, Kernel, Listener, Netns, Pace, PortUse, Process,
+    SCHEMA_VERSION, Sample, Samples, SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, StoredSnapshots,
+    SysctlReading, Sysctls, render_stored,
 };
 use tcpctl::tune::find_lint_rule;
 use tcpctl::ui::tui::{Event, Now, State, Theme, draw, update};
@@ -158,6 +158,7 @@ struct Reading {
     idle: Vec<SampleRow>,
     #[serde(default)]
     addresses: Vec<AddressUse>,
+    queues: Option<Vec<DeviceQueue>>,
 }
 
 /// So many sockets that are alike.
@@ -345,6 +346,7 @@ impl Reading {
                 netstat: group("TcpExt", &self.tcp_ext),
                 sockstat: group("TCP", &self.sockstat_tcp),
                 softnet,
+                queues: self.queues.clone(),
             },
             sockets: self.states.as_ref().map(|states| self.sockets(states)),
             gaps: Vec::new(),
@@ -438,6 +440,9 @@ impl Reading {
                 }
                 Input::Memory => {
                     self.memory_kib.get_or_insert(16 << 20);
+                }
+                Input::DeviceQueues => {
+                    self.queues.get_or_insert_default();
                 }
                 Input::Stated(_) | Input::Files => {}
             }
@@ -631,6 +636,95 @@ fn a_rule_tells_what_it_is_without_reading_anything() {
     }
 }
 
+/// What the table must say of each rule for who is woken by it.
+#[test]
+fn every_rule_says_what_it_asks_reads_and_takes_for_a_fault_with_the_reason() {
+    for rule in RULES {
+        let id = rule.id;
+        assert!(!rule.reads.is_empty(), "{id} reads nothing");
+        assert!(rule.reads.iter().all(|input| !input.to_string().is_empty()), "{id}");
+        for text in [rule.looks_for, rule.threshold, rule.wrong_remedy, rule.disproved_by] {
+            assert!(
+                text.chars().next().is_some_and(|first| !first.is_uppercase() || text.starts_with("TCP")),
+                "{text}"
+            );
+            assert!(!text.contains("  "), "{id}: `{text}` has two blanks in a row");
+        }
+        // A threshold without a reason is a number out of the air.
+        let reasoned =
+            [":", "since", "so that", "although", "which", "until"].iter().any(|word| rule.threshold.contains(word));
+        assert!(reasoned, "{id}: `{}` gives no reason", rule.threshold);
+        assert!(rule.next.is_some(), "{id} says nothing of what to look at next");
+    }
+    // Of those that fire: a sentence with the host's own names or figures, and evidence with its source.
+    for (name, scenario) in scenarios() {
+        for found in scenario.outcome().findings {
+            assert!(found.sentence.contains(|sign: char| sign.is_ascii_digit()), "{name}: `{}`", found.sentence);
+            assert!(!found.sentence.ends_with('.') && !found.cause.ends_with('.'), "{name}: {found:#?}");
+            assert!(found.evidence.iter().all(|seen| !seen.source.is_empty() && !seen.seen.is_empty()), "{name}");
+        }
+    }
+}
+
+/// A file with two readings of a scenario.
+fn stored_scenario(name: &str, directory: &Path) -> std::path::PathBuf {
+    let (_, scenario) = scenarios().into_iter().find(|(file, _)| file == name).unwrap();
+    let (before, now) = scenario.snapshots();
+    let file = directory.join("host.json");
+    fs::write(&file, render_stored(&StoredSnapshots::new(before.into_iter().collect(), now)).unwrap()).unwrap();
+    file
+}
+
+fn program(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_tcpctl")).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn timeouts_are_stated_on_the_command_line_and_judged_by_the_model() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = stored_scenario("failover-budget-short-retries", directory.path());
+    let file = file.to_str().unwrap();
+    let diagnose = |rest: &[&str]| program(&[&["diagnose", "--from", file], rest].concat());
+    let (code, out, _) = diagnose(&["--timeouts", "app=5s,pool=30s"]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("failover-budget") && out.contains("pool=30s outlasts the connection"), "{out}");
+    assert_eq!(diagnose(&["--timeouts", "app=2s,pool=5s"]).0, Some(0));
+    assert_eq!(diagnose(&["--timeouts", "app=5s,pool=30s", "--fail-on", "critical"]).0, Some(0));
+    // Who names the rule is told what it lacks.
+    let (code, out, _) = diagnose(&["failover-budget"]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("no timeouts are stated: diagnose --timeouts app=5s,pool=30s"), "{out}");
+    for (wrong, says) in [("pool", "`pool` is no timeout"), ("lb=5s", "they are app, pool, user"), ("app=5", "no unit")]
+    {
+        let (code, _, error) = diagnose(&["--timeouts", wrong]);
+        assert_eq!(code, Some(2), "{error}");
+        assert!(error.contains(says), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn files_of_a_tree_are_held_against_what_is_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = stored_scenario("quiet-host", directory.path());
+    let folder = directory.path().join("etc/sysctl.d");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("60-web.conf"), "net.core.somaxconn = 65535\nnet.ipv4.tcp_fin_timeout = 60\n").unwrap();
+    let root = directory.path().to_str().unwrap();
+    let diagnose = |rest: &[&str]| program(&[&["diagnose", "--from", file.to_str().unwrap()], rest].concat());
+    let (code, out, error) = diagnose(&["--root", root]);
+    assert_eq!(code, Some(1), "{out}{error}");
+    let said = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("net.core.somaxconn is 4096, and /etc/sysctl.d/60-web.conf:1 says 65535"), "{out}");
+    assert_eq!(out.matches("settings-").count(), 1, "{out}");
+    // The files of this host say nothing of another one.
+    assert_eq!(diagnose(&[]).0, Some(0));
+    let (_, out, _) = diagnose(&["settings-undone"]);
+    assert!(out.contains("tcpctl lint"), "{out}");
+    assert_eq!(diagnose(&["--root", "/no/such/directory"]).0, Some(2));
+}
+
 #[test]
 fn every_topic_that_a_finding_points_to_can_be_explained() {
     for rule in RULES {
@@ -708,6 +802,7 @@ const SOURCES: &[&str] = &[
     "/proc/net/snmp Tcp",
     "/proc/net/sockstat TCP",
     "/proc/net/softnet_stat",
+    "rtnetlink RTM_GETQDISC",
     "/proc/meminfo",
     "/proc/sys",
     "/proc/PID/fd",

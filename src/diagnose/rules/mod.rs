@@ -38,6 +38,7 @@ pub(super) mod mtu_black_hole;
 pub(super) mod no_neighbour;
 pub(super) mod not_accepting;
 pub(super) mod orphans;
+pub(super) mod own_queue_drops;
 pub(super) mod packet_loss;
 pub(super) mod paws_drops;
 pub(super) mod ports_bound_first;

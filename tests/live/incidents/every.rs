@@ -101,6 +101,7 @@ const INCIDENTS: &[Incident] = &[
     ("idle connections, and a load balancer that forgets", silence::forgotten_elsewhere),
     ("connects to a neighbour that is not there", connecting::no_neighbour),
     ("segments with old timestamps", path::old_timestamps),
+    ("a queue of the own host that is too short", path::own_queue),
     ("a pause after each burst", speed::pauses),
     ("another congestion control was set", settings::congestion_kept),
     ("settings of the host in a namespace", settings::elsewhere),

@@ -160,3 +160,21 @@ pub(super) fn old_timestamps(place: &Place) -> Judged {
     wait_for("PAWSEstab", 60);
     Ok(judged_after(&before, SECOND))
 }
+
+/// The queue of the own device takes 15 kB at two megabytes a second, and drops the rest.
+pub(super) fn own_queue(place: &Place) -> Judged {
+    without_timers(place);
+    place.set("net.ipv4.tcp_congestion_control", "reno");
+    let wire = Wire::lay()?;
+    let (mut near_ends, mut far_ends) = connections(&wire, 1);
+    let (near_end, far_end) = (&mut near_ends[0], &mut far_ends[0]);
+    crate::wire::limit_wire(2_000_000, 15_000)?;
+    let before = reading();
+    std::thread::scope(|scope| {
+        scope.spawn(|| near_end.write_all(&[7; 3 << 20]).expect("the reader reads"));
+        far_end.read_exact(&mut vec![0; 3 << 20]).expect("it arrives");
+    });
+    let findings = judged_after(&before, SECOND);
+    says(&findings, " by the queue of wire0: they never left this host");
+    Ok(findings)
+}
