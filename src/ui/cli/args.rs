@@ -308,8 +308,9 @@ pub struct DiagnoseArgs {
     pub window: u64,
     /// Judge these timeouts too, such as app=5s,pool=30s,user=20s,keepalive=60s,idle=350s
     ///
-    /// app is how long the application waits for an answer, pool how long its pool does, user is TCP_USER_TIMEOUT, keepalive TCP_KEEPIDLE, and idle after how long a load balancer or firewall elsewhere
-    /// forgets an idle connection. Said are those that do not fit into each other, or into what the kernel grants by the
+    /// app is how long the application waits for an answer, pool how long its pool does, user is TCP_USER_TIMEOUT,
+    /// keepalive TCP_KEEPIDLE, and idle after how long a load balancer or firewall elsewhere forgets an idle
+    /// connection. Said are those that do not fit into each other, or into what the kernel grants by the
     /// model, and connections here that do not have them.
     #[arg(long, value_name = "NAME=TIME,...")]
     pub timeouts: Option<Timeouts>,
