@@ -24,14 +24,10 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     check: |case| judge(case).into(),
 };
 
+/// Those of every rule about segments that are sent again, behind its own.
 const INPUTS: [Input; 16] = {
-    let mut inputs = [Input::DeviceQueues; 16];
-    let mut place = 0;
-    while place < READS.len() {
-        inputs[place] = READS[place];
-        place += 1;
-    }
-    inputs
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = READS;
+    [Input::DeviceQueues, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]
 };
 
 /// Packets dropped below which it is chance, and their share of the segments sent again, in percent.
