@@ -20,7 +20,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::Sockets("accept queue, backlog and drops of each listener"),
     ],
     keys: &[],
-    threshold: "any drop that neither a listener's queue nor missing cookies explain",
+    threshold: "any drop that neither a listener's queue nor missing cookies explain: each is a client that was turned away",
     confidence: Confidence::Possible,
     next: Some("perf trace -e skb:kfree_skb, or ip route get CLIENT"),
     proof: Proof::Live,

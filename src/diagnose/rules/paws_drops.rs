@@ -20,7 +20,8 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::Tcp("InSegs"),
     ],
     keys: &[],
-    threshold: "10 in one window and 1% of the segments received, while nothing tells of reordering or duplication",
+    threshold: "10 in one window and 1% of the segments received, while nothing tells of reordering or duplication: \
+                those two move the same counter",
     confidence: Confidence::Possible,
     next: Some("tcpdump of one flow, for TSval that goes back"),
     proof: Proof::Live,
