@@ -29,6 +29,7 @@ pub(super) fn read_counters(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Counters {
             };
             rows.into_iter().map(cpu).collect()
         }),
+        queues: None,
     }
 }
 

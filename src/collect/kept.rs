@@ -134,7 +134,7 @@ fn ask(socket: &mut Option<SockDiag>, question: SocketQuestion) -> Answer {
     let Some(socket) = socket else { return Answer::Refused };
     let mut answer = Answer::Refused;
     // An answer is one message, and whatever it is ends the question.
-    let _ = socket.dump(&question.message(Extensions::INFO, 1), |buffer| {
+    let _ = socket.dump(&question.message(Extensions::INFO.and(Extensions::CONGESTION), 1), |buffer| {
         for message in Messages::new(buffer) {
             answer = match message.kind {
                 MessageKind::Data(_, payload) => match InetDiag::decode(payload) {
@@ -163,6 +163,7 @@ fn row(found: &InetDiag<'_>, clock: LiveSocket) -> SocketRow {
         clock,
         sent: found.facts().info.and_then(|bytes| sent_data(&TcpInfo::of(bytes))),
         pace: found.facts().info.and_then(|bytes| pace(&TcpInfo::of(bytes))),
+        congestion: found.facts().congestion.map(str::to_owned),
         processes: Vec::new(),
     }
 }
@@ -191,6 +192,7 @@ fn pace(info: &TcpInfo<'_>) -> Option<Pace> {
         window_limited_us: info.rwnd_limited_us()?,
         buffer_limited_us: info.sndbuf_limited_us()?,
         peer_window: info.snd_wnd(),
+        congestion_window: info.snd_cwnd(),
     })
 }
 

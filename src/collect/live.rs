@@ -1,6 +1,9 @@
 //! The order in which sources are asked.
 
-use super::{CollectError, SocketReading, Source, counters, host, owners, queues, sockets, states, sysctls, tables};
+use super::{
+    CollectError, SocketReading, Source, counters, device_queues, host, owners, queues, sockets, states, sysctls,
+    tables,
+};
 use crate::snapshot::{Capabilities, Gap, Netns, SCHEMA_VERSION, Snapshot, SocketSource, Sockets};
 use crate::sys::{
     Namespace, ProcRoot, device_names, effective_capabilities, effective_uid, monotonic_ms, own_netns_inode, unix_ms,
@@ -45,7 +48,10 @@ pub(super) fn read(source: &Source, root: &ProcRoot) -> Snapshot {
     }
     let sysctls = sysctls::read_sysctls(&source.keys, root, &mut gaps);
     let kernel = host::read_kernel(root, root_is_live, &mut gaps);
-    let counters = counters::read_counters(root, &mut gaps);
+    let mut counters = counters::read_counters(root, &mut gaps);
+    if root_is_live {
+        counters.queues = device_queues::read_device_queues(root, &mut gaps);
+    }
     Snapshot {
         schema: SCHEMA_VERSION,
         taken_unix_ms,

@@ -5,6 +5,7 @@
 //! Mirrors: what `ss`, `nstat` and `sysctl` read.
 
 mod counters;
+mod device_queues;
 mod holders;
 mod host;
 mod kept;

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::snapshot::{Drops, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading};
+use super::Stated;
+use crate::snapshot::{
+    DeviceQueue, Drops, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading,
+};
 use crate::units::Micros;
 
 /// One or two snapshots, asked for figures by name. Each answer is the figure, or the gap that hides it as text.
@@ -17,6 +20,7 @@ pub struct Case<'a> {
     siblings: BTreeMap<Place, Vec<&'a Listener>>,
     /// By how much all accept queues grew, where that can be told.
     queues_grew: Option<i64>,
+    stated: &'a Stated,
 }
 
 /// Address, port and interface of a listener.
@@ -32,13 +36,21 @@ pub(super) const SNMP: &str = "/proc/net/snmp Tcp";
 pub(super) const SOFTNET: &str = "/proc/net/softnet_stat";
 pub(super) const SOCKSTAT: &str = "/proc/net/sockstat TCP";
 pub(super) const SOCK_DIAG: &str = "sock_diag";
+pub(super) const PROC_SYS: &str = "/proc/sys";
+pub(super) const STATED: &str = "stated by --timeouts";
 
 impl<'a> Case<'a> {
     /// Takes the newer and, if there is one, the older reading.
     #[must_use]
     pub fn new(now: &'a Snapshot, before: Option<&'a Snapshot>) -> Self {
-        let mut case =
-            Self { now, before, listeners_before: BTreeMap::new(), siblings: BTreeMap::new(), queues_grew: None };
+        let mut case = Self {
+            now,
+            before,
+            listeners_before: BTreeMap::new(),
+            siblings: BTreeMap::new(),
+            queues_grew: None,
+            stated: Stated::NOTHING,
+        };
         if let Ok(sockets) = case.sockets_before() {
             let known = sockets.listeners.iter().filter(|listener| listener.cookie != 0);
             case.listeners_before = known.map(|listener| (listener.cookie, listener)).collect();
@@ -52,6 +64,18 @@ impl<'a> Case<'a> {
             case.queues_grew = Some(sockets.listeners.iter().map(grew).sum());
         }
         case
+    }
+
+    /// The same, with what is known besides the readings.
+    #[must_use]
+    pub fn knowing(self, stated: &'a Stated) -> Self {
+        Self { stated, ..self }
+    }
+
+    /// What is known besides the readings.
+    #[must_use]
+    pub fn stated(&self) -> &'a Stated {
+        self.stated
     }
 
     /// The newer reading.
@@ -129,6 +153,25 @@ impl<'a> Case<'a> {
         };
         let (before, now) = (read(self.before()?)?, read(self.now)?);
         now.checked_sub(before).ok_or_else(|| format!("{SOFTNET} fell: a CPU has gone"))
+    }
+
+    /// How many packets the queue of each device dropped. A queue that is new since the older reading, or another one, has
+    /// dropped all of its drops in between.
+    ///
+    /// # Errors
+    /// When queues were not read twice.
+    pub fn queue_drops_rise(&self) -> Result<Vec<(&'a DeviceQueue, u64)>, String> {
+        let read = |snapshot: &'a Snapshot| {
+            let missing = || missing_counter(snapshot, "rtnetlink RTM_GETQDISC", true, "drops");
+            snapshot.counters.queues.as_ref().ok_or_else(missing)
+        };
+        let (before, now) = (read(self.before()?)?, read(self.now)?);
+        let rise = |queue: &'a DeviceQueue| {
+            let is_same = |older: &&DeviceQueue| older.device == queue.device && older.kind == queue.kind;
+            let older = before.iter().find(is_same).map(|older| older.dropped);
+            (queue, older.and_then(|older| queue.dropped.checked_sub(older)).unwrap_or(queue.dropped))
+        };
+        Ok(now.iter().map(rise).collect())
     }
 
     /// A figure of `/proc/net/sockstat`, group `TCP`.

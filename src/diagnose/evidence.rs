@@ -1,11 +1,8 @@
 //! What rules add to a finding again and again: a counter, a state, a setting, each with its source.
 
-use super::case::{NETSTAT, SNMP, SOCK_DIAG, SOCKSTAT};
+use super::case::{NETSTAT, PROC_SYS, SNMP, SOCK_DIAG, SOCKSTAT};
 use super::{Case, Finding};
 use crate::units::TcpState;
-
-/// Where settings are read.
-const PROC_SYS: &str = "/proc/sys";
 
 impl Finding {
     /// Adds what these counters of `TcpExt` rose by; one that this kernel does not have is left out.

@@ -24,6 +24,17 @@ pub(super) struct Forecaster {
     taken_unix_ms: u64,
 }
 
+/// The kernel and its settings as the model takes them.
+///
+/// # Errors
+/// When the version of the kernel is not known, whose rules the clocks follow.
+pub(super) fn model_host(case: &Case<'_>) -> Result<(Host, KnownSettings), String> {
+    let now = case.now();
+    let version = now.kernel.version.ok_or("the version of the kernel is not known")?;
+    let host = Host { version, hz: now.kernel.hz.as_ref().map(|reading| reading.hz) };
+    Ok((host, KnownSettings::new(&now.sysctls.values(), |key| now.has_key(key))))
+}
+
 /// When a socket ends, and how. Times count from the reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fate {
@@ -64,11 +75,8 @@ impl Forecaster {
     /// # Errors
     /// When the version of the kernel is not known, whose rules the clocks follow.
     pub(super) fn new(case: &Case<'_>) -> Result<Self, String> {
-        let now = case.now();
-        let version = now.kernel.version.ok_or("the version of the kernel is not known")?;
-        let host = Host { version, hz: now.kernel.hz.as_ref().map(|reading| reading.hz) };
-        let settings = KnownSettings::new(&now.sysctls.values(), |key| now.has_key(key));
-        Ok(Self { host, settings, taken_unix_ms: now.taken_unix_ms })
+        let (host, settings) = model_host(case)?;
+        Ok(Self { host, settings, taken_unix_ms: case.now().taken_unix_ms })
     }
 
     /// How this socket ends if nothing is heard for it.

@@ -1,7 +1,7 @@
 //! Runs the rules.
 
 use super::rules::ports_exhaustion;
-use super::{Case, Findings, Headline, RULES, Rule, Undecided};
+use super::{Case, Findings, Headline, RULES, Rule, Stated, Undecided};
 use crate::snapshot::Snapshot;
 
 /// A name that no rule has.
@@ -26,13 +26,30 @@ fn suggestion(nearest: &[&'static str]) -> String {
 /// Judges by every rule. Without an older reading, rules about rates are undecided.
 #[must_use]
 pub fn diagnose(now: &Snapshot, before: Option<&Snapshot>) -> Findings {
-    diagnose_with(&RULES.iter().collect::<Vec<_>>(), now, before)
+    diagnose_with(&asked_rules(Stated::NOTHING), now, before)
+}
+
+/// Every rule that has something to judge with this.
+#[must_use]
+pub fn asked_rules(stated: &Stated) -> Vec<&'static Rule> {
+    RULES.iter().filter(|rule| rule.is_asked(stated)).collect()
 }
 
 /// Judges by some rules, in their order.
 #[must_use]
 pub fn diagnose_with(rules: &[&'static Rule], now: &Snapshot, before: Option<&Snapshot>) -> Findings {
-    let case = Case::new(now, before);
+    diagnose_stated(rules, now, before, Stated::NOTHING)
+}
+
+/// The same, with what is known besides the readings.
+#[must_use]
+pub fn diagnose_stated(
+    rules: &[&'static Rule],
+    now: &Snapshot,
+    before: Option<&Snapshot>,
+    stated: &Stated,
+) -> Findings {
+    let case = Case::new(now, before).knowing(stated);
     let mut all = Findings {
         window_ms: case.window_ms().ok(),
         rules: rules.iter().map(|rule| rule.id).collect(),

@@ -13,11 +13,16 @@ mod judge;
 mod namespaces;
 mod rule;
 mod rules;
+mod stated;
 mod table;
 
 pub use case::Case;
 pub use finding::{Confidence, Evidence, Finding, Findings, Headline, Severity, Undecided};
-pub use judge::{UnknownRule, diagnose, diagnose_with, headlines, keys, rules_that_want_a_rate, select_rules};
+pub use judge::{
+    UnknownRule, asked_rules, diagnose, diagnose_stated, diagnose_with, headlines, keys, rules_that_want_a_rate,
+    select_rules,
+};
 pub use namespaces::{JudgedNamespace, NamespaceFindings, NamespaceName, diagnose_namespaces};
 pub use rule::{Input, Proof, Rule, Verdict};
+pub use stated::{FaultKind, FileFault, SettingFiles, SettledValue, Stated, Timeouts, TimeoutsError};
 pub use table::RULES;

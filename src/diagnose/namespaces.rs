@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Findings, Rule, diagnose_with};
+use super::{Findings, Rule, Stated, diagnose_stated};
 use crate::snapshot::{Gap, NamespaceReading, NamespaceReadings, Process, Snapshot};
 
 /// What the rules say of every network namespace.
@@ -67,11 +67,13 @@ pub fn diagnose_namespaces(
     rules: &[&'static Rule],
     now: &NamespaceReadings,
     before: &NamespaceReadings,
+    stated: &Stated,
 ) -> NamespaceFindings {
     let older: BTreeMap<u64, &NamespaceReading> = before.namespaces.iter().map(|one| (one.inode, one)).collect();
     let older_snapshot = |inode| older.get(&inode).and_then(|one| one.snapshot.as_ref().ok());
     let (of_host, of_each): (Vec<&Rule>, Vec<&Rule>) = rules.iter().copied().partition(|rule| rule.is_host_wide());
-    let judge = |rules: &[&'static Rule], now: &Snapshot, inode| diagnose_with(rules, now, older_snapshot(inode));
+    let judge =
+        |rules: &[&'static Rule], now: &Snapshot, inode| diagnose_stated(rules, now, older_snapshot(inode), stated);
     let one = |reading: &NamespaceReading| JudgedNamespace {
         name: NamespaceName::of(reading),
         judged: reading.snapshot.as_ref().ok().map(|snapshot| judge(&of_each, snapshot, reading.inode)),

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Case, Confidence, Finding};
+use super::{Case, Confidence, Finding, Stated};
 
 /// Something that a rule reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,8 +17,14 @@ pub enum Input {
     Softnet(&'static str),
     /// Sockets, as sock_diag tells them: what of them.
     Sockets(&'static str),
+    /// The queues of network devices: what they dropped.
+    DeviceQueues,
     /// The host's memory, `MemTotal` of `/proc/meminfo`.
     Memory,
+    /// What whoever asks says and no reading shows: what of it.
+    Stated(&'static str),
+    /// The files that set sysctls at boot.
+    Files,
 }
 
 impl Input {
@@ -28,7 +34,9 @@ impl Input {
         match self {
             Self::Sockstat(figure) => matches!(*figure, "orphan" | "mem" | "alloc"),
             Self::Softnet(_) | Self::Memory => true,
-            Self::TcpExt(_) | Self::Tcp(_) | Self::Sockets(_) => false,
+            Self::TcpExt(_) | Self::Tcp(_) | Self::Sockets(_) | Self::DeviceQueues | Self::Stated(_) | Self::Files => {
+                false
+            }
         }
     }
 }
@@ -41,7 +49,10 @@ impl fmt::Display for Input {
             Self::Sockstat(name) => write!(f, "/proc/net/sockstat TCP {name}"),
             Self::Softnet(name) => write!(f, "/proc/net/softnet_stat {name}"),
             Self::Sockets(what) => write!(f, "sock_diag: {what}"),
+            Self::DeviceQueues => f.write_str("rtnetlink RTM_GETQDISC drops"),
             Self::Memory => f.write_str("/proc/meminfo MemTotal"),
+            Self::Stated(what) => write!(f, "what is stated: {what} (diagnose --{what})"),
+            Self::Files => f.write_str("sysctl.d files, as lint reads them"),
         }
     }
 }
@@ -92,6 +103,17 @@ impl Rule {
     #[must_use]
     pub fn is_host_wide(&self) -> bool {
         self.reads.first().is_some_and(Input::is_host_wide)
+    }
+
+    /// Whether there is something for it to judge: one that judges what is stated first of all has nothing to say where
+    /// nothing is.
+    #[must_use]
+    pub fn is_asked(&self, stated: &Stated) -> bool {
+        match self.reads.first() {
+            Some(Input::Stated(_)) => stated.timeouts.is_some(),
+            Some(Input::Files) => stated.files.is_some(),
+            _ => true,
+        }
     }
 }
 

@@ -3,12 +3,14 @@
 use super::Rule;
 use super::rules::{
     accept_queue_full, backlog_capped, bad_checksums, bufferbloat, close_wait, closed_ports, closing_unanswered,
-    connection_resets, connects_refused, connects_time_out, connects_unanswered, conntrack_full, duplicated_packets,
-    failover_late, fin_wait_2, fin_wait_2_orphans, half_open_stay, handshake_resets, invalid_cookies,
-    keepalive_too_late, listener_drops, mtu_black_hole, no_neighbour, not_accepting, orphans, packet_loss, paws_drops,
-    ports_bound_first, ports_bound_only, ports_exhaustion, readers_stalled, receive_drops, reordering, reuseport_skew,
-    send_buffer_small, silent_peers, small_backlog, softnet_drops, softnet_squeeze, spurious_timeouts, syn_cookies_off,
-    syn_flood, tcp_mem_beyond_ram, tcp_memory, time_wait_buckets, timed_out, tw_recycle, window_small,
+    congestion_kept, connection_resets, connects_refused, connects_time_out, connects_unanswered, conntrack_full,
+    duplicated_packets, failover_budget, failover_late, fin_wait_2, fin_wait_2_orphans, half_open_stay,
+    handshake_resets, idle_restart, invalid_cookies, keepalive_too_late, listener_drops, mtu_black_hole, no_neighbour,
+    not_accepting, orphans, own_queue_drops, packet_loss, paws_drops, ports_bound_first, ports_bound_only,
+    ports_exhaustion, readers_stalled, receive_drops, reordering, reuseport_skew, send_buffer_small,
+    settings_elsewhere, settings_harmful, settings_undone, silent_peers, small_backlog, softnet_drops, softnet_squeeze,
+    spurious_timeouts, syn_cookies_off, syn_flood, tcp_mem_beyond_ram, tcp_memory, time_wait_buckets, timed_out,
+    tw_recycle, window_small,
 };
 
 /// Every rule, in the order in which they are asked. What an earlier rule claims, a later one leaves alone: the
@@ -33,12 +35,14 @@ pub const RULES: &[Rule] = &[
     ports_exhaustion::RULE,
     ports_bound_first::RULE,
     ports_bound_only::RULE,
+    own_queue_drops::RULE,
     packet_loss::RULE,
     reordering::RULE,
     duplicated_packets::RULE,
     spurious_timeouts::RULE,
     mtu_black_hole::RULE,
     failover_late::RULE,
+    failover_budget::RULE,
     silent_peers::RULE,
     timed_out::RULE,
     keepalive_too_late::RULE,
@@ -46,6 +50,8 @@ pub const RULES: &[Rule] = &[
     window_small::RULE,
     send_buffer_small::RULE,
     bufferbloat::RULE,
+    idle_restart::RULE,
+    congestion_kept::RULE,
     receive_drops::RULE,
     readers_stalled::RULE,
     close_wait::RULE,
@@ -62,6 +68,9 @@ pub const RULES: &[Rule] = &[
     softnet_drops::RULE,
     softnet_squeeze::RULE,
     bad_checksums::RULE,
+    settings_undone::RULE,
+    settings_elsewhere::RULE,
+    settings_harmful::RULE,
 ];
 
 #[cfg(test)]

@@ -58,6 +58,16 @@ impl Consequence {
         }
         Some(ends(&scenario))
     }
+
+    /// The same by settings of which some may not be known: unknown without one that it follows from, and where no
+    /// scenario is played.
+    #[must_use]
+    pub fn answer_known(&self, known: &KnownSettings, host: &Host, set: impl FnOnce(&mut SocketOptions)) -> Answer {
+        if !known.missing(self.keys).is_empty() {
+            return Answer::Unknown;
+        }
+        self.answer_with(known.settings(), host, set).unwrap_or(Answer::Unknown)
+    }
 }
 
 /// An answer.

@@ -114,6 +114,7 @@ pub(super) fn snapshot() -> Snapshot {
             netstat: one("TcpExt", &TCP_EXT),
             sockstat: one("TCP", &[("inuse", 18_300), ("orphan", 12), ("tw", 21_904), ("alloc", 1), ("mem", 65_536)]),
             softnet: Some(vec![SoftnetCpu { cpu: Some(0), processed: 9, dropped: 0, time_squeeze: 0 }]),
+            queues: Some(Vec::new()),
         },
         sockets: Some(Sockets {
             source: SocketSource::SockDiag,

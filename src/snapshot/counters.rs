@@ -18,6 +18,22 @@ pub struct Counters {
     pub sockstat: Option<BTreeMap<String, BTreeMap<String, i64>>>,
     /// `/proc/net/softnet_stat`, a row a CPU; of the whole host in every namespace.
     pub softnet: Option<Vec<SoftnetCpu>>,
+    /// The queue of each device that has one; nothing in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queues: Option<Vec<DeviceQueue>>,
+}
+
+/// The queue (root queueing discipline) of a network device, as rtnetlink tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceQueue {
+    /// Name of the device.
+    pub device: String,
+    /// What it is: `fq_codel`.
+    pub kind: String,
+    /// Packets that it dropped, since it was made; the kernel counts to 2^32.
+    pub dropped: u64,
+    /// Bytes that wait in it.
+    pub waiting_bytes: u64,
 }
 
 /// One CPU's row of `/proc/net/softnet_stat` (`softnet_seq_show`, net/core/net-procfs.c).

@@ -16,7 +16,7 @@ mod stored;
 mod survey;
 mod sysctls;
 
-pub use counters::{Counters, SoftnetCpu};
+pub use counters::{Counters, DeviceQueue, SoftnetCpu};
 pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
 pub use namespaces::{

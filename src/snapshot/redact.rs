@@ -176,6 +176,7 @@ mod tests {
             },
             sent: None,
             pace: None,
+            congestion: None,
             processes: Vec::new(),
         };
         let mut sockets = Sockets {

@@ -80,6 +80,9 @@ pub struct SocketRow {
     /// What holds its sending up; nothing where `tcp_info` was not asked for or is too short, and in older files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pace: Option<Pace>,
+    /// Its congestion control, `INET_DIAG_CONG`; nothing where it was not asked for, and in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub congestion: Option<String>,
     /// Processes that hold it; empty when they were not looked for or not found.
     pub processes: Vec<Process>,
 }
@@ -126,4 +129,7 @@ pub struct Pace {
     pub buffer_limited_us: u64,
     /// The peer's window in bytes, `tcpi_snd_wnd` (5.4).
     pub peer_window: Option<u32>,
+    /// The congestion window in segments, `tcpi_snd_cwnd`; nothing in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub congestion_window: Option<u32>,
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::DumpStep;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -111,6 +112,23 @@ impl RouteSocket {
         let routes = if address.is_ipv6() { Some(Ipv6Routes::open()?) } else { None };
         self.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body)?;
         routes.map_or(Ok(()), |routes| routes.wait_for_local(&octets))
+    }
+
+    /// Sends the request for a dump and hands every answer buffer to `step` until that says that it is done.
+    ///
+    /// # Errors
+    /// The kernel's answer, `EAGAIN` when it is silent for some seconds.
+    pub fn dump(&mut self, request: &[u8], mut step: impl FnMut(&[u8]) -> DumpStep) -> io::Result<()> {
+        self.socket.send_to(request, &SocketAddr::new(0, 0), 0)?;
+        loop {
+            let (answer, _) = self.socket.recv_from_full()?;
+            match step(&answer) {
+                DumpStep::More => {}
+                DumpStep::Done | DumpStep::Enough => return Ok(()),
+                DumpStep::Lost => return Err(io::Error::from_raw_os_error(libc::ENOBUFS)),
+                DumpStep::Error(number) => return Err(io::Error::from_raw_os_error(number)),
+            }
+        }
     }
 
     /// Sends one request and waits for its acknowledgement.

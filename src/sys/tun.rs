@@ -44,9 +44,22 @@ impl Tun {
     /// # Errors
     /// `ENOENT` or `ENODEV` without the tun driver, `EACCES` or `EPERM` without the right to use it.
     pub fn create(name: &str) -> io::Result<Self> {
+        Self::create_as(name, libc::IFF_TUN)
+    }
+
+    /// The same with a link layer (TAP): what is read and written are whole Ethernet frames, and the kernel asks for the
+    /// link addresses of its neighbours.
+    ///
+    /// # Errors
+    /// As [`Tun::create`].
+    pub fn create_ethernet(name: &str) -> io::Result<Self> {
+        Self::create_as(name, libc::IFF_TAP)
+    }
+
+    fn create_as(name: &str, kind: libc::c_int) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(TUN_DEVICE)?;
         let mut request = interface_request(name)?;
-        request.ifr_ifru.ifru_flags = i16::try_from(libc::IFF_TUN | libc::IFF_NO_PI).map_err(io::Error::other)?;
+        request.ifr_ifru.ifru_flags = i16::try_from(kind | libc::IFF_NO_PI).map_err(io::Error::other)?;
         ioctl(&file, TUNSETIFF, &raw mut request as libc::c_ulong)?;
         ioctl(&file, TUNSETPERSIST, 1)?;
         let index = interface_index(name)?;

@@ -41,8 +41,8 @@ pub use journal::{
     StateDir, StepKind, Unreadable, Waiting,
 };
 pub use lint::{
-    Hit, Judge, LineCase, LintCase, LintFinding, LintHost, LintRule, Linted, Severity, Spot, find_lint_rule, lint,
-    lint_rules, lint_values,
+    Hit, Judge, LineCase, LintCase, LintFinding, LintHost, LintRule, Linted, Severity, Spot, find_lint_rule,
+    is_about_harm, lint, lint_rules, lint_values,
 };
 pub use memory::{MEMORY_KEYS, MemoryWorst, weigh_memory};
 pub use persist::{DROP_IN, PersistError, parse_drop_in, plan_persist, plan_undo, read_drop_in};

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use tcpctl::collect::{SocketReading, Source, live_namespaces, survey_namespaces};
-use tcpctl::diagnose::{RULES, diagnose_namespaces};
+use tcpctl::diagnose::{Stated, asked_rules, diagnose_namespaces};
 use tcpctl::report::{FindingsStyle, render_namespace_findings};
 use tcpctl::sys::{Namespace, raise_loopback};
 
@@ -153,7 +153,7 @@ fn gone_meanwhile(place: &Place) -> Ran {
     let snapshot = &before.namespaces.iter().find(|one| one.inode == inode).expect("listed").snapshot;
     assert_eq!(snapshot.as_ref().map(|snapshot| snapshot.netns.inode), Ok(Some(inode)), "it was read from inside");
     inside.end();
-    let found = diagnose_namespaces(&RULES.iter().collect::<Vec<_>>(), &read(), &before);
+    let found = diagnose_namespaces(&asked_rules(&Stated::default()), &read(), &before, &Stated::default());
     assert!(found.gone.iter().any(|name| name.inode == inode), "{:?}", found.gone);
     let style = FindingsStyle { width: 200, ascii: false, verbose: false };
     let text = render_namespace_findings(&found, style);

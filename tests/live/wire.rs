@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tcpctl::sys::{Interest, Namespace, RouteSocket, Tun, raise_loopback, wait_ready};
-use tcpctl::wire::{build_syn, decode_segment};
+use tcpctl::sys::{DumpStep, Interest, Namespace, RouteSocket, Tun, raise_loopback, wait_ready};
+use tcpctl::wire::{MessageKind, Messages, build_syn, decode_segment};
 
 use crate::case::CannotRun;
 
@@ -76,6 +76,8 @@ pub(crate) enum Fate {
     Twice,
     /// Arrives so much later, and others overtake it.
     After(Duration),
+    /// Arrives right behind a copy of itself that has an old timestamp.
+    BehindStale,
 }
 
 /// What is done to packets: the packet, and whether it goes to the far end.
@@ -150,6 +152,10 @@ fn carry(near: &Tun, far: &Tun, meddling: &Mutex<Meddling>, ended: &AtomicBool) 
                     Fate::Pass => 1,
                     Fate::Lose => 0,
                     Fate::Twice => 2,
+                    Fate::BehindStale => {
+                        to.send(&with_old_timestamp(&packet)).expect("the device takes it");
+                        1
+                    }
                     Fate::After(delay) => {
                         number += 1;
                         late.insert((Instant::now() + delay, number), (to_far, packet.clone()));
@@ -162,6 +168,95 @@ fn carry(near: &Tun, far: &Tun, meddling: &Mutex<Meddling>, ended: &AtomicBool) 
             }
         }
     }
+}
+
+/// The same IPv4 packet with a timestamp of a hundred seconds ago and the checksum that goes with it.
+fn with_old_timestamp(packet: &[u8]) -> Vec<u8> {
+    const TIMESTAMPS: u8 = 8;
+    const AGO: u32 = 100_000;
+    let mut packet = packet.to_vec();
+    let tcp = 20;
+    let end = tcp + usize::from(packet[tcp + 12] >> 4) * 4;
+    let mut at = tcp + 20;
+    while at < end && packet[at] != TIMESTAMPS {
+        at += if packet[at] == 1 { 1 } else { usize::from(packet[at + 1]).max(2) };
+    }
+    assert!(at < end, "the connection has timestamps");
+    let value = at + 2..at + 6;
+    let old = u32::from_be_bytes(packet[value.clone()].try_into().expect("four bytes")).wrapping_sub(AGO);
+    packet[value].copy_from_slice(&old.to_be_bytes());
+    // The ones' complement sum of the pseudo header and the segment, RFC 9293 3.1.
+    packet[tcp + 16..tcp + 18].fill(0);
+    let length = u16::try_from(packet.len() - tcp).expect("a short packet");
+    let pseudo = packet[12..20].iter().copied().chain([0, 6]).chain(length.to_be_bytes());
+    let bytes: Vec<u8> = pseudo.chain(packet[tcp..].iter().copied()).collect();
+    let mut sum: u32 =
+        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();
+    while sum > 0xffff {
+        sum = (sum >> 16) + (sum & 0xffff);
+    }
+    packet[tcp + 16..tcp + 18].copy_from_slice(&(!u16::try_from(sum).expect("folded")).to_be_bytes());
+    packet
+}
+
+/// Lets the wire of the calling thread's namespace carry so many bytes a second and hold so many: a token bucket
+/// (`struct tc_tbf_qopt`, include/uapi/linux/pkt_sched.h).
+pub(crate) fn limit_wire(bytes_per_s: u32, limit_bytes: u32) -> Result<(), CannotRun> {
+    const BURST: u32 = 1600;
+    let attribute = |number: u16, value: &[u8]| {
+        let mut bytes = u16::try_from(4 + value.len()).expect("a short value").to_ne_bytes().to_vec();
+        bytes.extend(number.to_ne_bytes());
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    };
+    // `struct tc_ratespec` of Ethernet, whose rates need no table.
+    let mut options = vec![0, 1, 0, 0, 0, 0, 0, 0];
+    options.extend(bytes_per_s.to_ne_bytes());
+    options.extend([0; 12]); // no peak rate
+    [limit_bytes, 0, 0].iter().for_each(|word| options.extend(word.to_ne_bytes()));
+    let options = [attribute(1, &options), attribute(6, &BURST.to_ne_bytes())].concat();
+    let index = tcpctl::sys::device_names(&tcpctl::sys::ProcRoot::new("/proc"))
+        .into_iter()
+        .find(|(_, name)| name == "wire0")
+        .expect("a wire is laid")
+        .0;
+    let mut body = vec![0; 4];
+    [index, 0x0001_0000, 0xffff_ffff, 0].iter().for_each(|word| body.extend(word.to_ne_bytes()));
+    body.extend(attribute(1, b"tbf\0"));
+    body.extend(attribute(2, &options));
+    // RTM_NEWQDISC with NLM_F_REQUEST, ACK, REPLACE and CREATE.
+    let mut request = u32::try_from(16 + body.len()).expect("a short request").to_ne_bytes().to_vec();
+    request.extend(36_u16.to_ne_bytes());
+    request.extend(0x505_u16.to_ne_bytes());
+    request.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+    request.extend(body);
+    let mut answered = Err(CannotRun("no answer".to_owned()));
+    let mut route = RouteSocket::open().expect("rtnetlink");
+    route
+        .dump(&request, |answer| {
+            for message in Messages::new(answer) {
+                if let MessageKind::Error(number) = message.kind {
+                    answered = match number {
+                        0 => Ok(()),
+                        number => Err(CannotRun(format!("no queue can be set: error {number}"))),
+                    };
+                }
+            }
+            DumpStep::Done
+        })
+        .expect("an answer");
+    answered
+}
+
+/// An Ethernet on which nobody is.
+pub(crate) fn lonely_ethernet() -> Result<Tun, CannotRun> {
+    let cannot = |error: std::io::Error| CannotRun(format!("no wire can be laid: {error}"));
+    let tap = Tun::create_ethernet("ether0").map_err(cannot)?;
+    let mut route = RouteSocket::open().map_err(cannot)?;
+    route.raise_link(tap.index(), MTU, QUEUE_LENGTH).map_err(cannot)?;
+    route.add_address(tap.index(), NEAR.into(), 24).map_err(cannot)?;
+    Ok(tap)
 }
 
 /// Whether a packet carries data.

@@ -56,7 +56,7 @@ fn document() -> String {
     }
     let live = incidents();
     text.push_str(
-        "\n## Incidents recreated on the running kernel\n\n`tests/live/incidents.rs` makes each in network namespaces \
+        "\n## Incidents recreated on the running kernel\n\n`tests/live/incidents` makes each in network namespaces \
          of its own. Limits that only\nthe initial namespace has are unknown there.\n\n```text\n",
     );
     text.push_str(&numbers());

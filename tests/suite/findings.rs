@@ -9,14 +9,19 @@ use std::sync::Arc;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde::Deserialize;
-use tcpctl::diagnose::{Findings, Input, RULES, diagnose, headlines, keys};
+use tcpctl::catalog::module_of;
+use tcpctl::diagnose::{
+    Confidence, FaultKind, FileFault, Findings, Input, RULES, SettingFiles, SettledValue, Stated, asked_rules,
+    diagnose, diagnose_stated, diagnose_with, headlines, keys,
+};
 use tcpctl::explain::find_topic;
 use tcpctl::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule, render_rules_manual};
 use tcpctl::snapshot::{
-    AddressUse, Capabilities, Counters, Drops, Kernel, Listener, Netns, Pace, PortUse, Process, SCHEMA_VERSION, Sample,
-    Samples, SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, StoredSnapshots, SysctlReading, Sysctls,
-    render_stored,
+    AddressUse, Capabilities, Counters, DeviceQueue, Drops, Kernel, Listener, Netns, Pace, PortUse, Process,
+    SCHEMA_VERSION, Sample, Samples, SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, StoredSnapshots,
+    SysctlReading, Sysctls, render_stored,
 };
+use tcpctl::tune::find_lint_rule;
 use tcpctl::ui::tui::{Event, Now, State, Theme, draw, update};
 use tcpctl::units::{KernelVersion, LiveInfo, LiveSocket, SocketTimer, SysctlKey, TcpState};
 
@@ -29,6 +34,11 @@ pub(crate) struct Scenario {
     /// Time between the readings.
     #[serde(default = "one_second")]
     window_ms: u64,
+    /// Timeouts as they are stated; of a host of which nobody says anything they are few and fit.
+    #[serde(default = "fitting")]
+    timeouts: String,
+    #[serde(default)]
+    files: FilesRow,
     /// Rules that must find something, with a piece of the sentence.
     #[serde(default)]
     fires: BTreeMap<String, String>,
@@ -52,6 +62,53 @@ struct Rises {
     tcp_ext: BTreeMap<String, i64>,
     #[serde(default)]
     tcp: BTreeMap<String, i64>,
+}
+
+fn fitting() -> String {
+    "app=1s,pool=5s".to_owned()
+}
+
+/// What files of settings say.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FilesRow {
+    /// Key, value in the file, and what it is now, or `absent`.
+    settled: Vec<(String, String, String)>,
+    /// Rule of lint, message.
+    not_kept: Vec<(String, String)>,
+    harmful: Vec<(String, String)>,
+    writers: Vec<String>,
+    /// Whether they are of another namespace's host.
+    elsewhere: bool,
+}
+
+impl FilesRow {
+    fn files(&self) -> SettingFiles {
+        let place = |line: usize| format!("/etc/sysctl.d/60-web.conf:{}", line + 1);
+        let settled = |(line, (key, value, now)): (usize, &(String, String, String))| SettledValue {
+            key: key.clone(),
+            value: value.clone(),
+            running: match now.as_str() {
+                "absent" => SysctlReading::Absent,
+                now => SysctlReading::Value(now.to_owned()),
+            },
+            place: place(line),
+            module: module_of(key),
+        };
+        let faults = |rows: &[(String, String)], kind| {
+            let fault = |(line, (rule, message)): (usize, &(String, String))| {
+                let rule = find_lint_rule(rule).unwrap();
+                let (why, instead) = (rule.why.to_owned(), rule.instead.to_owned());
+                FileFault { rule: rule.id, kind, place: place(line), message: message.clone(), why, instead }
+            };
+            rows.iter().enumerate().map(fault).collect::<Vec<_>>()
+        };
+        SettingFiles {
+            settled: self.settled.iter().enumerate().map(settled).collect(),
+            faults: [faults(&self.not_kept, FaultKind::NotKept), faults(&self.harmful, FaultKind::Harmful)].concat(),
+            writers: self.writers.clone(),
+        }
+    }
 }
 
 fn one_second() -> u64 {
@@ -101,6 +158,7 @@ struct Reading {
     idle: Vec<SampleRow>,
     #[serde(default)]
     addresses: Vec<AddressUse>,
+    queues: Option<Vec<DeviceQueue>>,
 }
 
 /// So many sockets that are alike.
@@ -130,6 +188,10 @@ struct SampleRow {
     /// Whether each is of an address of its own.
     #[serde(default)]
     scattered: bool,
+    #[serde(default = "cubic")]
+    congestion: String,
+    #[serde(default = "one")]
+    cookie: u64,
 }
 
 /// What holds a connection up, as far as a scenario tells it.
@@ -145,6 +207,7 @@ struct PaceRow {
     window_limited_us: u64,
     buffer_limited_us: u64,
     peer_window: Option<u32>,
+    congestion_window: Option<u32>,
 }
 
 impl PaceRow {
@@ -160,6 +223,7 @@ impl PaceRow {
             window_limited_us: self.window_limited_us,
             buffer_limited_us: self.buffer_limited_us,
             peer_window: self.peer_window,
+            congestion_window: self.congestion_window,
         }
     }
 }
@@ -180,7 +244,7 @@ impl SampleRow {
         SocketRow {
             local: ([192, 0, 2, 7], self.local_port).into(),
             remote: self.remote,
-            cookie: 1,
+            cookie: self.cookie,
             receive_queue: self.receive_queue,
             send_queue: self.pace.map_or(1000, |pace| pace.unsent_bytes.max(1000)),
             clock: LiveSocket {
@@ -206,6 +270,7 @@ impl SampleRow {
             },
             sent: self.sent,
             pace: self.pace.map(PaceRow::pace),
+            congestion: Some(self.congestion.clone()),
             processes: self.process.iter().map(|name| Process { pid: 812, name: name.clone() }).collect(),
         }
     }
@@ -224,6 +289,14 @@ struct ListenerRow {
     half_open: u64,
     #[serde(default = "alone")]
     shares_port: u32,
+}
+
+fn cubic() -> String {
+    "cubic".to_owned()
+}
+
+fn one() -> u64 {
+    1
 }
 
 fn ephemeral() -> u16 {
@@ -273,6 +346,7 @@ impl Reading {
                 netstat: group("TcpExt", &self.tcp_ext),
                 sockstat: group("TCP", &self.sockstat_tcp),
                 softnet,
+                queues: self.queues.clone(),
             },
             sockets: self.states.as_ref().map(|states| self.sockets(states)),
             gaps: Vec::new(),
@@ -369,6 +443,10 @@ impl Reading {
                 Input::Memory => {
                     self.memory_kib.get_or_insert(16 << 20);
                 }
+                Input::DeviceQueues => {
+                    self.queues.get_or_insert_default();
+                }
+                Input::Stated(_) | Input::Files => {}
             }
         }
         if let Some(states) = &self.states {
@@ -391,6 +469,8 @@ impl Reading {
                     keepalive: false,
                     receive_queue: 0,
                     scattered: false,
+                    congestion: cubic(),
+                    cookie: one(),
                 }]
             });
         }
@@ -425,10 +505,15 @@ fn quiet_sysctl(key: &str) -> Option<&'static str> {
         "net.ipv4.tcp_mem" => "188220 250961 376440",
         "net.ipv4.tcp_base_mss" => "1024",
         "net.ipv4.tcp_retries2" => "15",
+        "net.ipv4.tcp_rto_min_us" => "200000",
+        "net.ipv4.tcp_early_retrans" => "3",
+        "net.ipv4.tcp_sack" => "1",
+        "net.ipv4.tcp_thin_linear_timeouts" => "0",
         "net.ipv4.tcp_rto_max_ms" => "120000",
         "net.ipv4.tcp_syn_linear_timeouts" => "4",
         "net.ipv4.tcp_timestamps" | "net.ipv4.tcp_window_scaling" => "1",
         "net.ipv4.tcp_wmem" => "4096 16384 4194304",
+        "net.ipv4.tcp_slow_start_after_idle" => "1",
         "net.ipv4.tcp_congestion_control" => "cubic",
         "net.core.default_qdisc" => "fq_codel",
         "net.ipv4.tcp_tw_reuse" => "2",
@@ -459,8 +544,12 @@ impl Scenario {
     }
 
     pub(crate) fn outcome(&self) -> Findings {
-        let (before, now) = self.snapshots();
-        diagnose(&now, before.as_ref())
+        let (before, mut now) = self.snapshots();
+        if self.files.elsewhere {
+            now.netns.initial = Some(false);
+        }
+        let stated = Stated { timeouts: Some(self.timeouts.parse().unwrap()), files: Some(self.files.files()) };
+        diagnose_stated(&asked_rules(&stated), &now, before.as_ref(), &stated)
     }
 }
 
@@ -549,6 +638,93 @@ fn a_rule_tells_what_it_is_without_reading_anything() {
     }
 }
 
+/// What the table must say of each rule for who is woken by it.
+#[test]
+fn every_rule_says_what_it_asks_reads_and_takes_for_a_fault_with_the_reason() {
+    for rule in RULES {
+        let id = rule.id;
+        assert!(!rule.reads.is_empty(), "{id} reads nothing");
+        assert!(rule.reads.iter().all(|input| !input.to_string().is_empty()), "{id}");
+        for text in [rule.looks_for, rule.threshold, rule.wrong_remedy, rule.disproved_by] {
+            assert!(!text.is_empty(), "{id}");
+            assert!(!text.contains("  "), "{id}: `{text}` has two blanks in a row");
+        }
+        // A threshold without a reason is a number out of the air.
+        let reasoned =
+            [":", "since", "so that", "although", "which", "until"].iter().any(|word| rule.threshold.contains(word));
+        assert!(reasoned, "{id}: `{}` gives no reason", rule.threshold);
+        // Where the kernel counts the very thing, there may be nothing to look at next.
+        let is_certain = rule.confidence == Confidence::Certain;
+        assert!(rule.next.is_some() || is_certain, "{id} says nothing of what to look at next");
+    }
+    // Of those that fire: evidence with its source.
+    for (name, scenario) in scenarios() {
+        for found in scenario.outcome().findings {
+            assert!(!found.sentence.ends_with('.'), "{name}: {found:#?}");
+            assert!(found.evidence.iter().all(|seen| !seen.source.is_empty()), "{name}");
+        }
+    }
+}
+
+/// A file with two readings of a scenario.
+fn stored_scenario(name: &str, directory: &Path) -> std::path::PathBuf {
+    let (_, scenario) = scenarios().into_iter().find(|(file, _)| file == name).unwrap();
+    let (before, now) = scenario.snapshots();
+    let file = directory.join("host.json");
+    fs::write(&file, render_stored(&StoredSnapshots::new(before.into_iter().collect(), now)).unwrap()).unwrap();
+    file
+}
+
+fn program(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_tcpctl")).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn timeouts_are_stated_on_the_command_line_and_judged_by_the_model() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = stored_scenario("failover-budget-short-retries", directory.path());
+    let file = file.to_str().unwrap();
+    let diagnose = |rest: &[&str]| program(&[&["diagnose", "--from", file], rest].concat());
+    let (code, out, _) = diagnose(&["--timeouts", "app=5s,pool=30s"]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("failover-budget") && out.contains("pool=30s outlasts the connection"), "{out}");
+    assert_eq!(diagnose(&["--timeouts", "app=2s,pool=5s"]).0, Some(0));
+    assert_eq!(diagnose(&["--timeouts", "app=5s,pool=30s", "--fail-on", "critical"]).0, Some(0));
+    // Who names the rule is told what it lacks.
+    let (code, out, _) = diagnose(&["failover-budget"]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("no timeouts are stated: diagnose --timeouts app=5s,pool=30s"), "{out}");
+    for (wrong, says) in [("pool", "`pool` is no timeout"), ("lb=5s", "they are app, pool, user"), ("app=5", "no unit")]
+    {
+        let (code, _, error) = diagnose(&["--timeouts", wrong]);
+        assert_eq!(code, Some(2), "{error}");
+        assert!(error.contains(says), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn files_of_a_tree_are_held_against_what_is_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = stored_scenario("quiet-host", directory.path());
+    let folder = directory.path().join("etc/sysctl.d");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("60-web.conf"), "net.core.somaxconn = 65535\nnet.ipv4.tcp_fin_timeout = 60\n").unwrap();
+    let root = directory.path().to_str().unwrap();
+    let diagnose = |rest: &[&str]| program(&[&["diagnose", "--from", file.to_str().unwrap()], rest].concat());
+    let (code, out, error) = diagnose(&["--root", root]);
+    assert_eq!(code, Some(1), "{out}{error}");
+    let said = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("net.core.somaxconn is 4096, and /etc/sysctl.d/60-web.conf:1 says 65535"), "{out}");
+    assert_eq!(out.matches("settings-").count(), 1, "{out}");
+    // The files of this host say nothing of another one.
+    assert_eq!(diagnose(&[]).0, Some(0));
+    let (_, out, _) = diagnose(&["settings-undone"]);
+    assert!(out.contains("tcpctl lint"), "{out}");
+    assert_eq!(diagnose(&["--root", "/no/such/directory"]).0, Some(2));
+}
+
 #[test]
 fn every_topic_that_a_finding_points_to_can_be_explained() {
     for rule in RULES {
@@ -559,7 +735,8 @@ fn every_topic_that_a_finding_points_to_can_be_explained() {
 #[test]
 fn a_rule_that_sees_nothing_says_so_instead_of_being_quiet() {
     let nothing = Reading::default();
-    let outcome = diagnose(&nothing.snapshot(2_000), Some(&nothing.snapshot(1_000)));
+    let rules: Vec<_> = RULES.iter().collect();
+    let outcome = diagnose_with(&rules, &nothing.snapshot(2_000), Some(&nothing.snapshot(1_000)));
     assert_eq!(outcome.findings, []);
     let undecided: BTreeSet<&str> = outcome.undecided.iter().map(|undecided| undecided.rule).collect();
     let all: BTreeSet<&str> = RULES.iter().map(|rule| rule.id).collect();
@@ -625,10 +802,15 @@ const SOURCES: &[&str] = &[
     "/proc/net/snmp Tcp",
     "/proc/net/sockstat TCP",
     "/proc/net/softnet_stat",
+    "rtnetlink RTM_GETQDISC",
     "/proc/meminfo",
     "/proc/sys",
     "/proc/PID/fd",
     "sock_diag",
+    "stated by --timeouts",
+    "the model",
+    "sysctl.d files, as lint reads them",
+    "/etc/sysctl.d/",
     "the readings' monotonic clocks",
     "assumption: ",
 ];
@@ -700,7 +882,7 @@ fn status_and_metrics_say_what_diagnose_says() {
         for rule in RULES {
             let count = said.findings.iter().filter(|finding| finding.rule == rule.id).count();
             let line = format!("tcpctl_findings{{rule=\"{}\",netns=\"1\"}} {count}\n", rule.id);
-            let judged = !said.undecided.iter().any(|undecided| undecided.rule == rule.id);
+            let judged = said.rules.contains(&rule.id) && !said.undecided.iter().any(|gap| gap.rule == rule.id);
             assert_eq!(metrics.contains(&line), judged || count > 0, "{name}: {line}{metrics}");
         }
     }

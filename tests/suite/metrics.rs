@@ -74,6 +74,7 @@ fn host() -> Snapshot {
                 SoftnetCpu { cpu: Some(0), processed: 99, dropped: 0, time_squeeze: 1 },
                 SoftnetCpu { cpu: Some(2), processed: 44, dropped: 7, time_squeeze: 0 },
             ]),
+            queues: Some(Vec::new()),
         },
         sockets: Some(Sockets {
             source: SocketSource::SockDiag,

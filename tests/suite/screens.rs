@@ -174,6 +174,7 @@ fn counters(seconds: u64) -> Counters {
         netstat: Some(group("TcpExt", &tcp_ext)),
         sockstat: Some(BTreeMap::from([("TCP".to_owned(), sockstat)])),
         softnet: Some(vec![SoftnetCpu { cpu: Some(0), processed: 9, dropped: 0, time_squeeze: 0 }]),
+        queues: Some(Vec::new()),
     }
 }
 

@@ -95,6 +95,7 @@ mod tests {
         window_limited_us: 3_948_000,
         buffer_limited_us: 0,
         peer_window: Some(18_824),
+        congestion_window: Some(20),
     };
 
     fn limit_of(pace: Pace, acked_bytes: u64, send_queue: u32) -> Option<Limit> {
@@ -123,6 +124,7 @@ mod tests {
             },
             sent: Some(sent),
             pace: Some(pace),
+            congestion: None,
             processes: Vec::new(),
         };
         limit(&pace, &row)

@@ -20,7 +20,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::Sockets("accept queue, backlog and drops of each listener"),
     ],
     keys: &[],
-    threshold: "any drop that neither a listener's queue nor missing cookies explain",
+    threshold: "any drop that neither a listener's queue nor missing cookies explain: each is a client that was turned away",
     confidence: Confidence::Possible,
     next: Some("perf trace -e skb:kfree_skb, or ip route get CLIENT"),
     proof: Proof::Live,
@@ -36,10 +36,12 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     }
     let overflows = case.tcp_ext_rise("ListenOverflows")?;
     let cookies_off = case.tcp_ext_rise("TCPReqQFullDrop")?;
-    let mut claimed = 0_u64;
+    let (mut claimed, mut is_one_full) = (0_u64, false);
     let mut unclear = Vec::new();
     for listener in case.sockets().map(|sockets| sockets.listeners.as_slice()).unwrap_or_default() {
-        match pressure(case, listener) {
+        let pressure = pressure(case, listener);
+        is_one_full |= matches!(pressure, Ok(Pressure::NotAccepting(_) | Pressure::Full));
+        match pressure {
             Ok(
                 Pressure::NotAccepting(drops)
                 | Pressure::Skew(drops)
@@ -51,10 +53,13 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
             _ => {}
         }
     }
-    // The counters and the listeners' own drops are read one after the other, so on a busy host one may be ahead.
+    // The counters and the listeners' own drops are read one after the other, so on a busy host one may be ahead; a listener
+    // that is full has its verdict then too.
     // A drop of a full SYN queue is a claim of the rule about cookies, and one of that listener's own too.
     let rest = drops.saturating_sub(claimed.saturating_add(cookies_off));
-    if rest == 0 || (unclear.is_empty() && overflows.saturating_add(cookies_off) >= drops && claimed > 0) {
+    if rest == 0
+        || (unclear.is_empty() && overflows.saturating_add(cookies_off) >= drops && (claimed > 0 || is_one_full))
+    {
         return Ok(Verdict::quiet());
     }
     let neither = drops.saturating_sub(overflows.saturating_add(cookies_off));

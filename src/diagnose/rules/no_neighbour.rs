@@ -26,7 +26,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 SYNs sent again than that: a slow device queue alone counts a few beside real retransmissions",
     confidence: Confidence::Likely,
     next: Some("ip neigh, for FAILED or INCOMPLETE; tc -s qdisc, for a stuck queue"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_syn_retries: the SYN is not lost, it was never sent",
     disproved_by: "TCPSynRetrans that rises as fast as TCPTimeouts",
     check: |case| judge(case).into(),

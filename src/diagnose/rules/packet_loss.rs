@@ -2,6 +2,7 @@
 //!
 //! Loss shows as retransmissions without DSACKs and without anything taken back (`tcp_fastretrans_alert`).
 
+use super::own_queue_drops;
 use super::retransmits::{READS, Reason, retransmits, with_evidence};
 use crate::diagnose::case::{at_least_percent, share};
 use crate::diagnose::{Case, Confidence, Finding, Proof, Rule, Severity, Verdict};
@@ -28,7 +29,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let seen = retransmits(case)?;
-    if seen.reason != Reason::Loss {
+    if seen.reason != Reason::Loss || own_queue_drops::claims(case) {
         return Ok(Verdict::quiet());
     }
     let needless = at_least_percent(seen.needless, seen.count, NEEDLESS_PERCENT);

@@ -20,10 +20,11 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::Tcp("InSegs"),
     ],
     keys: &[],
-    threshold: "10 in one window and 1% of the segments received, while nothing tells of reordering or duplication",
+    threshold: "10 in one window and 1% of the segments received, while nothing tells of reordering or duplication: \
+                those two move the same counter",
     confidence: Confidence::Possible,
     next: Some("tcpdump of one flow, for TSval that goes back"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "net.ipv4.tcp_timestamps=0; net.ipv4.tcp_tw_recycle, which is another story",
     disproved_by: "TCPOFOQueue or DSACK counters that rise too: then segments merely overtake each other",
     check: |case| judge(case).into(),

@@ -32,7 +32,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     reads: &[Input::Sockets("local ports by destination")],
     keys: &[RANGE, RESERVED],
     threshold: "70% of the usable ports of one local address, critical from 90%, each with one socket, and to so many \
-                destinations that connect() would have shared some but for a chance of one in twenty",
+                destinations that connect() would have shared some but for a chance of one in twenty: such a port serves one of them",
     confidence: Confidence::Likely,
     next: Some("strace -fe trace=bind,connect of the client"),
     proof: Proof::Live,

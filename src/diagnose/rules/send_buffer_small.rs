@@ -16,7 +16,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     topic: None,
     reads: &[Input::Sockets("single connections with something to send, with tcp_info")],
     keys: &["net.ipv4.tcp_wmem"],
-    threshold: "2 s of sending and more, half of them with the send buffer used up, 5 ms of path and no queue; that the kernel counts none \
+    threshold: "2 s of sending and more, since slow start is over by then, half of them with the send buffer used up, 5 ms of path and no queue; that the kernel counts none \
                 proves nothing",
     confidence: Confidence::Certain,
     next: Some("ss -tmi, for tb and what is in flight"),

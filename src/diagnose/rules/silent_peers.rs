@@ -17,7 +17,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     reads: &READS,
     keys: &[RETRIES2, MTU_PROBING],
     threshold: "20 segments, 4 a second and 1% of the segments sent, at least half of them by timers, and no recovery \
-                by ACKs at all",
+                by ACKs at all: a path that only loses answers now and then",
     confidence: Confidence::Possible,
     next: Some(
         "ss -tino, for backoff and unacked: a full-size head segment while small ones passed is an MTU black hole",

@@ -19,7 +19,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     topic: Some("time-wait-many"),
     reads: &[Input::TcpExt("TCPTimeWaitOverflow"), Input::Sockstat("tw"), Input::Sockets("states")],
     keys: &[LIMIT],
-    threshold: "any TCPTimeWaitOverflow, or 80% of the limit; any other number of TIME-WAIT is normal for the side \
+    threshold: "any TCPTimeWaitOverflow, or 80% of the limit: above it TIME-WAIT is skipped; any other number of TIME-WAIT is normal for the side \
                 that closes first",
     confidence: Confidence::Certain,
     next: None,

@@ -17,4 +17,4 @@ mod values;
 pub use case::{LineCase, LintCase, LintHost};
 pub use judge::{LintFinding, Linted, lint, lint_values};
 pub use rule::{Hit, Judge, LintRule, Severity, Spot};
-pub use table::{find_lint_rule, lint_rules};
+pub use table::{find_lint_rule, is_about_harm, lint_rules};

@@ -10,6 +10,12 @@ pub fn lint_rules() -> impl Iterator<Item = &'static LintRule> {
     FAMILIES.iter().copied().flatten()
 }
 
+/// Whether a rule is about a line that takes effect and does harm: a folk setting, or one that another one undoes.
+#[must_use]
+pub fn is_about_harm(rule: &LintRule) -> bool {
+    rule.id == "contradiction" || folk::RULES.iter().any(|one| one.id == rule.id)
+}
+
 /// The rule with this id.
 #[must_use]
 pub fn find_lint_rule(id: &str) -> Option<&'static LintRule> {

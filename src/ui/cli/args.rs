@@ -13,6 +13,7 @@ pub use super::tune_args::{
     ApplyArgs, AwaitConfirmationArgs, ConfirmArgs, ExportFormat, HistoryArgs, PlanArgs, ProfileChoice, ProfilesArgs,
     RollbackArgs, VerifyArgs,
 };
+use crate::diagnose::Timeouts;
 use crate::units::parse_duration_us;
 
 /// See, understand, change and prove what the kernel's TCP does
@@ -307,6 +308,17 @@ pub struct DiagnoseArgs {
     /// How long to watch counters before judging
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_interval_ms)]
     pub window: u64,
+    /// Judge these timeouts too, such as app=5s,pool=30s,user=20s,keepalive=60s,idle=350s
+    ///
+    /// app is how long the application waits for an answer, pool how long its pool does, user is TCP_USER_TIMEOUT,
+    /// keepalive TCP_KEEPIDLE, and idle after how long a load balancer or firewall elsewhere forgets an idle
+    /// connection. Said are those that do not fit into each other, or into what the kernel grants by the
+    /// model, and connections here that do not have them.
+    #[arg(long, value_name = "NAME=TIME,...")]
+    pub timeouts: Option<Timeouts>,
+    /// Judge the files of settings of the system below this directory, and not those of this host
+    #[arg(long, value_name = "DIR", conflicts_with = "all_netns")]
+    pub root: Option<PathBuf>,
     /// Judge every network namespace that a process is in or that is bound to a file, all over the same window
     #[arg(long, conflicts_with_all = ["since", "watch", "explain"])]
     pub all_netns: bool,

@@ -23,6 +23,7 @@ mod pace;
 mod reading;
 mod run;
 mod scenario_text;
+mod setting_files;
 mod stored;
 mod tune_args;
 mod waiter;

@@ -1,16 +1,20 @@
 //! `tcpctl diagnose`.
 
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::diagnose_namespaces;
 use crate::collect::name_owners;
-use crate::diagnose::{Finding, Findings, Rule, Severity, diagnose_with, rules_that_want_a_rate, select_rules};
+use crate::diagnose::{
+    Finding, Findings, Input, Rule, Severity, Stated, diagnose_stated, rules_that_want_a_rate, select_rules,
+};
 use crate::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule};
 use crate::snapshot::{Snapshot, StoredSnapshots};
 use crate::ui::cli::args::{DiagnoseArgs, FailOn};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
+use crate::ui::cli::setting_files::read_setting_files;
 use crate::ui::cli::stored::read_stored;
 use crate::ui::cli::{CliError, Exit};
 
@@ -31,11 +35,12 @@ pub(in crate::ui::cli) fn run(args: &DiagnoseArgs, context: &mut Context<'_>) ->
     if args.all_netns {
         return diagnose_namespaces::run(args, context);
     }
-    let rules = selected(&args.rules)?;
+    let stated = stated(args, context)?;
+    let rules = asked(&args.rules, &stated)?;
     if args.since.is_some() || context.stored.is_some() {
         let before = stored_before(args, context)?;
         let mut now = read_snapshot(context, Depth::Sockets, [])?;
-        let findings = judge(&rules, &mut now, before.as_ref(), context);
+        let findings = judge(&rules, &mut now, before.as_ref(), &stated, context);
         print(&findings, args, context)?;
         return Ok(exit_of(args.fail_on, &findings.findings));
     }
@@ -47,13 +52,13 @@ pub(in crate::ui::cli) fn run(args: &DiagnoseArgs, context: &mut Context<'_>) ->
     loop {
         sleep(window);
         let mut now = read_snapshot(context, Depth::Sockets, [])?;
-        let mut findings = judge(&rules, &mut now, Some(&before), context);
+        let mut findings = judge(&rules, &mut now, Some(&before), &stated, context);
         let unrated = rules_that_want_a_rate(&rules, &now, Some(&before));
         if !args.watch && !unrated.is_empty() {
             // Rare, and then worth a second window: how long the ports last.
             sleep(window);
             let mut later = read_snapshot(context, Depth::Sockets, [])?;
-            findings.replace(judge(&unrated, &mut later, Some(&now), context));
+            findings.replace(judge(&unrated, &mut later, Some(&now), &stated, context));
         }
         print(&findings, args, context)?;
         if exit_of(args.fail_on, &findings.findings) == Exit::Findings {
@@ -70,13 +75,19 @@ pub(in crate::ui::cli) fn run(args: &DiagnoseArgs, context: &mut Context<'_>) ->
 
 /// What the rules say. Who holds the sockets is looked for only when there is something to say of them, since that goes
 /// through the descriptors of every process.
-fn judge(rules: &[&'static Rule], now: &mut Snapshot, before: Option<&Snapshot>, context: &Context<'_>) -> Findings {
-    let findings = diagnose_with(rules, now, before);
+fn judge(
+    rules: &[&'static Rule],
+    now: &mut Snapshot,
+    before: Option<&Snapshot>,
+    stated: &Stated,
+    context: &Context<'_>,
+) -> Findings {
+    let findings = diagnose_stated(rules, now, before, stated);
     if findings.findings.is_empty() || context.stored.is_some() {
         return findings;
     }
     name_owners(&context.proc_root, [&mut *now]);
-    diagnose_with(rules, now, before)
+    diagnose_stated(rules, now, before, stated)
 }
 
 /// The exit code for these findings.
@@ -95,6 +106,27 @@ fn explain(name: &str, context: &mut Context<'_>) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// What is known besides readings: the timeouts as they are stated, and the files of settings of this host, or of the
+/// system that is named. Those of a stored snapshot's host are not here.
+fn stated(args: &DiagnoseArgs, context: &Context<'_>) -> Result<Stated, CliError> {
+    let named = selected(&args.rules)?;
+    let reads_files = named.iter().any(|rule| rule.reads.contains(&Input::Files));
+    let is_own = context.stored.is_none() && context.proc_root == Path::new("/proc");
+    let root = args.root.as_deref().or(is_own.then_some(Path::new("/"))).filter(|_| reads_files);
+    if let Some(root) = root.filter(|root| !root.is_dir()) {
+        return Err(CliError::Usage(format!("there is no directory {} to read", root.display())));
+    }
+    let files = root.map(|root| read_setting_files(root, context)).transpose()?;
+    Ok(Stated { timeouts: args.timeouts, files })
+}
+
+/// The rules that are to judge: those that are named, or all that have something to judge.
+pub(super) fn asked(names: &[String], stated: &Stated) -> Result<Vec<&'static Rule>, CliError> {
+    let mut rules = selected(names)?;
+    rules.retain(|rule| !names.is_empty() || rule.is_asked(stated));
+    Ok(rules)
 }
 
 pub(super) fn selected(names: &[String]) -> Result<Vec<&'static Rule>, CliError> {

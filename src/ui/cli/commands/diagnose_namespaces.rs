@@ -3,9 +3,9 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::diagnose::{exit_of, selected};
+use super::diagnose::{asked, exit_of};
 use crate::collect::{live_namespaces, name_owners};
-use crate::diagnose::{NamespaceFindings, Rule, diagnose_namespaces, rules_that_want_a_rate};
+use crate::diagnose::{NamespaceFindings, Rule, Stated, diagnose_namespaces, rules_that_want_a_rate};
 use crate::report::{FindingsStyle, NamespaceFindingsView, render_namespace_findings};
 use crate::snapshot::{NamespaceReading, NamespaceReadings, Snapshot};
 use crate::ui::cli::args::DiagnoseArgs;
@@ -20,18 +20,20 @@ pub(super) fn run(args: &DiagnoseArgs, context: &mut Context<'_>) -> Result<Exit
         let message = "--all-netns reads every namespace of this host: leave out --netns and --from";
         return Err(CliError::Usage(message.to_owned()));
     }
-    let rules = selected(&args.rules)?;
+    // Files are for the initial namespace alone.
+    let stated = Stated { timeouts: args.timeouts, files: None };
+    let rules = asked(&args.rules, &stated)?;
     let read = |depth| live_namespaces(&source(context, depth, []));
     let before = read(Depth::States)?;
     sleep(Duration::from_millis(args.window));
     let mut now = read(Depth::Sockets)?;
-    let mut found = judge(&rules, &mut now, &before, context);
+    let mut found = judge(&rules, &mut now, &before, &stated, context);
     let unrated = rules_without_rate(&rules, &now, &before);
     if !unrated.is_empty() {
         // Rare, and then worth a second window: how long the ports last.
         sleep(Duration::from_millis(args.window));
         let mut later = read(Depth::Sockets)?;
-        found.replace(judge(&unrated, &mut later, &now, context));
+        found.replace(judge(&unrated, &mut later, &now, &stated, context));
     }
     if context.json {
         context.print_json(&NamespaceFindingsView::new(&found))?;
@@ -47,14 +49,15 @@ fn judge(
     rules: &[&'static Rule],
     now: &mut NamespaceReadings,
     before: &NamespaceReadings,
+    stated: &Stated,
     context: &Context<'_>,
 ) -> NamespaceFindings {
-    let found = diagnose_namespaces(rules, now, before);
+    let found = diagnose_namespaces(rules, now, before, stated);
     if found.all().all(|judged| judged.findings.is_empty()) {
         return found;
     }
     name_owners(&context.proc_root, snapshots_mut(now));
-    diagnose_namespaces(rules, now, before)
+    diagnose_namespaces(rules, now, before, stated)
 }
 
 /// The rules that want a second window in one of the namespaces.

@@ -74,7 +74,12 @@ fn standard_input() -> Result<Vec<u8>, CliError> {
 }
 
 /// The kernel that the files are for. What runs here tells nothing of another kernel or of another system's files.
-fn lint_host(snapshot: &Snapshot, asked: Option<KernelVersion>, foreign: bool, context: &Context<'_>) -> LintHost {
+pub(in crate::ui::cli) fn lint_host(
+    snapshot: &Snapshot,
+    asked: Option<KernelVersion>,
+    foreign: bool,
+    context: &Context<'_>,
+) -> LintHost {
     let version = asked.or(snapshot.kernel.version);
     let own = !foreign && asked.is_none_or(|asked| snapshot.kernel.version == Some(asked));
     LintHost {

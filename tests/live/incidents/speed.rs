@@ -1,0 +1,160 @@
+//! Connections that are slower than they could be.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tcpctl::diagnose::{Findings, diagnose};
+use tcpctl::snapshot::Pace;
+use tcpctl::sys::{IntOption, set_int_option};
+
+use super::ends::{far_listener, listener, pair};
+use super::every::Judged;
+use super::path::without_timers;
+use super::watch::{SECOND, judged_after, reading, says, wait_for};
+use crate::place::{Place, until};
+use crate::wire::{Fate, Wire, has_data};
+
+/// The window was offered when the buffer was larger, and one sender fills it at once.
+pub(super) fn shrunk_buffer(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let before = reading();
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let (mut client, server) = pair(&listener, to);
+        set_int_option(&server, IntOption::ReceiveBuffer, 2304).expect("the option is known");
+        client.set_nonblocking(true).expect("a stream");
+        while client.write(&[7; 1000]).is_ok() {}
+        kept.push((client, server));
+    }
+    wait_for("TCPRcvQDrop", 1);
+    Ok(judged_after(&before, SECOND))
+}
+
+pub(super) fn stalled_readers(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let before = reading();
+    let mut kept = Vec::new();
+    for _ in 0..5 {
+        let (mut client, server) = pair(&listener, to);
+        client.set_nonblocking(true).expect("a stream");
+        let began = Instant::now();
+        // Until nothing goes any more: what is acknowledged meanwhile makes room again.
+        while began.elapsed() < Duration::from_millis(300) {
+            if client.write(&[7; 65_536]).is_err() {
+                sleep(Duration::from_millis(10));
+            }
+        }
+        kept.push((client, server));
+    }
+    wait_for("TCPToZeroWindowAdv", 5);
+    Ok(judged_after(&before, SECOND))
+}
+
+/// Sends for seconds, and judges as soon as the connection shows the situation.
+fn long_transfer(mut from: TcpStream, mut into: TcpStream, is_made: fn(Pace) -> bool) -> Findings {
+    let before = reading();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                from.write_all(&[7; 65_536]).expect("the reader reads");
+            }
+            drop(from);
+        });
+        scope.spawn(move || {
+            let mut buffer = vec![0; 1 << 20];
+            while into.read(&mut buffer).is_ok_and(|bytes| bytes > 0) {}
+        });
+        let judged = std::panic::catch_unwind(|| {
+            until("the situation", || {
+                let now = reading();
+                let samples = now.sockets.as_ref().and_then(|sockets| sockets.samples.as_ref());
+                let sending = samples.expect("single sockets").sending.iter().flat_map(|sample| &sample.rows);
+                let pace = sending.filter_map(|row| row.pace).max_by_key(|pace| pace.busy_us);
+                sleep(Duration::from_millis(50));
+                match pace.filter(|pace| pace.busy_us > 2_200_000 && is_made(*pace)) {
+                    Some(_) => Ok(diagnose(&now, Some(&before))),
+                    None => Err(pace),
+                }
+            })
+        });
+        ended.store(true, Ordering::Relaxed);
+        judged.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// 100 ms of path, and a buffer of 16 KiB at its end.
+pub(super) fn small_window(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    wire.meddle(|_, _| Fate::After(Duration::from_millis(50)));
+    let (listener, to) = far_listener(&wire);
+    set_int_option(&listener, IntOption::ReceiveBuffer, 16_384).expect("the option is known");
+    let (near_end, far_end) = pair(&listener, to);
+    // A wire that is carried in time.
+    Ok(long_transfer(near_end, far_end, |pace| pace.rtt_us < pace.min_rtt_us / 2 * 3))
+}
+
+/// The wire carries some thousand segments a second, and all that waits for it waits in its queue.
+pub(super) fn deep_queue(place: &Place) -> Judged {
+    place.set("net.ipv4.tcp_congestion_control", "reno");
+    let wire = Wire::lay()?;
+    let (listener, to) = far_listener(&wire);
+    let (mut near_end, mut far_end) = pair(&listener, to);
+    // So that the smallest round trip is known, however busy the machine is.
+    for _ in 0..50 {
+        near_end.write_all(b"ping").expect("room");
+        far_end.read_exact(&mut [0; 4]).expect("it arrives");
+        far_end.write_all(b"pong").expect("room");
+        near_end.read_exact(&mut [0; 4]).expect("it arrives");
+    }
+    wire.meddle(|packet, to_far| {
+        if to_far && has_data(packet) {
+            sleep(Duration::from_micros(500));
+        }
+        Fate::Pass
+    });
+    Ok(long_transfer(near_end, far_end, |pace| pace.rtt_us > 50_000))
+}
+
+/// 200 kB, and a pause, again and again over 50 ms.
+pub(super) fn pauses(place: &Place) -> Judged {
+    const BURST: usize = 200_000;
+    without_timers(place);
+    place.set("net.ipv4.tcp_congestion_control", "reno");
+    let wire = Wire::lay()?;
+    wire.meddle(|_, _| Fate::After(Duration::from_millis(25)));
+    let (listener, to) = far_listener(&wire);
+    let (mut near_end, mut far_end) = pair(&listener, to);
+    let mut before = reading();
+    let mut burst = || {
+        std::thread::scope(|scope| {
+            scope.spawn(|| near_end.write_all(&[7; BURST]).expect("the reader reads"));
+            far_end.read_exact(&mut vec![0; BURST]).expect("it arrives");
+        });
+    };
+    // The window has grown, and nothing was sent for longer than the RTO: of each reading.
+    let began = Instant::now();
+    let mut last = None;
+    while began.elapsed() < Duration::from_secs(30) {
+        burst();
+        sleep(Duration::from_millis(1300));
+        let now = reading();
+        let samples = now.sockets.as_ref().and_then(|sockets| sockets.samples.as_ref()).expect("single sockets");
+        let idle = samples.idle.iter().flat_map(|sample| &sample.rows).find(|row| row.remote == to);
+        let is_paused = idle.is_some_and(|row| {
+            let (pace, info) = (row.pace.expect("tcp_info"), row.clock.info.expect("tcp_info"));
+            pace.congestion_window >= Some(20) && u64::from(pace.last_data_sent_ms) * 1000 > u64::from(info.rto_us)
+        });
+        if is_paused && last == Some(true) {
+            let findings = diagnose(&now, Some(&before));
+            says(&findings, " segments begins at 10 again, about ");
+            return Ok(findings);
+        }
+        last = Some(is_paused);
+        before = now;
+    }
+    panic!("the connection did not pause twice with a window that had grown");
+}
