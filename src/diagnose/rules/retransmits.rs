@@ -67,7 +67,7 @@ pub(super) struct Retransmits {
     pub(super) reason: Reason,
     /// Segments sent again, SYNs and SYN-ACKs apart.
     pub(super) count: u64,
-    /// Segments sent.
+    /// Segments sent, those that were sent again among them.
     pub(super) sent: u64,
     /// Of the segments sent again, how many had arrived already.
     pub(super) needless: u64,
@@ -82,7 +82,8 @@ pub(super) struct Retransmits {
 pub(super) fn retransmits(case: &Case<'_>) -> Result<Retransmits, String> {
     let syns = case.tcp_ext_rise("TCPSynRetrans")?;
     let count = case.tcp_rise("RetransSegs")?.saturating_sub(syns);
-    let sent = case.tcp_rise("OutSegs")?;
+    // The kernel counts what it sends again on its own alone (`__tcp_transmit_skb`).
+    let sent = case.tcp_rise("OutSegs")?.saturating_add(count);
     let needless = case.tcp_ext_rise("TCPDSACKRecv")?;
     let window_ms = case.window_ms()?;
     let much = |count| {
@@ -143,7 +144,7 @@ fn to_silent_peers(case: &Case<'_>) -> u64 {
 pub(super) fn with_evidence(finding: Finding, case: &Case<'_>, seen: &Retransmits) -> Finding {
     finding
         .seen("data segments sent again: RetransSegs less TCPSynRetrans", case.over_window(seen.count), SNMP)
-        .seen("of the segments sent (OutSegs)", share(seen.count, seen.sent), SNMP)
+        .seen("of the segments sent (OutSegs, and these)", share(seen.count, seen.sent), SNMP)
         .seen("of them needless, by the peers' DSACKs", share(seen.needless, seen.count), NETSTAT)
         .tcp(case, &["OutSegs"])
         .tcp_ext(

@@ -67,7 +67,8 @@ pub(in crate::ui::cli) fn carry_out(
     }
     refuse_blind(plan)?;
     refuse_contradictions(plan)?;
-    if plan.is_inapplicable() {
+    // What a profile requires and cannot have is a failure, which applying tells.
+    if plan.is_inapplicable() && plan.unmet().next().is_none() {
         return inapplicable(plan, context);
     }
     if !plan.is_empty() && !yes {
