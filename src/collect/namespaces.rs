@@ -127,6 +127,10 @@ pub(super) fn unreadable(found: &FoundNamespace, kind: GapKind, reason: impl Int
 /// Runs this inside the namespace, on a thread of its own. A gap when it cannot be entered, or when the file that it was
 /// found by is of another one by now, which `act` may say as well.
 fn enter<T: Send>(found: &FoundNamespace, root: &ProcRoot, act: impl FnOnce() -> Option<T> + Send) -> Result<T, Gap> {
+    // The one that this thread is in needs no entering, for which everybody has the right.
+    if own_netns_inode() == Some(found.inode) {
+        return act().ok_or_else(|| unreadable(found, GapKind::Failed, GONE));
+    }
     let inside = || {
         let namespace = Namespace::open(&found.path.display().to_string(), root)?;
         if namespace.inode()? != found.inode {

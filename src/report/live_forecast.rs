@@ -168,6 +168,7 @@ fn sign_of(assumption: Assumption) -> char {
         Assumption::Unset(option) => of(option),
         Assumption::UnsetOnListener(option) => of(option).to_ascii_uppercase(),
         Assumption::QueueHalfEmpty => 'q',
+        Assumption::NoSecondSyn => 's',
         Assumption::NoSoftError => 'x',
         Assumption::OrphansWithinLimits => 'o',
     }
@@ -309,7 +310,8 @@ const fn unless_id(unless: Unless) -> &'static str {
 
 const fn unless_words(unless: Unless) -> &'static str {
     match unless {
-        Unless::Answered | Unless::Completed => "answered",
+        Unless::Answered => "answered",
+        Unless::Completed => "answered or asked again",
         Unless::Acknowledged => "acknowledged",
         Unless::ProbeAnswered => "the peer answers",
         Unless::Heard => "the peer is heard",
@@ -324,6 +326,9 @@ fn sentence(assumption: Assumption) -> String {
         Assumption::UnsetOnListener(option) => format!("{option} is not set on its listener"),
         Assumption::QueueHalfEmpty => {
             "the listener's SYN queue stays less than half full, so that nothing is pruned".to_owned()
+        }
+        Assumption::NoSecondSyn => {
+            "the client does not send its SYN again, which would make the entry live longer".to_owned()
         }
         Assumption::NoSoftError => "no ICMP error came, which would be the error at the end".to_owned(),
         Assumption::OrphansWithinLimits => "orphans and TCP memory stay below their limits".to_owned(),
@@ -416,8 +421,8 @@ mod tests {
         SYN retry 6 of 10, next in 1.9 s, gives up in 121 s (127 s at most) unless answered
         SYN retry 10 of 10, gives up in 4 s (6.1 s at most) unless answered
         SYN retry 12, timer in 900 ms, end unknown
-        SYN-ACK not answered yet, next in 900 ms, dropped in 62 s (66 s at most) unless answered
-        SYN-ACK retry 3 of 5 to 7, next in 1.9 s, dropped in 49 s (65 s at most) unless answered
+        SYN-ACK not answered yet, next in 900 ms, dropped in 62 s (66 s at most) unless answered or asked again
+        SYN-ACK retry 3 of 5 to 7, next in 1.9 s, dropped in 49 s (65 s at most) unless answered or asked again
         idle; no timer ends it
         in flight, sent again in 180 ms, gives up in 928 s (949 s at most) unless acknowledged
         resend 6 of 15, next in 10 s, gives up in 912 s (932 s at most) unless acknowledged

@@ -1,6 +1,7 @@
 //! Every network namespace that can be reached, in one reading.
 
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -18,6 +19,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("namespaces are found by their processes, with counts, owners and settings", by_processes),
         Case::new("findings of all namespaces are named by theirs, over one window", judged),
+        Case::for_root("who has no right to enter any namespace reads the own one among all", without_rights),
         Case::new("a namespace that ends between two readings is told as gone", gone_meanwhile),
         Case::new("a namespace is listed as long as something is in it", gone),
         Case::new("sockets of every namespace are listed, sorted and grouped with its name", sockets_of_all),
@@ -91,6 +93,27 @@ fn by_processes(place: &Place) -> Ran {
     drop((filled, fill));
     in_other.end();
     in_own.end();
+    Ok(())
+}
+
+/// The user that nobody is.
+const NOBODY: u32 = 65534;
+
+fn without_rights(place: &Place) -> Ran {
+    let mut fill = Fill::default();
+    let to = fill.listener(place, "127.0.0.1:0", Listening::with_backlog(8));
+    fill.established(to, 3);
+    let asked = |arguments: &[&str]| -> Value {
+        let mut command = Command::new(crate::program::path());
+        let output = command.args(arguments).current_dir("/").uid(NOBODY).gid(NOBODY).output().expect("it runs");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    };
+    let listed = asked(&["status", "--all-netns", "--json"]);
+    let own = row(&listed, place.inode()).expect("the own one is listed");
+    assert_eq!((&own["states"]["ESTAB"], &own["gaps"]), (&6.into(), &Value::Array(Vec::new())), "{own:#}");
+    let judged = asked(&["diagnose", "close-wait", "--all-netns", "--window", "100ms", "--json"]);
+    let own = row(&judged, place.inode()).expect("the own one is judged");
+    assert_eq!((&own["gap"], &own["judged"]["findings"]), (&Value::Null, &Value::Array(Vec::new())), "{own:#}");
     Ok(())
 }
 

@@ -98,6 +98,20 @@ fn a_reason_of_several_lines_adds_no_setting_to_an_export() {
     }
 }
 
+/// So is the name of its file.
+#[test]
+fn a_profile_whose_file_has_a_name_of_several_lines_is_refused() {
+    let tree = Tree::new();
+    let path = tree.path("a\nnet.ipv4.tcp_sack = 0\n#.toml");
+    let profile = "summary = \"x\"\n[keys.\"net.core.somaxconn\"]\nset = 9000\nreason = \"r\"\nsource = \"s\"\n";
+    fs::write(&path, profile).unwrap();
+    for arguments in [&["--export", "sysctl.d"][..], &["--diff"], &[]] {
+        let output = tree.run(&[&["plan", &path.display().to_string()], arguments].concat());
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{arguments:?}");
+        assert!(text(&output.stderr).contains("control character"), "{}", text(&output.stderr));
+    }
+}
+
 /// What a file wants that is no honest profile, with a word of the refusal.
 #[test]
 fn profiles_that_reach_elsewhere_are_refused_and_nothing_is_written() {

@@ -147,6 +147,9 @@ pub enum Assumption {
     UnsetOnListener(&'static str),
     /// The listener's SYN queue stays less than half full, so that no entry is pruned.
     QueueHalfEmpty,
+    /// The client does not send its SYN again: that is answered once more, and the wait for the next timer begins anew
+    /// (`tcp_check_req`).
+    NoSecondSyn,
     /// No ICMP error was noted, which would be the error at the end.
     NoSoftError,
     /// Orphans and their memory stay below their limits.

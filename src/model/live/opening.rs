@@ -116,7 +116,7 @@ pub(super) fn half_open(reading: &Reading<'_>) -> Case {
     }
     let unset = |name: &'static str| (!reading.known.knows(name)).then_some(Assumption::UnsetOnListener(name));
     let mut assumptions: Vec<_> = ["TCP_SYNCNT", "TCP_DEFER_ACCEPT"].into_iter().filter_map(unset).collect();
-    assumptions.push(Assumption::QueueHalfEmpty);
+    assumptions.extend([Assumption::QueueHalfEmpty, Assumption::NoSecondSyn]);
     let mut keys = Vec::new();
     keys.extend((!reading.known.knows("TCP_SYNCNT")).then_some("net.ipv4.tcp_synack_retries"));
     keys.extend(version.at_least(6, 19).then_some("net.ipv4.tcp_rto_max_ms"));

@@ -45,7 +45,12 @@ impl ProfileFiles {
     pub fn read(&mut self, path: &Path) -> String {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let file = path.display().to_string();
-        match read_profile_text(path) {
+        // The name is written into exports and files, where a line feed would begin a line of its own.
+        let text = match name.chars().any(char::is_control) {
+            true => Err("its name holds a control character; give the file another one".to_owned()),
+            false => read_profile_text(path),
+        };
+        match text {
             Ok(text) => self.profiles.add(name.clone(), file, text),
             Err(reason) => self.unreadable.push((name.clone(), file, reason)),
         }
