@@ -322,6 +322,26 @@ fn a_namespace_is_entered_and_late_readings_of_the_one_before_are_not_shown() {
 }
 
 #[test]
+fn the_namespace_that_is_shown_is_not_entered_once_more() {
+    let mut state = screen_of("9", (80, 24));
+    let effects = press(&mut state, Key::Enter);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Enter(_))), "{effects:?}");
+    assert!(text(&state).contains("that was shown already") && text(&state).contains("db-7"), "{}", text(&state));
+}
+
+#[test]
+fn a_namespace_that_cannot_be_read_is_left_again_and_it_is_said_why() {
+    let mut state = screen_of("9j", (80, 24));
+    press(&mut state, Key::Enter);
+    let reason = "cannot enter the network namespace /run/netns/blue: it is gone";
+    let effects = update(&mut state, Event::ReadFailed(reason.to_owned()));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Enter(None))), "{effects:?}");
+    assert!(text(&state).contains(reason), "{}", text(&state));
+    update(&mut state, Event::Read(Arc::new(busy_host(11))));
+    assert!(text(&state).contains("db-7"), "{}", text(&state));
+}
+
+#[test]
 fn commands_go_where_keys_go_and_complete() {
     let command = |typed: &str| screen_of(&format!(":{typed}"), (80, 24));
     assert_eq!(command("explain keepalive\n").context(), Context::TopicPage);

@@ -17,7 +17,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     threshold: "any sysctl of the administrator's files that has another value in this network namespace, or is not \
                 there, where this is not the initial one: files are read for that alone",
     confidence: Confidence::Certain,
-    next: Some("tcpctl params KEY, for its scope; tcpctl namespaces, for what differs between them"),
+    next: Some("tcpctl params KEY, for its scope; tcpctl status --all-netns, for what differs between them"),
     proof: Proof::Live,
     wrong_remedy: "a privileged shell in the pod: what it writes is gone with the pod; the same line once more on the host",
     disproved_by: "a namespace that is meant to differ from the host",

@@ -221,7 +221,14 @@ pub(super) fn enter_namespace(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     };
     let inode = facts.inode;
-    enter(state, inode, Some(name))
+    if state.entered.or(state.first_netns) == Some(inode) {
+        state.screen = Screen::Overview;
+        state.say(Severity::Quiet, "this is the network namespace that was shown already");
+        return Vec::new();
+    }
+    // That of the start needs no entering, for which not everybody has the right.
+    let name = (state.first_netns != Some(inode)).then_some(name);
+    enter(state, inode, name)
 }
 
 /// Looks at the namespace of the start again.
@@ -233,6 +240,17 @@ pub(super) fn return_to_first(state: &mut State) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+/// Goes back from a namespace that was entered and could not be read even once: it is gone, or not for this user.
+pub(super) fn leave_unreadable(state: &mut State, reason: String) -> Vec<Effect> {
+    let effects = return_to_first(state);
+    if effects.is_empty() {
+        state.read_error = Some(reason);
+    } else {
+        state.say(Severity::Warning, reason);
+    }
+    effects
 }
 
 /// Looks at a namespace from now on: by its name, or by none at that of the start.

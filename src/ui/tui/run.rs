@@ -200,7 +200,7 @@ impl Session {
     fn take(&mut self, arrival: Arrival) -> anyhow::Result<Option<Left>> {
         let signal = |number| Some(Left { ending: Ending::Signal(number), keep_screen: false });
         match arrival {
-            Arrival::Event(Event::ReadFailed(reason)) if self.state.never_read() => anyhow::bail!(reason),
+            Arrival::Event(Event::ReadFailed(reason)) if self.state.cannot_begin() => anyhow::bail!(reason),
             Arrival::Event(event) => {
                 self.somebody_waits |= matches!(event, Event::Key(_) | Event::Mouse(_) | Event::Focus(true));
                 let first = matches!(event, Event::Read(_)) && self.state.never_read();

@@ -198,6 +198,11 @@ impl State {
         self.size
     }
 
+    /// Whether a reading that fails now leaves nothing to show and nowhere to go back to.
+    pub(super) const fn cannot_begin(&self) -> bool {
+        self.never_read() && self.entered.is_none()
+    }
+
     /// Whether nothing has been read so far.
     pub(super) const fn never_read(&self) -> bool {
         self.latest.is_none()

@@ -96,6 +96,10 @@ fn take(state: &mut State, event: Event) -> Vec<Effect> {
             take_snapshot(state, snapshot);
             state.dirty |= state.frozen.is_none();
         }
+        Event::ReadFailed(reason) if state.never_read() && state.entered.is_some() => {
+            state.dirty = true;
+            return navigate::leave_unreadable(state, reason);
+        }
         Event::ReadFailed(reason) => {
             state.history.push_hole(state.now.unix_ms);
             state.read_error = Some(reason);

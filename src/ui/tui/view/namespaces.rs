@@ -73,7 +73,9 @@ impl Columns {
             None => "?".to_owned(),
         };
         let states: String = STATES.iter().take(self.states).map(|state| right(&cell(state), 10)).collect();
-        let differ = right(&facts.settings.len().to_string(), 6);
+        // Of one that could not be entered no settings are known either.
+        let differ = facts.sockets.as_ref().map_or_else(|| "?".to_owned(), |_| facts.settings.len().to_string());
+        let differ = right(&differ, 6);
         format!("{sign} {} {}{states}{differ}", left(&name(facts), self.name), left(&owner(facts), self.owner))
     }
 }
