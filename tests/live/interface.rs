@@ -1,10 +1,13 @@
 //! The terminal interface on a terminal, in a namespace with known sockets: driven by keys, read from its screen, and
 //! checked against the kernel from outside.
 
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
+use tcpctl::sys::{Namespace, raise_loopback};
+
 use crate::case::{Case, Ran};
+use crate::namespaces::Inside;
 use crate::place::{Listening, Place};
 use crate::program;
 use crate::screen::Screen;
@@ -174,6 +177,8 @@ fn in_tmux(place: &Place) -> Ran {
     let to = listener.local_addr().unwrap();
     let client = TcpStream::connect(to).unwrap();
     let from = client.local_addr().unwrap();
+    let other = Other::begin();
+    let there = other.listener.local_addr().unwrap();
     let state = tempfile::tempdir().unwrap();
     let mut terminal = Driven::open(state.path());
     terminal.wait_for(&["[1Overview]", "LIVE", &format!(":{}", to.port()), "q quit"]);
@@ -196,12 +201,12 @@ fn in_tmux(place: &Place) -> Ran {
     terminal.wait_for(&["[9Netns]", &format!("{}", place.inode())]);
     terminal.press("?");
     terminal.wait_for(&["Keys in the namespaces"]);
-    // No file is bound to this one: it is entered by a process in it.
-    terminal.press(&format!("9/{}\r", place.inode()));
-    terminal.wait_for(&["1 of ", &format!("netns {}", place.inode()), "processes"]);
-    terminal.press("\r");
-    terminal.wait_for(&[&format!("from now on: network namespace {}", place.inode()), "[1Overview]"]);
+    // No file is bound to the other one: it is entered by a process in it.
+    enters(&mut terminal, other.inode(), "from now on: network namespace");
+    terminal.wait_for(&["LIVE", &format!(":{}", there.port())]);
+    enters(&mut terminal, place.inode(), "from now on: network namespace");
     terminal.wait_for(&["LIVE", &format!(":{}", to.port())]);
+    enters(&mut terminal, place.inode(), "this is the network namespace that was shown already");
     terminal.press("5");
     terminal.wait_for(&["[5Profiles]", "anti-syn-flood", "nothing was applied here yet"]);
     terminal.press("\r");
@@ -221,5 +226,39 @@ fn in_tmux(place: &Place) -> Ran {
     terminal.wait_for(&["rolled back", "read back"]);
     assert_eq!(cat(RETRIES), "5");
     terminal.leave();
+    other.inside.end();
     Ok(())
+}
+
+/// Another namespace, with a listener and a process in it.
+struct Other {
+    namespace: Namespace,
+    listener: TcpListener,
+    inside: Inside,
+}
+
+impl Other {
+    fn begin() -> Self {
+        let namespace = Namespace::fresh().unwrap();
+        let (listener, inside) = namespace
+            .run(|| {
+                raise_loopback().unwrap();
+                let there = Place::here(&namespace);
+                (there.listen("127.0.0.1:0", Listening::with_backlog(7)), Inside::begin())
+            })
+            .unwrap();
+        Self { namespace, listener, inside }
+    }
+
+    fn inode(&self) -> u64 {
+        self.namespace.inode().unwrap()
+    }
+}
+
+/// Enters a namespace from the screen that lists them.
+fn enters(terminal: &mut Driven, inode: u64, told: &str) {
+    terminal.press(&format!("9/\u{15}{inode}\r"));
+    terminal.wait_for(&["1 of ", &format!("netns {inode}"), "processes"]);
+    terminal.press("\r");
+    terminal.wait_for(&[told, "[1Overview]"]);
 }
