@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::snapshot::{Gap, GapKind, HzReading, HzSource, Kernel};
-use crate::sys::{ProcRoot, ReadError, ReadErrorKind, find_in_gzip, kernel_release, node_name, read_text};
+use crate::snapshot::{Gap, GapKind, HzReading, HzSource, Kernel, SysctlReading, Sysctls};
+use crate::sys::{
+    ProcRoot, ReadError, ReadErrorKind, find_in_gzip, kernel_build, kernel_release, memory_kib, node_name, read_text,
+    read_tick_length_ns,
+};
 use crate::units::{Hz, KernelVersion};
 use crate::wire::{parse_config_hz, parse_debian_version, parse_mem_total_kib};
 
@@ -29,35 +32,48 @@ pub(super) fn gap_kind(kind: ReadErrorKind) -> GapKind {
 
 /// Reads release, version and tick rate.
 pub(super) fn read_kernel(root: &ProcRoot, root_is_live: bool, gaps: &mut Vec<Gap>) -> Kernel {
-    let release = match root.read("sys/kernel/osrelease") {
-        Ok(text) => Some(text.trim().to_owned()),
-        Err(_) if root_is_live => Some(kernel_release()),
-        Err(error) => {
+    let (release, built) = if root_is_live {
+        (Some(kernel_release()), Some(kernel_build()))
+    } else {
+        let release = root.read("sys/kernel/osrelease").map_err(|error| {
             gaps.push(gap_of(&error, "the kernel version is unknown, and with it the rules that hold"));
-            None
-        }
+        });
+        (release.ok().map(|text| text.trim().to_owned()), root.read("sys/kernel/version").ok())
     };
     let version = release.as_deref().and_then(|release| release.parse().ok());
-    let version = version.map(|version| stable_version(version, root));
+    let version = version.map(|version| stable_version(version, built.as_deref()));
     if let (Some(release), None) = (&release, version) {
         let reason = format!("`{release}` does not begin with version numbers");
         gaps.push(Gap::new("kernel release", GapKind::Malformed, reason, "the rules that hold are unknown"));
     }
-    let hz = read_hz(root, release.as_deref().filter(|_| root_is_live), gaps);
+    let ticking = root_is_live.then(|| hz_of_tick(read_tick_length_ns())).flatten();
+    let hz = ticking.or_else(|| read_hz(root, release.as_deref().filter(|_| root_is_live), gaps));
     Kernel { release, version, hz }
 }
 
 /// The version with its stable sub-level, on which rules depend: some distributions leave it out of the release and name
 /// it elsewhere. One that does not go with the release is of another kernel and says nothing.
-fn stable_version(version: KernelVersion, root: &ProcRoot) -> KernelVersion {
-    let built = root.read("sys/kernel/version").ok().and_then(|text| parse_debian_version(&text));
+fn stable_version(version: KernelVersion, built: Option<&str>) -> KernelVersion {
+    let built = built.and_then(parse_debian_version);
     let same_series = |built: &KernelVersion| (built.major, built.minor) == (version.major, version.minor);
     built.filter(|built| version.patch == 0 && same_series(built)).unwrap_or(version)
 }
 
-/// Finds the tick rate: in a kernel configuration, else by a value whose default is two ticks.
+/// The tick rate by the length of a tick, which the coarse clocks tell as their resolution (`posix_get_coarse_res`,
+/// kernel/time/posix-timers.c): `TICK_NSEC`, one second by the rate, rounded. `getconf CLK_TCK` is always 100 and says
+/// nothing.
+fn hz_of_tick(tick_ns: u64) -> Option<HzReading> {
+    const SECOND_NS: u64 = 1_000_000_000;
+    let rate = SECOND_NS.checked_add(tick_ns / 2)?.checked_div(tick_ns)?;
+    let exact = SECOND_NS.checked_add(rate / 2)?.checked_div(rate)? == tick_ns;
+    let hz = Hz::new(rate.try_into().ok()?).filter(|_| exact)?;
+    Some(HzReading { hz, source: HzSource::Inferred("the resolution of CLOCK_REALTIME_COARSE".to_owned()) })
+}
+
+/// Finds the tick rate of a kernel whose clock is not at hand: in its configuration, else by a value whose default is two
+/// ticks.
 ///
-/// `getconf CLK_TCK` is always 100 and says nothing. The configurations outside the proc root belong to this
+/// The configurations outside the proc root belong to this
 /// host's kernel, so they count only when the root does too (`release` is given).
 fn read_hz(root: &ProcRoot, release: Option<&str>, gaps: &mut Vec<Gap>) -> Option<HzReading> {
     let in_proc = root.join("config.gz");
@@ -93,8 +109,23 @@ fn hz_from_two_ticks_us(two_ticks_us: u32) -> Option<Hz> {
 
 /// Reads the host's name.
 pub(super) fn read_hostname(root: &ProcRoot, root_is_live: bool) -> Option<String> {
-    let name = root.read("sys/kernel/hostname").ok().map(|text| text.trim().to_owned());
-    name.or_else(|| root_is_live.then(node_name)).filter(|name| !name.is_empty())
+    let name = if root_is_live {
+        Some(node_name())
+    } else {
+        root.read("sys/kernel/hostname").ok().map(|text| text.trim().to_owned())
+    };
+    name.filter(|name| !name.is_empty())
+}
+
+/// Whether the keys of the initial namespace are here, by what was read of them.
+pub(super) fn has_initial_keys(sysctls: &Sysctls, root: &ProcRoot) -> Option<bool> {
+    let reading = |path: &str| sysctls.readings.get(path.strip_prefix("sys/")?.replace('/', ".").as_str());
+    match (reading(EVERYWHERE), reading(INITIAL_ONLY)) {
+        (Some(everywhere), Some(initial)) if *everywhere != SysctlReading::Absent => {
+            Some(*initial != SysctlReading::Absent)
+        }
+        _ => is_initial_netns(root),
+    }
 }
 
 /// Whether the keys of the initial namespace are here.
@@ -103,7 +134,10 @@ pub(super) fn is_initial_netns(root: &ProcRoot) -> Option<bool> {
 }
 
 /// Reads `MemTotal`.
-pub(super) fn read_memory(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<u64> {
+pub(super) fn read_memory(root: &ProcRoot, root_is_live: bool, gaps: &mut Vec<Gap>) -> Option<u64> {
+    if root_is_live {
+        return Some(memory_kib());
+    }
     let consequence = "the host's memory is unknown";
     match root.read("meminfo") {
         Ok(text) => {
@@ -140,6 +174,27 @@ mod tests {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(text.as_bytes()).unwrap();
         encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_tick_tells_the_rate_only_when_it_is_exact() {
+        let hz = |ns| hz_of_tick(ns).map(|reading| reading.hz.get());
+        assert_eq!([hz(10_000_000), hz(4_000_000), hz(3_333_333), hz(1_000_000)], [100, 250, 300, 1000].map(Some));
+        assert_eq!(hz(976_563), Some(1024));
+        assert_eq!([hz(0), hz(1), hz(3_999_999), hz(u64::MAX)], [None; 4]);
+    }
+
+    #[test]
+    fn the_running_kernel_is_the_one_of_its_files() {
+        let root = ProcRoot::new("/proc");
+        let (mut live, mut stored) = (Vec::new(), Vec::new());
+        let kernels = (read_kernel(&root, true, &mut live), read_kernel(&root, false, &mut stored));
+        assert_eq!((&kernels.0.release, kernels.0.version), (&kernels.1.release, kernels.1.version));
+        if let Some(configured) = kernels.1.hz {
+            assert_eq!(kernels.0.hz.map(|reading| reading.hz), Some(configured.hz));
+        }
+        assert_eq!(read_memory(&root, true, &mut live), read_memory(&root, false, &mut stored));
+        assert_eq!(read_hostname(&root, true), read_hostname(&root, false));
     }
 
     #[test]

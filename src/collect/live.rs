@@ -42,14 +42,16 @@ pub(super) fn read(source: &Source, root: &ProcRoot) -> Snapshot {
     let taken_unix_ms = unix_ms();
     let monotonic_ms = monotonic_ms();
     let inode = root.netns_inode();
-    let root_is_live = inode.as_ref().is_ok_and(|inode| shows_own_netns(*inode));
+    let root_is_live = inode.as_ref().is_ok_and(|inode| root.is_own() || shows_own_netns(*inode));
     if let Err(error) = &inode {
         gaps.push(host::gap_of(error, "which network namespace this is is unknown"));
     }
     let sysctls = sysctls::read_sysctls(&source.keys, root, &mut gaps);
+    let initial = host::has_initial_keys(&sysctls, root);
     let kernel = host::read_kernel(root, root_is_live, &mut gaps);
     let mut counters = counters::read_counters(root, &mut gaps);
-    if root_is_live {
+    // The shortest reading shows nothing of them.
+    if root_is_live && source.sockets != SocketReading::Sums {
         counters.queues = device_queues::read_device_queues(root, &mut gaps);
     }
     Snapshot {
@@ -58,9 +60,9 @@ pub(super) fn read(source: &Source, root: &ProcRoot) -> Snapshot {
         monotonic_ms,
         hostname: host::read_hostname(root, root_is_live),
         kernel,
-        netns: Netns { inode: inode.ok(), name: source.netns.clone(), initial: host::is_initial_netns(root) },
+        netns: Netns { inode: inode.ok(), name: source.netns.clone(), initial },
         capabilities: Capabilities { euid: effective_uid(), effective: effective_capabilities() },
-        memory_kib: host::read_memory(root, &mut gaps),
+        memory_kib: host::read_memory(root, root_is_live, &mut gaps),
         sysctls,
         counters,
         sockets: read_sockets(source, root, root_is_live, &mut gaps),

@@ -12,6 +12,7 @@ const SECRETS: [&str; 2] = ["tcp_fastopen_key", "stable_secret"];
 /// cannot be read make one gap together.
 pub(super) fn read_sysctls(keys: &[SysctlKey], root: &ProcRoot, gaps: &mut Vec<Gap>) -> Sysctls {
     let files = SysctlFiles::new(root.path());
+    let mut reader = files.reader();
     let mut sysctls = Sysctls::default();
     let mut denied = true;
     let mut unreadable = Vec::new();
@@ -21,7 +22,7 @@ pub(super) fn read_sysctls(keys: &[SysctlKey], root: &ProcRoot, gaps: &mut Vec<G
             sysctls.readings.insert(key.clone(), reading);
             continue;
         }
-        let reading = match files.read(key) {
+        let reading = match reader.read(key) {
             Ok(raw) => SysctlReading::Value(normalize_value(&raw)),
             Err(SysctlError::Absent { .. }) => SysctlReading::Absent,
             Err(error) => {

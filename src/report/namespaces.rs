@@ -40,9 +40,9 @@ pub struct NamespaceView {
     pub own: bool,
     /// Files that it is bound to.
     pub bound: Vec<String>,
-    /// The process with the lowest number in it.
+    /// The process with the lowest number in it; where none is in it, one that holds a descriptor of it.
     pub process: Option<Process>,
-    /// How many processes are in it.
+    /// How many processes are in it, with any thread.
     pub processes: u64,
     /// How many sockets are in each state; nothing when they could not be read, and for a state not counted.
     pub states: Option<BTreeMap<&'static str, Option<u64>>>,
@@ -124,6 +124,9 @@ fn title(one: &NamespaceView) -> String {
     parts.extend(one.bound.iter().cloned());
     parts.push(match (&one.process, one.processes.saturating_sub(1)) {
         (None, _) => "no process".to_owned(),
+        (Some(process), 0) if one.processes == 0 => {
+            format!("no process; held open by {}({})", process.name, process.pid)
+        }
         (Some(process), 0) => format!("{}({})", process.name, process.pid),
         (Some(process), more) => format!("{}({}) and {more} more", process.name, process.pid),
     });

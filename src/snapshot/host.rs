@@ -30,7 +30,8 @@ pub struct HzReading {
 pub enum HzSource {
     /// `CONFIG_HZ` in a kernel configuration; the path is given.
     Config(String),
-    /// Worked out from a value whose default is a number of ticks; says which.
+    /// Worked out from what is told in ticks: the resolution of a clock, or a value whose default is a number of ticks;
+    /// says which.
     Inferred(String),
 }
 

@@ -38,9 +38,9 @@ pub struct NamespaceFacts {
     pub own: bool,
     /// Files that it is bound to, such as `/run/netns/blue`.
     pub bound: Vec<String>,
-    /// The process with the lowest number in it.
+    /// The process with the lowest number in it; where none is in it, one that holds a descriptor of it.
     pub process: Option<Process>,
-    /// How many processes are in it.
+    /// How many processes are in it, with any thread.
     pub processes: u64,
     /// Its sockets; nothing when they could not be read.
     pub sockets: Option<Sockets>,
@@ -79,7 +79,7 @@ pub struct NamespaceReading {
     pub own: bool,
     /// Files that it is bound to, such as `/run/netns/blue`.
     pub bound: Vec<String>,
-    /// The process with the lowest number in it.
+    /// The process with the lowest number in it; where none is in it, one that holds a descriptor of it.
     pub process: Option<Process>,
     /// What was read, or why nothing was.
     pub snapshot: Result<Snapshot, Gap>,

@@ -48,17 +48,31 @@ impl SocketTable {
 /// When the processes themselves cannot be listed.
 pub fn read_socket_table(root: &ProcRoot) -> Result<SocketTable, ReadError> {
     let mut table = SocketTable::default();
-    table.denied = for_each_socket(root, |pid, inode| table.holdings.push((inode, pid)))?;
+    table.denied = for_each_descriptor(root, b"socket:[", |Descriptor { pid, inode, .. }| {
+        table.holdings.push((inode, pid));
+    })?;
     table.holdings.sort_unstable();
     // A process may hold a socket by several descriptors.
     table.holdings.dedup();
     Ok(table)
 }
 
-/// Hands on the process and the inode of every descriptor that is a socket, one process after the other; how many
-/// processes could not be looked into for want of permission. Two system calls a descriptor would be one too many: the
-/// directory is read in pieces, and only the link of each is asked for.
-pub(super) fn for_each_socket(root: &ProcRoot, mut visit: impl FnMut(u32, u32)) -> Result<usize, ReadError> {
+/// A descriptor of a process, of what has an inode and no name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Descriptor {
+    pub(super) pid: u32,
+    pub(super) number: u32,
+    pub(super) inode: u32,
+}
+
+/// Hands on every descriptor whose link begins so (`socket:[`, `net:[`), one process after the other; how many processes
+/// could not be looked into for want of permission. Two system calls a descriptor would be one too many: the directory
+/// is read in pieces, and only the link of each is asked for.
+pub(super) fn for_each_descriptor(
+    root: &ProcRoot,
+    kind: &[u8],
+    mut visit: impl FnMut(Descriptor),
+) -> Result<usize, ReadError> {
     let fail = |error: Errno| ReadError::new(root.path(), &error.into());
     let directory = open_directory(rustix::fs::CWD, root.path()).map_err(fail)?;
     let (mut pids, mut denied) = (Vec::new(), 0);
@@ -66,14 +80,30 @@ pub(super) fn for_each_socket(root: &ProcRoot, mut visit: impl FnMut(u32, u32)) 
     for pid in pids {
         let held = open_directory(&directory, Path::new(&format!("{pid}/fd"))).and_then(|descriptors| {
             each_number(&descriptors, |number| {
-                if let Some(inode) = socket_of(&descriptors, number) {
-                    visit(pid, inode);
+                let name = rustix::path::DecInt::new(number);
+                if let Some(inode) = inode_behind(&descriptors, name.as_c_str(), kind) {
+                    visit(Descriptor { pid, number, inode });
                 }
             })
         });
         denied += usize::from(matches!(held, Err(Errno::ACCESS | Errno::PERM)));
     }
     Ok(denied)
+}
+
+/// Hands on every thread of a process but its leader with the inode of its network namespace. Nothing of a process that
+/// has ended or may not be looked into, of which the leader tells as much.
+pub(super) fn for_each_thread_netns(root: &ProcRoot, pid: i32, mut visit: impl FnMut(u32, u32)) {
+    let Ok(tasks) = open_directory(rustix::fs::CWD, &root.join(&format!("{pid}/task"))) else { return };
+    let leader = u32::try_from(pid).unwrap_or(0);
+    let _ = each_number(&tasks, |tid| {
+        let link = std::ffi::CString::new(format!("{tid}/ns/net")).unwrap_or_default();
+        if tid != leader
+            && let Some(inode) = inode_behind(&tasks, &link, b"net:[")
+        {
+            visit(tid, inode);
+        }
+    });
 }
 
 fn open_directory(at: impl rustix::fd::AsFd, path: &Path) -> Result<rustix::fd::OwnedFd, Errno> {
@@ -93,12 +123,11 @@ fn each_number(directory: &rustix::fd::OwnedFd, mut visit: impl FnMut(u32)) -> R
     Ok(())
 }
 
-/// The inode of the socket behind a descriptor; nothing when it is something else or gone.
-fn socket_of(descriptors: &rustix::fd::OwnedFd, number: u32) -> Option<u32> {
+/// The inode of what of this kind is behind a link; nothing when it is something else or gone.
+fn inode_behind(directory: &rustix::fd::OwnedFd, name: &std::ffi::CStr, kind: &[u8]) -> Option<u32> {
     let mut link = [std::mem::MaybeUninit::uninit(); LINK];
-    let name = rustix::path::DecInt::new(number);
-    let (target, _) = readlinkat_raw(descriptors, name.as_c_str(), &mut link[..]).ok()?;
-    let inode = target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
+    let (target, _) = readlinkat_raw(directory, name, &mut link[..]).ok()?;
+    let inode = target.strip_prefix(kind)?.strip_suffix(b"]")?;
     str::from_utf8(inode).ok()?.parse().ok()
 }
 

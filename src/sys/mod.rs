@@ -33,13 +33,14 @@ pub use cgroup::{cgroup_id, cgroup_paths};
 pub use clock::{monotonic_ms, monotonic_ns, process_cpu_us, read_tick_length_ns, unix_ms, unix_ns};
 pub use descriptors::{ProcessName, SocketTable, read_process_name, read_socket_table};
 pub use device::device_names;
-pub use memory::page_bytes;
+pub use memory::{memory_kib, page_bytes};
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use netns_search::{FoundNamespace, FoundNamespaces, find_namespaces};
 pub use private_dir::{DirLock, PrivateDir, PrivateDirError};
 pub use privilege::{effective_capabilities, effective_uid, raise_open_files, raise_priority};
 pub use proc::{
-    NetFile, ProcRoot, ReadError, ReadErrorKind, find_in_gzip, kernel_release, node_name, read_text, read_utf8_text,
+    NetFile, ProcRoot, ReadError, ReadErrorKind, find_in_gzip, kernel_build, kernel_release, node_name, read_text,
+    read_utf8_text,
 };
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
 pub use rooted::{RootedFile, RootedFiles};
@@ -47,7 +48,7 @@ pub use route::{RouteSocket, raise_loopback};
 pub use sock_diag::{DumpError, DumpStep, SockDiag};
 pub use socket_option::{IntOption, netns_cookie, set_int_option};
 pub use stream::{Interest, Readiness, Stream, listen_on, set_backlog, wait_ready};
-pub use sysctl::{SysctlError, SysctlFiles};
+pub use sysctl::{SysctlError, SysctlFiles, SysctlReader};
 pub use tap::{Tap, Tapped};
 pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};
 pub use tun::{TUN_DEVICE, Tun, check_tun, read_tun_node};

@@ -1,14 +1,14 @@
 //! Which network namespaces there are, as far as they can be seen.
 //!
-//! The kernel has no list of them. Each is reached through a process that is in it, or through a file that it is bound
-//! to; one that only a thread, a socket or a descriptor keeps alive is not found.
+//! The kernel has no list of them. Each is reached through a thread that is in it, through a file that it is bound to, or
+//! through a descriptor that holds it; one that only a socket keeps alive is not found.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use procfs::process::all_processes_with_root;
 
-use super::descriptors::read_comm;
+use super::descriptors::{Descriptor, for_each_descriptor, for_each_thread_netns, read_comm};
 use super::processes::read_error;
 use super::{ProcRoot, ReadError, ReadErrorKind, SocketHolder};
 
@@ -21,9 +21,10 @@ pub struct FoundNamespace {
     pub path: PathBuf,
     /// Files that it is bound to, such as those of `ip netns` in `/run/netns`, ascending.
     pub bound: Vec<PathBuf>,
-    /// The process with the lowest number in it.
+    /// The process with the lowest number of those that have a thread in it. Where no process has and no file is bound to
+    /// it, one that holds a descriptor of it.
     pub process: Option<SocketHolder>,
-    /// How many processes are in it.
+    /// How many processes have a thread in it.
     pub processes: u64,
 }
 
@@ -38,7 +39,8 @@ pub struct FoundNamespaces {
     pub unread: Option<ReadError>,
 }
 
-/// Looks through all processes and all mounts of this one. A process that ends meanwhile is left out.
+/// Looks through all threads, all mounts of this process, and all descriptors. A process that ends meanwhile is left out,
+/// and so are the descriptors of this one, which opens some to enter what it found.
 ///
 /// # Errors
 /// When the list of processes cannot be read.
@@ -56,12 +58,17 @@ pub fn find_namespaces(root: &ProcRoot) -> Result<FoundNamespaces, ReadError> {
             }
         };
         let Some(inode) = target.to_str().and_then(inode_of_link) else { continue };
-        let seen = found.entry(inode).or_insert_with(|| FoundNamespace::by(inode, path.clone()));
-        seen.processes += 1;
-        let first = seen.process.as_ref().is_none_or(|known| process.pid() < known.pid);
-        if first {
-            seen.process = Some(SocketHolder { pid: process.pid(), name: read_comm(root, process.pid()) });
-            seen.path = path;
+        let mut inside = BTreeMap::from([(inode, path)]);
+        let tasks = root.path().join(process.pid().to_string()).join("task");
+        for_each_thread_netns(root, process.pid(), |tid, inode| {
+            inside.entry(inode.into()).or_insert_with(|| tasks.join(tid.to_string()).join("ns/net"));
+        });
+        for (inode, path) in inside {
+            found.entry(inode).or_insert_with(|| FoundNamespace::by(inode, path.clone())).count(
+                root,
+                process.pid(),
+                path,
+            );
         }
     }
     let mut unread = None;
@@ -74,6 +81,19 @@ pub fn find_namespaces(root: &ProcRoot) -> Result<FoundNamespaces, ReadError> {
         }
         Err(error) => unread = Some(error),
     }
+    let own = root.is_own().then(std::process::id);
+    for_each_descriptor(root, b"net:[", |Descriptor { pid, number, inode }| {
+        let inode = u64::from(inode);
+        let known = found.contains_key(&inode);
+        if let Ok(holder) = i32::try_from(pid)
+            && !known
+            && own != Some(pid)
+        {
+            let path = root.join(&format!("{pid}/fd/{number}"));
+            let process = Some(SocketHolder { pid: holder, name: read_comm(root, pid) });
+            found.insert(inode, FoundNamespace { process, ..FoundNamespace::by(inode, path) });
+        }
+    })?;
     let mut namespaces: Vec<FoundNamespace> = found.into_values().collect();
     for one in &mut namespaces {
         // A file that is mounted twice over is still one.
@@ -86,6 +106,15 @@ pub fn find_namespaces(root: &ProcRoot) -> Result<FoundNamespaces, ReadError> {
 impl FoundNamespace {
     fn by(inode: u64, path: PathBuf) -> Self {
         Self { inode, path, bound: Vec::new(), process: None, processes: 0 }
+    }
+
+    /// Counts a process that has a thread in it, by whose file it is opened if the number is the lowest.
+    fn count(&mut self, root: &ProcRoot, pid: i32, path: PathBuf) {
+        self.processes += 1;
+        if self.process.as_ref().is_none_or(|known| pid < known.pid) {
+            self.process = Some(SocketHolder { pid, name: read_comm(root, pid) });
+            self.path = path;
+        }
     }
 }
 

@@ -179,6 +179,12 @@ impl ProcRoot {
         }
     }
 
+    /// Whether this is the proc file system of the calling thread's own process ids, by its usual place.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.root == Path::new("/proc")
+    }
+
     /// Inode of the calling thread's network namespace as seen through this root.
     ///
     /// # Errors
@@ -248,6 +254,12 @@ pub fn find_in_gzip<T>(path: &Path, mut find: impl FnMut(&str) -> Option<T>) -> 
 #[must_use]
 pub fn node_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// What the kernel says of its building, as `uname -v` prints it and `sys/kernel/version` has it.
+#[must_use]
+pub fn kernel_build() -> String {
+    rustix::system::uname().version().to_string_lossy().into_owned()
 }
 
 /// The kernel release as `uname -r` prints it.

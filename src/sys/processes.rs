@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use procfs::ProcError;
 
-use super::descriptors::{for_each_socket, read_comm};
+use super::descriptors::{for_each_descriptor, read_comm};
 use super::{ProcRoot, ReadError, ReadErrorKind};
 
 /// A process that holds a socket.
@@ -31,9 +31,9 @@ pub struct SocketHolders {
 /// When the list of processes itself cannot be read. A process that ends meanwhile is left out.
 pub fn find_socket_holders(root: &ProcRoot, inodes: &BTreeSet<u64>) -> Result<SocketHolders, ReadError> {
     let mut held = BTreeSet::new();
-    let denied = for_each_socket(root, |pid, inode| {
-        if inodes.contains(&u64::from(inode)) {
-            held.insert((pid, u64::from(inode)));
+    let denied = for_each_descriptor(root, b"socket:[", |one| {
+        if inodes.contains(&u64::from(one.inode)) {
+            held.insert((one.pid, u64::from(one.inode)));
         }
     })?;
     let mut holders = SocketHolders { by_inode: BTreeMap::new(), denied };

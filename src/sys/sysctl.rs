@@ -3,8 +3,12 @@
 //! Files below `sys/net` belong to the network namespace of the thread that *opens* them
 //! (`proc_sys_lookup`, `net_ctl_set_ownership`), so the caller must be in the right one.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
 
 use super::proc::{ONE_READ, READ_LIMIT, describe};
 use crate::units::SysctlKey;
@@ -71,10 +75,13 @@ impl SysctlFiles {
     /// # Errors
     /// Absent, denied or failed.
     pub fn read(&self, key: &SysctlKey) -> Result<String, SysctlError> {
-        let path = self.path(key);
-        let bytes = read_value(&path).map_err(|error| error_of(&path, &error))?;
-        let text = String::from_utf8_lossy(&bytes);
-        Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+        self.reader().read(key)
+    }
+
+    /// Reads many values, of which most are in one directory.
+    #[must_use]
+    pub const fn reader(&self) -> SysctlReader<'_> {
+        SysctlReader { files: self, opened: None }
     }
 
     /// Whether this process may write the key; opens its file for writing and writes nothing.
@@ -121,6 +128,43 @@ impl SysctlFiles {
     }
 }
 
+/// Reads one value after the other, walking the path to their directory once: looking up each part of it takes the kernel
+/// longer than the value. It stays in the network namespace of its first reading.
+#[derive(Debug)]
+pub struct SysctlReader<'a> {
+    files: &'a SysctlFiles,
+    opened: Option<(PathBuf, OwnedFd)>,
+}
+
+impl SysctlReader<'_> {
+    /// Reads a value as the kernel writes it, without the final line feed.
+    ///
+    /// # Errors
+    /// Absent, denied or failed.
+    pub fn read(&mut self, key: &SysctlKey) -> Result<String, SysctlError> {
+        let path = self.files.path(key);
+        let bytes = self.read_bytes(&path).map_err(|error| error_of(&path, &error))?;
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+    }
+
+    fn read_bytes(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::Error::from_raw_os_error(libc::ENOENT));
+        };
+        let opened = match self.opened.take() {
+            Some(opened) if opened.0 == directory => opened,
+            _ => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                (directory.to_owned(), rustix::fs::open(directory, flags, Mode::empty())?)
+            }
+        };
+        let (_, directory) = self.opened.insert(opened);
+        let file = rustix::fs::openat(&*directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        read_value(file.into())
+    }
+}
+
 /// Sorts an error of opening or reading.
 fn error_of(path: &Path, error: &io::Error) -> SysctlError {
     let (path, reason) = (path.display().to_string(), describe(error));
@@ -148,8 +192,7 @@ fn refusal(path: &Path, error: &io::Error, value: &str) -> SysctlError {
 
 /// The bytes of a value. The kernel fills what it is given as far as the value goes (`proc_dointvec`,
 /// `proc_do_large_bitmap`), so that what leaves room needs no second read.
-fn read_value(path: &Path) -> io::Result<Vec<u8>> {
-    let file = std::fs::File::open(path)?;
+fn read_value(file: File) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; ONE_READ];
     let length = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut *bytes))?;
     bytes.truncate(length);

@@ -18,6 +18,10 @@ use crate::place::{Listening, Place};
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("namespaces are found by their processes, with counts, owners and settings", by_processes),
+        Case::new(
+            "a namespace that only a thread is in, or that only a descriptor holds, is found",
+            by_thread_or_descriptor,
+        ),
         Case::new("findings of all namespaces are named by theirs, over one window", judged),
         Case::for_root("who has no right to enter any namespace reads the own one among all", without_rights),
         Case::new("a namespace that ends between two readings is told as gone", gone_meanwhile),
@@ -93,6 +97,46 @@ fn by_processes(place: &Place) -> Ran {
     drop((filled, fill));
     in_other.end();
     in_own.end();
+    Ok(())
+}
+
+fn by_thread_or_descriptor(place: &Place) -> Ran {
+    let other = Namespace::fresh().expect("a second namespace");
+    let inode = other.inode().expect("an inode");
+    let listener = other.run(|| {
+        raise_loopback().expect("loopback");
+        Place::here(&other).listen("127.0.0.1:0", Listening::with_backlog(8))
+    });
+    let listener = listener.expect("it can be entered");
+    let held = place.json(&["status", "--all-netns", "--json"]);
+    let held = row(&held, inode).expect("a descriptor of this process holds it");
+    assert_eq!((&held["processes"], &held["process"]["pid"]), (&0.into(), &std::process::id().into()), "{held:#}");
+    assert_eq!((&held["states"]["LISTEN"], &held["gaps"]), (&1.into(), &Value::Array(Vec::new())));
+    let text = String::from_utf8(place.tcpctl(&["status", "--all-netns"]).stdout).expect("UTF-8");
+    assert!(text.contains(&format!("netns {inode} · no process; held open by ")), "{text}");
+    let rows = String::from_utf8(place.tcpctl(&["sockets", "--all-netns", "-l"]).stdout).expect("UTF-8");
+    let to = listener.local_addr().expect("an address").to_string();
+    assert!(rows.contains(&to), "{to}: {rows}");
+    let (leave, left) = std::sync::mpsc::channel::<()>();
+    let (enter, entered) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            other.run(move || {
+                enter.send(()).expect("it is waited for");
+                // Ends when the other end is dropped.
+                left.recv().unwrap_or_default();
+            })
+        });
+        entered.recv().expect("a thread is inside");
+        let listed = place.json(&["status", "--all-netns", "--json"]);
+        drop(leave);
+        let found = row(&listed, inode).expect("a thread is in it");
+        assert_eq!(
+            (&found["processes"], &found["process"]["pid"]),
+            (&1.into(), &std::process::id().into()),
+            "{found:#}"
+        );
+    });
     Ok(())
 }
 
