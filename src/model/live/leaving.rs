@@ -6,11 +6,12 @@
 //! Differs from the kernel: a minisock's RTO is taken to be no longer than the first one of a connection, 1 s.
 
 use super::machine::Machine;
-use super::reading::{Case, Reading};
-use super::{Activity, Assumption, Unless};
+use super::reading::{Case, ROUNDING_US, Reading};
+use super::{Activity, Assumption, Unless, WhyUnknown};
 use crate::model::Outcome;
 use crate::model::clock::{FinWait2Life, TIME_WAIT_US, fin_wait2_life};
 use crate::model::constants::TIMEOUT_INIT_US;
+use crate::model::wheel::ticks_to_us;
 
 /// TIME_WAIT.
 pub(super) fn time_wait(reading: &Reading<'_>) -> Case {
@@ -35,6 +36,10 @@ pub(super) fn fin_wait_2(reading: &Reading<'_>, minisock: bool) -> Case {
     let wait_us = if minisock { minisock_us.unwrap_or(socket_us) } else { socket_us };
     let mut assumptions = Vec::new();
     let mut keys = Vec::new();
+    // Only what exceeds 60 s is waited for in a full socket, so that one of which the settings know nothing, or a longer
+    // wait, comes from the option; how long the minisock waits after it is not told.
+    let longest_us = if minisock_us.is_some() { socket_us + ticks_to_us(1, reading.hz) + ROUNDING_US } else { 0 };
+    let beyond = !minisock && !reading.known.knows("TCP_LINGER2") && reading.left_us().max(1) > longest_us;
     if !minisock {
         assumptions.extend(reading.known.assume(&["TCP_LINGER2"]));
         assumptions.push(Assumption::OrphansWithinLimits);
@@ -46,6 +51,7 @@ pub(super) fn fin_wait_2(reading: &Reading<'_>, minisock: bool) -> Case {
         unless: Some(Unless::PeerCloses),
         assumptions,
         keys,
+        unknown: beyond.then_some(WhyUnknown::Beyond("TCP_LINGER2")),
         ..Case::staying(Activity::AwaitingFin)
     }
 }
