@@ -45,6 +45,11 @@ impl Subject {
         Self { name, program: program.to_owned(), arguments }
     }
 
+    /// A line of a shell, with all that it runs.
+    pub(crate) fn line(line: &'static str) -> Self {
+        Self { name: line, program: "sh".to_owned(), arguments: vec!["-c".to_owned(), line.to_owned()] }
+    }
+
     /// The bench itself in another part.
     pub(crate) fn own(name: &'static str, part: &str) -> Self {
         Self::new(name, &own_path(), part)

@@ -39,10 +39,25 @@ impl Walked {
     }
 }
 
+/// What answers requests for sockets: the kernel, and what stands for it in tests.
+pub(super) trait Dump {
+    /// Sends a request and hands every answer buffer to `step` until that says that the dump is done.
+    ///
+    /// # Errors
+    /// Absent, denied or failed.
+    fn dump(&mut self, request: &[u8], step: impl FnMut(&[u8]) -> DumpStep) -> Result<(), DumpError>;
+}
+
+impl Dump for SockDiag {
+    fn dump(&mut self, request: &[u8], step: impl FnMut(&[u8]) -> DumpStep) -> Result<(), DumpError> {
+        Self::dump(self, request, step)
+    }
+}
+
 /// A sock_diag socket of the calling thread's network namespace, and how it is to be asked.
 #[derive(Debug)]
-pub(super) struct Walker {
-    socket: SockDiag,
+pub(super) struct Walker<S = SockDiag> {
+    socket: S,
     sequence: u32,
     /// Whether the request for both families was refused, so that it is not tried again.
     one_by_one: bool,
@@ -51,7 +66,13 @@ pub(super) struct Walker {
 impl Walker {
     /// Opens the socket.
     pub(super) fn open() -> Result<Self, DumpError> {
-        Ok(Self { socket: SockDiag::open()?, sequence: 0, one_by_one: false })
+        Ok(Self::of(SockDiag::open()?))
+    }
+}
+
+impl<S: Dump> Walker<S> {
+    const fn of(socket: S) -> Self {
+        Self { socket, sequence: 0, one_by_one: false }
     }
 
     /// Asks for one family after the other, as where one walk for both is refused.
@@ -171,6 +192,7 @@ impl Answers {
 mod tests {
     use super::*;
     use crate::units::TcpState;
+    use crate::wire::StateMask;
 
     const SEQUENCE: u32 = 7;
 
@@ -236,6 +258,64 @@ mod tests {
         let buffer = message(18, 2, SEQUENCE, &socket(TcpState::Estab)).repeat(3);
         let (step, answers, seen) = take(&buffer, 2);
         assert_eq!((step, seen.len(), answers.walked.stopped), (DumpStep::Enough, 2, true));
+    }
+
+    /// A kernel without the request for both families, or without IPv6, that has a socket of each family it knows.
+    #[derive(Default)]
+    struct Kernel {
+        refuses_both: bool,
+        refuses_all: bool,
+        /// The kinds of the requests that came.
+        asked: Vec<u16>,
+    }
+
+    impl Dump for Kernel {
+        fn dump(&mut self, request: &[u8], mut step: impl FnMut(&[u8]) -> DumpStep) -> Result<(), DumpError> {
+            let kind = u16::from_ne_bytes([request[4], request[5]]);
+            let sequence = u32::from_ne_bytes([request[8], request[9], request[10], request[11]]);
+            self.asked.push(kind);
+            let refused = self.refuses_all || kind == TCPDIAG_GETSOCK && self.refuses_both;
+            let mut answer = match refused {
+                true => message(2, 0, sequence, &(-22_i32).to_ne_bytes()),
+                false => message(kind, 2, sequence, &socket(TcpState::Estab)),
+            };
+            if kind == TCPDIAG_GETSOCK {
+                answer.extend(message(kind, 2, sequence, &socket(TcpState::Estab)));
+            }
+            answer.extend(message(3, 2, sequence, &0_i32.to_ne_bytes()));
+            match step(&answer) {
+                DumpStep::Error(number) => Err(DumpError::Failed(number.to_string())),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    /// Kinds of requests (include/uapi/linux/inet_diag.h, sock_diag.h).
+    const TCPDIAG_GETSOCK: u16 = 18;
+    const SOCK_DIAG_BY_FAMILY: u16 = 20;
+
+    #[test]
+    fn where_one_walk_for_both_families_is_refused_there_are_two_from_then_on() {
+        let walk = |walker: &mut Walker<Kernel>| {
+            let mut seen = 0;
+            let count = |_: &InetDiag<'_>| {
+                seen += 1;
+                ControlFlow::Continue(())
+            };
+            let walked = walker.walk(&DumpRequest::of(StateMask::ALL), Families::Both, count);
+            (walked.map(|_| ()), seen)
+        };
+        let mut plain = Walker::of(Kernel::default());
+        assert_eq!((walk(&mut plain), walk(&mut plain)), ((Ok(()), 2), (Ok(()), 2)));
+        assert_eq!(plain.socket.asked, [TCPDIAG_GETSOCK, TCPDIAG_GETSOCK]);
+        let mut refusing = Walker::of(Kernel { refuses_both: true, ..Kernel::default() });
+        assert_eq!((walk(&mut refusing), walk(&mut refusing)), ((Ok(()), 2), (Ok(()), 2)));
+        let by_family = [SOCK_DIAG_BY_FAMILY; 4];
+        assert_eq!(refusing.socket.asked, [&[TCPDIAG_GETSOCK], &by_family[..]].concat());
+        // What neither gives is told, and not taken for nothing.
+        let mut silent = Walker::of(Kernel { refuses_all: true, ..Kernel::default() });
+        assert_eq!(walk(&mut silent), (Err(DumpError::Failed("22".to_owned())), 0));
+        assert_eq!(silent.socket.asked, [TCPDIAG_GETSOCK, SOCK_DIAG_BY_FAMILY]);
     }
 
     #[test]
