@@ -91,6 +91,8 @@ pub struct WatchReading {
     pub number: u64,
     /// Sockets that pass the filter.
     pub sockets: u64,
+    /// Whether the screen has no room for all of them.
+    pub hidden: bool,
     /// Those that were not there before.
     pub new: u64,
     /// Those that are not there any more.
@@ -115,6 +117,7 @@ pub struct WatchReading {
 #[must_use]
 pub fn render_watch(reading: &WatchReading, share_percent: u64, json: bool) -> String {
     let WatchReading { number, sockets, new, gone, changed, moved, cost_us, asked_us, interval_us, .. } = *reading;
+    let hidden = if reading.hidden { " (more than fit here)" } else { "" };
     if json {
         return format!("{}\n", watch_json(reading));
     }
@@ -130,7 +133,7 @@ pub fn render_watch(reading: &WatchReading, share_percent: u64, json: bool) -> S
         }
     };
     let pace = render_pace(asked_us, interval_us, cost_us, share_percent);
-    format!("{sockets} {what}{since}\n{pace}\n")
+    format!("{sockets} {what}{hidden}{since}\n{pace}\n")
 }
 
 /// A reading for programs. The shape is a contract: it only grows.
@@ -181,6 +184,7 @@ mod tests {
         let dear = WatchReading {
             number: 2,
             sockets: 900,
+            hidden: true,
             new: 3,
             moved: 12,
             moves,
@@ -190,7 +194,7 @@ mod tests {
             ..first
         };
         insta::assert_snapshot!(render_watch(&dear, 2, false), @r"
-        900 sockets in 1.5s: + 3 new, - 0 gone, ~ 0 in another state, * 12 moved
+        900 sockets (more than fit here) in 1.5s: + 3 new, - 0 gone, ~ 0 in another state, * 12 moved
         sent 1.9MiB/s, 3 resent (2.0/s)
         every 4.2s instead of 1s, to take 2% of a CPU (84ms a reading)
         ");

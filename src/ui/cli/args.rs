@@ -167,8 +167,8 @@ pub struct StatusArgs {
     /// How much to read; all of up to 200000 sockets, and the states of more, if not given
     #[arg(long, value_enum, value_name = "WHAT")]
     pub detail: Option<Detail>,
-    /// Every network namespace that a process is in or that is bound to a file: who is in it, how many sockets there are
-    /// in each state, and what is set otherwise than in the initial one
+    /// Every network namespace that a thread is in, that is bound to a file, or that a process holds open: who is in it,
+    /// how many sockets there are in each state, and what is set otherwise than in the initial one
     #[arg(long, conflicts_with_all = ["watch", "detail"])]
     pub all_netns: bool,
 }
@@ -319,7 +319,7 @@ pub struct DiagnoseArgs {
     /// Judge the files of settings of the system below this directory, and not those of this host
     #[arg(long, value_name = "DIR", conflicts_with = "all_netns")]
     pub root: Option<PathBuf>,
-    /// Judge every network namespace that a process is in or that is bound to a file, all over the same window
+    /// Judge every network namespace that a thread is in, that is bound to a file, or that a process holds open, all over the same window
     #[arg(long, conflicts_with_all = ["since", "watch", "explain"])]
     pub all_netns: bool,
     /// Show the evidence of each finding
@@ -515,6 +515,12 @@ mod tests {
         assert_eq!(watch(&["tcpctl", "sockets", "state", "established", "-w"]), Some(1000));
         assert_eq!(watch(&["tcpctl", "sockets", "--watch", "2s", "state", "established"]), Some(2000));
         assert_eq!(watch(&["tcpctl", "sockets", "--watch", "state", "established"]), None);
+        let misplaced = Cli::try_parse_from(["tcpctl", "sockets", "--watch", "state", "established"]).map(drop);
+        let told = misplaced.map_err(|error| error.to_string()).unwrap_err();
+        assert!(
+            told.contains("a filter stands before --watch, or behind its interval: --watch 1s state ..."),
+            "{told}"
+        );
     }
 
     #[test]

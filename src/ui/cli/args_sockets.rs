@@ -90,12 +90,12 @@ pub struct SocketsArgs {
     /// Show no more than this many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
-    /// Those of every network namespace that a process is in or that is bound to a file
+    /// Those of every network namespace that a thread is in, that is bound to a file, or that a process holds open
     #[arg(long)]
     pub all_netns: bool,
     /// Print again after each interval, with what changed and how much went through, until interrupted; a second if none
     /// is given, which must then stand behind the filter
-    #[arg(long, short = 'w', value_name = "INTERVAL", value_parser = parse_interval_ms,
+    #[arg(long, short = 'w', value_name = "INTERVAL", value_parser = parse_watch_ms,
         num_args = 0..=1, default_missing_value = WATCH_INTERVAL)]
     pub watch: Option<u64>,
     /// What readings may take of one processor, in percent; where they take more, the interval is made longer
@@ -105,6 +105,14 @@ pub struct SocketsArgs {
     /// Stop after this many readings
     #[arg(long, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
+}
+
+/// Reads an interval; what may be meant as a filter instead is told where that stands.
+fn parse_watch_ms(text: &str) -> Result<u64, String> {
+    parse_interval_ms(text).map_err(|reason| match text.bytes().next() {
+        Some(b'0'..=b'9' | b'.') | None => reason,
+        _ => format!("{reason}; a filter stands before --watch, or behind its interval: --watch 1s {text} ..."),
+    })
 }
 
 /// What sockets are sorted by.

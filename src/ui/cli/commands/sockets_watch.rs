@@ -53,7 +53,8 @@ pub(super) fn run(
             None => (watched.rows(places, context)?, Vec::new()),
         };
         let Step { cost_us, asked_us, interval_us, share_percent } = pace.step();
-        let reading = WatchReading { number, cost_us, asked_us, interval_us, ..watched.watch.reading() };
+        let reading =
+            WatchReading { number, hidden: written.hidden, cost_us, asked_us, interval_us, ..watched.watch.reading() };
         match (context.json, written.groups) {
             (true, Some(groups)) => {
                 let mut view = watch_json(&reading);
@@ -100,6 +101,8 @@ struct Watched<'a> {
 #[derive(Default)]
 struct Written {
     gaps: Vec<Gap>,
+    /// Whether the screen has no room for all rows.
+    hidden: bool,
     /// What the line of JSON says of groups.
     groups: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -132,7 +135,7 @@ impl Watched<'_> {
             let groups: Vec<_> = groups.iter().map(|group| group.watched(window_us)).collect();
             let view = serde_json::json!({ "groups": groups, "groups_in_all": all, "gaps": gaps });
             let groups = view.as_object().cloned();
-            return Ok((Written { gaps: Vec::new(), groups }, gaps));
+            return Ok((Written { groups, ..Written::default() }, gaps));
         }
         if self.screen.is_some() {
             write!(context.out, "\x1b[H\x1b[2J")?;
@@ -219,6 +222,7 @@ impl Watched<'_> {
                 }
             }
         });
+        let mut listed = 0_u64;
         if let Some(kept) = kept {
             kept.each(|found, change, place| {
                 let entered = entered.get(place);
@@ -227,6 +231,7 @@ impl Watched<'_> {
                     entered.map_or(&none, |entered| &entered.devices),
                 );
                 let is_gone = change.what == SocketChange::Gone;
+                listed += u64::from(!is_gone);
                 let inode = if is_gone { 0 } else { found.inode() };
                 let owners = holders.iter_mut().filter(|_| !is_gone).flat_map(|holders| holders.of(inode));
                 let forecaster = entered.and_then(|entered| entered.forecaster.as_ref()).or(own);
@@ -237,16 +242,18 @@ impl Watched<'_> {
             });
         }
         writer.finish(&mut text);
+        let mut hidden = false;
         match screen {
             // The heading is a line as well.
             Some(lines) => {
-                let shown = highlight_rows(&String::from_utf8_lossy(&text), lines + usize::from(style.heading));
-                write!(context.out, "\x1b[H\x1b[2J{shown}")?;
+                let (text, lines) = (String::from_utf8_lossy(&text), lines + usize::from(style.heading));
+                hidden = text.lines().count() > lines || self.watch.reading().sockets > listed;
+                write!(context.out, "\x1b[H\x1b[2J{}", highlight_rows(&text, lines))?;
             }
             None => context.out.write_all(&text)?,
         }
         gaps.extend(holders.as_ref().and_then(Holders::gap));
-        Ok(Written { gaps, groups: None })
+        Ok(Written { gaps, hidden, groups: None })
     }
 }
 
