@@ -12,6 +12,7 @@ use crate::fill::{begin_connect, read_end};
 use crate::namespaces::Inside;
 use crate::place::{Listening, Place, until};
 use crate::program;
+use crate::screen::Screen;
 
 /// The cases of this file.
 pub(crate) fn cases() -> Vec<Case> {
@@ -20,6 +21,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("watching tells what a listener refused since the reading before", drops),
         Case::new("a watched row that sends most stands first when sorted by that", sorted),
         Case::new("watched groups tell how many sockets came and what went through them", groups),
+        Case::new("a screen of watched rows says that more sockets are there than it has room for", screenful),
         Case::for_root("watching every namespace tells where a socket came and went, and that one is gone", namespaces),
     ]
 }
@@ -175,6 +177,23 @@ fn groups(place: &Place) -> Ran {
         received += number(&group(&watch.reading().1)["since_last"]["received_bytes"]);
     }
     assert_eq!(received, 2000);
+    Ok(())
+}
+
+fn screenful(place: &Place) -> Ran {
+    let listener = place.listen("127.0.0.1:7041", Listening::with_backlog(64));
+    let held: Vec<(TcpStream, TcpStream)> =
+        (0..10).map(|_| (TcpStream::connect("127.0.0.1:7041").unwrap(), listener.accept().unwrap().0)).collect();
+    let watch = |filter: &[&str]| {
+        let mut command = Command::new(program::path());
+        command.args(["sockets", "-a"]).args(filter).args(["--watch", "1s", "--count", "1"]).env("TERM", "xterm");
+        Screen::start(command, 100, 12)
+    };
+    let screen = watch(&[]).wait_for(&["21 sockets (more than fit here)", "every 1s"]);
+    assert_eq!(screen.lines().filter(|line| line.contains("127.0.0.1:")).count(), 7, "{screen}");
+    let screen = watch(&["state", "listening"]).wait_for(&["1 socket\n", "every 1s"]);
+    assert!(screen.contains("127.0.0.1:7041"), "{screen}");
+    drop(held);
     Ok(())
 }
 
