@@ -68,12 +68,11 @@ pub(super) fn look_around(plan: &mut Plan, root: Option<&Path>, snapshot: &Snaps
     plan.conflicts = find_conflicts(plan, snapshot, &around);
 }
 
-/// Below which directory the files are that this namespace boots with. There are none for other namespaces than the
-/// host's own, and those of the host say nothing of a copy of `/proc`.
+/// Below which directory the files are that this namespace boots with: where the user says so, or `/` for the host's own
+/// namespace. Other namespaces have none, and those of the host say nothing of a copy of `/proc`.
 pub(super) fn boot_root(root: Option<&Path>, initial: Option<bool>, context: &Context<'_>) -> Option<PathBuf> {
-    let root =
-        root.map(Path::to_owned).or_else(|| (context.proc_root == Path::new("/proc")).then(|| PathBuf::from("/")));
-    root.filter(|_| context.netns.is_none() && initial == Some(true))
+    let own = context.proc_root == Path::new("/proc") && context.netns.is_none() && initial == Some(true);
+    root.map(Path::to_owned).or_else(|| own.then(|| PathBuf::from("/")))
 }
 
 /// A profile by name or by file, and the file it stands in.

@@ -133,9 +133,10 @@ pub struct VerifyArgs {
     /// The profile
     #[command(flatten)]
     pub choice: ProfileChoice,
-    /// The directory of the file that keeps values across boots
-    #[arg(long, value_name = "DIR", default_value = SYSCTL_DIR)]
-    pub sysctl_dir: PathBuf,
+    /// The directory of the file that keeps values across boots [default: etc/sysctl.d below --root, the one that the
+    /// journal knows of, or /etc/sysctl.d in the network namespace that the host boots into]
+    #[arg(long, value_name = "DIR")]
+    pub sysctl_dir: Option<PathBuf>,
 }
 
 /// Restore the values from before an apply
