@@ -117,8 +117,8 @@ fn below_a_root_the_file_of_that_root_is_looked_at() {
         fs::create_dir_all(one.join("etc/sysctl.d")).unwrap();
     }
     let folder = root.join("etc/sysctl.d").display().to_string();
-    tree.ok(&["apply", "anti-syn-flood", "--yes", "--persist", "--sysctl-dir", &folder]);
     let root = root.display().to_string();
+    tree.ok(&["apply", "anti-syn-flood", "--yes", "--persist", "--root", &root]);
     let (code, view) = verify(&tree, &["anti-syn-flood", "--root", &root]);
     assert_eq!((code, verdicts(&view).len()), (Some(0), 7), "{view}");
     assert_eq!(view["kept_in"]["path"].as_str().unwrap(), format!("{folder}/99-tcpctl.conf"));

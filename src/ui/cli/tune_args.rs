@@ -91,10 +91,10 @@ pub struct ApplyArgs {
     /// Keep the values across boots, in one file of tcpctl's own, which rollback takes back
     ///
     /// Such a file is for the network namespace that the host boots into: not together with --netns, and in any other
-    /// namespace only with --sysctl-dir. With --confirm, the confirmation writes it.
+    /// namespace only with --sysctl-dir or --root. With --confirm, the confirmation writes it.
     #[arg(long)]
     pub persist: bool,
-    /// The directory of that file [default: /etc/sysctl.d]
+    /// The directory of that file [default: /etc/sysctl.d, below --root where that is given]
     #[arg(long, value_name = "DIR")]
     pub sysctl_dir: Option<PathBuf>,
     /// With --persist: replace tcpctl's file although somebody else changed it
