@@ -33,7 +33,7 @@ pub use apply::{
     Written, apply_plan, check_permission, choose_unconfirmed, confirm, unconfirmed, wait_for_confirmation,
 };
 pub use bounded::{Bounded, BoundedNetwork};
-pub use conflict::{Conflict, ConflictKind, PROGRAMS, Program, Standing, Surroundings, find_conflicts};
+pub use conflict::{AVAILABLE_KEYS, Conflict, ConflictKind, PROGRAMS, Program, Standing, Surroundings, find_conflicts};
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
 pub use formula::{Bound, Formula, FormulaError, Function, Premises, Quantity, RuleValue, Unworkable, UnworkableValue};
 pub use journal::{

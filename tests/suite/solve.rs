@@ -422,7 +422,7 @@ fn what_comes_near_is_the_same_on_every_kernel() {
         let nearest = caution.nearest.as_ref().unwrap_or_else(|| panic!("{version:?}: nothing comes near"));
         let values: Vec<_> = nearest.values.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(values, [("net.ipv4.tcp_synack_retries", "2")], "{version:?}");
-        let text = render_solution(&solution, 80, false).split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = render_solution(&solution, "host", 80, false).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(!text.contains("nothing else that was tried comes near"), "{version:?}: {text}");
         assert!(text.contains("with tcp_synack_retries = 2, which is in time but for late timers"), "{text}");
     }

@@ -599,3 +599,56 @@ fn a_plan_weighs_buffers_against_memory() {
     assert_eq!(missing.status.code(), Some(2));
     assert!(text(&missing.stderr).contains("--rtt") && text(&missing.stderr).contains("--bandwidth"));
 }
+
+/// What a plan says of names, and of memory that is too little for what it does.
+#[test]
+fn a_plan_tells_names_that_are_not_there_and_a_tcp_mem_that_is_in_the_way() {
+    let tree = Tree::new();
+    let control = "net.ipv4.tcp_congestion_control";
+    tree.write("sys/net/ipv4/tcp_congestion_control", "cubic");
+    tree.write("sys/net/ipv4/tcp_available_congestion_control", "reno cubic");
+    tree.write("sys/net/ipv4/tcp_allowed_congestion_control", "reno");
+    let conflicts = |key: &str, value: &str| {
+        let profile = tree.path("one.toml");
+        let rule = format!("[keys.\"{key}\"]\nset = \"{value}\"\nreason = \"r\"\nsource = \"s\"\n");
+        fs::write(&profile, format!("summary = \"x\"\n{rule}")).unwrap();
+        let plan = tree.json(&["plan", &profile.display().to_string()]);
+        let of = |one: &Value| format!("{}: {}", one["kind"].as_str().unwrap(), one["says"].as_str().unwrap());
+        plan["conflicts"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(conflicts(control, "reno"), [""; 0]);
+    let told = conflicts(control, "bbr");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0]
+            .starts_with("name: bbr is not in tcp_available_congestion_control: the kernel loads the module tcp_bbr")
+    );
+    let told = conflicts(control, "bbbr");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("value: no Linux has a congestion control named bbbr: "), "{told:?}");
+    assert!(told[1].contains("the module tcp_bbbr"), "{told:?}");
+    assert!(conflicts("net.ipv4.tcp_allowed_congestion_control", "reno bbr")[0].starts_with("name: bbr: not in"));
+    assert_eq!(conflicts("net.ipv4.tcp_allowed_congestion_control", "reno cubic"), [""; 0]);
+    tree.write("sys/net/core/default_qdisc", "pfifo_fast");
+    assert!(conflicts("net.core.default_qdisc", "fq_codl")[0].starts_with("value: no Linux has a queueing discipline"));
+    assert_eq!(conflicts("net.core.default_qdisc", "fq"), [""; 0]);
+    // Buffers that may grow where all of TCP has next to nothing.
+    tree.write("meminfo", "MemTotal:       16777216 kB");
+    tree.write("sys/net/ipv4/tcp_rmem", "4096 131072 6291456");
+    tree.write("sys/net/ipv4/tcp_wmem", "4096 16384 4194304");
+    tree.write("sys/net/ipv4/tcp_mem", "188643 251524 377286");
+    assert_eq!(conflicts("net.ipv4.tcp_rmem", "4096 131072 33554432"), [""; 0]);
+    tree.write("sys/net/ipv4/tcp_mem", "100 200 300");
+    let told = conflicts("net.ipv4.tcp_rmem", "4096 131072 33554432");
+    assert!(
+        told.len() == 1 && told[0].starts_with("memory: tcp_mem = 100 200 300 is next to nothing beside"),
+        "{told:?}"
+    );
+    assert!(told[0].contains("so that tcp_rmem may not get as far as planned"), "{told:?}");
+    let told = conflicts("net.ipv4.tcp_mem", "10 20 30");
+    assert!(told.len() == 1 && told[0].starts_with("value: tcp_mem = 10 20 30 is next to nothing"), "{told:?}");
+    // In a namespace that is not the host's, what not everybody may have is refused.
+    fs::remove_file(tree.path("proc/sys/net/core/netdev_max_backlog")).unwrap();
+    tree.write("sys/net/ipv4/tcp_available_congestion_control", "reno cubic bbr");
+    assert!(conflicts(control, "bbr")[0].starts_with("name: bbr is not in tcp_allowed_congestion_control"));
+}

@@ -7,8 +7,8 @@ use super::context::Context;
 use super::reading::{Depth, read_snapshot};
 use crate::snapshot::Snapshot;
 use crate::tune::{
-    MEMORY_KEYS, NetworkPath, Plan, Premises, Profile, ProfileFiles, Surroundings, Target, find_conflicts,
-    plan_profiles, read_profiles, read_programs, read_sysctl_tree, standing_demands, weigh_memory,
+    AVAILABLE_KEYS, MEMORY_KEYS, NetworkPath, Plan, Premises, Profile, ProfileFiles, Surroundings, Target,
+    find_conflicts, plan_profiles, read_profiles, read_programs, read_sysctl_tree, standing_demands, weigh_memory,
 };
 use crate::ui::cli::args::ProfileChoice;
 use crate::ui::cli::{CliError, change};
@@ -43,7 +43,7 @@ fn require_options(profile: &Profile, given: &Premises) -> Result<(), CliError> 
 /// Plans the profiles of the arguments for a host.
 pub(super) fn plan(choice: &ProfileChoice, context: &Context<'_>) -> Result<Plan, CliError> {
     let profiles = profiles(choice)?;
-    let besides = MEMORY_KEYS.iter().filter_map(|key| key.parse().ok());
+    let besides = MEMORY_KEYS.iter().chain(&AVAILABLE_KEYS).filter_map(|key| key.parse().ok());
     let keys = profiles.iter().flat_map(|profile| profile.rules.keys().cloned()).chain(besides);
     let snapshot = read_snapshot(context, Depth::Sockets, keys)?;
     let path = NetworkPath { rtt_us: choice.rtt, bandwidth_bit_s: choice.bandwidth };

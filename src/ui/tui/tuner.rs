@@ -13,9 +13,10 @@ use super::{Event, ProfileEntry, TuneReply, TuneRequest};
 use crate::collect::{SocketReading, Source, SynQueues, live};
 use crate::snapshot::Snapshot;
 use crate::tune::{
-    JournalEntry, KeptWhere, MEMORY_KEYS, Plan, PlanKind, Premises, ProfileFiles, Receipt, Surroundings, SysctlTree,
-    Target, Unreadable, Waiter, Waiting, Wishes, choose_entry, confirm, find_conflicts, plan_profile, plan_undo,
-    read_keeping, read_profiles, read_programs, read_sysctl_tree, standing_demands, weigh_memory,
+    AVAILABLE_KEYS, JournalEntry, KeptWhere, MEMORY_KEYS, Plan, PlanKind, Premises, ProfileFiles, Receipt,
+    Surroundings, SysctlTree, Target, Unreadable, Waiter, Waiting, Wishes, choose_entry, confirm, find_conflicts,
+    plan_profile, plan_undo, read_keeping, read_profiles, read_programs, read_sysctl_tree, standing_demands,
+    weigh_memory,
 };
 use crate::units::SysctlKey;
 
@@ -135,7 +136,7 @@ impl Tuner {
             Some(Err(error)) => return Err(error.to_string()),
             None => return Err(format!("there is no profile `{name}` any more")),
         };
-        let besides = MEMORY_KEYS.iter().filter_map(|key| key.parse().ok());
+        let besides = MEMORY_KEYS.iter().chain(&AVAILABLE_KEYS).filter_map(|key| key.parse().ok());
         let snapshot = self.read(profile.rules.keys().cloned().chain(besides))?;
         let premises = Premises::of(&snapshot);
         profile.check_values(&premises).map_err(|error| error.to_string())?;
