@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::printable::printable_lines;
-use super::prose::hanging;
+use super::prose::{hanging, hanging_deeper};
 use crate::tune::{Operator, Profile};
 
 /// Version of the JSON; the shapes only grow.

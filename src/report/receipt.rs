@@ -345,16 +345,13 @@ pub fn render_entry(entry: &JournalEntry, history: &History, width: usize, ascii
     let arrow = if ascii { "->" } else { "→" };
     let kernel = entry.kernel.as_deref().unwrap_or("unknown");
     let netns = entry.netns_name.as_ref().map_or_else(String::new, |name| format!("{name} "));
-    let mut text = format!(
-        "entry {}: {}, {} UTC, by {}\n  network namespace {netns}({}), Linux {kernel}\n  boot {}\n  {}\n\n",
-        entry.id,
-        what(entry),
-        time(entry.started_unix_ms),
-        who(entry),
-        entry.netns,
-        entry.boot_id,
-        remedy(entry, history).unwrap_or_else(|| ending(entry, history)),
-    );
+    let title = format!("entry {}: {}, {} UTC, by {}", entry.id, what(entry), time(entry.started_unix_ms), who(entry));
+    let mut text = hanging("", &title, width);
+    text.push_str(&hanging("  ", &format!("network namespace {netns}({}), Linux {kernel}", entry.netns), width));
+    text.push_str(&hanging("  ", &format!("boot {}", entry.boot_id), width));
+    let state = remedy(entry, history).unwrap_or_else(|| ending(entry, history));
+    text.push_str(&hanging("  ", &state, width));
+    text.push('\n');
     if let Some(why) = &entry.why {
         text.push_str(&hanging("  why: ", why, width));
         text.push('\n');

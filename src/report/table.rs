@@ -32,10 +32,10 @@ pub fn render_table<const N: usize>(
     let mut text = String::new();
     for row in std::iter::once(&head).chain(&rows) {
         if first == 1 {
-            text.extend(["  ", row.first().map_or("", String::as_str), "\n  "]);
+            text.extend(["  ", row.first().map_or("", String::as_str), "\n    "]);
         }
         let cells = row.iter().zip(&columns).zip(align).map(|((cell, column), align)| (cell.as_str(), *column, *align));
-        text.push_str(&line(cells.skip(first), 2 * first, width));
+        text.push_str(&line(cells.skip(first), 4 * first, width));
     }
     text
 }
@@ -63,7 +63,7 @@ fn narrowed<const N: usize>(head: &[String; N], rows: &[[String; N]], width: usi
 /// The widths of columns with which as many rows as possible fit without their first cell.
 fn beside<const N: usize>(head: &[String; N], rows: &[[String; N]], width: usize) -> Vec<usize> {
     let whole = || widths(head, rows.iter());
-    fitting(head, rows, width.saturating_sub(2), 1, rows.len()).unwrap_or_else(whole)
+    fitting(head, rows, width.saturating_sub(4), 1, rows.len()).unwrap_or_else(whole)
 }
 
 /// Leaves out the widest rows until the others fit, at most so many. `skip` columns stand elsewhere.
@@ -132,7 +132,8 @@ mod tests {
 
     /// Eight rows of which one has a value like that of `tcp_rmem`.
     fn long_value(width: usize) -> String {
-        let mut rows: Vec<[String; 3]> = (0..8).map(|n| [format!("key{n}"), "1".to_owned(), "set 1".to_owned()]).collect();
+        let mut rows: Vec<[String; 3]> =
+            (0..8).map(|n| [format!("key{n}"), "1".to_owned(), "set 1".to_owned()]).collect();
         rows[3] = ["key3", "4096 131072 33554432", "set 4096 131072 33554432"].map(str::to_owned);
         render_table(&["key", "now", "rule"], &[Align::Left, Align::Right, Align::Left], &rows, width)
     }

@@ -139,25 +139,26 @@ pub fn render_verification(plan: &Plan, keeping: &Keeping, width: usize, ascii: 
     let mut rows: Vec<[String; 4]> = Vec::new();
     for change in &plan.changes {
         let wanted = format!("{} {}", change.operator, change.after);
-        rows.push(["DIFFERS".to_owned(), change.key.to_string(), change.before.clone(), wanted]);
+        rows.push([change.key.to_string(), "DIFFERS".to_owned(), change.before.clone(), wanted]);
     }
     for already in &plan.already {
         let wanted = format!("{} {}", already.operator, already.wanted);
-        rows.push(["ok".to_owned(), already.key.to_string(), already.value.clone(), wanted]);
+        rows.push([already.key.to_string(), "ok".to_owned(), already.value.clone(), wanted]);
     }
     for skip in &plan.skipped {
         let wanted = format!("{} {}", skip.operator, skip.wanted);
         rows.push([
-            skip.why.verdict().word().to_owned(),
             skip.key.to_string(),
+            skip.why.verdict().word().to_owned(),
             present(skip, ascii).to_owned(),
             wanted,
         ]);
     }
     let met = if has_drift(plan, keeping) { "NOT met" } else { "met" };
-    let mut text = format!("{}: {met}; {} of {} keys ok\n\n", plan.profile, plan.already.len(), rows.len());
+    let says = format!("{}: {met}; {} of {} keys ok", plan.profile, plan.already.len(), rows.len());
+    let mut text = hanging("", &says, width) + "\n";
     let align = [Align::Left, Align::Left, Align::Right, Align::Left];
-    text.push_str(&render_table(&["", "key", "value", "wanted"], &align, &rows, width));
+    text.push_str(&render_table(&["key", "", "value", "wanted"], &align, &rows, width));
     for skip in &plan.skipped {
         text.push_str(&hanging("  ", &format!("{}: {}", skip.key, skip_reason(&skip.why)), width));
     }

@@ -91,3 +91,5 @@ mod tune_text;
 mod tune_tree;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod widths;
