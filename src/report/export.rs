@@ -137,8 +137,9 @@ fn ansible(plan: &Plan, rows: &[Row<'_>]) -> String {
 
 /// Names of profiles as one of a file: letters, digits and dashes.
 fn file_name(profile: &str) -> String {
-    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { ' ' };
-    profile.chars().map(plain).collect::<String>().split_whitespace().collect::<Vec<_>>().join("-")
+    let plain = |letter: char| if letter.is_alphanumeric() { letter } else { ' ' };
+    let name = profile.chars().map(plain).collect::<String>().split_whitespace().collect::<Vec<_>>().join("-");
+    if name.is_empty() { "profile".to_owned() } else { name }
 }
 
 fn tuned(plan: &Plan, rows: &[Row<'_>]) -> String {

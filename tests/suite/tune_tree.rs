@@ -550,6 +550,18 @@ fn a_plan_is_exported_for_other_tools() {
     insta::assert_snapshot!("diff", tree.ok(&["plan", "anti-syn-flood", "--diff"]));
 }
 
+/// The name of a profile may be any that a file can have; the file that Ansible writes has one that is read at boot.
+#[test]
+fn the_file_that_ansible_writes_has_a_name() {
+    let tree = Tree::new();
+    let rule = "summary = \"x\"\n[keys.\"net.core.somaxconn\"]\nset = 64\nreason = \"r\"\nsource = \"s\"\n";
+    for (file, name) in [("ü.toml", "99-ü.conf"), ("!!.toml", "99-profile.conf"), ("a b_c.toml", "99-a-b-c.conf")] {
+        fs::write(tree.path(file), rule).unwrap();
+        let text = tree.ok(&["plan", &tree.path(file).display().to_string(), "--export", "ansible"]);
+        assert!(text.contains(&format!("sysctl_file: \"/etc/sysctl.d/{name}\"")), "{file}: {text}");
+    }
+}
+
 /// What a host has more of than the profile asks for is not taken from it by the file, and whoever reads that is told.
 #[test]
 fn an_export_says_what_is_this_hosts_own() {

@@ -161,6 +161,8 @@ pub struct RollbackArgs {
 }
 
 /// List what was applied and rolled back
+///
+/// All of it, or with --netns what was done to that network namespace since the host was booted.
 #[derive(Clone, Debug, Args)]
 pub struct HistoryArgs {
     /// Show this entry whole
