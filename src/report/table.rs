@@ -9,6 +9,9 @@ pub enum Align {
     Right,
 }
 
+/// A first column up to this width stays beside the others.
+const NARROW: usize = 4;
+
 /// A table with two blanks before and between columns. When it does not fit into `width`, the few rows that are too wide
 /// are set by themselves; when they are not few, the first column gets a line of its own and the rest stands below it.
 #[must_use]
@@ -24,10 +27,13 @@ pub fn render_table<const N: usize>(
     let head = head.map(str::to_owned);
     let whole = widths(&head, rows.iter());
     let split = whole.iter().map(|width| width + 2).sum::<usize>() > width;
+    let whole_first = whole.first().copied().unwrap_or(0);
     let columns = if split { narrowed(&head, &rows, width) } else { Some(whole) };
     let (first, columns) = match columns {
         Some(columns) => (0, columns),
-        None => (1, beside(&head, &rows, width)),
+        // A number does not deserve a line of its own.
+        None if whole_first <= NARROW => (0, beside(&head, &rows, width, 0)),
+        None => (1, beside(&head, &rows, width.saturating_sub(4), 1)),
     };
     let mut text = String::new();
     for row in std::iter::once(&head).chain(&rows) {
@@ -60,10 +66,10 @@ fn narrowed<const N: usize>(head: &[String; N], rows: &[[String; N]], width: usi
     fitting(head, rows, width, 0, rows.len() / 8)
 }
 
-/// The widths of columns with which as many rows as possible fit without their first cell.
-fn beside<const N: usize>(head: &[String; N], rows: &[[String; N]], width: usize) -> Vec<usize> {
+/// The widths of columns with which as many rows as possible fit, without as many cells as `skip` says.
+fn beside<const N: usize>(head: &[String; N], rows: &[[String; N]], width: usize, skip: usize) -> Vec<usize> {
     let whole = || widths(head, rows.iter());
-    fitting(head, rows, width.saturating_sub(4), 1, rows.len()).unwrap_or_else(whole)
+    fitting(head, rows, width, skip, rows.len()).unwrap_or_else(whole)
 }
 
 /// Leaves out the widest rows until the others fit, at most so many. `skip` columns stand elsewhere.
