@@ -170,13 +170,13 @@ pub fn render_verification(plan: &Plan, keeping: &Keeping, width: usize, ascii: 
 fn kept_sentences(keeping: &Keeping, width: usize) -> String {
     if let Some(why) = &keeping.unknown {
         let text = format!("after the next boot: not known whether tcpctl's file keeps these values: {why}");
-        return hanging("\n", &text, width);
+        return format!("\n{}", hanging("", &text, width));
     }
     if keeping.keys.is_empty() {
         return String::new();
     }
     let ok = keeping.keys.iter().filter(|(_, kept)| *kept == Kept::Ok).count();
-    let mut text = hanging("\n", &format!("after the next boot: {ok} of {} keys ok", keeping.keys.len()), width);
+    let mut text = format!("\nafter the next boot: {ok} of {} keys ok\n", keeping.keys.len());
     let path = keeping.path.display();
     let wrote = keeping.entry.map(|entry| format!(", which entry {entry} wrote,")).unwrap_or_default();
     match &keeping.file {

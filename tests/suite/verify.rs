@@ -77,6 +77,22 @@ fn without_a_journal_the_file_itself_says_whose_values_it_keeps() {
 }
 
 #[test]
+fn what_neither_the_journal_nor_the_file_can_tell_is_said_to_be_unknown() {
+    let tree = Tree::new();
+    tree.ok(&strs(&tree.persist()));
+    let folder = folder(&tree);
+    fs::remove_file(Path::new(&folder).join("99-tcpctl.conf")).unwrap();
+    fs::write(tree.path("state/000001.json"), "{ half").unwrap();
+    let (_, view) = verify(&tree, &["anti-syn-flood", "--sysctl-dir", &folder]);
+    let unknown = view["kept_unknown"].as_str().unwrap();
+    assert!(unknown.starts_with("000001.json in the journal cannot be understood"), "{unknown}");
+    assert!(verdicts(&view).is_empty(), "nothing is claimed: {view}");
+    let output = tree.run(&["verify", "anti-syn-flood", "--sysctl-dir", &folder]);
+    let shown = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("after the next boot: not known whether tcpctl's file keeps these values: 000001.json"));
+}
+
+#[test]
 fn a_profile_that_was_never_kept_is_not_judged_by_what_another_one_keeps() {
     let tree = Tree::new();
     tree.ok(&strs(&tree.persist()));

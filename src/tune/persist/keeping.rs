@@ -182,7 +182,10 @@ fn unknown(read: &Result<Option<String>, PersistError>, history: &Result<&Histor
     match (read, history) {
         (Err(error), _) => Some(error.to_string()),
         (_, Err(error)) => Some(error.to_string()),
-        (Ok(_), Ok(_)) => None,
+        (Ok(_), Ok(history)) => history
+            .unreadable
+            .first()
+            .map(|one| format!("{} in the journal cannot be understood: {}", one.file, one.reason)),
     }
 }
 
