@@ -9,6 +9,7 @@ mod check;
 mod defaults;
 mod elsewhere;
 mod lookup;
+mod names;
 mod parameter;
 mod table;
 
@@ -17,5 +18,6 @@ pub use check::{ValueError, check_value, kept_value, normalize_value};
 pub use defaults::{default_value, defaults, ehash_buckets};
 pub use elsewhere::{Elsewhere, elsewhere, is_charted, module_of, old_name};
 pub use lookup::{exists, find, find_by_name, nearest};
+pub use names::{Named, names_of, nearest_name};
 pub use parameter::{Bound, Default, DefaultSince, Form, Order, Parameter, Range, RangeSince, Scope, TakesEffect};
 pub use table::parameters;

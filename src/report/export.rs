@@ -1,6 +1,7 @@
 //! A plan's values in the forms of other tools.
 
 use super::printable::printable_lines;
+use super::prose::wrapped;
 use crate::catalog::Scope;
 use crate::tune::{Change, Demand, Operator, Plan};
 
@@ -16,6 +17,9 @@ pub enum Export {
     /// A profile of tuned.
     Tuned,
 }
+
+/// Columns of a comment in a file.
+const WIDTH: usize = 80;
 
 /// One value to set.
 struct Row<'a> {
@@ -79,8 +83,14 @@ impl Row<'_> {
 
     /// As a line of comment, indented by `indent`; empty where there is nothing to say.
     fn own_comment(&self, indent: &str) -> String {
-        self.own().map(|own| format!("{indent}# {own}\n")).unwrap_or_default()
+        self.own().map(|own| comment(indent, &own)).unwrap_or_default()
     }
+}
+
+/// A sentence as lines of comment that people read in a terminal.
+fn comment(indent: &str, sentence: &str) -> String {
+    let lines = wrapped(sentence, WIDTH.saturating_sub(indent.len() + 2));
+    lines.lines().map(|line| format!("{indent}# {line}\n")).collect()
 }
 
 /// The values of a plan for another tool. What the plan leaves out is not in it.
@@ -98,11 +108,12 @@ pub fn render_export(plan: &Plan, format: Export) -> String {
 
 fn head(plan: &Plan) -> String {
     let kernel = plan.kernel.as_deref().unwrap_or("an unknown kernel");
-    format!("# {}: values planned by tcpctl for Linux {kernel}\n", plan.profile)
+    comment("", &one_line(&format!("{}: values planned by tcpctl for Linux {kernel}", plan.profile)))
 }
 
 fn sysctl_d(plan: &Plan, rows: &[Row<'_>]) -> String {
-    let line = |row: &Row<'_>| format!("# {}\n{}{} = {}\n", row.reason, row.own_comment(""), row.key, row.value);
+    let line =
+        |row: &Row<'_>| format!("{}{}{} = {}\n", comment("", &row.reason), row.own_comment(""), row.key, row.value);
     head(plan) + &rows.iter().map(line).collect::<String>()
 }
 
@@ -111,12 +122,13 @@ fn ansible(plan: &Plan, rows: &[Row<'_>]) -> String {
     let file = quoted(&format!("/etc/sysctl.d/99-{}.conf", file_name(&plan.profile)));
     let task = |row: &Row<'_>| {
         // What braces hold in a task's name is a template that Ansible works out.
-        let reason = row.reason.replace("{{", "{ {").replace("{%", "{ %").replace("{#", "{ #");
-        let name = quoted(&format!("{} = {}: {reason}", row.key, row.value));
+        let says = format!("{} = {}", row.key, row.value);
+        let name = quoted(&says.replace("{{", "{ {").replace("{%", "{ %").replace("{#", "{ #"));
         let (key, value) = (quoted(row.key), quoted(row.value));
         format!(
-            "{}- name: {name}\n  ansible.posix.sysctl:\n    name: {key}\n    value: {value}\n    \
+            "{}{}- name: {name}\n  ansible.posix.sysctl:\n    name: {key}\n    value: {value}\n    \
              sysctl_file: {file}\n    sysctl_set: true\n    state: present\n    reload: false\n",
+            comment("", &row.reason),
             row.own_comment("")
         )
     };
@@ -125,8 +137,9 @@ fn ansible(plan: &Plan, rows: &[Row<'_>]) -> String {
 
 /// Names of profiles as one of a file: letters, digits and dashes.
 fn file_name(profile: &str) -> String {
-    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { ' ' };
-    profile.chars().map(plain).collect::<String>().split_whitespace().collect::<Vec<_>>().join("-")
+    let plain = |letter: char| if letter.is_alphanumeric() { letter } else { ' ' };
+    let name = profile.chars().map(plain).collect::<String>().split_whitespace().collect::<Vec<_>>().join("-");
+    if name.is_empty() { "profile".to_owned() } else { name }
 }
 
 fn tuned(plan: &Plan, rows: &[Row<'_>]) -> String {
@@ -137,7 +150,7 @@ fn tuned(plan: &Plan, rows: &[Row<'_>]) -> String {
             Operator::AtMost if !row.value.contains(' ') => "=<",
             _ => "=",
         };
-        format!("# {}\n{}{}{sign}{}\n", row.reason, row.own_comment(""), row.key, row.value)
+        format!("{}{}{}{sign}{}\n", comment("", &row.reason), row.own_comment(""), row.key, row.value)
     };
     let summary = format!("[main]\nsummary={}\n\n[sysctl]\n", plan.profile);
     head(plan) + &summary + &rows.iter().map(line).collect::<String>()
@@ -160,17 +173,17 @@ const SAFE: [(&str, &str); 11] = [
 
 fn kubernetes(plan: &Plan, rows: &[Row<'_>]) -> String {
     let mut text = head(plan);
-    text.push_str(
-        "# Unsafe ones need `allowedUnsafeSysctls` in the kubelet of each node that the pod may run on; without it the\n\
-         # pod is scheduled and does not start. With hostNetwork none of them may be set.\nsecurityContext:\n  sysctls:\n",
-    );
+    text.push_str(&comment(
+        "",
+        "Unsafe ones need `allowedUnsafeSysctls` in the kubelet of each node that the pod may run on; without it the pod \
+         is scheduled and does not start. With hostNetwork none of them may be set.",
+    ));
+    text.push_str("securityContext:\n  sysctls:\n");
     for row in rows {
         let (key, value) = (row.key, quoted(row.value));
         if row.scope.is_some_and(|scope| scope != Scope::Namespace) {
-            text.push_str(&format!(
-                "    # {key} = {} is the node's and not the pod's: set it on the node\n",
-                row.value
-            ));
+            let says = format!("{key} = {} is the node's and not the pod's: set it on the node", row.value);
+            text.push_str(&comment("    ", &says));
             continue;
         }
         let safety = match SAFE.iter().find(|(safe, _)| *safe == key) {

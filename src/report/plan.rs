@@ -93,10 +93,11 @@ pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
 }
 
 fn heading(plan: &Plan, width: usize) -> String {
-    let mut text = match plan.kind {
-        PlanKind::Apply => format!("Plan: apply {}\n", plan.profile),
-        PlanKind::Rollback(entry) => format!("Plan: roll back entry {entry} ({})\n", plan.profile),
+    let title = match plan.kind {
+        PlanKind::Apply => format!("Plan: apply {}", plan.profile),
+        PlanKind::Rollback(entry) => format!("Plan: roll back entry {entry} ({})", plan.profile),
     };
+    let mut text = hanging("", &title, width);
     let kernel =
         plan.kernel.as_deref().map_or_else(|| "kernel unknown".to_owned(), |release| format!("Linux {release}"));
     text.push_str(&hanging("", &format!("{}, {kernel}", place(plan)), width));

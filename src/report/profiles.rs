@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::printable::printable_lines;
-use super::prose::hanging;
+use super::prose::{hanging, hanging_deeper};
 use crate::tune::{Operator, Profile};
 
 /// Version of the JSON; the shapes only grow.
@@ -142,7 +142,8 @@ pub fn render_profile(profile: &Profile, file: Option<&str>, width: usize) -> St
         if rule.profile != profile.name {
             let _ = write!(line, "  (from {})", rule.profile);
         }
-        let _ = writeln!(text, "\n{line}");
+        text.push('\n');
+        text.push_str(&hanging_deeper(&line, width));
         text.push_str(&hanging("  why     ", &rule.reason, width));
         if let Some(risk) = &rule.risk {
             text.push_str(&hanging("  risk    ", risk, width));

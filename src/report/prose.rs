@@ -29,6 +29,30 @@ pub(super) fn hanging(lead: &str, text: &str, width: usize) -> String {
     lines
 }
 
+/// The text with further lines indented by four.
+#[must_use]
+pub(super) fn hanging_deeper(text: &str, width: usize) -> String {
+    let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let mut lines = first.to_owned();
+    let mut column = first.chars().count();
+    for word in rest.split(' ') {
+        let length = word.chars().count();
+        if column + 1 + length > width && !word.is_empty() {
+            lines.truncate(lines.trim_end().len());
+            lines.push_str("\n    ");
+            column = 4;
+        } else {
+            lines.push(' ');
+            column += 1;
+        }
+        lines.push_str(word);
+        column += length;
+    }
+    lines.truncate(lines.trim_end().len());
+    lines.push('\n');
+    lines
+}
+
 /// The text with the signs that sentences use beyond ASCII written as people do without them.
 #[must_use]
 pub(super) fn in_ascii(text: &str) -> String {

@@ -310,9 +310,9 @@ pub fn render_history(history: &History, place: Option<&Place>, width: usize) ->
                 entry.id.to_string(),
                 time(entry.started_unix_ms),
                 who,
-                what(entry),
                 netns,
                 ending_in(entry, history, place),
+                what(entry),
             ]
         })
         .collect();
@@ -320,7 +320,7 @@ pub fn render_history(history: &History, place: Option<&Place>, width: usize) ->
         "nothing was applied yet\n".to_owned()
     } else {
         let align = [Align::Right, Align::Left, Align::Right, Align::Left, Align::Left, Align::Left];
-        render_table(&["id", "when (UTC)", "uid", "what", "netns", "state"], &align, &rows, width)
+        render_table(&["id", "when (UTC)", "uid", "netns", "state", "what"], &align, &rows, width)
     };
     let present = |entry: &&JournalEntry| place.is_none_or(|place| entry.boot_id == place.boot_id);
     for entry in history.entries.iter().rev().filter(present) {
@@ -345,16 +345,13 @@ pub fn render_entry(entry: &JournalEntry, history: &History, width: usize, ascii
     let arrow = if ascii { "->" } else { "→" };
     let kernel = entry.kernel.as_deref().unwrap_or("unknown");
     let netns = entry.netns_name.as_ref().map_or_else(String::new, |name| format!("{name} "));
-    let mut text = format!(
-        "entry {}: {}, {} UTC, by {}\n  network namespace {netns}({}), Linux {kernel}\n  boot {}\n  {}\n\n",
-        entry.id,
-        what(entry),
-        time(entry.started_unix_ms),
-        who(entry),
-        entry.netns,
-        entry.boot_id,
-        remedy(entry, history).unwrap_or_else(|| ending(entry, history)),
-    );
+    let title = format!("entry {}: {}, {} UTC, by {}", entry.id, what(entry), time(entry.started_unix_ms), who(entry));
+    let mut text = hanging("", &title, width);
+    text.push_str(&hanging("  ", &format!("network namespace {netns}({}), Linux {kernel}", entry.netns), width));
+    text.push_str(&hanging("  ", &format!("boot {}", entry.boot_id), width));
+    let state = remedy(entry, history).unwrap_or_else(|| ending(entry, history));
+    text.push_str(&hanging("  ", &state, width));
+    text.push('\n');
     if let Some(why) = &entry.why {
         text.push_str(&hanging("  why: ", why, width));
         text.push('\n');
@@ -436,10 +433,7 @@ fn ending(entry: &JournalEntry, history: &History) -> String {
         (Action::Apply, _) if left < entry.all_keys().count() => format!("{} left", keys(left)),
         (Action::Apply, None) => "stopped half way".to_owned(),
         (Action::Apply, Some(JournalOutcome::UndoFailed)) => "failed, not undone".to_owned(),
-        (Action::Apply, Some(JournalOutcome::Applied)) if entry.is_unconfirmed() => {
-            let until = entry.confirm.map_or_else(String::new, |confirm| time(confirm.until_unix_ms));
-            format!("unconfirmed, until {until}")
-        }
+        (Action::Apply, Some(JournalOutcome::Applied)) if entry.is_unconfirmed() => "unconfirmed".to_owned(),
         (Action::Apply, Some(JournalOutcome::Applied)) => "stands".to_owned(),
     }
 }

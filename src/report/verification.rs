@@ -7,7 +7,7 @@ use super::plan_view::SkipView;
 use super::printable::printable_lines;
 use super::prose::hanging;
 use super::table::{Align, render_table};
-use crate::tune::{Kept, Plan, Verdict};
+use crate::tune::{Keeping, Kept, KeptFile, Plan, Verdict};
 use crate::units::SysctlKey;
 
 /// Version of the JSON; the shape only grows.
@@ -21,13 +21,43 @@ pub struct VerificationView<'a> {
     /// Whether nothing differs and everything could be read.
     ok: bool,
     checks: Vec<CheckView<'a>>,
-    /// The same for the next boot; empty where tcpctl's own file keeps nothing of the profile.
+    /// The same for the next boot; empty where tcpctl's own file is to keep nothing of the profile.
     kept: Vec<KeptView<'a>>,
+    /// That file, where it is to keep something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_in: Option<KeptFileView<'a>>,
+    /// Why it cannot be told whether it is to keep anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_unknown: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct KeptFileView<'a> {
+    path: String,
+    /// `there`, `gone` or `unreadable`.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// The entry of the journal by which values of the profile are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<u64>,
+}
+
+impl<'a> KeptFileView<'a> {
+    fn of(keeping: &'a Keeping) -> Option<Self> {
+        let (state, reason) = match &keeping.file {
+            KeptFile::There => ("there", None),
+            KeptFile::Gone => ("gone", None),
+            KeptFile::Unreadable(reason) => ("unreadable", Some(reason.as_str())),
+        };
+        let path = keeping.path.display().to_string();
+        (!keeping.keys.is_empty()).then_some(Self { path, state, reason, entry: keeping.entry })
+    }
 }
 
 #[derive(Debug, Serialize)]
 struct KeptView<'a> {
-    /// `ok`, `missing`, `differs` or `overridden-by`.
+    /// `ok`, `missing`, `differs`, `denied` or `overridden-by`.
     verdict: &'static str,
     key: &'a str,
     /// The value after the next boot, where it is not as wanted.
@@ -39,13 +69,11 @@ struct KeptView<'a> {
 
 impl<'a> From<&'a (SysctlKey, Kept)> for KeptView<'a> {
     fn from((key, kept): &'a (SysctlKey, Kept)) -> Self {
-        let (verdict, by) = match kept {
-            Kept::Ok => ("ok", None),
-            Kept::Missing => ("missing", None),
-            Kept::Differs(_) => ("differs", None),
-            Kept::OverriddenBy(file, _) => ("overridden-by", Some(file.as_str())),
+        let by = match kept {
+            Kept::OverriddenBy(file, _) => Some(file.as_str()),
+            Kept::Ok | Kept::Missing | Kept::Differs(_) | Kept::Denied => None,
         };
-        Self { verdict, key: key.as_str(), value: kept.value(), by }
+        Self { verdict: kept.word(), key: key.as_str(), value: kept.value(), by }
     }
 }
 
@@ -64,14 +92,14 @@ struct CheckView<'a> {
 
 /// Whether running values, or those that are kept across boots, are not as wanted.
 #[must_use]
-pub fn has_drift(plan: &Plan, kept: &[(SysctlKey, Kept)]) -> bool {
-    plan.has_drift() || kept.iter().any(|(_, kept)| *kept != Kept::Ok)
+pub fn has_drift(plan: &Plan, keeping: &Keeping) -> bool {
+    plan.has_drift() || keeping.has_drift()
 }
 
 impl<'a> VerificationView<'a> {
     /// A verification of running values and of those that are kept across boots.
     #[must_use]
-    pub fn new(plan: &'a Plan, kept: &'a [(SysctlKey, Kept)]) -> Self {
+    pub fn new(plan: &'a Plan, keeping: &'a Keeping) -> Self {
         let differs = plan.changes.iter().map(|change| CheckView {
             verdict: Verdict::Differs.word(),
             key: change.key.as_str(),
@@ -96,53 +124,78 @@ impl<'a> VerificationView<'a> {
         Self {
             schema: SCHEMA,
             profile: &plan.profile,
-            ok: !has_drift(plan, kept),
+            ok: !has_drift(plan, keeping),
             checks: differs.chain(met).chain(skipped).collect(),
-            kept: kept.iter().map(KeptView::from).collect(),
+            kept: keeping.keys.iter().map(KeptView::from).collect(),
+            kept_in: KeptFileView::of(keeping),
+            kept_unknown: keeping.unknown.as_deref(),
         }
     }
 }
 
 /// A verification as text.
 #[must_use]
-pub fn render_verification(plan: &Plan, kept: &[(SysctlKey, Kept)], width: usize, ascii: bool) -> String {
+pub fn render_verification(plan: &Plan, keeping: &Keeping, width: usize, ascii: bool) -> String {
     let mut rows: Vec<[String; 4]> = Vec::new();
     for change in &plan.changes {
         let wanted = format!("{} {}", change.operator, change.after);
-        rows.push(["DIFFERS".to_owned(), change.key.to_string(), change.before.clone(), wanted]);
+        rows.push([change.key.to_string(), "DIFFERS".to_owned(), change.before.clone(), wanted]);
     }
     for already in &plan.already {
         let wanted = format!("{} {}", already.operator, already.wanted);
-        rows.push(["ok".to_owned(), already.key.to_string(), already.value.clone(), wanted]);
+        rows.push([already.key.to_string(), "ok".to_owned(), already.value.clone(), wanted]);
     }
     for skip in &plan.skipped {
         let wanted = format!("{} {}", skip.operator, skip.wanted);
         rows.push([
-            skip.why.verdict().word().to_owned(),
             skip.key.to_string(),
+            skip.why.verdict().word().to_owned(),
             present(skip, ascii).to_owned(),
             wanted,
         ]);
     }
-    let met = if has_drift(plan, kept) { "NOT met" } else { "met" };
-    let mut text = format!("{}: {met}; {} of {} keys ok\n\n", plan.profile, plan.already.len(), rows.len());
+    let met = if has_drift(plan, keeping) { "NOT met" } else { "met" };
+    let says = format!("{}: {met}; {} of {} keys ok", plan.profile, plan.already.len(), rows.len());
+    let mut text = hanging("", &says, width) + "\n";
     let align = [Align::Left, Align::Left, Align::Right, Align::Left];
-    text.push_str(&render_table(&["", "key", "value", "wanted"], &align, &rows, width));
+    text.push_str(&render_table(&["key", "", "value", "wanted"], &align, &rows, width));
     for skip in &plan.skipped {
         text.push_str(&hanging("  ", &format!("{}: {}", skip.key, skip_reason(&skip.why)), width));
     }
-    text.push_str(&kept_sentences(kept, width));
+    text.push_str(&kept_sentences(keeping, width));
     printable_lines(&text)
 }
 
 /// What becomes of the values at the next boot.
-fn kept_sentences(kept: &[(SysctlKey, Kept)], width: usize) -> String {
-    if kept.is_empty() {
+fn kept_sentences(keeping: &Keeping, width: usize) -> String {
+    if let Some(why) = &keeping.unknown {
+        let text = format!("after the next boot: not known whether tcpctl's file keeps these values: {why}");
+        return format!("\n{}", hanging("", &text, width));
+    }
+    if keeping.keys.is_empty() {
         return String::new();
     }
-    let ok = kept.iter().filter(|(_, kept)| *kept == Kept::Ok).count();
-    let mut text = hanging("\n", &format!("after the next boot: {ok} of {} keys ok", kept.len()), width);
-    for (key, kept) in kept.iter().filter(|(_, kept)| *kept != Kept::Ok) {
+    let ok = keeping.keys.iter().filter(|(_, kept)| *kept == Kept::Ok).count();
+    let mut text = format!("\nafter the next boot: {ok} of {} keys ok\n", keeping.keys.len());
+    let path = keeping.path.display();
+    let wrote = keeping.entry.map(|entry| format!(", which entry {entry} wrote,")).unwrap_or_default();
+    match &keeping.file {
+        KeptFile::There => {}
+        KeptFile::Gone => {
+            let gone = format!("{path}{wrote} is gone: apply it again with --persist, or roll the entry back");
+            text.push_str(&hanging("  ", &gone, width));
+        }
+        KeptFile::Unreadable(why) => {
+            text.push_str(&hanging("  ", &format!("{path}{wrote} cannot be read: {why}"), width));
+        }
+    }
+    // Of a file that is gone or cannot be read, each key would say the same.
+    let says = |kept: &Kept| match kept {
+        Kept::Ok => false,
+        Kept::Missing | Kept::Denied => keeping.file == KeptFile::There,
+        Kept::Differs(_) | Kept::OverriddenBy(..) => true,
+    };
+    for (key, kept) in keeping.keys.iter().filter(|(_, kept)| says(kept)) {
         let value = kept.value().map(|value| format!(", which makes it {value}")).unwrap_or_default();
         text.push_str(&hanging("  ", &format!("{key}: {}{value}", kept.words()), width));
     }

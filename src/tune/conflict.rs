@@ -5,8 +5,8 @@ use super::bounded::Bounded;
 use super::lint::{LintFinding, LintHost, lint_values};
 use super::sysctl_d::{Reader, Resolver, SysctlTree};
 use super::{Change, Demand, Operator, Plan, PlanKind};
-use crate::catalog::{join_ports, normalize_value};
-use crate::snapshot::Snapshot;
+use crate::catalog::{self, join_ports, normalize_value};
+use crate::snapshot::{Snapshot, Sysctls};
 use crate::units::SysctlKey;
 
 /// Something that stands in the way of a plan, or will later. It is said; it stops nothing.
@@ -35,6 +35,10 @@ pub enum ConflictKind {
     Value,
     /// A service listens on a port that outgoing connections may get.
     Listener,
+    /// A name that the kernel may refuse, or load a module for.
+    Name,
+    /// What TCP may hold in all keeps the buffers from what the plan allows them.
+    Memory,
 }
 
 impl ConflictKind {
@@ -48,6 +52,8 @@ impl ConflictKind {
             Self::Listener => "listener",
             Self::Bound => "bound",
             Self::Value => "value",
+            Self::Name => "name",
+            Self::Memory => "memory",
         }
     }
 }
@@ -119,6 +125,8 @@ pub fn find_conflicts(plan: &Plan, snapshot: &Snapshot, around: &Surroundings<'_
     found.extend(programs(plan, around.programs));
     found.extend(listeners(plan, snapshot));
     found.extend(values(plan, snapshot));
+    found.extend(names(plan, snapshot));
+    found.extend(tight_memory(plan, snapshot));
     found
 }
 
@@ -149,8 +157,87 @@ pub(super) fn lint_host(snapshot: &Snapshot) -> LintHost {
         version: snapshot.kernel.version,
         hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz),
         memory_kib: snapshot.memory_kib,
+        sysctls: available(snapshot),
         ..LintHost::default()
     }
+}
+
+/// What the kernel has that is called by name, which a plan has to read besides its own keys.
+pub const AVAILABLE_KEYS: [&str; 2] = [AVAILABLE, ALLOWED];
+
+const AVAILABLE: &str = "net.ipv4.tcp_available_congestion_control";
+const ALLOWED: &str = "net.ipv4.tcp_allowed_congestion_control";
+
+/// Of all that was read what names are judged by.
+fn available(snapshot: &Snapshot) -> Sysctls {
+    let own = snapshot.sysctls.readings.iter().filter(|(key, _)| key.as_str() == AVAILABLE);
+    Sysctls { readings: own.map(|(key, reading)| (key.clone(), reading.clone())).collect() }
+}
+
+/// Congestion controls that the kernel does not have yet, or does not let a namespace have.
+fn names(plan: &Plan, snapshot: &Snapshot) -> Vec<Conflict> {
+    const CONTROL: &str = "net.ipv4.tcp_congestion_control";
+    let has =
+        |key: &str, name: &str| snapshot.sysctls.value(key).map(|list| list.split_whitespace().any(|one| one == name));
+    let change = |key: &'static str| plan.changes.iter().find(move |change| change.key.as_str() == key);
+    let mut found = Vec::new();
+    if let Some(change) = change(CONTROL) {
+        let name = change.after.as_str();
+        let module = catalog::names_of(CONTROL)
+            .and_then(|(_, names)| names.iter().find(|named| named.name == name)?.module)
+            .map_or_else(|| format!("tcp_{name}"), str::to_owned);
+        // In a namespace that is not the host's only what is allowed to everybody may be the default (EPERM).
+        let says = if snapshot.netns.initial == Some(false) && has(ALLOWED, name) == Some(false) {
+            Some(format!(
+                "{name} is not in tcp_allowed_congestion_control, without which the kernel refuses it in a network \
+                 namespace that is not the host's"
+            ))
+        } else if has(AVAILABLE, name) == Some(false) {
+            Some(format!(
+                "{name} is not in tcp_available_congestion_control: the kernel loads the module {module} when it is \
+                 set, and refuses it (ENOENT) where there is none or the writer may load none, as in a container"
+            ))
+        } else {
+            None
+        };
+        let key = Some(change.key.clone());
+        found.extend(says.map(|says| Conflict { kind: ConflictKind::Name, key, says }));
+    }
+    if let Some(change) = change(ALLOWED) {
+        let missing = |name: &&str| has(AVAILABLE, name) == Some(false);
+        let missing: Vec<&str> = change.after.split_whitespace().filter(missing).collect();
+        if !missing.is_empty() {
+            let says = format!(
+                "{}: not in tcp_available_congestion_control; the kernel loads no module for this key and refuses the \
+                 whole list (ENOENT): load it first",
+                missing.join(", ")
+            );
+            found.push(Conflict { kind: ConflictKind::Name, key: Some(change.key.clone()), says });
+        }
+    }
+    found
+}
+
+/// A `tcp_mem` that is so small as it stands that buffers will not grow as far as the plan lets them.
+fn tight_memory(plan: &Plan, snapshot: &Snapshot) -> Vec<Conflict> {
+    const MEM: &str = "net.ipv4.tcp_mem";
+    let grown =
+        plan.changes.iter().filter(|change| ["net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"].contains(&change.key.as_str()));
+    let grown: Vec<&str> = grown.map(|change| change.key.leaf()).collect();
+    let touched = plan.changes.iter().any(|change| change.key.as_str() == MEM);
+    let (Ok(key), Some(text)) = (MEM.parse::<SysctlKey>(), snapshot.sysctls.value(MEM)) else { return Vec::new() };
+    if grown.is_empty() || touched {
+        return Vec::new();
+    }
+    let text = normalize_value(text);
+    let found = lint_values([(&key, text.as_str(), "")], &lint_host(snapshot));
+    let says = |finding: LintFinding| {
+        format!("{}, so that {} may not get as far as planned: {}", finding.message, grown.join(" and "), finding.why)
+    };
+    let lowered = found.into_iter().filter(|finding| finding.rule.id == "memory-lowered");
+    lowered
+        .map(|finding| Conflict { kind: ConflictKind::Memory, key: Some(key.clone()), says: says(finding) })
+        .collect()
 }
 
 /// What lint would say of the new values in a file.

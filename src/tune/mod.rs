@@ -33,7 +33,7 @@ pub use apply::{
     Written, apply_plan, check_permission, choose_unconfirmed, confirm, unconfirmed, wait_for_confirmation,
 };
 pub use bounded::{Bounded, BoundedNetwork};
-pub use conflict::{Conflict, ConflictKind, PROGRAMS, Program, Standing, Surroundings, find_conflicts};
+pub use conflict::{AVAILABLE_KEYS, Conflict, ConflictKind, PROGRAMS, Program, Standing, Surroundings, find_conflicts};
 pub use effect::{Effect, ListenerEffect, plan_effects, plan_listener_effects};
 pub use formula::{Bound, Formula, FormulaError, Function, Premises, Quantity, RuleValue, Unworkable, UnworkableValue};
 pub use journal::{
@@ -45,7 +45,10 @@ pub use lint::{
     is_about_harm, lint, lint_rules, lint_values,
 };
 pub use memory::{MEMORY_KEYS, MemoryWorst, weigh_memory};
-pub use persist::{DROP_IN, PersistError, parse_drop_in, plan_persist, plan_undo, read_drop_in};
+pub use persist::{
+    DROP_IN, Keeping, Kept, KeptFile, KeptWhere, PersistError, parse_drop_in, plan_persist, plan_undo, read_drop_in,
+    read_keeping,
+};
 pub use plan::{
     Already, Change, FileChange, JournalMark, NetworkPath, Plan, PlanKind, Skip, SkipReason, plan_profile,
     plan_profiles,
@@ -69,4 +72,4 @@ pub use sysctl_d::{
     Provenance, Reader, Resolver, Setting, SysctlFile, SysctlTree, parse_sysctl_file,
 };
 pub use vendor::{ProfileSource, Profiles, VENDOR_PROFILES};
-pub use verify::{Kept, Verdict, check_kept};
+pub use verify::Verdict;

@@ -27,6 +27,10 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("every sysctl of the kernel's TCP folders is in the table or in the list beside it", charted),
         Case::new("every row that this kernel should have is where its scope says", scopes),
         Case::new("defaults are those of a fresh namespace, or the row says why not", defaults),
+        Case::new(
+            "a namespace takes the congestion controls that are there and allowed, and no others",
+            congestion_controls,
+        ),
         Case::new("the kernel takes what is in a range and refuses what is outside, or the row says why not", ranges),
     ]
 }
@@ -161,6 +165,10 @@ fn ranges(place: &Place) -> Ran {
             }
             let by_kernel = takes(&files, &key, before, number);
             assert!(by_kernel.iter().all(|one| *one == taken), "{} = {number} by the kernel: {by_kernel:?}", row.key);
+            // What is kept in ticks reads back in whole ones.
+            if taken && !row.note.contains("kept in ticks") {
+                reads_back(row, &files, &key, before, number, hz);
+            }
             if count == 1 {
                 let agreed = catalog::check_value(row.key, &number.to_string(), version, hz).is_ok();
                 assert_eq!(agreed, taken, "{} = {number} by the catalogue", row.key);
@@ -170,6 +178,38 @@ fn ranges(place: &Place) -> Ran {
     }
     assert!(tried > 350, "only {tried} values were tried");
     sayings(&files);
+    Ok(())
+}
+
+/// Writes a number that is taken and looks whether the kernel prints it as the catalogue says, in the unit that it has.
+fn reads_back(row: &Parameter, files: &SysctlFiles, key: &SysctlKey, before: &str, number: i128, hz: Option<Hz>) {
+    let version = version();
+    files.write(key, &number.to_string()).expect("it was taken before");
+    let read = files.read(key).map(|text| catalog::canonical_value(row.key, &text));
+    files.write(key, before).expect("the old value is put back");
+    let kept = catalog::kept_value(row.key, &number.to_string(), version, hz);
+    assert_eq!(read.ok(), kept.ok(), "{} after {number} was written", row.key);
+}
+
+fn congestion_controls(_place: &Place) -> Ran {
+    let files = SysctlFiles::new("/proc");
+    let key = |leaf: &str| -> SysctlKey { format!("net.ipv4.{leaf}").parse().expect("a key") };
+    let list = |leaf: &str| -> Vec<String> {
+        let text = files.read(&key(leaf)).expect("every kernel has it");
+        text.split_whitespace().map(str::to_owned).collect()
+    };
+    let control = key("tcp_congestion_control");
+    let (available, allowed) = (list("tcp_available_congestion_control"), list("tcp_allowed_congestion_control"));
+    let (what, known) = catalog::names_of(control.as_str()).expect("it takes names");
+    assert_eq!(what, "congestion control");
+    assert!(available.iter().any(|name| name == "reno"), "{available:?}");
+    for name in &available {
+        // What is no part of Linux may be here, and nobody writes what only a module would bring.
+        let taken = files.write(&control, name).is_ok();
+        assert_eq!(taken, allowed.contains(name), "{name} in a namespace that is not the host's, of {allowed:?}");
+    }
+    assert!(available.iter().any(|name| known.iter().any(|named| named.name == name)), "{available:?}");
+    assert!(files.write(&control, "tcpctl-none").is_err(), "no kernel has it");
     Ok(())
 }
 

@@ -212,6 +212,16 @@ fn confirmed_here(place: &Place) -> Ran {
     assert_eq!(named.status.code(), Some(0), "{}", text(&named.stderr));
     assert_eq!(values(), applied);
     assert_eq!(state.exit(place, &["rollback", "--yes"]), Some(0));
+    // The history of a namespace that is asked for is its own, from wherever it is asked.
+    let entries = |history: Value| history["entries"].as_array().unwrap().len();
+    let of_other = || {
+        let thread = rustix::thread::gettid().as_raw_nonzero();
+        let own = format!("/proc/{}/task/{thread}/ns/net", std::process::id());
+        entries(state.json(place, &["-N", &own, "history"]))
+    };
+    assert_eq!(entries(elsewhere.run(|| state.json(place, &["-N", &here, "history"])).unwrap()), 2);
+    assert_eq!(entries(elsewhere.run(|| state.json(place, &["history"])).unwrap()), 2);
+    assert_eq!(elsewhere.run(of_other).unwrap(), 0);
     Ok(())
 }
 

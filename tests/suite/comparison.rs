@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tcpctl::snapshot::{Snapshot, SysctlReading};
 use tcpctl::tune::{
-    Home, Kept, LintHost, Outcome, Profile, StateDir, SysctlFile, SysctlTree, apply_plan, check_kept, lint,
-    parse_profile, plan_profile,
+    Home, LintHost, Outcome, Profile, StateDir, SysctlFile, SysctlTree, apply_plan, lint, parse_profile, plan_profile,
 };
 use tcpctl::units::KernelVersion;
 
-use super::tune::{FakeKernel, Fault, from, rollback, snapshot_with, state_dir};
+use super::tune::{FakeKernel, Fault, from, rollback, state_dir};
 
 const PORTS: &str = "net.ipv4.ip_local_reserved_ports";
 const FASTOPEN: &str = "net.ipv4.tcp_fastopen";
@@ -55,26 +53,6 @@ fn a_value_that_the_kernel_prints_otherwise_holds_is_met_and_is_rolled_back() {
         };
         assert_eq!(plain(kernel.values()), plain(before), "{key}");
     }
-}
-
-#[test]
-fn what_a_file_keeps_in_other_words_is_kept() {
-    let readings = BTreeMap::from([
-        (PORTS.parse().unwrap(), SysctlReading::Value("8080-8081".into())),
-        (FASTOPEN.parse().unwrap(), SysctlReading::Value("3".into())),
-    ]);
-    let snapshot: Snapshot = snapshot_with(readings);
-    let kept = |key: &str, wanted: &str, other: &str| {
-        let plan = plan_profile(&setting(key, wanted), &snapshot);
-        let own = BTreeMap::from([(key.parse().unwrap(), other.to_owned())]);
-        let file = SysctlFile::from_bytes("zz.conf", Home::Given, format!("{key} = {other}\n").as_bytes());
-        let files = SysctlTree { files: vec![file], ..SysctlTree::default() };
-        let by = |files| check_kept(&plan, &own, files).pop().expect("a row").1;
-        (by(None), by(Some(&files)))
-    };
-    assert_eq!(kept(PORTS, "\"8080,8081\"", "8081,8080"), (Kept::Ok, Kept::Ok));
-    assert_eq!(kept(FASTOPEN, "3", "0x3"), (Kept::Ok, Kept::Ok));
-    assert_ne!(kept(FASTOPEN, "3", "0x1"), (Kept::Ok, Kept::Ok));
 }
 
 #[test]

@@ -367,3 +367,96 @@ fn every_profile_exported_as_a_file_has_no_finding() {
         assert!(linted.lines > 2 || *name == "kernel-defaults", "{name}: {text}");
     }
 }
+
+#[test]
+fn a_pattern_does_not_reach_a_key_that_a_file_read_before_it_names() {
+    let named = "net.ipv4.conf.eth0.rp_filter = 2\n";
+    let pattern = "net.ipv4.conf.*.rp_filter = 1\n";
+    let (early, late) = ("/etc/sysctl.d/10-a.conf", "/etc/sysctl.d/90-b.conf");
+    let vendor = "/usr/lib/sysctl.d/50-default.conf";
+    let found = |files: &[(&str, &str)]| Tree::new(files).found();
+    assert_eq!(found(&[(early, named), (late, pattern)]), [format!("pattern-shadowed {late}:1")]);
+    assert_eq!(found(&[(vendor, named), (late, pattern)]), [format!("pattern-shadowed {late}:1")]);
+    // By name and not by directory: the package's file is read after that of the administrator.
+    assert_eq!(found(&[(vendor, named), (early, pattern)]), [""; 0], "it is named later");
+    assert_eq!(found(&[(early, pattern), (late, named)]), [""; 0], "named later is meant so");
+    assert_eq!(found(&[(early, named), (late, "net.ipv4.conf.*.rp_filter = 2\n")]), [""; 0], "of one mind");
+    let tree = Tree::new(&[(early, named), (late, pattern)]);
+    let message = "net.ipv4.conf.*.rp_filter does not reach net.ipv4.conf.eth0.rp_filter, which \
+                   /etc/sysctl.d/10-a.conf:1 sets to 2";
+    assert_eq!(tree.lint().findings[0].message, message);
+}
+
+#[test]
+fn what_stands_in_two_files_is_told_at_the_one_that_is_read_later() {
+    let line = "net.ipv4.tcp_keepalive_time = 600\n";
+    let tree = Tree::new(&[("/run/sysctl.d/20-b.conf", line), ("/etc/sysctl.d/90-a.conf", line)]);
+    let (mine, all) = (tree.lint(), tree.found());
+    assert!(all.contains(&"duplicate /etc/sysctl.d/90-a.conf:1".to_owned()), "{all:?}");
+    let message = mine.findings.iter().find(|one| one.rule.id == "duplicate").unwrap().message.clone();
+    assert_eq!(message, "net.ipv4.tcp_keepalive_time = 600 stands in /run/sysctl.d/20-b.conf:1 already");
+    // A package's line may be held fast to, and what tcpctl keeps has to be so whoever else says it.
+    for other in ["/usr/lib/sysctl.d/20-b.conf", "/etc/sysctl.d/99-tcpctl.conf"] {
+        assert_eq!(Tree::new(&[(other, line), ("/etc/sysctl.d/90-a.conf", line)]).found(), [""; 0], "{other}");
+    }
+    // Files that are named are a set as well.
+    let files = [tree.at("/run/sysctl.d/20-b.conf"), tree.at("/etc/sysctl.d/90-a.conf")];
+    let linted = lint(&read_given_files(&files).unwrap(), &host());
+    assert_eq!(ids(&linted), BTreeSet::from(["duplicate".to_owned()]));
+}
+
+#[test]
+fn names_are_judged_by_what_linux_has_and_by_what_is_loaded() {
+    let of = |text: &str, available: Option<&str>, version: (u16, u16)| {
+        let file = SysctlFile::from_bytes("a.conf", Home::Given, text.as_bytes());
+        let key = "net.ipv4.tcp_available_congestion_control".parse().unwrap();
+        let readings = available.map(|list| (key, SysctlReading::Value(list.to_owned()))).into_iter().collect();
+        let version = Some(KernelVersion::new(version.0, version.1));
+        let host = LintHost { sysctls: Sysctls { readings }, version, ..host() };
+        let linted = lint(&SysctlTree { files: vec![file], ..SysctlTree::default() }, &host);
+        linted.findings.iter().map(|one| format!("{}: {}", one.message, one.instead)).collect::<Vec<_>>()
+    };
+    let control = |name: &str| format!("net.ipv4.tcp_congestion_control = {name}\n");
+    assert_eq!(
+        of(&control("bbbr"), None, (6, 18)),
+        ["no Linux has a congestion control named bbbr: did you mean bbr?"]
+    );
+    assert_eq!(of(&control("bbr3"), Some("reno cubic"), (6, 18)).len(), 1);
+    assert_eq!(of(&control("bbr3"), Some("reno cubic bbr3"), (6, 18)), [""; 0], "this kernel has it");
+    for name in ["reno", "cubic", "bbr", "dctcp", "westwood"] {
+        assert_eq!(of(&control(name), Some("reno"), (4, 14)), [""; 0], "{name}: a module may bring it");
+    }
+    let qdisc = |name: &str| format!("net.core.default_qdisc = {name}\n");
+    for name in ["fq", "fq_codel", "pfifo_fast", "noqueue"] {
+        assert_eq!(of(&qdisc(name), Some("reno"), (4, 14)), [""; 0], "{name}");
+    }
+    assert!(
+        of(&qdisc("cake"), None, (4, 14))[0]
+            .starts_with("Linux 4.14 has no queueing discipline cake: it came with 4.19")
+    );
+    assert_eq!(of(&qdisc("cake"), None, (4, 19)), [""; 0]);
+    assert!(of(&qdisc("cbq"), None, (6, 18))[0].contains("it was removed in 6.3"));
+    assert_eq!(of(&qdisc("cbq"), None, (6, 2)), [""; 0]);
+}
+
+/// Of the files of another root the memory is not known: what is little on any host is found all the same.
+#[test]
+fn what_is_too_little_for_any_host_is_found_without_knowing_its_memory() {
+    let tree = |text: &str| Tree::new(&[("/etc/sysctl.d/a.conf", text)]);
+    for (text, rule) in [
+        ("net.ipv4.tcp_max_tw_buckets = 5000\n", "tw-buckets-lowered"),
+        ("net.ipv4.tcp_mem = 100 200 300\n", "memory-lowered"),
+    ] {
+        let tree = tree(text);
+        let root = tree.0.path().to_str().unwrap();
+        let (code, stdout, _) = run(&["lint", "--root", root, "--kernel", "6.18", "--json"]);
+        assert_eq!(code, Some(1), "{text}: {stdout}");
+        assert!(stdout.contains(rule) && stdout.contains("even a host with 2 GiB"), "{text}: {stdout}");
+    }
+    for text in ["net.ipv4.tcp_max_tw_buckets = 10000\n", "net.ipv4.tcp_mem = 22000 30000 45000\n"] {
+        assert_eq!(tree(text).lint().findings.len(), usize::from(text.contains("tw_b")), "{text}");
+        let tree = tree(text);
+        let root = tree.0.path().to_str().unwrap();
+        assert_eq!(run(&["lint", "--root", root, "--kernel", "6.18"]).0, Some(0), "{text}");
+    }
+}

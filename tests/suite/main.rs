@@ -89,3 +89,7 @@ mod tune;
 mod tune_text;
 #[cfg(test)]
 mod tune_tree;
+#[cfg(test)]
+mod verify;
+#[cfg(test)]
+mod widths;

@@ -6,6 +6,7 @@ use std::path::Path;
 use tcpctl::catalog;
 use tcpctl::report::render_profile_manual;
 use tcpctl::tune::{Operator, PROFILE_FORMAT, Profiles, VENDOR_PROFILES, parse_profile};
+use tcpctl::units::KernelVersion;
 
 const RULE: &str = "at-least = 4096\nreason = \"r\"\nsource = \"s\"\n";
 
@@ -197,4 +198,52 @@ fn files_that_are_no_profiles_are_named_and_not_read() {
             format!("pipe: {no_file}"),
         ]
     );
+}
+
+/// Keys that profiles change and kernel-defaults does not bring back, with the reason.
+const NO_DEFAULT_TO_GO_BACK_TO: [(&str, &str); 3] = [
+    ("net.core.default_qdisc", "chosen when a kernel is built"),
+    ("net.netfilter.nf_conntrack_buckets", "worked out by the module from memory and its options"),
+    ("net.netfilter.nf_conntrack_max", "worked out by the module from memory and its options"),
+];
+
+#[test]
+fn kernel_defaults_brings_back_whatever_another_profile_changes() {
+    let profiles = Profiles::vendor();
+    let defaults = profiles.resolve("kernel-defaults").unwrap().unwrap();
+    let mut used: Vec<&str> = Vec::new();
+    for name in profiles.names() {
+        for key in profiles.resolve(name).unwrap().unwrap().rules.keys() {
+            match NO_DEFAULT_TO_GO_BACK_TO.iter().find(|(left, _)| *left == key.as_str()) {
+                Some((left, _)) => used.push(left),
+                None => assert!(defaults.rules.contains_key(key), "{name} changes {key}, kernel-defaults does not"),
+            }
+        }
+    }
+    for (key, why) in NO_DEFAULT_TO_GO_BACK_TO {
+        assert!(used.contains(&key), "no profile changes {key}");
+        assert!(!defaults.rules.contains_key(key), "{key} has a default after all: {why}");
+        let last = key.rsplit('.').next().unwrap();
+        assert!(defaults.notes.iter().any(|note| note.contains(last)), "kernel-defaults keeps quiet about {key}");
+        // A default that could be worked out would be no reason.
+        assert_eq!(catalog::default_value(key, KernelVersion::new(6, 18), Some(16 << 20)), None, "{key}");
+    }
+}
+
+#[test]
+fn every_default_that_kernel_defaults_sets_is_known_for_every_kernel_that_has_the_key() {
+    let defaults = Profiles::vendor().resolve("kernel-defaults").unwrap().unwrap();
+    let mut judged = 0;
+    for key in defaults.rules.keys() {
+        let row = catalog::find(key.as_str()).unwrap();
+        for version in [(4, 14), (4, 19), (5, 4), (5, 10), (5, 15), (6, 1), (6, 6), (6, 12), (6, 15), (6, 18)] {
+            let version = KernelVersion::new(version.0, version.1);
+            if row.exists(version) {
+                let value = catalog::default_value(key.as_str(), version, Some(16 << 20));
+                assert!(value.is_some(), "{key} on {version}");
+                judged += 1;
+            }
+        }
+    }
+    assert!(judged > 400, "{judged}");
 }

@@ -16,8 +16,8 @@ use tcpctl::snapshot::{
     SCHEMA_VERSION, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading, Sysctls,
 };
 use tcpctl::tune::{
-    Action as Done, JournalEntry, JournalKey, JournalOutcome, Outcome, Plan, PlanKind, Profiles, Receipt, Written,
-    plan_profile, plan_rollback,
+    Action as Done, JournalEntry, JournalKey, JournalOutcome, Keeping, Outcome, Plan, PlanKind, Profiles, Receipt,
+    Written, plan_profile, plan_rollback,
 };
 use tcpctl::ui::tui::{
     Context, Effect, Event, KEYS, Key, Now, Place, ProfileEntry, State, Theme, TuneReply, TuneRequest, Verified, draw,
@@ -400,7 +400,7 @@ fn answer(request: TuneRequest) -> TuneReply {
         TuneRequest::PlanProfile(_) => TuneReply::Planned(Ok(Arc::clone(&FLOOD_PLAN))),
         TuneRequest::PlanRollback => TuneReply::Planned(Ok(Arc::clone(&ROLLBACK_PLAN))),
         TuneRequest::Verify(_) => {
-            TuneReply::Verified(Ok(Arc::new(Verified { plan: Plan::clone(&FLOOD_PLAN), kept: Vec::new() })))
+            TuneReply::Verified(Ok(Arc::new(Verified { plan: Plan::clone(&FLOOD_PLAN), kept: Keeping::default() })))
         }
         TuneRequest::Keep(entry) => TuneReply::Kept(Ok(entry)),
         TuneRequest::CarryOut(plan) => TuneReply::Done(Ok(Receipt {

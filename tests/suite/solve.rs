@@ -411,3 +411,19 @@ fn a_wish_that_is_met_already_asks_nothing_of_the_application() {
     let solution = solved(&stock(), &[("backlog", "100")], OptionsFor::Better);
     assert!(solution.profile.notes.concat().contains("listen() with a backlog of 100"), "that one still binds");
 }
+
+/// A key that a kernel has not is none that would have to be changed, so that the nearest is found there too.
+#[test]
+fn what_comes_near_is_the_same_on_every_kernel() {
+    for version in [(4, 14), (4, 19), (5, 10), (6, 1), (6, 6), (6, 12), (6, 18)] {
+        let snapshot = host(KernelVersion::new(version.0, version.1), &[]);
+        let solution = solved(&snapshot, &[("half-open", "7s")], OptionsFor::Better);
+        let caution = solution.wishes[0].caution.as_ref().unwrap();
+        let nearest = caution.nearest.as_ref().unwrap_or_else(|| panic!("{version:?}: nothing comes near"));
+        let values: Vec<_> = nearest.values.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(values, [("net.ipv4.tcp_synack_retries", "2")], "{version:?}");
+        let text = render_solution(&solution, "host", 80, false).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(!text.contains("nothing else that was tried comes near"), "{version:?}: {text}");
+        assert!(text.contains("with tcp_synack_retries = 2, which is in time but for late timers"), "{text}");
+    }
+}

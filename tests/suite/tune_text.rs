@@ -8,7 +8,7 @@ use tcpctl::report::{
     render_verification,
 };
 use tcpctl::snapshot::{Drops, Listener, Snapshot, SocketSource, Sockets, SysctlReading};
-use tcpctl::tune::{Place, Profiles, plan_profile};
+use tcpctl::tune::{Keeping, Place, Profiles, plan_profile};
 
 use super::tune::{FakeKernel, Fault, apply, host, place, profile, rollback, rollback_plan, state_dir};
 
@@ -68,7 +68,7 @@ fn a_plan_says_what_is_left_out_and_why() {
     reading("net.ipv4.tcp_syncookies", SysctlReading::Unreadable("Permission denied".into()));
     let plan = plan_profile(&profile(), &snapshot);
     assert_snapshot!(render_plan(&plan, WIDTH, true));
-    assert_snapshot!(render_verification(&plan, &[], WIDTH, false));
+    assert_snapshot!(render_verification(&plan, &Keeping::default(), WIDTH, false));
 }
 
 /// The profile changes how long a half-open entry lives, and how long that is hangs on another key as well.

@@ -87,7 +87,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .since(4, 0)
         .per_namespace_since(4, 15)
         .affects("per-socket minimum gap between ACKs to invalid/duplicate segments")
-        .note("0 = no limit; numbers of 2^32 and more wrap around instead of being refused"),
+        .note("0 = no limit; kept in ticks, so 501 reads back as 504 at 250 Hz; numbers of 2^32 and more wrap around instead of being refused"),
     Parameter::number("net.ipv4.tcp_stdurg", "bool")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("0")])

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Hit, Judge, LintCase, LintRule, Severity, Spot};
 use crate::catalog::{self, canonical_value};
+use crate::tune::DROP_IN;
 use crate::tune::sysctl_d::{Assignment, Setting, SysctlFile};
 
 const fn rule(
@@ -20,7 +21,11 @@ pub(super) const RULES: &[LintRule] = &[
     rule(
         "duplicate",
         Severity::Warning,
-        ["the same line twice in one file", "a later change of one of them is easily lost on the other", "one of them"],
+        [
+            "a line that says again what an earlier one says",
+            "a later change of one of them is easily lost on the other",
+            "one of them",
+        ],
         duplicates,
     ),
     rule(
@@ -88,20 +93,23 @@ fn at(setting: &Setting) -> String {
     format!("{}:{}", setting.file, setting.place.line)
 }
 
-/// The same key with the same value again in one file.
+/// The same key with the same value again, in one file or in another that is read later. To say again what a package
+/// says is to hold fast to it, and tcpctl's own file says what has to be so whoever else says it.
 fn duplicates(case: &LintCase<'_>) -> Vec<(Spot, Hit)> {
     let mut found = Vec::new();
     for (key, lines) in case.by_key() {
-        let mut before: BTreeMap<(&str, String), usize> = BTreeMap::new();
+        let mut before: BTreeMap<String, (&SysctlFile, usize)> = BTreeMap::new();
         for (file, line) in lines {
             let value = canonical_value(key.as_str(), &line.value);
-            match before.get(&(file.path.as_str(), value.clone())) {
-                Some(earlier) => {
-                    let message = format!("{key} = {value} stands in line {earlier} already");
-                    found.push((spot(file, line), Hit::new(message)));
-                }
-                None => drop(before.insert((&file.path, value), line.place.line)),
-            }
+            let earlier = before.insert(value.clone(), (file, line.place.line));
+            let Some((other, earlier)) = earlier else { continue };
+            let own = |file: &SysctlFile| file.name == DROP_IN;
+            let place = match other.path == file.path {
+                true => format!("line {earlier}"),
+                false if other.is_vendor() || file.is_vendor() || own(other) || own(file) => continue,
+                false => format!("{}:{earlier}", other.path),
+            };
+            found.push((spot(file, line), Hit::new(format!("{key} = {value} stands in {place} already"))));
         }
     }
     found
@@ -164,13 +172,15 @@ fn readers_differ(case: &LintCase<'_>) -> Vec<(Spot, Hit)> {
 
 fn shadowed(case: &LintCase<'_>) -> Vec<(Spot, Hit)> {
     let mut found = Vec::new();
+    let order: BTreeMap<&str, usize> =
+        case.systemd_order().into_iter().enumerate().map(|(turn, file)| (file.path.as_str(), turn)).collect();
+    let turn = |setting: &Setting| (order.get(setting.file.as_str()).copied(), setting.place);
     for key in case.systemd.keys() {
         let decision = case.systemd.decide(key);
         let Some(winner) = decision.decided_by.filter(|winner| !winner.by_glob) else { continue };
         for pattern in decision.overridden.iter().filter(|loser| loser.by_glob && !loser.vendor) {
-            let earlier = (&winner.file, winner.place) < (&pattern.file, pattern.place);
-            let named_before = winner.file == pattern.file && earlier;
-            if named_before {
+            // A key that is named later, in the same file or in another, is meant to be other than the pattern.
+            if turn(&winner) < turn(pattern) {
                 let message =
                     format!("{} does not reach {key}, which {} sets to {}", pattern.spelled, at(&winner), winner.value);
                 found.push((spot_of(pattern), Hit::new(message)));

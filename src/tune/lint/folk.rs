@@ -92,6 +92,17 @@ pub(super) const RULES: &[LintRule] = &[
         other_unit,
     ),
     rule(
+        "memory-lowered",
+        [
+            "tcp_mem so small that TCP has next to nothing",
+            "beyond the second number no buffer grows, whatever tcp_rmem and tcp_wmem allow, and beyond the third \
+             connections are reset; all connections share it",
+            "delete the line: the kernel works it out from the memory there is",
+        ],
+        None,
+        memory_lowered,
+    ),
+    rule(
         "rmem-max-alone",
         [
             "net.core.rmem_max or wmem_max without tcp_rmem or tcp_wmem",
@@ -358,9 +369,32 @@ fn core_buffer_alone(line: &LineCase<'_>) -> Option<Hit> {
     alone.then(|| Hit::new(format!("{} alone leaves TCP's autotuning as it is: {tcp} is not set", line.name())))
 }
 
-/// Below the default that follows from this host's memory; where that is not known, from 1 GiB.
+/// A small part of what the kernel gives itself: a sixteenth of the memory, at which buffers stop growing, and half as
+/// much again, beyond which nothing more is taken (`tcp_init_mem`, net/ipv4/tcp.c). Where the memory is not known, that
+/// of 2 GiB. Pages may be 16 times as large as the usual ones, and then there are as many fewer of them.
+fn memory_lowered(line: &LineCase<'_>) -> Option<Hit> {
+    const LARGEST_PAGES: i128 = 16;
+    let numbers = line.numbers().filter(|_| line.is("net.ipv4.tcp_mem"))?;
+    let (pressure, most) = (*numbers.get(1)?, *numbers.get(2)?);
+    let kib = line.case.host.memory_kib;
+    let own = i128::from(kib.unwrap_or(LITTLE_KIB)) / 4 / 16;
+    let host = if kib.is_some() { "this host" } else { "even a host with 2 GiB" };
+    let least = own / LARGEST_PAGES / 2;
+    let little = (0..least).contains(&pressure) || (0..least + least / 2).contains(&most);
+    little.then(|| {
+        Hit::value(format!(
+            "tcp_mem = {} is next to nothing beside the {own} and {} pages of 4 KiB that {host} has by itself",
+            line.value,
+            own + own / 2
+        ))
+    })
+}
+
+/// The memory of a host of which that is not known: few have less.
+const LITTLE_KIB: u64 = 2 << 20;
+
+/// Below the default that follows from this host's memory; where that is not known, from 2 GiB.
 fn lowered(line: &LineCase<'_>, key: &str) -> Option<Hit> {
-    const LITTLE_KIB: u64 = 1 << 20;
     let number = line.number_of(key)?;
     let host = line.case.host;
     let default = catalog::default_value(key, host.version?, host.memory_kib.or(Some(LITTLE_KIB)))?;
@@ -370,6 +404,9 @@ fn lowered(line: &LineCase<'_>, key: &str) -> Option<Hit> {
         // Compared without a sign, so that a negative number is no limit at all.
         ..0 => None,
         0 => Some(Hit::value(format!("{leaf} = 0 leaves none at all"))),
+        _ if host.memory_kib.is_none() => (number < default).then(|| {
+            Hit::value(format!("{leaf} = {number} is below the {default} that even a host with 2 GiB has by itself"))
+        }),
         _ => (number < default).then(|| Hit::value(format!("{leaf} = {number} is below the default of {default}"))),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Hit, Judge, LineCase, LintRule, Severity};
 use crate::catalog::{self, Form, ValueError};
+use crate::snapshot::SysctlReading;
 use crate::units::KernelVersion;
 
 /// The rules.
@@ -117,6 +118,17 @@ pub(super) const RULES: &[LintRule] = &[
         topic: None,
         judge: Judge::Line(meaningless),
     },
+    LintRule {
+        id: "unknown-name",
+        severity: Severity::Warning,
+        finds: "a congestion control or a queueing discipline that no Linux has",
+        why: "the kernel looks for a module of that name and refuses the value with ENOENT where there is none; the old \
+              value stays",
+        instead: "a name that tcp_available_congestion_control or tc-qdisc(8) has, unless a module or a BPF program of \
+                  your own brings it",
+        topic: None,
+        judge: Judge::Line(unknown_name),
+    },
 ];
 
 /// Why the kernel would not take the value, where other rules do not say it better.
@@ -127,6 +139,41 @@ fn refusal(line: &LineCase<'_>) -> Option<ValueError> {
         return None;
     }
     catalog::check_value(row.key, &line.value, version, line.case.host.hz).err()
+}
+
+fn unknown_name(line: &LineCase<'_>) -> Option<Hit> {
+    let key = line.row?.key;
+    let (what, names) = catalog::names_of(key)?;
+    let version = line.case.host.version;
+    // What the running kernel has is known to it, wherever it came from.
+    let available = "net.ipv4.tcp_available_congestion_control".parse().ok();
+    let here = match available.as_ref().and_then(|key| line.case.reading(key)) {
+        Some(SysctlReading::Value(list)) if what == "congestion control" => list.as_str(),
+        _ => "",
+    };
+    line.value
+        .split(' ')
+        .filter(|word| !word.is_empty() && !here.split_whitespace().any(|name| name == *word))
+        .find_map(|word| match names.iter().find(|named| named.name == word) {
+            Some(named) => {
+                let version = version?;
+                let gone = named.removed.filter(|removed| version >= *removed);
+                let later = (version < named.since).then_some(named.since);
+                let says = match (later, gone) {
+                    (Some(since), _) => format!("Linux {version} has no {what} {word}: it came with {since}"),
+                    (_, Some(removed)) => format!("Linux {version} has no {what} {word}: it was removed in {removed}"),
+                    (None, None) => return None,
+                };
+                Some(Hit::value(says))
+            }
+            None => {
+                let hit = Hit::value(format!("no Linux has a {what} named {word}"));
+                Some(match catalog::nearest_name(key, word) {
+                    Some(nearest) => hit.instead(format!("did you mean {nearest}?")),
+                    None => hit,
+                })
+            }
+        })
 }
 
 fn octal(line: &LineCase<'_>) -> Option<Hit> {

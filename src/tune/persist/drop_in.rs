@@ -238,15 +238,24 @@ fn render(layers: &[(&str, &BTreeMap<SysctlKey, String>)]) -> String {
         let own: Vec<_> =
             values.iter().filter(|(key, _)| !newer.iter().any(|(_, values)| values.contains_key(*key))).collect();
         if !own.is_empty() {
-            // A profile's name is a file's name, which may hold anything.
-            let name: String = profile.chars().filter(|letter| !letter.is_control()).collect();
-            text.push_str(&format!("\n# {name}\n"));
+            text.push_str(&format!("\n# {}\n", shown_name(profile)));
         }
         for (key, value) in own {
             text.push_str(&format!("{key} = {value}\n"));
         }
     }
     text
+}
+
+/// A profile's name in the file, since it is a file's name, which may hold anything.
+pub(super) fn shown_name(profile: &str) -> String {
+    profile.chars().filter(|letter| !letter.is_control()).collect()
+}
+
+/// The profiles under whose names a file of ours keeps values; none for a file that is not ours.
+pub(super) fn own_sections(text: &str) -> Vec<String> {
+    let heads = text.lines().skip(1).filter_map(|line| line.strip_prefix("# "));
+    if is_own(text) { heads.flat_map(|names| names.split(" + ")).map(str::to_owned).collect() } else { Vec::new() }
 }
 
 /// The values of a file of ours, by key.

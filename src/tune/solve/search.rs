@@ -265,17 +265,14 @@ impl<'a> Search<'a> {
         let known = self.known.borrow();
         let tried = known.iter().filter(|((id, _), answer)| *id == consequence.id && **answer != Answer::Unknown);
         let miss = |answer: Answer| wish.miss(answer).by();
-        let different = |values: &[String]| {
-            let pairs = consequence.keys.iter().zip(values);
-            pairs.filter(|(key, value)| self.now(key) != Some(value)).count()
-        };
+        // A key that this kernel has not stands among the tried as nothing, and nothing of it was changed.
         let changed = |values: &[String]| -> Assignment {
             let pairs = consequence.keys.iter().zip(values);
-            let changed = pairs.filter(|(key, value)| self.now(key) != Some(value));
+            let changed = pairs.filter(|(key, value)| self.now(key).unwrap_or_default() != value.as_str());
             changed.map(|(key, value)| (*key, value.clone())).collect()
         };
         let mut tried: Vec<_> = tried.collect();
-        tried.sort_by_key(|((_, values), answer)| (miss(**answer), different(values), values));
+        tried.sort_by_key(|((_, values), answer)| (miss(**answer), changed(values).len(), values));
         let ((_, values), answer) = tried.into_iter().find(|((_, values), _)| may(&changed(values)))?;
         let changed = changed(values);
         let in_order = consequence.keys.iter().filter_map(|key| Some((key.parse().ok()?, changed.get(key)?.clone())));

@@ -7,8 +7,8 @@ use super::context::Context;
 use super::reading::{Depth, read_snapshot};
 use crate::snapshot::Snapshot;
 use crate::tune::{
-    MEMORY_KEYS, NetworkPath, Plan, Premises, Profile, ProfileFiles, Surroundings, Target, find_conflicts,
-    plan_profiles, read_profiles, read_programs, read_sysctl_tree, standing_demands, weigh_memory,
+    AVAILABLE_KEYS, MEMORY_KEYS, NetworkPath, Plan, Premises, Profile, ProfileFiles, Surroundings, Target,
+    find_conflicts, plan_profiles, read_profiles, read_programs, read_sysctl_tree, standing_demands, weigh_memory,
 };
 use crate::ui::cli::args::ProfileChoice;
 use crate::ui::cli::{CliError, change};
@@ -43,7 +43,7 @@ fn require_options(profile: &Profile, given: &Premises) -> Result<(), CliError> 
 /// Plans the profiles of the arguments for a host.
 pub(super) fn plan(choice: &ProfileChoice, context: &Context<'_>) -> Result<Plan, CliError> {
     let profiles = profiles(choice)?;
-    let besides = MEMORY_KEYS.iter().filter_map(|key| key.parse().ok());
+    let besides = MEMORY_KEYS.iter().chain(&AVAILABLE_KEYS).filter_map(|key| key.parse().ok());
     let keys = profiles.iter().flat_map(|profile| profile.rules.keys().cloned()).chain(besides);
     let snapshot = read_snapshot(context, Depth::Sockets, keys)?;
     let path = NetworkPath { rtt_us: choice.rtt, bandwidth_bit_s: choice.bandwidth };
@@ -68,12 +68,11 @@ pub(super) fn look_around(plan: &mut Plan, root: Option<&Path>, snapshot: &Snaps
     plan.conflicts = find_conflicts(plan, snapshot, &around);
 }
 
-/// Below which directory the files are that this namespace boots with. There are none for other namespaces than the
-/// host's own, and those of the host say nothing of a copy of `/proc`.
+/// Below which directory the files are that this namespace boots with: where the user says so, or `/` for the host's own
+/// namespace. Other namespaces have none, and those of the host say nothing of a copy of `/proc`.
 pub(super) fn boot_root(root: Option<&Path>, initial: Option<bool>, context: &Context<'_>) -> Option<PathBuf> {
-    let root =
-        root.map(Path::to_owned).or_else(|| (context.proc_root == Path::new("/proc")).then(|| PathBuf::from("/")));
-    root.filter(|_| context.netns.is_none() && initial == Some(true))
+    let own = context.proc_root == Path::new("/proc") && context.netns.is_none() && initial == Some(true);
+    root.map(Path::to_owned).or_else(|| own.then(|| PathBuf::from("/")))
 }
 
 /// A profile by name or by file, and the file it stands in.

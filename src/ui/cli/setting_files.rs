@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::CliError;
-use super::commands::lint::lint_host;
+use super::commands::lint::{lint_host, lint_keys};
 use super::context::Context;
 use super::reading::{Depth, read_snapshot};
 use crate::catalog;
@@ -17,7 +17,7 @@ use crate::units::SysctlKey;
 /// Reads the files of this host, and beside them what is so now in the namespace that is read.
 pub(super) fn read_setting_files(root: &Path, context: &Context<'_>) -> Result<SettingFiles, CliError> {
     let tree = read_sysctl_tree(root);
-    let snapshot = read_snapshot(context, Depth::Settings, tree.keys())?;
+    let snapshot = read_snapshot(context, Depth::Settings, lint_keys(&tree))?;
     let linted = lint(&tree, &lint_host(&snapshot, None, false, context));
     Ok(SettingFiles {
         settled: settled(&tree, &snapshot),

@@ -91,10 +91,10 @@ pub struct ApplyArgs {
     /// Keep the values across boots, in one file of tcpctl's own, which rollback takes back
     ///
     /// Such a file is for the network namespace that the host boots into: not together with --netns, and in any other
-    /// namespace only with --sysctl-dir. With --confirm, the confirmation writes it.
+    /// namespace only with --sysctl-dir or --root. With --confirm, the confirmation writes it.
     #[arg(long)]
     pub persist: bool,
-    /// The directory of that file [default: /etc/sysctl.d]
+    /// The directory of that file [default: /etc/sysctl.d, below --root where that is given]
     #[arg(long, value_name = "DIR")]
     pub sysctl_dir: Option<PathBuf>,
     /// With --persist: replace tcpctl's file although somebody else changed it
@@ -133,9 +133,10 @@ pub struct VerifyArgs {
     /// The profile
     #[command(flatten)]
     pub choice: ProfileChoice,
-    /// The directory of the file that keeps values across boots
-    #[arg(long, value_name = "DIR", default_value = SYSCTL_DIR)]
-    pub sysctl_dir: PathBuf,
+    /// The directory of the file that keeps values across boots [default: etc/sysctl.d below --root, the one that the
+    /// journal knows of, or /etc/sysctl.d in the network namespace that the host boots into]
+    #[arg(long, value_name = "DIR")]
+    pub sysctl_dir: Option<PathBuf>,
 }
 
 /// Restore the values from before an apply
@@ -160,6 +161,8 @@ pub struct RollbackArgs {
 }
 
 /// List what was applied and rolled back
+///
+/// All of it, or with --netns what was done to that network namespace since the host was booted.
 #[derive(Clone, Debug, Args)]
 pub struct HistoryArgs {
     /// Show this entry whole

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::action::Context;
-use crate::tune::{JournalEntry, Kept, Place, Plan, Profile, Receipt};
-use crate::units::SysctlKey;
+use crate::tune::{JournalEntry, Keeping, Place, Plan, Profile, Receipt};
 
 /// What the tuning thread is asked.
 #[derive(Clone, Debug)]
@@ -62,7 +61,7 @@ pub struct Verified {
     /// What would still have to change.
     pub plan: Plan,
     /// What outlives a boot.
-    pub kept: Vec<(SysctlKey, Kept)>,
+    pub kept: Keeping,
 }
 
 /// A profile in the list.

@@ -13,17 +13,15 @@ use super::{Event, ProfileEntry, TuneReply, TuneRequest};
 use crate::collect::{SocketReading, Source, SynQueues, live};
 use crate::snapshot::Snapshot;
 use crate::tune::{
-    JournalEntry, MEMORY_KEYS, Plan, PlanKind, Premises, ProfileFiles, Receipt, Surroundings, SysctlTree, Target,
-    Unreadable, Waiter, Waiting, Wishes, check_kept, choose_entry, confirm, find_conflicts, parse_drop_in,
-    plan_profile, plan_undo, read_drop_in, read_profiles, read_programs, read_sysctl_tree, standing_demands,
+    AVAILABLE_KEYS, JournalEntry, KeptWhere, MEMORY_KEYS, Plan, PlanKind, Premises, ProfileFiles, Receipt,
+    Surroundings, SysctlTree, Target, Unreadable, Waiter, Waiting, Wishes, choose_entry, confirm, find_conflicts,
+    plan_profile, plan_undo, read_keeping, read_profiles, read_programs, read_sysctl_tree, standing_demands,
     weigh_memory,
 };
 use crate::units::SysctlKey;
 
 /// Where the administrator's profiles are.
 const PROFILE_DIR: &str = "/etc/tcpctl/profiles.d";
-/// Where the file is that keeps values across boots.
-const SYSCTL_DIR: &str = "/etc/sysctl.d";
 
 /// Starts the thread. It ends with the sender of its requests, after what it is doing.
 pub(super) fn start(options: &Options, sender: &Sender<Arrival>) -> (Sender<TuneRequest>, JoinHandle<()>) {
@@ -105,13 +103,10 @@ impl Tuner {
     /// Holds a profile against the running values, and in the host's own namespace against the files of the next boot.
     fn verify(&self, name: &str) -> Result<Verified, String> {
         let plan = self.plan(name)?;
-        let files = self.boot_files(plan.netns_initial);
-        let own = match &files {
-            Some(_) => read_drop_in(Path::new(SYSCTL_DIR)).map_err(|error| error.to_string())?,
-            None => None,
-        };
-        let own = own.as_deref().map(parse_drop_in).unwrap_or_default();
-        let kept = check_kept(&plan, &own, files.as_ref());
+        let booted = self.source.proc_root == Path::new("/proc") && plan.netns_initial == Some(true);
+        let history = self.target.state_dir().history();
+        let wanted = KeptWhere { booted, ..KeptWhere::default() };
+        let kept = read_keeping(&plan, history.as_ref(), self.target.place().ok().as_ref(), &wanted);
         Ok(Verified { plan, kept })
     }
 
@@ -141,7 +136,7 @@ impl Tuner {
             Some(Err(error)) => return Err(error.to_string()),
             None => return Err(format!("there is no profile `{name}` any more")),
         };
-        let besides = MEMORY_KEYS.iter().filter_map(|key| key.parse().ok());
+        let besides = MEMORY_KEYS.iter().chain(&AVAILABLE_KEYS).filter_map(|key| key.parse().ok());
         let snapshot = self.read(profile.rules.keys().cloned().chain(besides))?;
         let premises = Premises::of(&snapshot);
         profile.check_values(&premises).map_err(|error| error.to_string())?;

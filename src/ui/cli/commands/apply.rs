@@ -34,6 +34,7 @@ pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Re
         let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
         let directory = match &args.sysctl_dir {
             Some(directory) => std::path::absolute(directory)?,
+            None if let Some(root) = &args.choice.root => std::path::absolute(root)?.join("etc/sysctl.d"),
             None if plan.netns_initial == Some(true) && context.proc_root == Path::new("/proc") => SYSCTL_DIR.into(),
             None => return Err(CliError::Usage(NOT_BOOTED_INTO.to_owned())),
         };

@@ -5,15 +5,15 @@ use std::path::Path;
 use crate::report::{LintRulesView, LintView, render_lint, render_lint_rules};
 use crate::snapshot::Snapshot;
 use crate::tune::{
-    Home, LintHost, SysctlFile, SysctlTree, lint, read_boot_modules, read_given_files, read_loaded_modules,
-    read_sysctl_tree,
+    AVAILABLE_KEYS, Home, LintHost, SysctlFile, SysctlTree, lint, read_boot_modules, read_given_files,
+    read_loaded_modules, read_sysctl_tree,
 };
 use crate::ui::cli::args::LintArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::named_file::{NamedFile, is_longer};
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
-use crate::units::KernelVersion;
+use crate::units::{KernelVersion, SysctlKey};
 
 /// Judges the files of this host, of another tree, or those named.
 pub(in crate::ui::cli) fn run(args: &LintArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -30,7 +30,7 @@ pub(in crate::ui::cli) fn run(args: &LintArgs, context: &mut Context<'_>) -> Res
         None => None,
     };
     let tree = read_tree(args)?;
-    let snapshot = read_snapshot(context, Depth::Settings, tree.keys())?;
+    let snapshot = read_snapshot(context, Depth::Settings, lint_keys(&tree))?;
     let host = lint_host(&snapshot, asked, args.root.is_some(), context);
     let linted = lint(&tree, &host);
     let kernel = host.version.map(|version| version.to_string());
@@ -71,6 +71,12 @@ fn standard_input() -> Result<Vec<u8>, CliError> {
         return Err(CliError::Usage("standard input is larger than 1024 KiB, which is no sysctl file".to_owned()));
     }
     Ok(bytes)
+}
+
+/// What is to be read of the running kernel: every key of the files, and what they are judged by.
+pub(in crate::ui::cli) fn lint_keys(tree: &SysctlTree) -> Vec<SysctlKey> {
+    let besides = AVAILABLE_KEYS.iter().filter_map(|key| key.parse().ok());
+    tree.keys().into_iter().chain(besides).collect()
 }
 
 /// The kernel that the files are for. What runs here tells nothing of another kernel or of another system's files.
