@@ -69,17 +69,37 @@ pub(super) fn filter_sockets(state: &mut State, filter: &str) {
     *state.list_mut(Screen::Sockets) = super::listing::ListState::default();
 }
 
-/// Clears what rows are searched for.
-pub(super) fn clear_search(state: &mut State) {
+/// Clears what rows are searched for; whether there was something to clear.
+pub(super) fn clear_search(state: &mut State) -> bool {
     if state.screen == Screen::Sockets {
-        if state.sockets_want.group.take().is_none() && !state.sockets_want.filter.is_empty() {
+        if state.sockets_want.group.take().is_some() {
+            return true;
+        }
+        let filtered = !state.sockets_want.filter.is_empty();
+        if filtered {
             filter_sockets(state, "");
         }
-    } else {
-        let screen = state.screen;
-        let list = state.list_mut(screen);
-        list.search.clear();
-        list.changed_only = false;
+        return filtered;
+    }
+    let screen = state.screen;
+    let list = state.list_mut(screen);
+    let searched = !list.search.is_empty() || list.changed_only;
+    list.search.clear();
+    list.changed_only = false;
+    searched
+}
+
+/// Gives the selected listener the screen to itself.
+pub(super) fn open_listener(state: &mut State) {
+    let rows = state.shown().map(|snapshot| view::listed_listeners(state, snapshot));
+    let rows: Vec<_> = rows.into_iter().flatten().map(|row| row.id).collect();
+    let selected = rows.iter().find(|id| Some(**id) == state.selected_listener).or_else(|| rows.first()).copied();
+    match selected {
+        Some(id) => {
+            (state.selected_listener, state.listener_page) = (Some(id), true);
+            state.list_mut(Screen::Listeners).scroll = 0;
+        }
+        None => state.say(Severity::Quiet, "there is no row to open"),
     }
 }
 
@@ -94,12 +114,18 @@ pub(super) fn sort_sockets(state: &mut State, reverse: bool) {
 
 /// Counts sockets by the next thing that they have in common.
 pub(super) fn group_sockets(state: &mut State) {
-    state.sockets_want.group = match state.sockets_want.group {
+    let by = match state.sockets_want.group {
         None => Some(SocketGroupBy::Peer),
         Some(SocketGroupBy::Peer) => Some(SocketGroupBy::Process),
         Some(SocketGroupBy::Process) => Some(SocketGroupBy::State),
         Some(SocketGroupBy::State | SocketGroupBy::Listener | SocketGroupBy::Netns) => None,
     };
+    group_sockets_by(state, by);
+}
+
+/// Counts sockets by this, or shows them one by one.
+pub(super) fn group_sockets_by(state: &mut State, by: Option<SocketGroupBy>) {
+    state.sockets_want.group = by;
     *state.list_mut(Screen::Sockets) = super::listing::ListState::default();
 }
 
@@ -138,6 +164,38 @@ pub(super) fn explain_selected(state: &mut State) -> Vec<Effect> {
     }
 }
 
+/// Shows what was applied and rolled back.
+pub(super) fn show_history(state: &mut State) -> Vec<Effect> {
+    let effects = show(state, Screen::Profiles);
+    (state.profiles.plan, state.profiles.region) = (None, Region::History);
+    effects
+}
+
+/// Shows the findings: all, or those with these words.
+pub(super) fn show_findings(state: &mut State, words: &str) -> Vec<Effect> {
+    let list = state.list_mut(Screen::Findings);
+    (list.search, list.page) = (words.to_owned(), false);
+    show(state, Screen::Findings)
+}
+
+/// Shows the laboratory, and the page of a scenario.
+pub(super) fn show_scenario(state: &mut State, id: &str) -> Vec<Effect> {
+    if !id.is_empty() {
+        match find_topic(id) {
+            Ok(topic) => {
+                let list = state.list_mut(Screen::Lab);
+                *list = super::listing::ListState::default();
+                (list.selected, list.page) = (Some(topic.id.to_owned()), true);
+            }
+            Err(error) => {
+                state.say(Severity::Warning, error.to_string());
+                return Vec::new();
+            }
+        }
+    }
+    show(state, Screen::Lab)
+}
+
 /// Shows the profiles, with one of them selected.
 pub(super) fn show_profile(state: &mut State, name: &str) -> Vec<Effect> {
     let effects = show(state, Screen::Profiles);
@@ -145,6 +203,7 @@ pub(super) fn show_profile(state: &mut State, name: &str) -> Vec<Effect> {
         state.profiles.plan = None;
         state.profiles.region = Region::List;
         state.profiles.selected = Some(name.to_owned());
+        state.list_mut(Screen::Profiles).search.clear();
     }
     effects
 }
@@ -264,6 +323,12 @@ fn enter(state: &mut State, inode: u64, name: Option<String>) -> Vec<Effect> {
     (state.interval_ms, state.namespaces, state.lists) = (kept.interval_ms, kept.namespaces, kept.lists);
     (state.sockets_want, state.preferences, state.first_netns) =
         (kept.sockets_want, kept.preferences, kept.first_netns);
+    // What is played goes on, with the number by which its lines are known.
+    (state.laboratory, state.sort) = (kept.laboratory, kept.sort);
+    // Pages are about what was in the other namespace.
+    for screen in [Screen::Sockets, Screen::Findings] {
+        state.list_mut(screen).page = false;
+    }
     state.screen = Screen::Overview;
     (state.entered, state.entered_name) = (Some(inode), name.clone());
     let called = name.as_deref().unwrap_or("that of the start");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::action::Context;
 use super::explaining::Explaining;
 use super::facts::SortBy;
+use super::gone::Opened;
 use super::history::{History, ListenerId, Span};
 use super::laboratory::Laboratory;
 use super::layout::Kind;
@@ -15,9 +16,10 @@ use super::prompt::Prompt;
 use super::screen::Screen;
 use super::settings::Preferences;
 use super::theme::{Severity, Theme};
+use super::trail::Visit;
 use super::view;
 use super::wants::{ParametersReading, SocketsReading, SocketsWant, Want};
-use crate::diagnose::{Finding, Findings};
+use crate::diagnose::Findings;
 use crate::model::{Answer, Consequence};
 use crate::report::{ParameterRow, SocketRow};
 use crate::snapshot::{Capabilities, Listener, NamespaceSurvey, Snapshot};
@@ -49,6 +51,8 @@ pub(super) enum Page {
     Values,
     /// What came of holding a profile against the host.
     Verification,
+    /// The selected entry of the history.
+    Entry,
 }
 
 /// A picture that was frozen.
@@ -115,6 +119,10 @@ pub struct State {
     pub(super) profiles: ProfilesState,
     /// Where the user is on each screen that is a list.
     pub(super) lists: BTreeMap<Screen, ListState>,
+    /// What the open pages are about, as it was last read.
+    pub(super) opened: BTreeMap<Screen, Opened>,
+    /// Where the user jumped from, the last jump last.
+    pub(super) trail: Vec<Visit>,
     /// The line that is being typed.
     pub(super) prompt: Option<Prompt>,
     /// Which sockets are wanted.
@@ -170,6 +178,8 @@ impl State {
             listener_page: false,
             profiles: ProfilesState::default(),
             lists: BTreeMap::new(),
+            opened: BTreeMap::new(),
+            trail: Vec::new(),
             prompt: None,
             sockets_want: SocketsWant::default(),
             sockets: None,
@@ -222,6 +232,7 @@ impl State {
             Some(Page::Gaps) => Context::Gaps,
             Some(Page::Values) => Context::ProfileValues,
             Some(Page::Verification) => Context::Verification,
+            Some(Page::Entry) => Context::Entry,
             None => self.screen_context(),
         }
     }
@@ -230,7 +241,8 @@ impl State {
     pub(super) fn screen_context(&self) -> Context {
         let page = self.list(self.screen).page;
         match self.screen {
-            Screen::Overview => Context::Overview,
+            Screen::Overview if self.kind().has_detail() => Context::Overview,
+            Screen::Overview => Context::OverviewText,
             Screen::Listeners if self.listener_page => Context::ListenerDetail,
             Screen::Listeners => Context::Listeners,
             Screen::Profiles => self.profiles.context(),
@@ -272,16 +284,7 @@ impl State {
 
     /// The socket that is selected.
     pub(super) fn selected_socket(&self) -> Option<&SocketRow> {
-        let rows = self.sockets.as_ref()?.rows.as_ref().ok()?;
-        let selected = view::selected_id(self, Screen::Sockets)?;
-        rows.iter().find(|row| row.cookie.to_string() == selected)
-    }
-
-    /// The finding that is selected.
-    pub(super) fn selected_finding(&self) -> Option<&Finding> {
-        let selected = view::selected_id(self, Screen::Findings)?;
-        let findings = &self.picture()?.findings.findings;
-        findings.iter().enumerate().find(|(at, finding)| view::finding_id(*at, finding) == selected).map(|(_, one)| one)
+        self.socket_shown().map(|(_, row)| row)
     }
 
     /// The parameter that is selected.

@@ -30,11 +30,13 @@ pub fn draw(state: &State, buffer: &mut Buffer) {
             (Some(Page::Gaps), _) => pages::draw_gaps(state, buffer, frame.body),
             (Some(Page::Values), _) => pages::draw_values(state, buffer, frame.body),
             (Some(Page::Verification), _) => pages::draw_verification(state, buffer, frame.body),
+            (Some(Page::Entry), _) => pages::draw_entry(state, buffer, frame.body),
             (None, Screen::Overview) => overview::draw(state, buffer, frame),
             (None, Screen::Listeners) => listeners::draw(state, buffer, frame),
             (None, Screen::Profiles) => profiles::draw(state, buffer, frame),
             (None, _) => listing::draw(state, buffer, frame),
         }
+        prompt::draw_listed(state, buffer, frame.body);
         draw_message(state, frame.message, buffer);
         footer::draw(state, frame.footer, buffer);
         if state.profiles.question.is_some() {
@@ -121,6 +123,10 @@ fn draw_header(state: &State, frame: Frame, buffer: &mut Buffer) {
             right.push(Span::raw(" "));
         }
     }
+    // Where something else has the row of messages, the countdown stands here.
+    if state.profiles.countdown.is_some() && (state.prompt.is_some() || state.profiles.question.is_some()) {
+        right.push(Span::styled(format!(" UNDONE in {}s ", left_ms(state).div_ceil(1000)), state.theme.style(Role::Bold)));
+    }
     let role = if state.liveness() == Liveness::Live { Role::Plain } else { Role::Bold };
     right.push(Span::styled(format!(" {}", picture_words(state)), state.theme.style(role)));
     if matches!(state.liveness(), Liveness::Live | Liveness::Stale) {
@@ -189,16 +195,28 @@ pub(in crate::ui::tui) fn countdown_words(state: &State) -> Option<String> {
     Some(format!("{} is UNDONE in {left_s}s {bar} unless kept   K keep  U undo now", countdown.profile))
 }
 
-fn draw_countdown(state: &State, words: &str, area: Rect, buffer: &mut Buffer) {
+/// Milliseconds until what waits to be kept is undone.
+fn left_ms(state: &State) -> u64 {
     let countdown = state.profiles.countdown.as_ref();
-    let left_ms = countdown.map_or(0, |countdown| countdown.until_unix_ms.saturating_sub(state.now.unix_ms));
-    let role = if left_ms <= 10_000 { Role::Bold } else { Role::Warning };
+    countdown.map_or(0, |countdown| countdown.until_unix_ms.saturating_sub(state.now.unix_ms))
+}
+
+/// The seconds and the keys.
+fn short_countdown(state: &State) -> String {
+    match left_ms(state).div_ceil(1000) {
+        0 => "being undone".to_owned(),
+        left_s => format!("UNDONE in {left_s}s   K keep  U undo now"),
+    }
+}
+
+fn draw_countdown(state: &State, words: &str, area: Rect, buffer: &mut Buffer) {
+    let role = if left_ms(state) <= 10_000 { Role::Bold } else { Role::Warning };
     let width = usize::from(area.width);
     // The keys are the last to go.
     let text = if columns(words) + 3 <= width {
         words.to_owned()
     } else {
-        format!("UNDONE in {}s   K keep  U undo now", left_ms.div_ceil(1000))
+        short_countdown(state)
     };
     let line = Line::styled(cut(&format!(" ! {text}"), width), state.theme.style(role));
     buffer.set_line(area.x, area.y, &line, area.width);
@@ -210,8 +228,9 @@ fn draw_message(state: &State, area: Rect, buffer: &mut Buffer) {
         return prompt::draw(state, typed, area, buffer);
     }
     let critical = state.message.as_ref().is_some_and(|message| message.severity == Severity::Critical);
-    if let (Some(words), false) = (countdown_words(state), critical || state.profiles.question.is_some()) {
-        return draw_countdown(state, &words, area, buffer);
+    let countdown = countdown_words(state).filter(|_| state.profiles.question.is_none());
+    if let (Some(words), None) = (&countdown, &state.message) {
+        return draw_countdown(state, words, area, buffer);
     }
     let width = usize::from(area.width);
     if state.is_resting() && !critical {
@@ -222,7 +241,9 @@ fn draw_message(state: &State, area: Rect, buffer: &mut Buffer) {
     let gaps = state.shown().map(|snapshot| snapshot.gaps.as_slice()).unwrap_or_default();
     let (severity, sign, text, tail) = if let Some(message) = &state.message {
         let sign = if message.severity == Severity::Quiet { "" } else { message.severity.sign() };
-        (message.severity, sign, message.text.clone(), String::new())
+        // An answer takes its room from the countdown, and never its seconds and its keys.
+        let tail = countdown.map_or_else(String::new, |_| format!("  {}", short_countdown(state)));
+        (message.severity, sign, message.text.clone(), tail)
     } else if let Some(busy) = state.profiles.busy {
         (Severity::Quiet, "…", busy.to_owned(), String::new())
     } else if let Some(error) = &state.read_error {
@@ -234,7 +255,7 @@ fn draw_message(state: &State, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let start = if sign.is_empty() { " ".to_owned() } else { format!(" {sign} ") };
-    let tail = cut(&tail, width / 2);
+    let tail = if countdown_words(state).is_some() { tail } else { cut(&tail, width / 2) };
     let room = width.saturating_sub(columns(&start) + columns(&tail));
     let text = crate::ui::tui::text::left(&text, room);
     let line = Line::styled(format!("{start}{text}{tail}"), state.theme.style(severity.role()));

@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use super::listing::labelled;
+use super::listing::{gone_lines, labelled};
 use crate::model::{Activity, LiveEnd, LiveForecast, Outcome, Window};
 use crate::report::{SocketGroup, SocketRow, render_live_details, render_window};
 use crate::ui::tui::listing::Listing;
@@ -229,9 +229,9 @@ impl Columns {
     }
 }
 
-/// Microseconds since the reading; of a frozen picture none.
+/// Microseconds since the reading; of a frozen picture none, and none of a socket that is gone.
 fn age_us(state: &State, reading: &SocketsReading) -> u64 {
-    if state.frozen.is_some() { 0 } else { state.now.unix_ms.saturating_sub(reading.taken_unix_ms) * 1000 }
+    if state.frozen.is_some() || state.gone().is_some() { 0 } else { state.now.unix_ms.saturating_sub(reading.taken_unix_ms) * 1000 }
 }
 
 /// A forecast as it stands so much later.
@@ -319,18 +319,20 @@ fn end_words(state: &State, reading: &SocketsReading, forecast: &LiveForecast) -
 
 /// What changes on the screen as time passes, for a screen that is drawn only when something does.
 pub(in crate::ui::tui) fn counted_down(state: &State) -> Option<String> {
-    let reading = state.sockets.as_deref().filter(|_| state.screen == Screen::Sockets && state.frozen.is_none())?;
-    let row = state.selected_socket()?;
+    if state.screen != Screen::Sockets || state.frozen.is_some() {
+        return None;
+    }
+    let (reading, row) = state.socket_shown().filter(|_| state.gone().is_none())?;
     Some(format!("{} {:?}", next_words(state, reading, row), end_words(state, reading, row.forecast.as_ref()?)))
 }
 
 /// All that is known of the selected socket.
 pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
-    let Some(reading) = state.sockets.as_deref() else { return Vec::new() };
-    let Some(row) = state.selected_socket() else { return Vec::new() };
+    let Some((reading, row)) = state.socket_shown() else { return Vec::new() };
     let name = row.state.map_or("?", TcpState::name);
     let title = format!("{} → {}", row.local, row.peer);
     let mut lines = vec![rule(state.theme, &title, &[name, &row.owner], width)];
+    lines.extend(gone_lines(state, width));
     let mut say = |label: &str, text: &str| lines.extend(labelled(state, label, text, width));
     match &row.forecast {
         Some(forecast) => {
