@@ -17,6 +17,7 @@ mod graph;
 mod history;
 mod jump;
 mod key;
+mod key_what_if;
 mod laboratory;
 mod layout;
 mod listing;

@@ -9,7 +9,7 @@ use super::profiles::{Region, TuneRequest};
 use super::screen::Screen;
 use super::state::{Frozen, INTERVALS_MS, Page, State};
 use super::theme::Severity;
-use super::{explaining, settings, view};
+use super::{explaining, key_what_if, settings, view};
 use crate::explain::{InLab, find_topic};
 use crate::report::SocketGroupBy;
 use crate::snapshot::NamespaceFacts;
@@ -208,8 +208,11 @@ pub(super) fn show_profile(state: &mut State, name: &str) -> Vec<Effect> {
     effects
 }
 
-/// Shows a profile that sets what the selected row is about.
+/// Makes a plan of what is asked about; else shows a profile that sets what the selected row is about.
 pub(super) fn profile_of_selected(state: &mut State) -> Vec<Effect> {
+    if let Some(effects) = key_what_if::plan(state) {
+        return effects;
+    }
     let keys = jump::keys_to_change(state);
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     match jump::profile_for(&keys) {

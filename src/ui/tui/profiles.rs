@@ -1,5 +1,6 @@
 //! The state of the screen of profiles, and what is asked of the tuning thread.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::action::Context;
@@ -15,6 +16,8 @@ pub enum TuneRequest {
     List,
     /// What would this profile change?
     PlanProfile(String),
+    /// What would these values change?
+    PlanValues(BTreeMap<SysctlKey, String>),
     /// What would undoing the newest change that stands write?
     PlanRollback,
     /// Speak of another network namespace from now on, by name, process id or path; nothing for the one of the start.

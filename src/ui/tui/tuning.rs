@@ -1,5 +1,7 @@
 //! The part of `update` that leads to writing: plan on the screen, question, answer.
 
+use std::collections::BTreeMap;
+
 use super::event::Effect;
 use super::profiles::{Countdown, TuneReply, TuneRequest};
 use super::screen::Screen;
@@ -8,6 +10,7 @@ use super::theme::Severity;
 use super::view;
 use crate::snapshot::Snapshot;
 use crate::tune::{Outcome, Plan, PlanKind, Receipt};
+use crate::units::SysctlKey;
 
 /// What the tuning thread is busy with after each change.
 const LISTING: &str = "reading profiles and journal";
@@ -57,6 +60,13 @@ pub(super) fn plan_named(state: &mut State, name: &str) -> Vec<Effect> {
     } else {
         effects.extend(request(state, "making the plan", TuneRequest::PlanProfile(name.to_owned())));
     }
+    effects
+}
+
+/// Makes a plan of values that are asked about, and shows it.
+pub(super) fn plan_values(state: &mut State, values: BTreeMap<SysctlKey, String>) -> Vec<Effect> {
+    let mut effects = super::navigate::show(state, Screen::Profiles);
+    effects.extend(request(state, "making the plan", TuneRequest::PlanValues(values)));
     effects
 }
 

@@ -11,7 +11,7 @@ use super::screen::Screen;
 use super::state::{Page, Picture, State};
 use super::theme::Severity;
 use super::wants::{Found, SocketsReading};
-use super::{clipboard, explaining, gone, mouse, navigate, prompt, trail, tuning, view};
+use super::{clipboard, explaining, gone, key_what_if, mouse, navigate, prompt, trail, tuning, view};
 use crate::diagnose::diagnose;
 use crate::model::{Host, KnownSettings, consequences};
 use crate::snapshot::Snapshot;
@@ -27,6 +27,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         state.dirty = dirty;
     }
     explaining::refresh(state);
+    key_what_if::refresh(state);
     gone::refresh(state);
     let want = state.want();
     if want != before {
@@ -249,6 +250,7 @@ pub(super) fn act(state: &mut State, action: Action, context: Context) -> Vec<Ef
         Action::Explain => return trail::jump(state, navigate::explain_selected),
         Action::Profile => return trail::jump(state, navigate::profile_of_selected),
         Action::Whereabouts => return trail::jump(state, navigate::show_whereabouts),
+        Action::Step(step) if context == Context::ParameterPage => key_what_if::step(state, step),
         Action::Step(step) => explaining::step(state, step),
         Action::Freeze => navigate::freeze(state),
         Action::Slower => return navigate::change_interval(state, 1),

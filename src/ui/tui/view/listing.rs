@@ -61,7 +61,11 @@ pub(in crate::ui::tui) fn listed_ids(state: &State) -> (usize, Vec<String>) {
 
 /// Rows that stay above a page's text while it is scrolled.
 fn fixed_rows(state: &State, width: usize) -> Vec<Line<'static>> {
-    if state.screen == Screen::Explain { topics::panel(state, width) } else { Vec::new() }
+    match state.screen {
+        Screen::Explain => topics::panel(state, width),
+        Screen::Parameters => parameters::panel(state, width),
+        _ => Vec::new(),
+    }
 }
 
 /// How far the detail can be scrolled where it has the screen to itself.
