@@ -12,6 +12,7 @@ use super::{DEFAULT_INTERVAL_MS, Event, socket_reader};
 use crate::collect::{SocketReading, Source, SynQueues, live, survey_namespaces};
 use crate::report::{BothReaders, ParameterRow, StatusView};
 use crate::snapshot::{Listener, Snapshot};
+use crate::sys::process_cpu_us;
 use crate::tune::read_sysctl_tree;
 use crate::units::SysctlKey;
 use crate::{catalog, diagnose, explain};
@@ -34,6 +35,27 @@ pub(super) enum CollectorRequest {
 
 /// The shortest interval while nobody looks: the history goes on, with fewer points.
 const RESTING: Duration = Duration::from_secs(10);
+
+/// Of one processor reading takes at most one part in so many.
+const SHARE: u32 = 10;
+
+/// A moment, and what this process had cost until then.
+#[derive(Clone, Copy)]
+struct Moment {
+    at: Instant,
+    spent_us: u64,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { at: Instant::now(), spent_us: process_cpu_us() }
+    }
+}
+
+/// Processor time of this process since a moment: on a busy host reading takes longer and costs no more.
+fn spent_since(moment: Moment) -> Duration {
+    Duration::from_micros(process_cpu_us().saturating_sub(moment.spent_us))
+}
 
 /// Every sysctl that the screens, the model, the topics and the rules need.
 pub(super) fn screen_keys() -> BTreeSet<SysctlKey> {
@@ -60,7 +82,7 @@ pub(super) fn start(options: &Options, sender: Sender<Arrival>) -> Sender<Collec
             Collector { source, first_netns, want: Want::Nothing, interval, resting: false, rows: None, last: None };
         // Ends with whoever asks or listens.
         loop {
-            let began = Instant::now();
+            let began = Moment::now();
             if !collector.read_once(sender) || !collector.rest(began, sender, &told) {
                 return;
             }
@@ -111,21 +133,21 @@ impl Collector {
     }
 
     /// Reads what is wanted besides, and waits until the next reading is due; whether anybody listens.
-    fn rest(&mut self, began: Instant, sender: &Sender<Arrival>, told: &Receiver<CollectorRequest>) -> bool {
-        let (mut wanted, mut cost) = (true, began.elapsed());
+    fn rest(&mut self, began: Moment, sender: &Sender<Arrival>, told: &Receiver<CollectorRequest>) -> bool {
+        let (mut wanted, mut cost) = (true, spent_since(began));
         loop {
             if core::mem::take(&mut wanted) {
-                let before = Instant::now();
+                let before = Moment::now();
                 if let Some(found) = self.read_wanted()
                     && !send(sender, Event::Found(found))
                 {
                     return false;
                 }
-                cost += before.elapsed();
+                cost += spent_since(before);
             }
-            // Reading never takes more than a fifth of one core: what takes long is followed by a long rest.
+            // Reading takes a tenth of one processor at most: what takes long is followed by a long rest.
             let least = if self.resting { self.interval.max(RESTING) } else { self.interval };
-            let due = least.max(5 * cost).saturating_sub(began.elapsed());
+            let due = least.max(SHARE * cost).saturating_sub(began.at.elapsed());
             match told.recv_timeout(due) {
                 Ok(CollectorRequest::Interval(asked)) => self.interval = asked,
                 Ok(CollectorRequest::Rest(resting)) => {

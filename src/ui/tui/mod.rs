@@ -15,6 +15,7 @@ mod facts;
 mod gone;
 mod graph;
 mod history;
+mod holder_reader;
 mod jump;
 mod key;
 mod key_what_if;

@@ -2,24 +2,27 @@
 
 use std::ops::ControlFlow;
 
+use super::holder_reader::HolderReader;
 use super::wants::{SocketsOrder, SocketsReading, SocketsWant};
 use crate::collect::{Holders, RowsWanted, ShownStates, SocketRows, Source};
 use crate::model::{Host, KnownSettings};
-use crate::report::{Forecaster, SocketGroups, SocketOrder, SocketRow, SoonestSockets, SortedSockets};
-use crate::snapshot::Snapshot;
+use crate::report::{Forecaster, SocketGroupBy, SocketGroups, SocketOrder, SocketRow, SoonestSockets, SortedSockets};
+use crate::snapshot::{Gap, Snapshot};
 
 /// Reads the sockets that pass one filter, again and again.
 pub(super) struct SocketReader {
     filter: String,
     /// Why nothing can be read stays the same until something else is asked.
     rows: Result<SocketRows, String>,
+    holders: HolderReader,
     proc_root: std::path::PathBuf,
 }
 
 impl SocketReader {
     /// Opens the namespace with a filter.
     pub(super) fn new(source: &Source, want: &SocketsWant) -> Self {
-        Self { filter: want.filter.clone(), rows: open(source, want), proc_root: source.proc_root.clone() }
+        let holders = HolderReader::start(&source.proc_root);
+        Self { filter: want.filter.clone(), rows: open(source, want), holders, proc_root: source.proc_root.clone() }
     }
 
     /// Whether it reads what is wanted. What failed is tried anew each time.
@@ -40,13 +43,14 @@ impl SocketReader {
         };
         let read = match &mut self.rows {
             Err(reason) => Err(reason.clone()),
-            Ok(rows) => {
-                let mut holders = Holders::read(&self.proc_root);
-                match want.group {
-                    Some(_) => count(rows, want, &mut holders, &mut reading),
-                    None => keep(rows, want, &mut holders, last, &mut reading),
+            Ok(rows) => match want.group {
+                // Only who counts by process needs the holders of all sockets.
+                Some(SocketGroupBy::Process) => {
+                    count(rows, want, Some(&mut Holders::read(&self.proc_root)), &mut reading)
                 }
-            }
+                Some(_) => count(rows, want, None, &mut reading),
+                None => keep(rows, want, &mut self.holders, last, &mut reading),
+            },
         };
         if let Err(reason) = read {
             reading.rows = Err(reason);
@@ -69,7 +73,7 @@ fn open(source: &Source, want: &SocketsWant) -> Result<SocketRows, String> {
 fn count(
     rows: &mut SocketRows,
     want: &SocketsWant,
-    holders: &mut Holders,
+    mut holders: Option<&mut Holders>,
     reading: &mut SocketsReading,
 ) -> Result<(), String> {
     let Some(by) = want.group else { return Ok(()) };
@@ -77,11 +81,12 @@ fn count(
     groups.name_devices(rows.devices());
     let walked = rows.walk(|found| {
         reading.passed += 1;
-        groups.push(found, holders.of(found.inode()));
+        let owners = holders.as_mut().map(|holders| holders.of(found.inode()));
+        groups.push(found, owners.into_iter().flatten());
         ControlFlow::Continue(())
     });
     reading.gaps = walked.map_err(|error| error.to_string())?;
-    reading.gaps.extend(holders.gap());
+    reading.gaps.extend(holders.and_then(|holders| holders.gap()));
     reading.groups = groups.finish(SocketsReading::MOST).0;
     if want.reverse {
         reading.groups.reverse();
@@ -92,7 +97,7 @@ fn count(
 fn keep(
     rows: &mut SocketRows,
     want: &SocketsWant,
-    holders: &mut Holders,
+    holders: &mut HolderReader,
     last: Option<&Snapshot>,
     reading: &mut SocketsReading,
 ) -> Result<(), String> {
@@ -115,20 +120,43 @@ fn keep(
     let mut texts = Vec::new();
     match kept {
         Kept::Soonest(sockets) => sockets.each(|found, forecast| {
-            texts.push(SocketRow::new(found, holders.of(found.inode()), devices, forecast));
+            texts.push(SocketRow::new(found, core::iter::empty(), devices, forecast));
         }),
         Kept::Sorted(sockets) => sockets.each(|found, _| {
             let forecast = forecaster.as_ref().and_then(|forecaster| forecaster.of(found));
-            texts.push(SocketRow::new(found, holders.of(found.inode()), devices, forecast));
+            texts.push(SocketRow::new(found, core::iter::empty(), devices, forecast));
         }),
     }
     if want.reverse {
         texts.reverse();
     }
-    reading.gaps.extend(holders.gap());
-    reading.rows = Ok(texts);
+    reading.rows = Ok(with_holders(texts, holders, &mut reading.gaps));
     Ok(())
 }
+
+/// The rows with the processes that hold them, as far as those are known yet.
+fn with_holders(rows: Vec<SocketRow>, holders: &mut HolderReader, gaps: &mut Vec<Gap>) -> Vec<SocketRow> {
+    let known = holders.of(rows.iter().map(|row| row.inode));
+    let Some(known) = known else {
+        let open = |row: SocketRow| if row.inode == 0 { row } else { SocketRow { owner: NOT_YET.to_owned(), ..row } };
+        return rows.into_iter().map(open).collect();
+    };
+    let held: Vec<SocketRow> = rows
+        .into_iter()
+        .map(|row| {
+            let inode = row.inode;
+            row.held_by(known.of(inode))
+        })
+        .collect();
+    gaps.extend(known.gap());
+    let is_open = |row: &SocketRow| row.owner == "-" && holders.is_open(row.inode);
+    held.into_iter()
+        .map(|row| if is_open(&row) { SocketRow { owner: NOT_YET.to_owned(), ..row } } else { row })
+        .collect()
+}
+
+/// What stands for a holder that is being looked for.
+const NOT_YET: &str = "…";
 
 /// Sockets that are kept while all go by.
 enum Kept<'a> {
