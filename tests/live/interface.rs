@@ -31,6 +31,7 @@ const RETRIES: &str = "net.ipv4.tcp_synack_retries";
 fn interface(state_dir: &std::path::Path) -> Screen {
     let mut command = Command::new(program::path());
     command.arg("--state-dir").arg(state_dir).env("TERM", "xterm-256color").env_remove("NO_COLOR");
+    command.env("LC_ALL", "C.UTF-8");
     // Nobody's settings.
     command.env("HOME", state_dir).env_remove("XDG_CONFIG_HOME");
     Screen::start(command, 100, 30)

@@ -329,7 +329,7 @@ static ROLLBACK_PLAN: LazyLock<Arc<Plan>> =
 /// A state of 80×24 that has seen three seconds of the busy host.
 static WATCHING: LazyLock<State> = LazyLock::new(|| watching(COLOUR, (80, 24), 3, busy_host));
 
-fn journal() -> Vec<JournalEntry> {
+pub(crate) fn journal() -> Vec<JournalEntry> {
     let keys = [JournalKey {
         key: "net.ipv4.tcp_synack_retries".parse().unwrap(),
         before: "7".into(),
@@ -385,7 +385,7 @@ fn journal() -> Vec<JournalEntry> {
     entries
 }
 
-fn answer(request: TuneRequest) -> TuneReply {
+pub(crate) fn answer(request: TuneRequest) -> TuneReply {
     match request {
         TuneRequest::List | TuneRequest::Enter(_) => TuneReply::Listed {
             profiles: vec![

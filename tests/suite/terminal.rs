@@ -55,6 +55,7 @@ impl Session {
             .env_remove("XDG_CONFIG_HOME")
             .env("HOME", home.path())
             .env("TERM", "xterm-256color")
+            .env("LC_ALL", "C.UTF-8")
             .envs(environment.iter().copied())
             .stdin(stdio())
             .stdout(stdio())

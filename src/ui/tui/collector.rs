@@ -79,7 +79,7 @@ pub(super) fn start(options: &Options, sender: Sender<Arrival>) -> Sender<Collec
     spawn("reading", sender, move |sender| {
         let first_netns = source.netns.clone();
         let mut collector =
-            Collector { source, first_netns, want: Want::Nothing, interval, resting: false, rows: None, last: None };
+            Collector { source, first_netns, want: Want::Nothing, interval, resting: false, told_ms: 0, rows: None, last: None };
         // Ends with whoever asks or listens.
         loop {
             let began = Moment::now();
@@ -98,6 +98,8 @@ struct Collector {
     want: Want,
     interval: Duration,
     resting: bool,
+    /// The pace that was told last, in milliseconds; 0 for the interval that was asked for.
+    told_ms: u64,
     /// What reads sockets one by one, as long as the same ones are wanted.
     rows: Option<socket_reader::SocketReader>,
     /// The settings that forecasts hang on.
@@ -147,7 +149,11 @@ impl Collector {
             }
             // Reading takes a tenth of one processor at most: what takes long is followed by a long rest.
             let least = if self.resting { self.interval.max(RESTING) } else { self.interval };
-            let due = least.max(SHARE * cost).saturating_sub(began.at.elapsed());
+            let every = least.max(SHARE * cost);
+            if !self.tell_pace(every, sender) {
+                return false;
+            }
+            let due = every.saturating_sub(began.at.elapsed());
             match told.recv_timeout(due) {
                 Ok(CollectorRequest::Interval(asked)) => self.interval = asked,
                 Ok(CollectorRequest::Rest(resting)) => {
@@ -169,6 +175,16 @@ impl Collector {
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
+    }
+
+    /// Tells how often it reads, when that is another time than what was told last; whether anybody listens.
+    fn tell_pace(&mut self, every: Duration, sender: &Sender<Arrival>) -> bool {
+        // What is a little longer is no news; what is told is in whole seconds, so that it does not flicker.
+        let seconds = if every > self.interval * 3 / 2 { every.as_millis().div_ceil(1000) } else { 0 };
+        let pace_ms = u64::try_from(seconds).unwrap_or(u64::MAX).saturating_mul(1000);
+        let news = pace_ms != self.told_ms;
+        self.told_ms = pace_ms;
+        !news || send(sender, Event::Paced(pace_ms))
     }
 
     fn read_wanted(&mut self) -> Option<Found> {

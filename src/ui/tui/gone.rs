@@ -166,7 +166,8 @@ fn gone_socket(state: &State, row: Option<&SocketRow>) -> String {
     let left_out = state.sockets.as_ref().is_some_and(|reading| {
         reading.passed > reading.rows.as_ref().map_or(0, |rows| rows.len() as u64)
     });
-    match (left_out, state.sockets_want.filter.is_empty()) {
+    let all = state.sockets_want.filter.is_empty() && state.sockets_want.holder.is_none();
+    match (left_out, all) {
         (true, _) => format!("closed, or no longer among the first {}", SocketsReading::MOST),
         (false, false) => "closed, or it passes the filter no more".to_owned(),
         (false, true) => "closed".to_owned(),

@@ -54,6 +54,12 @@ pub(super) fn open_socket(state: &mut State) {
         // An address of one link alone.
         SocketGroupBy::Peer if name.contains('%') => format!("dst {}", name.replace('%', " dev ")),
         SocketGroupBy::State => format!("state {}", name.to_ascii_lowercase().replace("estab", "established")),
+        SocketGroupBy::Process if pid_of(&name).is_some() => {
+            state.sockets_want.group = None;
+            state.sockets_want.holder = pid_of(&name).map(|pid| (pid, name));
+            *state.list_mut(Screen::Sockets) = super::listing::ListState::default();
+            return;
+        }
         _ => {
             state.say(Severity::Quiet, format!("ss has no words for the sockets of {name}; o shows them one by one"));
             return;
@@ -63,9 +69,15 @@ pub(super) fn open_socket(state: &mut State) {
     filter_sockets(state, &filter);
 }
 
+/// The number of the process with a name such as `nginx(1203)`.
+fn pid_of(name: &str) -> Option<u32> {
+    let (_, behind) = name.rsplit_once('(')?;
+    behind.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
 /// Wants the sockets that pass a filter.
 pub(super) fn filter_sockets(state: &mut State, filter: &str) {
-    state.sockets_want.filter = filter.to_owned();
+    (state.sockets_want.filter, state.sockets_want.holder) = (filter.to_owned(), None);
     *state.list_mut(Screen::Sockets) = super::listing::ListState::default();
 }
 
@@ -75,7 +87,7 @@ pub(super) fn clear_search(state: &mut State) -> bool {
         if state.sockets_want.group.take().is_some() {
             return true;
         }
-        let filtered = !state.sockets_want.filter.is_empty();
+        let filtered = !state.sockets_want.filter.is_empty() || state.sockets_want.holder.is_some();
         if filtered {
             filter_sockets(state, "");
         }

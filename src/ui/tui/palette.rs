@@ -209,7 +209,7 @@ fn namespace_names(state: &State, part: &str) -> Vec<Candidate> {
 }
 
 /// Beginnings of filters.
-fn filters(_: &State, part: &str) -> Vec<Candidate> {
+pub(super) fn filters(_: &State, part: &str) -> Vec<Candidate> {
     let (start, last) = part.rsplit_once(' ').map_or(("", part), |(start, last)| (start, last));
     let start = if start.is_empty() { String::new() } else { format!("{start} ") };
     if start.ends_with("state ") || start.ends_with("exclude ") {
@@ -326,7 +326,8 @@ fn run_count(state: &mut State, word: &str) -> Vec<Effect> {
 
 fn refuse(state: &mut State, word: &str, what: &str, known: impl Iterator<Item = &'static str>) -> Vec<Effect> {
     let known: Vec<&str> = known.collect();
-    state.say(Severity::Warning, format!("there is no `{word}` {what}; there are {}", known.join(" ")));
+    let text = if word.is_empty() { format!("nothing is named {what}") } else { format!("there is no `{word}` {what}") };
+    state.say(Severity::Warning, format!("{text}; there are {}", known.join(" ")));
     Vec::new()
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::action::Context;
 use super::screen::Screen;
 use super::state::State;
-use crate::tune::{JournalEntry, Kept, Place, Plan, Profile, Receipt};
+use crate::tune::{History, JournalEntry, Kept, Place, Plan, Profile, Receipt};
 use crate::units::SysctlKey;
 
 /// What the tuning thread is asked.
@@ -155,6 +155,13 @@ impl ProfilesState {
             Some(Ok(entries)) => entries,
             _ => &[],
         }
+    }
+
+    /// The journal as it is stored, the oldest entry first.
+    pub(super) fn whole_history(&self) -> History {
+        let mut entries = self.journal().to_vec();
+        entries.reverse();
+        History { entries, unreadable: Vec::new() }
     }
 
     /// Whether the values of an entry are those of this very namespace as far as the journal knows.

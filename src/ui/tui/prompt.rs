@@ -44,6 +44,9 @@ pub(super) fn open(state: &mut State, kind: PromptKind) {
     state.message = None;
     state.prompt = Some(Prompt { kind, hint: String::new(), typed: text.clone(), chosen: None, before: text.clone(), text });
     check(state);
+    if let Some(prompt) = state.prompt.as_mut().filter(|prompt| !prompt.before.is_empty() && prompt.hint.is_empty()) {
+        prompt.hint = "Ctrl-U clears".to_owned();
+    }
 }
 
 /// Takes a character.
@@ -55,6 +58,15 @@ pub(super) fn type_char(state: &mut State, letter: char) {
         prompt.text.push(letter);
     }
     check(state);
+}
+
+/// Takes a pasted text, where one is typed: it is no keys, and does nothing elsewhere.
+pub(super) fn paste(state: &mut State, text: &str) {
+    if state.prompt.is_none() {
+        state.say(Severity::Quiet, "what was pasted did nothing: it is taken where a line is typed, after / or :");
+        return;
+    }
+    text.chars().for_each(|letter| type_char(state, letter));
 }
 
 /// Takes the last character away.
@@ -143,12 +155,23 @@ fn hint(state: &State, line: &str) -> String {
     }
 }
 
+/// Whether rows are searched for.
+pub(super) fn is_search(state: &State) -> bool {
+    state.prompt.as_ref().is_some_and(|prompt| prompt.kind == PromptKind::Search)
+}
+
 /// What may complete the command that is typed; nothing where nothing is to be said.
 pub(super) fn listed(state: &State) -> Vec<Candidate> {
-    let Some(prompt) = state.prompt.as_ref().filter(|prompt| prompt.kind == PromptKind::Command) else {
-        return Vec::new();
+    let Some(prompt) = &state.prompt else { return Vec::new() };
+    let found = match prompt.kind {
+        PromptKind::Command => palette::candidates(state, &prompt.typed),
+        // A filter that is whole needs no more words.
+        PromptKind::Search if state.screen == Screen::Sockets && !prompt.typed.is_empty() => {
+            let whole = filter_complaint(&prompt.typed).is_none() && prompt.chosen.is_none();
+            if whole { Vec::new() } else { palette::filters(state, &prompt.typed) }
+        }
+        _ => Vec::new(),
     };
-    let found = palette::candidates(state, &prompt.typed);
     match found.as_slice() {
         [only] if only.text == prompt.typed => Vec::new(),
         _ => found,

@@ -1,6 +1,7 @@
 //! Reading sockets one by one for the screen that shows them.
 
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use super::holder_reader::HolderReader;
 use super::wants::{SocketsOrder, SocketsReading, SocketsWant};
@@ -15,7 +16,7 @@ pub(super) struct SocketReader {
     /// Why nothing can be read stays the same until something else is asked.
     rows: Result<SocketRows, String>,
     holders: HolderReader,
-    proc_root: std::path::PathBuf,
+    proc_root: PathBuf,
 }
 
 impl SocketReader {
@@ -49,7 +50,7 @@ impl SocketReader {
                     count(rows, want, Some(&mut Holders::read(&self.proc_root)), &mut reading)
                 }
                 Some(_) => count(rows, want, None, &mut reading),
-                None => keep(rows, want, &mut self.holders, last, &mut reading),
+                None => keep(rows, want, (&mut self.holders, &self.proc_root), last, &mut reading),
             },
         };
         if let Err(reason) = read {
@@ -97,7 +98,7 @@ fn count(
 fn keep(
     rows: &mut SocketRows,
     want: &SocketsWant,
-    holders: &mut HolderReader,
+    (holders, root): (&mut HolderReader, &Path),
     last: Option<&Snapshot>,
     reading: &mut SocketsReading,
 ) -> Result<(), String> {
@@ -107,7 +108,13 @@ fn keep(
         Some(Forecaster { host: Host { version: snapshot.kernel.version?, hz }, settings })
     });
     let mut kept = Kept::new(want.order, forecaster.as_ref());
+    let mut all = want.holder.as_ref().map(|(pid, _)| (*pid, Holders::read(root)));
     let walked = rows.walk(|found| {
+        if let Some((pid, holders)) = &mut all
+            && !holders.of(found.inode()).any(|owner| owner.pid == *pid)
+        {
+            return ControlFlow::Continue(());
+        }
         reading.passed += 1;
         match &mut kept {
             Kept::Soonest(sockets) => sockets.push(found),

@@ -108,6 +108,8 @@ pub struct State {
     pub(super) interval_ms: u64,
     /// Time between the last two readings: what is slow to read comes less often than was asked for.
     pub(super) reading_gap_ms: u64,
+    /// How often it is read at present: what costs much is read less often than was asked for.
+    pub(super) pace_ms: u64,
     /// The row of the overview's limits that is selected.
     pub(super) selected_limit: &'static str,
     /// First line of the overview, where it is one list of lines.
@@ -171,6 +173,7 @@ impl State {
             read_error: None,
             interval_ms: DEFAULT_INTERVAL_MS,
             reading_gap_ms: 0,
+            pace_ms: 0,
             selected_limit: "accept-queue",
             overview_scroll: 0,
             selected_listener: None,
@@ -348,7 +351,7 @@ impl State {
         } else if self.latest.is_none() {
             Liveness::Starting
         } else if self.read_error.is_some()
-            || self.age_ms() > (3 * self.interval_ms.max(1000)).max(2 * self.reading_gap_ms)
+            || self.age_ms() > (3 * self.interval_ms.max(1000)).max(2 * self.reading_gap_ms).max(2 * self.pace_ms)
         {
             Liveness::Stale
         } else {

@@ -108,7 +108,7 @@ fn place(state: &State) -> (Screen, bool, String) {
     let search = match (screen, page) {
         // What is searched for is no matter on a page.
         (_, true) => String::new(),
-        (Screen::Sockets, false) => state.sockets_want.filter.clone(),
+        (Screen::Sockets, false) => format!("{} {:?}", state.sockets_want.filter, state.sockets_want.holder),
         (_, false) => state.list(screen).search.clone(),
     };
     (screen, page, search)

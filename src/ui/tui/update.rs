@@ -20,7 +20,7 @@ use crate::snapshot::Snapshot;
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     let (before, dirty) = (state.want(), state.dirty);
     let passes =
-        matches!(event, Event::Clock(_) | Event::Read(_) | Event::ReadFailed(_) | Event::Found(_) | Event::Lab(..));
+        matches!(event, Event::Clock(_) | Event::Read(_) | Event::Paced(_) | Event::ReadFailed(_) | Event::Found(_) | Event::Lab(..));
     let mut effects = focus(state, &event);
     effects.extend(take(state, event));
     if passes && state.is_resting() {
@@ -79,6 +79,10 @@ fn take(state: &mut State, event: Event) -> Vec<Effect> {
             state.dirty |= matches!(state.screen, Screen::Lab);
         }
         Event::Found(found) => take_found(state, found),
+        Event::Paste(text) => {
+            state.dirty = true;
+            prompt::paste(state, &text);
+        }
         Event::Key(key) => {
             state.dirty = true;
             return press(state, key);
@@ -99,6 +103,10 @@ fn take(state: &mut State, event: Event) -> Vec<Effect> {
             take_snapshot(state, snapshot);
             state.dirty |= state.frozen.is_none();
             return effects;
+        }
+        Event::Paced(ms) => {
+            state.dirty |= state.pace_ms != ms;
+            state.pace_ms = ms;
         }
         Event::ReadFailed(reason) if state.never_read() && state.entered.is_some() => {
             state.dirty = true;
@@ -208,7 +216,8 @@ pub(super) fn forget_answer(state: &mut State) {
 /// Says that a key, or a click on it, is for other places.
 pub(super) fn say_elsewhere(state: &mut State, key: &str, binding: &Binding, context: Context) {
     let answers = context == Context::Question;
-    let places: Vec<&str> = binding.contexts.iter().map(|context| context.name()).collect();
+    let mut places: Vec<&str> = binding.contexts.iter().map(|context| context.name()).collect();
+    places.dedup();
     let place = if answers { "y or Esc answers it".to_owned() } else { format!("it is for {}", places.join(", ")) };
     let text = format!("{key} does nothing in {}; {place}", context.name());
     // The line that is typed stands where messages do.
@@ -424,6 +433,10 @@ fn move_by(state: &mut State, motion: Motion, context: Context) {
             if screen == Screen::Explain {
                 state.explaining.setting = 0;
             }
+        }
+        // What is typed filters the list; the arrows go through it, or through what would complete the line.
+        Context::Prompt if prompt::listed(state).is_empty() && prompt::is_search(state) => {
+            move_by(state, motion, state.screen_context());
         }
         Context::Prompt => prompt::choose(state, motion == Motion::Down),
         Context::Question => {}

@@ -43,10 +43,10 @@ pub(super) fn start(signals: HeldSignals, sender: &Sender<Arrival>) {
             let event = match input {
                 crossterm::event::Event::Key(key) => Key::from_terminal(key).map(Event::Key),
                 crossterm::event::Event::Mouse(mouse) => Mouse::from_terminal(mouse).map(Event::Mouse),
+                crossterm::event::Event::Paste(text) => Some(Event::Paste(text)),
                 crossterm::event::Event::FocusGained => Some(Event::Focus(true)),
                 crossterm::event::Event::FocusLost => Some(Event::Focus(false)),
                 crossterm::event::Event::Resize(columns, rows) => Some(Event::Resize(columns, rows)),
-                _ => None,
             };
             if event.is_some_and(|event| !send(sender, event)) {
                 return;

@@ -7,7 +7,6 @@ use ratatui::text::{Line, Span};
 use super::listing::text_lines;
 use crate::report::{has_drift, render_entry, render_profile, render_verification};
 use crate::snapshot::GapKind;
-use crate::tune::History;
 use crate::ui::tui::action::valid_bindings;
 use crate::ui::tui::palette::VERBS;
 use crate::ui::tui::state::{Page, State};
@@ -55,9 +54,7 @@ pub(super) fn draw_entry(state: &State, buffer: &mut Buffer, body: Rect) {
 
 fn entry_lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let Some(entry) = state.profiles.shown_entry() else { return Vec::new() };
-    let mut entries = state.profiles.journal().to_vec();
-    entries.reverse();
-    let history = History { entries, unreadable: Vec::new() };
+    let history = state.profiles.whole_history();
     let command = format!("tcpctl history {}", entry.id);
     let mut lines = vec![rule(state.theme, &format!("Entry {} of the history", entry.id), &[&command], width)];
     lines.extend(text_lines(&render_entry(entry, &history, width.saturating_sub(2), false)));

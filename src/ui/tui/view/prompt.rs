@@ -29,7 +29,7 @@ pub(super) fn draw_listed(state: &State, buffer: &mut Buffer, body: Rect) {
     lines.extend(found.iter().enumerate().skip(first).take(rows).map(|(at, one)| {
         let mark = if chosen == Some(at) { ">" } else { " " };
         let role = if chosen == Some(at) { Role::Selected } else { Role::Plain };
-        let text = format!("{mark}:{}  {}", left(&one.text, longest), one.help);
+        let text = format!("{mark} {}  {}", left(&one.text, longest), one.help);
         Line::styled(left(&text, width), state.theme.style(role))
     }));
     lines.resize(usize::from(height), Line::raw(" ".repeat(width)));

@@ -12,7 +12,7 @@ use crate::ui::tui::socket_columns::SocketColumn;
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{left, right, rule};
 use crate::ui::tui::theme::Role;
-use crate::ui::tui::wants::SocketsReading;
+use crate::ui::tui::wants::{SocketsOrder, SocketsReading};
 use crate::units::TcpState;
 
 /// A day in milliseconds; what lies further ahead is told as a duration and not as a time of day.
@@ -29,6 +29,7 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
         Err(reason) => return Listing::nothing("Sockets", format!("? {reason}")),
     };
     let filter = if want.filter.is_empty() { "all but listeners".to_owned() } else { want.filter.clone() };
+    let filter = want.holder.iter().fold(filter, |filter, (_, name)| format!("of {name}, {filter}"));
     let arrow = if want.reverse { "↓" } else { "↑" };
     if let Some(by) = want.group {
         let by = format!("by {by:?}").to_lowercase();
@@ -43,8 +44,10 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     } else {
         format!("{} shown", rows.len())
     };
-    let sort = format!("sort {} {arrow}", want.order.name());
-    let columns = Columns::of(width, state.preferences.columns.as_deref());
+    // The order is turned round among those that are kept, which are the first ones all the same.
+    let of_these = if want.reverse && reading.passed > rows.len() as u64 { " of these" } else { "" };
+    let sort = format!("sort {} {arrow}{of_these}", want.order.name());
+    let columns = Columns::of(width, state.preferences.columns.as_deref(), want.order == SocketsOrder::Local);
     let empty = if want.filter.is_empty() {
         "there is no socket but listeners in this network namespace".to_owned()
     } else {
@@ -138,7 +141,7 @@ const DIES: usize = 10;
 
 impl Columns {
     /// The columns for a width: those that were asked for, else those that fit.
-    fn of(width: usize, asked: Option<&[SocketColumn]>) -> Self {
+    fn of(width: usize, asked: Option<&[SocketColumn]>, by_local: bool) -> Self {
         let shown = |column| asked.is_none_or(|asked| asked.contains(&column));
         let width_of = |column, width: usize| if shown(column) { width } else { 0 };
         let both_queues = width >= 110;
@@ -154,8 +157,9 @@ impl Columns {
         // Mark, sign, and a blank before each column; who it is with is the last to shrink.
         let free = width.saturating_sub(3 + state + queues + next + usize::from(next > 0) + dies);
         let narrow = Self { state, local: 0, peer: free, owner: 0, both_queues, queue, next, dies };
-        let has_local = shown(SocketColumn::Local) && (both_queues || asked.is_some());
-        let has_peer = shown(SocketColumn::Peer);
+        let has_local = shown(SocketColumn::Local) && (both_queues || asked.is_some() || by_local);
+        // Where there is room for one address, it is that by which they are ordered.
+        let has_peer = shown(SocketColumn::Peer) && (!by_local || both_queues || asked.is_some());
         if width < 76 {
             // One address has to do.
             return if has_peer || !has_local {
