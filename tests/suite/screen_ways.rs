@@ -4,18 +4,16 @@
 
 use std::sync::Arc;
 
-use tcpctl::snapshot::Snapshot;
 use tcpctl::tune::Confirmation;
 use tcpctl::ui::tui::{
-    Context, Effect, Event, Found, Key, LabNews, LabRequest, Now, ProfileEntry, State, TuneReply, TuneRequest, Want,
+    Context, Effect, Event, Found, Key, LabNews, LabRequest, Now, State, TuneReply, TuneRequest, Want,
     update,
 };
-use tcpctl::units::TcpState;
 
 use crate::screen_lists;
 use crate::screens::{
-    COLOUR, START_UNIX_MS, answer, answer_all, assert_screen, blind_host, busy_host, characters, idle_host, journal,
-    new_state, press, rows, drawn, text, type_keys, watching,
+    COLOUR, START_UNIX_MS, answer, answer_all, assert_screen, blind_host, busy_host, characters, idle_host,
+    new_state, drawn, press, rows, text, type_keys, watching,
 };
 
 fn screen_of(keys: &str, size: (u16, u16)) -> State {
@@ -33,7 +31,7 @@ fn waiting(until_ms: u64) -> TuneReply {
     let mut reply = answer(TuneRequest::List);
     if let TuneReply::Listed { history: Ok(entries), .. } = &mut reply {
         entries[0].confirm =
-            Some(Confirmation { until_unix_ms: START_UNIX_MS + until_ms, confirmed_unix_ms: None });
+            Some(Confirmation { until_unix_ms: START_UNIX_MS + until_ms, confirmed_unix_ms: None, newest_entry: Default::default() });
     }
     reply
 }
@@ -338,7 +336,7 @@ fn a_long_answer_goes_on_above_its_row() {
 }
 
 fn exported(state: &mut State, name: &str) -> String {
-    type_keys(state, characters(&format!("e")));
+    type_keys(state, characters("e"));
     press(state, Key::Control('u'));
     type_keys(state, characters(name));
     let effects = press(state, Key::Enter);
@@ -393,44 +391,45 @@ fn a_group_of_a_process_opens_as_its_sockets() {
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Want(Want::Sockets(want)) if want.holder.is_none())));
 }
 
-/// Every place with the keys that lead to it, and the name of its snapshots.
-const PLACES: &[(&str, &str)] = &[
-    ("overview", ""),
-    ("listeners", "2"),
-    ("listener_page", "2jj\n"),
-    ("sockets", "3"),
-    ("socket_page", "3j\n"),
-    ("topics", "4"),
-    ("topic_page", "4/syn-lost\n\n"),
-    ("profiles", "5"),
-    ("history", "5\t"),
-    ("entry", "5\t\n"),
-    ("values", "5v"),
-    ("plan", "5\n"),
-    ("question", "5\nGA"),
-    ("verify", "5V"),
-    ("findings", "6"),
-    ("finding_page", "6\n"),
-    ("parameters", "7"),
-    ("parameter_page", "7\n"),
-    ("lab", "8"),
-    ("lab_running", "8/syn-lost\n\nL"),
-    ("namespaces", "9"),
-    ("help", "?"),
-    ("gaps", "i"),
+/// Every place with the keys that lead to it and the seconds after which, and the name of its snapshots.
+const PLACES: &[(&str, &str, u64)] = &[
+    ("overview", "", 8),
+    ("listeners", "2", 8),
+    ("listener_page", "2jj\n", 8),
+    ("sockets", "3", 8),
+    ("socket_page", "3j\n", 8),
+    ("topics", "4", 8),
+    ("topic_page", "4/syn-lost\n\n", 8),
+    ("profiles", "5", 3),
+    ("history", "5\t", 3),
+    ("entry", "5\t\n", 3),
+    ("values", "5v", 3),
+    ("plan", "5\n", 3),
+    ("question", "5\nA", 3),
+    ("verify", "5V", 3),
+    ("findings", "6", 8),
+    ("finding_page", "6\n", 8),
+    ("parameters", "7", 8),
+    ("parameter_page", "7\n", 8),
+    ("lab", "8", 8),
+    ("lab_running", "8/syn-lost\n\nL", 8),
+    ("namespaces", "9", 8),
+    ("help", "?", 3),
+    ("gaps", "i", 8),
 ];
 
 #[test]
 fn every_place_has_a_snapshot_at_both_sizes() {
     for size in [(80, 24), (160, 48)] {
         let mut met: Vec<Context> = Vec::new();
-        for (name, keys) in PLACES {
-            let mut state = screen_of(keys, size);
+        for (name, keys, seconds) in PLACES {
+            let mut state = watching(COLOUR, size, *seconds, busy_host);
+            type_keys(&mut state, characters(keys));
             met.push(state.context());
             if *name == "lab_running" {
                 runs(&mut state);
             }
-            assert_screen(&format!("every_{name}_{}x{}", size.0, size.1), &state);
+            assert_screen(&format!("{name}_{}x{}", size.0, size.1), &state);
         }
         let left_out = |context: &&Context| !matches!(context, Context::Prompt | Context::OverviewText);
         for context in Context::ALL.iter().filter(left_out) {
@@ -456,14 +455,4 @@ fn every_screen_of_the_readme_is_one_of_these() {
         let marked = readme.lines().any(|line| line.starts_with("<!-- screen: ") && line.contains(screen));
         assert!(marked, "the README shows no screen of {screen}");
     }
-}
-
-#[test]
-fn what_the_tests_here_take_for_granted() {
-    assert_eq!(journal().len(), 3);
-    let host: Snapshot = busy_host(0);
-    assert_eq!(host.sockets.unwrap().count(TcpState::Listen), Some(3));
-    let TuneReply::Listed { profiles, .. } = answer(TuneRequest::List) else { panic!() };
-    let [ProfileEntry { name, .. }] = profiles.as_slice() else { panic!() };
-    assert_eq!(name, "anti-syn-flood");
 }

@@ -656,6 +656,8 @@ fn the_help_page_is_made_from_the_table() {
 /// Brings a state into a context.
 pub(crate) fn state_in(context: Context, size: (u16, u16)) -> State {
     let mut state = WATCHING.clone();
+    // The overview is one list of lines where there is no room for tables.
+    let size = if context == Context::Overview { (size.0.max(80), size.1.max(24)) } else { size };
     update(&mut state, Event::Resize(size.0, size.1));
     let keys = match context {
         Context::Overview => "",
