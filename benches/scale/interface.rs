@@ -69,7 +69,11 @@ impl Session {
         tcsetwinsize(&slave, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 })?;
         let home = tempfile::tempdir()?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_tcpctl"));
-        command.env("LC_ALL", "C.UTF-8").env("TERM", "xterm-256color").env("HOME", home.path()).env_remove("XDG_CONFIG_HOME");
+        command
+            .env("LC_ALL", "C.UTF-8")
+            .env("TERM", "xterm-256color")
+            .env("HOME", home.path())
+            .env_remove("XDG_CONFIG_HOME");
         command.stdin(Stdio::from(slave.try_clone()?)).stdout(Stdio::from(slave.try_clone()?)).stderr(slave);
         let child = filled.spawn(&mut command)?;
         let master = File::from(master);

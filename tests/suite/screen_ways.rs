@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use tcpctl::tune::Confirmation;
 use tcpctl::ui::tui::{
-    Context, Effect, Event, Found, Key, LabNews, LabRequest, Now, State, TuneReply, TuneRequest, Want,
-    update,
+    Context, Effect, Event, Found, Key, LabNews, LabRequest, Now, State, TuneReply, TuneRequest, Want, update,
 };
 
 use crate::screen_lists;
 use crate::screens::{
-    COLOUR, START_UNIX_MS, answer, answer_all, assert_screen, blind_host, busy_host, characters, idle_host,
-    new_state, drawn, press, rows, text, type_keys, watching,
+    COLOUR, START_UNIX_MS, answer, answer_all, assert_screen, blind_host, busy_host, characters, drawn, idle_host,
+    new_state, press, rows, text, type_keys, watching,
 };
 
 fn screen_of(keys: &str, size: (u16, u16)) -> State {
@@ -30,8 +29,11 @@ fn clock(state: &mut State, ms: u64) -> Vec<Effect> {
 fn waiting(until_ms: u64) -> TuneReply {
     let mut reply = answer(TuneRequest::List);
     if let TuneReply::Listed { history: Ok(entries), .. } = &mut reply {
-        entries[0].confirm =
-            Some(Confirmation { until_unix_ms: START_UNIX_MS + until_ms, confirmed_unix_ms: None, newest_entry: Default::default() });
+        entries[0].confirm = Some(Confirmation {
+            until_unix_ms: START_UNIX_MS + until_ms,
+            confirmed_unix_ms: None,
+            newest_entry: Default::default(),
+        });
     }
     reply
 }
@@ -170,7 +172,7 @@ fn escape_leads_back_along_the_jumps_to_where_they_began() {
     let mut state = screen_of("6\n", (80, 24));
     let finding = text(&state);
     let mut seen = vec![state.context()];
-    for keys in ["x", "L"] {
+    for keys in ["x", ":lab syn-lost\n"] {
         type_keys(&mut state, characters(keys));
         seen.push(state.context());
     }
@@ -228,7 +230,8 @@ fn an_arrow_on_a_parameters_page_moves_its_forecasts_and_p_makes_a_plan_of_it() 
         Effect::Tune(TuneRequest::PlanValues(values)) => Some(values.clone()),
         _ => None,
     });
-    let asked: Vec<(String, String)> = asked.unwrap().into_iter().map(|(key, value)| (key.to_string(), value)).collect();
+    let asked: Vec<(String, String)> =
+        asked.unwrap().into_iter().map(|(key, value)| (key.to_string(), value)).collect();
     assert_eq!(asked, [("net.ipv4.tcp_synack_retries".to_owned(), "2".to_owned())]);
     assert!(effects.iter().all(|effect| !effect.writes()));
     // What the kernel does not take is said and not asked.
@@ -263,7 +266,10 @@ fn what_is_played_goes_on_in_another_namespace_and_is_told_once() {
     assert!(matches!(press(&mut state, Key::Char('L')).as_slice(), [Effect::Lab(LabRequest::Stop)]));
     update(&mut state, Event::Lab(*run, LabNews::Ended(String::new())));
     let effects = press(&mut state, Key::Char('L'));
-    assert!(matches!(effects.as_slice(), [Effect::Lab(LabRequest::Start { run: next, .. })] if next > run), "{effects:?}");
+    assert!(
+        matches!(effects.as_slice(), [Effect::Lab(LabRequest::Start { run: next, .. })] if next > run),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -330,7 +336,12 @@ fn the_header_says_how_often_it_is_read_and_not_what_was_asked_for() {
 fn a_long_answer_goes_on_above_its_row() {
     let mut state = watching(COLOUR, (60, 15), 8, blind_host);
     type_keys(&mut state, characters("z"));
-    update(&mut state, Event::Exported(Err("cannot write /a/place/that/is/rather/long.txt: the directory is not there, and nobody made it".into())));
+    update(
+        &mut state,
+        Event::Exported(Err(
+            "cannot write /a/place/that/is/rather/long.txt: the directory is not there, and nobody made it".into(),
+        )),
+    );
     let screen = text(&state);
     assert!(screen.contains("cannot write") && screen.contains("nobody made it"), "{screen}");
 }
@@ -443,8 +454,8 @@ fn runs(state: &mut State) {
     let line = |state: &mut State, text: &str| drop(update(state, Event::Lab(1, LabNews::Line(text.to_owned()))));
     line(state, "syn-lost on this kernel, in two network namespaces of its own");
     line(state, tcpctl::report::render_live_head().trim_end());
-    line(state, "  ✓      0.000        0.000      client  SYN");
-    line(state, "  ✓  1.000–1.012     1.008      client  SYN again");
+    line(state, "     0.000  client  SYN, lost                                0.000  ✓");
+    line(state, "     1.008  client  SYN again, lost                    1.000–1.036  ✓");
     clock(state, 9_500);
 }
 

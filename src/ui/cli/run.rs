@@ -185,7 +185,8 @@ fn is_dumb() -> bool {
 /// Whether the locale says that characters beyond ASCII are not to be had. One that says nothing is no reason.
 fn locale_is_ascii(variable: impl Fn(&str) -> Option<String>) -> bool {
     // The first that is set to something counts: locale(7).
-    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| variable(name).filter(|value| !value.is_empty()));
+    let set =
+        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| variable(name).filter(|value| !value.is_empty()));
     set.is_some_and(|name| {
         let codeset = name.split_once('.').map(|(_, rest)| rest.split('@').next().unwrap_or(rest).to_ascii_lowercase());
         match codeset {
@@ -251,7 +252,9 @@ mod tests {
         for (name, value) in [("LANG", "C"), ("LC_ALL", "POSIX"), ("LC_CTYPE", "de_DE.ISO-8859-1@euro")] {
             assert!(of(name, value), "{name}={value}");
         }
-        for (name, value) in [("LANG", "C.UTF-8"), ("LC_ALL", "de_DE.utf8"), ("LANG", ""), ("LC_TIME", "C"), ("LANG", "de_DE")] {
+        for (name, value) in
+            [("LANG", "C.UTF-8"), ("LC_ALL", "de_DE.utf8"), ("LANG", ""), ("LC_TIME", "C"), ("LANG", "de_DE")]
+        {
             assert!(!of(name, value), "{name}={value}");
         }
     }

@@ -271,9 +271,9 @@ pub struct Binding {
 }
 
 use Context::{
-    Entry, FindingPage, Findings, Gaps, Help, Lab, LabPage, ListenerDetail, Listeners, Namespaces, Overview, OverviewText, ParameterPage,
-    Parameters, Plan, ProfileHistory, ProfileList, ProfileValues, Prompt, SocketPage, Sockets, TopicPage, Topics,
-    Verification,
+    Entry, FindingPage, Findings, Gaps, Help, Lab, LabPage, ListenerDetail, Listeners, Namespaces, Overview,
+    OverviewText, ParameterPage, Parameters, Plan, ProfileHistory, ProfileList, ProfileValues, Prompt, SocketPage,
+    Sockets, TopicPage, Topics, Verification,
 };
 
 /// The screens that are not about profiles.
@@ -288,8 +288,20 @@ const UNTYPED: &[Context] = Context::ALL.split_at(24).0;
 const LISTS: &[Context] =
     &[Overview, Listeners, Sockets, Topics, Findings, Parameters, Lab, Namespaces, ProfileList, ProfileHistory];
 /// Every place with text to scroll.
-const TEXTS: &[Context] =
-    &[OverviewText, ListenerDetail, SocketPage, FindingPage, ParameterPage, LabPage, Plan, Help, Gaps, ProfileValues, Verification, Entry];
+const TEXTS: &[Context] = &[
+    OverviewText,
+    ListenerDetail,
+    SocketPage,
+    FindingPage,
+    ParameterPage,
+    LabPage,
+    Plan,
+    Help,
+    Gaps,
+    ProfileValues,
+    Verification,
+    Entry,
+];
 /// Lists that can be searched, or filtered.
 const SEARCHED: &[Context] =
     &[Overview, OverviewText, Listeners, Sockets, Topics, Findings, Parameters, Lab, Namespaces, ProfileList];
@@ -377,7 +389,7 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Char('r')], "r", "read now", "read the kernel now", Action::ReadNow, SCREENS, Place::Footer),
     row(&[Key::Char('+'), Key::Char('=')], "+", "", "read less often", Action::Slower, SCREENS, Place::HelpOnly),
     row(&[Key::Char('-')], "+-", "interval", "read more often", Action::Faster, SCREENS, Place::Footer),
-    row(&[Key::Char('e')], "e", "export", "write what is shown to a new file: a text, or JSON where its name ends in .json", Action::Export, SCREENS, Place::Footer),
+    row(&[Key::Char('e')], "e", "export", "write what is shown to a new file: a text, or JSON where its name ends in .json", Action::Export, UNASKED, Place::Footer),
     row(&[Key::Char('m')], "m", "", "listen to the mouse, or leave it to the terminal, which selects text with it", Action::Mouse, UNASKED, Place::HelpOnly),
     row(&[Key::Char(':')], ":", "command", "type a command: sockets, explain, params, interval and others", Action::Command, UNASKED, Place::Footer),
     row(&[Key::Char('y')], "y", "copy", "hand the selected row, or the page, to the clipboard of the terminal (OSC 52)", Action::Copy, UNASKED, Place::Footer),

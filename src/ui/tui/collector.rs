@@ -78,8 +78,16 @@ pub(super) fn start(options: &Options, sender: Sender<Arrival>) -> Sender<Collec
     let interval = Duration::from_millis(asked.unwrap_or(DEFAULT_INTERVAL_MS));
     spawn("reading", sender, move |sender| {
         let first_netns = source.netns.clone();
-        let mut collector =
-            Collector { source, first_netns, want: Want::Nothing, interval, resting: false, told_ms: 0, rows: None, last: None };
+        let mut collector = Collector {
+            source,
+            first_netns,
+            want: Want::Nothing,
+            interval,
+            resting: false,
+            told_ms: 0,
+            rows: None,
+            last: None,
+        };
         // Ends with whoever asks or listens.
         loop {
             let began = Moment::now();

@@ -97,7 +97,11 @@ fn socket_of<'a>(reading: &'a SocketsReading, id: &str) -> Option<&'a SocketRow>
 }
 
 fn finding_of<'a>(findings: &'a Findings, id: &str) -> Option<&'a Finding> {
-    view::finding_ids(&findings.findings).into_iter().zip(&findings.findings).find(|(one, _)| one == id).map(|(_, one)| one)
+    view::finding_ids(&findings.findings)
+        .into_iter()
+        .zip(&findings.findings)
+        .find(|(one, _)| one == id)
+        .map(|(_, one)| one)
 }
 
 fn listener_of<'a>(snapshot: &'a Snapshot, id: &ListenerId) -> Option<&'a Listener> {
@@ -143,9 +147,10 @@ impl State {
             LastKnown::Finding(..) => "the rule finds it no more".to_owned(),
             LastKnown::Listener(snapshot, id) => {
                 let name = listener_of(snapshot, id).map_or_else(String::new, address);
-                let again = self.shown().and_then(|snapshot| snapshot.sockets.as_ref()).is_some_and(|sockets| {
-                    sockets.listeners.iter().any(|listener| address(listener) == name)
-                });
+                let again = self
+                    .shown()
+                    .and_then(|snapshot| snapshot.sockets.as_ref())
+                    .is_some_and(|sockets| sockets.listeners.iter().any(|listener| address(listener) == name));
                 if again { format!("it was closed; another one listens on {name}") } else { "it was closed".to_owned() }
             }
         };
@@ -156,16 +161,18 @@ impl State {
 /// What became of a socket that the readings do not have any more, as far as they tell.
 fn gone_socket(state: &State, row: Option<&SocketRow>) -> String {
     let rows = state.sockets.as_ref().and_then(|reading| reading.rows.as_ref().ok());
-    let same = rows.into_iter().flatten().find(|other| {
-        row.is_some_and(|row| row.local == other.local && row.peer == other.peer)
-    });
+    let same = rows
+        .into_iter()
+        .flatten()
+        .find(|other| row.is_some_and(|row| row.local == other.local && row.peer == other.peer));
     if let Some(same) = same {
         let name = same.state.map_or("?", crate::units::TcpState::name);
         return format!("closed; its pair of addresses is {name} now");
     }
-    let left_out = state.sockets.as_ref().is_some_and(|reading| {
-        reading.passed > reading.rows.as_ref().map_or(0, |rows| rows.len() as u64)
-    });
+    let left_out = state
+        .sockets
+        .as_ref()
+        .is_some_and(|reading| reading.passed > reading.rows.as_ref().map_or(0, |rows| rows.len() as u64));
     let all = state.sockets_want.filter.is_empty() && state.sockets_want.holder.is_none();
     match (left_out, all) {
         (true, _) => format!("closed, or no longer among the first {}", SocketsReading::MOST),

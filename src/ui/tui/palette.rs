@@ -111,8 +111,20 @@ pub const VERBS: &[Verb] = &[
         settings::choose(state, &format!("interval {word}"))
     }),
     verb("set", "NAME VALUE", "a setting that is remembered", setting_words, settings::choose),
-    verb("copy", "[WHAT]", "hand the row, the screen or the command that prints the same to the clipboard", copies, run_copy),
-    verb("export", "[FILE]", "write what is shown to a new file: a text, or JSON where it ends in .json", nothing, run_export),
+    verb(
+        "copy",
+        "[WHAT]",
+        "hand the row, the screen or the command that prints the same to the clipboard",
+        copies,
+        run_copy,
+    ),
+    verb(
+        "export",
+        "[FILE]",
+        "write what is shown to a new file: a text, or JSON where it ends in .json",
+        nothing,
+        run_export,
+    ),
     verb("order", "[COLUMN]", "order the sockets by a column", orders, run_order),
     verb("count", "[BY]", "count the sockets by what they have in common", groupings, run_count),
     key("open", Action::Open),
@@ -214,7 +226,8 @@ pub(super) fn filters(_: &State, part: &str) -> Vec<Candidate> {
     let start = if start.is_empty() { String::new() } else { format!("{start} ") };
     if start.ends_with("state ") || start.ends_with("exclude ") {
         let states = TcpState::ALL.into_iter().map(|state| {
-            let name = if state == TcpState::Estab { "established".to_owned() } else { state.name().to_ascii_lowercase() };
+            let name =
+                if state == TcpState::Estab { "established".to_owned() } else { state.name().to_ascii_lowercase() };
             (name, String::new())
         });
         return matching(&start, last, states);
@@ -326,7 +339,8 @@ fn run_count(state: &mut State, word: &str) -> Vec<Effect> {
 
 fn refuse(state: &mut State, word: &str, what: &str, known: impl Iterator<Item = &'static str>) -> Vec<Effect> {
     let known: Vec<&str> = known.collect();
-    let text = if word.is_empty() { format!("nothing is named {what}") } else { format!("there is no `{word}` {what}") };
+    let text =
+        if word.is_empty() { format!("nothing is named {what}") } else { format!("there is no `{word}` {what}") };
     state.say(Severity::Warning, format!("{text}; there are {}", known.join(" ")));
     Vec::new()
 }
@@ -359,8 +373,7 @@ pub(super) fn run(state: &mut State, line: &str) -> Vec<Effect> {
     let verb = match (verb_of(typed), beginning.next(), beginning.next()) {
         (Some(verb), _, _) | (None, Some(verb), None) => verb,
         (None, Some(_), Some(_)) => {
-            let names: Vec<&str> =
-                VERBS.iter().map(|verb| verb.name).filter(|name| name.starts_with(typed)).collect();
+            let names: Vec<&str> = VERBS.iter().map(|verb| verb.name).filter(|name| name.starts_with(typed)).collect();
             state.say(Severity::Quiet, format!("`{typed}` may be {}", names.join(" or ")));
             return Vec::new();
         }
@@ -431,7 +444,9 @@ mod tests {
     fn every_topic_rule_parameter_profile_and_scenario_is_completed_by_name() {
         let state = State::new(Default::default(), (80, 24), Default::default());
         let completes = |line: String| candidates(&state, &line).iter().any(|one| one.text == line);
-        assert!(topics().all(|topic| completes(format!("explain {}", topic.id)) && completes(format!("lab {}", topic.id))));
+        assert!(
+            topics().all(|topic| completes(format!("explain {}", topic.id)) && completes(format!("lab {}", topic.id)))
+        );
         assert!(RULES.iter().all(|rule| completes(format!("diagnose {}", rule.id))));
         assert!(catalog::parameters().all(|row| completes(format!("params {}", row.leaf()))));
         assert!(VENDOR_PROFILES.iter().all(|(name, _)| completes(format!("plan {name}"))));
@@ -439,7 +454,9 @@ mod tests {
         // What the beginning does not have is looked for inside.
         assert!(candidates(&state, "params retries2").iter().any(|one| one.text == "params tcp_retries2"));
         assert_eq!(candidates(&state, "sockets state syn-r").len(), 1);
-        for (line, text) in [("set theme m", "set theme mono"), ("sockets dst 10.0.0.1 sta", "sockets dst 10.0.0.1 state")] {
+        for (line, text) in
+            [("set theme m", "set theme mono"), ("sockets dst 10.0.0.1 sta", "sockets dst 10.0.0.1 state")]
+        {
             assert_eq!(candidates(&state, line).first().map(|one| one.text.as_str()), Some(text));
         }
     }

@@ -42,7 +42,8 @@ pub(super) fn open(state: &mut State, kind: PromptKind) {
         PromptKind::Search => state.list(state.screen).search.clone(),
     };
     state.message = None;
-    state.prompt = Some(Prompt { kind, hint: String::new(), typed: text.clone(), chosen: None, before: text.clone(), text });
+    state.prompt =
+        Some(Prompt { kind, hint: String::new(), typed: text.clone(), chosen: None, before: text.clone(), text });
     check(state);
     if let Some(prompt) = state.prompt.as_mut().filter(|prompt| !prompt.before.is_empty() && prompt.hint.is_empty()) {
         prompt.hint = "Ctrl-U clears".to_owned();

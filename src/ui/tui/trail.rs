@@ -3,8 +3,8 @@
 use super::action::Context;
 use super::history::ListenerId;
 use super::listing::ListState;
-use super::screen::Screen;
 use super::navigate;
+use super::screen::Screen;
 use super::state::State;
 use super::theme::Severity;
 use super::wants::SocketsWant;
@@ -62,7 +62,9 @@ pub(super) fn jump<T>(state: &mut State, go: impl FnOnce(&mut State) -> T) -> T 
     let from = Whereabouts::of(state);
     let gone = go(state);
     let to = place(state);
-    if (from.screen, &from.list) != (state.screen, state.list(state.screen)) {
+    let list = state.list(state.screen);
+    let same = from.screen == state.screen && from.list.page == list.page && from.list.selected == list.selected;
+    if !same || from.sockets != state.sockets_want {
         if state.trail.len() == MOST {
             state.trail.remove(0);
         }

@@ -14,10 +14,10 @@ use super::{Event, ProfileEntry, TuneReply, TuneRequest};
 use crate::collect::{SocketReading, Source, SynQueues, live};
 use crate::snapshot::Snapshot;
 use crate::tune::{
-    JournalEntry, MEMORY_KEYS, Operator, Plan, PlanKind, Premises, Profile, ProfileFiles, Receipt, Rule, Surroundings, SysctlTree, Target,
-    Unreadable, Waiter, Waiting, When, Wishes, check_kept, choose_entry, confirm, find_conflicts, parse_drop_in,
-    plan_profile, plan_undo, read_drop_in, read_profiles, read_programs, read_sysctl_tree, standing_demands,
-    weigh_memory,
+    JournalEntry, MEMORY_KEYS, Operator, Plan, PlanKind, Premises, Profile, ProfileFiles, Receipt, Rule, Surroundings,
+    SysctlTree, Target, Unreadable, Waiter, Waiting, When, Wishes, check_kept, choose_entry, confirm, find_conflicts,
+    parse_drop_in, plan_profile, plan_undo, read_drop_in, read_profiles, read_programs, read_sysctl_tree,
+    standing_demands, weigh_memory,
 };
 use crate::units::SysctlKey;
 

@@ -19,8 +19,10 @@ use crate::snapshot::Snapshot;
 /// Takes what happened into the state; what the outside has to do is returned. No I/O, no clock.
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     let (before, dirty) = (state.want(), state.dirty);
-    let passes =
-        matches!(event, Event::Clock(_) | Event::Read(_) | Event::Paced(_) | Event::ReadFailed(_) | Event::Found(_) | Event::Lab(..));
+    let passes = matches!(
+        event,
+        Event::Clock(_) | Event::Read(_) | Event::Paced(_) | Event::ReadFailed(_) | Event::Found(_) | Event::Lab(..)
+    );
     let mut effects = focus(state, &event);
     effects.extend(take(state, event));
     if passes && state.is_resting() {

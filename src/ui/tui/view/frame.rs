@@ -128,7 +128,10 @@ fn draw_header(state: &State, frame: Frame, buffer: &mut Buffer) {
     }
     // Where something else has the row of messages, the countdown stands here.
     if state.profiles.countdown.is_some() && (state.prompt.is_some() || state.profiles.question.is_some()) {
-        right.push(Span::styled(format!(" UNDONE in {}s ", left_ms(state).div_ceil(1000)), state.theme.style(Role::Bold)));
+        right.push(Span::styled(
+            format!(" UNDONE in {}s ", left_ms(state).div_ceil(1000)),
+            state.theme.style(Role::Bold),
+        ));
     }
     let role = if state.liveness() == Liveness::Live { Role::Plain } else { Role::Bold };
     right.push(Span::styled(format!(" {}", picture_words(state)), state.theme.style(role)));
@@ -216,11 +219,7 @@ fn draw_countdown(state: &State, words: &str, area: Rect, buffer: &mut Buffer) {
     let role = if left_ms(state) <= 10_000 { Role::Bold } else { Role::Warning };
     let width = usize::from(area.width);
     // The keys are the last to go.
-    let text = if columns(words) + 3 <= width {
-        words.to_owned()
-    } else {
-        short_countdown(state)
-    };
+    let text = if columns(words) + 3 <= width { words.to_owned() } else { short_countdown(state) };
     let line = Line::styled(cut(&format!(" ! {text}"), width), state.theme.style(role));
     buffer.set_line(area.x, area.y, &line, area.width);
 }

@@ -13,8 +13,8 @@ use super::{overview_lines, overview_wide};
 use crate::snapshot::Snapshot;
 use crate::ui::tui::facts::{LimitRow, RateRow, SeriesId, limits, rates};
 use crate::ui::tui::graph::{peak, sparkline};
-use crate::ui::tui::layout::{Frame, Kind, halves, take_rows};
 use crate::ui::tui::history::Span;
+use crate::ui::tui::layout::{Frame, Kind, halves, take_rows};
 use crate::ui::tui::number::count;
 use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::State;
@@ -164,7 +164,8 @@ pub(super) fn draw_rates(state: &State, buffer: &mut Buffer, area: Rect) {
     let spark = rate_spark_columns(width);
     let headings = [("now", 28), ("peak", 36), ("2 min", 37 + spark)];
     let mut lines = vec![headed_rule(state.theme, "Rates", &headings, width + 1)];
-    let rows = rates_that_fit(shown_rates(state, state.span(SPAN_MS, spark)), usize::from(area.height).saturating_sub(1));
+    let rows =
+        rates_that_fit(shown_rates(state, state.span(SPAN_MS, spark)), usize::from(area.height).saturating_sub(1));
     lines.extend(rows.iter().map(|row| rate_line(state, row, width)));
     draw_lines(buffer, area, lines);
 }

@@ -113,7 +113,11 @@ pub(super) fn panel(state: &State, width: usize) -> Vec<Line<'static>> {
     let Some((asked, answered)) = asked.zip(answered) else { return lines };
     let own = row.value().unwrap_or_default();
     let answer = |effect: &KeyEffect, value: &str| {
-        effect.answers.iter().find(|(known, _)| known == value).map_or_else(|| "?".to_owned(), |(_, answer)| answer_text(*answer))
+        effect
+            .answers
+            .iter()
+            .find(|(known, _)| known == value)
+            .map_or_else(|| "?".to_owned(), |(_, answer)| answer_text(*answer))
     };
     if answered.effects.is_empty() {
         lines.push(Line::styled("   no forecast of the model hangs on it", state.theme.style(Role::Dim)));

@@ -191,7 +191,7 @@ fn elsewhere(state: &State, entry: &JournalEntry) -> &'static str {
     match &state.profiles.place {
         None => "whether it stands is unknown",
         Some(place) if entry.boot_id != place.boot_id => "ended with its boot",
-        Some(_) => "in another network namespace",
+        Some(_) => "in another netns",
     }
 }
 

@@ -235,7 +235,11 @@ impl Columns {
 
 /// Microseconds since the reading; of a frozen picture none, and none of a socket that is gone.
 fn age_us(state: &State, reading: &SocketsReading) -> u64 {
-    if state.frozen.is_some() || state.gone().is_some() { 0 } else { state.now.unix_ms.saturating_sub(reading.taken_unix_ms) * 1000 }
+    if state.frozen.is_some() || state.gone().is_some() {
+        0
+    } else {
+        state.now.unix_ms.saturating_sub(reading.taken_unix_ms) * 1000
+    }
 }
 
 /// A forecast as it stands so much later.

@@ -207,7 +207,8 @@ pub(super) fn headline_lines(state: &State, room: usize, width: usize) -> Vec<Li
     let list = state.list(Screen::Overview);
     let mut found = crate::ui::tui::facts::headlines(state);
     if !list.search.is_empty() {
-        let text = format!("/{}: headlines, limits, states, rates and times with these words; Esc shows all", list.search);
+        let text =
+            format!("/{}: headlines, limits, states, rates and times with these words; Esc shows all", list.search);
         found.retain(|headline| list.admits(&[&headline.text]));
         found.insert(0, Headline { severity: Severity::Quiet, text });
     }
