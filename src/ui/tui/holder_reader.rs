@@ -2,7 +2,7 @@
 //! than listing the sockets, and is worth no share of a processor that somebody else needs.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -84,7 +84,7 @@ impl HolderReader {
 }
 
 /// Looks as often as it is asked, with rests.
-fn look(root: &PathBuf, asked: &Receiver<()>, sender: &Sender<Holders>) {
+fn look(root: &Path, asked: &Receiver<()>, sender: &Sender<Holders>) {
     while asked.recv().is_ok() {
         let begun = Instant::now();
         let mut last = begun;
