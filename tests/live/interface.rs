@@ -90,7 +90,14 @@ fn applied(place: &Place) -> Ran {
     screen.press("y");
     screen.wait_for(&["UNDONE in", "K keep"]);
     assert_eq!(cat(RETRIES), "2");
+    // Who comes back is shown what waits, without asking for it.
+    screen.press("q");
+    assert_eq!(screen.end().code(), Some(0));
+    let mut screen = interface(state.path());
+    screen.wait_for(&["[1Overview]", "anti-syn-flood is UNDONE in", "K keep"]);
     // It is kept from any screen.
+    screen.press("3");
+    screen.wait_for(&["[3Sockets]", "UNDONE in"]);
     screen.press("1K");
     screen.wait_for(&["[1Overview]", "entry 1 is kept"]);
     screen.press("U");
