@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::holder_reader::HolderReader;
 use super::run::{Arrival, Options, send, spawn};
 use super::wants::{Found, ParametersReading, Want};
 use super::{DEFAULT_INTERVAL_MS, Event, socket_reader};
@@ -86,6 +87,7 @@ pub(super) fn start(options: &Options, sender: Sender<Arrival>) -> Sender<Collec
             resting: false,
             told_ms: 0,
             rows: None,
+            holders: None,
             last: None,
         };
         // Ends with whoever asks or listens.
@@ -110,6 +112,8 @@ struct Collector {
     told_ms: u64,
     /// What reads sockets one by one, as long as the same ones are wanted.
     rows: Option<socket_reader::SocketReader>,
+    /// What finds out who holds sockets, once somebody looks at them.
+    holders: Option<HolderReader>,
     /// The settings that forecasts hang on.
     last: Option<Arc<Snapshot>>,
 }
@@ -177,6 +181,8 @@ impl Collector {
                 Ok(CollectorRequest::Enter(netns)) => {
                     self.source.netns = netns.or_else(|| self.first_netns.clone());
                     (self.rows, self.last) = (None, None);
+                    // Whoever enters forgets what was told.
+                    self.told_ms = u64::MAX;
                     return true;
                 }
                 Ok(CollectorRequest::ReadNow) | Err(RecvTimeoutError::Timeout) => return true,
@@ -203,7 +209,8 @@ impl Collector {
                     self.rows = Some(socket_reader::SocketReader::new(&self.source, want));
                 }
                 let rows = self.rows.as_mut()?;
-                Some(Found::Sockets(Arc::new(rows.read(want, self.last.as_deref()))))
+                let holders = self.holders.get_or_insert_with(|| HolderReader::start(&self.source.proc_root));
+                Some(Found::Sockets(Arc::new(rows.read(want, self.last.as_deref(), holders))))
             }
             Want::Parameters => Some(Found::Parameters(Arc::new(self.parameters()))),
             Want::Namespaces => {

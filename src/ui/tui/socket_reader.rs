@@ -15,15 +15,13 @@ pub(super) struct SocketReader {
     filter: String,
     /// Why nothing can be read stays the same until something else is asked.
     rows: Result<SocketRows, String>,
-    holders: HolderReader,
     proc_root: PathBuf,
 }
 
 impl SocketReader {
     /// Opens the namespace with a filter.
     pub(super) fn new(source: &Source, want: &SocketsWant) -> Self {
-        let holders = HolderReader::start(&source.proc_root);
-        Self { filter: want.filter.clone(), rows: open(source, want), holders, proc_root: source.proc_root.clone() }
+        Self { filter: want.filter.clone(), rows: open(source, want), proc_root: source.proc_root.clone() }
     }
 
     /// Whether it reads what is wanted. What failed is tried anew each time.
@@ -32,7 +30,12 @@ impl SocketReader {
     }
 
     /// Reads them.
-    pub(super) fn read(&mut self, want: &SocketsWant, last: Option<&Snapshot>) -> SocketsReading {
+    pub(super) fn read(
+        &mut self,
+        want: &SocketsWant,
+        last: Option<&Snapshot>,
+        holders: &mut HolderReader,
+    ) -> SocketsReading {
         let taken_unix_ms = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
         let mut reading = SocketsReading {
             want: want.clone(),
@@ -50,7 +53,7 @@ impl SocketReader {
                     count(rows, want, Some(&mut Holders::read(&self.proc_root)), &mut reading)
                 }
                 Some(_) => count(rows, want, None, &mut reading),
-                None => keep(rows, want, (&mut self.holders, &self.proc_root), last, &mut reading),
+                None => keep(rows, want, (holders, &self.proc_root), last, &mut reading),
             },
         };
         if let Err(reason) = read {
