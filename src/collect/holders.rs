@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::host::gap_of;
 use super::owners::unknown_owners;
 use crate::snapshot::{Gap, SocketOwner, StoredRows};
-use crate::sys::{ProcRoot, SocketTable, read_process_name, read_socket_table};
+use crate::sys::{ProcRoot, SocketTable, read_process_name, read_socket_table_paced};
 use crate::wire::{InetDiag, parse_cgroup_place};
 
 /// The processes that hold sockets. 8 bytes are kept for each socket of the host, and a name for each process that
@@ -24,8 +24,14 @@ impl Holders {
     /// Looks through the descriptors of all processes, once.
     #[must_use]
     pub fn read(proc_root: &std::path::Path) -> Self {
+        Self::read_paced(proc_root, &mut || {})
+    }
+
+    /// The same, with a call every few hundred sockets, in which the caller may rest.
+    #[must_use]
+    pub fn read_paced(proc_root: &std::path::Path, pace: &mut dyn FnMut()) -> Self {
         let root = ProcRoot::new(proc_root);
-        let (table, unread) = match read_socket_table(&root) {
+        let (table, unread) = match read_socket_table_paced(&root, pace) {
             Ok(table) => (table, None),
             Err(error) => (SocketTable::default(), Some(gap_of(&error, "the processes of all sockets are unknown"))),
         };
@@ -62,6 +68,17 @@ impl Holders {
         }
         self.unknown += usize::from(inode != 0 && !known);
         self.table.holders(inode).filter_map(|pid| self.names.get(&pid))
+    }
+
+    /// Whether a process is known that holds the socket with this inode.
+    #[must_use]
+    pub fn knows(&self, inode: u32) -> bool {
+        self.table.holders(inode).next().is_some()
+    }
+
+    /// Forgets which owners were asked about in vain, for a new reading of sockets.
+    pub const fn count_anew(&mut self) {
+        self.unknown = 0;
     }
 
     /// Why some processes could not be looked into, if that is so, for each socket whose holder is not known.

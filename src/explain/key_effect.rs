@@ -25,11 +25,17 @@ const BACKLOG: u32 = 65_535;
 /// What the model says of a key: nothing where it does not read the key, or where no answer moves with it.
 #[must_use]
 pub fn key_effects(key: &str, ask: &Ask) -> Vec<KeyEffect> {
+    key_effects_with(key, None, ask)
+}
+
+/// The same, with one more value beside those that are near, where it is one that the kernel takes.
+#[must_use]
+pub fn key_effects_with(key: &str, asked: Option<&str>, ask: &Ask) -> Vec<KeyEffect> {
     let Some(own) = ask.values.get(key).map(|sourced| sourced.value.clone()) else { return Vec::new() };
     if !Settings::keys().any(|read| read == key) {
         return Vec::new();
     }
-    let asks: Vec<(String, Ask)> = neighbours(key, &own, ask)
+    let asks: Vec<(String, Ask)> = neighbours(key, &own, asked, ask)
         .into_iter()
         .filter_map(|value| Some((value.clone(), with_value(ask, key, &value)?)))
         .collect();
@@ -118,13 +124,14 @@ impl KeyEffect {
 }
 
 /// The value, the kernel's default and values near it that the kernel takes, in rising order.
-fn neighbours(key: &str, own: &str, ask: &Ask) -> Vec<String> {
+fn neighbours(key: &str, own: &str, asked: Option<&str>, ask: &Ask) -> Vec<String> {
     let Some(row) = catalog::find(key).filter(|row| row.takes_effect != TakesEffect::ReadOnly) else {
         return vec![own.to_owned()];
     };
     let default = ask.defaults.get(key).cloned();
     let mut found: Vec<String> = vec![own.to_owned()];
     found.extend(default);
+    found.extend(asked.map(str::to_owned));
     match (row.form, own.parse::<i64>()) {
         (Form::Numbers(1), Ok(number)) => found.extend(near(row.unit, number).iter().map(i64::to_string)),
         (Form::Numbers(2), _) => found.extend(["10240 65535".to_owned(), "32768 60999".to_owned()]),
@@ -194,6 +201,14 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_asked_about_stands_among_the_near_ones() {
+        let effects = key_effects_with("net.ipv4.tcp_synack_retries", Some("2"), &Ask::of_defaults(0));
+        assert_eq!(seconds(&effects[0]), [("2", 7), ("4", 31), ("5", 63), ("6", 127)]);
+        let effects = key_effects_with("net.ipv4.tcp_synack_retries", Some("256"), &Ask::of_defaults(0));
+        assert_eq!(effects[0].answers.len(), 3, "the kernel does not take it");
+    }
+
+    #[test]
     fn what_the_model_does_not_read_has_no_effects() {
         assert_eq!(effects("net.ipv4.tcp_fack"), []);
         assert_eq!(effects("net.ipv4.no_such_key"), []);
@@ -205,7 +220,7 @@ mod tests {
         let ask = Ask::of_defaults(0);
         for key in Settings::keys() {
             let Some(own) = ask.values.get(key) else { continue };
-            let near = neighbours(key, &own.value, &ask);
+            let near = neighbours(key, &own.value, None, &ask);
             assert!(near.contains(&own.value), "{key}");
             for value in &near {
                 assert_eq!(catalog::check_value(key, value, ask.host.version, ask.host.hz), Ok(()), "{key}");

@@ -30,7 +30,7 @@ pub use facts::{
     ProcessFact, Seen, SharedPortFact, SharedPortsFact,
 };
 pub use flood::{FloodAsk, FloodAskError, FloodFigures, InputQueue, Remedy};
-pub use key_effect::{KeyEffect, key_effects};
+pub use key_effect::{KeyEffect, key_effects, key_effects_with};
 pub use premise::{Premise, PremiseError, premises};
 pub use scenario_file::{
     FORMAT, FormatKey, FormatTable, FormatWord, HostPremises, ScenarioFile, ScenarioFileError, format_words,

@@ -21,6 +21,8 @@ pub struct ParameterPage<'a> {
     pub row: &'a ParameterRow,
     /// What the model says of it.
     pub effects: &'a [KeyEffect],
+    /// The value that is asked about, if one is.
+    pub asked: Option<&'a str>,
     /// What lint says of the lines that set it.
     pub findings: &'a [LintFinding],
     /// The tick rate, on which some ranges depend.
@@ -203,6 +205,7 @@ fn effects(page: &ParameterPage<'_>, width: usize, ascii: bool) -> String {
             .iter()
             .map(|(value, answer)| {
                 let mark = match (own == Some(value), default == Some(value)) {
+                    _ if page.asked == Some(value) => "what if",
                     (true, true) => "now, default",
                     (true, false) => "now",
                     (false, true) => "default",

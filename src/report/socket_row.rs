@@ -35,6 +35,8 @@ pub struct SocketRow {
     pub info: String,
     /// The kernel's cookie, which stays with it as long as it lives.
     pub cookie: u64,
+    /// The inode of its file; 0 for one without.
+    pub inode: u32,
     /// What the model says of it; times count from the reading.
     pub forecast: Option<LiveForecast>,
 }
@@ -74,8 +76,17 @@ impl SocketRow {
             memory: text(&mut |out| push_memory(out, &facts)),
             info: text(&mut |out| push_info(out, found, &facts)),
             cookie: found.cookie(),
+            inode: found.inode(),
             forecast,
         }
+    }
+
+    /// The same, with the processes that hold it.
+    #[must_use]
+    pub fn held_by<'a>(self, owners: impl Iterator<Item = &'a SocketOwner>) -> Self {
+        let mut owner = Vec::new();
+        push_owners(&mut owner, owners, b'-');
+        Self { owner: String::from_utf8_lossy(&owner).into_owned(), ..self }
     }
 }
 

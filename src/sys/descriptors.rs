@@ -11,6 +11,8 @@ use super::{ProcRoot, ReadError};
 
 /// Bytes of directory entries that are read at once.
 const ENTRIES: usize = 32 << 10;
+/// Sockets between two calls of who paces the reading: less than a millisecond of work.
+const BREATH: usize = 512;
 /// Longer than any `socket:[…]`.
 const LINK: usize = 40;
 
@@ -47,9 +49,20 @@ impl SocketTable {
 /// # Errors
 /// When the processes themselves cannot be listed.
 pub fn read_socket_table(root: &ProcRoot) -> Result<SocketTable, ReadError> {
+    read_socket_table_paced(root, &mut || {})
+}
+
+/// The same, with a call after every 512 sockets, in which the caller may rest.
+///
+/// # Errors
+/// When the processes themselves cannot be listed.
+pub fn read_socket_table_paced(root: &ProcRoot, pace: &mut dyn FnMut()) -> Result<SocketTable, ReadError> {
     let mut table = SocketTable::default();
     table.denied = for_each_descriptor(root, b"socket:[", |Descriptor { pid, inode, .. }| {
         table.holdings.push((inode, pid));
+        if table.holdings.len().is_multiple_of(BREATH) {
+            pace();
+        }
     })?;
     table.holdings.sort_unstable();
     // A process may hold a socket by several descriptors.

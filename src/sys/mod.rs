@@ -31,7 +31,7 @@ mod watch_dir;
 pub use bpf::{BpfError, BpfIterator, with_kernel_types};
 pub use cgroup::{cgroup_id, cgroup_paths};
 pub use clock::{monotonic_ms, monotonic_ns, process_cpu_us, read_tick_length_ns, unix_ms, unix_ns};
-pub use descriptors::{ProcessName, SocketTable, read_process_name, read_socket_table};
+pub use descriptors::{ProcessName, SocketTable, read_process_name, read_socket_table, read_socket_table_paced};
 pub use device::device_names;
 pub use memory::{memory_kib, page_bytes};
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};

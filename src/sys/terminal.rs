@@ -6,8 +6,8 @@ use std::mem::MaybeUninit;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, getpgrp, kill_process_group};
 
-/// The signals that are waited for instead of taking effect: end, interrupt, hang-up, stop.
-const SIGNALS: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGTSTP];
+/// The signals that are waited for instead of taking effect: end, interrupt, quit, hang-up, stop.
+const SIGNALS: [libc::c_int; 5] = [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGTSTP];
 
 /// A signal that asks a program on a terminal for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum TerminalSignal {
 pub struct HeldSignals(libc::sigset_t);
 
 impl HeldSignals {
-    /// Holds back TERM, INT, HUP and TSTP. To be called before any other thread starts.
+    /// Holds back TERM, INT, QUIT, HUP and TSTP. To be called before any other thread starts.
     ///
     /// # Errors
     /// The kernel's answer.

@@ -31,6 +31,7 @@ const RETRIES: &str = "net.ipv4.tcp_synack_retries";
 fn interface(state_dir: &std::path::Path) -> Screen {
     let mut command = Command::new(program::path());
     command.arg("--state-dir").arg(state_dir).env("TERM", "xterm-256color").env_remove("NO_COLOR");
+    command.env("LC_ALL", "C.UTF-8");
     // Nobody's settings.
     command.env("HOME", state_dir).env_remove("XDG_CONFIG_HOME");
     Screen::start(command, 100, 30)
@@ -89,7 +90,14 @@ fn applied(place: &Place) -> Ran {
     screen.press("y");
     screen.wait_for(&["UNDONE in", "K keep"]);
     assert_eq!(cat(RETRIES), "2");
+    // Who comes back is shown what waits, without asking for it.
+    screen.press("q");
+    assert_eq!(screen.end().code(), Some(0));
+    let mut screen = interface(state.path());
+    screen.wait_for(&["[1Overview]", "anti-syn-flood is UNDONE in", "K keep"]);
     // It is kept from any screen.
+    screen.press("3");
+    screen.wait_for(&["[3Sockets]", "UNDONE in"]);
     screen.press("1K");
     screen.wait_for(&["[1Overview]", "entry 1 is kept"]);
     screen.press("U");

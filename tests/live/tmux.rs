@@ -95,7 +95,12 @@ impl Tmux {
         let path = |name: &str| self.directory.path().join(name);
         let mut command = Command::new("tmux");
         command.arg("-u").arg("-S").arg(path("socket")).arg("-f").arg(path("settings")).args(arguments);
-        command.env_remove("TMUX").env_remove("NO_COLOR").env_remove("XDG_CONFIG_HOME").env("HOME", self.home());
+        command
+            .env("LC_ALL", "C.UTF-8")
+            .env_remove("TMUX")
+            .env_remove("NO_COLOR")
+            .env_remove("XDG_CONFIG_HOME")
+            .env("HOME", self.home());
         let output = command.output().unwrap();
         assert!(output.status.success(), "tmux {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         output

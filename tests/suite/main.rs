@@ -68,6 +68,8 @@ mod screen_mouse;
 #[cfg(test)]
 mod screen_settings;
 #[cfg(test)]
+mod screen_ways;
+#[cfg(test)]
 mod screens;
 #[cfg(test)]
 mod simulate;

@@ -244,9 +244,29 @@ pub(crate) fn watching(theme: Theme, size: (u16, u16), seconds: u64, host: fn(u6
     let mut state = new_state(theme, size);
     for second in 0..=seconds {
         update(&mut state, Event::Clock(Now { unix_ms: START_UNIX_MS + 1000 * second, utc_offset_s: 0 }));
-        update(&mut state, Event::Read(Arc::new(host(second))));
+        let effects = update(&mut state, Event::Read(Arc::new(host(second))));
+        answer_all(&mut state, effects);
     }
     state
+}
+
+/// Answers what is asked of collector and tuning, as their threads would. Writes are returned.
+pub(crate) fn answer_all(state: &mut State, mut effects: Vec<Effect>) -> Vec<Arc<Plan>> {
+    let mut written = Vec::new();
+    while let Some(effect) = effects.pop() {
+        if let Effect::Want(want) = &effect
+            && let Some(found) = screen_lists::found(want)
+        {
+            effects.extend(update(state, Event::Found(found)));
+        }
+        if let Effect::Tune(request) = effect {
+            if let TuneRequest::CarryOut(plan) = &request {
+                written.push(Arc::clone(plan));
+            }
+            effects.extend(update(state, Event::Tuned(Box::new(answer(request)))));
+        }
+    }
+    written
 }
 
 pub(crate) fn drawn(state: &State) -> Buffer {
@@ -282,20 +302,8 @@ pub(crate) fn press(state: &mut State, key: Key) -> Vec<Effect> {
 pub(crate) fn type_keys(state: &mut State, keys: impl IntoIterator<Item = Key>) -> Vec<Arc<Plan>> {
     let mut written = Vec::new();
     for key in keys {
-        let mut effects = press(state, key);
-        while let Some(effect) = effects.pop() {
-            if let Effect::Want(want) = &effect
-                && let Some(found) = screen_lists::found(want)
-            {
-                effects.extend(update(state, Event::Found(found)));
-            }
-            if let Effect::Tune(request) = effect {
-                if let TuneRequest::CarryOut(plan) = &request {
-                    written.push(Arc::clone(plan));
-                }
-                effects.extend(update(state, Event::Tuned(Box::new(answer(request)))));
-            }
-        }
+        let effects = press(state, key);
+        written.extend(answer_all(state, effects));
     }
     written
 }
@@ -321,7 +329,7 @@ static ROLLBACK_PLAN: LazyLock<Arc<Plan>> =
 /// A state of 80×24 that has seen three seconds of the busy host.
 static WATCHING: LazyLock<State> = LazyLock::new(|| watching(COLOUR, (80, 24), 3, busy_host));
 
-fn journal() -> Vec<JournalEntry> {
+pub(crate) fn journal() -> Vec<JournalEntry> {
     let keys = [JournalKey {
         key: "net.ipv4.tcp_synack_retries".parse().unwrap(),
         before: "7".into(),
@@ -377,7 +385,7 @@ fn journal() -> Vec<JournalEntry> {
     entries
 }
 
-fn answer(request: TuneRequest) -> TuneReply {
+pub(crate) fn answer(request: TuneRequest) -> TuneReply {
     match request {
         TuneRequest::List | TuneRequest::Enter(_) => TuneReply::Listed {
             profiles: vec![
@@ -397,7 +405,7 @@ fn answer(request: TuneRequest) -> TuneReply {
             history: Ok(journal()),
             place: Some(tcpctl::tune::Place { boot_id: "b".into(), netns: 4_026_531_840, netns_cookie: None }),
         },
-        TuneRequest::PlanProfile(_) => TuneReply::Planned(Ok(Arc::clone(&FLOOD_PLAN))),
+        TuneRequest::PlanProfile(_) | TuneRequest::PlanValues(_) => TuneReply::Planned(Ok(Arc::clone(&FLOOD_PLAN))),
         TuneRequest::PlanRollback => TuneReply::Planned(Ok(Arc::clone(&ROLLBACK_PLAN))),
         TuneRequest::Verify(_) => {
             TuneReply::Verified(Ok(Arc::new(Verified { plan: Plan::clone(&FLOOD_PLAN), kept: Keeping::default() })))
@@ -648,9 +656,17 @@ fn the_help_page_is_made_from_the_table() {
 /// Brings a state into a context.
 pub(crate) fn state_in(context: Context, size: (u16, u16)) -> State {
     let mut state = WATCHING.clone();
+    // The overview is one list of lines where there is no room for tables.
+    let size = if context == Context::Overview { (size.0.max(80), size.1.max(24)) } else { size };
     update(&mut state, Event::Resize(size.0, size.1));
     let keys = match context {
         Context::Overview => "",
+        Context::OverviewText => {
+            // As wide as is asked for, and not high enough for tables.
+            update(&mut state, Event::Resize(size.0, 20));
+            ""
+        }
+        Context::Entry => "5\t\n",
         Context::Listeners => "2",
         Context::ListenerDetail => "2\n",
         Context::ProfileList => "5",
@@ -793,6 +809,7 @@ fn words_leave_the_footer_whole_and_keys_last() {
         let mut state = state_in(context, (80, 24));
         for width in 40..120 {
             update(&mut state, Event::Resize(width, 24));
+            let context = state.context();
             let footer = rows(&drawn(&state)).pop().unwrap();
             for part in footer.split("  ").map(str::trim).filter(|part| !part.is_empty()) {
                 let known = valid_bindings(context)

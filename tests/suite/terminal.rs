@@ -43,8 +43,18 @@ impl Session {
 
     /// The same at home somewhere. It has a process group of its own, as a shell would give it.
     fn start_at(home: tempfile::TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_sized((80, 24), home, arguments, environment)
+    }
+
+    /// The same on a terminal of so many columns and rows.
+    fn start_sized(
+        (columns, rows): (u16, u16),
+        home: tempfile::TempDir,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let (master, slave) = terminal();
-        tcsetwinsize(&slave, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        tcsetwinsize(&slave, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let proc = tempfile::tempdir().unwrap();
         let stdio = || Stdio::from(slave.try_clone().unwrap());
         let child = Command::new(env!("CARGO_BIN_EXE_tcpctl"))
@@ -55,6 +65,7 @@ impl Session {
             .env_remove("XDG_CONFIG_HOME")
             .env("HOME", home.path())
             .env("TERM", "xterm-256color")
+            .env("LC_ALL", "C.UTF-8")
             .envs(environment.iter().copied())
             .stdin(stdio())
             .stdout(stdio())
@@ -141,8 +152,8 @@ impl Session {
         self.wait_for("\u{1b}[?1049l");
         self.wait_for("\u{1b}[?25h");
         let sent = String::from_utf8_lossy(&self.seen).into_owned();
-        // Mouse and focus are the next program's.
-        for mode in ["1000", "1006", "1004"] {
+        // Mouse, focus and marks of pasted text are the next program's.
+        for mode in ["1000", "1006", "1004", "2004"] {
             let (on, off) = (format!("\u{1b}[?{mode}h"), format!("\u{1b}[?{mode}l"));
             assert!(sent.rfind(&off) >= sent.rfind(&on), "mode {mode} was left on");
         }
@@ -183,7 +194,7 @@ fn leaving_with_a_capital_q_prints_the_screen_as_text() {
 
 #[test]
 fn each_signal_that_ends_it_gives_the_terminal_back() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129), (Signal::QUIT, 131)] {
         let session = Session::start(&[]);
         session.signal(signal);
         session.ends_in_order_with(code);
@@ -266,6 +277,45 @@ fn without_colour_no_colour_is_sent() {
         assert!(!code.is_empty(), "an empty style command wipes reverse and bold");
         assert!(!code.starts_with("38") && !code.starts_with("48"), "colour {code}");
     }
+}
+
+#[test]
+fn a_terminal_that_does_not_know_its_size_is_taken_for_one_of_80_by_24() {
+    let mut session = Session::start_sized((0, 0), tempfile::tempdir().unwrap(), &[], &[]);
+    let screen = session.leaves_a_screen();
+    let screen = screen.trim_start_matches("\u{1b}[?25h");
+    assert_eq!(screen.lines().filter(|line| !line.is_empty()).map(|line| line.chars().count()).max(), Some(80));
+    session.ends_in_order_with(0);
+}
+
+#[test]
+fn a_locale_or_a_terminal_without_more_than_ascii_gets_ascii() {
+    for variable in [("LC_ALL", "C"), ("TERM", "dumb")] {
+        let mut session = Session::start(&[variable]);
+        assert!(session.leaves_a_screen().is_ascii(), "{variable:?}");
+        session.ends_in_order_with(0);
+    }
+}
+
+#[test]
+fn what_is_pasted_comes_marked_and_presses_no_key() {
+    let mut session = Session::start(&[]);
+    session.press("\u{1b}[200~q\u{1b}[201~");
+    // Blanks that stood there already are not sent again.
+    session.wait_for("pasted");
+    session.press("q");
+    session.ends_in_order_with(0);
+}
+
+#[test]
+fn a_file_of_settings_that_is_not_there_yet_is_made_when_there_is_something_to_remember() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("mine.toml");
+    let mut session = Session::start_at(home, &["--config", file.to_str().unwrap()], &[]);
+    assert!(!file.exists());
+    session.press(":set interval 2s\rq");
+    assert_eq!(session.exit_code(), Some(0));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "interval = \"2s\"\n");
 }
 
 #[test]

@@ -61,6 +61,8 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     // The program's one way in.
     ("src/main.rs", "crate::ui::cli::main"),
     // Leaving and stopping the screen takes signals, and those are system calls.
+    // What a reading cost tells how long to rest before the next one.
+    ("src/ui/tui/collector.rs", "crate::sys::process_cpu_us"),
     ("src/ui/tui/watch.rs", "crate::sys::HeldSignals"),
     ("src/ui/tui/watch.rs", "crate::sys::TerminalSignal"),
     ("src/ui/tui/watch.rs", "crate::sys::stop_process_group"),

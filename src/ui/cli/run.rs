@@ -165,7 +165,8 @@ fn terminal_interface(cli: &Cli, choice: anstream::ColorChoice) -> Result<Exit, 
         proc_root: cli.global.proc.clone(),
         netns: cli.global.netns.clone(),
         state_dir: cli.global.state_dir.clone(),
-        mono: matches!(choice, anstream::ColorChoice::Never),
+        mono: matches!(choice, anstream::ColorChoice::Never) || is_dumb(),
+        ascii: is_dumb() || locale_is_ascii(|name| std::env::var(name).ok()),
         syn_queues: syn_queues(cli),
         chosen,
         remembered,
@@ -174,6 +175,25 @@ fn terminal_interface(cli: &Cli, choice: anstream::ColorChoice) -> Result<Exit, 
         crate::ui::tui::Ending::Quit => Ok(Exit::Ok),
         crate::ui::tui::Ending::Signal(number) => Ok(Exit::Signal(number)),
     }
+}
+
+/// Whether the terminal says that it can do next to nothing.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| name == "dumb")
+}
+
+/// Whether the locale says that characters beyond ASCII are not to be had. One that says nothing is no reason.
+fn locale_is_ascii(variable: impl Fn(&str) -> Option<String>) -> bool {
+    // The first that is set to something counts: locale(7).
+    let set =
+        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| variable(name).filter(|value| !value.is_empty()));
+    set.is_some_and(|name| {
+        let codeset = name.split_once('.').map(|(_, rest)| rest.split('@').next().unwrap_or(rest).to_ascii_lowercase());
+        match codeset {
+            Some(codeset) => codeset != "utf-8" && codeset != "utf8",
+            None => name == "C" || name == "POSIX",
+        }
+    })
 }
 
 /// Columns of the terminal; 80 when there is none, so that piped text never depends on a window.
@@ -222,6 +242,22 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_locale_without_more_than_ascii_is_told_from_one_that_says_nothing() {
+        let of = |name: &str, value: &str| {
+            let (name, value) = (name.to_owned(), value.to_owned());
+            locale_is_ascii(move |asked| (asked == name).then(|| value.clone()))
+        };
+        for (name, value) in [("LANG", "C"), ("LC_ALL", "POSIX"), ("LC_CTYPE", "de_DE.ISO-8859-1@euro")] {
+            assert!(of(name, value), "{name}={value}");
+        }
+        for (name, value) in
+            [("LANG", "C.UTF-8"), ("LC_ALL", "de_DE.utf8"), ("LANG", ""), ("LC_TIME", "C"), ("LANG", "de_DE")]
+        {
+            assert!(!of(name, value), "{name}={value}");
+        }
+    }
 
     #[test]
     fn a_terminal_that_does_not_know_its_size_has_80_columns() {

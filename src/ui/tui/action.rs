@@ -118,6 +118,8 @@ pub enum Motion {
 pub enum Context {
     /// The overview.
     Overview,
+    /// The overview as one list of lines, on terminals too small for tables.
+    OverviewText,
     /// The table of listeners.
     Listeners,
     /// One listener's page, on terminals too small for list and detail.
@@ -160,6 +162,8 @@ pub enum Context {
     ProfileValues,
     /// A profile held against the host.
     Verification,
+    /// An entry of the history.
+    Entry,
     /// A line that text is typed into.
     Prompt,
 }
@@ -170,6 +174,7 @@ impl Context {
     /// The screens come first, those about profiles last of them; then pages, the question, and the line.
     pub const ALL: &'static [Self] = &[
         Self::Overview,
+        Self::OverviewText,
         Self::Listeners,
         Self::ListenerDetail,
         Self::Sockets,
@@ -190,6 +195,7 @@ impl Context {
         Self::Gaps,
         Self::ProfileValues,
         Self::Verification,
+        Self::Entry,
         Self::Question,
         Self::Prompt,
     ];
@@ -204,7 +210,7 @@ impl Context {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Overview => "the overview",
+            Self::Overview | Self::OverviewText => "the overview",
             Self::Listeners => "the listeners",
             Self::ListenerDetail => "a listener's page",
             Self::Sockets => "the sockets",
@@ -226,6 +232,7 @@ impl Context {
             Self::Gaps => "the list of gaps",
             Self::ProfileValues => "a profile's values",
             Self::Verification => "a verification",
+            Self::Entry => "an entry of the history",
             Self::Prompt => "a line that is typed",
         }
     }
@@ -264,27 +271,40 @@ pub struct Binding {
 }
 
 use Context::{
-    FindingPage, Findings, Gaps, Help, Lab, LabPage, ListenerDetail, Listeners, Namespaces, Overview, ParameterPage,
-    Parameters, Plan, ProfileHistory, ProfileList, ProfileValues, Prompt, SocketPage, Sockets, TopicPage, Topics,
-    Verification,
+    Entry, FindingPage, Findings, Gaps, Help, Lab, LabPage, ListenerDetail, Listeners, Namespaces, Overview,
+    OverviewText, ParameterPage, Parameters, Plan, ProfileHistory, ProfileList, ProfileValues, Prompt, SocketPage,
+    Sockets, TopicPage, Topics, Verification,
 };
 
 /// The screens that are not about profiles.
-const ELSEWHERE: &[Context] = Context::ALL.split_at(14).0;
+const ELSEWHERE: &[Context] = Context::ALL.split_at(15).0;
 /// The screens themselves.
-const SCREENS: &[Context] = Context::ALL.split_at(17).0;
+const SCREENS: &[Context] = Context::ALL.split_at(18).0;
 /// Every place where no question is open and nothing is typed.
-const UNASKED: &[Context] = Context::ALL.split_at(21).0;
+const UNASKED: &[Context] = Context::ALL.split_at(23).0;
 /// Every place where a letter is a key and not text.
-const UNTYPED: &[Context] = Context::ALL.split_at(22).0;
+const UNTYPED: &[Context] = Context::ALL.split_at(24).0;
 /// Every place with rows to choose from.
 const LISTS: &[Context] =
     &[Overview, Listeners, Sockets, Topics, Findings, Parameters, Lab, Namespaces, ProfileList, ProfileHistory];
 /// Every place with text to scroll.
-const TEXTS: &[Context] =
-    &[SocketPage, FindingPage, ParameterPage, LabPage, Plan, Help, Gaps, ProfileValues, Verification];
+const TEXTS: &[Context] = &[
+    OverviewText,
+    ListenerDetail,
+    SocketPage,
+    FindingPage,
+    ParameterPage,
+    LabPage,
+    Plan,
+    Help,
+    Gaps,
+    ProfileValues,
+    Verification,
+    Entry,
+];
 /// Lists that can be searched, or filtered.
-const SEARCHED: &[Context] = &[Sockets, Topics, Findings, Parameters, Lab, Namespaces];
+const SEARCHED: &[Context] =
+    &[Overview, OverviewText, Listeners, Sockets, Topics, Findings, Parameters, Lab, Namespaces, ProfileList];
 /// Lists whose rows have a page.
 const PAGED: &[Context] = &[Sockets, Topics, Findings, Parameters, Lab];
 
@@ -316,21 +336,23 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Escape], "Esc", "do nothing", "close the question; nothing is written", Action::Back, &[Context::Question], Place::Footer),
     row(&[Key::Enter], "Enter", "go", "take what was typed", Action::Accept, &[Prompt], Place::Footer),
     row(&[Key::Escape], "Esc", "leave it", "close the line; all is as it was", Action::Back, &[Prompt], Place::Footer),
-    row(&[Key::Tab], "Tab", "complete", "complete a command as far as it is clear", Action::Complete, &[Prompt], Place::Footer),
+    row(&[Key::Tab], "Tab", "complete", "complete a command as far as it is clear, then go through what there is", Action::Complete, &[Prompt], Place::Footer),
+    row(&[Key::Up, Key::BackTab], "↑", "", "the one before in what there is", Action::Move(Motion::Up), &[Prompt], Place::HelpOnly),
+    row(&[Key::Down], "↑↓", "choose", "the next one in what there is", Action::Move(Motion::Down), &[Prompt], Place::Footer),
     row(&[Key::Backspace], "Backspace", "", "take the last character away", Action::Erase, &[Prompt], Place::HelpOnly),
     row(&[Key::Control('u')], "Ctrl-U", "clear", "take all of it away", Action::EraseAll, &[Prompt], Place::Footer),
     row(&[Key::Up, Key::Char('k')], "↑", "", "one row up", Action::Move(Motion::Up), LISTS, Place::HelpOnly),
     row(&[Key::Down, Key::Char('j')], "↑↓", "row", "one row down", Action::Move(Motion::Down), LISTS, Place::Footer),
     row(&[Key::Up, Key::Char('k')], "↑", "", "one line up", Action::Move(Motion::Up), TEXTS, Place::HelpOnly),
     row(&[Key::Down, Key::Char('j')], "↑↓", "scroll", "one line down", Action::Move(Motion::Down), TEXTS, Place::Footer),
-    row(&[Key::Left, Key::Char('h')], "←→", "value", "a smaller value of the setting: what if?", Action::Step(Step::Less), &[TopicPage], Place::Footer),
-    row(&[Key::Right, Key::Char('l')], "→", "", "a larger value", Action::Step(Step::More), &[TopicPage], Place::HelpOnly),
-    row(&[Key::ShiftLeft, Key::Char('<')], "<>", "×2", "half the value", Action::Step(Step::Half), &[TopicPage], Place::Footer),
-    row(&[Key::ShiftRight, Key::Char('>')], ">", "", "twice the value", Action::Step(Step::Twice), &[TopicPage], Place::HelpOnly),
+    row(&[Key::Left, Key::Char('h')], "←→", "value", "a smaller value of the setting: what if? Nothing is written", Action::Step(Step::Less), &[TopicPage, ParameterPage], Place::Footer),
+    row(&[Key::Right, Key::Char('l')], "→", "", "a larger value", Action::Step(Step::More), &[TopicPage, ParameterPage], Place::HelpOnly),
+    row(&[Key::ShiftLeft, Key::Char('<')], "<>", "×2", "half the value", Action::Step(Step::Half), &[TopicPage, ParameterPage], Place::Footer),
+    row(&[Key::ShiftRight, Key::Char('>')], ">", "", "twice the value", Action::Step(Step::Twice), &[TopicPage, ParameterPage], Place::HelpOnly),
     row(&[Key::Up, Key::Char('k')], "↑", "", "the setting above", Action::Move(Motion::Up), &[TopicPage], Place::HelpOnly),
     row(&[Key::Down, Key::Char('j')], "↑↓", "setting", "the setting below", Action::Move(Motion::Down), &[TopicPage], Place::Footer),
-    row(&[Key::Char('u')], "u", "host's", "back to the host's value", Action::Step(Step::Host), &[TopicPage], Place::Footer),
-    row(&[Key::Char('d')], "d", "default", "the kernel's default", Action::Step(Step::Default), &[TopicPage], Place::Footer),
+    row(&[Key::Char('u')], "u", "host's", "back to the host's value", Action::Step(Step::Host), &[TopicPage, ParameterPage], Place::Footer),
+    row(&[Key::Char('d')], "d", "default", "the kernel's default", Action::Step(Step::Default), &[TopicPage, ParameterPage], Place::Footer),
     row(&[Key::PageUp, Key::Control('b')], "PgUp", "", "one screen up", Action::Move(Motion::PageUp), UNASKED, Place::HelpOnly),
     row(&[Key::PageDown, Key::Control('f')], "PgDn", "", "one screen down", Action::Move(Motion::PageDown), UNASKED, Place::HelpOnly),
     row(&[Key::Char('g'), Key::Home], "g", "", "to the first row", Action::Move(Motion::First), UNASKED, Place::HelpOnly),
@@ -342,6 +364,7 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Enter], "Enter", "enter", "look at this namespace on every screen", Action::Open, &[Namespaces], Place::Footer),
     row(&[Key::Char('u')], "u", "back to the first", "look at the network namespace of the start again", Action::Return, &[Namespaces], Place::Footer),
     row(&[Key::Enter], "Enter", "plan", "show what the profile would change; nothing is written", Action::Open, &[ProfileList], Place::Footer),
+    row(&[Key::Enter], "Enter", "entry", "what it wrote, key by key, and what came of it", Action::Open, &[ProfileHistory], Place::Footer),
     row(&[Key::Enter, Key::Char('w')], "Enter", "its sockets", "the sockets or listeners that this is about", Action::Whereabouts, &[FindingPage, ListenerDetail], Place::Footer),
     row(&[Key::Char('w')], "w", "where", "the sockets or listeners that this is about", Action::Whereabouts, &[Findings, Listeners], Place::Footer),
     row(&[Key::Char('A')], "A", "apply", "ask whether to apply this plan", Action::AskApply, &[Plan], Place::Footer),
@@ -353,20 +376,20 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Tab, Key::BackTab], "Tab", "history", "what was applied and rolled back", Action::NextRegion, &[ProfileList], Place::Footer),
     row(&[Key::Tab, Key::BackTab], "Tab", "profiles", "back to the list of profiles", Action::NextRegion, &[ProfileHistory], Place::Footer),
     row(&[Key::Char('x')], "x", "explain", "the topic that explains what is selected", Action::Explain, &[Overview, Listeners, ListenerDetail, Sockets, SocketPage, Findings, FindingPage, Parameters, ParameterPage, Lab, LabPage], Place::Footer),
-    row(&[Key::Char('p')], "p", "profile", "a profile that sets what this is about; nothing is written", Action::Profile, &[Findings, FindingPage, Parameters, ParameterPage, TopicPage], Place::Footer),
+    row(&[Key::Char('p')], "p", "profile", "a plan of what is asked about, else a profile that sets what this is about; nothing is written", Action::Profile, &[Findings, FindingPage, Parameters, ParameterPage, TopicPage], Place::Footer),
     row(&[Key::Char('/'), Key::Function(4)], "/", "filter", "show only rows with these words; sockets: a filter in the words of ss", Action::Search, SEARCHED, Place::Footer),
     row(&[Key::Char('s')], "s", "sort", "sort by the next column", Action::Sort, &[Listeners, Sockets], Place::Footer),
     row(&[Key::Char('S')], "S", "", "turn the order round", Action::Reverse, &[Sockets], Place::HelpOnly),
     row(&[Key::Char('o')], "o", "group", "count by peer, process, state, or nothing", Action::Group, &[Sockets], Place::Footer),
     row(&[Key::Char('c')], "c", "changed", "only parameters that are not at their default, or all", Action::ChangedOnly, &[Parameters], Place::Footer),
-    row(&[Key::Escape], "Esc", "back", "back one level", Action::Back, &[ListenerDetail, SocketPage, TopicPage, FindingPage, ParameterPage, LabPage, ProfileHistory, Plan, Help, Gaps, ProfileValues, Verification], Place::Footer),
-    row(&[Key::Escape], "Esc", "", "clear the message, then the filter; never quits", Action::Back, &[Overview, Listeners, Sockets, Topics, Findings, Parameters, Lab, Namespaces, ProfileList], Place::HelpOnly),
+    row(&[Key::Escape], "Esc", "back", "back one level, or to where a jump began", Action::Back, &[ListenerDetail, SocketPage, TopicPage, FindingPage, ParameterPage, LabPage, ProfileHistory, Plan, Help, Gaps, ProfileValues, Verification, Entry], Place::Footer),
+    row(&[Key::Escape], "Esc", "", "clear the message; back to where a jump began; clear the filter; never quits", Action::Back, &[Overview, OverviewText, Listeners, Sockets, Topics, Findings, Parameters, Lab, Namespaces, ProfileList], Place::HelpOnly),
     row(&[Key::Char('f')], "f", "freeze", "freeze the picture, or let it live; history goes on being collected", Action::Freeze, SCREENS, Place::Footer),
     row(&[Key::Char('i')], "i", "gaps", "what could not be read, why, and what would help", Action::Gaps, SCREENS, Place::Footer),
     row(&[Key::Char('r')], "r", "read now", "read the kernel now", Action::ReadNow, SCREENS, Place::Footer),
     row(&[Key::Char('+'), Key::Char('=')], "+", "", "read less often", Action::Slower, SCREENS, Place::HelpOnly),
     row(&[Key::Char('-')], "+-", "interval", "read more often", Action::Faster, SCREENS, Place::Footer),
-    row(&[Key::Char('e')], "e", "export", "write what is shown to a new file: a text, or JSON where its name ends in .json", Action::Export, SCREENS, Place::Footer),
+    row(&[Key::Char('e')], "e", "export", "write what is shown to a new file: a text, or JSON where its name ends in .json", Action::Export, UNASKED, Place::Footer),
     row(&[Key::Char('m')], "m", "", "listen to the mouse, or leave it to the terminal, which selects text with it", Action::Mouse, UNASKED, Place::HelpOnly),
     row(&[Key::Char(':')], ":", "command", "type a command: sockets, explain, params, interval and others", Action::Command, UNASKED, Place::Footer),
     row(&[Key::Char('y')], "y", "copy", "hand the selected row, or the page, to the clipboard of the terminal (OSC 52)", Action::Copy, UNASKED, Place::Footer),
@@ -419,7 +442,7 @@ mod tests {
     fn the_groups_of_places_are_beginnings_of_all() {
         assert_eq!(ELSEWHERE.last(), Some(&Context::Namespaces));
         assert_eq!(SCREENS.last(), Some(&Context::Plan));
-        assert_eq!(UNASKED.last(), Some(&Context::Verification));
+        assert_eq!(UNASKED.last(), Some(&Context::Entry));
         assert_eq!(UNTYPED.last(), Some(&Context::Question));
         assert_eq!(Context::ALL.last(), Some(&Context::Prompt));
     }

@@ -72,7 +72,7 @@ fn command(state: &State) -> String {
             let asked = asked.into_iter().flatten().map(|word| format!(" {}", quoted(&word)));
             format!("explain {}{}", selected.unwrap_or_default(), asked.collect::<String>())
         }
-        Screen::Profiles => format!("plan {}", quoted(&state.profiles.named().unwrap_or_default())),
+        Screen::Profiles => format!("plan {}", quoted(&state.named_profile().unwrap_or_default())),
         Screen::Findings => "diagnose".to_owned(),
         Screen::Parameters => format!("params {}", selected.unwrap_or_default()),
         Screen::Lab if !state.laboratory.command.is_empty() => return state.laboratory.command.clone(),

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::holder_reader::HolderReader;
 use super::run::{Arrival, Options, send, spawn};
 use super::wants::{Found, ParametersReading, Want};
 use super::{DEFAULT_INTERVAL_MS, Event, socket_reader};
 use crate::collect::{SocketReading, Source, SynQueues, live, survey_namespaces};
 use crate::report::{BothReaders, ParameterRow, StatusView};
 use crate::snapshot::{Listener, Snapshot};
+use crate::sys::process_cpu_us;
 use crate::tune::read_sysctl_tree;
 use crate::units::SysctlKey;
 use crate::{catalog, diagnose, explain};
@@ -35,6 +37,27 @@ pub(super) enum CollectorRequest {
 /// The shortest interval while nobody looks: the history goes on, with fewer points.
 const RESTING: Duration = Duration::from_secs(10);
 
+/// Of one processor reading takes at most one part in so many.
+const SHARE: u32 = 10;
+
+/// A moment, and what this process had cost until then.
+#[derive(Clone, Copy)]
+struct Moment {
+    at: Instant,
+    spent_us: u64,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { at: Instant::now(), spent_us: process_cpu_us() }
+    }
+}
+
+/// Processor time of this process since a moment: on a busy host reading takes longer and costs no more.
+fn spent_since(moment: Moment) -> Duration {
+    Duration::from_micros(process_cpu_us().saturating_sub(moment.spent_us))
+}
+
 /// Every sysctl that the screens, the model, the topics and the rules need.
 pub(super) fn screen_keys() -> BTreeSet<SysctlKey> {
     let topics = explain::topics().flat_map(|topic| topic.keys.iter().copied());
@@ -56,11 +79,20 @@ pub(super) fn start(options: &Options, sender: Sender<Arrival>) -> Sender<Collec
     let interval = Duration::from_millis(asked.unwrap_or(DEFAULT_INTERVAL_MS));
     spawn("reading", sender, move |sender| {
         let first_netns = source.netns.clone();
-        let mut collector =
-            Collector { source, first_netns, want: Want::Nothing, interval, resting: false, rows: None, last: None };
+        let mut collector = Collector {
+            source,
+            first_netns,
+            want: Want::Nothing,
+            interval,
+            resting: false,
+            told_ms: 0,
+            rows: None,
+            holders: None,
+            last: None,
+        };
         // Ends with whoever asks or listens.
         loop {
-            let began = Instant::now();
+            let began = Moment::now();
             if !collector.read_once(sender) || !collector.rest(began, sender, &told) {
                 return;
             }
@@ -76,8 +108,12 @@ struct Collector {
     want: Want,
     interval: Duration,
     resting: bool,
+    /// The pace that was told last, in milliseconds; 0 for the interval that was asked for.
+    told_ms: u64,
     /// What reads sockets one by one, as long as the same ones are wanted.
     rows: Option<socket_reader::SocketReader>,
+    /// What finds out who holds sockets, once somebody looks at them.
+    holders: Option<HolderReader>,
     /// The settings that forecasts hang on.
     last: Option<Arc<Snapshot>>,
 }
@@ -111,21 +147,25 @@ impl Collector {
     }
 
     /// Reads what is wanted besides, and waits until the next reading is due; whether anybody listens.
-    fn rest(&mut self, began: Instant, sender: &Sender<Arrival>, told: &Receiver<CollectorRequest>) -> bool {
-        let (mut wanted, mut cost) = (true, began.elapsed());
+    fn rest(&mut self, began: Moment, sender: &Sender<Arrival>, told: &Receiver<CollectorRequest>) -> bool {
+        let (mut wanted, mut cost) = (true, spent_since(began));
         loop {
             if core::mem::take(&mut wanted) {
-                let before = Instant::now();
+                let before = Moment::now();
                 if let Some(found) = self.read_wanted()
                     && !send(sender, Event::Found(found))
                 {
                     return false;
                 }
-                cost += before.elapsed();
+                cost += spent_since(before);
             }
-            // Reading never takes more than a fifth of one core: what takes long is followed by a long rest.
+            // Reading takes a tenth of one processor at most: what takes long is followed by a long rest.
             let least = if self.resting { self.interval.max(RESTING) } else { self.interval };
-            let due = least.max(5 * cost).saturating_sub(began.elapsed());
+            let every = least.max(SHARE * cost);
+            if !self.tell_pace(every, sender) {
+                return false;
+            }
+            let due = every.saturating_sub(began.at.elapsed());
             match told.recv_timeout(due) {
                 Ok(CollectorRequest::Interval(asked)) => self.interval = asked,
                 Ok(CollectorRequest::Rest(resting)) => {
@@ -141,12 +181,24 @@ impl Collector {
                 Ok(CollectorRequest::Enter(netns)) => {
                     self.source.netns = netns.or_else(|| self.first_netns.clone());
                     (self.rows, self.last) = (None, None);
+                    // Whoever enters forgets what was told.
+                    self.told_ms = u64::MAX;
                     return true;
                 }
                 Ok(CollectorRequest::ReadNow) | Err(RecvTimeoutError::Timeout) => return true,
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
+    }
+
+    /// Tells how often it reads, when that is another time than what was told last; whether anybody listens.
+    fn tell_pace(&mut self, every: Duration, sender: &Sender<Arrival>) -> bool {
+        // What is a little longer is no news; what is told is in whole seconds, so that it does not flicker.
+        let seconds = if every > self.interval * 3 / 2 { every.as_millis().div_ceil(1000) } else { 0 };
+        let pace_ms = u64::try_from(seconds).unwrap_or(u64::MAX).saturating_mul(1000);
+        let news = pace_ms != self.told_ms;
+        self.told_ms = pace_ms;
+        !news || send(sender, Event::Paced(pace_ms))
     }
 
     fn read_wanted(&mut self) -> Option<Found> {
@@ -157,7 +209,8 @@ impl Collector {
                     self.rows = Some(socket_reader::SocketReader::new(&self.source, want));
                 }
                 let rows = self.rows.as_mut()?;
-                Some(Found::Sockets(Arc::new(rows.read(want, self.last.as_deref()))))
+                let holders = self.holders.get_or_insert_with(|| HolderReader::start(&self.source.proc_root));
+                Some(Found::Sockets(Arc::new(rows.read(want, self.last.as_deref(), holders))))
             }
             Want::Parameters => Some(Found::Parameters(Arc::new(self.parameters()))),
             Want::Namespaces => {

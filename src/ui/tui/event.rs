@@ -15,6 +15,8 @@ use crate::snapshot::Snapshot;
 pub enum Event {
     /// A key was pressed.
     Key(Key),
+    /// A text was pasted, which is no keys.
+    Paste(String),
     /// The mouse was used.
     Mouse(Mouse),
     /// The terminal came to the front, or another window did.
@@ -25,6 +27,8 @@ pub enum Event {
     Clock(Now),
     /// The kernel was read.
     Read(Arc<Snapshot>),
+    /// From now on a reading follows the one before after so many milliseconds, whatever was asked for.
+    Paced(u64),
     /// The kernel could not be read, and why.
     ReadFailed(String),
     /// What the open screen wanted was read.

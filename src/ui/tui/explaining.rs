@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::key_what_if::KeyAnswered;
 use super::screen::Screen;
 use super::state::State;
 use super::theme::Severity;
@@ -22,6 +23,8 @@ pub(super) struct Explaining {
     /// Which of the topic's dials the arrows change.
     pub(super) setting: usize,
     pub(super) answered: Option<Arc<Answered>>,
+    /// What is answered on the page of a parameter.
+    pub(super) key: Option<Arc<KeyAnswered>>,
 }
 
 /// An answer, and what it was worked out from.
@@ -205,19 +208,30 @@ pub(super) fn step(state: &mut State, step: Step) {
 
 /// The next value of a sysctl to ask about; nothing for the host's own.
 fn step_setting(state: &State, row: &SettingRow, step: Step) -> Result<Option<String>, String> {
-    let before = state.explaining.what_if.get(row.key).cloned();
-    let now = before.or_else(|| row.value.as_ref().map(|sourced| sourced.value.clone()));
+    let host = state.shown().and_then(|snapshot| snapshot.sysctls.values().get(row.key).cloned());
+    let now = host.or_else(|| row.value.as_ref().map(|sourced| sourced.value.clone()));
+    step_value(state, row.key, now, row.default.clone(), step)
+}
+
+/// The next value of a key to ask about, from that which is asked about or that of the host; nothing for the host's own.
+pub(super) fn step_value(
+    state: &State,
+    key: &'static str,
+    host: Option<String>,
+    default: Option<String>,
+    step: Step,
+) -> Result<Option<String>, String> {
+    let now = state.explaining.what_if.get(key).or(host.as_ref());
     let value = match step {
         Step::Host => return Ok(None),
-        Step::Default => row.default.clone().ok_or_else(|| format!("the default of {} is not known", row.key))?,
-        step => match now.as_deref().and_then(|value| value.parse::<i64>().ok()) {
+        Step::Default => default.ok_or_else(|| format!("the default of {key} is not known"))?,
+        step => match now.and_then(|value| value.parse::<i64>().ok()) {
             Some(number) => stepped(number, step).to_string(),
-            None => return Err(format!("{} is no single number; tcpctl explain --set takes any value", row.key)),
+            None => return Err(format!("{key} is no single number; tcpctl explain --set takes any value")),
         },
     };
-    allowed(state, row.key, &value)?;
+    allowed(state, key, &value)?;
     // A what-if that is the host's own value is none.
-    let host = state.shown().and_then(|snapshot| snapshot.sysctls.values().get(row.key).cloned());
     Ok(Some(value).filter(|value| host.as_ref() != Some(value)))
 }
 

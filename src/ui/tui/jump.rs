@@ -90,7 +90,7 @@ fn topic_of_key(key: &str) -> Option<&'static str> {
 /// The topic about what is selected.
 pub(super) fn topic(state: &State) -> Option<&'static str> {
     match state.screen {
-        Screen::Overview => Some(topic_of_limit(state.selected_limit)),
+        Screen::Overview => Some(topic_of_limit(view::selected_limit(state))),
         Screen::Listeners => Some("queues"),
         Screen::Sockets => state.selected_socket().map(topic_of_socket),
         Screen::Findings => state.selected_finding().and_then(|finding| finding.topic),

@@ -42,6 +42,17 @@ pub enum Key {
 }
 
 impl Key {
+    /// The keys of a terminal event. Esc and what is typed right after it arrive together as that with Alt on a slow line,
+    /// and nothing needs Alt: they are taken for the two that they are.
+    #[must_use]
+    pub fn pressed(mut event: crossterm::event::KeyEvent) -> Vec<Self> {
+        use crossterm::event::KeyModifiers;
+        let with_alt = event.modifiers.contains(KeyModifiers::ALT);
+        event.modifiers.remove(KeyModifiers::ALT);
+        let key = Self::from_terminal(event);
+        key.into_iter().flat_map(|key| if with_alt { vec![Self::Escape, key] } else { vec![key] }).collect()
+    }
+
     /// The key of a terminal event; nothing for keys that no table can name, and for releases.
     #[must_use]
     pub fn from_terminal(event: crossterm::event::KeyEvent) -> Option<Self> {
@@ -112,5 +123,13 @@ mod tests {
         assert_eq!(key(KeyCode::Char('A'), KeyModifiers::SHIFT), Some(Key::Char('A')));
         assert_eq!(key(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Key::Control('c')));
         assert_eq!(key(KeyCode::Char('y'), KeyModifiers::ALT), None);
+    }
+
+    #[test]
+    fn escape_and_a_key_that_arrive_together_are_two_keys() {
+        let pressed = |code, modifiers| Key::pressed(KeyEvent::new(code, modifiers));
+        assert_eq!(pressed(KeyCode::Char('9'), KeyModifiers::ALT), [Key::Escape, Key::Char('9')]);
+        assert_eq!(pressed(KeyCode::Char('9'), KeyModifiers::NONE), [Key::Char('9')]);
+        assert_eq!(pressed(KeyCode::CapsLock, KeyModifiers::ALT), []);
     }
 }

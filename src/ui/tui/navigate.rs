@@ -9,7 +9,7 @@ use super::profiles::{Region, TuneRequest};
 use super::screen::Screen;
 use super::state::{Frozen, INTERVALS_MS, Page, State};
 use super::theme::Severity;
-use super::{explaining, settings, view};
+use super::{explaining, key_what_if, settings, view};
 use crate::explain::{InLab, find_topic};
 use crate::report::SocketGroupBy;
 use crate::snapshot::NamespaceFacts;
@@ -54,6 +54,12 @@ pub(super) fn open_socket(state: &mut State) {
         // An address of one link alone.
         SocketGroupBy::Peer if name.contains('%') => format!("dst {}", name.replace('%', " dev ")),
         SocketGroupBy::State => format!("state {}", name.to_ascii_lowercase().replace("estab", "established")),
+        SocketGroupBy::Process if pid_of(&name).is_some() => {
+            state.sockets_want.group = None;
+            state.sockets_want.holder = pid_of(&name).map(|pid| (pid, name));
+            *state.list_mut(Screen::Sockets) = super::listing::ListState::default();
+            return;
+        }
         _ => {
             state.say(Severity::Quiet, format!("ss has no words for the sockets of {name}; o shows them one by one"));
             return;
@@ -63,23 +69,49 @@ pub(super) fn open_socket(state: &mut State) {
     filter_sockets(state, &filter);
 }
 
+/// The number of the process with a name such as `nginx(1203)`.
+fn pid_of(name: &str) -> Option<u32> {
+    let (_, behind) = name.rsplit_once('(')?;
+    behind.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
 /// Wants the sockets that pass a filter.
 pub(super) fn filter_sockets(state: &mut State, filter: &str) {
-    state.sockets_want.filter = filter.to_owned();
+    (state.sockets_want.filter, state.sockets_want.holder) = (filter.to_owned(), None);
     *state.list_mut(Screen::Sockets) = super::listing::ListState::default();
 }
 
-/// Clears what rows are searched for.
-pub(super) fn clear_search(state: &mut State) {
+/// Clears what rows are searched for; whether there was something to clear.
+pub(super) fn clear_search(state: &mut State) -> bool {
     if state.screen == Screen::Sockets {
-        if state.sockets_want.group.take().is_none() && !state.sockets_want.filter.is_empty() {
+        if state.sockets_want.group.take().is_some() {
+            return true;
+        }
+        let filtered = !state.sockets_want.filter.is_empty() || state.sockets_want.holder.is_some();
+        if filtered {
             filter_sockets(state, "");
         }
-    } else {
-        let screen = state.screen;
-        let list = state.list_mut(screen);
-        list.search.clear();
-        list.changed_only = false;
+        return filtered;
+    }
+    let screen = state.screen;
+    let list = state.list_mut(screen);
+    let searched = !list.search.is_empty() || list.changed_only;
+    list.search.clear();
+    list.changed_only = false;
+    searched
+}
+
+/// Gives the selected listener the screen to itself.
+pub(super) fn open_listener(state: &mut State) {
+    let rows = state.shown().map(|snapshot| view::listed_listeners(state, snapshot));
+    let rows: Vec<_> = rows.into_iter().flatten().map(|row| row.id).collect();
+    let selected = rows.iter().find(|id| Some(**id) == state.selected_listener).or_else(|| rows.first()).copied();
+    match selected {
+        Some(id) => {
+            (state.selected_listener, state.listener_page) = (Some(id), true);
+            state.list_mut(Screen::Listeners).scroll = 0;
+        }
+        None => state.say(Severity::Quiet, "there is no row to open"),
     }
 }
 
@@ -94,12 +126,18 @@ pub(super) fn sort_sockets(state: &mut State, reverse: bool) {
 
 /// Counts sockets by the next thing that they have in common.
 pub(super) fn group_sockets(state: &mut State) {
-    state.sockets_want.group = match state.sockets_want.group {
+    let by = match state.sockets_want.group {
         None => Some(SocketGroupBy::Peer),
         Some(SocketGroupBy::Peer) => Some(SocketGroupBy::Process),
         Some(SocketGroupBy::Process) => Some(SocketGroupBy::State),
         Some(SocketGroupBy::State | SocketGroupBy::Listener | SocketGroupBy::Netns) => None,
     };
+    group_sockets_by(state, by);
+}
+
+/// Counts sockets by this, or shows them one by one.
+pub(super) fn group_sockets_by(state: &mut State, by: Option<SocketGroupBy>) {
+    state.sockets_want.group = by;
     *state.list_mut(Screen::Sockets) = super::listing::ListState::default();
 }
 
@@ -138,6 +176,38 @@ pub(super) fn explain_selected(state: &mut State) -> Vec<Effect> {
     }
 }
 
+/// Shows what was applied and rolled back.
+pub(super) fn show_history(state: &mut State) -> Vec<Effect> {
+    let effects = show(state, Screen::Profiles);
+    (state.profiles.plan, state.profiles.region) = (None, Region::History);
+    effects
+}
+
+/// Shows the findings: all, or those with these words.
+pub(super) fn show_findings(state: &mut State, words: &str) -> Vec<Effect> {
+    let list = state.list_mut(Screen::Findings);
+    (list.search, list.page) = (words.to_owned(), false);
+    show(state, Screen::Findings)
+}
+
+/// Shows the laboratory, and the page of a scenario.
+pub(super) fn show_scenario(state: &mut State, id: &str) -> Vec<Effect> {
+    if !id.is_empty() {
+        match find_topic(id) {
+            Ok(topic) => {
+                let list = state.list_mut(Screen::Lab);
+                *list = super::listing::ListState::default();
+                (list.selected, list.page) = (Some(topic.id.to_owned()), true);
+            }
+            Err(error) => {
+                state.say(Severity::Warning, error.to_string());
+                return Vec::new();
+            }
+        }
+    }
+    show(state, Screen::Lab)
+}
+
 /// Shows the profiles, with one of them selected.
 pub(super) fn show_profile(state: &mut State, name: &str) -> Vec<Effect> {
     let effects = show(state, Screen::Profiles);
@@ -145,12 +215,16 @@ pub(super) fn show_profile(state: &mut State, name: &str) -> Vec<Effect> {
         state.profiles.plan = None;
         state.profiles.region = Region::List;
         state.profiles.selected = Some(name.to_owned());
+        state.list_mut(Screen::Profiles).search.clear();
     }
     effects
 }
 
-/// Shows a profile that sets what the selected row is about.
+/// Makes a plan of what is asked about; else shows a profile that sets what the selected row is about.
 pub(super) fn profile_of_selected(state: &mut State) -> Vec<Effect> {
+    if let Some(effects) = key_what_if::plan(state) {
+        return effects;
+    }
     let keys = jump::keys_to_change(state);
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     match jump::profile_for(&keys) {
@@ -264,6 +338,12 @@ fn enter(state: &mut State, inode: u64, name: Option<String>) -> Vec<Effect> {
     (state.interval_ms, state.namespaces, state.lists) = (kept.interval_ms, kept.namespaces, kept.lists);
     (state.sockets_want, state.preferences, state.first_netns) =
         (kept.sockets_want, kept.preferences, kept.first_netns);
+    // What is played goes on, with the number by which its lines are known.
+    (state.laboratory, state.sort) = (kept.laboratory, kept.sort);
+    // Pages are about what was in the other namespace.
+    for screen in [Screen::Sockets, Screen::Findings] {
+        state.list_mut(screen).page = false;
+    }
     state.screen = Screen::Overview;
     (state.entered, state.entered_name) = (Some(inode), name.clone());
     let called = name.as_deref().unwrap_or("that of the start");

@@ -1,9 +1,13 @@
 //! The state of the screen of profiles, and what is asked of the tuning thread.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::action::Context;
-use crate::tune::{JournalEntry, Keeping, Place, Plan, Profile, Receipt};
+use super::screen::Screen;
+use super::state::State;
+use crate::tune::{History, JournalEntry, Keeping, Place, Plan, Profile, Receipt};
+use crate::units::SysctlKey;
 
 /// What the tuning thread is asked.
 #[derive(Clone, Debug)]
@@ -12,6 +16,8 @@ pub enum TuneRequest {
     List,
     /// What would this profile change?
     PlanProfile(String),
+    /// What would these values change?
+    PlanValues(BTreeMap<SysctlKey, String>),
     /// What would undoing the newest change that stands write?
     PlanRollback,
     /// Speak of another network namespace from now on, by name, process id or path; nothing for the one of the start.
@@ -143,19 +149,6 @@ impl ProfilesState {
         }
     }
 
-    /// Place of the selected profile in the list.
-    pub(super) fn selected_index(&self) -> usize {
-        let entries = self.entries.iter().flatten();
-        entries.into_iter().position(|entry| Some(&entry.name) == self.selected.as_ref()).unwrap_or(0)
-    }
-
-    /// Name of the profile of the plan on the screen, else of the selected one.
-    pub(super) fn named(&self) -> Option<String> {
-        let of_plan = self.plan.as_ref().map(|plan| plan.profile.clone());
-        let entries = self.entries.as_deref().unwrap_or_default();
-        of_plan.or_else(|| entries.get(self.selected_index()).map(|entry| entry.name.clone()))
-    }
-
     /// The journal's entries, if they could be read.
     pub(super) fn journal(&self) -> &[JournalEntry] {
         match &self.history {
@@ -164,13 +157,56 @@ impl ProfilesState {
         }
     }
 
+    /// The journal as it is stored, the oldest entry first.
+    pub(super) fn whole_history(&self) -> History {
+        let mut entries = self.journal().to_vec();
+        entries.reverse();
+        History { entries, unreadable: Vec::new() }
+    }
+
     /// Whether the values of an entry are those of this very namespace as far as the journal knows.
     pub(super) fn stands_here(&self, entry: &JournalEntry) -> bool {
         self.place.as_ref().is_some_and(|place| entry.is_of(place)) && entry.stands(self.journal())
     }
 
+    /// The selected entry of the journal.
+    pub(super) fn shown_entry(&self) -> Option<&JournalEntry> {
+        self.journal().get(self.selected_entry_index())
+    }
+
     /// Place of the selected entry in the journal.
     pub(super) fn selected_entry_index(&self) -> usize {
         self.journal().iter().position(|entry| Some(entry.id) == self.selected_entry).unwrap_or(0)
+    }
+}
+
+impl State {
+    /// The profiles that are searched for.
+    pub(super) fn listed_profiles(&self) -> Vec<&ProfileEntry> {
+        let list = self.list(Screen::Profiles);
+        let words = |entry: &ProfileEntry| match &entry.summary {
+            Ok(text) | Err(text) => list.admits(&[&entry.name, text]),
+        };
+        self.profiles.entries.iter().flatten().filter(|entry| words(entry)).collect()
+    }
+
+    /// Place of the selected profile among those that are searched for.
+    pub(super) fn selected_profile_index(&self) -> usize {
+        let selected = self.profiles.selected.as_ref();
+        self.listed_profiles().iter().position(|entry| Some(&entry.name) == selected).unwrap_or(0)
+    }
+
+    /// The selected profile; below a plan the one that it is of.
+    pub(super) fn selected_profile(&self) -> Option<&ProfileEntry> {
+        if let Some(plan) = &self.profiles.plan {
+            return self.profiles.entries.iter().flatten().find(|entry| entry.name == plan.profile);
+        }
+        self.listed_profiles().get(self.selected_profile_index()).copied()
+    }
+
+    /// Name of the profile of the plan on the screen, else of the selected one.
+    pub(super) fn named_profile(&self) -> Option<String> {
+        let of_plan = self.profiles.plan.as_ref().map(|plan| plan.profile.clone());
+        of_plan.or_else(|| self.selected_profile().map(|entry| entry.name.clone()))
     }
 }

@@ -1,13 +1,11 @@
 //! The line that text is typed into: a search, a filter in the words of ss, or a command.
 
 use super::event::Effect;
+use super::palette::{self, Candidate};
 use super::screen::Screen;
-use super::settings::{self, SETTINGS};
-use super::state::{Page, State};
+use super::state::State;
 use super::theme::Severity;
-use super::{clipboard, export, navigate};
-use crate::catalog;
-use crate::explain::topics;
+use super::{export, navigate};
 
 /// What is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,44 +25,13 @@ pub(super) struct Prompt {
     pub(super) text: String,
     /// What is wrong with the text as it stands, or what could follow.
     pub(super) hint: String,
+    /// What was typed by hand: what is listed hangs on it while one of the list is looked at.
+    typed: String,
+    /// Which of the list is looked at.
+    pub(super) chosen: Option<usize>,
     /// What was searched for before, for Esc.
     before: String,
 }
-
-/// A command of the palette.
-#[derive(Debug)]
-pub struct Verb {
-    /// Its name, the same as on the command line.
-    pub name: &'static str,
-    /// What may follow.
-    pub argument: &'static str,
-    /// What it does.
-    pub help: &'static str,
-}
-
-const fn verb(name: &'static str, argument: &'static str, help: &'static str) -> Verb {
-    Verb { name, argument, help }
-}
-
-/// Every command of the palette.
-pub const VERBS: &[Verb] = &[
-    verb("overview", "", "show the overview"),
-    verb("listeners", "", "show the listeners"),
-    verb("sockets", "[FILTER]", "show the sockets that pass a filter in the words of ss"),
-    verb("explain", "[TOPIC]", "answer a topic for this host"),
-    verb("profiles", "[NAME]", "show the profiles"),
-    verb("diagnose", "", "show the findings"),
-    verb("params", "[WORDS]", "show parameters with these words in their names"),
-    verb("lab", "", "show the laboratory"),
-    verb("netns", "[WORDS]", "show the network namespaces with these words: a name, an owner, an inode"),
-    verb("interval", "TIME", "read every so often, such as 500ms or 5s"),
-    verb("set", "NAME VALUE", "a setting that is remembered: interval theme ascii mouse pause columns"),
-    verb("copy", "[row|screen|command]", "hand it to the terminal's clipboard; command: the one that prints the same"),
-    verb("freeze", "", "freeze the picture, or let it live"),
-    verb("gaps", "", "what could not be read"),
-    verb("help", "", "the keys of this screen"),
-    verb("quit", "", "leave"),
-];
 
 /// Opens a line.
 pub(super) fn open(state: &mut State, kind: PromptKind) {
@@ -75,8 +42,12 @@ pub(super) fn open(state: &mut State, kind: PromptKind) {
         PromptKind::Search => state.list(state.screen).search.clone(),
     };
     state.message = None;
-    state.prompt = Some(Prompt { kind, hint: String::new(), before: text.clone(), text });
+    state.prompt =
+        Some(Prompt { kind, hint: String::new(), typed: text.clone(), chosen: None, before: text.clone(), text });
     check(state);
+    if let Some(prompt) = state.prompt.as_mut().filter(|prompt| !prompt.before.is_empty() && prompt.hint.is_empty()) {
+        prompt.hint = "Ctrl-U clears".to_owned();
+    }
 }
 
 /// Takes a character.
@@ -88,6 +59,15 @@ pub(super) fn type_char(state: &mut State, letter: char) {
         prompt.text.push(letter);
     }
     check(state);
+}
+
+/// Takes a pasted text, where one is typed: it is no keys, and does nothing elsewhere.
+pub(super) fn paste(state: &mut State, text: &str) {
+    if state.prompt.is_none() {
+        state.say(Severity::Quiet, "what was pasted did nothing: it is taken where a line is typed, after / or :");
+        return;
+    }
+    text.chars().for_each(|letter| type_char(state, letter));
 }
 
 /// Takes the last character away.
@@ -121,7 +101,7 @@ pub(super) fn cancel(state: &mut State) {
 pub(super) fn accept(state: &mut State) -> Vec<Effect> {
     let Some(prompt) = state.prompt.take() else { return Vec::new() };
     match prompt.kind {
-        PromptKind::Command => run(state, prompt.text.trim()),
+        PromptKind::Command => palette::run(state, prompt.text.trim()),
         PromptKind::Export => match export::contents(state, prompt.text.trim()) {
             Ok(text) => vec![Effect::Export { path: prompt.text.trim().to_owned(), text }],
             Err(reason) => {
@@ -144,13 +124,13 @@ pub(super) fn accept(state: &mut State) -> Vec<Effect> {
 /// What follows from the text as it stands: rows that are searched for, what is wrong with it, what could follow.
 fn check(state: &mut State) {
     let screen = state.screen;
+    let Some(kind) = state.prompt.as_ref().map(|prompt| prompt.kind) else { return };
+    let text = state.prompt.as_ref().map_or_else(String::new, |prompt| prompt.text.clone());
+    let hint = if kind == PromptKind::Command { hint(state, &text) } else { String::new() };
     let Some(prompt) = &mut state.prompt else { return };
-    let text = prompt.text.clone();
+    (prompt.typed, prompt.chosen) = (text.clone(), None);
     match prompt.kind {
-        PromptKind::Command => {
-            let hint = hint(&text);
-            prompt.hint = hint;
-        }
+        PromptKind::Command => prompt.hint = hint,
         PromptKind::Export => prompt.hint = "a text; JSON where the name ends in .json".to_owned(),
         PromptKind::Search if screen == Screen::Sockets => prompt.hint = filter_complaint(&text).unwrap_or_default(),
         PromptKind::Search => state.list_mut(screen).search = text,
@@ -167,124 +147,78 @@ pub(super) fn filter_complaint(text: &str) -> Option<String> {
     Some(format!("{place}: {}", error.message))
 }
 
-/// The words that may complete the text.
-fn candidates(text: &str) -> Vec<String> {
-    let starting = |part: &str, words: &mut dyn Iterator<Item = &'static str>| -> Vec<String> {
-        words.filter(|word| word.starts_with(part)).map(str::to_owned).collect()
-    };
-    match text.split_once(' ') {
-        None => starting(text, &mut VERBS.iter().map(|verb| verb.name)),
-        Some(("set", part)) => starting(part, &mut SETTINGS.iter().map(|setting| setting.name)),
-        Some(("copy", part)) => starting(part, &mut clipboard::WORDS.iter().map(|(name, _)| *name)),
-        Some(("explain", part)) => starting(part, &mut topics().map(|topic| topic.id)),
-        Some(("params", part)) => {
-            let leaf = |row: &catalog::Parameter| row.leaf().starts_with(part);
-            catalog::parameters().filter(|row| leaf(row)).map(|row| row.leaf().to_owned()).collect()
+/// What is said behind a command: what may follow it.
+fn hint(state: &State, line: &str) -> String {
+    match palette::verb_of(line) {
+        Some(verb) => format!("{} {}", verb.argument, verb.help()).trim().to_owned(),
+        None if palette::candidates(state, line).is_empty() => "there is no such command".to_owned(),
+        None => String::new(),
+    }
+}
+
+/// Whether rows are searched for.
+pub(super) fn is_search(state: &State) -> bool {
+    state.prompt.as_ref().is_some_and(|prompt| prompt.kind == PromptKind::Search)
+}
+
+/// What may complete the command that is typed; nothing where nothing is to be said.
+pub(super) fn listed(state: &State) -> Vec<Candidate> {
+    let Some(prompt) = &state.prompt else { return Vec::new() };
+    let found = match prompt.kind {
+        PromptKind::Command => palette::candidates(state, &prompt.typed),
+        // A filter that is whole needs no more words.
+        PromptKind::Search if state.screen == Screen::Sockets && !prompt.typed.is_empty() => {
+            let whole = filter_complaint(&prompt.typed).is_none() && prompt.chosen.is_none();
+            if whole { Vec::new() } else { palette::filters(state, &prompt.typed) }
         }
-        Some(_) => Vec::new(),
+        _ => Vec::new(),
+    };
+    match found.as_slice() {
+        [only] if only.text == prompt.typed => Vec::new(),
+        _ => found,
     }
 }
 
-/// The candidates, or what the command does.
-fn hint(text: &str) -> String {
-    let words = candidates(text);
-    let named = VERBS.iter().find(|verb| text == verb.name || text.starts_with(&format!("{} ", verb.name)));
-    match (words.as_slice(), named) {
-        ([only], None) if only == text => String::new(),
-        (_, Some(verb)) if words.len() <= 1 => format!("{} {}", verb.argument, verb.help).trim().to_owned(),
-        ([], _) => "no such command; Tab completes".to_owned(),
-        (words, _) => words.join(" "),
-    }
-}
-
-/// Completes as far as it is unambiguous.
+/// Completes as far as it is unambiguous, and then goes through what is listed.
 pub(super) fn complete(state: &mut State) {
+    let found = listed(state);
     let Some(prompt) = &mut state.prompt else { return };
-    if prompt.kind == PromptKind::Command {
-        let words = candidates(&prompt.text);
-        let Some(first) = words.first() else { return };
-        let shared = words.iter().fold(first.as_str(), |shared, word| {
-            let length = shared.bytes().zip(word.bytes()).take_while(|(one, other)| one == other).count();
-            shared.get(..length).unwrap_or_default()
-        });
-        let start = prompt.text.find(' ').map_or("", |blank| prompt.text.get(..=blank).unwrap_or_default());
-        let end = if words.len() == 1 && start.is_empty() { " " } else { "" };
-        prompt.text = format!("{start}{shared}{end}");
+    let begin = found.iter().filter(|one| one.text.starts_with(prompt.text.as_str()));
+    let shared = begin.map(|one| one.text.as_str()).reduce(|shared, text| {
+        let same = |(one, other): &((usize, char), char)| one.1 == *other;
+        let length = shared.char_indices().zip(text.chars()).take_while(same).last();
+        length.map_or("", |((at, letter), _)| shared.get(..at + letter.len_utf8()).unwrap_or_default())
+    });
+    match (prompt.chosen, shared) {
+        (None, Some(shared)) if shared.len() > prompt.text.len() => {
+            // A command that takes something goes on with a blank.
+            let takes = found.len() == 1 && palette::verb_of(shared).is_some_and(|verb| !verb.argument.is_empty());
+            let blank = if takes && !shared.contains(' ') { " " } else { "" };
+            prompt.text = format!("{shared}{blank}");
+            prompt.typed.clone_from(&prompt.text);
+            check(state);
+        }
+        _ => choose(state, true),
     }
-    check(state);
 }
 
-/// Carries a command out. What writes is not among them.
-fn run(state: &mut State, text: &str) -> Vec<Effect> {
-    let (typed, argument) = text.split_once(' ').map_or((text, ""), |(name, rest)| (name, rest.trim()));
-    let mut matching = VERBS.iter().filter(|verb| verb.name.starts_with(typed));
-    let name = match (VERBS.iter().find(|verb| verb.name == typed), matching.next(), matching.next()) {
-        _ if typed.is_empty() => return Vec::new(),
-        (Some(verb), _, _) | (None, Some(verb), None) => verb.name,
-        (None, Some(_), Some(_)) => {
-            state.say(Severity::Quiet, format!("`{typed}` may be {}", candidates(typed).join(" or ")));
-            return Vec::new();
-        }
-        (None, None, _) => {
-            let names: Vec<&str> = VERBS.iter().map(|verb| verb.name).collect();
-            state.say(Severity::Warning, format!("there is no `{typed}`; there are {}", names.join(" ")));
-            return Vec::new();
-        }
+/// Takes the next of what is listed, or the one before.
+pub(super) fn choose(state: &mut State, down: bool) {
+    let found = listed(state);
+    let Some(prompt) = &mut state.prompt else { return };
+    let Some(last) = found.len().checked_sub(1) else { return };
+    let chosen = match (prompt.chosen, down) {
+        (None, true) => 0,
+        (None, false) => last,
+        (Some(at), true) if at >= last => 0,
+        (Some(at), true) => at + 1,
+        (Some(at), false) => at.checked_sub(1).unwrap_or(last),
     };
-    match name {
-        "overview" => navigate::show(state, Screen::Overview),
-        "listeners" => navigate::show(state, Screen::Listeners),
-        "sockets" => {
-            if let Some(complaint) = filter_complaint(argument) {
-                state.say(Severity::Warning, complaint);
-                return Vec::new();
-            }
-            let effects = navigate::show(state, Screen::Sockets);
-            state.sockets_want.group = None;
-            navigate::filter_sockets(state, argument);
-            effects
-        }
-        "explain" if argument.is_empty() => navigate::show(state, Screen::Explain),
-        "explain" => navigate::show_topic(state, argument),
-        "profiles" => navigate::show_profile(state, argument),
-        "diagnose" => navigate::show(state, Screen::Findings),
-        "params" => {
-            state.list_mut(Screen::Parameters).search = argument.to_owned();
-            navigate::show(state, Screen::Parameters)
-        }
-        "lab" => navigate::show(state, Screen::Lab),
-        "netns" => {
-            state.list_mut(Screen::Namespaces).search = argument.to_owned();
-            navigate::show(state, Screen::Namespaces)
-        }
-        "interval" => settings::choose(state, &format!("interval {argument}")),
-        "set" => settings::choose(state, argument),
-        "copy" => {
-            let word = if argument.is_empty() { "row" } else { argument };
-            match clipboard::WORDS.iter().find(|(name, _)| *name == word) {
-                Some((_, what)) => clipboard::copy(state, *what),
-                None => {
-                    let words: Vec<&str> = clipboard::WORDS.iter().map(|(name, _)| *name).collect();
-                    state
-                        .say(Severity::Warning, format!("there is no `{word}` to copy; there are {}", words.join(" ")));
-                    Vec::new()
-                }
-            }
-        }
-        "freeze" => {
-            navigate::freeze(state);
-            Vec::new()
-        }
-        "gaps" => {
-            navigate::open_page(state, Page::Gaps);
-            Vec::new()
-        }
-        "help" => {
-            navigate::open_page(state, Page::Help);
-            Vec::new()
-        }
-        _ => vec![Effect::Quit],
+    prompt.chosen = Some(chosen);
+    if let Some(one) = found.get(chosen) {
+        prompt.text.clone_from(&one.text);
     }
+    prompt.hint.clear();
 }
 
 #[cfg(test)]
@@ -299,10 +233,22 @@ mod tests {
     }
 
     #[test]
-    fn what_could_follow_is_told() {
-        assert_eq!(hint("s"), "sockets set");
-        assert!(hint("explain syn").contains("syn-lost") && hint("explain syn").contains("syncookies"));
-        assert!(hint("interval ").contains("500ms"));
-        assert!(hint("zzz").contains("no such command"));
+    fn what_could_follow_is_told_and_completed() {
+        let state = State::new(Default::default(), (80, 24), Default::default());
+        assert!(hint(&state, "interval ").contains("500ms"));
+        assert!(hint(&state, "zzz").contains("no such command"));
+        let mut state = state;
+        open(&mut state, PromptKind::Command);
+        "expl".chars().for_each(|letter| type_char(&mut state, letter));
+        complete(&mut state);
+        assert_eq!(state.prompt.as_ref().map(|prompt| prompt.text.as_str()), Some("explain "));
+        "syn".chars().for_each(|letter| type_char(&mut state, letter));
+        let listed: Vec<String> = listed(&state).into_iter().map(|one| one.text).collect();
+        assert!(listed.len() > 1 && listed.contains(&"explain syn-lost".to_owned()), "{listed:?}");
+        // What is shared is there already, so the first is taken, and then the next one.
+        for wanted in listed.iter().chain(listed.first()) {
+            complete(&mut state);
+            assert_eq!(state.prompt.as_ref().map(|prompt| &prompt.text), Some(wanted));
+        }
     }
 }

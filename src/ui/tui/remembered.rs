@@ -25,11 +25,17 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// Reads the file that was named.
+    /// Reads the file that was named. One that is not there is made by the first setting that is to be remembered, if its
+    /// directory is there.
     ///
     /// # Errors
     /// That it cannot be read, or its first mistake with line and column.
     pub fn named(path: &Path) -> Result<Self, String> {
+        let directory = path.parent().map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
+        let is_absent = |error: &std::io::Error| error.kind() == ErrorKind::NotFound;
+        if path.symlink_metadata().as_ref().is_err_and(is_absent) && directory.is_some_and(Path::is_dir) {
+            return Ok(Self { path: Some(path.to_owned()), ..Self::default() });
+        }
         let text = read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let settings = Settings::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())?;
         Ok(Self { settings, path: Some(path.to_owned()), notice: None })
@@ -188,6 +194,18 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "mouse = 3\n");
         assert!(Remembered::named(&path).is_err_and(|error| error.contains(":1:9:")));
         assert!(Remembered::named(home.path()).is_err_and(|error| error.contains("no regular file")));
+    }
+
+    #[test]
+    fn a_file_that_was_named_and_is_not_there_is_made_by_the_first_setting() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("mine.toml");
+        let euid = home.path().metadata().unwrap().uid();
+        let remembered = Remembered::named(&path).unwrap();
+        assert!(!path.exists(), "reading makes nothing");
+        remembered.write(&changes("5s"), euid).unwrap();
+        assert_eq!(Remembered::named(&path).unwrap().settings.interval_ms, Some(5000));
+        assert!(Remembered::named(&home.path().join("no/such.toml")).is_err(), "nor is its directory there");
     }
 
     #[test]

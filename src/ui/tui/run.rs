@@ -31,6 +31,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Whether colours are given up where no setting says otherwise.
     pub mono: bool,
+    /// Whether the terminal is taken to know ASCII alone where no setting says otherwise.
+    pub ascii: bool,
     /// What may tell the SYN queues of listeners apart that share a port.
     pub syn_queues: SynQueues,
     /// What was chosen on the command line, which wins over what is remembered.
@@ -103,7 +105,7 @@ pub fn main(options: Options) -> anyhow::Result<Ending> {
 
 /// The state at the start: what is remembered, and over it what was chosen.
 fn first_state(options: &Options) -> State {
-    let theme = Theme { mono: options.mono, ascii: false };
+    let theme = Theme { mono: options.mono, ascii: options.ascii };
     let mut state = State::new(theme, (0, 0), now());
     settings::apply(&mut state, &options.remembered.settings);
     settings::apply(&mut state, &options.chosen);

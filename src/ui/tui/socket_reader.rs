@@ -1,19 +1,21 @@
 //! Reading sockets one by one for the screen that shows them.
 
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
+use super::holder_reader::HolderReader;
 use super::wants::{SocketsOrder, SocketsReading, SocketsWant};
 use crate::collect::{Holders, RowsWanted, ShownStates, SocketRows, Source};
 use crate::model::{Host, KnownSettings};
-use crate::report::{Forecaster, SocketGroups, SocketOrder, SocketRow, SoonestSockets, SortedSockets};
-use crate::snapshot::Snapshot;
+use crate::report::{Forecaster, SocketGroupBy, SocketGroups, SocketOrder, SocketRow, SoonestSockets, SortedSockets};
+use crate::snapshot::{Gap, Snapshot};
 
 /// Reads the sockets that pass one filter, again and again.
 pub(super) struct SocketReader {
     filter: String,
     /// Why nothing can be read stays the same until something else is asked.
     rows: Result<SocketRows, String>,
-    proc_root: std::path::PathBuf,
+    proc_root: PathBuf,
 }
 
 impl SocketReader {
@@ -28,7 +30,12 @@ impl SocketReader {
     }
 
     /// Reads them.
-    pub(super) fn read(&mut self, want: &SocketsWant, last: Option<&Snapshot>) -> SocketsReading {
+    pub(super) fn read(
+        &mut self,
+        want: &SocketsWant,
+        last: Option<&Snapshot>,
+        holders: &mut HolderReader,
+    ) -> SocketsReading {
         let taken_unix_ms = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
         let mut reading = SocketsReading {
             want: want.clone(),
@@ -40,13 +47,14 @@ impl SocketReader {
         };
         let read = match &mut self.rows {
             Err(reason) => Err(reason.clone()),
-            Ok(rows) => {
-                let mut holders = Holders::read(&self.proc_root);
-                match want.group {
-                    Some(_) => count(rows, want, &mut holders, &mut reading),
-                    None => keep(rows, want, &mut holders, last, &mut reading),
+            Ok(rows) => match want.group {
+                // Only who counts by process needs the holders of all sockets.
+                Some(SocketGroupBy::Process) => {
+                    count(rows, want, Some(&mut Holders::read(&self.proc_root)), &mut reading)
                 }
-            }
+                Some(_) => count(rows, want, None, &mut reading),
+                None => keep(rows, want, (holders, &self.proc_root), last, &mut reading),
+            },
         };
         if let Err(reason) = read {
             reading.rows = Err(reason);
@@ -69,7 +77,7 @@ fn open(source: &Source, want: &SocketsWant) -> Result<SocketRows, String> {
 fn count(
     rows: &mut SocketRows,
     want: &SocketsWant,
-    holders: &mut Holders,
+    mut holders: Option<&mut Holders>,
     reading: &mut SocketsReading,
 ) -> Result<(), String> {
     let Some(by) = want.group else { return Ok(()) };
@@ -77,11 +85,12 @@ fn count(
     groups.name_devices(rows.devices());
     let walked = rows.walk(|found| {
         reading.passed += 1;
-        groups.push(found, holders.of(found.inode()));
+        let owners = holders.as_mut().map(|holders| holders.of(found.inode()));
+        groups.push(found, owners.into_iter().flatten());
         ControlFlow::Continue(())
     });
     reading.gaps = walked.map_err(|error| error.to_string())?;
-    reading.gaps.extend(holders.gap());
+    reading.gaps.extend(holders.and_then(|holders| holders.gap()));
     reading.groups = groups.finish(SocketsReading::MOST).0;
     if want.reverse {
         reading.groups.reverse();
@@ -92,7 +101,7 @@ fn count(
 fn keep(
     rows: &mut SocketRows,
     want: &SocketsWant,
-    holders: &mut Holders,
+    (holders, root): (&mut HolderReader, &Path),
     last: Option<&Snapshot>,
     reading: &mut SocketsReading,
 ) -> Result<(), String> {
@@ -102,7 +111,13 @@ fn keep(
         Some(Forecaster { host: Host { version: snapshot.kernel.version?, hz }, settings })
     });
     let mut kept = Kept::new(want.order, forecaster.as_ref());
+    let mut all = want.holder.as_ref().map(|(pid, _)| (*pid, Holders::read(root)));
     let walked = rows.walk(|found| {
+        if let Some((pid, holders)) = &mut all
+            && !holders.of(found.inode()).any(|owner| owner.pid == *pid)
+        {
+            return ControlFlow::Continue(());
+        }
         reading.passed += 1;
         match &mut kept {
             Kept::Soonest(sockets) => sockets.push(found),
@@ -115,20 +130,43 @@ fn keep(
     let mut texts = Vec::new();
     match kept {
         Kept::Soonest(sockets) => sockets.each(|found, forecast| {
-            texts.push(SocketRow::new(found, holders.of(found.inode()), devices, forecast));
+            texts.push(SocketRow::new(found, core::iter::empty(), devices, forecast));
         }),
         Kept::Sorted(sockets) => sockets.each(|found, _| {
             let forecast = forecaster.as_ref().and_then(|forecaster| forecaster.of(found));
-            texts.push(SocketRow::new(found, holders.of(found.inode()), devices, forecast));
+            texts.push(SocketRow::new(found, core::iter::empty(), devices, forecast));
         }),
     }
     if want.reverse {
         texts.reverse();
     }
-    reading.gaps.extend(holders.gap());
-    reading.rows = Ok(texts);
+    reading.rows = Ok(with_holders(texts, holders, &mut reading.gaps));
     Ok(())
 }
+
+/// The rows with the processes that hold them, as far as those are known yet.
+fn with_holders(rows: Vec<SocketRow>, holders: &mut HolderReader, gaps: &mut Vec<Gap>) -> Vec<SocketRow> {
+    let known = holders.of(rows.iter().map(|row| row.inode));
+    let Some(known) = known else {
+        let open = |row: SocketRow| if row.inode == 0 { row } else { SocketRow { owner: NOT_YET.to_owned(), ..row } };
+        return rows.into_iter().map(open).collect();
+    };
+    let held: Vec<SocketRow> = rows
+        .into_iter()
+        .map(|row| {
+            let inode = row.inode;
+            row.held_by(known.of(inode))
+        })
+        .collect();
+    gaps.extend(known.gap());
+    let is_open = |row: &SocketRow| row.owner == "-" && holders.is_open(row.inode);
+    held.into_iter()
+        .map(|row| if is_open(&row) { SocketRow { owner: NOT_YET.to_owned(), ..row } } else { row })
+        .collect()
+}
+
+/// What stands for a holder that is being looked for.
+const NOT_YET: &str = "…";
 
 /// Sockets that are kept while all go by.
 enum Kept<'a> {

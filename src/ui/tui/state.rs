@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::action::Context;
 use super::explaining::Explaining;
 use super::facts::SortBy;
+use super::gone::Opened;
 use super::history::{History, ListenerId, Span};
 use super::laboratory::Laboratory;
 use super::layout::Kind;
@@ -15,9 +16,10 @@ use super::prompt::Prompt;
 use super::screen::Screen;
 use super::settings::Preferences;
 use super::theme::{Severity, Theme};
+use super::trail::Visit;
 use super::view;
 use super::wants::{ParametersReading, SocketsReading, SocketsWant, Want};
-use crate::diagnose::{Finding, Findings};
+use crate::diagnose::Findings;
 use crate::model::{Answer, Consequence};
 use crate::report::{ParameterRow, SocketRow};
 use crate::snapshot::{Capabilities, Listener, NamespaceSurvey, Snapshot};
@@ -49,6 +51,8 @@ pub(super) enum Page {
     Values,
     /// What came of holding a profile against the host.
     Verification,
+    /// The selected entry of the history.
+    Entry,
 }
 
 /// A picture that was frozen.
@@ -104,6 +108,8 @@ pub struct State {
     pub(super) interval_ms: u64,
     /// Time between the last two readings: what is slow to read comes less often than was asked for.
     pub(super) reading_gap_ms: u64,
+    /// How often it is read at present: what costs much is read less often than was asked for.
+    pub(super) pace_ms: u64,
     /// The row of the overview's limits that is selected.
     pub(super) selected_limit: &'static str,
     /// First line of the overview, where it is one list of lines.
@@ -115,6 +121,10 @@ pub struct State {
     pub(super) profiles: ProfilesState,
     /// Where the user is on each screen that is a list.
     pub(super) lists: BTreeMap<Screen, ListState>,
+    /// What the open pages are about, as it was last read.
+    pub(super) opened: BTreeMap<Screen, Opened>,
+    /// Where the user jumped from, the last jump last.
+    pub(super) trail: Vec<Visit>,
     /// The line that is being typed.
     pub(super) prompt: Option<Prompt>,
     /// Which sockets are wanted.
@@ -163,6 +173,7 @@ impl State {
             read_error: None,
             interval_ms: DEFAULT_INTERVAL_MS,
             reading_gap_ms: 0,
+            pace_ms: 0,
             selected_limit: "accept-queue",
             overview_scroll: 0,
             selected_listener: None,
@@ -170,6 +181,8 @@ impl State {
             listener_page: false,
             profiles: ProfilesState::default(),
             lists: BTreeMap::new(),
+            opened: BTreeMap::new(),
+            trail: Vec::new(),
             prompt: None,
             sockets_want: SocketsWant::default(),
             sockets: None,
@@ -222,6 +235,7 @@ impl State {
             Some(Page::Gaps) => Context::Gaps,
             Some(Page::Values) => Context::ProfileValues,
             Some(Page::Verification) => Context::Verification,
+            Some(Page::Entry) => Context::Entry,
             None => self.screen_context(),
         }
     }
@@ -230,7 +244,8 @@ impl State {
     pub(super) fn screen_context(&self) -> Context {
         let page = self.list(self.screen).page;
         match self.screen {
-            Screen::Overview => Context::Overview,
+            Screen::Overview if self.kind().has_detail() => Context::Overview,
+            Screen::Overview => Context::OverviewText,
             Screen::Listeners if self.listener_page => Context::ListenerDetail,
             Screen::Listeners => Context::Listeners,
             Screen::Profiles => self.profiles.context(),
@@ -272,16 +287,7 @@ impl State {
 
     /// The socket that is selected.
     pub(super) fn selected_socket(&self) -> Option<&SocketRow> {
-        let rows = self.sockets.as_ref()?.rows.as_ref().ok()?;
-        let selected = view::selected_id(self, Screen::Sockets)?;
-        rows.iter().find(|row| row.cookie.to_string() == selected)
-    }
-
-    /// The finding that is selected.
-    pub(super) fn selected_finding(&self) -> Option<&Finding> {
-        let selected = view::selected_id(self, Screen::Findings)?;
-        let findings = &self.picture()?.findings.findings;
-        findings.iter().enumerate().find(|(at, finding)| view::finding_id(*at, finding) == selected).map(|(_, one)| one)
+        self.socket_shown().map(|(_, row)| row)
     }
 
     /// The parameter that is selected.
@@ -345,7 +351,7 @@ impl State {
         } else if self.latest.is_none() {
             Liveness::Starting
         } else if self.read_error.is_some()
-            || self.age_ms() > (3 * self.interval_ms.max(1000)).max(2 * self.reading_gap_ms)
+            || self.age_ms() > (3 * self.interval_ms.max(1000)).max(2 * self.reading_gap_ms).max(2 * self.pace_ms)
         {
             Liveness::Stale
         } else {

@@ -9,9 +9,9 @@ use crossterm::cursor::{Hide, Show};
 use crossterm::execute;
 use crossterm::style::Print;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
-use ratatui::backend::CrosstermBackend;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::{Position, Rect, Size};
 
 use super::clipboard;
 
@@ -26,12 +26,74 @@ const LEAVE_MOUSE: &str = "\u{1b}[?1006l\u{1b}[?1000l";
 /// Whether the terminal is in front.
 const ASK_FOCUS: &str = "\u{1b}[?1004h";
 const FORGET_FOCUS: &str = "\u{1b}[?1004l";
+/// What is pasted comes marked as such, and is no keys.
+const MARK_PASTE: &str = "\u{1b}[?2004h";
+const FORGET_PASTE: &str = "\u{1b}[?2004l";
 
 /// Gives the terminal back, once. Nothing can be done about failures on the way out.
 fn restore() {
     if ENTERED.swap(false, Ordering::SeqCst) {
-        let _ = execute!(io::stdout(), Print(FORGET_FOCUS), Print(LEAVE_MOUSE), LeaveAlternateScreen, Show);
+        let _ = execute!(
+            io::stdout(),
+            Print(FORGET_PASTE),
+            Print(FORGET_FOCUS),
+            Print(LEAVE_MOUSE),
+            LeaveAlternateScreen,
+            Show
+        );
         let _ = disable_raw_mode();
+    }
+}
+
+/// The terminal, which has 80 columns and 24 rows where it does not know its size, as that of a serial line or of `script`.
+struct Sized(CrosstermBackend<Stdout>);
+
+impl Backend for Sized {
+    type Error = io::Error;
+
+    fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
+    where
+        I: Iterator<Item = (u16, u16, &'a Cell)>,
+    {
+        self.0.draw(content)
+    }
+
+    fn hide_cursor(&mut self) -> io::Result<()> {
+        self.0.hide_cursor()
+    }
+
+    fn show_cursor(&mut self) -> io::Result<()> {
+        self.0.show_cursor()
+    }
+
+    fn get_cursor_position(&mut self) -> io::Result<Position> {
+        self.0.get_cursor_position()
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
+        self.0.set_cursor_position(position)
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.0.clear()
+    }
+
+    fn clear_region(&mut self, region: ClearType) -> io::Result<()> {
+        self.0.clear_region(region)
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        // One that cannot be asked at all has none either.
+        let Size { width, height } = self.0.size()?;
+        Ok(if width == 0 || height == 0 { Size { width: 80, height: 24 } } else { Size { width, height } })
+    }
+
+    fn window_size(&mut self) -> io::Result<WindowSize> {
+        self.0.window_size()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Backend::flush(&mut self.0)
     }
 }
 
@@ -39,7 +101,7 @@ fn restore() {
 pub(super) struct Terminal {
     /// Never dropped by itself: the library's own end prints to standard error when the terminal is gone, and
     /// printing to a standard error that is gone panics. `restore` shows the cursor.
-    inner: ManuallyDrop<ratatui::Terminal<CrosstermBackend<Stdout>>>,
+    inner: ManuallyDrop<ratatui::Terminal<Sized>>,
     mouse: bool,
 }
 
@@ -53,7 +115,7 @@ impl Terminal {
                 reporting(panic);
             }));
         });
-        let inner = ManuallyDrop::new(ratatui::Terminal::new(CrosstermBackend::new(io::stdout()))?);
+        let inner = ManuallyDrop::new(ratatui::Terminal::new(Sized(CrosstermBackend::new(io::stdout())))?);
         let mut terminal = Self { inner, mouse };
         terminal.enter_again()?;
         Ok(terminal)
@@ -63,7 +125,7 @@ impl Terminal {
     pub(super) fn enter_again(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
         ENTERED.store(true, Ordering::SeqCst);
-        execute!(io::stdout(), EnterAlternateScreen, Hide, Print(ASK_FOCUS))?;
+        execute!(io::stdout(), EnterAlternateScreen, Hide, Print(ASK_FOCUS), Print(MARK_PASTE))?;
         if self.mouse {
             execute!(io::stdout(), Print(LISTEN_TO_MOUSE))?;
         }

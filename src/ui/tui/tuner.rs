@@ -1,6 +1,7 @@
 //! The thread that plans and writes, so that keys never wait for it. It goes through the same functions of `tune`
 //! as the command line does.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -13,10 +14,10 @@ use super::{Event, ProfileEntry, TuneReply, TuneRequest};
 use crate::collect::{SocketReading, Source, SynQueues, live};
 use crate::snapshot::Snapshot;
 use crate::tune::{
-    AVAILABLE_KEYS, JournalEntry, KeptWhere, MEMORY_KEYS, Plan, PlanKind, Premises, ProfileFiles, Receipt,
-    Surroundings, SysctlTree, Target, Unreadable, Waiter, Waiting, Wishes, choose_entry, confirm, find_conflicts,
-    plan_profile, plan_undo, read_keeping, read_profiles, read_programs, read_sysctl_tree, standing_demands,
-    weigh_memory,
+    AVAILABLE_KEYS, JournalEntry, KeptWhere, MEMORY_KEYS, Operator, Plan, PlanKind, Premises, Profile, ProfileFiles,
+    Receipt, Rule, Surroundings, SysctlTree, Target, Unreadable, Waiter, Waiting, When, Wishes, choose_entry, confirm,
+    find_conflicts, plan_profile, plan_undo, read_keeping, read_profiles, read_programs, read_sysctl_tree,
+    standing_demands, weigh_memory,
 };
 use crate::units::SysctlKey;
 
@@ -71,6 +72,7 @@ impl Tuner {
                 TuneReply::Listed { profiles: list(), history: self.history(), place: self.target.place().ok() }
             }
             TuneRequest::PlanProfile(name) => TuneReply::Planned(self.plan(&name).map(Arc::new)),
+            TuneRequest::PlanValues(values) => TuneReply::Planned(self.plan_of(&what_if(values)).map(Arc::new)),
             TuneRequest::PlanRollback => TuneReply::Planned(self.rollback().map(Arc::new)),
             TuneRequest::Verify(name) => TuneReply::Verified(self.verify(&name).map(Arc::new)),
             TuneRequest::Keep(entry) => {
@@ -136,11 +138,15 @@ impl Tuner {
             Some(Err(error)) => return Err(error.to_string()),
             None => return Err(format!("there is no profile `{name}` any more")),
         };
+        self.plan_of(&profile)
+    }
+
+    fn plan_of(&self, profile: &Profile) -> Result<Plan, String> {
         let besides = MEMORY_KEYS.iter().chain(&AVAILABLE_KEYS).filter_map(|key| key.parse().ok());
         let snapshot = self.read(profile.rules.keys().cloned().chain(besides))?;
         let premises = Premises::of(&snapshot);
         profile.check_values(&premises).map_err(|error| error.to_string())?;
-        let mut plan = plan_profile(&profile, &snapshot);
+        let mut plan = plan_profile(profile, &snapshot);
         plan.memory = weigh_memory(&plan, &snapshot, Target::page_bytes());
         self.look_around(&mut plan, &snapshot);
         Ok(plan)
@@ -164,6 +170,33 @@ impl Tuner {
         let entry = entry.map_err(|error| error.to_string())?;
         let snapshot = self.read(entry.all_keys().map(|key| key.key.clone()))?;
         plan_undo(entry, &history, &snapshot, &place, false).map_err(|error| error.to_string())
+    }
+}
+
+/// Values that were asked about, as a profile.
+fn what_if(values: BTreeMap<SysctlKey, String>) -> Profile {
+    let name = "what-if".to_owned();
+    let rule = |value: String| Rule {
+        operator: Operator::Set,
+        value: value.as_str().into(),
+        reason: "it was asked about in the interface".to_owned(),
+        source: "tcpctl's model of the kernel".to_owned(),
+        risk: None,
+        cap: None,
+        required: false,
+        since: None,
+        until: None,
+        when: When::default(),
+        profile: name.clone(),
+    };
+    Profile {
+        summary: "Values that were asked about".to_owned(),
+        parents: Vec::new(),
+        rules: values.into_iter().map(|(key, value)| (key, rule(value))).collect(),
+        notes: Vec::new(),
+        costs: Vec::new(),
+        not_for: Vec::new(),
+        name: name.clone(),
     }
 }
 

@@ -1,15 +1,25 @@
 //! The part of `update` that leads to writing: plan on the screen, question, answer.
 
+use std::collections::BTreeMap;
+
 use super::event::Effect;
 use super::profiles::{Countdown, TuneReply, TuneRequest};
 use super::screen::Screen;
 use super::state::{Page, State};
 use super::theme::Severity;
 use super::view;
+use crate::snapshot::Snapshot;
 use crate::tune::{Outcome, Plan, PlanKind, Receipt};
+use crate::units::SysctlKey;
 
 /// What the tuning thread is busy with after each change.
 const LISTING: &str = "reading profiles and journal";
+
+/// The same when the time of an apply is up.
+const LOOKING: &str = "looking whether it was undone";
+
+/// How often the journal is asked whether somebody else kept or undid what waits to be kept.
+const WATCHED_MS: u64 = 5000;
 
 /// Asks the tuning thread for something, unless it is busy with more than a list.
 fn request(state: &mut State, busy: &'static str, request: TuneRequest) -> Vec<Effect> {
@@ -24,8 +34,7 @@ fn request(state: &mut State, busy: &'static str, request: TuneRequest) -> Vec<E
 
 /// Opens the plan of the selected profile.
 pub(super) fn open_plan(state: &mut State) -> Vec<Effect> {
-    let entries = state.profiles.entries.as_deref().unwrap_or_default();
-    match entries.get(state.profiles.selected_index()) {
+    match state.selected_profile() {
         Some(entry) => {
             if let Err(problem) = &entry.summary {
                 let text = problem.clone();
@@ -42,11 +51,39 @@ pub(super) fn open_plan(state: &mut State) -> Vec<Effect> {
     }
 }
 
+/// Opens the plan of the profile with this name, or of the selected one.
+pub(super) fn plan_named(state: &mut State, name: &str) -> Vec<Effect> {
+    let mut effects = super::navigate::show_profile(state, name);
+    // The list is asked for and with it the plan: one thread answers both in turn.
+    if name.is_empty() {
+        effects.extend(open_plan(state));
+    } else {
+        effects.extend(request(state, "making the plan", TuneRequest::PlanProfile(name.to_owned())));
+    }
+    effects
+}
+
+/// Makes a plan of values that are asked about, and shows it.
+pub(super) fn plan_values(state: &mut State, values: BTreeMap<SysctlKey, String>) -> Vec<Effect> {
+    let mut effects = super::navigate::show(state, Screen::Profiles);
+    effects.extend(request(state, "making the plan", TuneRequest::PlanValues(values)));
+    effects
+}
+
+/// Shows the selected entry of the history.
+pub(super) fn open_entry(state: &mut State) {
+    match state.profiles.shown_entry().map(|entry| entry.id) {
+        Some(id) => {
+            state.profiles.selected_entry = Some(id);
+            super::navigate::open_page(state, Page::Entry);
+        }
+        None => state.say(Severity::Quiet, "there is no entry to open"),
+    }
+}
+
 /// Shows every value that the profile wants.
 pub(super) fn show_values(state: &mut State) {
-    let Some(name) = state.profiles.named() else { return };
-    state.profiles.selected = Some(name);
-    let entry = state.profiles.entries.iter().flatten().nth(state.profiles.selected_index());
+    let entry = state.selected_profile();
     match entry.map(|entry| (entry.profile.is_some(), entry.summary.clone())) {
         Some((true, _)) => super::navigate::open_page(state, Page::Values),
         Some((false, Err(problem))) => state.say(Severity::Warning, problem),
@@ -56,7 +93,7 @@ pub(super) fn show_values(state: &mut State) {
 
 /// Holds the profile against the host.
 pub(super) fn verify(state: &mut State) -> Vec<Effect> {
-    match state.profiles.named() {
+    match state.named_profile() {
         Some(name) => request(state, "verifying", TuneRequest::Verify(name)),
         None => Vec::new(),
     }
@@ -88,7 +125,18 @@ pub(super) fn note_time(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     (countdown.asked, countdown.until_unix_ms) = (true, now);
-    request(state, "looking whether it was undone", TuneRequest::List)
+    request(state, LOOKING, TuneRequest::List)
+}
+
+/// Asks what was applied here and whether something waits to be kept: at the start, and when settings have changed, as
+/// somebody else may have applied something, kept it or undone it.
+pub(super) fn ask_journal(state: &State, read: &Snapshot) -> Vec<Effect> {
+    let slice = |snapshot: &Snapshot| snapshot.taken_unix_ms / WATCHED_MS;
+    let wanted = state.latest.as_ref().is_none_or(|latest| {
+        let waits = state.profiles.countdown.is_some() && slice(&latest.snapshot) != slice(read);
+        waits || latest.snapshot.sysctls != read.sysctls
+    });
+    if wanted && state.profiles.busy.is_none() { vec![Effect::Tune(TuneRequest::List)] } else { Vec::new() }
 }
 
 /// Takes from the journal whether something waits to be kept, and says when it waits no longer.
@@ -103,10 +151,20 @@ fn note_countdown(state: &mut State) {
         (Some(before), Some(waiting)) if before.entry == waiting.entry && before.asked => {
             state.profiles.countdown = Some(before);
         }
-        (Some(before), None) if before.asked => {
+        (Some(before), None) => {
+            let entry = state.profiles.journal().iter().find(|entry| entry.id == before.entry);
+            let kept = entry.is_some_and(|entry| state.profiles.stands_here(entry));
             let time = super::number::time_of_day(state.now.unix_ms, state.now.utc_offset_s);
-            let text = format!("{} was undone by {time}: it was not kept in time", before.profile);
-            state.say(Severity::Critical, text);
+            let name = &before.profile;
+            if kept {
+                let text = format!("✓ {name} was kept from elsewhere: entry {} of the history", before.entry);
+                state.say(Severity::Quiet, text);
+            } else if before.asked {
+                let text = format!("{name} was undone by {time}: it was not kept in time");
+                state.say(Severity::Critical, text);
+            } else if state.message.is_none() {
+                state.say(Severity::Warning, format!("{name} was undone from elsewhere by {time}"));
+            }
         }
         (_, waiting) => state.profiles.countdown = waiting,
     }
@@ -201,7 +259,9 @@ pub(super) fn note_seen(state: &mut State) {
 
 /// Takes an answer of the tuning thread.
 pub(super) fn take_reply(state: &mut State, reply: TuneReply) -> Vec<Effect> {
-    state.profiles.busy = None;
+    // What was asked for unseen ends nothing that somebody waits for.
+    let ends = |busy: &str| !matches!(reply, TuneReply::Listed { .. }) || busy == LISTING || busy == LOOKING;
+    state.profiles.busy = state.profiles.busy.filter(|busy| !ends(busy));
     match reply {
         TuneReply::Listed { profiles, history, place } => {
             state.profiles.place = place;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::action::{Action, Binding, Context, Meaning, Motion, meaning};
 use super::event::{Effect, Event};
-use super::facts::{limits, listener_rows};
+use super::facts::limits;
 use super::profiles::Region;
 use super::prompt::PromptKind;
 use super::screen::Screen;
 use super::state::{Page, Picture, State};
 use super::theme::Severity;
 use super::wants::{Found, SocketsReading};
-use super::{clipboard, explaining, mouse, navigate, prompt, tuning, view};
+use super::{clipboard, explaining, gone, key_what_if, mouse, navigate, prompt, trail, tuning, view};
 use crate::diagnose::diagnose;
 use crate::model::{Host, KnownSettings, consequences};
 use crate::snapshot::Snapshot;
@@ -19,14 +19,18 @@ use crate::snapshot::Snapshot;
 /// Takes what happened into the state; what the outside has to do is returned. No I/O, no clock.
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     let (before, dirty) = (state.want(), state.dirty);
-    let passes =
-        matches!(event, Event::Clock(_) | Event::Read(_) | Event::ReadFailed(_) | Event::Found(_) | Event::Lab(..));
+    let passes = matches!(
+        event,
+        Event::Clock(_) | Event::Read(_) | Event::Paced(_) | Event::ReadFailed(_) | Event::Found(_) | Event::Lab(..)
+    );
     let mut effects = focus(state, &event);
     effects.extend(take(state, event));
     if passes && state.is_resting() {
         state.dirty = dirty;
     }
     explaining::refresh(state);
+    key_what_if::refresh(state);
+    gone::refresh(state);
     let want = state.want();
     if want != before {
         effects.push(Effect::Want(want));
@@ -77,6 +81,10 @@ fn take(state: &mut State, event: Event) -> Vec<Effect> {
             state.dirty |= matches!(state.screen, Screen::Lab);
         }
         Event::Found(found) => take_found(state, found),
+        Event::Paste(text) => {
+            state.dirty = true;
+            prompt::paste(state, &text);
+        }
         Event::Key(key) => {
             state.dirty = true;
             return press(state, key);
@@ -93,8 +101,14 @@ fn take(state: &mut State, event: Event) -> Vec<Effect> {
         // What was read before another namespace was entered comes too late.
         Event::Read(snapshot) if state.entered.is_some_and(|inode| snapshot.netns.inode != Some(inode)) => {}
         Event::Read(snapshot) => {
+            let effects = tuning::ask_journal(state, &snapshot);
             take_snapshot(state, snapshot);
             state.dirty |= state.frozen.is_none();
+            return effects;
+        }
+        Event::Paced(ms) => {
+            state.dirty |= state.pace_ms != ms;
+            state.pace_ms = ms;
         }
         Event::ReadFailed(reason) if state.never_read() && state.entered.is_some() => {
             state.dirty = true;
@@ -204,7 +218,8 @@ pub(super) fn forget_answer(state: &mut State) {
 /// Says that a key, or a click on it, is for other places.
 pub(super) fn say_elsewhere(state: &mut State, key: &str, binding: &Binding, context: Context) {
     let answers = context == Context::Question;
-    let places: Vec<&str> = binding.contexts.iter().map(|context| context.name()).collect();
+    let mut places: Vec<&str> = binding.contexts.iter().map(|context| context.name()).collect();
+    places.dedup();
     let place = if answers { "y or Esc answers it".to_owned() } else { format!("it is for {}", places.join(", ")) };
     let text = format!("{key} does nothing in {}; {place}", context.name());
     // The line that is typed stands where messages do.
@@ -217,7 +232,11 @@ pub(super) fn say_elsewhere(state: &mut State, key: &str, binding: &Binding, con
 /// Does what an action asks for.
 pub(super) fn act(state: &mut State, action: Action, context: Context) -> Vec<Effect> {
     match action {
-        Action::Show(screen) => return navigate::show(state, screen),
+        Action::Show(screen) => {
+            // Who goes somewhere else has come from nowhere.
+            state.trail.clear();
+            return navigate::show(state, screen);
+        }
         Action::Move(motion) => move_by(state, motion, context),
         Action::Open => return open(state, context),
         Action::Back => back(state, context),
@@ -239,9 +258,10 @@ pub(super) fn act(state: &mut State, action: Action, context: Context) -> Vec<Ef
         Action::Erase => prompt::erase(state),
         Action::EraseAll => prompt::erase_all(state),
         Action::ChangedOnly => navigate::changed_only(state),
-        Action::Explain => return navigate::explain_selected(state),
-        Action::Profile => return navigate::profile_of_selected(state),
-        Action::Whereabouts => return navigate::show_whereabouts(state),
+        Action::Explain => return trail::jump(state, navigate::explain_selected),
+        Action::Profile => return trail::jump(state, navigate::profile_of_selected),
+        Action::Whereabouts => return trail::jump(state, navigate::show_whereabouts),
+        Action::Step(step) if context == Context::ParameterPage => key_what_if::step(state, step),
         Action::Step(step) => explaining::step(state, step),
         Action::Freeze => navigate::freeze(state),
         Action::Slower => return navigate::change_interval(state, 1),
@@ -254,7 +274,7 @@ pub(super) fn act(state: &mut State, action: Action, context: Context) -> Vec<Ef
         Action::AskRollback => return tuning::ask_rollback(state),
         Action::Keep => return tuning::keep(state),
         Action::Return => return navigate::return_to_first(state),
-        Action::Play => return navigate::play(state),
+        Action::Play => return trail::jump(state, navigate::play),
         Action::Values => tuning::show_values(state),
         Action::Verify => return tuning::verify(state),
         Action::Yes => return tuning::carry_out(state),
@@ -271,16 +291,18 @@ fn open(state: &mut State, context: Context) -> Vec<Effect> {
         Context::Overview => {
             let span = state.span(1, 1);
             let rows = state.shown().map(|snapshot| limits(state, snapshot, span)).unwrap_or_default();
-            match rows.iter().find(|row| row.id == state.selected_limit).and_then(|row| row.listener) {
-                Some(listener) => {
+            match rows.iter().find(|row| row.id == view::selected_limit(state)).and_then(|row| row.listener) {
+                Some(listener) => trail::jump(state, |state| {
                     state.selected_listener = Some(listener);
-                    state.screen = Screen::Listeners;
-                }
+                    (state.screen, state.listener_page) = (Screen::Listeners, false);
+                    state.list_mut(Screen::Listeners).search.clear();
+                }),
                 None => state.say(Severity::Quiet, "Enter opens the listener of a queue; this row has none"),
             }
         }
-        Context::Listeners => state.listener_page = true,
+        Context::Listeners => navigate::open_listener(state),
         Context::ProfileList => return tuning::open_plan(state),
+        Context::ProfileHistory => tuning::open_entry(state),
         Context::Sockets => navigate::open_socket(state),
         Context::Topics | Context::Findings | Context::Parameters | Context::Lab => navigate::open_row(state),
         Context::Namespaces => return navigate::enter_namespace(state),
@@ -295,25 +317,33 @@ fn back(state: &mut State, context: Context) {
             state.profiles.question = None;
             state.say(Severity::Quiet, "nothing was written");
         }
-        Context::Help | Context::Gaps | Context::ProfileValues | Context::Verification => state.page = None,
+        Context::Help | Context::Gaps | Context::ProfileValues | Context::Verification | Context::Entry => {
+            state.page = None;
+        }
+        Context::ListenerDetail if trail::back(state) => {}
         Context::ListenerDetail => state.listener_page = false,
         Context::Plan => state.profiles.plan = None,
         Context::ProfileHistory => state.profiles.region = Region::List,
         Context::Prompt => prompt::cancel(state),
         Context::SocketPage | Context::TopicPage | Context::FindingPage | Context::ParameterPage | Context::LabPage => {
-            let screen = state.screen;
-            state.list_mut(screen).page = false;
+            if !trail::back(state) {
+                let screen = state.screen;
+                state.list_mut(screen).page = false;
+            }
         }
-        Context::Overview | Context::Listeners | Context::ProfileList => state.message = None,
         // What is critical stays until Esc; the search is the next that Esc takes away.
-        Context::Sockets
+        Context::Overview
+        | Context::OverviewText
+        | Context::Listeners
+        | Context::ProfileList
+        | Context::Sockets
         | Context::Topics
         | Context::Findings
         | Context::Parameters
         | Context::Lab
         | Context::Namespaces => {
             if state.message.take().is_none() {
-                navigate::clear_search(state);
+                trail::back_or_clear(state);
             }
         }
     }
@@ -343,7 +373,7 @@ fn moved(at: usize, count: usize, motion: Motion, page: usize) -> usize {
 fn move_by(state: &mut State, motion: Motion, context: Context) {
     let page = page_rows(state);
     match context {
-        Context::Help | Context::Gaps | Context::ProfileValues | Context::Verification => {
+        Context::Help | Context::Gaps | Context::ProfileValues | Context::Verification | Context::Entry => {
             let last = view::page_scroll_limit(state);
             state.page_scroll = moved(state.page_scroll, last + 1, motion, page);
         }
@@ -352,7 +382,7 @@ fn move_by(state: &mut State, motion: Motion, context: Context) {
             state.profiles.plan_scroll = moved(state.profiles.plan_scroll, last + 1, motion, page);
             tuning::note_seen(state);
         }
-        Context::Overview if !state.kind().has_detail() => {
+        Context::OverviewText => {
             let last = view::overview_scroll_limit(state);
             state.overview_scroll = moved(state.overview_scroll, last + 1, motion, page);
         }
@@ -363,10 +393,10 @@ fn move_by(state: &mut State, motion: Motion, context: Context) {
                 state.selected_limit = id;
             }
         }
-        Context::Listeners | Context::ListenerDetail => move_listener(state, motion, page),
+        Context::Listeners => move_listener(state, motion, page),
         Context::ProfileList => {
-            let at = state.profiles.selected_index();
-            let entries: &[_] = state.profiles.entries.as_deref().unwrap_or_default();
+            let at = state.selected_profile_index();
+            let entries = state.listed_profiles();
             let name = entries.get(moved(at, entries.len(), motion, page)).map(|entry| entry.name.clone());
             state.profiles.selected = name;
         }
@@ -380,7 +410,12 @@ fn move_by(state: &mut State, motion: Motion, context: Context) {
             let dials = state.explaining.answered.as_ref().map_or(0, |answered| answered.dials().len());
             state.explaining.setting = moved(state.explaining.setting.min(dials), dials, motion, page);
         }
-        Context::SocketPage | Context::TopicPage | Context::FindingPage | Context::ParameterPage | Context::LabPage => {
+        Context::ListenerDetail
+        | Context::SocketPage
+        | Context::TopicPage
+        | Context::FindingPage
+        | Context::ParameterPage
+        | Context::LabPage => {
             let last = view::detail_scroll_limit(state);
             let screen = state.screen;
             let list = state.list_mut(screen);
@@ -401,13 +436,18 @@ fn move_by(state: &mut State, motion: Motion, context: Context) {
                 state.explaining.setting = 0;
             }
         }
-        Context::Question | Context::Prompt => {}
+        // What is typed filters the list; the arrows go through it, or through what would complete the line.
+        Context::Prompt if prompt::listed(state).is_empty() && prompt::is_search(state) => {
+            move_by(state, motion, state.screen_context());
+        }
+        Context::Prompt => prompt::choose(state, motion == Motion::Down),
+        Context::Question => {}
     }
 }
 
 fn move_listener(state: &mut State, motion: Motion, page: usize) {
     let ids: Vec<_> = match state.shown() {
-        Some(snapshot) => listener_rows(state, snapshot, state.sort).iter().map(|row| row.id).collect(),
+        Some(snapshot) => view::listed_listeners(state, snapshot).iter().map(|row| row.id).collect(),
         None => Vec::new(),
     };
     let at = ids.iter().position(|id| Some(id) == state.selected_listener.as_ref()).unwrap_or(0);
@@ -419,7 +459,7 @@ fn clamp_scrolls(state: &mut State) {
     state.page_scroll = state.page_scroll.min(view::page_scroll_limit(state));
     state.overview_scroll = state.overview_scroll.min(view::overview_scroll_limit(state));
     state.profiles.plan_scroll = state.profiles.plan_scroll.min(view::plan_scroll_limit(state));
-    if state.screen.is_listing() {
+    if state.screen.is_listing() || state.listener_page {
         let limit = view::detail_scroll_limit(state);
         let screen = state.screen;
         let list = state.list_mut(screen);

@@ -31,6 +31,8 @@ pub struct SocketsWant {
     pub reverse: bool,
     /// Counted by this instead of shown one by one.
     pub group: Option<SocketGroupBy>,
+    /// Only those of this process, with what it is called.
+    pub holder: Option<(u32, String)>,
 }
 
 /// What sockets are ordered by.

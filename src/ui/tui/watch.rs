@@ -41,12 +41,17 @@ pub(super) fn start(signals: HeldSignals, sender: &Sender<Arrival>) {
     spawn("input", sender.clone(), |sender| {
         while let Ok(input) = crossterm::event::read() {
             let event = match input {
-                crossterm::event::Event::Key(key) => Key::from_terminal(key).map(Event::Key),
+                crossterm::event::Event::Key(key) => {
+                    if Key::pressed(key).into_iter().any(|key| !send(sender, Event::Key(key))) {
+                        return;
+                    }
+                    None
+                }
                 crossterm::event::Event::Mouse(mouse) => Mouse::from_terminal(mouse).map(Event::Mouse),
+                crossterm::event::Event::Paste(text) => Some(Event::Paste(text)),
                 crossterm::event::Event::FocusGained => Some(Event::Focus(true)),
                 crossterm::event::Event::FocusLost => Some(Event::Focus(false)),
                 crossterm::event::Event::Resize(columns, rows) => Some(Event::Resize(columns, rows)),
-                _ => None,
             };
             if event.is_some_and(|event| !send(sender, event)) {
                 return;

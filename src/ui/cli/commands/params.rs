@@ -112,7 +112,7 @@ fn one(
     let effects = ask.map_or_else(|_| Vec::new(), |ask| key_effects(row.key.as_str(), &ask));
     let findings = findings(row, snapshot, tree, context);
     let namespace = snapshot.netns.name.as_deref();
-    let page = ParameterPage { row, effects: &effects, findings: &findings, hz, namespace };
+    let page = ParameterPage { row, effects: &effects, asked: None, findings: &findings, hz, namespace };
     if context.json {
         context.print_json(&ParameterPageView::from(&page))?;
     } else {

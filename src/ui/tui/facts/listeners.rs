@@ -138,6 +138,15 @@ impl Model {
     }
 }
 
+/// One listener with its figures, as a snapshot has it.
+pub(in crate::ui::tui) fn listener_row<'a>(
+    state: &State,
+    snapshot: &Snapshot,
+    listener: &'a Listener,
+) -> ListenerRow<'a> {
+    row(state, Model::of(snapshot).as_ref(), listener)
+}
+
 fn row<'a>(state: &State, model: Option<&Model>, listener: &'a Listener) -> ListenerRow<'a> {
     let id = ListenerId::of(listener);
     let until = state.shown_until();

@@ -10,8 +10,8 @@ mod listeners;
 mod rates;
 mod series;
 
-pub(super) use headline::headlines;
+pub(super) use headline::{Headline, headlines};
 pub(super) use limits::{LimitRow, limits, what_binds};
-pub(super) use listeners::{ListenerRow, SortBy, listener_rows};
+pub(super) use listeners::{ListenerRow, SortBy, address, listener_row, listener_rows};
 pub(super) use rates::{RateRow, rates};
 pub(super) use series::SeriesId;

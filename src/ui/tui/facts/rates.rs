@@ -23,19 +23,28 @@ struct Rate {
     kind: Kind,
     /// How bad it is that it is not zero.
     nonzero: Severity,
+    /// Whether it is always shown, even at zero.
+    always: bool,
+}
+
+impl Rate {
+    /// It is shown even at zero: what everybody looks for first.
+    const fn always(self) -> Self {
+        Self { always: true, ..self }
+    }
 }
 
 const fn tcp_ext(label: &'static str, name: &'static str, nonzero: Severity) -> Rate {
-    Rate { label, kind: Kind::PerSecond(SeriesId::TcpExt(name)), nonzero }
+    Rate { label, kind: Kind::PerSecond(SeriesId::TcpExt(name)), nonzero, always: false }
 }
 
 const fn tcp(label: &'static str, name: &'static str) -> Rate {
-    Rate { label, kind: Kind::PerSecond(SeriesId::Tcp(name)), nonzero: Severity::Quiet }
+    Rate { label, kind: Kind::PerSecond(SeriesId::Tcp(name)), nonzero: Severity::Quiet, always: false }
 }
 
 /// The table, the most telling first. The labels fit in 17 columns.
 const RATES: &[Rate] = &[
-    tcp_ext("listen drops", "ListenDrops", Severity::Critical),
+    tcp_ext("listen drops", "ListenDrops", Severity::Critical).always(),
     tcp_ext("accept queue full", "ListenOverflows", Severity::Critical),
     tcp_ext("SYN queue dropped", "TCPReqQFullDrop", Severity::Critical),
     tcp_ext("SYN queue cookies", "TCPReqQFullDoCookies", Severity::Warning),
@@ -46,10 +55,16 @@ const RATES: &[Rate] = &[
         label: "retransmits",
         kind: Kind::Share(SeriesId::Tcp("RetransSegs"), SeriesId::Tcp("OutSegs")),
         nonzero: Severity::Quiet,
+        always: true,
     },
-    tcp("resets sent", "OutRsts"),
-    tcp("resets of ESTAB", "EstabResets"),
-    Rate { label: "input queue drops", kind: Kind::PerSecond(SeriesId::SoftnetDropped), nonzero: Severity::Warning },
+    tcp("resets sent", "OutRsts").always(),
+    tcp("resets of ESTAB", "EstabResets").always(),
+    Rate {
+        label: "input queue drops",
+        kind: Kind::PerSecond(SeriesId::SoftnetDropped),
+        nonzero: Severity::Warning,
+        always: false,
+    },
     tcp("connects failed", "AttemptFails"),
     tcp_ext("cookies accepted", "SyncookiesRecv", Severity::Quiet),
     tcp("new, passive", "PassiveOpens"),
@@ -73,6 +88,8 @@ pub(in crate::ui::tui) struct RateRow {
     pub(in crate::ui::tui) points: Vec<Point>,
     /// How bad it is now.
     pub(in crate::ui::tui) severity: Severity,
+    /// Whether it is shown even at zero.
+    pub(in crate::ui::tui) always: bool,
 }
 
 impl RateRow {
@@ -112,7 +129,7 @@ fn rate_row(rate: &Rate, state: &State, span: Span) -> RateRow {
     };
     let peak = graph::peak(&points).map_or(now, Cell::Value);
     let severity = if now.value().is_some_and(|value| value > 0) { rate.nonzero } else { Severity::Quiet };
-    RateRow { label: rate.label, now, peak, write, points, severity }
+    RateRow { label: rate.label, now, peak, write, points, severity, always: rate.always }
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! The findings: what is wrong, how that is known, what to do and what not.
 
+use std::collections::BTreeMap;
+
 use ratatui::text::Line;
 
-use super::listing::labelled;
+use super::listing::{gone_lines, labelled};
 use crate::diagnose::{Finding, RULES, Severity};
 use crate::ui::tui::jump;
 use crate::ui::tui::listing::Listing;
@@ -15,9 +17,18 @@ use crate::ui::tui::theme::{self, Role};
 /// Columns of the longest id of a rule.
 const RULE: usize = 19;
 
-/// What tells a finding from others; a rule may find several things.
-pub(in crate::ui::tui) fn finding_id(at: usize, finding: &Finding) -> String {
-    format!("{} {at}", finding.rule)
+/// What tells each finding from the others, and stays while its figures and its place in the list change: the rule, and
+/// the addresses and processes that its sentence names; of those that name the same the number among them.
+pub(in crate::ui::tui) fn finding_ids(findings: &[Finding]) -> Vec<String> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let id = |finding: &Finding| {
+        let words = finding.sentence.split_whitespace().map(|word| word.trim_matches(['.', ',', ':', ';', '(']));
+        let named: Vec<&str> = words.filter(|word| word.contains([':', '(', '/'])).collect();
+        let subject = format!("{} {}", finding.rule, named.join(" "));
+        let number = seen.entry(subject.clone()).and_modify(|number| *number += 1).or_insert(1);
+        format!("{subject} {number}")
+    };
+    findings.iter().map(id).collect()
 }
 
 const fn severity_of(finding: &Finding) -> theme::Severity {
@@ -32,12 +43,10 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     let Some(picture) = state.picture() else { return Listing::nothing("Findings", "… not read yet") };
     let findings = &*picture.findings;
     let list = state.list(Screen::Findings);
-    let rows: Vec<(String, &Finding)> = findings
-        .findings
-        .iter()
-        .enumerate()
+    let rows: Vec<(String, &Finding)> = finding_ids(&findings.findings)
+        .into_iter()
+        .zip(&findings.findings)
         .filter(|(_, finding)| list.admits(&[finding.rule, &finding.sentence]))
-        .map(|(at, finding)| (finding_id(at, finding), finding))
         .collect();
     let undecided: std::collections::BTreeSet<&str> = findings.undecided.iter().map(|one| one.rule).collect();
     let quiet = findings.rules.len().saturating_sub(undecided.len());
@@ -79,6 +88,7 @@ pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
     let severity = severity_of(finding);
     let confidence = finding.confidence.word();
     let mut lines = vec![rule(state.theme, &format!("{} {}", finding.rule, severity.sign()), &[confidence], width)];
+    lines.extend(gone_lines(state, width));
     lines.extend(labelled(state, "Says", &finding.sentence, width));
     for (at, evidence) in finding.evidence.iter().enumerate() {
         let label = if at == 0 { "Evidence" } else { "" };

@@ -14,7 +14,7 @@ use crate::ui::tui::number::{duration_ms, time_of_day};
 use crate::ui::tui::profiles::CONFIRM_MS;
 use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::{Liveness, Page, State};
-use crate::ui::tui::text::{columns, cut};
+use crate::ui::tui::text::{columns, cut, left, wrap};
 use crate::ui::tui::theme::{Role, Severity, to_ascii};
 
 /// Draws the whole screen. Changes nothing but the buffer.
@@ -30,12 +30,14 @@ pub fn draw(state: &State, buffer: &mut Buffer) {
             (Some(Page::Gaps), _) => pages::draw_gaps(state, buffer, frame.body),
             (Some(Page::Values), _) => pages::draw_values(state, buffer, frame.body),
             (Some(Page::Verification), _) => pages::draw_verification(state, buffer, frame.body),
+            (Some(Page::Entry), _) => pages::draw_entry(state, buffer, frame.body),
             (None, Screen::Overview) => overview::draw(state, buffer, frame),
             (None, Screen::Listeners) => listeners::draw(state, buffer, frame),
             (None, Screen::Profiles) => profiles::draw(state, buffer, frame),
             (None, _) => listing::draw(state, buffer, frame),
         }
-        draw_message(state, frame.message, buffer);
+        prompt::draw_listed(state, buffer, frame.body);
+        draw_message(state, frame.body, frame.message, buffer);
         footer::draw(state, frame.footer, buffer);
         if state.profiles.question.is_some() {
             plan::draw_question(state, buffer, frame.body);
@@ -65,7 +67,8 @@ pub(in crate::ui::tui) fn picture_words(state: &State) -> String {
     match state.liveness() {
         Liveness::Starting => "READING".to_owned(),
         Liveness::Resting => format!("PAUSED {}", time_of_day(state.shown_until(), state.now.utc_offset_s)),
-        Liveness::Live => format!("LIVE {}", duration_ms(state.interval_ms)),
+        // What is read, and not what was asked for, where reading costs more than that.
+        Liveness::Live => format!("LIVE {}", duration_ms(state.interval_ms.max(state.pace_ms))),
         Liveness::Stale => format!("STALE {}", duration_ms(state.age_ms() / 1000 * 1000)),
         Liveness::Frozen => {
             let frozen = state.frozen.as_ref();
@@ -77,10 +80,12 @@ pub(in crate::ui::tui) fn picture_words(state: &State) -> String {
     }
 }
 
-/// Which network namespace, in two words.
-pub(in crate::ui::tui) fn netns_words(snapshot: &Snapshot) -> String {
+/// Which network namespace, in two words: by the name that it was entered by, where that is one.
+pub(in crate::ui::tui) fn netns_words(state: &State, snapshot: &Snapshot) -> String {
     let netns = &snapshot.netns;
-    match (&netns.name, netns.initial, netns.inode) {
+    let entered = state.entered_name.as_deref().and_then(|name| name.rsplit('/').next());
+    let entered = entered.filter(|name| name.parse::<u32>().is_err()).map(str::to_owned);
+    match (netns.name.clone().or(entered), netns.initial, netns.inode) {
         (Some(name), _, _) => format!("net {name}"),
         (None, Some(true), _) => "net host".to_owned(),
         (None, _, Some(inode)) => format!("net {inode}"),
@@ -94,11 +99,11 @@ fn rights_words(capabilities: Capabilities) -> String {
     format!("{who} {may}")
 }
 
-fn host_words(snapshot: &Snapshot, wide: bool) -> String {
+fn host_words(state: &State, snapshot: &Snapshot, wide: bool) -> String {
     let host = snapshot.hostname.as_deref().unwrap_or("?");
     let kernel = snapshot.kernel.version.map_or_else(|| "?".to_owned(), |version| version.to_string());
     let hz = snapshot.kernel.hz.as_ref().map_or_else(|| "?".to_owned(), |reading| reading.hz.to_string());
-    let (netns, rights) = (netns_words(snapshot), rights_words(snapshot.capabilities));
+    let (netns, rights) = (netns_words(state, snapshot), rights_words(snapshot.capabilities));
     if !wide {
         return format!(" {host} · {netns} · {kernel} HZ{hz} · {rights}");
     }
@@ -121,6 +126,13 @@ fn draw_header(state: &State, frame: Frame, buffer: &mut Buffer) {
             right.push(Span::raw(" "));
         }
     }
+    // Where something else has the row of messages, the countdown stands here.
+    if state.profiles.countdown.is_some() && (state.prompt.is_some() || state.profiles.question.is_some()) {
+        right.push(Span::styled(
+            format!(" UNDONE in {}s ", left_ms(state).div_ceil(1000)),
+            state.theme.style(Role::Bold),
+        ));
+    }
     let role = if state.liveness() == Liveness::Live { Role::Plain } else { Role::Bold };
     right.push(Span::styled(format!(" {}", picture_words(state)), state.theme.style(role)));
     if matches!(state.liveness(), Liveness::Live | Liveness::Stale) {
@@ -130,7 +142,7 @@ fn draw_header(state: &State, frame: Frame, buffer: &mut Buffer) {
     let right = Line::from(right);
     let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX).min(area.width);
     let left = match state.shown() {
-        Some(snapshot) => host_words(snapshot, frame.kind == Kind::Wide),
+        Some(snapshot) => host_words(state, snapshot, frame.kind == Kind::Wide),
         None => " tcpctl".to_owned(),
     };
     let left = cut(&left, usize::from(area.width.saturating_sub(right_width + 1)));
@@ -189,29 +201,38 @@ pub(in crate::ui::tui) fn countdown_words(state: &State) -> Option<String> {
     Some(format!("{} is UNDONE in {left_s}s {bar} unless kept   K keep  U undo now", countdown.profile))
 }
 
-fn draw_countdown(state: &State, words: &str, area: Rect, buffer: &mut Buffer) {
+/// Milliseconds until what waits to be kept is undone.
+fn left_ms(state: &State) -> u64 {
     let countdown = state.profiles.countdown.as_ref();
-    let left_ms = countdown.map_or(0, |countdown| countdown.until_unix_ms.saturating_sub(state.now.unix_ms));
-    let role = if left_ms <= 10_000 { Role::Bold } else { Role::Warning };
+    countdown.map_or(0, |countdown| countdown.until_unix_ms.saturating_sub(state.now.unix_ms))
+}
+
+/// The seconds and the keys.
+fn short_countdown(state: &State) -> String {
+    match left_ms(state).div_ceil(1000) {
+        0 => "being undone".to_owned(),
+        left_s => format!("UNDONE in {left_s}s   K keep  U undo now"),
+    }
+}
+
+fn draw_countdown(state: &State, words: &str, area: Rect, buffer: &mut Buffer) {
+    let role = if left_ms(state) <= 10_000 { Role::Bold } else { Role::Warning };
     let width = usize::from(area.width);
     // The keys are the last to go.
-    let text = if columns(words) + 3 <= width {
-        words.to_owned()
-    } else {
-        format!("UNDONE in {}s   K keep  U undo now", left_ms.div_ceil(1000))
-    };
+    let text = if columns(words) + 3 <= width { words.to_owned() } else { short_countdown(state) };
     let line = Line::styled(cut(&format!(" ! {text}"), width), state.theme.style(role));
     buffer.set_line(area.x, area.y, &line, area.width);
 }
 
 /// The answer to the last action; else what is going on; else the gaps.
-fn draw_message(state: &State, area: Rect, buffer: &mut Buffer) {
+fn draw_message(state: &State, body: Rect, area: Rect, buffer: &mut Buffer) {
     if let Some(typed) = &state.prompt {
         return prompt::draw(state, typed, area, buffer);
     }
     let critical = state.message.as_ref().is_some_and(|message| message.severity == Severity::Critical);
-    if let (Some(words), false) = (countdown_words(state), critical || state.profiles.question.is_some()) {
-        return draw_countdown(state, &words, area, buffer);
+    let countdown = countdown_words(state).filter(|_| state.profiles.question.is_none());
+    if let (Some(words), None) = (&countdown, &state.message) {
+        return draw_countdown(state, words, area, buffer);
     }
     let width = usize::from(area.width);
     if state.is_resting() && !critical {
@@ -222,7 +243,9 @@ fn draw_message(state: &State, area: Rect, buffer: &mut Buffer) {
     let gaps = state.shown().map(|snapshot| snapshot.gaps.as_slice()).unwrap_or_default();
     let (severity, sign, text, tail) = if let Some(message) = &state.message {
         let sign = if message.severity == Severity::Quiet { "" } else { message.severity.sign() };
-        (message.severity, sign, message.text.clone(), String::new())
+        // An answer takes its room from the countdown, and never its seconds and its keys.
+        let tail = countdown.map_or_else(String::new, |_| format!("  {}", short_countdown(state)));
+        (message.severity, sign, message.text.clone(), tail)
     } else if let Some(busy) = state.profiles.busy {
         (Severity::Quiet, "…", busy.to_owned(), String::new())
     } else if let Some(error) = &state.read_error {
@@ -234,9 +257,19 @@ fn draw_message(state: &State, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let start = if sign.is_empty() { " ".to_owned() } else { format!(" {sign} ") };
-    let tail = cut(&tail, width / 2);
+    let tail = if countdown_words(state).is_some() { tail } else { cut(&tail, width / 2) };
     let room = width.saturating_sub(columns(&start) + columns(&tail));
-    let text = crate::ui::tui::text::left(&text, room);
-    let line = Line::styled(format!("{start}{text}{tail}"), state.theme.style(severity.role()));
-    buffer.set_line(area.x, area.y, &line, area.width);
+    let style = state.theme.style(severity.role());
+    // An answer that is longer than the row goes on above it, over the last rows of the screen, until the next key.
+    let mut parts = if state.message.is_some() { wrap(&text, room) } else { vec![text] };
+    let last = parts.pop().unwrap_or_default();
+    let above = u16::try_from(parts.len()).unwrap_or(u16::MAX).min(body.height / 2);
+    let mut start = start;
+    for (y, part) in (area.y.saturating_sub(above)..area.y).zip(parts) {
+        let line = left(&format!("{start}{part}"), width);
+        buffer.set_line(area.x, y, &Line::styled(line, style), area.width);
+        start = " ".repeat(columns(&start));
+    }
+    let line = format!("{start}{}{tail}", left(&last, room));
+    buffer.set_line(area.x, area.y, &Line::styled(line, style), area.width);
 }

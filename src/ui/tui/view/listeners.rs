@@ -4,13 +4,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::listing::{draw_scrolled, gone_lines};
 use super::tables::{SPAN_MS, heading_line};
 use super::target::RowsShown;
 use crate::snapshot::{Drops, Snapshot, SocketSource};
-use crate::ui::tui::facts::{ListenerRow, listener_rows, what_binds};
+use crate::ui::tui::facts::{ListenerRow, listener_row, listener_rows, what_binds};
 use crate::ui::tui::graph::{Point, bar, peak, sparkline};
 use crate::ui::tui::layout::{Frame, Kind, first_shown, take_rows};
 use crate::ui::tui::number::{Cell, count, rate};
+use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{draw_lines, left, mark_selected, right, rule, wrap};
 use crate::ui::tui::theme::Role;
@@ -24,12 +26,14 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
         draw_lines(buffer, frame.body, [Line::raw(" … not read yet")]);
         return;
     };
-    let rows = listener_rows(state, snapshot, state.sort);
+    let rows = listed_rows(state, snapshot);
     let selected = rows.iter().position(|row| Some(row.id) == state.selected_listener).unwrap_or(0);
     let width = usize::from(frame.body.width);
     let mut rest = frame.body;
-    if let (true, Some(row)) = (state.listener_page, rows.get(selected)) {
-        draw_lines(buffer, rest, detail_lines(state, snapshot, row, width));
+    if let Some((seen_in, listener)) = state.listener_opened() {
+        // With what was known when it was last seen.
+        let row = listener_row(state, seen_in, listener);
+        draw_scrolled(state, buffer, rest, detail_lines(state, seen_in, &row, width));
         return;
     }
     let place = if snapshot.sockets.is_none() {
@@ -38,11 +42,13 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
         format!("{} of {}", (selected + 1).min(rows.len()), rows.len())
     };
     let sort = format!("sort {}", state.sort.name());
-    let title = rule(state.theme, "Listeners", &[&place, &sort], width);
+    let search = &state.list(Screen::Listeners).search;
+    let search = if search.is_empty() { String::new() } else { format!("/{search}") };
+    let title = rule(state.theme, "Listeners", &[&place, &search, &sort], width);
     let area = take_rows(&mut rest, 1);
     draw_lines(buffer, area, [title]);
     if rows.is_empty() {
-        draw_lines(buffer, rest, why_empty(snapshot, width));
+        draw_lines(buffer, rest, why_empty(state, snapshot, width));
         return;
     }
     let area = take_rows(&mut rest, list_rows(frame, rows.len()));
@@ -50,6 +56,14 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
     if let (true, Some(row)) = (frame.kind.has_detail(), rows.get(selected)) {
         draw_lines(buffer, rest, detail_lines(state, snapshot, row, width));
     }
+}
+
+/// The listeners that are searched for, in their order.
+pub(in crate::ui::tui) fn listed_rows<'a>(state: &State, snapshot: &'a Snapshot) -> Vec<ListenerRow<'a>> {
+    let list = state.list(Screen::Listeners);
+    let mut rows = listener_rows(state, snapshot, state.sort);
+    rows.retain(|row| list.search.is_empty() || list.admits(&[&row.address(), &row.owner()]));
+    rows
 }
 
 /// The heading, the rows and a blank one; the detail follows where the list is short.
@@ -69,7 +83,7 @@ pub(super) fn rows_shown(state: &State, frame: Frame) -> Option<RowsShown> {
     if state.listener_page {
         return None;
     }
-    let rows = listener_rows(state, state.shown()?, state.sort);
+    let rows = listed_rows(state, state.shown()?);
     let selected = rows.iter().position(|row| Some(row.id) == state.selected_listener).unwrap_or(0);
     let mut rest = frame.body;
     take_rows(&mut rest, 1);
@@ -82,16 +96,36 @@ pub(super) fn rows_shown(state: &State, frame: Frame) -> Option<RowsShown> {
     Some(RowsShown { area, first, each, count: rows.len(), selected })
 }
 
+/// How many listeners are listed.
+pub(super) fn listed(state: &State) -> usize {
+    state.shown().map_or(0, |snapshot| listed_rows(state, snapshot).len())
+}
+
+/// Lines of the page of the listener that is open.
+pub(super) fn page_length(state: &State) -> usize {
+    let lines = state.listener_opened().map(|(seen_in, listener)| {
+        let row = listener_row(state, seen_in, listener);
+        detail_lines(state, seen_in, &row, usize::from(state.size.0)).len()
+    });
+    lines.unwrap_or(0)
+}
+
 /// The port of the selected listener.
 pub(in crate::ui::tui) fn selected_listener_port(state: &State) -> Option<u16> {
-    let rows = listener_rows(state, state.shown()?, state.sort);
+    if let Some((_, listener)) = state.listener_opened() {
+        return Some(listener.port);
+    }
+    let rows = listed_rows(state, state.shown()?);
     let selected = rows.iter().find(|row| Some(row.id) == state.selected_listener).or_else(|| rows.first());
     selected.map(|row| row.listener.port)
 }
 
 /// An empty table says why it is empty.
-fn why_empty(snapshot: &Snapshot, width: usize) -> Vec<Line<'static>> {
-    let text = if snapshot.sockets.is_none() {
+fn why_empty(state: &State, snapshot: &Snapshot, width: usize) -> Vec<Line<'static>> {
+    let search = &state.list(Screen::Listeners).search;
+    let text = if !search.is_empty() && snapshot.sockets.as_ref().is_some_and(|sockets| !sockets.listeners.is_empty()) {
+        format!("no listener has `{search}`; Esc shows all")
+    } else if snapshot.sockets.is_none() {
         let gap = snapshot.gaps.iter().find(|gap| gap.source.contains("sock_diag") || gap.source.contains("tcp"));
         gap.map_or_else(
             || "? sockets could not be read".to_owned(),
@@ -222,6 +256,7 @@ fn record_lines(state: &State, row: &ListenerRow<'_>, selected: bool, width: usi
 fn detail_lines(state: &State, snapshot: &Snapshot, row: &ListenerRow<'_>, width: usize) -> Vec<Line<'static>> {
     let label = if width < 60 { 9 } else { 14 };
     let mut lines = vec![rule(state.theme, &row.address(), &[row.owner().as_str()], width)];
+    lines.extend(gone_lines(state, width));
     for (name, text) in facts(state, snapshot, row, width.saturating_sub(label + 2)) {
         for (at, part) in wrap(&text, width.saturating_sub(label + 2)).into_iter().enumerate() {
             let name = if at == 0 { name } else { "" };

@@ -5,9 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::target::RowsShown;
-use super::{findings, laboratory, namespaces, parameters, sockets, topics};
+use super::{findings, laboratory, listeners, namespaces, parameters, sockets, topics};
 use crate::ui::tui::layout::{Frame, Kind, first_shown, halves, take_rows};
 use crate::ui::tui::listing::Listing;
+use crate::ui::tui::number::time_of_day;
 use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{draw_lines, left, mark_selected, right, rule, wrap};
@@ -44,9 +45,12 @@ fn detail_of(state: &State, screen: Screen, width: usize) -> Vec<Line<'static>> 
 
 /// Identity of the selected row.
 pub(in crate::ui::tui) fn selected_id(state: &State, screen: Screen) -> Option<String> {
-    let listing = listing_of(state, screen, 80);
-    let at = listing.selected(state.list(screen));
-    listing.ids.get(at).cloned()
+    let (listing, list) = (listing_of(state, screen, 80), state.list(screen));
+    // A page stays with what it was opened on.
+    if let (true, Some(id)) = (list.page, &list.selected) {
+        return Some(id.clone());
+    }
+    listing.ids.get(listing.selected(list)).cloned()
 }
 
 /// Place of the selected row of the open screen, and all identities.
@@ -57,11 +61,18 @@ pub(in crate::ui::tui) fn listed_ids(state: &State) -> (usize, Vec<String>) {
 
 /// Rows that stay above a page's text while it is scrolled.
 fn fixed_rows(state: &State, width: usize) -> Vec<Line<'static>> {
-    if state.screen == Screen::Explain { topics::panel(state, width) } else { Vec::new() }
+    match state.screen {
+        Screen::Explain => topics::panel(state, width),
+        Screen::Parameters => parameters::panel(state, width),
+        _ => Vec::new(),
+    }
 }
 
 /// How far the detail can be scrolled where it has the screen to itself.
 pub(in crate::ui::tui) fn detail_scroll_limit(state: &State) -> usize {
+    if state.screen == Screen::Listeners {
+        return listeners::page_length(state).saturating_sub(usize::from(state.size.1.saturating_sub(4)));
+    }
     if !state.screen.is_listing() {
         return 0;
     }
@@ -72,8 +83,13 @@ pub(in crate::ui::tui) fn detail_scroll_limit(state: &State) -> usize {
 
 /// Rows of a terminal on which nothing of the open screen would be cut.
 pub(in crate::ui::tui) fn rows_needed(state: &State) -> usize {
-    if !state.screen.is_listing() {
-        return usize::from(state.size.1) + super::plan::plan_scroll_limit(state);
+    match state.screen {
+        // Header, tabs, message, footer; title, heading and the rows, each of two lines at most, and the detail.
+        Screen::Listeners => return 4 + 2 + listeners::listed(state) * 2 + 24,
+        Screen::Profiles if state.profiles.plan.is_some() => return 4 + super::plan::plan_length(state),
+        Screen::Profiles => return 4 + 2 * (state.listed_profiles().len() + 8) + state.profiles.journal().len(),
+        Screen::Overview => return usize::from(state.size.1) + super::overview_lines::overview_scroll_limit(state),
+        _ => {}
     }
     let width = usize::from(state.size.0).max(120);
     let detail = detail_of(state, state.screen, width).len();
@@ -169,8 +185,12 @@ fn draw_page(state: &State, buffer: &mut Buffer, body: Rect) {
     let fixed = fixed_rows(state, width);
     let area = take_rows(&mut rest, fixed.len());
     draw_lines(buffer, area, fixed);
-    let lines = detail_of(state, state.screen, width);
-    let height = usize::from(rest.height);
+    draw_scrolled(state, buffer, rest, detail_of(state, state.screen, width));
+}
+
+/// Draws the text of a page from where it is scrolled to, and says how much is below.
+pub(super) fn draw_scrolled(state: &State, buffer: &mut Buffer, rest: Rect, lines: Vec<Line<'static>>) {
+    let (width, height) = (usize::from(rest.width), usize::from(rest.height));
     let last = lines.len().saturating_sub(height);
     let from = state.list(state.screen).scroll.min(last);
     let below = lines.len().saturating_sub(from + height);
@@ -211,6 +231,15 @@ fn draw_list(state: &State, buffer: &mut Buffer, area: Rect) {
             mark_selected(buffer, state.theme, place);
         }
     }
+}
+
+/// What is said above what is gone.
+pub(super) fn gone_lines(state: &State, width: usize) -> Vec<Line<'static>> {
+    let Some((since, what)) = state.gone() else { return Vec::new() };
+    let since = time_of_day(since, state.now.utc_offset_s);
+    let text = format!(" ! GONE at {since}: {what}. Below is what was known last.");
+    let style = state.theme.style(Role::Warning);
+    wrap(&text, width.saturating_sub(2)).into_iter().map(|line| Line::styled(format!(" {line}"), style)).collect()
 }
 
 /// A text of `report` as lines, one column from the edge.

@@ -25,12 +25,12 @@ mod target;
 mod topics;
 
 pub(super) use super::layout::WIDEST_LIST;
-pub(super) use findings::finding_id;
+pub(super) use findings::finding_ids;
 pub use frame::draw;
 pub(super) use frame::{countdown_words, picture_words};
-pub(super) use listeners::selected_listener_port;
+pub(super) use listeners::{listed_rows as listed_listeners, selected_listener_port};
 pub(super) use listing::{detail_scroll_limit, listed_ids, rows_needed, selected_id};
-pub(super) use overview::overview_limit_ids;
+pub(super) use overview::{overview_limit_ids, selected_limit};
 pub(super) use overview_lines::overview_scroll_limit;
 pub(super) use pages::page_scroll_limit;
 pub(super) use plan::{plan_deciding_length, plan_height, plan_scroll_limit};

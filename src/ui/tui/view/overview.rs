@@ -10,13 +10,17 @@ use super::tables::{
 };
 use super::target::RowsShown;
 use super::{overview_lines, overview_wide};
-use crate::ui::tui::facts::{SeriesId, limits, rates};
+use crate::snapshot::Snapshot;
+use crate::ui::tui::facts::{LimitRow, RateRow, SeriesId, limits, rates};
 use crate::ui::tui::graph::{peak, sparkline};
+use crate::ui::tui::history::Span;
 use crate::ui::tui::layout::{Frame, Kind, halves, take_rows};
 use crate::ui::tui::number::count;
+use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{draw_lines, left, mark_selected, right, rule};
 use crate::ui::tui::theme::Role;
+use crate::units::TcpState;
 
 /// Draws the overview.
 pub(super) fn draw(state: &State, buffer: &mut Buffer, frame: Frame) {
@@ -46,7 +50,14 @@ pub(in crate::ui::tui) fn overview_limit_ids(state: &State) -> Vec<&'static str>
         Kind::Wide => 6,
         _ => shares(usize::from(state.size.1.saturating_sub(4)), 1).1,
     };
-    limits(state, snapshot, state.span(1, 1)).iter().take(rows).map(|row| row.id).collect()
+    shown_limits(state, snapshot, state.span(1, 1)).iter().take(rows).map(|row| row.id).collect()
+}
+
+/// The row of the limits that is selected; of those that are searched for the first, where it is none of them.
+pub(in crate::ui::tui) fn selected_limit(state: &State) -> &'static str {
+    let ids = overview_limit_ids(state);
+    let first = ids.first().copied().unwrap_or(state.selected_limit);
+    if ids.contains(&state.selected_limit) { state.selected_limit } else { first }
 }
 
 /// The rows of the table of limits.
@@ -63,7 +74,7 @@ pub(super) fn rows_shown(state: &State, frame: Frame) -> Option<RowsShown> {
     if frame.kind == Kind::Wide {
         rest.width = overview_wide::left_width(rest.width);
     }
-    let selected = ids.iter().position(|id| *id == state.selected_limit).unwrap_or(usize::MAX);
+    let selected = ids.iter().position(|id| *id == selected_limit(state)).unwrap_or(usize::MAX);
     Some(RowsShown { area: take_rows(&mut rest, ids.len()), first: 0, each: 1, count: ids.len(), selected })
 }
 
@@ -86,6 +97,25 @@ fn draw_normal(state: &State, buffer: &mut Buffer, body: Rect) {
     draw_lines(buffer, right_area, lines);
 }
 
+/// The limits that are searched for.
+pub(super) fn shown_limits(state: &State, snapshot: &Snapshot, span: Span) -> Vec<LimitRow> {
+    let mut rows = limits(state, snapshot, span);
+    rows.retain(|row| state.list(Screen::Overview).admits(&[&row.label]));
+    rows
+}
+
+/// The rates that are searched for.
+pub(super) fn shown_rates(state: &State, span: Span) -> Vec<RateRow> {
+    let mut rows = rates(state, span);
+    rows.retain(|row| state.list(Screen::Overview).admits(&[row.label]));
+    rows
+}
+
+/// The states that are searched for.
+pub(super) fn shown_states(state: &State) -> Vec<TcpState> {
+    STATE_ORDER.into_iter().filter(|of| state.list(Screen::Overview).admits(&[of.name()])).collect()
+}
+
 /// Draws the table of limits.
 pub(super) fn draw_limits(state: &State, buffer: &mut Buffer, area: Rect, binds: usize) {
     let Some(snapshot) = state.shown() else { return };
@@ -93,9 +123,9 @@ pub(super) fn draw_limits(state: &State, buffer: &mut Buffer, area: Rect, binds:
     let widths = LimitColumns::of(width, binds);
     let title = headed_rule(state.theme, "Against limits", &widths.headings(), width);
     draw_lines(buffer, area, [title]);
-    let rows = limits(state, snapshot, state.span(SPAN_MS, widths.spark));
+    let rows = shown_limits(state, snapshot, state.span(SPAN_MS, widths.spark));
     for (y, row) in (area.y + 1..area.bottom()).zip(&rows) {
-        let selected = row.id == state.selected_limit;
+        let selected = row.id == selected_limit(state);
         let line = limit_line(state, row, widths, selected);
         buffer.set_line(area.x, y, &line, area.width);
         if selected {
@@ -115,7 +145,7 @@ pub(super) fn state_lines(state: &State, width: usize) -> Vec<Line<'static>> {
         lines.push(Line::styled(" ? no source of sockets could be read; i says why", state.theme.style(Role::Dim)));
         return lines;
     }
-    for chunk in STATE_ORDER.chunks(per_row) {
+    for chunk in shown_states(state).chunks(per_row) {
         let mut text = String::new();
         for of in chunk {
             let points = state.history.gauge(SeriesId::State(*of), state.span(SPAN_MS, 6));
@@ -134,7 +164,8 @@ pub(super) fn draw_rates(state: &State, buffer: &mut Buffer, area: Rect) {
     let spark = rate_spark_columns(width);
     let headings = [("now", 28), ("peak", 36), ("2 min", 37 + spark)];
     let mut lines = vec![headed_rule(state.theme, "Rates", &headings, width + 1)];
-    let rows = rates_that_fit(rates(state, state.span(SPAN_MS, spark)), usize::from(area.height).saturating_sub(1));
+    let rows =
+        rates_that_fit(shown_rates(state, state.span(SPAN_MS, spark)), usize::from(area.height).saturating_sub(1));
     lines.extend(rows.iter().map(|row| rate_line(state, row, width)));
     draw_lines(buffer, area, lines);
 }

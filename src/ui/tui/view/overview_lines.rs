@@ -3,8 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::text::Line;
 
-use super::tables::{SPAN_MS, STATE_ORDER, consequence_lines, headline_lines, state_cell};
-use crate::ui::tui::facts::{limits, rates};
+use super::overview::{shown_limits, shown_rates, shown_states};
+use super::tables::{SPAN_MS, consequence_lines, headline_lines, state_cell};
 use crate::ui::tui::graph::bar;
 use crate::ui::tui::layout::{Frame, Kind};
 use crate::ui::tui::number::{Cell, count};
@@ -32,7 +32,7 @@ fn lines(state: &State, width: usize, kind: Kind) -> Vec<Line<'static>> {
     let records = kind == Kind::Records;
     let mut lines = headline_lines(state, 3, width);
     lines.push(rule(state.theme, "Against limits", &[], width));
-    for row in limits(state, snapshot, state.span(SPAN_MS, 1)) {
+    for row in shown_limits(state, snapshot, state.span(SPAN_MS, 1)) {
         let (now, limit) = (row.now.text(row.write), row.limit.text(row.write));
         let style = state.theme.style(row.severity.role());
         let sign = row.severity.sign();
@@ -49,7 +49,7 @@ fn lines(state: &State, width: usize, kind: Kind) -> Vec<Line<'static>> {
     }
     lines.push(rule(state.theme, "States", &[], width));
     let per_row = if records { 1 } else { 3 };
-    for chunk in STATE_ORDER.chunks(per_row) {
+    for chunk in shown_states(state).chunks(per_row) {
         let cells = chunk.iter().map(|of| {
             let cell = state_cell(state, *of).text(count);
             if records { format!("  {of}: {cell}") } else { format!("  {of:<10}{}", right(&cell, 7)) }
@@ -57,7 +57,7 @@ fn lines(state: &State, width: usize, kind: Kind) -> Vec<Line<'static>> {
         lines.push(Line::raw(cells.collect::<String>()));
     }
     lines.push(rule(state.theme, "Rates", &["now, peak of 2 min"], width));
-    for row in rates(state, state.span(SPAN_MS, 16)) {
+    for row in shown_rates(state, state.span(SPAN_MS, 16)) {
         let (now, peak) = (row.now.text(row.write), row.peak.text(row.write));
         let sign = row.severity.sign();
         let text = if records {

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::overview::{draw_limits, draw_rates};
+use super::overview::{draw_limits, draw_rates, shown_states};
 use super::tables::{SPAN_MS, STATE_ORDER, consequence_lines, headed_rule, headline_lines, state_cell};
 use crate::ui::tui::facts::{SeriesId, SortBy, listener_rows};
 use crate::ui::tui::graph::{Point, peak, sparkline};
@@ -121,7 +121,7 @@ fn draw_states(state: &State, buffer: &mut Buffer, area: Rect) {
     let spark_width = width.saturating_sub(2 + 14 + 10 + 12 + 2).min(48);
     let headings = [("now", 26), ("2 min ago", 38), ("last 2 min, own scale", 40 + spark_width)];
     let mut lines = vec![headed_rule(state.theme, "States", &headings, width)];
-    for of in STATE_ORDER {
+    for of in shown_states(state) {
         let points = state.history.gauge(SeriesId::State(of), state.span(SPAN_MS, spark_width));
         let earlier = match points.first() {
             Some(Point::Value(value)) => count(*value),

@@ -5,10 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::listing::text_lines;
-use crate::report::{has_drift, render_profile, render_verification};
+use crate::report::{has_drift, render_entry, render_profile, render_verification};
 use crate::snapshot::GapKind;
 use crate::ui::tui::action::valid_bindings;
-use crate::ui::tui::prompt::VERBS;
+use crate::ui::tui::palette::VERBS;
 use crate::ui::tui::state::{Page, State};
 use crate::ui::tui::text::{draw_lines, left, rule, wrap};
 use crate::ui::tui::theme::Role;
@@ -21,6 +21,7 @@ pub(in crate::ui::tui) fn page_scroll_limit(state: &State) -> usize {
         Some(Page::Gaps) => gap_lines(state, width).len(),
         Some(Page::Values) => value_lines(state, width).len(),
         Some(Page::Verification) => verification_lines(state, width).len(),
+        Some(Page::Entry) => entry_lines(state, width).len(),
         None => 0,
     };
     length.saturating_sub(usize::from(state.size.1.saturating_sub(4)))
@@ -46,9 +47,22 @@ pub(super) fn draw_verification(state: &State, buffer: &mut Buffer, body: Rect) 
     draw_scrolled(state, buffer, body, verification_lines(state, usize::from(body.width)));
 }
 
+/// Draws an entry of the history.
+pub(super) fn draw_entry(state: &State, buffer: &mut Buffer, body: Rect) {
+    draw_scrolled(state, buffer, body, entry_lines(state, usize::from(body.width)));
+}
+
+fn entry_lines(state: &State, width: usize) -> Vec<Line<'static>> {
+    let Some(entry) = state.profiles.shown_entry() else { return Vec::new() };
+    let history = state.profiles.whole_history();
+    let command = format!("tcpctl history {}", entry.id);
+    let mut lines = vec![rule(state.theme, &format!("Entry {} of the history", entry.id), &[&command], width)];
+    lines.extend(text_lines(&render_entry(entry, &history, width.saturating_sub(2), false)));
+    lines
+}
+
 fn value_lines(state: &State, width: usize) -> Vec<Line<'static>> {
-    let entries = state.profiles.entries.as_deref().unwrap_or_default();
-    let Some(entry) = entries.get(state.profiles.selected_index()) else { return Vec::new() };
+    let Some(entry) = state.selected_profile() else { return Vec::new() };
     let Some(profile) = &entry.profile else { return Vec::new() };
     let file = (entry.origin != "built in").then_some(entry.origin.as_str());
     let count = format!("{} keys", profile.rules.len());
@@ -93,7 +107,7 @@ fn help_lines(state: &State, width: usize) -> Vec<Line<'static>> {
         lines.push(Line::raw(format!(
             "   {}{}",
             left(&typed, 21),
-            left(verb.help, width.saturating_sub(24)).trim_end()
+            left(verb.help(), width.saturating_sub(24)).trim_end()
         )));
     }
     lines.push(rule(state.theme, "Signs", &[], width));

@@ -1,15 +1,17 @@
 //! The parameters: what each is now, against which default, when it counts and who set it.
 
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
 use super::listing::text_lines;
-use crate::explain::{Ask, Overrides, key_effects};
+use super::tables::answer_text;
+use crate::explain::KeyEffect;
 use crate::report::{ParameterPage, ParameterRow, render_parameter_page};
 use crate::snapshot::SysctlReading;
+use crate::ui::tui::key_what_if::KeyAnswered;
 use crate::ui::tui::listing::Listing;
 use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::State;
-use crate::ui::tui::text::{left, right, rule};
+use crate::ui::tui::text::{columns, left, right, rule};
 use crate::ui::tui::theme::Role;
 
 /// The list.
@@ -89,15 +91,59 @@ impl Columns {
     }
 }
 
+/// What the model says of this key.
+fn answered<'a>(state: &'a State, row: &ParameterRow) -> Option<&'a KeyAnswered> {
+    state.explaining.key.as_deref().filter(|answered| answered.key == row.key)
+}
+
+/// The value that is asked about, above the page, and what moves with it.
+pub(super) fn panel(state: &State, width: usize) -> Vec<Line<'static>> {
+    let Some(row) = state.selected_parameter().filter(|row| row.known.is_some()) else { return Vec::new() };
+    let answered = answered(state, row);
+    let asked = answered.and_then(|answered| answered.asked.as_deref());
+    let own = row.value().unwrap_or("?").replace('\t', " ");
+    let unit = row.known.map_or("", |known| known.unit);
+    let (sign, text, hint) = match asked {
+        Some(value) => ("±", format!("{own} → ◂ {value} ▸ {unit}"), "p makes a plan of it, u goes back"),
+        None => (" ", format!("{own}   ◂ ▸ {unit}"), "←→ asks about another value"),
+    };
+    let mut lines = vec![rule(state.theme, "What if", &["nothing is written", hint], width)];
+    let role = if asked.is_some() { Role::Change } else { Role::Plain };
+    lines.push(Line::styled(left(&format!(" {sign} {} {text}", row.key), width), state.theme.style(role)));
+    let Some((asked, answered)) = asked.zip(answered) else { return lines };
+    let own = row.value().unwrap_or_default();
+    let answer = |effect: &KeyEffect, value: &str| {
+        effect
+            .answers
+            .iter()
+            .find(|(known, _)| known == value)
+            .map_or_else(|| "?".to_owned(), |(_, answer)| answer_text(*answer))
+    };
+    if answered.effects.is_empty() {
+        lines.push(Line::styled("   no forecast of the model hangs on it", state.theme.style(Role::Dim)));
+    }
+    let most = usize::from(state.size.1 / 4).max(1);
+    for effect in answered.effects.iter().take(most) {
+        let (before, after) = (answer(effect, own), answer(effect, asked));
+        let answers = format!("{}  →  {}", right(&before, 13), left(&after, 13));
+        let label = left(&format!("   {}", effect.label), width.saturating_sub(columns(&answers) + 1));
+        lines.push(Line::from(vec![
+            Span::raw(format!("{label} ")),
+            Span::styled(answers, state.theme.style(Role::Predicted)),
+        ]));
+    }
+    lines
+}
+
 /// The page of the selected one.
 pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
     let (Some(row), Some(snapshot)) = (state.selected_parameter(), state.shown()) else { return Vec::new() };
     let hz = snapshot.kernel.hz.as_ref().map(|reading| reading.hz);
-    let values = snapshot.sysctls.values();
-    let ask = Ask::new(snapshot.kernel.version, hz, snapshot.memory_kib, &values, &Overrides::default());
-    let effects = ask.map_or_else(|_| Vec::new(), |ask| key_effects(row.key.as_str(), &ask));
+    let answered = answered(state, row);
+    let effects = answered.map(|answered| answered.effects.as_slice()).unwrap_or_default();
+    let asked = answered.and_then(|answered| answered.asked.as_deref());
     let namespace = snapshot.netns.name.as_deref();
-    let page = ParameterPage { row, effects: &effects, findings: &[], hz, namespace };
+    let page = ParameterPage { row, effects, asked, findings: &[], hz, namespace };
     let text = render_parameter_page(&page, width.saturating_sub(2), false);
     let mut lines = vec![rule(state.theme, row.key.as_str(), &[], width)];
     // The first line says the key again, with its value.

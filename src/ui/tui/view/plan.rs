@@ -67,7 +67,7 @@ pub(super) fn draw_question(state: &State, buffer: &mut Buffer, body: Rect) {
     let inside = width.saturating_sub(4);
     let place = state.shown().map_or_else(
         || "this host".to_owned(),
-        |snapshot| format!("{}, {}", snapshot.hostname.as_deref().unwrap_or("this host"), netns_words(snapshot)),
+        |snapshot| format!("{}, {}", snapshot.hostname.as_deref().unwrap_or("this host"), netns_words(state, snapshot)),
     );
     let changes = plan.changes.len();
     let count = |noun: &str| if changes == 1 { format!("1 {noun}") } else { format!("{changes} {noun}s") };

@@ -10,6 +10,7 @@ use crate::tune::{Action, JournalEntry, JournalOutcome};
 use crate::ui::tui::layout::{Frame, first_shown, take_rows};
 use crate::ui::tui::number::{date, time_of_day};
 use crate::ui::tui::profiles::{ProfileEntry, Region};
+use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{draw_lines, left, mark_selected, rule, wrap};
 use crate::ui::tui::theme::Role;
@@ -26,7 +27,7 @@ fn areas(state: &State, frame: Frame) -> Areas {
     let none = Rect { height: 0, ..rest };
     match (frame.kind.has_detail(), state.profiles.region) {
         (true, region) => {
-            let entries = state.profiles.entries.as_ref().map_or(0, Vec::len);
+            let entries = state.listed_profiles().len();
             let list_rows = (entries + 1).clamp(4, usize::from(rest.height) / 2);
             let list = take_rows(&mut rest, list_rows);
             let summary = if region == Region::List { summary_lines(state, usize::from(rest.width)).len() } else { 0 };
@@ -74,8 +75,8 @@ pub(super) fn rows_shown(state: &State, frame: Frame) -> Vec<(Region, RowsShown)
     };
     let (list, history) = (below_title(list), below_title(history));
     let profiles = &state.profiles;
-    let (selected, entry) = (profiles.selected_index(), profiles.selected_entry_index());
-    let count = profiles.entries.as_ref().map_or(0, Vec::len);
+    let (selected, entry) = (state.selected_profile_index(), profiles.selected_entry_index());
+    let count = state.listed_profiles().len();
     let first = first_shown(selected, usize::from(list.height));
     let older = first_entry(state, usize::from(history.height));
     vec![
@@ -108,18 +109,21 @@ fn entry_line(state: &State, entry: &ProfileEntry, width: usize, selected: bool)
 fn draw_list(state: &State, buffer: &mut Buffer, area: Rect) {
     let width = usize::from(area.width);
     let mut rest = area;
-    let Some(entries) = &state.profiles.entries else {
+    let Some(all) = state.profiles.entries.as_ref().map(Vec::len) else {
         draw_lines(buffer, area, [rule(state.theme, "Profiles", &[], width), Line::raw(" … reading profiles")]);
         return;
     };
-    let count = format!("{}", entries.len());
+    let entries = state.listed_profiles();
+    let words = &state.list(Screen::Profiles).search;
+    let search = if words.is_empty() { String::new() } else { format!("/{words}") };
+    let count = if entries.len() == all { all.to_string() } else { format!("{} of {all}", entries.len()) };
     let title = take_rows(&mut rest, 1);
     draw_lines(
         buffer,
         title,
-        [rule(state.theme, "Profiles", &[&count, "Enter shows the plan, which writes nothing"], width)],
+        [rule(state.theme, "Profiles", &[&count, &search, "Enter shows the plan, which writes nothing"], width)],
     );
-    let selected = state.profiles.selected_index();
+    let selected = state.selected_profile_index();
     let height = usize::from(rest.height);
     let focused = state.profiles.region == Region::List;
     for (at, entry) in entries.iter().enumerate().skip(first_shown(selected, height)).take(height) {
@@ -131,14 +135,18 @@ fn draw_list(state: &State, buffer: &mut Buffer, area: Rect) {
         }
     }
     if entries.is_empty() {
-        draw_lines(buffer, rest, [Line::raw(" there are no profiles")]);
+        let text = if all == 0 {
+            " there are no profiles".to_owned()
+        } else {
+            format!(" no profile has `{words}`; Esc shows all")
+        };
+        draw_lines(buffer, rest, [Line::raw(text)]);
     }
 }
 
 /// The selected profile in full.
 fn summary_lines(state: &State, width: usize) -> Vec<Line<'static>> {
-    let entries = state.profiles.entries.as_deref().unwrap_or_default();
-    let Some(entry) = entries.get(state.profiles.selected_index()) else { return Vec::new() };
+    let Some(entry) = state.selected_profile() else { return Vec::new() };
     let (Ok(text) | Err(text)) = &entry.summary;
     let mut lines = vec![Line::raw(""), rule(state.theme, &entry.name, &[&entry.origin], width)];
     lines.extend(wrap(text, width.saturating_sub(2)).into_iter().map(|line| Line::raw(format!(" {line}"))));
@@ -183,7 +191,7 @@ fn elsewhere(state: &State, entry: &JournalEntry) -> &'static str {
     match &state.profiles.place {
         None => "whether it stands is unknown",
         Some(place) if entry.boot_id != place.boot_id => "ended with its boot",
-        Some(_) => "in another network namespace",
+        Some(_) => "in another netns",
     }
 }
 

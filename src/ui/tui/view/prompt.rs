@@ -4,10 +4,37 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::ui::tui::prompt::{Prompt, PromptKind};
+use crate::ui::tui::layout::first_shown;
+use crate::ui::tui::prompt::{Prompt, PromptKind, listed};
 use crate::ui::tui::state::State;
-use crate::ui::tui::text::{columns, cut};
+use crate::ui::tui::text::{columns, cut, draw_lines, left, rule};
 use crate::ui::tui::theme::Role;
+
+/// Most rows of the list of what could complete a command.
+const MOST: usize = 8;
+
+/// Draws what could complete a command over the last rows of the screen, above the line that is typed.
+pub(super) fn draw_listed(state: &State, buffer: &mut Buffer, body: Rect) {
+    let found = listed(state);
+    let chosen = state.prompt.as_ref().and_then(|prompt| prompt.chosen);
+    let rows = found.len().min(MOST).min(usize::from(body.height / 2));
+    let Some(first) = rows.checked_sub(1).map(|_| first_shown(chosen.unwrap_or(0), rows)) else { return };
+    let height = u16::try_from(rows + 1).unwrap_or(body.height).min(body.height);
+    let area = Rect { y: body.bottom() - height, height, ..body };
+    let width = usize::from(area.width);
+    let count = found.len().to_string();
+    let name = if found.len() == 1 { "way to go on" } else { "ways to go on" };
+    let mut lines = vec![rule(state.theme, &format!("{count} {name}"), &["Tab or ↑↓ takes one, Enter goes"], width)];
+    let longest = found.iter().map(|one| columns(&one.text)).max().unwrap_or(0).min(width / 2);
+    lines.extend(found.iter().enumerate().skip(first).take(rows).map(|(at, one)| {
+        let mark = if chosen == Some(at) { ">" } else { " " };
+        let role = if chosen == Some(at) { Role::Selected } else { Role::Plain };
+        let text = format!("{mark} {}  {}", left(&one.text, longest), one.help);
+        Line::styled(left(&text, width), state.theme.style(role))
+    }));
+    lines.resize(usize::from(height), Line::raw(" ".repeat(width)));
+    draw_lines(buffer, area, lines);
+}
 
 /// Draws it; of a text that is too long the end is seen.
 pub(super) fn draw(state: &State, prompt: &Prompt, area: Rect, buffer: &mut Buffer) {

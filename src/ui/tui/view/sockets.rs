@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use super::listing::labelled;
+use super::listing::{gone_lines, labelled};
 use crate::model::{Activity, LiveEnd, LiveForecast, Outcome, Window};
 use crate::report::{SocketGroup, SocketRow, render_live_details, render_window};
 use crate::ui::tui::listing::Listing;
@@ -12,7 +12,7 @@ use crate::ui::tui::socket_columns::SocketColumn;
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{left, right, rule};
 use crate::ui::tui::theme::Role;
-use crate::ui::tui::wants::SocketsReading;
+use crate::ui::tui::wants::{SocketsOrder, SocketsReading};
 use crate::units::TcpState;
 
 /// A day in milliseconds; what lies further ahead is told as a duration and not as a time of day.
@@ -29,6 +29,7 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
         Err(reason) => return Listing::nothing("Sockets", format!("? {reason}")),
     };
     let filter = if want.filter.is_empty() { "all but listeners".to_owned() } else { want.filter.clone() };
+    let filter = want.holder.iter().fold(filter, |filter, (_, name)| format!("of {name}, {filter}"));
     let arrow = if want.reverse { "↓" } else { "↑" };
     if let Some(by) = want.group {
         let by = format!("by {by:?}").to_lowercase();
@@ -43,8 +44,10 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     } else {
         format!("{} shown", rows.len())
     };
-    let sort = format!("sort {} {arrow}", want.order.name());
-    let columns = Columns::of(width, state.preferences.columns.as_deref());
+    // The order is turned round among those that are kept, which are the first ones all the same.
+    let of_these = if want.reverse && reading.passed > rows.len() as u64 { " of these" } else { "" };
+    let sort = format!("sort {} {arrow}{of_these}", want.order.name());
+    let columns = Columns::of(width, state.preferences.columns.as_deref(), want.order == SocketsOrder::Local);
     let empty = if want.filter.is_empty() {
         "there is no socket but listeners in this network namespace".to_owned()
     } else {
@@ -138,7 +141,7 @@ const DIES: usize = 10;
 
 impl Columns {
     /// The columns for a width: those that were asked for, else those that fit.
-    fn of(width: usize, asked: Option<&[SocketColumn]>) -> Self {
+    fn of(width: usize, asked: Option<&[SocketColumn]>, by_local: bool) -> Self {
         let shown = |column| asked.is_none_or(|asked| asked.contains(&column));
         let width_of = |column, width: usize| if shown(column) { width } else { 0 };
         let both_queues = width >= 110;
@@ -154,8 +157,9 @@ impl Columns {
         // Mark, sign, and a blank before each column; who it is with is the last to shrink.
         let free = width.saturating_sub(3 + state + queues + next + usize::from(next > 0) + dies);
         let narrow = Self { state, local: 0, peer: free, owner: 0, both_queues, queue, next, dies };
-        let has_local = shown(SocketColumn::Local) && (both_queues || asked.is_some());
-        let has_peer = shown(SocketColumn::Peer);
+        let has_local = shown(SocketColumn::Local) && (both_queues || asked.is_some() || by_local);
+        // Where there is room for one address, it is that by which they are ordered.
+        let has_peer = shown(SocketColumn::Peer) && (!by_local || both_queues || asked.is_some());
         if width < 76 {
             // One address has to do.
             return if has_peer || !has_local {
@@ -229,9 +233,13 @@ impl Columns {
     }
 }
 
-/// Microseconds since the reading; of a frozen picture none.
+/// Microseconds since the reading; of a frozen picture none, and none of a socket that is gone.
 fn age_us(state: &State, reading: &SocketsReading) -> u64 {
-    if state.frozen.is_some() { 0 } else { state.now.unix_ms.saturating_sub(reading.taken_unix_ms) * 1000 }
+    if state.frozen.is_some() || state.gone().is_some() {
+        0
+    } else {
+        state.now.unix_ms.saturating_sub(reading.taken_unix_ms) * 1000
+    }
 }
 
 /// A forecast as it stands so much later.
@@ -319,18 +327,20 @@ fn end_words(state: &State, reading: &SocketsReading, forecast: &LiveForecast) -
 
 /// What changes on the screen as time passes, for a screen that is drawn only when something does.
 pub(in crate::ui::tui) fn counted_down(state: &State) -> Option<String> {
-    let reading = state.sockets.as_deref().filter(|_| state.screen == Screen::Sockets && state.frozen.is_none())?;
-    let row = state.selected_socket()?;
+    if state.screen != Screen::Sockets || state.frozen.is_some() {
+        return None;
+    }
+    let (reading, row) = state.socket_shown().filter(|_| state.gone().is_none())?;
     Some(format!("{} {:?}", next_words(state, reading, row), end_words(state, reading, row.forecast.as_ref()?)))
 }
 
 /// All that is known of the selected socket.
 pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
-    let Some(reading) = state.sockets.as_deref() else { return Vec::new() };
-    let Some(row) = state.selected_socket() else { return Vec::new() };
+    let Some((reading, row)) = state.socket_shown() else { return Vec::new() };
     let name = row.state.map_or("?", TcpState::name);
     let title = format!("{} → {}", row.local, row.peer);
     let mut lines = vec![rule(state.theme, &title, &[name, &row.owner], width)];
+    lines.extend(gone_lines(state, width));
     let mut say = |label: &str, text: &str| lines.extend(labelled(state, label, text, width));
     match &row.forecast {
         Some(forecast) => {

@@ -1,12 +1,15 @@
 //! The rows that several screens and sizes share.
 
+use std::collections::BTreeSet;
+
 use ratatui::text::{Line, Span};
 
 use crate::model::{Answer, Consequence};
 use crate::report::render_answer;
-use crate::ui::tui::facts::{LimitRow, RateRow};
+use crate::ui::tui::facts::{Headline, LimitRow, RateRow};
 use crate::ui::tui::graph::{bar, peak, sparkline};
 use crate::ui::tui::number::Cell;
+use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::State;
 use crate::ui::tui::text::{columns, cut, left, right, wrap};
 use crate::ui::tui::theme::{Role, Severity, Theme};
@@ -151,23 +154,14 @@ pub(super) fn rate_line(state: &State, row: &RateRow, width: usize) -> Line<'sta
     Line::styled(text, state.theme.style(row.severity.role()))
 }
 
-/// The rates that fit: in the order of the table, though what tells something goes before what is zero.
+/// The rates that fit, in the order of the table: those that everybody looks for, then what tells something, then what is
+/// zero.
 pub(super) fn rates_that_fit(rows: Vec<RateRow>, room: usize) -> Vec<RateRow> {
-    let telling = rows.iter().filter(|row| row.tells()).count();
-    let mut zeros = room.saturating_sub(telling);
-    let mut kept: Vec<RateRow> = Vec::new();
-    for row in rows {
-        if kept.len() == room {
-            break;
-        }
-        if row.tells() {
-            kept.push(row);
-        } else if zeros > 0 {
-            zeros -= 1;
-            kept.push(row);
-        }
-    }
-    kept
+    let rank = |row: &RateRow| if row.always { 0 } else { 1 + usize::from(!row.tells()) };
+    let mut ranks: Vec<(usize, usize)> = rows.iter().map(rank).zip(0..).collect();
+    ranks.sort_unstable();
+    let kept: BTreeSet<usize> = ranks.into_iter().take(room).map(|(_, at)| at).collect();
+    rows.into_iter().enumerate().filter(|(at, _)| kept.contains(at)).map(|(_, row)| row).collect()
 }
 
 /// An answer of the model.
@@ -204,12 +198,20 @@ pub(super) fn consequence_lines(state: &State, width: usize, with_keys: bool) ->
         }
         Line::from(spans)
     };
-    consequences.iter().map(line).collect()
+    let list = state.list(Screen::Overview);
+    consequences.iter().filter(|(consequence, _)| list.admits(&[consequence.short])).map(line).collect()
 }
 
 /// The lines at the top of the overview.
 pub(super) fn headline_lines(state: &State, room: usize, width: usize) -> Vec<Line<'static>> {
-    let found = crate::ui::tui::facts::headlines(state);
+    let list = state.list(Screen::Overview);
+    let mut found = crate::ui::tui::facts::headlines(state);
+    if !list.search.is_empty() {
+        let text =
+            format!("/{}: headlines, limits, states, rates and times with these words; Esc shows all", list.search);
+        found.retain(|headline| list.admits(&[&headline.text]));
+        found.insert(0, Headline { severity: Severity::Quiet, text });
+    }
     let hidden = found.len().saturating_sub(room);
     let mut lines: Vec<Line<'static>> = Vec::new();
     for (at, headline) in found.iter().take(room).enumerate() {
