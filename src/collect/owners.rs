@@ -47,11 +47,13 @@ pub fn name_owners<'a>(proc_root: &Path, readings: impl IntoIterator<Item = &'a 
 fn inodes_of(sockets: &Sockets) -> BTreeSet<u64> {
     let listeners = sockets.listeners.iter().map(|one| one.inode);
     let single = sockets.samples.iter().flat_map(Samples::rows).map(|row| u64::from(row.clock.inode));
-    listeners.chain(single).filter(|inode| *inode != 0).collect()
+    let on_ports = sockets.ports.iter().flat_map(|row| &row.inodes).map(|inode| u64::from(*inode));
+    listeners.chain(single).chain(on_ports).filter(|inode| *inode != 0).collect()
 }
 
 fn fill_in(sockets: &mut Sockets, found: &SocketHolders, root: &ProcRoot, gaps: &mut Vec<Gap>) {
-    let processes = |inode: u64| Some(found.by_inode.get(&inode)?.iter().map(process_of).collect());
+    let processes =
+        |inode: u64| -> Option<Vec<Process>> { Some(found.by_inode.get(&inode)?.iter().map(process_of).collect()) };
     let mut unknown = 0_usize;
     for listener in &mut sockets.listeners {
         match processes(listener.inode) {
@@ -61,6 +63,11 @@ fn fill_in(sockets: &mut Sockets, found: &SocketHolders, root: &ProcRoot, gaps: 
     }
     for row in sockets.samples.iter_mut().flat_map(Samples::rows_mut) {
         row.processes = processes(row.clock.inode.into()).unwrap_or_default();
+    }
+    for row in &mut sockets.ports {
+        let holders: BTreeSet<Process> =
+            row.inodes.iter().filter_map(|inode| processes(u64::from(*inode))).flatten().collect();
+        row.processes = holders.into_iter().collect();
     }
     if unknown > 0 {
         gaps.push(unknown_owners(root, found.denied, unknown, ["listener", "listeners"]));

@@ -126,6 +126,8 @@ pub(super) fn snapshot() -> Snapshot {
                 destination_port: 5432,
                 used: 21_904,
                 time_wait: 21_000,
+                inodes: Vec::new(),
+                processes: Vec::new(),
             }],
             addresses: None,
             samples: None,

@@ -24,7 +24,7 @@ pub use namespaces::{
 };
 pub use redact::{Redaction, redact};
 pub use rows::{RowsWriter, StoredRows};
-pub use samples::{Pace, Sample, Samples, SentData, SocketRow};
+pub use samples::{Pace, ReceiveMemory, Sample, Samples, SentData, SocketRow};
 pub use sockets::{AddressUse, Drops, Listener, PortUse, Process, SocketOwner, SocketSource, Sockets};
 pub use stored::{StoredError, StoredSnapshots, parse_stored, render_around_rows, render_stored};
 pub use survey::{CloseWait, Holder, PortSide, SharedPort, SharedPorts, SocketSurvey};

@@ -177,6 +177,7 @@ mod tests {
             sent: None,
             pace: None,
             congestion: None,
+            memory: None,
             processes: Vec::new(),
         };
         let mut sockets = Sockets {

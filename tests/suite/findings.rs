@@ -18,7 +18,7 @@ use tcpctl::explain::find_topic;
 use tcpctl::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule, render_rules_manual};
 use tcpctl::snapshot::{
     AddressUse, Capabilities, Counters, DeviceQueue, Drops, Kernel, Listener, Netns, Pace, PortUse, Process,
-    SCHEMA_VERSION, Sample, Samples, SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, StoredSnapshots,
+    ReceiveMemory, SCHEMA_VERSION, Sample, Samples, SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, StoredSnapshots,
     SysctlReading, Sysctls, render_stored,
 };
 use tcpctl::tune::find_lint_rule;
@@ -157,6 +157,12 @@ struct Reading {
     #[serde(default)]
     idle: Vec<SampleRow>,
     #[serde(default)]
+    probing: Vec<SampleRow>,
+    #[serde(default)]
+    half_closed: Vec<SampleRow>,
+    #[serde(default)]
+    bound: Vec<SampleRow>,
+    #[serde(default)]
     addresses: Vec<AddressUse>,
     queues: Option<Vec<DeviceQueue>>,
 }
@@ -185,6 +191,12 @@ struct SampleRow {
     keepalive: bool,
     #[serde(default)]
     receive_queue: u32,
+    /// Bytes of receive memory in use, and that may be.
+    #[serde(default)]
+    memory: Option<(u32, u32)>,
+    /// Whether the zero-window probe's timer runs.
+    #[serde(default)]
+    probing: bool,
     /// Whether each is of an address of its own.
     #[serde(default)]
     scattered: bool,
@@ -250,6 +262,7 @@ impl SampleRow {
             clock: LiveSocket {
                 state: self.state,
                 timer: match (self.timeouts, self.keepalive) {
+                    _ if self.probing => SocketTimer::Probe,
                     (0, false) => SocketTimer::Off,
                     (0, true) => SocketTimer::Keepalive,
                     _ => SocketTimer::Retransmit,
@@ -271,6 +284,7 @@ impl SampleRow {
             sent: self.sent,
             pace: self.pace.map(PaceRow::pace),
             congestion: Some(self.congestion.clone()),
+            memory: self.memory.map(|(used_bytes, limit_bytes)| ReceiveMemory { used_bytes, limit_bytes }),
             processes: self.process.iter().map(|name| Process { pid: 812, name: name.clone() }).collect(),
         }
     }
@@ -314,6 +328,7 @@ struct PortRow {
     port: u16,
     used: u64,
     time_wait: u64,
+    process: Option<String>,
 }
 
 impl Reading {
@@ -378,6 +393,8 @@ impl Reading {
             destination_port: row.port,
             used: row.used,
             time_wait: row.time_wait,
+            inodes: if row.process.is_some() { vec![7] } else { Vec::new() },
+            processes: row.process.iter().map(|name| Process { pid: 812, name: name.clone() }).collect(),
         };
         Sockets {
             source: SocketSource::SockDiag,
@@ -412,9 +429,11 @@ impl Reading {
         kinds.iter().any(|kind| kind.is_some()).then(|| {
             let [mut connecting, close_wait, resending] = kinds.map(|kind| sample(kind.as_deref().unwrap_or_default()));
             connecting.total = connecting.total.max(self.connecting_total);
-            let [waiting, unread, sending, idle] =
-                [&self.waiting, &self.unread, &self.sending, &self.idle].map(|kind| Some(sample(kind)));
-            Samples { connecting, close_wait, resending, waiting, unread, sending, idle }
+            let newer = [&self.waiting, &self.unread, &self.sending, &self.idle];
+            let [waiting, unread, sending, idle] = newer.map(|kind| Some(sample(kind)));
+            let newest = [&self.probing, &self.half_closed, &self.bound];
+            let [probing, half_closed, bound] = newest.map(|kind| Some(sample(kind)));
+            Samples { connecting, close_wait, resending, waiting, unread, sending, idle, probing, half_closed, bound }
         })
     }
 }
@@ -468,6 +487,8 @@ impl Reading {
                     pace: None,
                     keepalive: false,
                     receive_queue: 0,
+                    memory: None,
+                    probing: false,
                     scattered: false,
                     congestion: cubic(),
                     cookie: one(),
@@ -517,6 +538,7 @@ fn quiet_sysctl(key: &str) -> Option<&'static str> {
         "net.ipv4.tcp_congestion_control" => "cubic",
         "net.core.default_qdisc" => "fq_codel",
         "net.ipv4.tcp_tw_reuse" => "2",
+        "net.ipv4.tcp_tw_reuse_delay" => "1000",
         "net.ipv4.tcp_rmem" => "4096 131072 6291456",
         "net.ipv4.tcp_syn_retries" => "6",
         "net.ipv4.tcp_synack_retries" => "5",

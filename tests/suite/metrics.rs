@@ -91,6 +91,8 @@ fn host() -> Snapshot {
                 destination_port: 443,
                 used: 26_000,
                 time_wait: 25_000,
+                inodes: Vec::new(),
+                processes: Vec::new(),
             }],
             addresses: None,
             samples: None,
@@ -225,6 +227,8 @@ fn the_number_of_samples_is_bounded_and_the_worst_listeners_stay() {
             destination_port: port,
             used: 1,
             time_wait: 0,
+            inodes: Vec::new(),
+            processes: Vec::new(),
         });
     }
     let text = metrics_of(&crowded);

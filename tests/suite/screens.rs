@@ -62,6 +62,8 @@ pub(crate) fn busy_host(seconds: u64) -> Snapshot {
         destination_port: 5432,
         used: 24_000,
         time_wait: 21_904,
+        inodes: Vec::new(),
+        processes: Vec::new(),
     }];
     Snapshot {
         schema: SCHEMA_VERSION,

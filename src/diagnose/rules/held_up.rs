@@ -125,6 +125,7 @@ mod tests {
             sent: Some(sent),
             pace: Some(pace),
             congestion: None,
+            memory: None,
             processes: Vec::new(),
         };
         limit(&pace, &row)

@@ -18,6 +18,11 @@ const SHARE_PERCENT: u64 = 1;
 /// Losses taken back below which it is chance.
 const UNDONE_MIN: u64 = 3;
 
+/// Signs of reordering below which it is chance, and their share of what was sent again, in percent: where segments
+/// overtake each other each brings about one.
+const REORDERED_MIN: u64 = 3;
+const REORDERED_PERCENT: u64 = 20;
+
 /// Recoveries by ACKs beside segments sent again, in percent, below which those are of a few other connections.
 const ANSWERED_PERCENT_MAX: u64 = 5;
 
@@ -25,7 +30,7 @@ const ANSWERED_PERCENT_MAX: u64 = 5;
 pub(super) const SILENT_TIMEOUTS_MIN: u8 = 3;
 
 /// What all of these rules read.
-pub(super) const READS: [Input; 15] = [
+pub(super) const READS: [Input; 19] = [
     Input::Tcp("RetransSegs"),
     Input::Tcp("OutSegs"),
     Input::Tcp("AttemptFails"),
@@ -35,6 +40,10 @@ pub(super) const READS: [Input; 15] = [
     Input::TcpExt("TCPSackRecovery"),
     Input::TcpExt("TCPDSACKRecv"),
     Input::TcpExt("TCPSACKReorder"),
+    Input::TcpExt("TCPTSReorder"),
+    Input::TcpExt("TCPRenoReorder"),
+    Input::TcpExt("TCPPartialUndo"),
+    Input::TcpExt("TCPDSACKUndo"),
     Input::TcpExt("TCPLossUndo"),
     Input::TcpExt("TCPLossProbeRecovery"),
     Input::TcpExt("TCPAbortOnTimeout"),
@@ -115,7 +124,9 @@ fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64, was_lost: bool)
         return Ok(Reason::SpuriousTimeouts);
     }
     if mostly_needless {
-        return Ok(Reason::Reordering);
+        // What a probe sends into a closed window, or again since an ACK was lost, is needless as well: of segments that
+        // overtook each other there are signs of their own.
+        return Ok(if is_reordered(case, count)? { Reason::Reordering } else { Reason::Few });
     }
     let mut answered = 0_u64;
     for name in ["TCPFastRetrans", "TCPSackRecovery", "TCPLossProbeRecovery"] {
@@ -127,6 +138,16 @@ fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64, was_lost: bool)
         return Ok(if died > 0 { Reason::Few } else { Reason::Silence });
     }
     Ok(Reason::Loss)
+}
+
+/// Whether the kernel noticed that segments had overtaken each other (`tcp_check_sack_reordering`), or took recoveries
+/// back (`tcp_try_undo_partial`, `tcp_try_undo_dsack`), in a share of what was sent again.
+fn is_reordered(case: &Case<'_>, count: u64) -> Result<bool, String> {
+    let mut signs = 0_u64;
+    for name in ["TCPSACKReorder", "TCPTSReorder", "TCPRenoReorder", "TCPPartialUndo", "TCPDSACKUndo"] {
+        signs = signs.saturating_add(case.tcp_ext_rise(name)?);
+    }
+    Ok(signs >= REORDERED_MIN && at_least_percent(signs, count, REORDERED_PERCENT))
 }
 
 /// How many segments were sent again to peers that acknowledge nothing, at the most: each timeout in a row sent one.
