@@ -97,6 +97,12 @@ pub(super) fn read_hostname(root: &ProcRoot, root_is_live: bool) -> Option<Strin
     name.or_else(|| root_is_live.then(node_name)).filter(|name| !name.is_empty())
 }
 
+/// Reads which boot this is.
+pub(super) fn read_boot_id(root: &ProcRoot) -> Option<String> {
+    let id = root.read("sys/kernel/random/boot_id").ok().map(|text| text.trim().to_owned());
+    id.filter(|id| !id.is_empty())
+}
+
 /// Whether the keys of the initial namespace are here.
 pub(super) fn is_initial_netns(root: &ProcRoot) -> Option<bool> {
     root.join(EVERYWHERE).exists().then(|| root.join(INITIAL_ONLY).exists())

@@ -266,12 +266,12 @@ mod tests {
             record(CloseWait, 1, 2, 7), // resending
             record(LastAck, 1, 4, 0),   // resending, and nobody's
             record(TimeWait, 3, 0, 0),
-            record(Estab, 4, 0, 7),     // probing
-            record(FinWait1, 4, 3, 0),  // probing, and nobody's
-            record(FinWait2, 0, 0, 7),  // half_closed
-            record(FinWait2, 3, 0, 0),  // closed, and kept for a while
-            bound,                      // bound
-            record(Close, 0, 0, 7),     // not even bound
+            record(Estab, 4, 0, 7),    // probing
+            record(FinWait1, 4, 3, 0), // probing, and nobody's
+            record(FinWait2, 0, 0, 7), // half_closed
+            record(FinWait2, 3, 0, 0), // closed, and kept for a while
+            bound,                     // bound
+            record(Close, 0, 0, 7),    // not even bound
         ];
         assert_eq!(kept(&records), [1, 1, 3, 2, 2, 1, 2, 2, 1, 1]);
     }

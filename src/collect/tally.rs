@@ -141,7 +141,9 @@ impl Tally {
         let used = self.ports.entry(key).or_default();
         used.all += 1;
         used.time_wait += u64::from(ends.minisock);
-        if ends.inode != 0 && let Some(free) = used.inodes.iter_mut().find(|inode| **inode == 0) {
+        if ends.inode != 0
+            && let Some(free) = used.inodes.iter_mut().find(|inode| **inode == 0)
+        {
             *free = ends.inode;
         }
         if self.taken.len() < Sockets::ADDRESSES_KEPT || self.taken.contains_key(&key.0) {

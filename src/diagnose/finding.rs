@@ -45,8 +45,18 @@ pub struct Evidence {
     pub what: String,
     /// What it was: `+2060 in 5.0s`.
     pub seen: String,
-    /// Where it was read: `/proc/net/netstat TcpExt`.
+    /// Where it was read, the file and the field or the attribute of sock_diag: `/proc/net/netstat TcpExt ListenDrops`.
     pub source: String,
+}
+
+impl Evidence {
+    /// Where it was read, without the field where that has been named as what it is.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        let path = self.what.replace('.', "/");
+        let place = self.source.strip_suffix(self.what.as_str()).or_else(|| self.source.strip_suffix(path.as_str()));
+        place.map_or(self.source.as_str(), |place| place.trim_end_matches([' ', '/']))
+    }
 }
 
 /// Something that is wrong.

@@ -117,7 +117,7 @@ fn details(finding: &Finding, width: usize) -> String {
     for (place, evidence) in finding.evidence.iter().enumerate() {
         let label = if place == 0 { "Evidence" } else { "" };
         let lead = format!("  {label:<10} {:<columns$}  ", printable(&evidence.seen));
-        text.push_str(&hanging(&lead, &printable(&format!("{} ({})", evidence.what, evidence.source)), width));
+        text.push_str(&hanging(&lead, &printable(&format!("{} ({})", evidence.what, evidence.place())), width));
     }
     let more = finding.topic.map(|topic| format!("tcpctl explain {topic}")).unwrap_or_default();
     for (label, sentence) in [

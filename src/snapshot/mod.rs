@@ -8,6 +8,7 @@ mod counters;
 mod gap;
 mod host;
 mod namespaces;
+mod order;
 mod redact;
 mod rows;
 mod samples;
@@ -22,7 +23,8 @@ pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
 pub use namespaces::{
     DifferentSetting, NamespaceFacts, NamespaceName, NamespaceReading, NamespaceReadings, NamespaceSurvey,
 };
-pub use redact::{Redaction, redact};
+pub use order::NotComparable;
+pub use redact::{Redacted, Redaction, RedactionKey, WeakKey, redact};
 pub use rows::{RowsWriter, StoredRows};
 pub use samples::{Pace, ReceiveMemory, Sample, Samples, SentData, SocketRow};
 pub use sockets::{AddressUse, Drops, Listener, PortUse, Process, SocketOwner, SocketSource, Sockets};

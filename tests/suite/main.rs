@@ -75,6 +75,7 @@ mod simulate;
 mod sockets;
 #[cfg(test)]
 mod solve;
+mod sources;
 #[cfg(test)]
 mod status;
 #[cfg(test)]

@@ -47,6 +47,8 @@ fn host() -> Snapshot {
         taken_unix_ms: 1_763_800_000_123,
         monotonic_ms: 5_000,
         hostname: Some("db-7".to_owned()),
+        boot_id: None,
+        redacted: None,
         kernel: Kernel {
             release: Some("6.18.3-x86".to_owned()),
             version: Some(KernelVersion::new(6, 18)),

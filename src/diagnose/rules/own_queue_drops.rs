@@ -11,7 +11,7 @@ use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, V
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "own-queue-drops",
     looks_for: "segments that a queue of this host drops before they are sent",
-    topic: None,
+    topic: Some("data-lost"),
     reads: &INPUTS,
     keys: &["net.core.default_qdisc"],
     threshold: "segments sent again as for packet-loss, and at least four fifths as many packets dropped by queues of this \
@@ -46,7 +46,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         queue.device,
         seen.count
     );
-    let source = "rtnetlink RTM_GETQDISC";
+    let source = "rtnetlink RTM_GETQDISC TCA_STATS_QUEUE";
     let finding = queues.iter().fold(Finding::new(&RULE, Severity::Warning, sentence), |finding, (queue, dropped)| {
         finding.seen(format!("dropped by {} of {}", queue.kind, queue.device), case.over_window(*dropped), source)
     });

@@ -12,6 +12,7 @@
 use std::net::SocketAddr;
 
 use crate::diagnose::case::{at_least_percent, process_name};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::model::KnownSettings;
 use crate::snapshot::PortUse;
@@ -38,9 +39,6 @@ const TW_REUSE: &str = "net.ipv4.tcp_tw_reuse";
 const TW_REUSE_DELAY: &str = "net.ipv4.tcp_tw_reuse_delay";
 const TIMESTAMPS: &str = "net.ipv4.tcp_timestamps";
 const TW_BUCKETS: &str = "net.ipv4.tcp_max_tw_buckets";
-
-/// Where the use of ports is told: ends and state of each socket.
-const PORTS: &str = "sock_diag idiag_sport, idiag_dst, idiag_dport, idiag_state";
 
 pub(super) const RANGE: &str = "net.ipv4.ip_local_port_range";
 pub(super) const RESERVED: &str = "net.ipv4.ip_local_reserved_ports";
@@ -160,26 +158,24 @@ fn crowded_destination(case: &Case<'_>, row: &PortUse, usable: u64) -> Option<Fi
         [one] => format!(" by {}", process_name(one)),
         [one, ..] => format!(" by {} and others", process_name(one)),
     };
-    let sentence = format!(
-        "{percent}% of the local ports to {destination} are taken{who} ({} of {usable}){forecast}",
-        held.all
-    );
+    let sentence =
+        format!("{percent}% of the local ports to {destination} are taken{who} ({} of {usable}){forecast}", held.all);
     let mut finding = Finding::new(&RULE, severity, sentence)
-        .seen(format!("ports from {} in use", row.source), format!("{} of {usable}", row.used), PORTS)
-        .seen("of these in TIME-WAIT", row.time_wait.to_string(), PORTS);
+        .seen(format!("ports from {} in use", row.source), format!("{} of {usable}", row.used), source::ENDS)
+        .seen("of these in TIME-WAIT", row.time_wait.to_string(), source::ENDS);
     if held.reused {
         let taken = "that connect() cannot take now: open, or in TIME-WAIT for less than tcp_tw_reuse_delay";
-        finding = finding.seen(taken, held.all.to_string(), "sock_diag idiag_state, /proc/net/netstat TcpExt TW");
+        finding = finding.seen(taken, held.all.to_string(), "sock_diag idiag_state and /proc/net/netstat TcpExt TW");
     }
     for process in &row.processes {
         let held = format!("one of {} open sockets looked at, or more", row.inodes.len());
-        finding = finding.seen(format!("held by {}", process_name(process)), held, "/proc/PID/fd");
+        finding = finding.seen(format!("held by {}", process_name(process)), held, source::HOLDERS);
     }
     if let Some(old) = before(case, row) {
-        finding = finding.seen("in use in the reading before", old.used.to_string(), PORTS);
+        finding = finding.seen("in use in the reading before", old.used.to_string(), source::ENDS);
     }
     if let Some(left) = left {
-        finding = finding.seen("at the rate of this window none is left in", left, PORTS);
+        finding = finding.seen("at the rate of this window none is left in", left, source::ENDS);
     }
     let mostly_waiting = row.time_wait.saturating_mul(2) >= row.used && !held.reused;
     let (cause, remedy) = if mostly_waiting {

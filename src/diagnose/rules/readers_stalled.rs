@@ -5,9 +5,9 @@
 //! that has been closed for long shows by its socket alone: a receive buffer that is full and into which nothing comes,
 //! or a sender whose window probes (`tcp_probe_timer`) are all that it sends.
 
-use super::close_wait::by_process;
-use crate::diagnose::case::{NETSTAT, at_least_percent, process_name};
-use crate::diagnose::forecast::{by_destination, counted, leads_here};
+use crate::diagnose::case::{at_least_percent, process_name};
+use crate::diagnose::forecast::{by_destination, counted, holder, leads_here};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{Process, Sample, SocketRow};
 use crate::units::Micros;
@@ -111,7 +111,7 @@ fn for_long<'a>(
 impl Stalled<'_> {
     fn finding(&self, case: &Case<'_>) -> Finding {
         let count = u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
-        let who = culprit(&self.rows).map_or_else(|| "nobody reads".to_owned(), reader);
+        let who = holder(self.rows.iter().copied()).map_or_else(|| "nobody reads".to_owned(), reader);
         let longest = format!("{:#}", Micros(u64::from(self.longest_ms) * 1000));
         let (number, them) = match counted(count, self.sample).as_str() {
             "1" => ("a connection".to_owned(), "it"),
@@ -129,11 +129,13 @@ impl Stalled<'_> {
             .seen("such connections, of those with much unread that were looked at", count.to_string(), BUFFER)
             .seen("of the fullest, bytes in use (r)", used.to_string(), BUFFER)
             .seen("and bytes that may be (rb)", limit.to_string(), BUFFER)
-            .seen("since data came, the longest", longest, "sock_diag INET_DIAG_INFO tcpi_last_data_recv")
+            .seen("since data came, the longest", longest, source::info("tcpi_last_data_recv"))
             .tcp_ext(case, &["TCPToZeroWindowAdv", "TCPFromZeroWindowAdv"])
             .destinations(self.rows.iter().copied())
             .because("the application of this host does not read what has arrived: blocked, stopped or overloaded")
-            .remedy("look at what that process does instead of reading: its stack, its threads, what it waits for itself")
+            .remedy(
+                "look at what that process does instead of reading: its stack, its threads, what it waits for itself",
+            )
     }
 }
 
@@ -144,12 +146,6 @@ fn reader(process: &Process) -> String {
     format!("{} does not read", process_name(process))
 }
 
-/// The process that holds more than half of these.
-fn culprit<'a>(rows: &[&'a SocketRow]) -> Option<&'a Process> {
-    let groups = by_process(rows.iter().copied());
-    groups.into_iter().find(|(_, count)| count * 2 > rows.len())?.0
-}
-
 /// Windows that closed in the window watched.
 fn closed_lately(case: &Case<'_>) -> Result<Option<Finding>, String> {
     let closed = case.tcp_ext_rise("TCPToZeroWindowAdv")?;
@@ -158,12 +154,16 @@ fn closed_lately(case: &Case<'_>) -> Result<Option<Finding>, String> {
         return Ok(None);
     }
     let unread: Vec<&SocketRow> = unread(case).into_iter().flat_map(|sample| &sample.rows).collect();
-    let who = culprit(&unread).map_or_else(|| "nobody reads".to_owned(), reader);
+    let who = holder(unread.iter().copied()).map_or_else(|| "nobody reads".to_owned(), reader);
     let sentence = format!("{shut} connections {} filled their receive buffer: {who} them", case.in_window());
     let shut = case.over_window(shut);
     let finding = Finding::new(&RULE, Severity::Warning, sentence)
         .tcp_ext(case, &["TCPToZeroWindowAdv", "TCPFromZeroWindowAdv"])
-        .seen("windows that closed and did not open again", shut, format!("{NETSTAT} TCPToZeroWindowAdv, TCPFromZeroWindowAdv"))
+        .seen(
+            "windows that closed and did not open again",
+            shut,
+            source::tcp_ext("TCPToZeroWindowAdv, TCPFromZeroWindowAdv"),
+        )
         .tcp_ext(case, &["TCPWinProbe"])
         .destinations(unread)
         .because("applications of this host do not read what has arrived: blocked, stopped or overloaded")
@@ -191,16 +191,16 @@ fn peers_stalled(case: &Case<'_>, is_known_here: bool) -> Vec<Finding> {
         let mut finding =
             Finding::new(&RULE, Severity::Warning, format!("{waits} has been closed for {longest}, the longest"))
                 .seen("connections to there that probe a closed window", count.to_string(), "sock_diag idiag_timer")
-                .seen("since they sent data, the longest", longest, "sock_diag INET_DIAG_INFO tcpi_last_data_sent")
+                .seen("since they sent data, the longest", longest, source::info("tcpi_last_data_sent"))
                 .seen("bytes that they have not got through", waiting.to_string(), "sock_diag idiag_wqueue")
                 .seen(
                     "time in which the window was used up, the longest",
                     format!("{:#}", Micros(limited)),
-                    "sock_diag INET_DIAG_INFO tcpi_rwnd_limited",
+                    source::info("tcpi_rwnd_limited"),
                 );
         if let Some(window) = window {
             let what = "the peer's window in bytes, the widest";
-            finding = finding.seen(what, window.to_string(), "sock_diag INET_DIAG_INFO tcpi_snd_wnd");
+            finding = finding.seen(what, window.to_string(), source::info("tcpi_snd_wnd"));
         }
         Some(
             finding

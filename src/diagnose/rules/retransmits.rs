@@ -5,7 +5,8 @@
 //! genuine spurious timeouts, so it is not used.
 
 use super::connects_unanswered;
-use crate::diagnose::case::{NETSTAT, SNMP, at_least_percent, per_second, share};
+use crate::diagnose::case::{at_least_percent, per_second, share};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Finding, Input};
 
 /// Segments sent again in one window, and a second, below which it is chance.
@@ -124,8 +125,7 @@ fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64, was_lost: bool)
         return Ok(Reason::SpuriousTimeouts);
     }
     if mostly_needless {
-        // What a probe sends into a closed window, or again since an ACK was lost, is needless as well: of segments that
-        // overtook each other there are signs of their own.
+        // What a probe sends into a closed window, or again since an ACK was lost, is needless as well.
         return Ok(if is_reordered(case, count)? { Reason::Reordering } else { Reason::Few });
     }
     let mut answered = 0_u64;
@@ -140,11 +140,13 @@ fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64, was_lost: bool)
     Ok(Reason::Loss)
 }
 
-/// Whether the kernel noticed that segments had overtaken each other (`tcp_check_sack_reordering`), or took recoveries
-/// back (`tcp_try_undo_partial`, `tcp_try_undo_dsack`), in a share of what was sent again.
+/// Whether the kernel noticed that segments had overtaken each other (`tcp_check_sack_reordering`), took recoveries back
+/// (`tcp_try_undo_partial`, `tcp_try_undo_dsack`), or sent again what holes in the peers' SACKs asked for, in a share of
+/// what was sent again: of what is sent into a closed window, or again since an ACK was lost, no peer tells of holes.
 fn is_reordered(case: &Case<'_>, count: u64) -> Result<bool, String> {
     let mut signs = 0_u64;
-    for name in ["TCPSACKReorder", "TCPTSReorder", "TCPRenoReorder", "TCPPartialUndo", "TCPDSACKUndo"] {
+    for name in ["TCPSACKReorder", "TCPTSReorder", "TCPRenoReorder", "TCPPartialUndo", "TCPDSACKUndo", "TCPFastRetrans"]
+    {
         signs = signs.saturating_add(case.tcp_ext_rise(name)?);
     }
     Ok(signs >= REORDERED_MIN && at_least_percent(signs, count, REORDERED_PERCENT))
@@ -164,9 +166,21 @@ fn to_silent_peers(case: &Case<'_>) -> u64 {
 /// Adds what led to the reason.
 pub(super) fn with_evidence(finding: Finding, case: &Case<'_>, seen: &Retransmits) -> Finding {
     finding
-        .seen("data segments sent again: RetransSegs less TCPSynRetrans", case.over_window(seen.count), SNMP)
-        .seen("of the segments sent (OutSegs, and these)", share(seen.count, seen.sent), SNMP)
-        .seen("of them needless, by the peers' DSACKs", share(seen.needless, seen.count), NETSTAT)
+        .seen(
+            "data segments sent again: RetransSegs less TCPSynRetrans",
+            case.over_window(seen.count),
+            "/proc/net/snmp Tcp RetransSegs and /proc/net/netstat TcpExt TCPSynRetrans",
+        )
+        .seen(
+            "of the segments sent (OutSegs, and these)",
+            share(seen.count, seen.sent),
+            source::tcp("OutSegs, RetransSegs"),
+        )
+        .seen(
+            "of them needless, by the peers' DSACKs",
+            share(seen.needless, seen.count),
+            source::tcp_ext("TCPDSACKRecv"),
+        )
         .tcp(case, &["OutSegs"])
         .tcp_ext(
             case,

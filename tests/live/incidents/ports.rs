@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with};
 
+use tcpctl::diagnose::diagnose;
+
 use super::ends::{listener, pair};
 use super::every::Judged;
 use super::watch::{SECOND, judged_after, reading, says};
@@ -46,7 +48,12 @@ pub(super) fn ports_used_up(place: &Place) -> Judged {
     let _pairs: Vec<_> = (0..10).map(|_| pair(&listener, to)).collect();
     let error = TcpStream::connect(to).expect_err("no port is left");
     assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
-    Ok(judged_after(&before, SECOND))
+    sleep(SECOND);
+    let mut now = reading();
+    tcpctl::collect::name_owners("/proc".as_ref(), [&mut now]);
+    let findings = diagnose(&now, Some(&before));
+    says(&findings, &format!("({}) (10 of 10)", std::process::id()));
+    Ok(findings)
 }
 
 /// Connections that are opened and kept: more than a quarter of the ports in a window, and the rest will not last one.

@@ -7,10 +7,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tcpctl::diagnose::{Findings, diagnose};
-use tcpctl::snapshot::Pace;
+use tcpctl::snapshot::{Pace, Samples};
 use tcpctl::sys::{IntOption, set_int_option};
 
-use super::ends::{far_listener, listener, pair};
+use super::ends::{connections, far_listener, listener, pair};
 use super::every::Judged;
 use super::path::without_timers;
 use super::watch::{SECOND, judged_after, reading, says, wait_for};
@@ -51,6 +51,59 @@ pub(super) fn stalled_readers(place: &Place) -> Judged {
     }
     wait_for("TCPToZeroWindowAdv", 5);
     Ok(judged_after(&before, SECOND))
+}
+
+/// Writes into these until nothing goes any more: what is acknowledged meanwhile makes room again.
+fn fill(streams: &mut [TcpStream]) {
+    for stream in streams {
+        stream.set_nonblocking(true).expect("a stream");
+        let mut began = Instant::now();
+        while began.elapsed() < Duration::from_millis(300) {
+            match stream.write(&[7; 65_536]) {
+                Ok(_) => began = Instant::now(),
+                Err(_) => sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+}
+
+/// Judges once such connections have stood still for longer than the rule asks for; the window begins when they have.
+fn judged_when_still(what: &str, stands: impl Fn(&Samples) -> usize) -> Findings {
+    until(what, || {
+        let now = reading();
+        let samples = now.sockets.as_ref().and_then(|sockets| sockets.samples.as_ref()).expect("single sockets");
+        let there = stands(samples);
+        sleep(Duration::from_millis(100));
+        if there >= 3 { Ok(()) } else { Err(there) }
+    });
+    let before = reading();
+    judged_after(&before, SECOND)
+}
+
+/// Nothing moves any more when the window begins: the buffers alone tell.
+pub(super) fn readers_stopped_long_ago(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let (mut clients, _servers): (Vec<_>, Vec<_>) = (0..5).map(|_| pair(&listener, to)).unzip();
+    fill(&mut clients);
+    let findings = judged_when_still("full buffers for five seconds", |samples| {
+        let unread = samples.unread.iter().flat_map(|sample| &sample.rows);
+        unread.filter(|row| row.clock.info.is_some_and(|info| info.last_data_recv_ms >= 5_000)).count()
+    });
+    says(&findings, "connections with a full receive buffer: nobody reads them, ");
+    Ok(findings)
+}
+
+/// The far end acknowledges all and offers no room.
+pub(super) fn peer_does_not_read(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    let (mut near_ends, _far_ends) = connections(&wire, 4);
+    fill(&mut near_ends);
+    let findings = judged_when_still("probes of a closed window for five seconds", |samples| {
+        let probing = samples.probing.iter().flat_map(|sample| &sample.rows);
+        probing.filter(|row| row.pace.is_some_and(|pace| pace.last_data_sent_ms >= 5_000)).count()
+    });
+    says(&findings, " connections to 192.0.2.1:80 wait for a peer that does not read: the window has been closed for ");
+    Ok(findings)
 }
 
 /// Sends for seconds, and judges as soon as the connection shows the situation.

@@ -48,15 +48,20 @@ pub(super) fn wait_for(name: &str, least: i64) {
 pub(super) fn wait_for_long(name: &str, least: i64, longest: Duration) {
     let began = Instant::now();
     loop {
-        let text = ProcRoot::new("/proc").read_net("netstat").expect("counters can be read");
-        let counters = parse_paired_lines(&text).value;
-        let now = counters.get("TcpExt").and_then(|group| group.get(name)).copied().expect("this kernel counts it");
+        let now = tcp_ext(name);
         if now >= least {
             return;
         }
         assert!(began.elapsed() < longest, "{name} is {now} and does not become {least}");
         sleep(Duration::from_millis(20));
     }
+}
+
+/// A counter of the namespace.
+pub(super) fn tcp_ext(name: &str) -> i64 {
+    let text = ProcRoot::new("/proc").read_net("netstat").expect("counters can be read");
+    let counters = parse_paired_lines(&text).value;
+    counters.get("TcpExt").and_then(|group| group.get(name)).copied().expect("this kernel counts it")
 }
 
 /// Demands that a finding says this.
