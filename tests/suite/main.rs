@@ -71,6 +71,7 @@ mod screen_settings;
 mod screens;
 #[cfg(test)]
 mod simulate;
+mod since;
 #[cfg(test)]
 mod sockets;
 #[cfg(test)]

@@ -16,11 +16,11 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     topic: None,
     reads: &[Input::Sockets("single connections with something to send, with tcp_info")],
     keys: &["net.ipv4.tcp_wmem"],
-    threshold: "2 s of sending and more, since slow start is over by then, half of them with the send buffer used up, 5 ms of path and no queue; that the kernel counts none \
-                proves nothing",
+    threshold: "2 s of sending and more, since slow start is over by then, 30% of them with the send buffer used up (44% where nothing \
+                else held it up), 5 ms of path and no queue; that the kernel counts none proves nothing",
     confidence: Confidence::Certain,
     next: Some("ss -tmi, for tb and what is in flight"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "net.core.wmem_max alone: it limits SO_SNDBUF only; net.ipv4.tcp_rmem here: that is for receiving",
     disproved_by: "tcpi_sndbuf_limited that stays where it is while the connection sends",
     check: |case| judge(case).into(),

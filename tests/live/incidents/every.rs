@@ -15,7 +15,8 @@ use super::ports::{bound_first, ports_bound, ports_over_two_windows, ports_used_
 use super::requests::{false_cookies, flood, last_quarter, reset_handshakes, third_segments_lost};
 use super::silence::{keepalive, one_session, peers_gone};
 use super::speed::{
-    deep_queue, peer_does_not_read, readers_stopped_long_ago, shrunk_buffer, small_window, stalled_readers,
+    deep_queue, peer_does_not_read, readers_stopped_long_ago, shrunk_buffer, small_send_buffer, small_window,
+    stalled_readers,
 };
 use super::tracking::tracked;
 use super::{connecting, path, settings, silence, speed};
@@ -103,6 +104,7 @@ const INCIDENTS: &[Incident] = &[
     ("one session that hangs on a silent peer", one_session),
     ("closed, and the peers keep their side open", closed_half),
     ("a far peer with a small receive buffer", small_window),
+    ("a send buffer that holds less than the path", small_send_buffer),
     ("a deep queue before the bottleneck", deep_queue),
     ("timeouts that do not fit into each other", silence::budget),
     ("a session without the option that is stated", silence::option_not_set),

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use tcpctl::diagnose::{Findings, diagnose};
 use tcpctl::snapshot::{Pace, Samples};
-use tcpctl::sys::{IntOption, set_int_option};
+use tcpctl::sys::{IntOption, SysctlFiles, set_int_option};
 
 use super::ends::{connections, far_listener, listener, pair};
 use super::every::Judged;
 use super::path::without_timers;
 use super::watch::{SECOND, judged_after, reading, says, wait_for};
+use crate::case::CannotRun;
 use crate::place::{Place, until};
 use crate::wire::{Fate, Wire, has_data};
 
@@ -148,6 +149,24 @@ pub(super) fn small_window(_: &Place) -> Judged {
     let (near_end, far_end) = pair(&listener, to);
     // A wire that is carried in time.
     Ok(long_transfer(near_end, far_end, |pace| pace.rtt_us < pace.min_rtt_us / 2 * 3))
+}
+
+/// 50 ms of path, which a paced sender could fill further than its buffer holds: the kernel counts the buffer as used up
+/// where it has sent all that there is of it, which pacing alone brings about.
+pub(super) fn small_send_buffer(place: &Place) -> Judged {
+    let key = "net.ipv4.tcp_congestion_control".parse().expect("a key");
+    let paced = SysctlFiles::new("/proc").write(&key, "bbr");
+    paced.map_err(|error| CannotRun(format!("no congestion control that paces: {error}")))?;
+    place.set("net.ipv4.tcp_wmem", "4096 16384 131072");
+    let wire = Wire::lay()?;
+    wire.meddle(|_, _| Fate::After(Duration::from_millis(25)));
+    let (listener, to) = far_listener(&wire);
+    let (near_end, far_end) = pair(&listener, to);
+    let findings = long_transfer(near_end, far_end, |pace| {
+        pace.buffer_limited_us * 100 > pace.busy_us * 32 && pace.rtt_us < pace.min_rtt_us / 2 * 3
+    });
+    says(&findings, "such as to 192.0.2.1:80: ");
+    Ok(findings)
 }
 
 /// The wire carries some thousand segments a second, and all that waits for it waits in its queue.
