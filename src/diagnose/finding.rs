@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Rule;
+use crate::snapshot::Gap;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -154,6 +155,9 @@ pub struct Findings {
     pub findings: Vec<Finding>,
     /// What could not be judged, in the order of the rules.
     pub undecided: Vec<Undecided>,
+    /// Why processes are missing in what is said, if they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unnamed: Vec<Gap>,
 }
 
 impl Findings {
@@ -168,6 +172,7 @@ impl Findings {
         self.undecided.retain(|undecided| !newer.rules.contains(&undecided.rule));
         self.findings.extend(newer.findings);
         self.undecided.extend(newer.undecided);
+        self.unnamed = newer.unnamed;
         self.sort();
     }
 }

@@ -161,7 +161,13 @@ fn every_incident(_: &Place) -> Ran {
 fn nothing_judged() -> Findings {
     let gap =
         |rule: &tcpctl::diagnose::Rule| Undecided { rule: rule.id, gap: "the incident could not be made".to_owned() };
-    Findings { window_ms: None, rules: Vec::new(), findings: Vec::new(), undecided: RULES.iter().map(gap).collect() }
+    Findings {
+        window_ms: None,
+        rules: Vec::new(),
+        findings: Vec::new(),
+        undecided: RULES.iter().map(gap).collect(),
+        unnamed: Vec::new(),
+    }
 }
 
 /// Rules whose limits only the initial namespace has.

@@ -10,7 +10,7 @@ use crate::diagnose::{
     Finding, Findings, Input, Rule, Severity, Stated, diagnose_stated, rules_that_want_a_rate, select_rules,
 };
 use crate::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule};
-use crate::snapshot::{Snapshot, StoredSnapshots};
+use crate::snapshot::{GapKind, Snapshot, StoredSnapshots};
 use crate::ui::cli::args::{DiagnoseArgs, FailOn};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
@@ -90,8 +90,11 @@ fn judge(
     if findings.findings.is_empty() || context.stored.is_some() {
         return findings;
     }
+    let gaps = now.gaps.len();
     name_owners(&context.proc_root, [&mut *now]);
-    diagnose_stated(rules, now, before, stated)
+    let mut named = diagnose_stated(rules, now, before, stated);
+    named.unnamed = now.gaps.iter().skip(gaps).filter(|gap| gap.kind == GapKind::Denied).cloned().collect();
+    named
 }
 
 /// The exit code for these findings.
