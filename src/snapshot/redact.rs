@@ -258,7 +258,7 @@ mod tests {
         let hidden = |key: &[u8], address: &str| {
             let mut redaction = Redaction::keyed(RedactionKey::new(key).unwrap());
             // Whatever was met before.
-            redaction.stand_in("192.0.2.200".parse().unwrap());
+            let _ = redaction.stand_in("192.0.2.200".parse().unwrap());
             redaction.stand_in(address.parse().unwrap())
         };
         let (one, other) = (b"a secret of 16 b".as_slice(), b"another secret of more".as_slice());

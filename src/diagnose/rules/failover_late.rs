@@ -74,10 +74,8 @@ fn late<'a>(case: &Case<'a>) -> Result<Option<Late<'a>>, String> {
     let sockets = case.sockets()?;
     let is_hole = mtu_black_hole::claims(case);
     let held = |row: &&SocketRow| {
-        row.clock.inode != 0
-            && !ends_with_this_wait(row)
-            && !(is_hole && mtu_black_hole::is_hole(row))
-            && !leads_to_full_listener(row, &sockets.listeners)
+        let is_others = (is_hole && mtu_black_hole::is_hole(row)) || leads_to_full_listener(row, &sockets.listeners);
+        row.clock.inode != 0 && !is_others && !ends_with_this_wait(row)
     };
     let sample = &case.samples()?.resending;
     let mut groups = by_destination(sample.rows.iter().filter(held));

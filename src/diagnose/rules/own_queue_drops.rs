@@ -25,9 +25,9 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 /// Those of every rule about segments that are sent again, behind its own.
-const INPUTS: [Input; 20] = {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s] = READS;
-    [Input::DeviceQueues, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s]
+const INPUTS: [Input; 21] = {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = READS;
+    [Input::DeviceQueues, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t]
 };
 
 /// Packets dropped below which it is chance, and their share of the segments sent again, in percent.

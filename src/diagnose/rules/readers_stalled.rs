@@ -97,10 +97,7 @@ fn is_full(row: &SocketRow) -> bool {
 }
 
 /// Those that have lasted, and the longest of their times: three of some seconds, or one of a minute.
-fn for_long<'a>(
-    rows: Vec<&'a SocketRow>,
-    lasted_ms: impl Fn(&SocketRow) -> Option<u32>,
-) -> Option<(Vec<&'a SocketRow>, u32)> {
+fn for_long(rows: Vec<&SocketRow>, lasted_ms: impl Fn(&SocketRow) -> Option<u32>) -> Option<(Vec<&SocketRow>, u32)> {
     let lasting = |least| rows.iter().copied().filter(|row| lasted_ms(row) >= Some(least)).collect::<Vec<_>>();
     let several = lasting(SEVERAL_MS);
     let found = if several.len() as u64 >= MIN { several } else { lasting(ONE_MS) };

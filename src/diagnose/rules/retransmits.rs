@@ -31,7 +31,7 @@ const ANSWERED_PERCENT_MAX: u64 = 5;
 pub(super) const SILENT_TIMEOUTS_MIN: u8 = 3;
 
 /// What all of these rules read.
-pub(super) const READS: [Input; 19] = [
+pub(super) const READS: [Input; 20] = [
     Input::Tcp("RetransSegs"),
     Input::Tcp("OutSegs"),
     Input::Tcp("AttemptFails"),
@@ -47,6 +47,7 @@ pub(super) const READS: [Input; 19] = [
     Input::TcpExt("TCPDSACKUndo"),
     Input::TcpExt("TCPLossUndo"),
     Input::TcpExt("TCPLossProbeRecovery"),
+    Input::TcpExt("TCPLossProbes"),
     Input::TcpExt("TCPAbortOnTimeout"),
     Input::TcpExt("EmbryonicRsts"),
     Input::Tcp("ActiveOpens"),
@@ -119,8 +120,10 @@ fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64, was_lost: bool)
     let timeouts = case.tcp_ext_rise("TCPTimeouts")?.saturating_sub(syns);
     let undone = case.tcp_ext_rise("TCPLossUndo")?;
     let mostly_needless = at_least_percent(needless, count, 50) && !was_lost;
-    // Timeouts explain what was sent again when all that they sent was needless, or when they sent most of it.
-    let by_timeouts = mostly_needless || at_least_percent(timeouts, count, 50);
+    // Timers explain what was sent again when all that they sent was needless, or when they sent most of it, the probes
+    // before each timeout included (`tcp_send_loss_probe`).
+    let by_timers = timeouts.saturating_add(case.tcp_ext_rise("TCPLossProbes")?);
+    let by_timeouts = mostly_needless || at_least_percent(by_timers, count, 50);
     if undone >= UNDONE_MIN && at_least_percent(undone, timeouts, 30) && by_timeouts {
         return Ok(Reason::SpuriousTimeouts);
     }

@@ -52,8 +52,10 @@ pub(super) fn reused_ports(place: &Place) -> Judged {
     const PORTS: usize = 100;
     let (listener, to) = listener(place, 128);
     place.set("net.ipv4.ip_local_port_range", "20000 20099");
-    place.set("net.ipv4.tcp_tw_reuse", "1");
+    // Until they are there none is taken again, however long that takes.
+    place.set("net.ipv4.tcp_tw_reuse", "0");
     (0..PORTS - 5).for_each(|_| ask(&listener, to));
+    place.set("net.ipv4.tcp_tw_reuse", "1");
     // `tcp_tw_reuse_delay` of each, and before 6.14 the next whole second.
     sleep(Duration::from_millis(2100));
     let before = reading();

@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with};
 
-use tcpctl::diagnose::diagnose;
-
 use super::ends::{listener, pair};
 use super::every::Judged;
-use super::watch::{SECOND, judged_after, reading, says};
+use super::watch::{SECOND, judged_after, judged_with_processes, reading, says};
 use crate::case::{CannotRun, Ran};
 use crate::place::{Listening, Place};
 
@@ -48,10 +46,7 @@ pub(super) fn ports_used_up(place: &Place) -> Judged {
     let _pairs: Vec<_> = (0..10).map(|_| pair(&listener, to)).collect();
     let error = TcpStream::connect(to).expect_err("no port is left");
     assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
-    sleep(SECOND);
-    let mut now = reading();
-    tcpctl::collect::name_owners("/proc".as_ref(), [&mut now]);
-    let findings = diagnose(&now, Some(&before));
+    let findings = judged_with_processes(&before);
     says(&findings, &format!("({}) (10 of 10)", std::process::id()));
     Ok(findings)
 }

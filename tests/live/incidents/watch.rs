@@ -25,6 +25,14 @@ pub(super) fn judged_after(before: &Snapshot, window: Duration) -> Findings {
     diagnose(&reading(), Some(before))
 }
 
+/// The same after a second, with the processes that hold the sockets; these are all of the test's own.
+pub(super) fn judged_with_processes(before: &Snapshot) -> Findings {
+    sleep(SECOND);
+    let mut now = reading();
+    tcpctl::collect::name_owners("/proc".as_ref(), [&mut now]);
+    diagnose(&now, Some(before))
+}
+
 /// The same with what is stated besides.
 pub(super) fn judged_knowing(before: &Snapshot, stated: &Stated) -> Findings {
     let due = before.monotonic_ms + u64::try_from(SECOND.as_millis()).expect("a short window");
