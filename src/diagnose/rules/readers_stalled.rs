@@ -5,6 +5,7 @@
 //! that has been closed for long shows by its socket alone: a receive buffer that is full and into which nothing comes,
 //! or a sender whose window probes (`tcp_probe_timer`) are all that it sends.
 
+use super::receive_drops;
 use crate::diagnose::case::{at_least_percent, process_name};
 use crate::diagnose::forecast::{by_destination, counted, holder, leads_here};
 use crate::diagnose::source;
@@ -84,7 +85,9 @@ fn unread<'a>(case: &Case<'a>) -> Option<&'a Sample> {
 /// Those whose buffer is full and has been for long, if there are enough.
 fn standing<'a>(case: &Case<'a>) -> Option<Stalled<'a>> {
     let sample = unread(case)?;
-    let rows: Vec<&SocketRow> = sample.rows.iter().filter(|row| is_full(row)).collect();
+    // What has more in it than may be was made smaller than its window, and drops: that has its own verdict.
+    let drops = receive_drops::claims(case);
+    let rows = sample.rows.iter().filter(|row| is_full(row) && !(drops && is_overfull(row))).collect();
     let (rows, longest_ms) = for_long(rows, |row| row.clock.info.map(|info| info.last_data_recv_ms))?;
     Some(Stalled { rows, longest_ms, sample })
 }
@@ -94,6 +97,11 @@ fn is_full(row: &SocketRow) -> bool {
     row.memory.is_some_and(|memory| {
         at_least_percent(memory.used_bytes.into(), memory.limit_bytes.into(), FULL_PERCENT) && memory.limit_bytes > 0
     })
+}
+
+/// Whether there is more in it than may be.
+fn is_overfull(row: &SocketRow) -> bool {
+    row.memory.is_some_and(|memory| memory.used_bytes > memory.limit_bytes)
 }
 
 /// Those that have lasted, and the longest of their times: three of some seconds, or one of a minute.

@@ -46,6 +46,11 @@ const fn much(drops: u64, least: u64, received: u64) -> u64 {
     if drops < least || drops.saturating_mul(RECEIVED_MAX) < received { 0 } else { drops }
 }
 
+/// Whether this rule speaks.
+pub(super) fn claims(case: &Case<'_>) -> bool {
+    judge(case).is_ok_and(|verdict| !verdict.findings.is_empty())
+}
+
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let queue = case.tcp_ext_rise("TCPRcvQDrop")?.max(case.tcp_ext_rise("RcvPruned")?);
     let backlog = case.tcp_ext_rise("TCPBacklogDrop")?;

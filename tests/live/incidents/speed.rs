@@ -37,33 +37,22 @@ pub(super) fn shrunk_buffer(place: &Place) -> Judged {
 pub(super) fn stalled_readers(place: &Place) -> Judged {
     let (listener, to) = listener(place, 128);
     let before = reading();
-    let mut kept = Vec::new();
-    for _ in 0..5 {
-        let (mut client, server) = pair(&listener, to);
-        client.set_nonblocking(true).expect("a stream");
-        let began = Instant::now();
-        // Until nothing goes any more: what is acknowledged meanwhile makes room again.
-        while began.elapsed() < Duration::from_millis(300) {
-            if client.write(&[7; 65_536]).is_err() {
-                sleep(Duration::from_millis(10));
-            }
-        }
-        kept.push((client, server));
-    }
-    wait_for("TCPToZeroWindowAdv", 5);
+    let (mut clients, _servers): (Vec<_>, Vec<_>) = (0..5).map(|_| pair(&listener, to)).unzip();
+    fill(&mut clients);
+    wait_for("TCPToZeroWindowAdv", 3);
     Ok(judged_after(&before, SECOND))
 }
 
 /// Writes into these until nothing goes any more: what is acknowledged meanwhile makes room again.
 fn fill(streams: &mut [TcpStream]) {
-    for stream in streams {
-        stream.set_nonblocking(true).expect("a stream");
-        let mut began = Instant::now();
-        while began.elapsed() < Duration::from_millis(300) {
-            match stream.write(&[7; 65_536]) {
-                Ok(_) => began = Instant::now(),
-                Err(_) => sleep(Duration::from_millis(10)),
-            }
+    streams.iter().for_each(|stream| stream.set_nonblocking(true).expect("a stream"));
+    let mut began = Instant::now();
+    while began.elapsed() < Duration::from_millis(700) {
+        let wrote = streams.iter_mut().filter_map(|stream| stream.write(&[7; 65_536]).ok()).count();
+        if wrote > 0 {
+            began = Instant::now();
+        } else {
+            sleep(Duration::from_millis(10));
         }
     }
 }
