@@ -71,11 +71,13 @@ mod screen_settings;
 mod screens;
 #[cfg(test)]
 mod simulate;
+#[cfg(test)]
 mod since;
 #[cfg(test)]
 mod sockets;
 #[cfg(test)]
 mod solve;
+#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod status;
