@@ -22,6 +22,7 @@ use super::tracking::tracked;
 use super::{connecting, path, settings, silence, speed};
 use crate::case::{CannotRun, Case, Ran};
 use crate::place::Place;
+use crate::sources::is_exact;
 use crate::wire::Fate;
 
 /// The cases of this file.
@@ -148,6 +149,11 @@ fn every_incident(_: &Place) -> Ran {
             wrong.push(format!("{name}: expected {expected_rules:?}\n{findings:#?}"));
         }
         proved.extend(said);
+        for seen in findings.findings.iter().flat_map(|finding| &finding.evidence) {
+            if !is_exact(&seen.source) {
+                wrong.push(format!("{name}: {seen:?} does not say which field it is from"));
+            }
+        }
     }
     eprintln!("{}", confusion_table(&outcomes));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
