@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::host::gap_of;
-use super::owners::unknown_owners;
+use super::owners::{denied_for, unknown_owners};
 use crate::snapshot::{Gap, SocketOwner, StoredRows};
 use crate::sys::{ProcRoot, SocketTable, read_process_name, read_socket_table_paced};
 use crate::wire::{InetDiag, parse_cgroup_place};
@@ -86,7 +86,7 @@ impl Holders {
     pub fn unseen(&self) -> Option<String> {
         let unread = self.unread.as_ref().map(|gap| format!("{}: {}", gap.source, gap.reason));
         let denied = self.table.denied;
-        unread.or_else(|| (denied > 0).then(|| format!("permission denied for {denied} processes")))
+        unread.or_else(|| (denied > 0).then(|| denied_for(denied)))
     }
 
     /// Why owners of sockets that were asked about are unknown.

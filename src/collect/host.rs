@@ -128,6 +128,12 @@ pub(super) fn has_initial_keys(sysctls: &Sysctls, root: &ProcRoot) -> Option<boo
     }
 }
 
+/// Reads which boot this is.
+pub(super) fn read_boot_id(root: &ProcRoot) -> Option<String> {
+    let id = root.read("sys/kernel/random/boot_id").ok().map(|text| text.trim().to_owned());
+    id.filter(|id| !id.is_empty())
+}
+
 /// Whether the keys of the initial namespace are here.
 pub(super) fn is_initial_netns(root: &ProcRoot) -> Option<bool> {
     root.join(EVERYWHERE).exists().then(|| root.join(INITIAL_ONLY).exists())

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::snapshot::{Pace, Sample, Samples, SentData, SocketRow};
+use crate::snapshot::{Pace, ReceiveMemory, Sample, Samples, SentData, SocketRow};
 use crate::sys::{DumpStep, SockDiag};
 use crate::units::{LiveSocket, SocketTimer, TcpState};
 use crate::wire::{Extensions, InetDiag, MessageKind, Messages, SocketQuestion, TcpInfo};
@@ -12,6 +12,9 @@ const TIMEOUTS_MIN: u8 = 2;
 
 /// Bytes that wait to be read from which a connection counts as unread: a reader that keeps up takes them at once.
 const UNREAD_MIN: u32 = 16_384;
+
+/// What is asked for of those that are asked once more.
+const ASKED_FOR: Extensions = Extensions::INFO.and(Extensions::CONGESTION).and(Extensions::MEMORY);
 
 /// Rows with the question that asks for more of each.
 #[derive(Debug, Default)]
@@ -30,6 +33,9 @@ pub(super) struct Kept {
     unread: Kind,
     sending: Kind,
     idle: Kind,
+    probing: Kind,
+    half_closed: Kind,
+    bound: Kind,
 }
 
 /// Whether this is a connection with empty queues, and no timer but keepalive's.
@@ -41,7 +47,7 @@ fn is_idle(state: TcpState, timer: SocketTimer, receive_queue: u32, send_queue: 
 impl Kept {
     /// Keeps the socket if it is of a kind that is kept.
     pub(super) fn see(&mut self, state: TcpState, found: &InetDiag<'_>) {
-        use TcpState::{CloseWait, Closing, Estab, FinWait1, LastAck, SynSent};
+        use TcpState::{Close, CloseWait, Closing, Estab, FinWait1, FinWait2, LastAck, SynSent};
         let timeouts = if found.timer() == SocketTimer::Retransmit { found.retransmits() } else { 0 };
         // Of these only what tcp_info says is of use.
         const FEW: usize = Samples::ASKED;
@@ -53,8 +59,11 @@ impl Kept {
             CloseWait if found.inode() != 0 => (&mut self.close_wait, Samples::KEPT),
             Estab | CloseWait if found.inode() == 0 => (&mut self.waiting, FEW),
             Estab if found.receive_queue() >= UNREAD_MIN => (&mut self.unread, FEW),
+            Estab | FinWait1 | LastAck | Closing if found.timer() == SocketTimer::Probe => (&mut self.probing, FEW),
             Estab if found.send_queue() > 0 => (&mut self.sending, FEW),
             Estab if is_idle(state, found.timer(), found.receive_queue(), found.send_queue()) => (&mut self.idle, FEW),
+            FinWait2 if found.inode() != 0 => (&mut self.half_closed, Samples::KEPT),
+            Close if found.source_port() != 0 => (&mut self.bound, Samples::KEPT),
             _ => return,
         };
         kind.total += 1;
@@ -66,7 +75,8 @@ impl Kept {
     /// The rows. Of some of those whose `tcp_info` says more, the kernel is asked once more: what changed since the walk
     /// is taken from there, and one that is gone is left out.
     pub(super) fn finish(self) -> Samples {
-        let Self { connecting, close_wait, resending, waiting, unread, sending, idle } = self;
+        let Self { connecting, close_wait, resending, waiting, unread, sending, idle, probing, half_closed, bound } =
+            self;
         let mut socket = None;
         Samples {
             connecting: connecting.unasked(),
@@ -78,6 +88,9 @@ impl Kept {
             idle: Some(idle.asked(&mut socket, |row| {
                 is_idle(row.clock.state, row.clock.timer, row.receive_queue, row.send_queue)
             })),
+            probing: Some(probing.asked(&mut socket, |row| row.clock.timer == SocketTimer::Probe)),
+            half_closed: Some(half_closed.unasked()),
+            bound: Some(bound.unasked()),
         }
     }
 }
@@ -134,7 +147,7 @@ fn ask(socket: &mut Option<SockDiag>, question: SocketQuestion) -> Answer {
     let Some(socket) = socket else { return Answer::Refused };
     let mut answer = Answer::Refused;
     // An answer is one message, and whatever it is ends the question.
-    let _ = socket.dump(&question.message(Extensions::INFO.and(Extensions::CONGESTION), 1), |buffer| {
+    let _ = socket.dump(&question.message(ASKED_FOR, 1), |buffer| {
         for message in Messages::new(buffer) {
             answer = match message.kind {
                 MessageKind::Data(_, payload) => match InetDiag::decode(payload) {
@@ -164,6 +177,9 @@ fn row(found: &InetDiag<'_>, clock: LiveSocket) -> SocketRow {
         sent: found.facts().info.and_then(|bytes| sent_data(&TcpInfo::of(bytes))),
         pace: found.facts().info.and_then(|bytes| pace(&TcpInfo::of(bytes))),
         congestion: found.facts().congestion.map(str::to_owned),
+        memory: found.facts().memory.and_then(|memory| {
+            Some(ReceiveMemory { used_bytes: memory.receive_bytes()?, limit_bytes: memory.receive_limit_bytes()? })
+        }),
         processes: Vec::new(),
     }
 }
@@ -208,14 +224,16 @@ mod tests {
         bytes
     }
 
-    fn kept(records: &[Vec<u8>]) -> [u64; 7] {
+    fn kept(records: &[Vec<u8>]) -> [u64; 10] {
         let mut kept = Kept::default();
         for bytes in records {
             let found = InetDiag::decode(bytes).unwrap();
             kept.see(found.state().unwrap(), &found);
         }
-        let Kept { connecting, close_wait, resending, waiting, unread, sending, idle } = &kept;
-        [connecting, close_wait, resending, waiting, unread, sending, idle].map(|kind| kind.total)
+        let Kept { connecting, close_wait, resending, waiting, unread, sending, idle, probing, half_closed, bound } =
+            &kept;
+        [connecting, close_wait, resending, waiting, unread, sending, idle, probing, half_closed, bound]
+            .map(|kind| kind.total)
     }
 
     /// One in ESTAB with so many bytes to read and to send.
@@ -228,7 +246,9 @@ mod tests {
 
     #[test]
     fn only_sockets_with_a_fate_to_tell_are_kept() {
-        use TcpState::{CloseWait, Estab, LastAck, SynSent, TimeWait};
+        use TcpState::{Close, CloseWait, Estab, FinWait1, FinWait2, LastAck, SynSent, TimeWait};
+        let mut bound = record(Close, 0, 0, 7);
+        bound[4..6].copy_from_slice(&40_000_u16.to_be_bytes());
         let records = [
             record(SynSent, 1, 0, 7),   // its first SYN may be answered any moment
             record(SynSent, 1, 1, 7),   // connecting
@@ -246,8 +266,14 @@ mod tests {
             record(CloseWait, 1, 2, 7), // resending
             record(LastAck, 1, 4, 0),   // resending, and nobody's
             record(TimeWait, 3, 0, 0),
+            record(Estab, 4, 0, 7),    // probing
+            record(FinWait1, 4, 3, 0), // probing, and nobody's
+            record(FinWait2, 0, 0, 7), // half_closed
+            record(FinWait2, 3, 0, 0), // closed, and kept for a while
+            bound,                     // bound
+            record(Close, 0, 0, 7),    // not even bound
         ];
-        assert_eq!(kept(&records), [1, 1, 3, 2, 2, 1, 2]);
+        assert_eq!(kept(&records), [1, 1, 3, 2, 2, 1, 2, 2, 1, 1]);
     }
 
     #[test]

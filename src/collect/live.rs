@@ -66,6 +66,8 @@ pub(super) fn read(source: &Source, root: &ProcRoot) -> Snapshot {
         sysctls,
         counters,
         sockets: read_sockets(source, root, root_is_live, &mut gaps),
+        boot_id: host::read_boot_id(root),
+        redacted: None,
         gaps,
     }
 }

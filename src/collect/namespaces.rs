@@ -2,7 +2,7 @@
 
 use super::host::{gap_of, is_initial_netns};
 use super::live::{self, read_sockets};
-use super::owners::process_of;
+use super::owners::{denied_for, process_of};
 use super::sysctls::read_sysctls;
 use super::{CollectError, Source};
 use crate::snapshot::{
@@ -64,7 +64,7 @@ pub(super) fn find(root: &ProcRoot) -> Result<(Vec<FoundNamespace>, Vec<Gap>), C
         find_namespaces(root).map_err(|error| CollectError::NoProcesses { path: error.path, reason: error.reason })?;
     let mut gaps = Vec::new();
     if found.denied > 0 {
-        let reason = format!("permission denied for {} processes", found.denied);
+        let reason = denied_for(found.denied);
         let source = root.join("<pid>/ns/net").display().to_string();
         let consequence = "namespaces that only they are in are not listed; run as root or with CAP_SYS_PTRACE";
         gaps.push(Gap::new(source, GapKind::Denied, reason, consequence));

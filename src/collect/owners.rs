@@ -47,11 +47,13 @@ pub fn name_owners<'a>(proc_root: &Path, readings: impl IntoIterator<Item = &'a 
 fn inodes_of(sockets: &Sockets) -> BTreeSet<u64> {
     let listeners = sockets.listeners.iter().map(|one| one.inode);
     let single = sockets.samples.iter().flat_map(Samples::rows).map(|row| u64::from(row.clock.inode));
-    listeners.chain(single).filter(|inode| *inode != 0).collect()
+    let on_ports = sockets.ports.iter().flat_map(|row| &row.inodes).map(|inode| u64::from(*inode));
+    listeners.chain(single).chain(on_ports).filter(|inode| *inode != 0).collect()
 }
 
 fn fill_in(sockets: &mut Sockets, found: &SocketHolders, root: &ProcRoot, gaps: &mut Vec<Gap>) {
-    let processes = |inode: u64| Some(found.by_inode.get(&inode)?.iter().map(process_of).collect());
+    let processes =
+        |inode: u64| -> Option<Vec<Process>> { Some(found.by_inode.get(&inode)?.iter().map(process_of).collect()) };
     let mut unknown = 0_usize;
     for listener in &mut sockets.listeners {
         match processes(listener.inode) {
@@ -59,11 +61,21 @@ fn fill_in(sockets: &mut Sockets, found: &SocketHolders, root: &ProcRoot, gaps: 
             None => unknown += 1,
         }
     }
+    let mut unknown_single = 0_usize;
     for row in sockets.samples.iter_mut().flat_map(Samples::rows_mut) {
-        row.processes = processes(row.clock.inode.into()).unwrap_or_default();
+        let holders = processes(row.clock.inode.into());
+        unknown_single += usize::from(holders.is_none() && row.clock.inode != 0);
+        row.processes = holders.unwrap_or_default();
+    }
+    for row in &mut sockets.ports {
+        let holders: BTreeSet<Process> =
+            row.inodes.iter().filter_map(|inode| processes(u64::from(*inode))).flatten().collect();
+        row.processes = holders.into_iter().collect();
     }
     if unknown > 0 {
         gaps.push(unknown_owners(root, found.denied, unknown, ["listener", "listeners"]));
+    } else if unknown_single > 0 && found.denied > 0 {
+        gaps.push(unknown_owners(root, found.denied, unknown_single, ["socket", "sockets"]));
     }
 }
 
@@ -72,13 +84,22 @@ pub(super) fn process_of(holder: &SocketHolder) -> Process {
     Process { pid: holder.pid, name: holder.name.clone() }
 }
 
+/// "permission denied for 3 processes".
+pub(super) fn denied_for(processes: usize) -> String {
+    if processes == 1 {
+        "permission denied for 1 process".to_owned()
+    } else {
+        format!("permission denied for {processes} processes")
+    }
+}
+
 /// Why so many owners could not be found, of things with this singular and plural.
 pub(super) fn unknown_owners(root: &ProcRoot, denied: usize, unknown: usize, [one, many]: [&str; 2]) -> Gap {
     let owners =
         if unknown == 1 { format!("the owner of 1 {one} is") } else { format!("owners of {unknown} {many} are") };
     let source = root.join("<pid>/fd").display().to_string();
     if denied > 0 {
-        let reason = format!("permission denied for {denied} processes");
+        let reason = denied_for(denied);
         Gap::new(source, GapKind::Denied, reason, format!("{owners} unknown; run as root or with CAP_SYS_PTRACE"))
     } else {
         let reason = "no process that can be seen here holds them";

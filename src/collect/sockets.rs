@@ -162,5 +162,6 @@ pub(super) fn ends_of(found: &InetDiag<'_>) -> Ends {
         remote_port: found.destination_port(),
         interface: found.interface(),
         minisock: found.timer() == SocketTimer::TimeWait,
+        inode: found.inode(),
     }
 }

@@ -236,6 +236,7 @@ fn ends_of_row(row: &ProcTcpRow) -> Ends {
         remote_port: row.remote.port(),
         interface: 0,
         minisock: row.minisock,
+        inode: u32::try_from(row.inode).unwrap_or(0),
     }
 }
 

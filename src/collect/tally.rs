@@ -25,6 +25,8 @@ pub(super) struct Ends {
     pub(super) interface: u32,
     /// Whether it is a minisock: TIME_WAIT, or FIN_WAIT_2 that waits in the same table.
     pub(super) minisock: bool,
+    /// Its inode, 0 where no process holds it.
+    pub(super) inode: u32,
 }
 
 /// Listeners on one address, port and interface.
@@ -57,6 +59,8 @@ pub(super) struct Tally {
 struct Used {
     all: u64,
     time_wait: u64,
+    /// Inodes of a few that processes hold; 0 where there is none.
+    inodes: [u32; PortUse::EXAMPLES],
 }
 
 impl Tally {
@@ -137,6 +141,11 @@ impl Tally {
         let used = self.ports.entry(key).or_default();
         used.all += 1;
         used.time_wait += u64::from(ends.minisock);
+        if ends.inode != 0
+            && let Some(free) = used.inodes.iter_mut().find(|inode| **inode == 0)
+        {
+            *free = ends.inode;
+        }
         if self.taken.len() < Sockets::ADDRESSES_KEPT || self.taken.contains_key(&key.0) {
             set_bit(self.taken.entry(key.0).or_insert_with(|| Box::new([0; PORT_WORDS])), local_port);
         }
@@ -163,6 +172,8 @@ impl Tally {
                 destination_port,
                 used: used.all,
                 time_wait: used.time_wait,
+                inodes: used.inodes.into_iter().filter(|inode| *inode != 0).collect(),
+                processes: Vec::new(),
             })
             .collect();
         // The sort is stable, so rows with equal use stay in the order of their addresses.
@@ -254,7 +265,7 @@ mod tests {
 
     fn ends(local: &str, remote: &str, remote_port: u16) -> Ends {
         let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
-        Ends { local, remote, remote_port, interface: 0, minisock: false }
+        Ends { local, remote, remote_port, interface: 0, minisock: false, inode: 0 }
     }
 
     fn half_open(listeners: &[Listener], requests: &[&str]) -> Vec<u64> {

@@ -36,7 +36,6 @@ pub(super) const SNMP: &str = "/proc/net/snmp Tcp";
 pub(super) const SOFTNET: &str = "/proc/net/softnet_stat";
 pub(super) const SOCKSTAT: &str = "/proc/net/sockstat TCP";
 pub(super) const SOCK_DIAG: &str = "sock_diag";
-pub(super) const PROC_SYS: &str = "/proc/sys";
 pub(super) const STATED: &str = "stated by --timeouts";
 
 impl<'a> Case<'a> {

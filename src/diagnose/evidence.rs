@@ -1,7 +1,6 @@
 //! What rules add to a finding again and again: a counter, a state, a setting, each with its source.
 
-use super::case::{NETSTAT, PROC_SYS, SNMP, SOCK_DIAG, SOCKSTAT};
-use super::{Case, Finding};
+use super::{Case, Finding, source};
 use crate::units::TcpState;
 
 impl Finding {
@@ -9,7 +8,7 @@ impl Finding {
     #[must_use]
     pub(super) fn tcp_ext(self, case: &Case<'_>, names: &[&str]) -> Self {
         names.iter().fold(self, |finding, name| match case.tcp_ext_rise(name) {
-            Ok(rise) => finding.seen(*name, case.over_window(rise), NETSTAT),
+            Ok(rise) => finding.seen(*name, case.over_window(rise), source::tcp_ext(name)),
             Err(_) => finding,
         })
     }
@@ -18,7 +17,7 @@ impl Finding {
     #[must_use]
     pub(super) fn tcp(self, case: &Case<'_>, names: &[&str]) -> Self {
         names.iter().fold(self, |finding, name| match case.tcp_rise(name) {
-            Ok(rise) => finding.seen(*name, case.over_window(rise), SNMP),
+            Ok(rise) => finding.seen(*name, case.over_window(rise), source::tcp(name)),
             Err(_) => finding,
         })
     }
@@ -29,14 +28,14 @@ impl Finding {
         let Ok(sockets) = case.sockets() else { return self };
         states
             .iter()
-            .fold(self, |finding, state| finding.seen(state.name(), sockets.count(*state).to_string(), SOCK_DIAG))
+            .fold(self, |finding, state| finding.seen(state.name(), sockets.count(*state).to_string(), source::STATES))
     }
 
     /// Adds a figure of sockstat, if it is there.
     #[must_use]
     pub(super) fn sockstat(self, case: &Case<'_>, name: &str) -> Self {
         match case.sockstat_tcp(name) {
-            Ok(figure) => self.seen(name, figure.to_string(), SOCKSTAT),
+            Ok(figure) => self.seen(name, figure.to_string(), source::sockstat(name)),
             Err(_) => self,
         }
     }
@@ -45,7 +44,7 @@ impl Finding {
     #[must_use]
     pub(super) fn settings(self, case: &Case<'_>, keys: &[&str]) -> Self {
         keys.iter().fold(self, |finding, key| match case.sysctl(key) {
-            Ok(Some(value)) => finding.seen(*key, value, PROC_SYS),
+            Ok(Some(value)) => finding.seen(*key, value, source::setting(key)),
             _ => finding,
         })
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Rule;
+use crate::snapshot::Gap;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -45,8 +46,18 @@ pub struct Evidence {
     pub what: String,
     /// What it was: `+2060 in 5.0s`.
     pub seen: String,
-    /// Where it was read: `/proc/net/netstat TcpExt`.
+    /// Where it was read, the file and the field or the attribute of sock_diag: `/proc/net/netstat TcpExt ListenDrops`.
     pub source: String,
+}
+
+impl Evidence {
+    /// Where it was read, without the field where that has been named as what it is.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        let path = self.what.replace('.', "/");
+        let place = self.source.strip_suffix(self.what.as_str()).or_else(|| self.source.strip_suffix(path.as_str()));
+        place.map_or(self.source.as_str(), |place| place.trim_end_matches([' ', '/']))
+    }
 }
 
 /// Something that is wrong.
@@ -144,6 +155,9 @@ pub struct Findings {
     pub findings: Vec<Finding>,
     /// What could not be judged, in the order of the rules.
     pub undecided: Vec<Undecided>,
+    /// Why processes are missing in what is said, if they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unnamed: Vec<Gap>,
 }
 
 impl Findings {
@@ -158,6 +172,7 @@ impl Findings {
         self.undecided.retain(|undecided| !newer.rules.contains(&undecided.rule));
         self.findings.extend(newer.findings);
         self.undecided.extend(newer.undecided);
+        self.unnamed = newer.unnamed;
         self.sort();
     }
 }

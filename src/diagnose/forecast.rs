@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::case::{SOCK_DIAG, process_name};
-use super::{Case, Finding};
+use super::case::process_name;
+use super::{Case, Finding, source};
 use crate::model::{
     Assumption, Host, KnownOptions, KnownSettings, LiveEnd, LiveForecast, Outcome, WhyUnknown, Window, forecast_live,
 };
@@ -22,6 +22,7 @@ pub(super) struct Forecaster {
     host: Host,
     settings: KnownSettings,
     taken_unix_ms: u64,
+    options: KnownOptions,
 }
 
 /// The kernel and its settings as the model takes them.
@@ -76,7 +77,13 @@ impl Forecaster {
     /// When the version of the kernel is not known, whose rules the clocks follow.
     pub(super) fn new(case: &Case<'_>) -> Result<Self, String> {
         let (host, settings) = model_host(case)?;
-        Ok(Self { host, settings, taken_unix_ms: case.now().taken_unix_ms })
+        Ok(Self { host, settings, taken_unix_ms: case.now().taken_unix_ms, options: KnownOptions::default() })
+    }
+
+    /// The same where TCP_USER_TIMEOUT is known.
+    pub(super) fn with_user_timeout(mut self, user_us: u64) -> Self {
+        self.options.user_timeout_ms = Some(u32::try_from(user_us / 1000).unwrap_or(u32::MAX));
+        self
     }
 
     /// How this socket ends if nothing is heard for it.
@@ -85,7 +92,7 @@ impl Forecaster {
     /// Why that is not known; a socket that no timer ends has no end to tell.
     pub(super) fn fate(&self, row: &SocketRow) -> Result<Fate, String> {
         let LiveForecast { end, assumptions, .. } =
-            forecast_live(&row.clock, &KnownOptions::default(), &self.host, &self.settings);
+            forecast_live(&row.clock, &self.options, &self.host, &self.settings);
         match end {
             LiveEnd::At { window, outcome } => {
                 let unset = assumptions.into_iter().filter_map(|one| match one {
@@ -164,13 +171,54 @@ impl Group<'_> {
     }
 }
 
+/// What more than half of these are alike in: " of nginx(812) to 10.0.0.9:5432", or " on port 443 from 10.0.0.9" where
+/// their own port is what they share.
+pub(super) fn whose<'a>(rows: impl IntoIterator<Item = &'a SocketRow>) -> String {
+    let rows: Vec<&SocketRow> = rows.into_iter().collect();
+    let of = holder(rows.iter().copied()).map(|process| format!(" of {}", process_name(process)));
+    of.unwrap_or_default() + &ends(rows)
+}
+
+/// The process that holds more than half of these.
+pub(super) fn holder<'a>(rows: impl IntoIterator<Item = &'a SocketRow>) -> Option<&'a Process> {
+    of_most(rows.into_iter().map(|row| row.processes.first())).flatten()
+}
+
+/// The ends that more than half of these have: " to 10.0.0.9:5432", or " on port 443 from 10.0.0.9".
+pub(super) fn ends<'a>(rows: impl IntoIterator<Item = &'a SocketRow>) -> String {
+    let rows: Vec<&SocketRow> = rows.into_iter().collect();
+    let remote_ip = |row: &&SocketRow| row.remote.ip().to_canonical();
+    let mut text = String::new();
+    if let Some(remote) = of_most(rows.iter().map(|row| SocketAddr::new(remote_ip(row), row.remote.port()))) {
+        text.push_str(&format!(" to {remote}"));
+        return text;
+    }
+    if let Some(port) = of_most(rows.iter().map(|row| row.local.port())) {
+        text.push_str(&format!(" on port {port}"));
+    }
+    if let Some(address) = of_most(rows.iter().map(remote_ip)) {
+        text.push_str(&format!(" from {address}"));
+    }
+    text
+}
+
+/// What more than half of these are.
+fn of_most<T: Ord>(all: impl Iterator<Item = T>) -> Option<T> {
+    let mut counts: BTreeMap<T, usize> = BTreeMap::new();
+    let number = all.fold(0, |number, one| {
+        *counts.entry(one).or_default() += 1;
+        number + 1
+    });
+    counts.into_iter().find(|(_, count)| count * 2 > number).map(|(one, _)| one)
+}
+
 impl Finding {
     /// Adds where the first few of these sockets lead, and whose they are.
     #[must_use]
     pub(super) fn destinations<'a>(self, rows: impl IntoIterator<Item = &'a SocketRow>) -> Self {
         by_destination(rows).iter().take(DESTINATIONS_TOLD).fold(self, |finding, group| {
             let what = format!("of those looked at{}, to {}", group.of_process(), group.remote);
-            finding.seen(what, group.count().to_string(), SOCK_DIAG)
+            finding.seen(what, group.count().to_string(), source::ENDS)
         })
     }
 }
@@ -223,7 +271,8 @@ mod tests {
         let host = Host { version: KernelVersion { major: 6, minor: 18, patch: 0 }, hz: None };
         // 23:59:50 UTC of some day.
         let taken_unix_ms = 1_700_006_390_000;
-        Forecaster { host, settings: KnownSettings::new(&BTreeMap::new(), |_| true), taken_unix_ms }
+        let settings = KnownSettings::new(&BTreeMap::new(), |_| true);
+        Forecaster { host, settings, taken_unix_ms, options: KnownOptions::default() }
     }
 
     #[test]

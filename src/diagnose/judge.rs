@@ -55,6 +55,7 @@ pub fn diagnose_stated(
         rules: rules.iter().map(|rule| rule.id).collect(),
         findings: Vec::new(),
         undecided: Vec::new(),
+        unnamed: Vec::new(),
     };
     for rule in rules {
         let mut verdict = (rule.check)(&case);

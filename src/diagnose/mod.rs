@@ -13,6 +13,7 @@ mod judge;
 mod namespaces;
 mod rule;
 mod rules;
+mod source;
 mod stated;
 mod table;
 

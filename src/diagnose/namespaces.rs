@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Findings, Rule, Stated, diagnose_stated};
+use super::{Findings, Rule, Stated, Undecided, diagnose_stated};
 use crate::snapshot::{Gap, NamespaceReading, NamespaceReadings, Process, Snapshot};
 
 /// What the rules say of every network namespace.
@@ -19,6 +19,8 @@ pub struct NamespaceFindings {
     pub gone: Vec<NamespaceName>,
     /// What could not be read of the list.
     pub gaps: Vec<Gap>,
+    /// Rules that had nothing to judge anywhere, and why.
+    pub unasked: Vec<Undecided>,
 }
 
 /// What a namespace is called.
@@ -74,9 +76,12 @@ pub fn diagnose_namespaces(
     let (of_host, of_each): (Vec<&Rule>, Vec<&Rule>) = rules.iter().copied().partition(|rule| rule.is_host_wide());
     let judge =
         |rules: &[&'static Rule], now: &Snapshot, inode| diagnose_stated(rules, now, older_snapshot(inode), stated);
+    // The files of settings are those of the reader's own system, so they are held against its own namespace alone.
+    let not_of_files: Vec<&'static Rule> = of_each.iter().copied().filter(|rule| !rule.reads_files()).collect();
+    let rules_in = |reading: &NamespaceReading| if reading.own { of_each.as_slice() } else { not_of_files.as_slice() };
     let one = |reading: &NamespaceReading| JudgedNamespace {
         name: NamespaceName::of(reading),
-        judged: reading.snapshot.as_ref().ok().map(|snapshot| judge(&of_each, snapshot, reading.inode)),
+        judged: reading.snapshot.as_ref().ok().map(|snapshot| judge(rules_in(reading), snapshot, reading.inode)),
         gap: reading.snapshot.as_ref().err().cloned(),
     };
     let read = |fits: fn(&NamespaceReading) -> bool| {
@@ -89,6 +94,7 @@ pub fn diagnose_namespaces(
         namespaces: now.namespaces.iter().map(one).collect(),
         gone: before.namespaces.iter().filter(|one| !is_there(one.inode)).map(NamespaceName::of).collect(),
         gaps: now.gaps.clone(),
+        unasked: Vec::new(),
     }
 }
 

@@ -105,6 +105,23 @@ impl Rule {
         self.reads.first().is_some_and(Input::is_host_wide)
     }
 
+    /// Whether it judges the files that set sysctls, which are for one namespace alone.
+    #[must_use]
+    pub fn reads_files(&self) -> bool {
+        self.reads.contains(&Input::Files)
+    }
+
+    /// Why it has nothing to judge with this, if it has not: one that judges what is stated first of all has nothing to
+    /// say where nothing is.
+    #[must_use]
+    pub fn unasked(&self, stated: &Stated) -> Option<&'static str> {
+        let reason = match self.reads.first() {
+            Some(Input::Stated(_)) => "no timeouts are stated (--timeouts)",
+            _ => "the files of settings were not read",
+        };
+        (!self.is_asked(stated)).then_some(reason)
+    }
+
     /// Whether there is something for it to judge: one that judges what is stated first of all has nothing to say where
     /// nothing is.
     #[must_use]

@@ -268,6 +268,22 @@ impl KnownSettings {
         let known = self.missing(&["net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports"]).is_empty();
         known.then(|| port_budget(&self.settings, KernelVersion::new(6, 18), false).available)
     }
+
+    /// The settings that say how long TIME-WAIT keeps a port from connect().
+    pub const PORT_HELD: [&'static str; 4] = [
+        "net.ipv4.tcp_tw_reuse",
+        "net.ipv4.tcp_tw_reuse_delay",
+        "net.ipv4.tcp_timestamps",
+        "net.ipv4.tcp_max_tw_buckets",
+    ];
+
+    /// How long TIME-WAIT keeps a port from connect() towards the loopback or anything else, in milliseconds, with
+    /// timestamps on at the peer too. Nothing when one of [`Self::PORT_HELD`] is missing.
+    #[must_use]
+    pub fn port_held_ms(&self, version: KernelVersion, loopback: bool) -> Option<u64> {
+        let known = self.missing(&Self::PORT_HELD).is_empty();
+        known.then(|| port_budget(&self.settings, version, loopback).held_ms)
+    }
 }
 
 fn store_number<T: core::str::FromStr>(text: &str, target: &mut T) -> bool {

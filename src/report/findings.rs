@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::printable::printable;
 use super::prose::hanging;
 use crate::diagnose::{Finding, Findings, Severity};
+use crate::snapshot::Gap;
 use crate::units::Micros;
 
 /// Version of the JSON of `diagnose`; the shape only grows.
@@ -78,7 +79,8 @@ fn gaps(findings: &Findings, width: usize) -> String {
         let whose = if rules.len() > NAMED { format!("{} rules", rules.len()) } else { rules.join(", ") };
         hanging("? ", &printable(&format!("{gap} ({whose})")), width)
     };
-    rows.iter().map(row).collect()
+    let unnamed = |gap: &Gap| hanging("? ", &printable(&format!("{}: {}", gap.reason, gap.consequence)), width);
+    rows.iter().map(row).chain(findings.unnamed.iter().map(unnamed)).collect()
 }
 
 /// A severity's sign, which stands for it without colour.
@@ -117,7 +119,7 @@ fn details(finding: &Finding, width: usize) -> String {
     for (place, evidence) in finding.evidence.iter().enumerate() {
         let label = if place == 0 { "Evidence" } else { "" };
         let lead = format!("  {label:<10} {:<columns$}  ", printable(&evidence.seen));
-        text.push_str(&hanging(&lead, &printable(&format!("{} ({})", evidence.what, evidence.source)), width));
+        text.push_str(&hanging(&lead, &printable(&format!("{} ({})", evidence.what, evidence.place())), width));
     }
     let more = finding.topic.map(|topic| format!("tcpctl explain {topic}")).unwrap_or_default();
     for (label, sentence) in [

@@ -100,6 +100,8 @@ pub(super) fn snapshot() -> Snapshot {
         taken_unix_ms: 1_795_340_600_177,
         monotonic_ms: 5_000_000,
         hostname: Some("db-7".to_owned()),
+        boot_id: None,
+        redacted: None,
         kernel: Kernel {
             release: Some("6.18.3".to_owned()),
             version: Some(KernelVersion { major: 6, minor: 18, patch: 3 }),
@@ -126,6 +128,8 @@ pub(super) fn snapshot() -> Snapshot {
                 destination_port: 5432,
                 used: 21_904,
                 time_wait: 21_000,
+                inodes: Vec::new(),
+                processes: Vec::new(),
             }],
             addresses: None,
             samples: None,

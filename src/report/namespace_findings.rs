@@ -1,5 +1,6 @@
 //! `tcpctl diagnose --all-netns`: findings by network namespace.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -52,10 +53,36 @@ pub fn render_namespace_findings(all: &NamespaceFindings, style: FindingsStyle) 
             style.width,
         ));
     }
+    text.push_str(&undecided(all, style.width));
     let mut gaps = String::new();
     render_gaps(&all.gaps, style.width, &mut gaps);
     text.push_str(&gaps);
     if style.ascii { plain(&text) } else { text }
+}
+
+/// What could not be judged: each gap once, with the rules that it holds up and in how many namespaces.
+fn undecided(all: &NamespaceFindings, width: usize) -> String {
+    let mut rows: BTreeMap<&str, (BTreeSet<&str>, usize)> = BTreeMap::new();
+    for judged in all.all() {
+        let gaps: BTreeSet<&str> = judged.undecided.iter().map(|one| one.gap.as_str()).collect();
+        for gap in gaps {
+            rows.entry(gap).or_default().1 += 1;
+        }
+        for one in &judged.undecided {
+            rows.entry(&one.gap).or_default().0.insert(one.rule);
+        }
+    }
+    let mut unasked: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for one in &all.unasked {
+        unasked.entry(&one.gap).or_default().insert(one.rule);
+    }
+    let names = |rules: &BTreeSet<&str>| rules.iter().copied().collect::<Vec<_>>().join(", ");
+    let in_some = rows.iter().map(|(gap, (rules, number))| match number {
+        1 => format!("{gap} ({})", names(rules)),
+        many => format!("{gap} (in {many} of them: {})", names(rules)),
+    });
+    let nowhere = unasked.iter().map(|(gap, rules)| format!("{gap} (not judged: {})", names(rules)));
+    in_some.chain(nowhere).map(|row| hanging("? ", &printable(&row), width)).collect()
 }
 
 fn paragraph(findings: &Findings, style: FindingsStyle) -> String {
@@ -106,7 +133,7 @@ fn summary(all: &NamespaceFindings, verbose: bool) -> String {
     }
     let unclear = judged.iter().filter(|judged| !judged.undecided.is_empty()).count();
     if unclear > 0 {
-        let _ = write!(text, "; in {unclear} some rules could not judge: --json says why");
+        let _ = write!(text, "; in {unclear} some rules could not judge");
     }
     if found > 0 && !verbose {
         text.push_str("; -v shows evidence, cause and remedy");

@@ -8,6 +8,7 @@ mod counters;
 mod gap;
 mod host;
 mod namespaces;
+mod order;
 mod redact;
 mod rows;
 mod samples;
@@ -22,9 +23,10 @@ pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
 pub use namespaces::{
     DifferentSetting, NamespaceFacts, NamespaceName, NamespaceReading, NamespaceReadings, NamespaceSurvey,
 };
-pub use redact::{Redaction, redact};
+pub use order::NotComparable;
+pub use redact::{Redacted, Redaction, RedactionKey, WeakKey, redact};
 pub use rows::{RowsWriter, StoredRows};
-pub use samples::{Pace, Sample, Samples, SentData, SocketRow};
+pub use samples::{Pace, ReceiveMemory, Sample, Samples, SentData, SocketRow};
 pub use sockets::{AddressUse, Drops, Listener, PortUse, Process, SocketOwner, SocketSource, Sockets};
 pub use stored::{StoredError, StoredSnapshots, parse_stored, render_around_rows, render_stored};
 pub use survey::{CloseWait, Holder, PortSide, SharedPort, SharedPorts, SocketSurvey};

@@ -1,7 +1,11 @@
 //! Hides who a snapshot is of: the same address gets the same stand-in wherever it stands.
 
+use core::fmt;
+use core::hash::Hasher;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
 
 use super::stored::StoredSnapshots;
 use super::{AddressUse, Listener, PortUse, Samples, Snapshot, SocketRow, Sockets};
@@ -12,11 +16,83 @@ const V4: u32 = u32::from_be_bytes([198, 18, 0, 0]);
 const V6: u128 = 0x2001_0db8 << 96;
 const LINK_LOCAL: u128 = 0xfe80 << 112;
 /// What stands for names.
-const HOST: &str = "redacted";
+pub(super) const HOST: &str = "redacted";
+/// Stand-ins of IPv4 that a key makes: what was reserved for ever (RFC 1112), in which nobody's host is either.
+const V4_KEYED: u32 = u32::from_be_bytes([240, 0, 0, 0]);
 
-/// Stand-ins by what they stand for, in the order in which they were met.
+/// How addresses are hidden.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redacted {
+    /// What tells one key from another and nothing of either; nothing where stand-ins are numbered, and alike in one file
+    /// alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// A secret that makes stand-ins: with the same one the same address gets the same stand-in in every file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RedactionKey(u64, u64);
+
+/// A secret that is too short to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key has {LEAST_KEY} bytes and more, and this one {0}: `head -c 32 /dev/urandom > FILE` makes one")]
+pub struct WeakKey(usize);
+
+/// As long as what is made of it.
+const LEAST_KEY: usize = 16;
+
+impl fmt::Debug for RedactionKey {
+    /// A secret is not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedactionKey")
+    }
+}
+
+impl RedactionKey {
+    /// The key that these bytes make.
+    ///
+    /// # Errors
+    /// When there are fewer than 16.
+    pub fn new(bytes: &[u8]) -> Result<Self, WeakKey> {
+        if bytes.len() < LEAST_KEY {
+            return Err(WeakKey(bytes.len()));
+        }
+        let half = |number| Self(number, 0).hash(0, bytes);
+        Ok(Self(half(1), half(2)))
+    }
+
+    /// SipHash-2-4, which tells nothing of what went in to who lacks the key.
+    #[expect(deprecated, reason = "it is what it says, and a newer one would be another dependency for two calls")]
+    fn hash(self, purpose: u8, bytes: &[u8]) -> u64 {
+        let mut hasher = core::hash::SipHasher::new_with_keys(self.0, self.1);
+        hasher.write(bytes);
+        hasher.write(&[purpose]);
+        hasher.finish()
+    }
+
+    /// Tells this key from another.
+    fn name(self) -> String {
+        format!("{:016x}", self.hash(1, b"tcpctl"))
+    }
+
+    fn v4(self, address: Ipv4Addr) -> Ipv4Addr {
+        let hash = u32::try_from(self.hash(4, &address.octets()) >> 36).unwrap_or(0);
+        Ipv4Addr::from_bits(V4_KEYED | hash)
+    }
+
+    fn v6(self, address: Ipv6Addr) -> Ipv6Addr {
+        let (high, low) = (self.hash(6, &address.octets()), self.hash(7, &address.octets()));
+        if address.is_unicast_link_local() {
+            return Ipv6Addr::from_bits(LINK_LOCAL | u128::from(low));
+        }
+        Ipv6Addr::from_bits(V6 | u128::from(high >> 32) << 64 | u128::from(low))
+    }
+}
+
+/// Stand-ins by what they stand for, in the order in which they were met, or made by a key.
 #[derive(Default)]
 struct Aliases {
+    key: Option<RedactionKey>,
     v4: BTreeMap<Ipv4Addr, Ipv4Addr>,
     v6: BTreeMap<Ipv6Addr, Ipv6Addr>,
 }
@@ -25,6 +101,9 @@ impl Aliases {
     fn v4(&mut self, address: Ipv4Addr) -> Ipv4Addr {
         if address.is_unspecified() || address.is_loopback() {
             return address;
+        }
+        if let Some(key) = self.key {
+            return key.v4(address);
         }
         let next = V4.wrapping_add(u32::try_from(self.v4.len()).unwrap_or(u32::MAX)).wrapping_add(1);
         *self.v4.entry(address).or_insert(Ipv4Addr::from_bits(next))
@@ -36,6 +115,9 @@ impl Aliases {
         }
         if let Some(mapped) = address.to_ipv4_mapped() {
             return self.v4(mapped).to_ipv6_mapped();
+        }
+        if let Some(key) = self.key {
+            return key.v6(address);
         }
         let network = if address.is_unicast_link_local() { LINK_LOCAL } else { V6 };
         let number = u128::try_from(self.v6.len()).unwrap_or(u128::from(u64::MAX)) + 1;
@@ -63,6 +145,13 @@ pub struct Redaction {
 }
 
 impl Redaction {
+    /// Stand-ins that this key makes: alike in every file that is taken with it. Of two addresses of IPv4 one pair in 268
+    /// million shares one.
+    #[must_use]
+    pub fn keyed(key: RedactionKey) -> Self {
+        Self { aliases: Aliases { key: Some(key), ..Aliases::default() } }
+    }
+
     /// Hides all of the readings. Single sockets are hidden one by one, as they are written.
     pub fn redact(&mut self, stored: &mut StoredSnapshots) {
         for reading in stored.readings_mut() {
@@ -93,7 +182,13 @@ fn redact_one(snapshot: &mut Snapshot, aliases: &mut Aliases) {
         counters: _,
         sockets,
         gaps,
+        boot_id,
+        redacted,
     } = snapshot;
+    *redacted = Some(Redacted { key: aliases.key.map(RedactionKey::name) });
+    // Whether two files are of one boot is worth knowing, and which one is not.
+    let hide = |id: String| aliases.key.map(|key| format!("{:016x}", key.hash(2, id.as_bytes())));
+    *boot_id = boot_id.take().and_then(hide);
     if hostname.is_some() {
         *hostname = Some(HOST.to_owned());
     }
@@ -159,6 +254,37 @@ mod tests {
     }
 
     #[test]
+    fn a_key_gives_the_same_stand_in_in_every_file_and_another_key_another_one() {
+        let hidden = |key: &[u8], address: &str| {
+            let mut redaction = Redaction::keyed(RedactionKey::new(key).unwrap());
+            // Whatever was met before.
+            let _ = redaction.stand_in("192.0.2.200".parse().unwrap());
+            redaction.stand_in(address.parse().unwrap())
+        };
+        let (one, other) = (b"a secret of 16 b".as_slice(), b"another secret of more".as_slice());
+        for address in ["10.1.2.3", "2a00:1450:4001::5", "fe80::1234:5678"] {
+            let stand_in = hidden(one, address);
+            assert_eq!(hidden(one, address), stand_in);
+            assert_ne!(hidden(other, address), stand_in);
+            assert_ne!(stand_in, address.parse::<IpAddr>().unwrap());
+        }
+        assert!(matches!(hidden(one, "10.1.2.3"), IpAddr::V4(v4) if v4.octets()[0] >= 240));
+        assert_eq!(hidden(one, "127.0.0.1").to_string(), "127.0.0.1");
+        assert!(hidden(one, "::ffff:10.1.2.3").to_canonical() == hidden(one, "10.1.2.3"));
+        assert!(hidden(one, "fe80::7").to_string().starts_with("fe80:"));
+        assert!(hidden(one, "2a00::7").to_string().starts_with("2001:db8:"));
+        assert_eq!(RedactionKey::new(b"short"), Err(WeakKey(5)));
+    }
+
+    /// The vectors of the paper on SipHash (Aumasson, Bernstein), with the last byte as the purpose.
+    #[test]
+    fn the_hash_is_siphash_2_4() {
+        let key = RedactionKey(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
+        assert_eq!(key.hash(0, &[]), 0x74f8_39c5_93dc_67fd);
+        assert_eq!(key.hash(14, &(0..14).collect::<Vec<u8>>()), 0xa129_ca61_49be_45e5);
+    }
+
+    #[test]
     fn the_ends_of_single_sockets_are_hidden_as_all_others_are() {
         let row = SocketRow {
             local: "10.1.2.3:4000".parse().unwrap(),
@@ -177,6 +303,7 @@ mod tests {
             sent: None,
             pace: None,
             congestion: None,
+            memory: None,
             processes: Vec::new(),
         };
         let mut sockets = Sockets {

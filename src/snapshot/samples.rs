@@ -28,6 +28,15 @@ pub struct Samples {
     /// Connections with empty queues, and no timer but keepalive's. Nothing in older files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<Sample>,
+    /// Connections whose sending waits for a window to open: the zero-window probe's timer runs. Nothing in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probing: Option<Sample>,
+    /// FIN-WAIT-2 that a process still holds, which no timer ends. Nothing in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_closed: Option<Sample>,
+    /// Sockets that are bound to a port and not connected (6.8). Nothing in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Sample>,
 }
 
 impl Samples {
@@ -38,15 +47,17 @@ impl Samples {
 
     /// Every row, of whichever kind.
     pub fn rows(&self) -> impl Iterator<Item = &SocketRow> {
-        let Self { connecting, close_wait, resending, waiting, unread, sending, idle } = self;
-        let newer = [waiting, unread, sending, idle].into_iter().flatten();
+        let Self { connecting, close_wait, resending, waiting, unread, sending, idle, probing, half_closed, bound } =
+            self;
+        let newer = [waiting, unread, sending, idle, probing, half_closed, bound].into_iter().flatten();
         [connecting, close_wait, resending].into_iter().chain(newer).flat_map(|sample| &sample.rows)
     }
 
     /// The same, to be changed.
     pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut SocketRow> {
-        let Self { connecting, close_wait, resending, waiting, unread, sending, idle } = self;
-        let newer = [waiting, unread, sending, idle].into_iter().flatten();
+        let Self { connecting, close_wait, resending, waiting, unread, sending, idle, probing, half_closed, bound } =
+            self;
+        let newer = [waiting, unread, sending, idle, probing, half_closed, bound].into_iter().flatten();
         [connecting, close_wait, resending].into_iter().chain(newer).flat_map(|sample| &mut sample.rows)
     }
 }
@@ -83,8 +94,20 @@ pub struct SocketRow {
     /// Its congestion control, `INET_DIAG_CONG`; nothing where it was not asked for, and in older files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub congestion: Option<String>,
+    /// Its receive memory, `INET_DIAG_SKMEMINFO`; nothing where it was not asked for, and in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<ReceiveMemory>,
     /// Processes that hold it; empty when they were not looked for or not found.
     pub processes: Vec<Process>,
+}
+
+/// What a connection's receive buffer holds (`sk_get_meminfo()`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiveMemory {
+    /// Bytes in use with their overhead, `SK_MEMINFO_RMEM_ALLOC`, ss's `r`.
+    pub used_bytes: u32,
+    /// Bytes that may be used, `SK_MEMINFO_RCVBUF`, ss's `rb`.
+    pub limit_bytes: u32,
 }
 
 /// What a connection has sent, and what came through (`tcp_get_info()`, 4.19).

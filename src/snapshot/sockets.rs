@@ -182,6 +182,17 @@ pub struct PortUse {
     pub used: u64,
     /// Of these, those in TIME_WAIT or in a FIN_WAIT_2 minisock.
     pub time_wait: u64,
+    /// Inodes of a few of the others, at most [`PortUse::EXAMPLES`]; nothing in older files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inodes: Vec<u32>,
+    /// Processes that hold those few, each once; empty when they were not looked for or not found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<Process>,
+}
+
+impl PortUse {
+    /// Of how many sockets the inode is kept: enough to see whether they are of one process.
+    pub const EXAMPLES: usize = 4;
 }
 
 /// Ephemeral ports of one local address, whatever they lead to.

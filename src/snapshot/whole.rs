@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Capabilities, Counters, Gap, Kernel, Netns, Sockets, Sysctls};
+use super::{Capabilities, Counters, Gap, Kernel, Netns, Redacted, Sockets, Sysctls};
 use crate::catalog;
 
 /// Version of the stored form; a reader refuses a newer one.
@@ -35,6 +35,13 @@ pub struct Snapshot {
     pub sockets: Option<Sockets>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
+    /// `/proc/sys/kernel/random/boot_id`, the same for as long as the kernel runs; nothing when it could not be read, and
+    /// in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
+    /// That addresses are hidden, and how; nothing when they are not, and in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Redacted>,
 }
 
 impl Snapshot {

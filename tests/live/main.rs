@@ -38,6 +38,8 @@ mod rows;
 mod screen;
 mod sockets;
 mod solve;
+#[path = "../suite/sources.rs"]
+mod sources;
 mod stored_rows;
 mod syn_queues;
 mod tiers;

@@ -158,7 +158,30 @@ fn without_rights(place: &Place) -> Ran {
     let judged = asked(&["diagnose", "close-wait", "--all-netns", "--window", "100ms", "--json"]);
     let own = row(&judged, place.inode()).expect("the own one is judged");
     assert_eq!((&own["gap"], &own["judged"]["findings"]), (&Value::Null, &Value::Array(Vec::new())), "{own:#}");
+    // Whose sockets they are is not told, and why.
+    let leaked = leaked();
+    let judged = asked(&["diagnose", "close-wait", "--window", "100ms", "--json"]);
+    let sentence = judged["findings"][0]["sentence"].as_str().expect("a finding");
+    assert!(sentence.contains("the application does not close"), "{judged:#}");
+    let why = &judged["unnamed"][0];
+    assert_eq!(why["kind"], "denied", "{judged:#}");
+    assert!(why["consequence"].as_str().is_some_and(|text| text.contains("run as root")), "{judged:#}");
+    drop(leaked);
     Ok(())
+}
+
+/// Connections on loopback of the calling thread's namespace that their server does not close.
+fn leaked() -> Vec<std::net::TcpStream> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let to = listener.local_addr().expect("an address");
+    let leak = |_| {
+        let client = std::net::TcpStream::connect(to).expect("it listens");
+        let (mut server, _) = listener.accept().expect("it connected");
+        drop(client);
+        crate::fill::read_end(&mut server);
+        server
+    };
+    (0..120).map(leak).collect()
 }
 
 /// A leak in another namespace is told of that one alone, and all are watched at the same time.
@@ -168,16 +191,7 @@ fn judged(place: &Place) -> Ran {
     let (inside, leaked) = other
         .run(|| {
             raise_loopback().expect("loopback");
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-            let to = listener.local_addr().expect("an address");
-            let leak = |_| {
-                let client = std::net::TcpStream::connect(to).expect("it listens");
-                let (mut server, _) = listener.accept().expect("it connected");
-                drop(client);
-                crate::fill::read_end(&mut server);
-                server
-            };
-            (Inside::begin(), (0..120).map(leak).collect::<Vec<_>>())
+            (Inside::begin(), leaked())
         })
         .expect("it can be entered");
     let in_own = Inside::begin();
@@ -204,6 +218,20 @@ fn judged(place: &Place) -> Ran {
     let text = String::from_utf8(text).expect("UTF-8");
     let title = format!("netns {inode} · cat({})\n! close-wait ", inside.0.id());
     assert!(text.contains(&title) && text.contains(", all at once"), "{text}");
+    // Every rule is judged of the host or of each, or is said not to be.
+    let all: Value =
+        serde_json::from_slice(&place.tcpctl(&["diagnose", "--all-netns", "--window", "100ms", "--json"]).stdout)
+            .expect("the output is JSON");
+    let own = row(&all, place.inode()).expect("listed");
+    let names = |list: &Value| -> Vec<String> {
+        let of_one = |one: &Value| one.as_str().or(one["rule"].as_str()).expect("a rule").to_owned();
+        list.as_array().expect("a list").iter().map(of_one).collect()
+    };
+    let mut said = [names(&all["host"]["rules"]), names(&own["judged"]["rules"]), names(&all["unasked"])].concat();
+    said.sort();
+    let mut rules: Vec<String> = tcpctl::diagnose::RULES.iter().map(|rule| rule.id.to_owned()).collect();
+    rules.sort();
+    assert_eq!(said, rules);
     drop(leaked);
     inside.end();
     in_own.end();

@@ -18,12 +18,14 @@ use tcpctl::explain::find_topic;
 use tcpctl::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule, render_rules_manual};
 use tcpctl::snapshot::{
     AddressUse, Capabilities, Counters, DeviceQueue, Drops, Kernel, Listener, Netns, Pace, PortUse, Process,
-    SCHEMA_VERSION, Sample, Samples, SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu, StoredSnapshots,
-    SysctlReading, Sysctls, render_stored,
+    ReceiveMemory, SCHEMA_VERSION, Sample, Samples, SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu,
+    StoredSnapshots, SysctlReading, Sysctls, render_stored,
 };
 use tcpctl::tune::find_lint_rule;
 use tcpctl::ui::tui::{Event, Now, State, Theme, draw, update};
 use tcpctl::units::{KernelVersion, LiveInfo, LiveSocket, SocketTimer, SysctlKey, TcpState};
+
+use super::sources::is_exact;
 
 /// One scenario: what was seen, and which rules must say what.
 #[derive(Debug, Deserialize)]
@@ -157,6 +159,12 @@ struct Reading {
     #[serde(default)]
     idle: Vec<SampleRow>,
     #[serde(default)]
+    probing: Vec<SampleRow>,
+    #[serde(default)]
+    half_closed: Vec<SampleRow>,
+    #[serde(default)]
+    bound: Vec<SampleRow>,
+    #[serde(default)]
     addresses: Vec<AddressUse>,
     queues: Option<Vec<DeviceQueue>>,
 }
@@ -185,6 +193,12 @@ struct SampleRow {
     keepalive: bool,
     #[serde(default)]
     receive_queue: u32,
+    /// Bytes of receive memory in use, and that may be.
+    #[serde(default)]
+    memory: Option<(u32, u32)>,
+    /// Whether the zero-window probe's timer runs.
+    #[serde(default)]
+    probing: bool,
     /// Whether each is of an address of its own.
     #[serde(default)]
     scattered: bool,
@@ -250,6 +264,7 @@ impl SampleRow {
             clock: LiveSocket {
                 state: self.state,
                 timer: match (self.timeouts, self.keepalive) {
+                    _ if self.probing => SocketTimer::Probe,
                     (0, false) => SocketTimer::Off,
                     (0, true) => SocketTimer::Keepalive,
                     _ => SocketTimer::Retransmit,
@@ -271,6 +286,7 @@ impl SampleRow {
             sent: self.sent,
             pace: self.pace.map(PaceRow::pace),
             congestion: Some(self.congestion.clone()),
+            memory: self.memory.map(|(used_bytes, limit_bytes)| ReceiveMemory { used_bytes, limit_bytes }),
             processes: self.process.iter().map(|name| Process { pid: 812, name: name.clone() }).collect(),
         }
     }
@@ -314,6 +330,7 @@ struct PortRow {
     port: u16,
     used: u64,
     time_wait: u64,
+    process: Option<String>,
 }
 
 impl Reading {
@@ -336,6 +353,8 @@ impl Reading {
             taken_unix_ms: 1_000 + monotonic_ms,
             monotonic_ms,
             hostname: None,
+            boot_id: None,
+            redacted: None,
             kernel: Kernel { release: None, version: Some(KernelVersion { major: 6, minor: 18, patch: 0 }), hz: None },
             netns: Netns { inode: Some(1), name: None, initial: Some(true) },
             capabilities: Capabilities { euid: 0, effective: None },
@@ -378,6 +397,8 @@ impl Reading {
             destination_port: row.port,
             used: row.used,
             time_wait: row.time_wait,
+            inodes: if row.process.is_some() { vec![7] } else { Vec::new() },
+            processes: row.process.iter().map(|name| Process { pid: 812, name: name.clone() }).collect(),
         };
         Sockets {
             source: SocketSource::SockDiag,
@@ -412,9 +433,11 @@ impl Reading {
         kinds.iter().any(|kind| kind.is_some()).then(|| {
             let [mut connecting, close_wait, resending] = kinds.map(|kind| sample(kind.as_deref().unwrap_or_default()));
             connecting.total = connecting.total.max(self.connecting_total);
-            let [waiting, unread, sending, idle] =
-                [&self.waiting, &self.unread, &self.sending, &self.idle].map(|kind| Some(sample(kind)));
-            Samples { connecting, close_wait, resending, waiting, unread, sending, idle }
+            let newer = [&self.waiting, &self.unread, &self.sending, &self.idle];
+            let [waiting, unread, sending, idle] = newer.map(|kind| Some(sample(kind)));
+            let newest = [&self.probing, &self.half_closed, &self.bound];
+            let [probing, half_closed, bound] = newest.map(|kind| Some(sample(kind)));
+            Samples { connecting, close_wait, resending, waiting, unread, sending, idle, probing, half_closed, bound }
         })
     }
 }
@@ -468,6 +491,8 @@ impl Reading {
                     pace: None,
                     keepalive: false,
                     receive_queue: 0,
+                    memory: None,
+                    probing: false,
                     scattered: false,
                     congestion: cubic(),
                     cookie: one(),
@@ -517,6 +542,7 @@ fn quiet_sysctl(key: &str) -> Option<&'static str> {
         "net.ipv4.tcp_congestion_control" => "cubic",
         "net.core.default_qdisc" => "fq_codel",
         "net.ipv4.tcp_tw_reuse" => "2",
+        "net.ipv4.tcp_tw_reuse_delay" => "1000",
         "net.ipv4.tcp_rmem" => "4096 131072 6291456",
         "net.ipv4.tcp_syn_retries" => "6",
         "net.ipv4.tcp_synack_retries" => "5",
@@ -732,6 +758,28 @@ fn every_topic_that_a_finding_points_to_can_be_explained() {
     }
 }
 
+/// Rules about something that no topic explains, and why there is none.
+const WITHOUT_TOPIC: &[(&str, &str)] = &[
+    ("bufferbloat", "congestion control and queues of the path: the model plays no bottleneck"),
+    ("send-buffer-small", "a matter of throughput: the model plays events, not rates"),
+    ("idle-restart", "congestion windows: the model plays none"),
+    ("congestion-kept", "congestion control: the model plays none"),
+    ("tcp-memory", "memory of the whole host: no course of one connection"),
+    ("tcp-mem-beyond-ram", "memory of the whole host: no course of one connection"),
+    ("softnet-drops", "below TCP"),
+    ("softnet-squeeze", "below TCP"),
+    ("settings-undone", "files and who writes when: `lint` explains each line"),
+    ("settings-elsewhere", "files and namespaces: `lint` explains each line"),
+    ("settings-harmful", "each line has its own reason, which `lint` tells"),
+];
+
+#[test]
+fn every_rule_has_a_topic_or_a_reason_why_it_has_none() {
+    let without: BTreeSet<&str> = RULES.iter().filter(|rule| rule.topic.is_none()).map(|rule| rule.id).collect();
+    assert_eq!(without, WITHOUT_TOPIC.iter().map(|(id, _)| *id).collect());
+    assert!(WITHOUT_TOPIC.iter().all(|(_, reason)| !reason.is_empty()));
+}
+
 #[test]
 fn a_rule_that_sees_nothing_says_so_instead_of_being_quiet() {
     let nothing = Reading::default();
@@ -796,25 +844,6 @@ fn findings_in_json_keep_their_shape() {
     insta::assert_json_snapshot!(FindingsView::new(&outcome("syn-cookies-off-flood")));
 }
 
-/// Where numbers may come from: a file and its group, sock_diag, or something that is openly assumed.
-const SOURCES: &[&str] = &[
-    "/proc/net/netstat TcpExt",
-    "/proc/net/snmp Tcp",
-    "/proc/net/sockstat TCP",
-    "/proc/net/softnet_stat",
-    "rtnetlink RTM_GETQDISC",
-    "/proc/meminfo",
-    "/proc/sys",
-    "/proc/PID/fd",
-    "sock_diag",
-    "stated by --timeouts",
-    "the model",
-    "sysctl.d files, as lint reads them",
-    "/etc/sysctl.d/",
-    "the readings' monotonic clocks",
-    "assumption: ",
-];
-
 /// The whole numbers of a text, without those of addresses, of processes and of times.
 fn numbers(text: &str) -> Vec<u64> {
     let is_own = |word: &&str| {
@@ -837,7 +866,7 @@ fn every_number_of_a_finding_has_its_source() {
         let outcome = scenario.outcome();
         for finding in &outcome.findings {
             for evidence in &finding.evidence {
-                assert!(SOURCES.iter().any(|source| evidence.source.starts_with(source)), "{name}: {evidence:?}");
+                assert!(is_exact(&evidence.source), "{name}: {evidence:?} does not say which field it is from");
             }
             let mut sourced: BTreeSet<u64> = BTreeSet::new();
             sourced.extend(finding.evidence.iter().flat_map(|seen| numbers(&format!("{} {}", seen.seen, seen.what))));

@@ -74,9 +74,13 @@ mod screens;
 #[cfg(test)]
 mod simulate;
 #[cfg(test)]
+mod since;
+#[cfg(test)]
 mod sockets;
 #[cfg(test)]
 mod solve;
+#[cfg(test)]
+mod sources;
 #[cfg(test)]
 mod status;
 #[cfg(test)]

@@ -47,6 +47,8 @@ fn host() -> Snapshot {
         taken_unix_ms: 1_763_800_000_123,
         monotonic_ms: 5_000,
         hostname: Some("db-7".to_owned()),
+        boot_id: None,
+        redacted: None,
         kernel: Kernel {
             release: Some("6.18.3-x86".to_owned()),
             version: Some(KernelVersion::new(6, 18)),
@@ -91,6 +93,8 @@ fn host() -> Snapshot {
                 destination_port: 443,
                 used: 26_000,
                 time_wait: 25_000,
+                inodes: Vec::new(),
+                processes: Vec::new(),
             }],
             addresses: None,
             samples: None,
@@ -225,6 +229,8 @@ fn the_number_of_samples_is_bounded_and_the_worst_listeners_stay() {
             destination_port: port,
             used: 1,
             time_wait: 0,
+            inodes: Vec::new(),
+            processes: Vec::new(),
         });
     }
     let text = metrics_of(&crowded);

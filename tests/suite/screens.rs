@@ -62,12 +62,16 @@ pub(crate) fn busy_host(seconds: u64) -> Snapshot {
         destination_port: 5432,
         used: 24_000,
         time_wait: 21_904,
+        inodes: Vec::new(),
+        processes: Vec::new(),
     }];
     Snapshot {
         schema: SCHEMA_VERSION,
         taken_unix_ms: START_UNIX_MS + 1000 * seconds,
         monotonic_ms: 5_000_000 + 1000 * seconds,
         hostname: Some("db-7".into()),
+        boot_id: None,
+        redacted: None,
         kernel: Kernel {
             release: Some("6.18.3-test".into()),
             version: Some("6.18.3".parse().unwrap()),

@@ -129,6 +129,8 @@ pub(super) fn snapshot_with(readings: BTreeMap<SysctlKey, SysctlReading>) -> Sna
         taken_unix_ms: 1_700_000_000_000,
         monotonic_ms: 1000,
         hostname: Some("db-7".into()),
+        boot_id: None,
+        redacted: None,
         kernel: Kernel { release: Some("6.18.3".into()), version: Some(KernelVersion::new(6, 18)), hz: hz_250() },
         netns: Netns { inode: Some(NETNS), name: None, initial: Some(true) },
         capabilities: Capabilities { euid: 0, effective: Some(u64::MAX) },

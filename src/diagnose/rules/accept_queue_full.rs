@@ -4,7 +4,8 @@
 //! than `sk_max_ack_backlog` connections wait. Both add to ListenOverflows, ListenDrops and the listener's `sk_drops`.
 
 use super::pressure::{Pressure, Queue, accepted, judge_each_listener, occupancy};
-use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, listener_name};
+use crate::diagnose::case::listener_name;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
 
@@ -43,22 +44,19 @@ fn overflowing(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
     let name = listener_name(listener);
     let accepted = accepted(case);
     let cause = "the process calls accept() more slowly than clients arrive";
-    let sentence = format!(
-        "{name}: accept queue full ({}), {drops} connections dropped {}",
-        occupancy(listener),
-        case.in_window()
-    );
+    let sentence =
+        format!("{name}: accept queue full ({}), {drops} attempts dropped {}", occupancy(listener), case.in_window());
     let mut finding = Finding::new(&RULE, Severity::Critical, sentence)
-        .seen("accept queue", occupancy(listener), SOCK_DIAG)
-        .seen("drops of this listener", case.over_window(drops), SOCK_DIAG);
+        .seen("accept queue", occupancy(listener), source::ACCEPT_QUEUE)
+        .seen("attempts that it dropped, each retry counted", case.over_window(drops), source::DROPS);
     for counter in ["ListenOverflows", "SyncookiesSent"] {
         if let Ok(rise) = case.tcp_ext_rise(counter) {
-            finding = finding.seen(counter, case.over_window(rise), NETSTAT);
+            finding = finding.seen(counter, case.over_window(rise), source::tcp_ext(counter));
         }
     }
     if let Some(accepted) = accepted {
         let what = "accepted here, all listeners: PassiveOpens less the growth of accept queues";
-        finding = finding.seen(what, case.over_window(accepted), SNMP);
+        finding = finding.seen(what, case.over_window(accepted), source::ACCEPTED);
     }
     let queue = Queue::of(case, listener);
     let cause = if queue.is_like_a_flood() {
@@ -76,9 +74,15 @@ fn overflowing(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
 fn full(case: &Case<'_>, listener: &Listener) -> Finding {
     let sentence =
         format!("{}: accept queue full ({}); the next client is dropped", listener_name(listener), occupancy(listener));
-    let finding = Finding::new(&RULE, Severity::Warning, sentence).seen("accept queue", occupancy(listener), SOCK_DIAG);
+    let finding = Finding::new(&RULE, Severity::Warning, sentence).seen(
+        "accept queue",
+        occupancy(listener),
+        source::ACCEPT_QUEUE,
+    );
     let finding = match case.drops_rise(listener) {
-        Ok(drops) => finding.seen("drops of this listener", case.over_window(drops), SOCK_DIAG),
+        Ok(drops) => {
+            finding.seen("attempts that it dropped, each retry counted", case.over_window(drops), source::DROPS)
+        }
         Err(_) => finding,
     };
     finding

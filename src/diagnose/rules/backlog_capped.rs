@@ -4,7 +4,8 @@
 //! it is until it calls listen() again.
 
 use super::pressure::{Pressure, SOMAXCONN, judge_listeners};
-use crate::diagnose::case::{SOCK_DIAG, listener_name};
+use crate::diagnose::case::listener_name;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
 
@@ -38,15 +39,15 @@ fn check(case: &Case<'_>) -> Verdict {
 fn capped(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
     let backlog = listener.backlog.unwrap_or(0);
     let sentence = format!(
-        "{}: {drops} connections of bursts dropped {}; its backlog of {backlog} is all that somaxconn allows",
+        "{}: {drops} attempts in bursts dropped {}; its backlog of {backlog} is all that somaxconn allows",
         listener_name(listener),
         case.in_window()
     );
     Finding::new(&RULE, Severity::Critical, sentence)
-        .seen("backlog of this listener", backlog.to_string(), SOCK_DIAG)
+        .seen("backlog of this listener", backlog.to_string(), "sock_diag idiag_wqueue")
         .settings(case, &[SOMAXCONN])
-        .seen("accept queue when looked at", listener.accept_queue.unwrap_or(0).to_string(), SOCK_DIAG)
-        .seen("drops of this listener", case.over_window(drops), SOCK_DIAG)
+        .seen("accept queue when looked at", listener.accept_queue.unwrap_or(0).to_string(), "sock_diag idiag_rqueue")
+        .seen("attempts that it dropped, each retry counted", case.over_window(drops), source::DROPS)
         .tcp_ext(case, &["SyncookiesSent"])
         .because("more clients finish their handshake at once than the backlog holds, and somaxconn may have cut it")
         .remedy(format!(

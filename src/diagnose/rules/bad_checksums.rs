@@ -2,14 +2,15 @@
 //!
 //! `tcp_v4_rcv` drops them and counts InCsumErrors; InErrs counts more, SYNs in open connections for one.
 
-use crate::diagnose::case::{SNMP, at_least_percent, share};
+use crate::diagnose::case::{at_least_percent, share};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "bad-checksums",
     looks_for: "segments that arrive with a wrong checksum",
-    topic: None,
+    topic: Some("segment"),
     reads: &[Input::Tcp("InCsumErrors"), Input::Tcp("InSegs")],
     keys: &[],
     threshold: "10 in one window and 0.1% of the segments received: a bit flips on the best of links",
@@ -30,7 +31,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let sentence = format!("{bad} segments {} arrived with a wrong checksum", case.in_window());
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .tcp(case, &["InCsumErrors", "InSegs"])
-        .seen("of the segments received", share(bad, received), SNMP)
+        .seen("of the segments received", share(bad, received), source::tcp("InCsumErrors, InSegs"))
         .because("a card, cable, driver or tunnel damages packets, or an offload leaves checksums unfinished")
         .remedy("find the link by its error counters; turn the offload off that the driver gets wrong (`ethtool -K`)")
         .into())

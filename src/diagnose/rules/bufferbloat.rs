@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::held_up::{Limit, held_up};
-use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use crate::diagnose::case::at_least_percent;
 use crate::diagnose::forecast::{by_destination, connections};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::SocketRow;
 use crate::units::Micros;
@@ -80,17 +81,21 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         |finding, (address, rows, _, pace)| {
             let what =
                 format!("of such connections to {address}, with a round trip of {:#}", Micros(pace.rtt_us.into()));
-            finding.seen(what, rows.len().to_string(), SOCK_DIAG)
+            finding.seen(what, rows.len().to_string(), source::info("tcpi_rtt, tcpi_min_rtt"))
         },
     );
     Ok(finding
-        .seen("such connections to there", count.to_string(), SOCK_DIAG)
-        .seen("of those to there with something to send that were looked at", looked_at.to_string(), SOCK_DIAG)
-        .seen("such connections to all addresses", all.to_string(), SOCK_DIAG)
-        .seen("addresses besides that one", (deep.len() - 1).to_string(), SOCK_DIAG)
-        .seen("round trip (tcpi_rtt)", format!("{rtt:#}"), SOCK_DIAG)
-        .seen("the smallest one (tcpi_min_rtt)", format!("{least:#}"), SOCK_DIAG)
-        .seen("bytes not sent yet (tcpi_notsent_bytes)", pace.unsent_bytes.to_string(), SOCK_DIAG)
+        .seen("such connections to there", count.to_string(), source::info("tcpi_rtt, tcpi_min_rtt"))
+        .seen("of those to there with something to send that were looked at", looked_at.to_string(), source::ENDS)
+        .seen("such connections to all addresses", all.to_string(), source::info("tcpi_rtt, tcpi_min_rtt"))
+        .seen("addresses besides that one", (deep.len() - 1).to_string(), source::info("tcpi_rtt, tcpi_min_rtt"))
+        .seen("round trip (tcpi_rtt)", format!("{rtt:#}"), source::info("tcpi_rtt"))
+        .seen("the smallest one (tcpi_min_rtt)", format!("{least:#}"), source::info("tcpi_min_rtt"))
+        .seen(
+            "bytes not sent yet (tcpi_notsent_bytes)",
+            pace.unsent_bytes.to_string(),
+            source::info("tcpi_notsent_bytes"),
+        )
         .settings(case, RULE.keys)
         .because("a queue in front of the bottleneck is deep, here or on the path, and these connections fill it")
         .remedy(

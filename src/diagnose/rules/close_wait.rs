@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::diagnose::case::{SOCK_DIAG, process_name};
+use crate::diagnose::case::process_name;
+use crate::diagnose::forecast::{ends, holder};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{Process, Sample, SocketRow, Sockets};
 use crate::units::{Micros, TcpState};
@@ -37,7 +39,7 @@ const TOLD: usize = 3;
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "close-wait",
     looks_for: "connections that the application forgot to close",
-    topic: None,
+    topic: Some("close-wait"),
     reads: &[Input::Sockets("states"), Input::Sockets("single sockets in CLOSE-WAIT, with tcp_info")],
     keys: &[],
     threshold: "100 sockets and 5% of what is open, or a growth of 20% from 50 on: one that closes when it reads the \
@@ -71,19 +73,21 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     }
     let grown = before.map(|before| waiting.saturating_sub(before)).filter(|&grown| grown > 0);
     let grown = grown.map(|grown| format!(", {grown} more than before")).unwrap_or_default();
-    let who = sample.and_then(culprit).map_or_else(|| "the application".to_owned(), process_name);
+    let rows = || sample.into_iter().flat_map(|sample| &sample.rows);
+    let who = holder(rows()).map_or_else(|| "the application".to_owned(), process_name);
+    let ends = ends(rows());
     let sentence = format!(
-        "{waiting} sockets in CLOSE-WAIT{grown}: {who} does not close what its peers have closed, and nothing else \
+        "{waiting} sockets in CLOSE-WAIT{ends}{grown}: {who} does not close what its peers have closed, and nothing else \
          ends them"
     );
     let mut finding = Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("CLOSE-WAIT", waiting.to_string(), SOCK_DIAG)
-        .seen("ESTAB", sockets.count(TcpState::Estab).to_string(), SOCK_DIAG);
+        .seen("CLOSE-WAIT", waiting.to_string(), source::STATES)
+        .seen("ESTAB", sockets.count(TcpState::Estab).to_string(), source::STATES);
     if let Some(before) = before {
-        finding = finding.seen("CLOSE-WAIT in the reading before", before.to_string(), SOCK_DIAG).seen(
+        finding = finding.seen("CLOSE-WAIT in the reading before", before.to_string(), source::STATES).seen(
             "more than then",
             waiting.saturating_sub(before).to_string(),
-            SOCK_DIAG,
+            source::STATES,
         );
     }
     if let Some(sample) = sample {
@@ -119,12 +123,6 @@ fn most_of_one<'a>(rows: impl Iterator<Item = &'a SocketRow>) -> usize {
     by_process(rows).into_values().max().unwrap_or(0)
 }
 
-/// The process that holds more than half of them.
-fn culprit(sample: &Sample) -> Option<&Process> {
-    let counts = by_process(sample.rows.iter());
-    counts.into_iter().find(|(_, count)| count * 2 > sample.rows.len())?.0
-}
-
 fn with_sample(mut finding: Finding, sample: &Sample) -> Finding {
     let looked_at = sample.rows.len();
     let mut counts: Vec<(&Process, usize)> =
@@ -134,7 +132,7 @@ fn with_sample(mut finding: Finding, sample: &Sample) -> Finding {
         finding = finding.seen(
             format!("held by {}, of those looked at", process_name(process)),
             format!("{count} of {looked_at}"),
-            "/proc/PID/fd",
+            source::HOLDERS,
         );
     }
     let longest = sample.rows.iter().map(waited_ms).max().filter(|&ms| ms > 0);
@@ -144,7 +142,11 @@ fn with_sample(mut finding: Finding, sample: &Sample) -> Finding {
         .seen(
             "the one that waits longest, at the least (tcpi_last_ack_recv)",
             format!("{:#}", Micros(u64::from(longest_ms) * 1000)),
-            SOCK_DIAG,
+            source::info("tcpi_last_ack_recv"),
         )
-        .seen("for a minute or longer, of those looked at", format!("{long} of {looked_at}"), SOCK_DIAG)
+        .seen(
+            "for a minute or longer, of those looked at",
+            format!("{long} of {looked_at}"),
+            source::info("tcpi_last_ack_recv"),
+        )
 }

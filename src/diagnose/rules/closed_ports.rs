@@ -4,7 +4,8 @@
 //! own (TCPAbortOnClose, TCPAbortOnData, …) or are EstabResets. What is left answered something that belongs to no
 //! socket.
 
-use crate::diagnose::case::{NETSTAT, SNMP, at_least_percent, per_second};
+use crate::diagnose::case::{at_least_percent, per_second};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// Resets a second below which it is the noise of every public address. A choice, no kernel fact.
@@ -21,7 +22,7 @@ const EXPLAINED: [&str; 5] =
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "closed-ports",
     looks_for: "resets for ports that nobody listens on",
-    topic: None,
+    topic: Some("half-open"),
     reads: &[
         Input::Tcp("OutRsts"),
         Input::Tcp("EstabResets"),
@@ -70,11 +71,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let sentence = format!("{rest} segments {} came to ports that nobody listens on, and were reset", case.in_window());
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .tcp(case, &["OutRsts"])
-        .seen("of these without a counter that explains them", case.over_window(rest), SNMP)
+        .seen("of these without a counter that explains them", case.over_window(rest), source::tcp("OutRsts"))
         .seen(
             "connections closed here first, whose late data is reset too (TW)",
             case.over_window(closed_first),
-            NETSTAT,
+            source::tcp_ext("TW"),
         )
         .tcp(case, &["EstabResets", "AttemptFails", "PassiveOpens"])
         .because("a port scan, or clients of a service that is not running (any more)")

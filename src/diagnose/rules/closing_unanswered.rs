@@ -3,7 +3,9 @@
 //! FIN_WAIT_1, CLOSING and LAST_ACK send the FIN again until `tcp_orphan_retries` are used up (`tcp_out_of_resources`,
 //! `tcp_orphan_retries`: 0 stands for 8).
 
-use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use crate::diagnose::case::at_least_percent;
+use crate::diagnose::forecast::whose;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{SocketRow, Sockets};
 use crate::units::TcpState;
@@ -47,10 +49,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     if now.min(before) < MANY || !at_least_percent(now, open, 5) || !at_least_percent(timeouts, now, 10) {
         return Ok(Verdict::quiet());
     }
-    let sentence = format!("{now} connections are closing and their FIN is not acknowledged");
+    let sentence =
+        format!("{now} connections{} are closing and their FIN is not acknowledged", whose(closing_rows(case)));
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .states(case, &CLOSING)
-        .seen("in these states in the reading before", before.to_string(), SOCK_DIAG)
+        .seen("in these states in the reading before", before.to_string(), source::STATES)
         .tcp_ext(case, &["TCPTimeouts"])
         .sockstat(case, "orphan")
         .destinations(closing_rows(case))

@@ -3,7 +3,7 @@
 //! `tcp_assign_congestion_control` gives a socket the namespace's when it is made, and a connection that is accepted has
 //! the one of that moment (`tcp_ca_openreq_child`); a change reaches none that is open.
 
-use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use crate::diagnose::case::at_least_percent;
 use crate::diagnose::forecast::by_destination;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::SocketRow;
@@ -56,9 +56,9 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         group.remote
     );
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("such connections", number.to_string(), SOCK_DIAG)
-        .seen("of those that were looked at", looked_at.to_string(), SOCK_DIAG)
-        .seen("congestion control (INET_DIAG_CONG)", theirs, SOCK_DIAG)
+        .seen("such connections", number.to_string(), "sock_diag INET_DIAG_CONG")
+        .seen("of those that were looked at", looked_at.to_string(), "sock_diag INET_DIAG_CONG")
+        .seen("congestion control (INET_DIAG_CONG)", theirs, "sock_diag INET_DIAG_CONG")
         .settings(case, RULE.keys)
         .because("they were open before it was set: a connection keeps what it began with")
         .remedy(

@@ -3,7 +3,7 @@
 //! EstabResets counts every jump from ESTABLISHED or CLOSE_WAIT to CLOSE (`tcp_set_state`), resets received and sent
 //! and silent deaths alike; the TCPAbortOn counters split off what this host did and why (`__tcp_close`, `tcp_abort`).
 
-use crate::diagnose::case::{SNMP, at_least_percent, per_second};
+use crate::diagnose::case::{at_least_percent, per_second};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// Resets in one window, and a second, below which it is everyday.
@@ -53,7 +53,7 @@ const HEALTH_PER_S_MAX: u64 = 10;
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "connection-resets",
     looks_for: "connections that end with a reset",
-    topic: None,
+    topic: Some("half-open"),
     reads: &[
         Input::Tcp("EstabResets"),
         Input::Tcp("OutRsts"),
@@ -99,7 +99,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     }
     let sentence = format!("{resets} connections ended with a reset {}, {opens} opened", case.in_window());
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("EstabResets, less TCPAbortOnTimeout", case.over_window(resets), SNMP)
+        .seen(
+            "EstabResets, less TCPAbortOnTimeout",
+            case.over_window(resets),
+            "/proc/net/snmp Tcp EstabResets and /proc/net/netstat TcpExt TCPAbortOnTimeout",
+        )
         .tcp(case, &["OutRsts", "PassiveOpens", "ActiveOpens"])
         .tcp_ext(case, &OWN.map(|(counter, _, _)| counter))
         .because(cause)

@@ -4,7 +4,8 @@
 //! application closes it before there was an answer. Connects that ran out of retries are TCPAbortOnTimeout too.
 
 use super::connects_unanswered;
-use crate::diagnose::case::{SNMP, at_least_percent, per_second, share};
+use crate::diagnose::case::{at_least_percent, per_second, share};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// Failures in one window below which it is chance.
@@ -17,7 +18,7 @@ const SHARE_PERCENT: u64 = 5;
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "connects-refused",
     looks_for: "connects of this host that are refused",
-    topic: None,
+    topic: Some("handshake"),
     reads: &[
         Input::Tcp("AttemptFails"),
         Input::Tcp("ActiveOpens"),
@@ -64,7 +65,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .tcp(case, &["AttemptFails", "ActiveOpens", "OutRsts"])
         .tcp_ext(case, &["TCPSynRetrans", "EmbryonicRsts", "TCPAbortOnTimeout"])
-        .seen("failed of those that began", share(failed, began), SNMP)
+        .seen("failed of those that began", share(failed, began), source::tcp("AttemptFails, ActiveOpens"))
         .because(cause)
         .remedy("start or fix the service that is connected to; take its address out of the clients' configuration")
         .into())

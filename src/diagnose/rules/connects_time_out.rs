@@ -5,8 +5,8 @@
 //! was sent again and when the next timer is due, and the model's own clock goes on from there.
 
 use super::no_neighbour::never_sent;
-use crate::diagnose::case::SOCK_DIAG;
 use crate::diagnose::forecast::{Forecaster, Group, by_destination, counted, leads_to_full_listener};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{Sample, SocketRow};
 use crate::units::TcpState;
@@ -92,11 +92,15 @@ fn finding(case: &Case<'_>, group: &Group<'_>, sample: &Sample, forecaster: Resu
         None => format!("{connects} have no answer after {most} more SYNs; when they fail is not known"),
     };
     let mut finding = Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("in SYN-SENT to there, their SYN sent again", count.to_string(), SOCK_DIAG)
-        .seen("SYNs sent again, of the one with most (idiag_retrans)", most.to_string(), SOCK_DIAG);
+        .seen(
+            "in SYN-SENT to there, their SYN sent again",
+            count.to_string(),
+            "sock_diag idiag_state, idiag_dst, idiag_dport, idiag_retrans",
+        )
+        .seen("SYNs sent again, of the one with most (idiag_retrans)", most.to_string(), "sock_diag idiag_retrans");
     if sample.total > rows(sample) {
         let seen = format!("{} of {}", rows(sample), sample.total);
-        finding = finding.seen("connects that were looked at one by one", seen, SOCK_DIAG);
+        finding = finding.seen("connects that were looked at one by one", seen, "sock_diag idiag_state");
     }
     if let Some((_, fate)) = &fate {
         finding = fate.assumed(finding);
@@ -115,7 +119,7 @@ fn finding(case: &Case<'_>, group: &Group<'_>, sample: &Sample, forecaster: Resu
         }
     };
     if let Some(others) = others {
-        finding = finding.seen("other connections to there", others.to_string(), SOCK_DIAG);
+        finding = finding.seen("other connections to there", others.to_string(), source::ENDS);
     }
     finding.settings(case, RULE.keys).because(cause).remedy(
         "fix the path, the filter or the target; a connect timeout of the application, shorter than this one, lets \

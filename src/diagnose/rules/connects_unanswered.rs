@@ -4,7 +4,8 @@
 //! `tcp_rtx_synack`); when `tcp_syn_retries` are used up the connect fails (TCPAbortOnTimeout and AttemptFails).
 
 use super::connects_time_out::{self, SYN_RETRIES};
-use crate::diagnose::case::{NETSTAT, at_least_percent};
+use crate::diagnose::case::at_least_percent;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Sockets;
 use crate::units::TcpState;
@@ -63,10 +64,14 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .states(case, &[TcpState::SynSent])
         .tcp_ext(case, &["TCPSynRetrans"])
-        .seen("of these not explained by listeners here", case.over_window(retried), NETSTAT)
+        .seen("of these not explained by listeners here", case.over_window(retried), source::tcp_ext("TCPSynRetrans"))
         .tcp_ext(case, &["TCPTimeouts", "TCPAbortOnTimeout"])
         .tcp(case, &["ActiveOpens", "AttemptFails"])
-        .seen("connects that died, at the most: those of both that could have been one", died.to_string(), NETSTAT)
+        .seen(
+            "connects that died, at the most: those of both that could have been one",
+            died.to_string(),
+            "/proc/net/netstat TcpExt TCPAbortOnTimeout and /proc/net/snmp Tcp AttemptFails",
+        )
         .settings(case, &[SYN_RETRIES])
         .because(
             "SYNs or their answers are lost or filtered, the target is down, or its accept queue is full and drops \

@@ -4,6 +4,7 @@
 //! value for all namespaces. TCP's counters stay silent: clients see SYNs that get no answer.
 
 use crate::diagnose::case::at_least_percent;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Sockets;
 use crate::units::{Micros, TcpState};
@@ -32,14 +33,14 @@ const ENDS_S: u64 = 120;
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "conntrack-full",
     looks_for: "a connection tracking table that nears its limit",
-    topic: None,
+    topic: Some("syn-lost"),
     reads: &[Input::Sockets("states")],
     keys: &[COUNT, MAX, TIME_WAIT, SYN_SENT],
     threshold: "80% of nf_conntrack_max, critical from 95%: above the limit every new connection is dropped; or 30%, \
                 and full within 10 minutes at the window's rate, although entries of ended connections end too",
     confidence: Confidence::Certain,
     next: Some("conntrack -S, for drop and early_drop; conntrack -L, for what fills it"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "TCP's own settings: the packets are dropped before TCP; raising the limit without \
                    nf_conntrack_buckets makes long chains",
     disproved_by: "nf_conntrack_count that falls, or 0: then nothing is tracked",
@@ -68,13 +69,13 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let sentence = format!("{count} of {limit} entries of connection tracking are taken{forecast}");
     let finding = Finding::new(&RULE, severity, sentence).settings(case, RULE.keys);
     let finding = match case.sysctl_number_before(COUNT) {
-        Ok(Some(before)) => finding.seen("in the reading before", before.to_string(), "/proc/sys"),
+        Ok(Some(before)) => finding.seen("in the reading before", before.to_string(), source::setting(COUNT)),
         _ => finding,
     };
     let finding = match left_ms {
         Some(ms) => {
             let left = format!("{:#}", Micros(ms.saturating_mul(1000)));
-            finding.seen("at the rate of this window it is full in", left, "/proc/sys, both readings")
+            finding.seen("at the rate of this window it is full in", left, source::setting(COUNT))
         }
         None => finding,
     };

@@ -9,7 +9,7 @@ use crate::diagnose::{Case, Confidence, Finding, Proof, Rule, Severity, Verdict}
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "duplicated-packets",
     looks_for: "segments that the network delivers twice",
-    topic: None,
+    topic: Some("why-time-wait"),
     reads: &READS,
     keys: &[],
     threshold: "20 DSACKs, 4 a second and 1% of the segments sent, and twice as many as segments sent again: a host's \

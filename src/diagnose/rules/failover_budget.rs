@@ -3,8 +3,9 @@
 //! `tcp_write_timeout` gives up after what `tcp_retries2` comes to, or after `TCP_USER_TIMEOUT` where that is set. Who
 //! fails over wants each timeout shorter than the next: the application's, its pool's, TCP_USER_TIMEOUT, the kernel's.
 
-use crate::diagnose::case::{SOCK_DIAG, STATED};
+use crate::diagnose::case::STATED;
 use crate::diagnose::forecast::{by_destination, leads_to_full_listener, model_host};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Timeouts, Verdict};
 use crate::model::{
     Action, Answer, Consequence, ConsequenceRule, Host, KnownSettings, Scenario, Side, SocketOptions, Window,
@@ -92,7 +93,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
 }
 
 /// When the kernel gives up on a silent peer, by the model.
-fn kernels_end(case: &Case<'_>, user_us: Option<u64>) -> Result<Window, String> {
+pub(super) fn kernels_end(case: &Case<'_>, user_us: Option<u64>) -> Result<Window, String> {
     let (host, settings): (Host, KnownSettings) = model_host(case)?;
     let missing = settings.missing(SILENT_PEER.keys);
     if !missing.is_empty() {
@@ -182,7 +183,7 @@ fn misfit(case: &Case<'_>, chain: &[Link], first: &Link, next: &Link) -> Finding
 /// Adds every timeout of the chain.
 fn chain_seen(finding: Finding, chain: &[Link]) -> Finding {
     chain.iter().fold(finding, |finding, link| match link.name {
-        "tcp_retries2" => finding.seen("until the kernel gives up, at the least RTO", link.time(), "the model"),
+        "tcp_retries2" => finding.seen("until the kernel gives up, at the least RTO", link.time(), source::MODEL),
         name => finding.seen(name, link.time(), STATED),
     })
 }
@@ -214,8 +215,12 @@ fn outlived(case: &Case<'_>, timeouts: &Timeouts) -> Result<Option<Finding>, Str
         Finding::new(&RULE, Severity::Warning, sentence)
             .only(Confidence::Likely)
             .seen("user", limit, STATED)
-            .seen("such connections to there", group.count().to_string(), SOCK_DIAG)
-            .seen("since the first timeout, at the least (idiag_retrans, tcpi_rto)", format!("{longest:#}"), SOCK_DIAG)
+            .seen("such connections to there", group.count().to_string(), source::TIMEOUTS)
+            .seen(
+                "since the first timeout, at the least (idiag_retrans, tcpi_rto)",
+                format!("{longest:#}"),
+                "sock_diag idiag_retrans and sock_diag INET_DIAG_INFO tcpi_rto",
+            )
             .because("TCP_USER_TIMEOUT is not set on it, or not to that: the kernel would have ended it by now")
             .remedy("setsockopt(TCP_USER_TIMEOUT) before connect(), on each socket: libraries open their own"),
     ))
@@ -223,7 +228,7 @@ fn outlived(case: &Case<'_>, timeouts: &Timeouts) -> Result<Option<Finding>, Str
 
 /// How long timeouts have sent again for it, at the least, in microseconds: each waited twice as long as the one before,
 /// and the timer that runs has waited for nothing yet.
-fn silent_us(row: &SocketRow) -> Option<u64> {
+pub(super) fn silent_us(row: &SocketRow) -> Option<u64> {
     let info = row.clock.info.filter(|_| row.clock.timer == SocketTimer::Retransmit)?;
     let waits = (1..row.clock.retransmits).map(|back| u64::from(info.rto_us).checked_shr(u32::from(back)).unwrap_or(0));
     Some(waits.sum())
@@ -260,9 +265,13 @@ fn unguarded(case: &Case<'_>, timeouts: &Timeouts) -> Result<Option<Finding>, St
         Finding::new(&RULE, Severity::Warning, sentence)
             .only(Confidence::Likely)
             .seen("keepalive", stated, STATED)
-            .seen("such connections", late.len().to_string(), SOCK_DIAG)
-            .seen("of idle ones that were looked at", sample.rows.len().to_string(), SOCK_DIAG)
-            .seen("of such connections without SO_KEEPALIVE (no timer)", without.to_string(), SOCK_DIAG)
+            .seen("such connections", late.len().to_string(), "sock_diag idiag_timer, idiag_expires")
+            .seen(
+                "of idle ones that were looked at",
+                sample.rows.len().to_string(),
+                "sock_diag idiag_state, idiag_rqueue, idiag_wqueue",
+            )
+            .seen("of such connections without SO_KEEPALIVE (no timer)", without.to_string(), "sock_diag idiag_timer")
             .because("the options are not set on these sockets, or to more: a dead peer is noticed later than planned")
             .remedy("SO_KEEPALIVE and TCP_KEEPIDLE on each socket; net.ipv4.tcp_keepalive_time alone turns nothing on"),
     ))

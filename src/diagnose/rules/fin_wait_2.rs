@@ -3,9 +3,11 @@
 //! A socket whose application still holds it waits in FIN_WAIT_2 without a timer; `tcp_fin_timeout` bounds orphans
 //! only, which are kept as minisocks and count in sockstat's `tw` (`tcp_time_wait`).
 
-use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use crate::diagnose::case::at_least_percent;
+use crate::diagnose::forecast::whose;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
-use crate::snapshot::Sockets;
+use crate::snapshot::{SocketRow, Sockets};
 use crate::units::TcpState;
 
 /// Owned sockets in FIN-WAIT-2 below which it is everyday.
@@ -18,7 +20,11 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "fin-wait-2",
     looks_for: "half-closed connections that their peers do not close",
     topic: Some("fin-wait-2"),
-    reads: &[Input::Sockets("states"), Input::Sockstat("tw")],
+    reads: &[
+        Input::Sockets("states"),
+        Input::Sockets("single sockets in FIN-WAIT-2 that a process holds"),
+        Input::Sockstat("tw"),
+    ],
     keys: &[FIN_TIMEOUT],
     threshold: "100 owned sockets at both readings that do not get fewer, 5% of what is open: a half-close is \
                 legitimate, and short",
@@ -46,14 +52,20 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     {
         return Ok(Verdict::quiet());
     }
-    let sentence = format!("{owned} half-closed connections wait for their peers to close: FIN-WAIT-2 without a timer");
+    let sample = case.samples().ok().and_then(|samples| samples.half_closed.as_ref());
+    let rows: Vec<&SocketRow> = sample.into_iter().flat_map(|sample| &sample.rows).collect();
+    let sentence = format!(
+        "{owned} half-closed connections{} wait for their peers to close: FIN-WAIT-2 without a timer",
+        whose(rows.iter().copied())
+    );
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .states(case, &[TcpState::FinWait2])
-        .seen("FIN-WAIT-2 in the reading before", all(old).to_string(), SOCK_DIAG)
+        .seen("FIN-WAIT-2 in the reading before", all(old).to_string(), source::STATES)
         .sockstat(case, "tw")
-        .seen("of these orphans, which have a timer: tw less TIME-WAIT", minisocks.to_string(), SOCK_DIAG)
-        .seen("the others, which have none", owned.to_string(), SOCK_DIAG)
+        .seen("of these orphans, which have a timer: tw less TIME-WAIT", minisocks.to_string(), source::ORPHANS_WAITING)
+        .seen("the others, which have none", owned.to_string(), source::ORPHANS_WAITING)
         .states(case, &[TcpState::TimeWait, TcpState::Estab])
+        .destinations(rows)
         .settings(case, &[FIN_TIMEOUT])
         .because("the application called shutdown() and waits; the peer's application does not close its side")
         .remedy("fix the peer; or close() after shutdown() with a limit of the application's own")

@@ -4,7 +4,8 @@
 //! (`tcp_time_wait`). It counts in sockstat's `tw` and against `tcp_max_tw_buckets`, and sock_diag alone tells which is
 //! which. Data that still comes for one is answered with a reset.
 
-use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use crate::diagnose::case::at_least_percent;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::SocketSource;
 use crate::units::TcpState;
@@ -62,7 +63,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .sockstat(case, "tw")
         .states(case, &[TcpState::TimeWait, TcpState::FinWait2])
-        .seen("closed and in FIN-WAIT-2: tw less TIME-WAIT", all.to_string(), SOCK_DIAG)
+        .seen("closed and in FIN-WAIT-2: tw less TIME-WAIT", all.to_string(), source::ORPHANS_WAITING)
         .settings(case, RULE.keys)
         .because("applications of this host closed, the peers acknowledged that and keep their side open")
         .remedy(

@@ -4,7 +4,8 @@
 //! host itself throws away on its way out counts as a timeout and as nothing else.
 
 use super::pressure::most_half_open;
-use crate::diagnose::case::{SOCK_DIAG, at_least_percent, listener_name};
+use crate::diagnose::case::{at_least_percent, listener_name};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::units::TcpState;
 
@@ -82,7 +83,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     };
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .states(case, &[TcpState::SynRecv])
-        .seen("SYN-RECV in the reading before", before.count(TcpState::SynRecv).to_string(), SOCK_DIAG)
+        .seen("SYN-RECV in the reading before", before.count(TcpState::SynRecv).to_string(), source::STATES)
         .tcp_ext(case, &["TCPSynRetrans", "TCPTimeouts"])
         .tcp(case, &["PassiveOpens"])
         .settings(case, &[SYNACK_RETRIES])

@@ -3,7 +3,7 @@
 //! `tcp_check_req` counts EmbryonicRsts (and AttemptFails) when a reset ends a half-open request. With
 //! `tcp_abort_on_overflow` the host's own resets of requests that find the accept queue full count the same.
 
-use crate::diagnose::case::{NETSTAT, at_least_percent, per_second, share};
+use crate::diagnose::case::{at_least_percent, per_second, share};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// Resets a second below which they are stray. A choice, no kernel fact.
@@ -48,7 +48,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .tcp_ext(case, &["EmbryonicRsts"])
         .tcp(case, &["AttemptFails", "PassiveOpens"])
-        .seen("reset of all handshakes that ended", share(resets, ended), NETSTAT)
+        .seen(
+            "reset of all handshakes that ended",
+            share(resets, ended),
+            "/proc/net/netstat TcpExt EmbryonicRsts and /proc/net/snmp Tcp PassiveOpens",
+        )
         .tcp_ext(case, &["SyncookiesSent"])
         .because(
             "the answer to a SYN meets a host that knows of none and resets it: a SYN scan of open ports, or SYNs with \

@@ -3,8 +3,8 @@
 //! `tcp_slow_start_after_idle_check` halves the window for each RTO without sending, down to the initial one, when the
 //! next data is sent: nothing counts it, and `tcp_info` tells the old window until then. So it is foretold.
 
-use crate::diagnose::case::SOCK_DIAG;
 use crate::diagnose::forecast::{by_destination, connections};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{Pace, Sample, SocketRow};
 use crate::units::Micros;
@@ -93,11 +93,15 @@ fn finding(
          {INITIAL_SEGMENTS} again, about {trips} round trips of {rtt:#} more"
     );
     Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("segments of congestion window before the pause (tcpi_snd_cwnd)", window.to_string(), SOCK_DIAG)
-        .seen("segments of the initial window (TCP_INIT_CWND)", INITIAL_SEGMENTS.to_string(), "the model")
-        .seen("round trip (tcpi_rtt)", format!("{rtt:#}"), SOCK_DIAG)
-        .seen("bytes sent between two pauses (tcpi_bytes_acked)", sent.to_string(), SOCK_DIAG)
-        .seen(format!("more a burst, in {trips} round trips"), format!("{cost:#}"), "the model")
+        .seen(
+            "segments of congestion window before the pause (tcpi_snd_cwnd)",
+            window.to_string(),
+            source::info("tcpi_snd_cwnd"),
+        )
+        .seen("segments of the initial window (TCP_INIT_CWND)", INITIAL_SEGMENTS.to_string(), source::MODEL)
+        .seen("round trip (tcpi_rtt)", format!("{rtt:#}"), source::info("tcpi_rtt"))
+        .seen("bytes sent between two pauses (tcpi_bytes_acked)", sent.to_string(), source::info("tcpi_bytes_acked"))
+        .seen(format!("more a burst, in {trips} round trips"), format!("{cost:#}"), source::MODEL)
         .settings(case, RULE.keys)
         .because(
             "what is sent after a pause longer than the RTO begins slowly, since the path may have changed: here it is \

@@ -4,8 +4,9 @@
 //! SO_KEEPALIVE sends its first probe after `tcp_keepalive_time`, and each probe makes the entry young again. Of
 //! firewalls and load balancers elsewhere the same holds; their limits cannot be read here, and are stated.
 
-use crate::diagnose::case::{SOCK_DIAG, STATED, at_least_percent};
+use crate::diagnose::case::{STATED, at_least_percent};
 use crate::diagnose::forecast::{by_destination, connections};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{Sample, SocketRow};
 use crate::units::{Micros, SocketTimer, TcpState, duration_text};
@@ -19,7 +20,7 @@ const KEEPALIVE_TIME: &str = "net.ipv4.tcp_keepalive_time";
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "keepalive-too-late",
     looks_for: "idle connections that a firewall or load balancer forgets before a keepalive probe",
-    topic: None,
+    topic: Some("keepalive"),
     reads: &[Input::Sockets("states"), Input::Sockets("single idle connections, with tcp_info")],
     keys: &[COUNT, ESTABLISHED, LOOSE, KEEPALIVE_TIME],
     threshold: "a connection that has been idle for half of nf_conntrack_tcp_timeout_established, or of the idle limit that \
@@ -117,10 +118,18 @@ fn forgotten(case: &Case<'_>, sample: &Sample, limit: Forgets) -> Option<Finding
     };
     Some(
         finding
-            .seen("such connections", count.to_string(), SOCK_DIAG)
-            .seen("of idle ones that were looked at", sample.rows.len().to_string(), SOCK_DIAG)
-            .seen("of such connections without SO_KEEPALIVE (no timer)", without.to_string(), SOCK_DIAG)
-            .seen("idle for, the longest of them (tcpi_last_data_sent, _data_recv, _ack_recv)", longest, SOCK_DIAG)
+            .seen("such connections", count.to_string(), "sock_diag idiag_timer, idiag_expires")
+            .seen(
+                "of idle ones that were looked at",
+                sample.rows.len().to_string(),
+                "sock_diag idiag_state, idiag_rqueue, idiag_wqueue",
+            )
+            .seen("of such connections without SO_KEEPALIVE (no timer)", without.to_string(), "sock_diag idiag_timer")
+            .seen(
+                "idle for, the longest of them (tcpi_last_data_sent, _data_recv, _ack_recv)",
+                longest,
+                source::info("tcpi_last_data_sent, tcpi_last_data_recv, tcpi_last_ack_recv"),
+            )
             .because(cause)
             .remedy(remedy),
     )

@@ -5,7 +5,8 @@
 //! peers while cookies are off, no route back, and no memory.
 
 use super::pressure::{Pressure, pressure};
-use crate::diagnose::case::{NETSTAT, SOCK_DIAG, listener_name};
+use crate::diagnose::case::listener_name;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// The rule.
@@ -64,16 +65,28 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     }
     let neither = drops.saturating_sub(overflows.saturating_add(cookies_off));
     let sentence = format!(
-        "listeners dropped {rest} connections {}, and no single listener's queue explains it",
+        "listeners dropped {rest} attempts to connect {}, and no single listener's queue explains it",
         case.in_window()
     );
     let mut finding = Finding::new(&RULE, Severity::Critical, sentence)
-        .seen("ListenDrops", case.over_window(drops), NETSTAT)
-        .seen("of these: accept queue full (ListenOverflows)", case.over_window(overflows), NETSTAT)
-        .seen("of these: SYN queue full, no cookies (TCPReqQFullDrop)", case.over_window(cookies_off), NETSTAT)
-        .seen("of these: neither", case.over_window(neither), NETSTAT);
+        .seen("ListenDrops", case.over_window(drops), source::tcp_ext("ListenDrops"))
+        .seen(
+            "of these: accept queue full (ListenOverflows)",
+            case.over_window(overflows),
+            source::tcp_ext("ListenOverflows"),
+        )
+        .seen(
+            "of these: SYN queue full, no cookies (TCPReqQFullDrop)",
+            case.over_window(cookies_off),
+            source::tcp_ext("TCPReqQFullDrop"),
+        )
+        .seen(
+            "of these: neither",
+            case.over_window(neither),
+            source::tcp_ext("ListenDrops, ListenOverflows, TCPReqQFullDrop"),
+        );
     for (name, drops) in unclear {
-        finding = finding.seen(format!("drops of {name}"), case.over_window(drops), SOCK_DIAG);
+        finding = finding.seen(format!("drops of {name}"), case.over_window(drops), source::DROPS);
     }
     let (cause, remedy) = if neither > overflows {
         (

@@ -5,8 +5,8 @@
 //! With `tcp_mtu_probing` the timer lowers the segment size itself after some retries (`tcp_mtu_probing`); TCPMTUPFail
 //! and TCPMTUPSuccess count the probes of a search that goes up again, and stay 0 in the fall itself.
 
-use crate::diagnose::case::SOCK_DIAG;
 use crate::diagnose::forecast::{by_destination, counted};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{SentData, SocketRow};
 use crate::units::TcpState;
@@ -49,12 +49,12 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     );
     let most = found.iter().map(|row| row.clock.retransmits).max().unwrap_or(0);
     Ok(Finding::new(&RULE, Severity::Critical, sentence)
-        .seen("connections of which no full segment arrived", found.len().to_string(), SOCK_DIAG)
-        .seen("timeouts in a row, of the one with most (idiag_retrans)", most.to_string(), SOCK_DIAG)
-        .seen("bytes of a full segment (tcpi_snd_mss)", sent.mss.to_string(), SOCK_DIAG)
-        .seen("bytes that the path is taken to carry (tcpi_pmtu)", sent.path_mtu.to_string(), SOCK_DIAG)
-        .seen("bytes acknowledged of the first of them (tcpi_bytes_acked)", sent.acked_bytes.to_string(), SOCK_DIAG)
-        .seen("in how many segments (tcpi_delivered)", sent.delivered_segments.to_string(), SOCK_DIAG)
+        .seen("connections of which no full segment arrived", found.len().to_string(), source::info("tcpi_snd_mss, tcpi_bytes_acked, tcpi_delivered"))
+        .seen("timeouts in a row, of the one with most (idiag_retrans)", most.to_string(), "sock_diag idiag_retrans")
+        .seen("bytes of a full segment (tcpi_snd_mss)", sent.mss.to_string(), source::info("tcpi_snd_mss"))
+        .seen("bytes that the path is taken to carry (tcpi_pmtu)", sent.path_mtu.to_string(), source::info("tcpi_pmtu"))
+        .seen("bytes acknowledged of the first of them (tcpi_bytes_acked)", sent.acked_bytes.to_string(), source::info("tcpi_bytes_acked"))
+        .seen("in how many segments (tcpi_delivered)", sent.delivered_segments.to_string(), source::info("tcpi_delivered"))
         .tcp_ext(case, &["TCPMTUPFail", "TCPMTUPSuccess"])
         .settings(case, RULE.keys)
         .because("somewhere on the way packets of this size are dropped, and the ICMP message that says so does not arrive")

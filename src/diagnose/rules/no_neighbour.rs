@@ -14,7 +14,7 @@ const MIN: u64 = 5;
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "no-neighbour",
     looks_for: "connects whose SYN never leaves this host",
-    topic: None,
+    topic: Some("syn-lost"),
     reads: &[
         Input::Sockets("states"),
         Input::TcpExt("TCPSpuriousRtxHostQueues"),

@@ -15,7 +15,7 @@ const MAX_ORPHANS: &str = "net.ipv4.tcp_max_orphans";
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "orphans",
     looks_for: "connections without an application that near their limit",
-    topic: None,
+    topic: Some("fin-lost"),
     reads: &[Input::Sockstat("orphan"), Input::TcpExt("TCPAbortOnMemory")],
     keys: &[MAX_ORPHANS],
     threshold: "25% of net.ipv4.tcp_max_orphans, critical above it: stuck orphans count up to four times",

@@ -11,7 +11,7 @@ use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, V
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "own-queue-drops",
     looks_for: "segments that a queue of this host drops before they are sent",
-    topic: None,
+    topic: Some("data-lost"),
     reads: &INPUTS,
     keys: &["net.core.default_qdisc"],
     threshold: "segments sent again as for packet-loss, and at least four fifths as many packets dropped by queues of this \
@@ -25,9 +25,9 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 /// Those of every rule about segments that are sent again, behind its own.
-const INPUTS: [Input; 16] = {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = READS;
-    [Input::DeviceQueues, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]
+const INPUTS: [Input; 21] = {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = READS;
+    [Input::DeviceQueues, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t]
 };
 
 /// Packets dropped below which it is chance, and their share of the segments sent again, in percent.
@@ -46,7 +46,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         queue.device,
         seen.count
     );
-    let source = "rtnetlink RTM_GETQDISC";
+    let source = "rtnetlink RTM_GETQDISC TCA_STATS_QUEUE";
     let finding = queues.iter().fold(Finding::new(&RULE, Severity::Warning, sentence), |finding, (queue, dropped)| {
         finding.seen(format!("dropped by {} of {}", queue.kind, queue.device), case.over_window(*dropped), source)
     });

@@ -3,14 +3,14 @@
 //! `tcp_validate_incoming` drops what is older than the last timestamp seen (PAWSEstab). Plain reordering and
 //! duplication do that too: 25 and 425 in a few seconds were seen, beside DSACKs and out-of-order queues.
 
-use crate::diagnose::case::{NETSTAT, at_least_percent, share};
+use crate::diagnose::case::{at_least_percent, share};
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "paws-drops",
     looks_for: "segments dropped for an old timestamp, without reordering",
-    topic: None,
+    topic: Some("why-time-wait"),
     reads: &[
         Input::TcpExt("PAWSEstab"),
         Input::TcpExt("TCPSACKReorder"),
@@ -44,7 +44,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         format!("{old} segments dropped {} for an old timestamp, and nothing is out of order", case.in_window());
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .tcp_ext(case, &["PAWSEstab", "TCPOFOQueue", "TCPDSACKOldSent", "TCPSACKReorder", "TCPDSACKRecv"])
-        .seen("of the segments received (InSegs)", share(old, received), NETSTAT)
+        .seen(
+            "of the segments received (InSegs)",
+            share(old, received),
+            "/proc/net/netstat TcpExt PAWSEstab and /proc/net/snmp Tcp InSegs",
+        )
         .because(
             "a middlebox rewrites timestamps, or two hosts use one connection's addresses (a failover, a cloned VM)",
         )

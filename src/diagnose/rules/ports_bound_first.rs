@@ -8,7 +8,8 @@
 //! run of ports for each destination, beginning anywhere, and k such runs that fill a share s of all ports miss each
 //! other with a chance of (1 - s)^(k-1).
 
-use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use crate::diagnose::case::at_least_percent;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::AddressUse;
 
@@ -74,11 +75,11 @@ fn finding(case: &Case<'_>, row: &AddressUse, usable: u64) -> Finding {
         row.source, row.distinct
     );
     Finding::new(&RULE, severity, sentence)
-        .seen(format!("distinct local ports of {} in use", row.source), row.distinct.to_string(), SOCK_DIAG)
-        .seen("sockets that use them", row.sockets.to_string(), SOCK_DIAG)
-        .seen("destinations that they lead to", row.destinations.to_string(), SOCK_DIAG)
+        .seen(format!("distinct local ports of {} in use", row.source), row.distinct.to_string(), source::ENDS)
+        .seen("sockets that use them", row.sockets.to_string(), source::ENDS)
+        .seen("destinations that they lead to", row.destinations.to_string(), source::ENDS)
         .settings(case, RULE.keys)
-        .seen("ports that are left of these two to choose from", usable.to_string(), "/proc/sys")
+        .seen("ports that are left of these two to choose from", usable.to_string(), source::USABLE_PORTS)
         .because(
             "an application binds to port 0 before it connects, so each connection takes a port away from all \
              destinations",

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::diagnose::case::{SOCK_DIAG, at_least_percent};
+use crate::diagnose::case::at_least_percent;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Finding, Verdict};
 use crate::snapshot::{Listener, SocketRow};
 use crate::units::Micros;
@@ -145,17 +146,24 @@ pub(super) fn judge_each_listener(case: &Case<'_>, find: impl Fn(&Listener, Pres
 fn nobody_accepts(case: &Case<'_>, listener: &Listener) -> bool {
     let Some(window_ms) = case.window_ms().ok().filter(|ms| *ms >= STUCK_WINDOW_MS) else { return false };
     let queue = Queue::of(case, listener);
-    let before = u64::from(case.listener_before(listener).and_then(|old| old.accept_queue).unwrap_or(0));
+    // Whose they are of several listeners on one address and port is not known: then all of these are judged together.
+    let siblings = case.siblings(listener);
+    let before = siblings.iter().map(|one| waiting_before(case, one)).sum();
     if queue.looked_at == 0 || before == 0 {
         return accepted(case) == Some(0);
     }
-    let waiting = u64::from(listener.accept_queue.unwrap_or(0)).max(queue.looked_at);
+    let waiting = siblings.iter().map(|one| u64::from(one.accept_queue.unwrap_or(0))).sum::<u64>().max(queue.looked_at);
     // What was not looked at is taken to be like what was.
     let older = (queue.looked_at - queue.younger_than(window_ms)).saturating_mul(waiting) / queue.looked_at;
     older >= before
 }
 
-/// Those that wait in one accept queue, as far as they are known one by one.
+/// How many waited in its queue at the older reading; none in one that is new.
+pub(super) fn waiting_before(case: &Case<'_>, listener: &Listener) -> u64 {
+    u64::from(case.listener_before(listener).and_then(|old| old.accept_queue).unwrap_or(0))
+}
+
+/// Those that wait in one accept queue, or in those of all listeners on one address and port, as far as they are known one by one.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     /// How many were looked at.
@@ -169,11 +177,11 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Finds them. With several listeners on one address and port it is not known whose they are.
+    /// Finds them. Of several listeners on one address and port it is not known whose they are: these are all of them.
     pub(super) fn of(case: &Case<'_>, listener: &Listener) -> Self {
         let rows =
             case.samples().ok().and_then(|samples| samples.waiting.as_ref()).map(|sample| sample.rows.as_slice());
-        let mine = |row: &&SocketRow| listener.shares_port <= 1 && is_in_queue_of(case, row, listener);
+        let mine = |row: &&SocketRow| is_in_queue_of(case, row, listener);
         let (mut sources, mut queue) =
             (BTreeSet::new(), Self { looked_at: 0, without_data: 0, sources: 0, ages_ms: Vec::new() });
         for row in rows.unwrap_or_default().iter().filter(mine) {
@@ -199,11 +207,23 @@ impl Queue {
         };
         let time = |ms: u32| format!("{:#}", Micros(u64::from(ms).saturating_mul(1000)));
         finding
-            .seen("of those that wait, looked at one by one", self.looked_at.to_string(), SOCK_DIAG)
-            .seen("of these, the one that waits longest (tcpi_last_data_sent)", time(*oldest), SOCK_DIAG)
-            .seen("and the one that came last", time(*youngest), SOCK_DIAG)
-            .seen("of these, that have sent nothing since they connected", self.without_data.to_string(), SOCK_DIAG)
-            .seen("addresses that these come from", self.sources.to_string(), SOCK_DIAG)
+            .seen(
+                "of those that wait, looked at one by one",
+                self.looked_at.to_string(),
+                "sock_diag idiag_state, idiag_inode",
+            )
+            .seen(
+                "of these, the one that waits longest (tcpi_last_data_sent)",
+                time(*oldest),
+                source::info("tcpi_last_data_sent"),
+            )
+            .seen("and the one that came last", time(*youngest), source::info("tcpi_last_data_sent"))
+            .seen(
+                "of these, that have sent nothing since they connected",
+                self.without_data.to_string(),
+                source::info("tcpi_last_data_recv"),
+            )
+            .seen("addresses that these come from", self.sources.to_string(), "sock_diag idiag_dst")
     }
 
     /// Whether a flood of connections explains what waits: many addresses, and hardly one has sent anything.

@@ -3,6 +3,7 @@
 //! `tcp_prune_queue` (RcvPruned) and `tcp_try_rmem_schedule` (TCPRcvQDrop) drop what does not fit the receive buffer;
 //! `tcp_add_backlog` (TCPBacklogDrop) drops while the application holds the socket for too long.
 
+use crate::diagnose::forecast::whose;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 const RMEM: &str = "net.ipv4.tcp_rmem";
@@ -11,7 +12,7 @@ const RMEM: &str = "net.ipv4.tcp_rmem";
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "receive-drops",
     looks_for: "data dropped because a receive buffer is full",
-    topic: None,
+    topic: Some("zero-window"),
     reads: &[
         Input::TcpExt("TCPRcvQDrop"),
         Input::TcpExt("RcvPruned"),
@@ -19,6 +20,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::TcpExt("PruneCalled"),
         Input::TcpExt("TCPRcvCollapsed"),
         Input::Tcp("InSegs"),
+        Input::Sockets("single connections with much unread"),
     ],
     keys: &[RMEM],
     threshold: "a receive queue that drops at all, a backlog that drops 10, either for every 10000 segments received: a \
@@ -44,6 +46,11 @@ const fn much(drops: u64, least: u64, received: u64) -> u64 {
     if drops < least || drops.saturating_mul(RECEIVED_MAX) < received { 0 } else { drops }
 }
 
+/// Whether this rule speaks.
+pub(super) fn claims(case: &Case<'_>) -> bool {
+    judge(case).is_ok_and(|verdict| !verdict.findings.is_empty())
+}
+
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let queue = case.tcp_ext_rise("TCPRcvQDrop")?.max(case.tcp_ext_rise("RcvPruned")?);
     let backlog = case.tcp_ext_rise("TCPBacklogDrop")?;
@@ -61,7 +68,15 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
              (SO_RCVBUF after connect), or TCP is short of memory",
         ),
     };
+    // Whose buffers are full now, where single connections tell.
+    let unread = case.samples().ok().and_then(|samples| samples.unread.as_ref());
+    let unread: Vec<_> = unread.into_iter().flat_map(|sample| &sample.rows).collect();
+    let sentence = match whose(unread.iter().copied()).as_str() {
+        "" => sentence,
+        whose => format!("{sentence}; most that is unread now is{whose}"),
+    };
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
+        .destinations(unread)
         .tcp_ext(case, &["TCPRcvQDrop", "RcvPruned", "TCPBacklogDrop", "PruneCalled", "TCPRcvCollapsed"])
         .tcp(case, &["InSegs"])
         .settings(case, &[RMEM])

@@ -11,12 +11,13 @@ use crate::diagnose::{Case, Confidence, Finding, Proof, Rule, Severity, Verdict}
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "reordering",
     looks_for: "segments that overtake each other on the way",
-    topic: None,
+    topic: Some("data-lost"),
     reads: &READS,
     keys: &[],
     threshold: "20 segments, 4 a second and 1% of the segments sent: at 1% a loss-based congestion control loses most \
                 of its speed; half of them needless by the peers' word: one that had not \
-                arrived was lost",
+                arrived was lost; and a fifth as many signs that segments overtook each other: what a window probe \
+                sends is needless too",
     confidence: Confidence::Likely,
     next: Some("ss -tino, for reord_seen and the peers"),
     proof: Proof::Live,

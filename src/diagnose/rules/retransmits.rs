@@ -5,7 +5,8 @@
 //! genuine spurious timeouts, so it is not used.
 
 use super::connects_unanswered;
-use crate::diagnose::case::{NETSTAT, SNMP, at_least_percent, per_second, share};
+use crate::diagnose::case::{at_least_percent, per_second, share};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Finding, Input};
 
 /// Segments sent again in one window, and a second, below which it is chance.
@@ -18,6 +19,11 @@ const SHARE_PERCENT: u64 = 1;
 /// Losses taken back below which it is chance.
 const UNDONE_MIN: u64 = 3;
 
+/// Signs of reordering below which it is chance, and their share of what was sent again, in percent: where segments
+/// overtake each other each brings about one.
+const REORDERED_MIN: u64 = 3;
+const REORDERED_PERCENT: u64 = 20;
+
 /// Recoveries by ACKs beside segments sent again, in percent, below which those are of a few other connections.
 const ANSWERED_PERCENT_MAX: u64 = 5;
 
@@ -25,7 +31,7 @@ const ANSWERED_PERCENT_MAX: u64 = 5;
 pub(super) const SILENT_TIMEOUTS_MIN: u8 = 3;
 
 /// What all of these rules read.
-pub(super) const READS: [Input; 15] = [
+pub(super) const READS: [Input; 20] = [
     Input::Tcp("RetransSegs"),
     Input::Tcp("OutSegs"),
     Input::Tcp("AttemptFails"),
@@ -35,8 +41,13 @@ pub(super) const READS: [Input; 15] = [
     Input::TcpExt("TCPSackRecovery"),
     Input::TcpExt("TCPDSACKRecv"),
     Input::TcpExt("TCPSACKReorder"),
+    Input::TcpExt("TCPTSReorder"),
+    Input::TcpExt("TCPRenoReorder"),
+    Input::TcpExt("TCPPartialUndo"),
+    Input::TcpExt("TCPDSACKUndo"),
     Input::TcpExt("TCPLossUndo"),
     Input::TcpExt("TCPLossProbeRecovery"),
+    Input::TcpExt("TCPLossProbes"),
     Input::TcpExt("TCPAbortOnTimeout"),
     Input::TcpExt("EmbryonicRsts"),
     Input::Tcp("ActiveOpens"),
@@ -109,13 +120,16 @@ fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64, was_lost: bool)
     let timeouts = case.tcp_ext_rise("TCPTimeouts")?.saturating_sub(syns);
     let undone = case.tcp_ext_rise("TCPLossUndo")?;
     let mostly_needless = at_least_percent(needless, count, 50) && !was_lost;
-    // Timeouts explain what was sent again when all that they sent was needless, or when they sent most of it.
-    let by_timeouts = mostly_needless || at_least_percent(timeouts, count, 50);
+    // Timers explain what was sent again when all that they sent was needless, or when they sent most of it, the probes
+    // before each timeout included (`tcp_send_loss_probe`).
+    let by_timers = timeouts.saturating_add(case.tcp_ext_rise("TCPLossProbes")?);
+    let by_timeouts = mostly_needless || at_least_percent(by_timers, count, 50);
     if undone >= UNDONE_MIN && at_least_percent(undone, timeouts, 30) && by_timeouts {
         return Ok(Reason::SpuriousTimeouts);
     }
     if mostly_needless {
-        return Ok(Reason::Reordering);
+        // What a probe sends into a closed window, or again since an ACK was lost, is needless as well.
+        return Ok(if is_reordered(case, count)? { Reason::Reordering } else { Reason::Few });
     }
     let mut answered = 0_u64;
     for name in ["TCPFastRetrans", "TCPSackRecovery", "TCPLossProbeRecovery"] {
@@ -127,6 +141,18 @@ fn reason(case: &Case<'_>, count: u64, needless: u64, syns: u64, was_lost: bool)
         return Ok(if died > 0 { Reason::Few } else { Reason::Silence });
     }
     Ok(Reason::Loss)
+}
+
+/// Whether the kernel noticed that segments had overtaken each other (`tcp_check_sack_reordering`), took recoveries back
+/// (`tcp_try_undo_partial`, `tcp_try_undo_dsack`), or sent again what holes in the peers' SACKs asked for, in a share of
+/// what was sent again: of what is sent into a closed window, or again since an ACK was lost, no peer tells of holes.
+fn is_reordered(case: &Case<'_>, count: u64) -> Result<bool, String> {
+    let mut signs = 0_u64;
+    for name in ["TCPSACKReorder", "TCPTSReorder", "TCPRenoReorder", "TCPPartialUndo", "TCPDSACKUndo", "TCPFastRetrans"]
+    {
+        signs = signs.saturating_add(case.tcp_ext_rise(name)?);
+    }
+    Ok(signs >= REORDERED_MIN && at_least_percent(signs, count, REORDERED_PERCENT))
 }
 
 /// How many segments were sent again to peers that acknowledge nothing, at the most: each timeout in a row sent one.
@@ -143,9 +169,21 @@ fn to_silent_peers(case: &Case<'_>) -> u64 {
 /// Adds what led to the reason.
 pub(super) fn with_evidence(finding: Finding, case: &Case<'_>, seen: &Retransmits) -> Finding {
     finding
-        .seen("data segments sent again: RetransSegs less TCPSynRetrans", case.over_window(seen.count), SNMP)
-        .seen("of the segments sent (OutSegs, and these)", share(seen.count, seen.sent), SNMP)
-        .seen("of them needless, by the peers' DSACKs", share(seen.needless, seen.count), NETSTAT)
+        .seen(
+            "data segments sent again: RetransSegs less TCPSynRetrans",
+            case.over_window(seen.count),
+            "/proc/net/snmp Tcp RetransSegs and /proc/net/netstat TcpExt TCPSynRetrans",
+        )
+        .seen(
+            "of the segments sent (OutSegs, and these)",
+            share(seen.count, seen.sent),
+            source::tcp("OutSegs, RetransSegs"),
+        )
+        .seen(
+            "of them needless, by the peers' DSACKs",
+            share(seen.needless, seen.count),
+            source::tcp_ext("TCPDSACKRecv"),
+        )
         .tcp(case, &["OutSegs"])
         .tcp_ext(
             case,

@@ -4,7 +4,8 @@
 //! whether that one accepts or not, and a client's retry has the same hash.
 
 use super::pressure::{Pressure, SOMAXCONN, drops_of_all, judge_listeners, occupancy};
-use crate::diagnose::case::{SOCK_DIAG, listener_name};
+use crate::diagnose::case::listener_name;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
 
@@ -37,17 +38,17 @@ fn skewed(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
     let listeners = siblings.len();
     let name = listener_name(listener);
     let sentence = format!(
-        "{name}: one of {listeners} listeners on this port is stuck, {drops} connections dropped {}",
+        "{name}: one of {listeners} listeners on this port is stuck, {drops} attempts dropped {}",
         case.in_window()
     );
     let all = drops_of_all(case, listener);
     let idle = siblings.iter().filter(|other| other.accept_queue == Some(0)).count();
     Finding::new(&RULE, Severity::Critical, sentence)
-        .seen("its accept queue", occupancy(listener), SOCK_DIAG)
-        .seen("its drops", case.over_window(drops), SOCK_DIAG)
-        .seen("drops of all listeners of this port", case.over_window(all), SOCK_DIAG)
-        .seen("of them with an empty accept queue", format!("{idle} of {listeners}"), SOCK_DIAG)
-        .seen("its socket's inode, for ss -ltnpe", listener.inode.to_string(), SOCK_DIAG)
+        .seen("its accept queue", occupancy(listener), source::ACCEPT_QUEUE)
+        .seen("its drops", case.over_window(drops), source::DROPS)
+        .seen("drops of all listeners of this port", case.over_window(all), source::DROPS)
+        .seen("of them with an empty accept queue", format!("{idle} of {listeners}"), "sock_diag idiag_rqueue")
+        .seen("its socket's inode, for ss -ltnpe", listener.inode.to_string(), "sock_diag idiag_inode")
         .tcp_ext(case, &["ListenOverflows"])
         .because(
             "the kernel's hash sends each worker its share of the clients whether it accepts or not, and a client that \

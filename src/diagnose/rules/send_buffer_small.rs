@@ -4,8 +4,8 @@
 //! windows were open (`TCP_CHRONO_SNDBUF_LIMITED`). The kernel often counts none although it is so.
 
 use super::held_up::{Limit, held_up};
-use crate::diagnose::case::SOCK_DIAG;
 use crate::diagnose::forecast::{by_destination, connections};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::units::Micros;
 
@@ -16,11 +16,11 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     topic: None,
     reads: &[Input::Sockets("single connections with something to send, with tcp_info")],
     keys: &["net.ipv4.tcp_wmem"],
-    threshold: "2 s of sending and more, since slow start is over by then, half of them with the send buffer used up, 5 ms of path and no queue; that the kernel counts none \
-                proves nothing",
+    threshold: "2 s of sending and more, since slow start is over by then, 30% of them with the send buffer used up (44% where nothing \
+                else held it up), 5 ms of path and no queue; that the kernel counts none proves nothing",
     confidence: Confidence::Certain,
     next: Some("ss -tmi, for tb and what is in flight"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "net.core.wmem_max alone: it limits SO_SNDBUF only; net.ipv4.tcp_rmem here: that is for receiving",
     disproved_by: "tcpi_sndbuf_limited that stays where it is while the connection sends",
     check: |case| judge(case).into(),
@@ -38,14 +38,18 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         group.remote
     );
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("such connections", found.len().to_string(), SOCK_DIAG)
-        .seen("kB a second that arrive (tcpi_delivery_rate)", rate_kb.to_string(), SOCK_DIAG)
-        .seen("round trip (tcpi_rtt)", format!("{:#}", Micros(pace.rtt_us.into())), SOCK_DIAG)
-        .seen("time with something to send (tcpi_busy_time)", format!("{:#}", Micros(pace.busy_us)), SOCK_DIAG)
+        .seen("such connections", found.len().to_string(), source::info("tcpi_sndbuf_limited, tcpi_busy_time"))
+        .seen("kB a second that arrive (tcpi_delivery_rate)", rate_kb.to_string(), source::info("tcpi_delivery_rate"))
+        .seen("round trip (tcpi_rtt)", format!("{:#}", Micros(pace.rtt_us.into())), source::info("tcpi_rtt"))
+        .seen(
+            "time with something to send (tcpi_busy_time)",
+            format!("{:#}", Micros(pace.busy_us)),
+            source::info("tcpi_busy_time"),
+        )
         .seen(
             "of it with the buffer used up (tcpi_sndbuf_limited)",
             format!("{:#}", Micros(pace.buffer_limited_us)),
-            SOCK_DIAG,
+            source::info("tcpi_sndbuf_limited"),
         )
         .settings(case, RULE.keys)
         .because("the send buffer is smaller than what the path holds: the rate times the round trip")

@@ -1,6 +1,6 @@
 //! What the rules about files of settings share.
 
-use crate::diagnose::case::PROC_SYS;
+use crate::diagnose::source;
 use crate::diagnose::{Case, FaultKind, FileFault, Finding, SettingFiles, SettledValue};
 use crate::snapshot::SysctlReading;
 
@@ -59,7 +59,7 @@ impl Finding {
     #[must_use]
     pub(super) fn differences(self, differing: &[&SettledValue]) -> Self {
         differing.iter().take(TOLD).fold(self, |finding, one| {
-            finding.seen(&one.key, now(one), PROC_SYS).seen(&one.key, &one.value, &one.place)
+            finding.seen(&one.key, now(one), source::setting(&one.key)).seen(&one.key, &one.value, &one.place)
         })
     }
 

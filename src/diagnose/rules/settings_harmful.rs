@@ -2,8 +2,8 @@
 //!
 //! The judgement of each line is `lint`'s, with its reason; this rule brings it before who looks for a fault.
 
-use super::setting_files::{faults, files, lines};
-use crate::diagnose::{Case, Confidence, FaultKind, Finding, Input, Proof, Rule, Severity, Verdict};
+use super::setting_files::{faults, files};
+use crate::diagnose::{Case, Confidence, FaultKind, FileFault, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
@@ -24,13 +24,31 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let faults = faults(files(case)?, FaultKind::Harmful);
-    let Some(first) = faults.first() else { return Ok(Verdict::quiet()) };
-    let sentence =
-        format!("{}, such as {}: {}", lines(faults.len(), ["does harm", "do harm"]), first.place, first.message);
-    Ok(Finding::new(&RULE, Severity::Warning, sentence)
-        .how_many("lines that do harm", faults.len())
-        .faults(&faults)
-        .because(&first.why)
-        .remedy(&first.instead)
-        .into())
+    // Lines that are wrong for one reason are one finding: another reason is another cause and another remedy.
+    let mut reasons: Vec<&str> = Vec::new();
+    for fault in &faults {
+        if !reasons.contains(&fault.rule) {
+            reasons.push(fault.rule);
+        }
+    }
+    let of = |reason: &&str| faults.iter().copied().filter(|fault| fault.rule == *reason).collect::<Vec<_>>();
+    Ok(Verdict { findings: reasons.iter().filter_map(|reason| finding(&of(reason))).collect(), gaps: Vec::new() })
+}
+
+/// The lines that one rule of lint warns of.
+fn finding(faults: &[&FileFault]) -> Option<Finding> {
+    let first = faults.first()?;
+    let others = match faults.len() - 1 {
+        0 => String::new(),
+        1 => ", and another line".to_owned(),
+        more => format!(", and {more} more lines"),
+    };
+    let sentence = format!("{}{others}: {}", first.place, first.message);
+    Some(
+        Finding::new(&RULE, Severity::Warning, sentence)
+            .how_many("such lines", faults.len())
+            .faults(faults)
+            .because(&first.why)
+            .remedy(&first.instead),
+    )
 }

@@ -5,7 +5,8 @@
 
 use super::pressure::{Pressure, SOMAXCONN, full_syn_queue, judge_each_listener};
 use super::syn_flood::Cookies;
-use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, at_least_percent, listener_name};
+use crate::diagnose::case::{at_least_percent, listener_name};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::Listener;
 
@@ -56,18 +57,18 @@ fn dropped(case: &Case<'_>, listener: &Listener, drops: u64) -> Finding {
     let backlog = listener.backlog.unwrap_or(0);
     let name = listener_name(listener);
     let sentence = format!(
-        "{name}: a backlog of {backlog} is too small for bursts, {drops} connections dropped {}",
+        "{name}: a backlog of {backlog} is too small for bursts, {drops} attempts dropped {}",
         case.in_window()
     );
     let mut finding = Finding::new(&RULE, Severity::Critical, sentence)
         .seen(
             "accept queue when looked at",
             format!("{} of {}", listener.accept_queue.unwrap_or(0), backlog),
-            SOCK_DIAG,
+            source::ACCEPT_QUEUE,
         )
-        .seen("drops of this listener", case.over_window(drops), SOCK_DIAG);
+        .seen("attempts that it dropped, each retry counted", case.over_window(drops), source::DROPS);
     if let Ok(cookies) = case.tcp_ext_rise("SyncookiesSent") {
-        finding = finding.seen("SyncookiesSent", case.over_window(cookies), NETSTAT);
+        finding = finding.seen("SyncookiesSent", case.over_window(cookies), source::tcp_ext("SyncookiesSent"));
     }
     finding = finding.settings(case, &[SOMAXCONN]);
     finding
@@ -101,10 +102,10 @@ fn completed_cookies(case: &Case<'_>) -> Result<Option<Finding>, String> {
     };
     let sentence = format!("{queue} overflowed under honest clients: {sent} SYN cookies sent, {back} came back");
     let finding = Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("SyncookiesSent", case.over_window(sent), NETSTAT)
-        .seen("of these came back (SyncookiesRecv)", case.over_window(back), NETSTAT)
-        .seen("PassiveOpens, those without cookies included", case.over_window(opens), SNMP)
-        .seen("ListenDrops", case.over_window(0), NETSTAT);
+        .seen("SyncookiesSent", case.over_window(sent), source::tcp_ext("SyncookiesSent"))
+        .seen("of these came back (SyncookiesRecv)", case.over_window(back), source::tcp_ext("SyncookiesRecv"))
+        .seen("PassiveOpens, those without cookies included", case.over_window(opens), source::tcp("PassiveOpens"))
+        .seen("ListenDrops", case.over_window(0), source::tcp_ext("ListenDrops"));
     Ok(Some(
         finding
             .because("within one round-trip time more clients arrive than the listener's backlog; cookies served them")

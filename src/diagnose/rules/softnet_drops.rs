@@ -3,7 +3,7 @@
 //! `enqueue_to_backlog` drops when a CPU's input queue is longer than `netdev_max_backlog`, and counts it in the second
 //! column of `/proc/net/softnet_stat`. The file is of the whole host in every network namespace.
 
-use crate::diagnose::case::SOFTNET;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// Packets below which it is a hiccup.
@@ -42,19 +42,25 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let critical = drops.saturating_mul(CRITICAL_PACKETS_MAX) >= processed;
     let severity = if critical { Severity::Critical } else { Severity::Warning };
     let sentence = format!("{drops} packets dropped {} by full input queues of this host's CPUs", case.in_window());
-    let mut finding = Finding::new(&RULE, severity, sentence).seen("dropped", case.over_window(drops), SOFTNET);
-    finding = finding.seen("processed", case.over_window(processed), SOFTNET);
+    let mut finding =
+        Finding::new(&RULE, severity, sentence).seen("dropped", case.over_window(drops), source::softnet("dropped"));
+    finding = finding.seen("processed", case.over_window(processed), source::softnet("processed"));
     let rows = |snapshot: &crate::snapshot::Snapshot| snapshot.counters.softnet.clone().unwrap_or_default();
     let before = rows(case.before()?);
     for now in rows(case.now()) {
         let old = before.iter().find(|old| old.cpu == now.cpu && now.cpu.is_some());
         let rise = now.dropped.saturating_sub(old.map_or(now.dropped, |old| old.dropped));
         if let (Some(cpu), true) = (now.cpu, rise > 0) {
-            finding = finding.seen(format!("of these on CPU {cpu}"), case.over_window(rise), SOFTNET);
+            finding =
+                finding.seen(format!("of these on CPU {cpu}"), case.over_window(rise), source::softnet("dropped"));
         }
     }
     if let Ok(limit) = case.sysctl_number("net.core.netdev_max_backlog") {
-        finding = finding.seen("net.core.netdev_max_backlog", limit.to_string(), "/proc/sys");
+        finding = finding.seen(
+            "net.core.netdev_max_backlog",
+            limit.to_string(),
+            source::setting("net.core.netdev_max_backlog"),
+        );
     }
     Ok(finding
         .because("packets arrive in bursts larger than net.core.netdev_max_backlog, or one CPU takes them all")

@@ -3,7 +3,8 @@
 //! `net_rx_action` stops with work left when `netdev_budget` packets or `netdev_budget_usecs` are used up, and counts
 //! time_squeeze; the file is of the whole host.
 
-use crate::diagnose::case::{SOFTNET, at_least_percent, share};
+use crate::diagnose::case::{at_least_percent, share};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 const BUDGET: &str = "net.core.netdev_budget";
@@ -35,9 +36,9 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let sentence =
         format!("the host's CPUs ran out of time for received packets {squeezed} times {}", case.in_window());
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("time_squeeze", case.over_window(squeezed), SOFTNET)
-        .seen("processed", case.over_window(processed), SOFTNET)
-        .seen("squeezes beside packets", share(squeezed, processed), SOFTNET)
+        .seen("time_squeeze", case.over_window(squeezed), source::softnet("time_squeeze"))
+        .seen("processed", case.over_window(processed), source::softnet("processed"))
+        .seen("squeezes beside packets", share(squeezed, processed), source::softnet("time_squeeze, processed"))
         .settings(case, &[BUDGET])
         .because("receive work comes faster than a CPU's share of time for it, often all on one CPU")
         .remedy(

@@ -11,7 +11,7 @@ use crate::diagnose::{Case, Confidence, Finding, Proof, Rule, Severity, Verdict}
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "spurious-timeouts",
     looks_for: "retransmission timers that expire although nothing was lost",
-    topic: None,
+    topic: Some("data-lost"),
     reads: &READS,
     keys: &[],
     threshold: "20 segments, 4 a second and 1% of the segments sent: at 1% a loss-based congestion control loses most \

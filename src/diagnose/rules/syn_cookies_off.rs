@@ -4,7 +4,8 @@
 //! TCPReqQFullDrop (and ListenDrops).
 
 use super::pressure::full_syn_queue;
-use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, listener_name};
+use crate::diagnose::case::listener_name;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::units::TcpState;
 
@@ -40,20 +41,23 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         None => "a SYN queue".to_owned(),
     };
     let sentence = format!("{drops} SYNs dropped {}: {queue} is full and SYN cookies are off", case.in_window());
-    let mut finding =
-        Finding::new(&RULE, Severity::Critical, sentence).seen("TCPReqQFullDrop", case.over_window(drops), NETSTAT);
+    let mut finding = Finding::new(&RULE, Severity::Critical, sentence).seen(
+        "TCPReqQFullDrop",
+        case.over_window(drops),
+        source::tcp_ext("TCPReqQFullDrop"),
+    );
     if let Ok(rise) = case.tcp_ext_rise("ListenDrops") {
-        finding = finding.seen("ListenDrops", case.over_window(rise), NETSTAT);
+        finding = finding.seen("ListenDrops", case.over_window(rise), source::tcp_ext("ListenDrops"));
     }
     if let Ok(opens) = case.tcp_rise("PassiveOpens") {
-        finding = finding.seen("PassiveOpens", case.over_window(opens), SNMP);
+        finding = finding.seen("PassiveOpens", case.over_window(opens), source::tcp("PassiveOpens"));
     }
     if let Some(half_open) = case.sockets().ok().and_then(|sockets| sockets.counted(TcpState::SynRecv)) {
-        finding = finding.seen("SYN-RECV", half_open.to_string(), SOCK_DIAG);
+        finding = finding.seen("SYN-RECV", half_open.to_string(), source::STATES);
     }
     if let Some(listener) = full_syn_queue(case) {
         let what = format!("half-open connections of {}", listener_name(listener));
-        finding = finding.seen(what, listener.half_open.to_string(), SOCK_DIAG);
+        finding = finding.seen(what, listener.half_open.to_string(), source::HALF_OPEN);
     }
     let cause = match case.sysctl("net.ipv4.tcp_syncookies") {
         Ok(Some("0")) => "net.ipv4.tcp_syncookies is 0: without cookies a full SYN queue means that clients are lost",

@@ -5,7 +5,8 @@
 //! what is unfinished is then that many at the least.
 
 use super::pressure::full_syn_queue;
-use crate::diagnose::case::{NETSTAT, SNMP, SOCK_DIAG, at_least_percent, listener_name, per_second, share};
+use crate::diagnose::case::{at_least_percent, listener_name, per_second, share};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::units::{Micros, TcpState};
 
@@ -97,18 +98,26 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     };
     let mut finding = Finding::new(&RULE, Severity::Warning, sentence)
         .tcp_ext(case, &["SyncookiesSent", "SyncookiesRecv"])
-        .seen("of the cookies came back, as far as they were sent", cookies.back.to_string(), NETSTAT)
-        .seen("share of them", share(cookies.back, cookies.sent), NETSTAT)
-        .seen("a second, sent and not come back", per_s.to_string(), NETSTAT)
-        .seen("PassiveOpens, those without cookies included", case.over_window(case.tcp_rise("PassiveOpens")?), SNMP)
-        .seen("ListenDrops", case.over_window(drops), NETSTAT)
+        .seen(
+            "of the cookies came back, as far as they were sent",
+            cookies.back.to_string(),
+            source::tcp_ext("SyncookiesSent, SyncookiesRecv"),
+        )
+        .seen("share of them", share(cookies.back, cookies.sent), source::tcp_ext("SyncookiesSent, SyncookiesRecv"))
+        .seen("a second, sent and not come back", per_s.to_string(), source::tcp_ext("SyncookiesSent, SyncookiesRecv"))
+        .seen(
+            "PassiveOpens, those without cookies included",
+            case.over_window(case.tcp_rise("PassiveOpens")?),
+            source::tcp("PassiveOpens"),
+        )
+        .seen("ListenDrops", case.over_window(drops), source::tcp_ext("ListenDrops"))
         .seen(sure, format!("{:#}", Micros(window_ms.saturating_mul(1000))), "the readings' monotonic clocks");
     if let Some(half_open) = case.sockets().ok().and_then(|sockets| sockets.counted(TcpState::SynRecv)) {
-        finding = finding.seen("SYN-RECV", half_open.to_string(), SOCK_DIAG);
+        finding = finding.seen("SYN-RECV", half_open.to_string(), source::STATES);
     }
     if let Some(listener) = target {
         let what = format!("half-open connections of {}", listener_name(listener));
-        finding = finding.seen(what, listener.half_open.to_string(), SOCK_DIAG);
+        finding = finding.seen(what, listener.half_open.to_string(), source::HALF_OPEN);
     }
     Ok(finding
         .because("SYNs arrive from addresses that do not answer the SYN-ACK, as forged ones do")

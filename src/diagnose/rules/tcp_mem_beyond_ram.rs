@@ -2,6 +2,7 @@
 //!
 //! `tcp_mem` is in pages, of 4 KiB at least; the kernel's own default is under a tenth of the memory (`tcp_init_mem`).
 
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 const TCP_MEM: &str = "net.ipv4.tcp_mem";
@@ -41,8 +42,12 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     );
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
         .settings(case, &[TCP_MEM])
-        .seen("its second figure, in pages of 4 KiB", format!("{} MiB", limit_kib / 1024), "/proc/sys")
-        .seen("MemTotal", format!("{} MiB", memory_kib / 1024), "/proc/meminfo")
+        .seen(
+            "its second figure, in pages of 4 KiB",
+            format!("{} MiB", limit_kib / 1024),
+            source::setting(RULE.keys.first().copied().unwrap_or_default()),
+        )
+        .seen("MemTotal", format!("{} MiB", memory_kib / 1024), "/proc/meminfo MemTotal")
         .because("the figures are pages and were probably meant as bytes")
         .remedy("divide them by the page size, or delete the line: the kernel's default follows the memory")
         .into())

@@ -4,7 +4,8 @@
 //! TCPTimeWaitOverflow. FIN_WAIT_2 minisocks share the budget, and sockstat's `tw` counts both.
 
 use super::fin_wait_2_orphans;
-use crate::diagnose::case::{NETSTAT, SOCK_DIAG, SOCKSTAT, at_least_percent};
+use crate::diagnose::case::at_least_percent;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// Share of the limit, in percent, from which it is said.
@@ -50,17 +51,20 @@ fn check(case: &Case<'_>) -> Verdict {
     };
     let mut finding = Finding::new(&RULE, Severity::Warning, sentence);
     if let Some(used) = used {
-        finding = finding.seen("tw", used.to_string(), SOCKSTAT);
+        finding = finding.seen("tw", used.to_string(), source::sockstat("tw"));
     }
     if let Ok(minisocks) = fin_wait_2_orphans::minisocks(case) {
-        finding =
-            finding.seen("of these closed and in FIN-WAIT-2: tw less TIME-WAIT", minisocks.to_string(), SOCK_DIAG);
+        finding = finding.seen(
+            "of these closed and in FIN-WAIT-2: tw less TIME-WAIT",
+            minisocks.to_string(),
+            source::ORPHANS_WAITING,
+        );
     }
     if let Ok(limit) = case.sysctl_number(LIMIT) {
-        finding = finding.seen(LIMIT, limit.to_string(), "/proc/sys");
+        finding = finding.seen(LIMIT, limit.to_string(), source::setting(LIMIT));
     }
     if case.window_ms().is_ok() {
-        finding = finding.seen("TCPTimeWaitOverflow", case.over_window(lost), NETSTAT);
+        finding = finding.seen("TCPTimeWaitOverflow", case.over_window(lost), source::tcp_ext("TCPTimeWaitOverflow"));
     }
     let because = "connections that this host closes first come faster than limit / 60s";
     let remedy = "raise net.ipv4.tcp_max_tw_buckets (each costs a fraction of a KiB), or let the peer close first, or keep \

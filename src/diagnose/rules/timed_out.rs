@@ -5,7 +5,8 @@
 //! TCPTimeouts.
 
 use super::connects_unanswered;
-use crate::diagnose::case::{NETSTAT, at_least_percent};
+use crate::diagnose::case::at_least_percent;
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// Deaths in one window below which it is everyday.
@@ -68,7 +69,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         )
     };
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("TCPAbortOnTimeout, less connects that died of silence", case.over_window(died), NETSTAT)
+        .seen(
+            "TCPAbortOnTimeout, less connects that died of silence",
+            case.over_window(died),
+            source::tcp_ext("TCPAbortOnTimeout, TCPTimeouts"),
+        )
         .tcp_ext(case, &["TCPTimeouts", "TCPKeepAlive"])
         .settings(case, if by_keepalive { &[KEEPALIVE_TIME] } else { &[RETRIES2] })
         .because(cause)

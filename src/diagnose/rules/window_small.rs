@@ -4,8 +4,8 @@
 //! (`TCP_CHRONO_RWND_LIMITED`).
 
 use super::held_up::{Limit, held_up};
-use crate::diagnose::case::SOCK_DIAG;
 use crate::diagnose::forecast::{by_destination, connections};
+use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::units::Micros;
 
@@ -13,7 +13,7 @@ use crate::units::Micros;
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "window-small",
     looks_for: "connections over a distance that the peer's window holds up",
-    topic: None,
+    topic: Some("segment"),
     reads: &[Input::Sockets("single connections with something to send, with tcp_info")],
     keys: &["net.ipv4.tcp_window_scaling"],
     threshold: "2 s of sending and more, 30% of them with the peer's window used up, 5 ms of path and no queue, and one window arriving a \
@@ -41,15 +41,23 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         group.remote
     );
     Ok(Finding::new(&RULE, Severity::Warning, sentence)
-        .seen("such connections", found.len().to_string(), SOCK_DIAG)
-        .seen("kB a second that arrived (tcpi_bytes_acked of tcpi_busy_time)", rate_kb.to_string(), SOCK_DIAG)
-        .seen("the peer's window in bytes (tcpi_snd_wnd)", window.to_string(), SOCK_DIAG)
-        .seen("round trip (tcpi_rtt)", format!("{:#}", Micros(pace.rtt_us.into())), SOCK_DIAG)
-        .seen("time with something to send (tcpi_busy_time)", format!("{:#}", Micros(pace.busy_us)), SOCK_DIAG)
+        .seen("such connections", found.len().to_string(), source::info("tcpi_rwnd_limited, tcpi_busy_time"))
+        .seen(
+            "kB a second that arrived (tcpi_bytes_acked of tcpi_busy_time)",
+            rate_kb.to_string(),
+            source::info("tcpi_bytes_acked, tcpi_busy_time"),
+        )
+        .seen("the peer's window in bytes (tcpi_snd_wnd)", window.to_string(), source::info("tcpi_snd_wnd"))
+        .seen("round trip (tcpi_rtt)", format!("{:#}", Micros(pace.rtt_us.into())), source::info("tcpi_rtt"))
+        .seen(
+            "time with something to send (tcpi_busy_time)",
+            format!("{:#}", Micros(pace.busy_us)),
+            source::info("tcpi_busy_time"),
+        )
         .seen(
             "of it with the window used up (tcpi_rwnd_limited)",
             format!("{:#}", Micros(pace.window_limited_us)),
-            SOCK_DIAG,
+            source::info("tcpi_rwnd_limited"),
         )
         .settings(case, RULE.keys)
         .because("the peer's receive buffer is smaller than what the path holds: the rate times the round trip")

@@ -364,6 +364,12 @@ pub struct SnapshotArgs {
     /// Hide addresses, each behind the same stand-in everywhere, and the names of host and namespace
     #[arg(long)]
     pub redact: bool,
+    /// The same, with stand-ins that are alike in every file taken with this secret, so that two files can be compared
+    ///
+    /// A file of 16 bytes and more, such as `head -c 32 /dev/urandom > FILE` makes. Keep it: without it nobody can make
+    /// the same stand-ins, or find out whose they are.
+    #[arg(long, value_name = "FILE")]
+    pub redact_key: Option<PathBuf>,
 }
 
 /// List the kernel's TCP parameters with their values, defaults and meaning, or tell all about one

@@ -108,7 +108,6 @@ fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
         Some(Command::Status(status)) if status.watch.is_none() && !status.all_netns => None,
         Some(Command::Sockets(sockets)) if sockets.watch.is_none() && !sockets.all_netns => None,
         Some(Command::Diagnose(diagnose)) if diagnose.watch => Some(ACTS),
-        Some(Command::Params(params)) if params.root.is_none() => Some(FILES),
         Some(Command::Lint(lint)) if lint.root.is_none() && lint.files.is_empty() => Some(FILES),
         Some(
             Command::Listeners(_)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::ends::{accept_all, begin_connect, listener};
 use super::every::Judged;
 use super::watch::{SECOND, judged_after, reading, says, wait_for};
-use crate::place::{Listening, Place};
+use crate::place::{Listening, Place, until};
 
 pub(super) fn nobody_accepts(place: &Place) -> Judged {
     let (_listener, to) = listener(place, 4);
@@ -59,6 +59,37 @@ pub(super) fn stuck_worker(place: &Place) -> Judged {
     }
     let findings = judged_after(&before, SECOND);
     drop(stuck);
+    Ok(findings)
+}
+
+/// None of three workers takes anything, beside another service that accepts at once.
+pub(super) fn every_worker_stuck(place: &Place) -> Judged {
+    let share = Listening { share: true, ..Listening::with_backlog(4) };
+    let first = place.listen("127.0.0.1:0", share);
+    let to = first.local_addr().expect("an address");
+    let _others: Vec<_> = (0..2).map(|_| place.listen(&to.to_string(), share)).collect();
+    let (works, to_works) = listener(place, 64);
+    let is_full = || {
+        let sockets = reading().sockets.expect("sockets");
+        let queues = sockets.listeners.iter().filter(|one| one.port == to.port()).map(|one| one.accept_queue);
+        let queues: Vec<_> = queues.collect();
+        if queues.iter().all(|queue| *queue == Some(5)) { Ok(()) } else { Err(queues) }
+    };
+    let mut clients = Vec::new();
+    until("three full queues", || {
+        clients.extend((0..20).map(|_| begin_connect(to)));
+        is_full()
+    });
+    let before = reading();
+    let mut accepted = Vec::new();
+    for _ in 0..30 {
+        clients.push(begin_connect(to));
+        clients.push(begin_connect(to_works));
+        accepted.extend(accept_all(&works));
+        sleep(Duration::from_millis(10));
+    }
+    let findings = judged_after(&before, Duration::from_millis(1500));
+    says(&findings, "none of 3 listeners on this port accepts: 15 wait");
     Ok(findings)
 }
 

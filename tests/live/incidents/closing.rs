@@ -2,14 +2,12 @@
 
 use std::io::Write;
 use std::net::Shutdown;
-use std::thread::sleep;
 
-use tcpctl::diagnose::diagnose;
 use tcpctl::units::TcpState;
 
 use super::ends::{connections, listener, pair, read_to_end};
 use super::every::Judged;
-use super::watch::{SECOND, judged_after, reading, says, wait_for};
+use super::watch::{SECOND, judged_after, judged_with_processes, reading, says, wait_for};
 use crate::place::{Place, until};
 use crate::wire::{Fate, Wire};
 
@@ -37,10 +35,7 @@ pub(super) fn close_wait(place: &Place) -> Judged {
         server
     };
     let _leaked: Vec<_> = (0..120).map(leak).collect();
-    sleep(SECOND);
-    let mut now = reading();
-    tcpctl::collect::name_owners("/proc".as_ref(), [&mut now]);
-    let findings = diagnose(&now, Some(&before));
+    let findings = judged_with_processes(&before);
     says(&findings, &format!("({}) does not close what its peers have closed", std::process::id()));
     Ok(findings)
 }

@@ -6,18 +6,23 @@ use serde::Deserialize;
 use tcpctl::diagnose::{Findings, Proof, RULES, Undecided};
 use tcpctl::sys::{Namespace, SysctlFiles, raise_loopback};
 
-use super::accepting::{bursts, nobody_accepts, slow_accept, stuck_beside_working, stuck_worker};
+use super::accepting::{bursts, every_worker_stuck, nobody_accepts, slow_accept, stuck_beside_working, stuck_worker};
 use super::closing::{buckets, close_wait, closed_half, closed_unanswered, half_closed, unread_data};
 use super::connecting::{died_of_silence, full_elsewhere, refused, unanswered};
-use super::healthy::{beside_healthy, healthy, time_wait_of_a_server};
+use super::healthy::{beside_healthy, healthy, reused_ports, time_wait_of_a_server};
 use super::path::{black_hole, damaged, late_segments, overtaken, transfer};
 use super::ports::{bound_first, ports_bound, ports_over_two_windows, ports_used_up, ports_used_up_soon};
 use super::requests::{false_cookies, flood, last_quarter, reset_handshakes, third_segments_lost};
 use super::silence::{keepalive, one_session, peers_gone};
-use super::speed::{deep_queue, shrunk_buffer, small_window, stalled_readers};
+use super::speed::{
+    deep_queue, peer_does_not_read, readers_stopped_long_ago, shrunk_buffer, small_send_buffer, small_window,
+    stalled_readers,
+};
+use super::tracking::tracked;
 use super::{connecting, path, settings, silence, speed};
 use crate::case::{CannotRun, Case, Ran};
 use crate::place::Place;
+use crate::sources::is_exact;
 use crate::wire::Fate;
 
 /// The cases of this file.
@@ -44,6 +49,7 @@ type Incident = (&'static str, fn(&Place) -> Judged);
 const INCIDENTS: &[Incident] = &[
     ("healthy and busy", healthy),
     ("TIME-WAIT of a server that closes first", time_wait_of_a_server),
+    ("TIME-WAIT on every port, and taken again", reused_ports),
     ("nobody accepts", nobody_accepts),
     ("slow accept", slow_accept),
     ("bursts above a small backlog", |place| bursts(place, 4)),
@@ -52,6 +58,7 @@ const INCIDENTS: &[Incident] = &[
         bursts(place, 512)
     }),
     ("one of two workers stuck", stuck_worker),
+    ("every worker stuck, beside another service", every_worker_stuck),
     ("flood, with cookies", |place| flood(place, 80, 1500)),
     ("flood, without cookies", |place| {
         place.set("net.ipv4.tcp_syncookies", "0");
@@ -83,6 +90,9 @@ const INCIDENTS: &[Incident] = &[
     ("close with unread data", unread_data),
     ("receive buffer below the offered window", shrunk_buffer),
     ("readers that stop", stalled_readers),
+    ("readers that stopped long ago", readers_stopped_long_ago),
+    ("a peer that does not read", peer_does_not_read),
+    ("a table of tracked connections that fills up", tracked),
     ("CLOSE-WAIT leak", close_wait),
     ("half-closed, and the peer does not close", half_closed),
     ("closed, and nobody acknowledges", closed_unanswered),
@@ -95,6 +105,7 @@ const INCIDENTS: &[Incident] = &[
     ("one session that hangs on a silent peer", one_session),
     ("closed, and the peers keep their side open", closed_half),
     ("a far peer with a small receive buffer", small_window),
+    ("a send buffer that holds less than the path", small_send_buffer),
     ("a deep queue before the bottleneck", deep_queue),
     ("timeouts that do not fit into each other", silence::budget),
     ("a session without the option that is stated", silence::option_not_set),
@@ -138,6 +149,11 @@ fn every_incident(_: &Place) -> Ran {
             wrong.push(format!("{name}: expected {expected_rules:?}\n{findings:#?}"));
         }
         proved.extend(said);
+        for seen in findings.findings.iter().flat_map(|finding| &finding.evidence) {
+            if !is_exact(&seen.source) {
+                wrong.push(format!("{name}: {seen:?} does not say which field it is from"));
+            }
+        }
     }
     eprintln!("{}", confusion_table(&outcomes));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -151,7 +167,13 @@ fn every_incident(_: &Place) -> Ran {
 fn nothing_judged() -> Findings {
     let gap =
         |rule: &tcpctl::diagnose::Rule| Undecided { rule: rule.id, gap: "the incident could not be made".to_owned() };
-    Findings { window_ms: None, rules: Vec::new(), findings: Vec::new(), undecided: RULES.iter().map(gap).collect() }
+    Findings {
+        window_ms: None,
+        rules: Vec::new(),
+        findings: Vec::new(),
+        undecided: RULES.iter().map(gap).collect(),
+        unnamed: Vec::new(),
+    }
 }
 
 /// Rules whose limits only the initial namespace has.

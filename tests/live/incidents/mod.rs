@@ -16,6 +16,7 @@ mod requests;
 mod settings;
 mod silence;
 mod speed;
+mod tracking;
 mod watch;
 
 pub(crate) use every::cases;

@@ -9,7 +9,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, sock
 
 use super::ends::{listener, pair};
 use super::every::Judged;
-use super::watch::{SECOND, judged_after, reading, says};
+use super::watch::{SECOND, judged_after, judged_with_processes, reading, says};
 use crate::case::{CannotRun, Ran};
 use crate::place::{Listening, Place};
 
@@ -46,7 +46,9 @@ pub(super) fn ports_used_up(place: &Place) -> Judged {
     let _pairs: Vec<_> = (0..10).map(|_| pair(&listener, to)).collect();
     let error = TcpStream::connect(to).expect_err("no port is left");
     assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
-    Ok(judged_after(&before, SECOND))
+    let findings = judged_with_processes(&before);
+    says(&findings, &format!("({}) (10 of 10)", std::process::id()));
+    Ok(findings)
 }
 
 /// Connections that are opened and kept: more than a quarter of the ports in a window, and the rest will not last one.

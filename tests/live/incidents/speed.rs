@@ -7,13 +7,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tcpctl::diagnose::{Findings, diagnose};
-use tcpctl::snapshot::Pace;
-use tcpctl::sys::{IntOption, set_int_option};
+use tcpctl::snapshot::{Pace, Samples};
+use tcpctl::sys::{IntOption, SysctlFiles, set_int_option};
 
-use super::ends::{far_listener, listener, pair};
+use super::ends::{connections, far_listener, listener, pair};
 use super::every::Judged;
 use super::path::without_timers;
 use super::watch::{SECOND, judged_after, reading, says, wait_for};
+use crate::case::CannotRun;
 use crate::place::{Place, until};
 use crate::wire::{Fate, Wire, has_data};
 
@@ -36,21 +37,63 @@ pub(super) fn shrunk_buffer(place: &Place) -> Judged {
 pub(super) fn stalled_readers(place: &Place) -> Judged {
     let (listener, to) = listener(place, 128);
     let before = reading();
-    let mut kept = Vec::new();
-    for _ in 0..5 {
-        let (mut client, server) = pair(&listener, to);
-        client.set_nonblocking(true).expect("a stream");
-        let began = Instant::now();
-        // Until nothing goes any more: what is acknowledged meanwhile makes room again.
-        while began.elapsed() < Duration::from_millis(300) {
-            if client.write(&[7; 65_536]).is_err() {
-                sleep(Duration::from_millis(10));
-            }
-        }
-        kept.push((client, server));
-    }
-    wait_for("TCPToZeroWindowAdv", 5);
+    let (mut clients, _servers): (Vec<_>, Vec<_>) = (0..5).map(|_| pair(&listener, to)).unzip();
+    fill(&mut clients);
+    wait_for("TCPToZeroWindowAdv", 3);
     Ok(judged_after(&before, SECOND))
+}
+
+/// Writes into these until nothing goes any more: what is acknowledged meanwhile makes room again.
+fn fill(streams: &mut [TcpStream]) {
+    streams.iter().for_each(|stream| stream.set_nonblocking(true).expect("a stream"));
+    let mut began = Instant::now();
+    while began.elapsed() < Duration::from_millis(700) {
+        let wrote = streams.iter_mut().filter_map(|stream| stream.write(&[7; 65_536]).ok()).count();
+        if wrote > 0 {
+            began = Instant::now();
+        } else {
+            sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Judges once such connections have stood still for longer than the rule asks for; the window begins when they have.
+fn judged_when_still(what: &str, stands: impl Fn(&Samples) -> usize) -> Findings {
+    until(what, || {
+        let now = reading();
+        let samples = now.sockets.as_ref().and_then(|sockets| sockets.samples.as_ref()).expect("single sockets");
+        let there = stands(samples);
+        sleep(Duration::from_millis(100));
+        if there >= 3 { Ok(()) } else { Err(there) }
+    });
+    let before = reading();
+    judged_after(&before, SECOND)
+}
+
+/// Nothing moves any more when the window begins: the buffers alone tell.
+pub(super) fn readers_stopped_long_ago(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let (mut clients, _servers): (Vec<_>, Vec<_>) = (0..5).map(|_| pair(&listener, to)).unzip();
+    fill(&mut clients);
+    let findings = judged_when_still("full buffers for five seconds", |samples| {
+        let unread = samples.unread.iter().flat_map(|sample| &sample.rows);
+        unread.filter(|row| row.clock.info.is_some_and(|info| info.last_data_recv_ms >= 5_000)).count()
+    });
+    says(&findings, "connections with a full receive buffer: nobody reads them, ");
+    Ok(findings)
+}
+
+/// The far end acknowledges all and offers no room.
+pub(super) fn peer_does_not_read(_: &Place) -> Judged {
+    let wire = Wire::lay()?;
+    let (mut near_ends, _far_ends) = connections(&wire, 4);
+    fill(&mut near_ends);
+    let findings = judged_when_still("probes of a closed window for five seconds", |samples| {
+        let probing = samples.probing.iter().flat_map(|sample| &sample.rows);
+        probing.filter(|row| row.pace.is_some_and(|pace| pace.last_data_sent_ms >= 5_000)).count()
+    });
+    says(&findings, " connections to 192.0.2.1:80 wait for a peer that does not read: the window has been closed for ");
+    Ok(findings)
 }
 
 /// Sends for seconds, and judges as soon as the connection shows the situation.
@@ -95,6 +138,24 @@ pub(super) fn small_window(_: &Place) -> Judged {
     let (near_end, far_end) = pair(&listener, to);
     // A wire that is carried in time.
     Ok(long_transfer(near_end, far_end, |pace| pace.rtt_us < pace.min_rtt_us / 2 * 3))
+}
+
+/// 50 ms of path, which a paced sender could fill further than its buffer holds: the kernel counts the buffer as used up
+/// where it has sent all that there is of it, which pacing alone brings about.
+pub(super) fn small_send_buffer(place: &Place) -> Judged {
+    let key = "net.ipv4.tcp_congestion_control".parse().expect("a key");
+    let paced = SysctlFiles::new("/proc").write(&key, "bbr");
+    paced.map_err(|error| CannotRun(format!("no congestion control that paces: {error}")))?;
+    place.set("net.ipv4.tcp_wmem", "4096 16384 131072");
+    let wire = Wire::lay()?;
+    wire.meddle(|_, _| Fate::After(Duration::from_millis(25)));
+    let (listener, to) = far_listener(&wire);
+    let (near_end, far_end) = pair(&listener, to);
+    let findings = long_transfer(near_end, far_end, |pace| {
+        pace.buffer_limited_us * 100 > pace.busy_us * 32 && pace.rtt_us < pace.min_rtt_us / 2 * 3
+    });
+    says(&findings, "such as to 192.0.2.1:80: ");
+    Ok(findings)
 }
 
 /// The wire carries some thousand segments a second, and all that waits for it waits in its queue.

@@ -25,6 +25,14 @@ pub(super) fn judged_after(before: &Snapshot, window: Duration) -> Findings {
     diagnose(&reading(), Some(before))
 }
 
+/// The same after a second, with the processes that hold the sockets; these are all of the test's own.
+pub(super) fn judged_with_processes(before: &Snapshot) -> Findings {
+    sleep(SECOND);
+    let mut now = reading();
+    tcpctl::collect::name_owners("/proc".as_ref(), [&mut now]);
+    diagnose(&now, Some(before))
+}
+
 /// The same with what is stated besides.
 pub(super) fn judged_knowing(before: &Snapshot, stated: &Stated) -> Findings {
     let due = before.monotonic_ms + u64::try_from(SECOND.as_millis()).expect("a short window");
@@ -48,15 +56,20 @@ pub(super) fn wait_for(name: &str, least: i64) {
 pub(super) fn wait_for_long(name: &str, least: i64, longest: Duration) {
     let began = Instant::now();
     loop {
-        let text = ProcRoot::new("/proc").read_net("netstat").expect("counters can be read");
-        let counters = parse_paired_lines(&text).value;
-        let now = counters.get("TcpExt").and_then(|group| group.get(name)).copied().expect("this kernel counts it");
+        let now = tcp_ext(name);
         if now >= least {
             return;
         }
         assert!(began.elapsed() < longest, "{name} is {now} and does not become {least}");
         sleep(Duration::from_millis(20));
     }
+}
+
+/// A counter of the namespace.
+pub(super) fn tcp_ext(name: &str) -> i64 {
+    let text = ProcRoot::new("/proc").read_net("netstat").expect("counters can be read");
+    let counters = parse_paired_lines(&text).value;
+    counters.get("TcpExt").and_then(|group| group.get(name)).copied().expect("this kernel counts it")
 }
 
 /// Demands that a finding says this.

@@ -10,7 +10,7 @@ use crate::diagnose::{
     Finding, Findings, Input, Rule, Severity, Stated, diagnose_stated, rules_that_want_a_rate, select_rules,
 };
 use crate::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule};
-use crate::snapshot::{Snapshot, StoredSnapshots};
+use crate::snapshot::{GapKind, Snapshot, StoredSnapshots};
 use crate::ui::cli::args::{DiagnoseArgs, FailOn};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::reading::{Depth, read_snapshot};
@@ -40,6 +40,10 @@ pub(in crate::ui::cli) fn run(args: &DiagnoseArgs, context: &mut Context<'_>) ->
     if args.since.is_some() || context.stored.is_some() {
         let before = stored_before(args, context)?;
         let mut now = read_snapshot(context, Depth::Sockets, [])?;
+        if let (Some(since), Some(before)) = (&args.since, &before) {
+            let refused = |error| CliError::Usage(format!("--since {}: {error}", since.display()));
+            before.is_before(&now).map_err(refused)?;
+        }
         let findings = judge(&rules, &mut now, before.as_ref(), &stated, context);
         print(&findings, args, context)?;
         return Ok(exit_of(args.fail_on, &findings.findings));
@@ -86,8 +90,11 @@ fn judge(
     if findings.findings.is_empty() || context.stored.is_some() {
         return findings;
     }
+    let gaps = now.gaps.len();
     name_owners(&context.proc_root, [&mut *now]);
-    diagnose_stated(rules, now, before, stated)
+    let mut named = diagnose_stated(rules, now, before, stated);
+    named.unnamed = now.gaps.iter().skip(gaps).filter(|gap| gap.kind == GapKind::Denied).cloned().collect();
+    named
 }
 
 /// The exit code for these findings.
@@ -110,7 +117,7 @@ fn explain(name: &str, context: &mut Context<'_>) -> Result<Exit, CliError> {
 
 /// What is known besides readings: the timeouts as they are stated, and the files of settings of this host, or of the
 /// system that is named. Those of a stored snapshot's host are not here.
-fn stated(args: &DiagnoseArgs, context: &Context<'_>) -> Result<Stated, CliError> {
+pub(super) fn stated(args: &DiagnoseArgs, context: &Context<'_>) -> Result<Stated, CliError> {
     let named = selected(&args.rules)?;
     let reads_files = named.iter().any(|rule| rule.reads.contains(&Input::Files));
     let is_own = context.stored.is_none() && context.proc_root == Path::new("/proc");

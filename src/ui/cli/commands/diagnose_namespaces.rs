@@ -3,9 +3,9 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::diagnose::{asked, exit_of};
+use super::diagnose::{asked, exit_of, stated};
 use crate::collect::{live_namespaces, name_owners};
-use crate::diagnose::{NamespaceFindings, Rule, Stated, diagnose_namespaces, rules_that_want_a_rate};
+use crate::diagnose::{NamespaceFindings, RULES, Rule, Stated, Undecided, diagnose_namespaces, rules_that_want_a_rate};
 use crate::report::{FindingsStyle, NamespaceFindingsView, render_namespace_findings};
 use crate::snapshot::{NamespaceReading, NamespaceReadings, Snapshot};
 use crate::ui::cli::args::DiagnoseArgs;
@@ -20,8 +20,7 @@ pub(super) fn run(args: &DiagnoseArgs, context: &mut Context<'_>) -> Result<Exit
         let message = "--all-netns reads every namespace of this host: leave out --netns and --from";
         return Err(CliError::Usage(message.to_owned()));
     }
-    // Files are for the initial namespace alone.
-    let stated = Stated { timeouts: args.timeouts, files: None };
+    let stated = stated(args, context)?;
     let rules = asked(&args.rules, &stated)?;
     let read = |depth| live_namespaces(&source(context, depth, []));
     let before = read(Depth::States)?;
@@ -34,6 +33,10 @@ pub(super) fn run(args: &DiagnoseArgs, context: &mut Context<'_>) -> Result<Exit
         sleep(Duration::from_millis(args.window));
         let mut later = read(Depth::Sockets)?;
         found.replace(judge(&unrated, &mut later, &now, &stated, context));
+    }
+    if args.rules.is_empty() {
+        let unasked = |rule: &Rule| Some(Undecided { rule: rule.id, gap: rule.unasked(&stated)?.to_owned() });
+        found.unasked = RULES.iter().filter_map(unasked).collect();
     }
     if context.json {
         context.print_json(&NamespaceFindingsView::new(&found))?;

@@ -28,9 +28,11 @@ pub(in crate::ui::cli) fn run(args: &ParamsArgs, context: &mut Context<'_>) -> R
         return Err(CliError::Usage(format!("there is no directory {} to read", root.display())));
     }
     let snapshot = read_snapshot(context, Depth::Settings, keys.iter().cloned())?;
-    let tree = read_sysctl_tree(root);
+    // The files of this host are not those of the one that was stored.
+    let reads_files = context.stored.is_none() || args.root.is_some();
+    let tree = if reads_files { read_sysctl_tree(root) } else { SysctlTree::default() };
     let readers = BothReaders::new(&tree);
-    let files = Some((&readers.boot, &readers.by_hand));
+    let files = reads_files.then_some((&readers.boot, &readers.by_hand));
     let mut rows: Vec<ParameterRow> = keys.into_iter().map(|key| ParameterRow::new(key, &snapshot, files)).collect();
     if let (true, [row]) = (page, rows.as_slice()) {
         return one(row, &snapshot, &tree, context);

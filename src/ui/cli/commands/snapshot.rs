@@ -12,10 +12,11 @@ use super::sockets::tell;
 use crate::catalog;
 use crate::collect::{Holders, RowsWanted, ShownStates, SocketRows, Source, read_cgroups};
 use crate::snapshot::{
-    Gap, GapKind, Redaction, RowsWriter, Snapshot, StoredSnapshots, render_around_rows, render_stored,
+    Gap, GapKind, Redaction, RedactionKey, RowsWriter, Snapshot, StoredSnapshots, render_around_rows, render_stored,
 };
 use crate::ui::cli::args::SnapshotArgs;
 use crate::ui::cli::context::Context;
+use crate::ui::cli::named_file::{NamedFile, is_longer};
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::stored::{MOST_BYTES, without_rows};
 use crate::ui::cli::{CliError, Exit};
@@ -33,7 +34,11 @@ pub(in crate::ui::cli) fn run(args: &SnapshotArgs, context: &mut Context<'_>) ->
         check_replaceable(path).map_err(CliError::Failure)?;
     }
     let mut stored = read(args.window, context)?;
-    let mut hidden = args.redact.then(Redaction::default);
+    let mut hidden = match &args.redact_key {
+        Some(path) => Some(Redaction::keyed(read_key(path)?)),
+        None => args.redact.then(Redaction::default),
+    };
+    refuse_hidden(&stored, hidden.is_some())?;
     if let Some(hidden) = &mut hidden {
         hidden.redact(&mut stored);
     }
@@ -59,6 +64,26 @@ pub(in crate::ui::cli) fn run(args: &SnapshotArgs, context: &mut Context<'_>) ->
     }
     tell(&gaps, context)?;
     Ok(Exit::Ok)
+}
+
+/// The secret of a file.
+fn read_key(path: &Path) -> Result<RedactionKey, CliError> {
+    /// Longer ones are no secrets but something else that was named by mistake.
+    const MOST_BYTES: u64 = 4096;
+    let file = NamedFile::new(path);
+    let bytes = file.read(MOST_BYTES, String::new)?;
+    if is_longer(&bytes, MOST_BYTES) {
+        return Err(CliError::Usage(format!("{} is longer than 4 KiB, which no key is", file.named)));
+    }
+    RedactionKey::new(&bytes).map_err(|error| CliError::Usage(format!("{}: {error}", file.named)))
+}
+
+/// What is hidden already cannot be hidden otherwise: who it was is not known any more.
+fn refuse_hidden(stored: &StoredSnapshots, hides: bool) -> Result<(), CliError> {
+    if hides && stored.last().redacted.is_some() {
+        return Err(CliError::Usage("the addresses of this snapshot are hidden already".to_owned()));
+    }
+    Ok(())
 }
 
 fn read(window_ms: u64, context: &Context<'_>) -> Result<StoredSnapshots, CliError> {

@@ -92,7 +92,7 @@ pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
     lines.extend(labelled(state, "Says", &finding.sentence, width));
     for (at, evidence) in finding.evidence.iter().enumerate() {
         let label = if at == 0 { "Evidence" } else { "" };
-        let text = format!("{}: {}  ({})", evidence.what, evidence.seen, evidence.source);
+        let text = format!("{}: {}  ({})", evidence.what, evidence.seen, evidence.place());
         lines.extend(labelled(state, label, &text, width));
     }
     let more = finding.topic.map(|topic| format!("x opens the topic {topic}")).unwrap_or_default();
