@@ -42,7 +42,7 @@ pub struct NamespaceView {
     pub bound: Vec<String>,
     /// The process with the lowest number in it; where none is in it, one that holds a descriptor of it.
     pub process: Option<Process>,
-    /// How many processes are in it, with any thread.
+    /// How many processes are in it; where none is, how many have a thread in it.
     pub processes: u64,
     /// How many sockets are in each state; nothing when they could not be read, and for a state not counted.
     pub states: Option<BTreeMap<&'static str, Option<u64>>>,

@@ -40,7 +40,7 @@ pub struct NamespaceFacts {
     pub bound: Vec<String>,
     /// The process with the lowest number in it; where none is in it, one that holds a descriptor of it.
     pub process: Option<Process>,
-    /// How many processes are in it, with any thread.
+    /// How many processes are in it; where none is, how many have a thread in it.
     pub processes: u64,
     /// Its sockets; nothing when they could not be read.
     pub sockets: Option<Sockets>,

@@ -21,10 +21,11 @@ pub struct FoundNamespace {
     pub path: PathBuf,
     /// Files that it is bound to, such as those of `ip netns` in `/run/netns`, ascending.
     pub bound: Vec<PathBuf>,
-    /// The process with the lowest number of those that have a thread in it. Where no process has and no file is bound to
-    /// it, one that holds a descriptor of it.
+    /// The process with the lowest number in it. Where none is and no file is bound to it, one that has a thread in it, or
+    /// else one that holds a descriptor of it.
     pub process: Option<SocketHolder>,
-    /// How many processes have a thread in it.
+    /// How many processes are in it; where none is and no file is bound to it, how many have a
+    /// thread in it.
     pub processes: u64,
 }
 
@@ -40,37 +41,13 @@ pub struct FoundNamespaces {
 }
 
 /// Looks through all threads, all mounts of this process, and all descriptors. A process that ends meanwhile is left out,
-/// and so are the descriptors of this one, which opens some to enter what it found.
+/// and so are the threads and descriptors of this one, by which it enters what it found.
 ///
 /// # Errors
 /// When the list of processes cannot be read.
 pub fn find_namespaces(root: &ProcRoot) -> Result<FoundNamespaces, ReadError> {
-    let mut found = BTreeMap::<u64, FoundNamespace>::new();
-    let mut denied = 0;
-    let processes = all_processes_with_root(root.path()).map_err(|error| read_error(root, &error))?;
-    for process in processes.flatten() {
-        let path = root.path().join(process.pid().to_string()).join("ns/net");
-        let target = match std::fs::read_link(&path) {
-            Ok(target) => target,
-            Err(error) => {
-                denied += usize::from(ReadErrorKind::of(&error) == ReadErrorKind::Denied);
-                continue;
-            }
-        };
-        let Some(inode) = target.to_str().and_then(inode_of_link) else { continue };
-        let mut inside = BTreeMap::from([(inode, path)]);
-        let tasks = root.path().join(process.pid().to_string()).join("task");
-        for_each_thread_netns(root, process.pid(), |tid, inode| {
-            inside.entry(inode.into()).or_insert_with(|| tasks.join(tid.to_string()).join("ns/net"));
-        });
-        for (inode, path) in inside {
-            found.entry(inode).or_insert_with(|| FoundNamespace::by(inode, path.clone())).count(
-                root,
-                process.pid(),
-                path,
-            );
-        }
-    }
+    let own = root.is_own().then(std::process::id);
+    let Sightings { mut found, by_thread, denied } = look_at_processes(root, own)?;
     let mut unread = None;
     match root.read("self/mountinfo") {
         Ok(text) => {
@@ -81,14 +58,14 @@ pub fn find_namespaces(root: &ProcRoot) -> Result<FoundNamespaces, ReadError> {
         }
         Err(error) => unread = Some(error),
     }
-    let own = root.is_own().then(std::process::id);
+    // Threads enter and leave, so that they count only where nothing else is.
+    for (inode, seen) in by_thread {
+        found.entry(inode).or_insert(seen);
+    }
     for_each_descriptor(root, b"net:[", |Descriptor { pid, number, inode }| {
+        let Ok(holder) = i32::try_from(pid) else { return };
         let inode = u64::from(inode);
-        let known = found.contains_key(&inode);
-        if let Ok(holder) = i32::try_from(pid)
-            && !known
-            && own != Some(pid)
-        {
+        if own != Some(pid) && !found.contains_key(&inode) {
             let path = root.join(&format!("{pid}/fd/{number}"));
             let process = Some(SocketHolder { pid: holder, name: read_comm(root, pid) });
             found.insert(inode, FoundNamespace { process, ..FoundNamespace::by(inode, path) });
@@ -103,18 +80,61 @@ pub fn find_namespaces(root: &ProcRoot) -> Result<FoundNamespaces, ReadError> {
     Ok(FoundNamespaces { namespaces, denied, unread })
 }
 
+/// Where processes and their threads are.
+#[derive(Default)]
+struct Sightings {
+    found: BTreeMap<u64, FoundNamespace>,
+    /// Where threads are that are not where their process is.
+    by_thread: BTreeMap<u64, FoundNamespace>,
+    denied: usize,
+}
+
+/// The threads of `own` are not looked at.
+fn look_at_processes(root: &ProcRoot, own: Option<u32>) -> Result<Sightings, ReadError> {
+    let mut seen = Sightings::default();
+    let processes = all_processes_with_root(root.path()).map_err(|error| read_error(root, &error))?;
+    for process in processes.flatten() {
+        let pid = process.pid();
+        let directory = root.path().join(pid.to_string());
+        let path = directory.join("ns/net");
+        let target = match std::fs::read_link(&path) {
+            Ok(target) => target,
+            Err(error) => {
+                seen.denied += usize::from(ReadErrorKind::of(&error) == ReadErrorKind::Denied);
+                continue;
+            }
+        };
+        let Some(inode) = target.to_str().and_then(inode_of_link) else { continue };
+        note(&mut seen.found, inode, root, pid, path);
+        if own.is_some_and(|own| i32::try_from(own) == Ok(pid)) {
+            continue;
+        }
+        let mut elsewhere = BTreeMap::new();
+        for_each_thread_netns(root, pid, |tid, of_thread| {
+            if u64::from(of_thread) != inode {
+                elsewhere.entry(of_thread).or_insert_with(|| directory.join(format!("task/{tid}/ns/net")));
+            }
+        });
+        for (inode, path) in elsewhere {
+            note(&mut seen.by_thread, inode.into(), root, pid, path);
+        }
+    }
+    Ok(seen)
+}
+
+/// Counts a process in a namespace, which is opened by the file of the one with the lowest number.
+fn note(found: &mut BTreeMap<u64, FoundNamespace>, inode: u64, root: &ProcRoot, pid: i32, path: PathBuf) {
+    let one = found.entry(inode).or_insert_with(|| FoundNamespace::by(inode, path.clone()));
+    one.processes += 1;
+    if one.process.as_ref().is_none_or(|known| pid < known.pid) {
+        one.process = Some(SocketHolder { pid, name: read_comm(root, pid) });
+        one.path = path;
+    }
+}
+
 impl FoundNamespace {
     fn by(inode: u64, path: PathBuf) -> Self {
         Self { inode, path, bound: Vec::new(), process: None, processes: 0 }
-    }
-
-    /// Counts a process that has a thread in it, by whose file it is opened if the number is the lowest.
-    fn count(&mut self, root: &ProcRoot, pid: i32, path: PathBuf) {
-        self.processes += 1;
-        if self.process.as_ref().is_none_or(|known| pid < known.pid) {
-            self.process = Some(SocketHolder { pid, name: read_comm(root, pid) });
-            self.path = path;
-        }
     }
 }
 

@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(end_tenths(&forecast), (500, 542, Outcome::Gone));
         assert_eq!(forecast.next.map(|next| next.steps), Some(vec![NextStep::Shrink]));
         // At 60 s there is a minisock at once: this one, and one that has longer to go, had TCP_LINGER2 set.
-        let longer = LiveSocket { expires_ms: 31_500, ..full.clone() };
+        let longer = LiveSocket { expires_ms: 31_500, ..full };
         for (socket, settings) in [(&full, &settings(&Settings::default())), (&longer, &long)] {
             let forecast = forecast_live(socket, &KnownOptions::default(), &HOST, settings);
             assert_eq!(forecast.end, LiveEnd::Unknown(WhyUnknown::Beyond("TCP_LINGER2")));
