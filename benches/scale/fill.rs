@@ -69,6 +69,16 @@ impl Mix {
         }
     }
 
+    /// The same without the listeners that nobody connects to.
+    pub(crate) fn with_one_listener(self) -> Self {
+        Self { listening: 0, ..self }
+    }
+
+    /// Whether all are in TIME-WAIT.
+    pub(crate) fn is_time_wait(&self) -> bool {
+        self.established + self.half_closed + self.half_open + self.listening == 0
+    }
+
     pub(crate) fn name(&self) -> String {
         match (self.established, self.time_wait) {
             (made, 0) => format!("{made} ESTABLISHED"),

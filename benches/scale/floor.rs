@@ -52,7 +52,7 @@ fn fields() -> Result<()> {
         let drops = facts.memory.and_then(|memory| memory.drops());
         sum = sum.wrapping_add(u64::from(drops.unwrap_or(0)) + facts.cgroup_id.unwrap_or(0));
         if let Some(info) = facts.info {
-            TcpInfo::of(info).each(&mut |_, value| sum = sum.wrapping_add(value.unwrap_or(0)));
+            TcpInfo::of(info).each(|_, value| sum = sum.wrapping_add(value.unwrap_or(0)));
         }
         ControlFlow::Continue(())
     })?;

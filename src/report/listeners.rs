@@ -129,8 +129,13 @@ impl ListenersView {
 /// The listeners of a snapshot with their limits; nothing when sockets could not be read.
 #[must_use]
 pub fn listener_views(snapshot: &Snapshot) -> Option<Vec<ListenerView>> {
+    Some(views_of(snapshot.sockets.as_ref()?.listeners.iter(), snapshot))
+}
+
+/// The same of some of them.
+pub(super) fn views_of<'a>(listeners: impl Iterator<Item = &'a Listener>, snapshot: &Snapshot) -> Vec<ListenerView> {
     let known = KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key));
-    Some(snapshot.sockets.as_ref()?.listeners.iter().map(|listener| view(listener, snapshot, &known)).collect())
+    listeners.map(|listener| view(listener, snapshot, &known)).collect()
 }
 
 fn view(listener: &Listener, snapshot: &Snapshot, known: &KnownSettings) -> ListenerView {

@@ -1,15 +1,16 @@
 //! `tcpctl status` as a value.
 
+use core::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::answer::AnswerView;
 use super::counters::{CounterView, main_counters, window_ms};
-use super::listeners::{ListenerView, SCHEMA, listener_views};
+use super::listeners::{ListenerView, SCHEMA, listener_views, views_of};
 use crate::diagnose::Headline;
 use crate::model::{Answer, Consequence, Host, KnownSettings, Settings, consequences};
-use crate::snapshot::{Capabilities, Gap, HzSource, Netns, PortUse, Snapshot, SocketSource, Sockets};
+use crate::snapshot::{Capabilities, Drops, Gap, HzSource, Listener, Netns, PortUse, Snapshot, SocketSource, Sockets};
 use crate::units::{Hz, KernelVersion, TcpState};
 
 /// `tcpctl status --json`. The shape is a contract: it only grows.
@@ -41,8 +42,10 @@ pub struct StatusView {
     pub sums: Vec<SumView>,
     /// Things that have a limit.
     pub limits: Vec<LimitView>,
-    /// The listeners; nothing when sockets could not be read.
+    /// The listeners; nothing when sockets could not be read. Of sums only those nearest to refusing connections are here.
     pub listeners: Option<Vec<ListenerView>>,
+    /// How many listeners are not in the list, each of them no nearer to refusing connections than those that are.
+    pub listeners_left_out: usize,
     /// Ephemeral ports per destination, the fullest first; nothing when they were not counted.
     pub ports: Option<Vec<PortUse>>,
     /// Length of the window of the rates in milliseconds; nothing when there was one reading only.
@@ -153,7 +156,8 @@ impl StatusView {
             state_changes: earlier.and_then(|earlier| state_changes(earlier, now)),
             sums: sums(now),
             limits: limits(now),
-            listeners: listener_views(now),
+            listeners: listed_views(now),
+            listeners_left_out: sockets.map_or(0, |sockets| sockets.listeners.len().saturating_sub(listed(sockets))),
             ports: counted_ports(sockets).map(<[PortUse]>::to_vec),
             window_ms: earlier.and_then(|earlier| window_ms(earlier, now)),
             counters: main_counters(now, earlier),
@@ -161,6 +165,39 @@ impl StatusView {
             gaps: now.gaps.clone(),
         }
     }
+}
+
+/// Listeners that are listed of a reading that is about sums, in which a list of thousands would cost more than all else.
+const LISTED_OF_SUMS: usize = 64;
+
+/// How many listeners are listed.
+fn listed(sockets: &Sockets) -> usize {
+    if sockets.source == SocketSource::Listeners { LISTED_OF_SUMS } else { usize::MAX }
+}
+
+/// The listeners that are listed, in the order in which they were read.
+fn listed_views(now: &Snapshot) -> Option<Vec<ListenerView>> {
+    let sockets = now.sockets.as_ref()?;
+    let most = listed(sockets);
+    if sockets.listeners.len() <= most {
+        return listener_views(now);
+    }
+    let mut nearest: Vec<usize> = (0..sockets.listeners.len()).collect();
+    nearest.sort_by_key(|index| Reverse(sockets.listeners.get(*index).map(nearness)));
+    nearest.truncate(most);
+    nearest.sort_unstable();
+    let kept = nearest.into_iter().filter_map(|index| sockets.listeners.get(index));
+    Some(views_of(kept, now))
+}
+
+/// How near a listener is to refusing connections: thousandths of its accept queue in use, and what it refused.
+fn nearness(one: &Listener) -> (u64, u32) {
+    let capacity = u64::from(one.backlog.unwrap_or(0)) + 1;
+    let refused = match one.drops {
+        Drops::Total(drops) => drops,
+        Drops::Unknown => 0,
+    };
+    (u64::from(one.accept_queue.unwrap_or(0)).saturating_mul(1_000) / capacity, refused)
 }
 
 /// Nothing when sockets were not read in both.

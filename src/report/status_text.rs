@@ -145,7 +145,7 @@ fn of_capacity(queue: &QueueView) -> String {
 
 fn render_limits(status: &StatusView, text: &mut String) {
     let _ = writeln!(text, "\n{:<46}{:>9}{:>12}{:>7}", "Against limits", "now", "limit", "use");
-    render_queues(status.listeners.as_deref(), text);
+    render_queues(status, text);
     for limit in &status.limits {
         // A limit that only the initial namespace has, and a figure of the whole host: nothing of this namespace.
         if limit.of_host && limit.limit.is_none() {
@@ -171,8 +171,8 @@ fn limit_line(label: &str, now: Option<u64>, limit: Option<u64>, usage: &str, te
 }
 
 /// The queues that hold something, the fullest first.
-fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
-    let Some(listeners) = listeners else { return };
+fn render_queues(status: &StatusView, text: &mut String) {
+    let Some(listeners) = status.listeners.as_deref() else { return };
     let own = |one: &&ListenerView| !one.syn_queue_shared;
     let mut used: Vec<(&'static str, &ListenerView, QueueView)> = listeners
         .iter()
@@ -184,7 +184,7 @@ fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
     if used.is_empty() {
         let both =
             if listeners.iter().any(|one| one.syn_queue.now.is_none()) { "the accept queue" } else { "both queues" };
-        let listeners = match listeners.len() {
+        let listeners = match listeners.len() + status.listeners_left_out {
             0 => "no listeners".to_owned(),
             1 => format!("{both} of 1 listener"),
             count => format!("{both} of {count} listeners"),
@@ -199,7 +199,10 @@ fn render_queues(listeners: Option<&[ListenerView]>, text: &mut String) {
         limit_line(&label, queue.now, queue.capacity, &full, text);
     }
     if let Some(more @ 1..) = used.len().checked_sub(LISTENERS_SHOWN) {
-        let _ = writeln!(text, "  … {more} more in `tcpctl listeners`");
+        // Of listeners that are not in the list it is known only that their queues are no fuller.
+        let unlisted = status.listeners_left_out > 0 && listeners.iter().all(|one| one.accept_queue.now != Some(0));
+        let at_least = if unlisted { "at least " } else { "" };
+        let _ = writeln!(text, "  … {at_least}{more} more in `tcpctl listeners`");
     }
 }
 
@@ -327,6 +330,41 @@ mod tests {
         assert!(half_open > 0 && told.contains(&format!(" {half_open}  in SYN queues   fullest SYN queue")), "{told}");
         let (_, untold) = text(SocketSource::Listeners);
         assert!(untold.contains("SYN-RECV is not counted without a walk"), "{untold}");
+    }
+
+    #[test]
+    fn of_sums_the_listeners_nearest_to_refusing_are_listed_and_all_are_counted() {
+        use crate::report::fixture::listener;
+        let mut now = snapshot();
+        let sockets = now.sockets.as_mut().unwrap();
+        sockets.source = crate::snapshot::SocketSource::Listeners;
+        sockets.listeners = (0..1_000).map(|port| listener("0.0.0.0", 2000 + port, 128, 0, 0)).collect();
+        let idle = StatusView::new(&now, None, &[]);
+        assert_eq!((idle.listeners.as_ref().unwrap().len(), idle.listeners_left_out), (64, 936));
+        let text = render_status(&idle, 80, false);
+        assert!(text.contains("the accept queue of 1000 listeners"), "{text}");
+        let listeners = &mut now.sockets.as_mut().unwrap().listeners;
+        listeners[900].accept_queue = Some(100);
+        listeners[500].accept_queue = Some(7);
+        listeners[700].drops = crate::snapshot::Drops::Total(3);
+        let busy = StatusView::new(&now, None, &[]);
+        let ports: Vec<u16> = busy.listeners.iter().flatten().map(|one| one.port).collect();
+        assert!([2500, 2700, 2900].iter().all(|port| ports.contains(port)) && ports.is_sorted(), "{ports:?}");
+        // Of a reading that is not about sums all are listed.
+        now.sockets.as_mut().unwrap().source = crate::snapshot::SocketSource::Masked;
+        let all = StatusView::new(&now, None, &[]);
+        assert_eq!((all.listeners.unwrap().len(), all.listeners_left_out), (1_000, 0));
+    }
+
+    #[test]
+    fn more_queues_than_are_listed_may_be_filled() {
+        let mut now = snapshot();
+        let sockets = now.sockets.as_mut().unwrap();
+        sockets.source = crate::snapshot::SocketSource::Listeners;
+        sockets.listeners =
+            (0..80).map(|port| crate::report::fixture::listener("0.0.0.0", 2000 + port, 128, 5, 0)).collect();
+        let text = render_status(&StatusView::new(&now, None, &[]), 80, false);
+        assert!(text.contains("… at least "), "{text}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ macro_rules! tcp_info {
             )+
 
             /// Goes through all fields by name, nothing for those that the kernel did not send.
-            pub fn each(&self, visit: &mut dyn FnMut(&'static str, Option<u64>)) {
+            pub fn each(&self, mut visit: impl FnMut(&'static str, Option<u64>)) {
                 $(visit(stringify!($name), self.$name().map(u64::from));)+
             }
         }
@@ -175,7 +175,7 @@ mod tests {
         for length in 0..bytes.len() {
             let expected: Vec<bool> = ENDS.iter().map(|end| *end <= length).collect();
             let mut present = Vec::new();
-            TcpInfo::of(&bytes[..length]).each(&mut |_, value| present.push(value.is_some()));
+            TcpInfo::of(&bytes[..length]).each(|_, value| present.push(value.is_some()));
             assert_eq!(present, expected, "cut at {length}");
         }
     }

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use super::args::{Cli, ColorWhen, Command, Global, StatusArgs};
 use super::commands;
@@ -17,7 +17,7 @@ use crate::report::printable_lines;
 /// Parses the arguments, runs the verb, and maps the result to an exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             // clap prints help and version on standard output with code 0, mistakes on standard error with 2.
@@ -45,6 +45,14 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Reads the arguments, as `Parser::try_parse` does. The description of all commands is never taken apart again: that takes
+/// as long as reading the counters, and the process ends soon.
+fn parse() -> Result<Cli, clap::Error> {
+    let mut command = core::mem::ManuallyDrop::new(Cli::command());
+    let mut matches = core::mem::ManuallyDrop::new(command.try_get_matches_from_mut(std::env::args_os())?);
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
 /// Runs the verb with standard output locked and adapted to the wish for colour.
 fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
     let stdout = std::io::stdout();
@@ -60,10 +68,13 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         return terminal_interface(cli, choice);
     }
     let stored = cli.global.from.as_deref().map(read_stored).transpose()?;
-    // Lines of sockets have no colours, and looking for some in each of a million would cost more than writing them.
-    let mut out: Box<dyn Write> = match &cli.command {
-        Some(Command::Sockets(_)) => Box::new(std::io::BufWriter::new(stdout.lock())),
-        _ => Box::new(std::io::BufWriter::new(anstream::AutoStream::new(stdout.lock(), choice))),
+    // Lines of sockets and JSON have no colours, and looking for some in each of a million would cost more than writing
+    // them.
+    let plain = cli.global.json || matches!(&cli.command, Some(Command::Sockets(_)));
+    let mut out: Box<dyn Write> = if plain {
+        Box::new(std::io::BufWriter::new(stdout.lock()))
+    } else {
+        Box::new(std::io::BufWriter::new(anstream::AutoStream::new(stdout.lock(), choice)))
     };
     let mut context = Context {
         out: &mut *out,
