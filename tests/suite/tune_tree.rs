@@ -589,6 +589,33 @@ fn an_export_says_what_is_this_hosts_own() {
     }
 }
 
+/// Where several profiles have a rule, the number of the stricter one is a rule's and not the host's.
+#[test]
+fn an_export_of_several_profiles_blames_the_host_for_nothing_that_one_of_them_asks_for() {
+    let tree = Tree::new();
+    tree.write("sys/net/core/somaxconn", "128");
+    tree.write("sys/net/ipv4/tcp_rmem", "4096 131072 6291456");
+    let profile = |name: &str, backlog: u32, buffer: &str| {
+        let key =
+            |key: &str, value: &str| format!("[keys.\"{key}\"]\nat-least = {value}\nreason = \"r\"\nsource = \"s\"\n");
+        let rules =
+            key("net.core.somaxconn", &backlog.to_string()) + &key("net.ipv4.tcp_rmem", &format!("\"{buffer}\""));
+        let path = tree.path(name);
+        fs::write(&path, format!("summary = \"x\"\n{rules}")).unwrap();
+        path.display().to_string()
+    };
+    let strict = profile("strict.toml", 8192, "_ 262144 _");
+    let lax = profile("lax.toml", 4096, "_ _ 16777216");
+    for (format, value) in [("sysctl.d", "somaxconn = 8192"), ("kubernetes", "\"8192\"")] {
+        let text = tree.ok(&["plan", &strict, &lax, "--export", format]);
+        let prose = text.split_whitespace().filter(|word| *word != "#").collect::<Vec<_>>().join(" ");
+        assert!(text.contains(value) && text.contains("4096 262144 16777216"), "{text}");
+        // The first number of the buffers is nobody's but the host's.
+        let own = "The profiles ask for at-least _ 262144 _ and at-least _ _ 16777216; what differs from that here is";
+        assert_eq!((prose.matches("own value").count(), prose.contains(own)), (1, true), "{text}");
+    }
+}
+
 #[test]
 fn a_plan_weighs_buffers_against_memory() {
     let tree = Tree::new();
