@@ -31,6 +31,26 @@ fn every_row_says_what_it_is() {
     }
 }
 
+/// What a key does is shown beside any value of it, so that no text may tell what follows from the default as if that were
+/// the value: `when it dies: 924.6 s` beside 8.
+#[test]
+fn no_text_tells_what_follows_from_the_default_as_if_it_were_the_value() {
+    // Times that are constants of the kernel.
+    let constants = ["equal 1 s SYN timeouts", "unused for 5 s"];
+    for row in catalog::parameters() {
+        let bare = constants.iter().fold(row.affects.to_owned(), |text, constant| text.replace(constant, ""));
+        let words: Vec<&str> = bare.split([' ', ',', ';', ')', '(']).collect();
+        let times = words.windows(2).filter(|pair| ["s", "ms", "min", "h"].contains(&pair[1]));
+        let told: Vec<_> = times.filter(|pair| pair[0].parse::<f64>().is_ok()).collect();
+        assert!(told.is_empty(), "{}: {told:?} in `{}`", row.key, row.affects);
+    }
+    // Where a value is told with what follows from it, the value is named.
+    let said = |key: &str| catalog::find(key).unwrap();
+    assert!(said("net.ipv4.tcp_retries2").misunderstood.contains("924.6 s for 15 with the longest timeout at 120 s"));
+    // The kernel compares without a sign.
+    assert!(said("net.ipv4.tcp_max_tw_buckets").note.contains("a negative number is no limit"));
+}
+
 #[test]
 fn versions_stand_in_order() {
     for row in catalog::parameters() {
