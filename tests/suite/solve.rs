@@ -531,6 +531,13 @@ fn what_was_searched_is_told_where_nothing_was_found() {
 }
 
 #[test]
+fn a_plan_without_keys_leaves_one_blank_line() {
+    let solution = solved(&stock(), &[("connect", "2500ms")], OptionsFor::Better);
+    let text = render_solution(&solution, "here", 80, true);
+    assert!(solution.plan.changes.is_empty() && !text.contains("\n\n\n"), "{text}");
+}
+
+#[test]
 fn a_wish_that_is_met_already_asks_nothing_of_the_application() {
     let solution = solved(&stock(), &[("connect", "10m"), ("fin-wait", "70s")], OptionsFor::Better);
     assert!(solution.profile.notes.is_empty(), "{:?}", solution.profile.notes);
