@@ -145,6 +145,8 @@ fn apply_and_rollback_leave_every_byte_as_it_was() {
     assert_eq!(mode & 0o777, 0o644, "everybody may read it, as other drop-ins");
     tree.ok(&["rollback", "--yes"]);
     assert_eq!(tree.bytes(), before);
+    // As with a rollback that finds nothing to do.
+    assert_eq!(tree.run(&["rollback", "--yes"]).status.code(), Some(1));
 }
 
 /// The journal grows with every step, so that a limit on the size of files ends the program at each of them in turn:
@@ -281,12 +283,14 @@ fn an_apply_that_is_not_confirmed_is_undone_and_one_that_is_stays() {
 
     tree.ok(&["apply", "anti-syn-flood", "--yes", "--confirm", "10m"]);
     let waiting = tree.ok(&["history"]);
-    assert!(waiting.contains("unconfirmed"), "{waiting}");
+    assert!(waiting.contains("to be confirmed"), "{waiting}");
     let applied = tree.bytes();
     let said = tree.ok(&["confirm"]);
     assert!(said.contains("entry 3 (anti-syn-flood) is confirmed and stays"), "{said}");
     assert_eq!(tree.bytes(), applied);
-    assert_eq!(tree.run(&["confirm"]).status.code(), Some(3), "nothing waits any more");
+    let again = tree.run(&["confirm"]);
+    assert_eq!((again.status.code(), text(&again.stderr).as_str()), (Some(1), ""), "nothing waits any more");
+    assert!(text(&again.stdout).starts_with("nothing waits to be confirmed"), "{}", text(&again.stdout));
     tree.ok(&["rollback", "--yes"]);
     assert_eq!(tree.bytes(), before);
 }
