@@ -20,6 +20,8 @@ use crate::units::{KernelVersion, SysctlKey, SysctlValues};
 
 /// Values that differ from those of now, by key.
 pub(super) type Assignment = BTreeMap<&'static str, String>;
+/// A consequence with values and the options of a socket, for which an answer is known.
+type OnSocket = (&'static str, Assignment, SocketOptions);
 /// Steps of dials, by key.
 type Steps = BTreeMap<&'static str, i64>;
 
@@ -40,7 +42,7 @@ pub(super) struct Search<'a> {
     /// Answers that were worked out before, by consequence and the values of its keys.
     known: RefCell<BTreeMap<(&'static str, Vec<String>), Answer>>,
     /// The same for sockets with options.
-    known_on: RefCell<BTreeMap<(&'static str, Assignment, SocketOptions), Option<Answer>>>,
+    known_on: RefCell<BTreeMap<OnSocket, Option<Answer>>>,
 }
 
 impl<'a> Search<'a> {
