@@ -139,8 +139,22 @@ pub fn kept_value(key: &str, text: &str, version: KernelVersion, hz: Option<Hz>)
     let only_sense = find(key).is_some_and(|row| matches!(row.order, Order::RisingBySense));
     match check_value(key, &text, version, hz) {
         Err(error) if !(only_sense && matches!(error, ValueError::NotRising { .. })) => Err(error),
-        _ => Ok(canonical_value(key, &text)),
+        _ => Ok(hz.and_then(|hz| rounded_to_ticks(key, &text, hz)).unwrap_or_else(|| canonical_value(key, &text))),
     }
+}
+
+/// Keys in milliseconds that the kernel keeps in ticks (`proc_dointvec_ms_jiffies()`, kernel/sysctl.c).
+const IN_TICKS: [&str; 2] = ["net.ipv4.tcp_invalid_ratelimit", "net.ipv4.icmp_ratelimit"];
+
+/// What the kernel makes of a time that it keeps in whole ticks, in milliseconds: of 501 at 250 ticks a second 504. Nothing
+/// for other keys, and where the text is no such time.
+#[must_use]
+pub fn rounded_to_ticks(key: &str, text: &str, hz: Hz) -> Option<String> {
+    let ms =
+        parse_number(text.trim()).filter(|ms| IN_TICKS.contains(&key) && (0..=i128::from(i32::MAX)).contains(ms))?;
+    let hz = i128::from(hz.get());
+    let up = |number: i128, by: i128| (number + by - 1) / by;
+    Some(up(up(ms * hz, 1000) * 1000, hz).to_string())
 }
 
 /// The numbers of a text, as the kernel reads them.

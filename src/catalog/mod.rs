@@ -14,7 +14,7 @@ mod parameter;
 mod table;
 
 pub use canonical::{canonical_value, join_ports, parse_number, same_value};
-pub use check::{ValueError, check_value, kept_value, normalize_value};
+pub use check::{ValueError, check_value, kept_value, normalize_value, rounded_to_ticks};
 pub use defaults::{default_value, defaults, ehash_buckets};
 pub use elsewhere::{Elsewhere, elsewhere, is_charted, module_of, old_name};
 pub use lookup::{exists, find, find_by_name, nearest};

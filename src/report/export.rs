@@ -3,7 +3,7 @@
 use super::printable::printable_lines;
 use super::prose::wrapped;
 use crate::catalog::Scope;
-use crate::tune::{Change, Demand, Operator, Plan};
+use crate::tune::{Demand, Operator, Plan};
 
 /// A form that another tool reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ struct Row<'a> {
     operator: Operator,
     /// On one line: in the files of other tools it is a comment.
     reason: String,
-    /// The value of the rule, where that of the plan is not just that: a larger one that this host has is kept.
+    /// What the rules ask for, where the value of the plan is not just that: a larger one that this host has is kept.
     rule: Option<String>,
     scope: Option<Scope>,
 }
@@ -40,21 +40,34 @@ fn one_line(text: &str) -> String {
     text.chars().map(visible).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// What the profiles ask for, where a number of the value is none that one of them does.
+fn asked(value: &str, demands: &[Demand]) -> Option<String> {
+    let words = |text: &str| one_line(text).split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let rules: Vec<&Demand> = demands.iter().filter(|demand| demand.operator != Operator::Expect).collect();
+    let of_rules: Vec<Vec<String>> = rules.iter().map(|demand| words(&demand.value)).collect();
+    let is_asked = |(place, word): (usize, &String)| of_rules.iter().any(|rule| rule.get(place) == Some(word));
+    if rules.is_empty() || words(value).iter().enumerate().all(is_asked) {
+        return None;
+    }
+    let mut asked: Vec<String> = Vec::new();
+    for rule in &rules {
+        let says = one_line(&format!("{} {}", rule.operator, rule.value));
+        if !asked.contains(&says) {
+            asked.push(says);
+        }
+    }
+    let who = if asked.len() == 1 { "The profile asks for" } else { "The profiles ask for" };
+    Some(format!("{who} {}", asked.join(" and ")))
+}
+
 /// The values of a plan: those that change, then those that are so already.
 fn rows(plan: &Plan) -> Vec<Row<'_>> {
-    let own = |operator: Operator, value: &str, wanted: &str| {
-        (one_line(wanted) != value).then(|| one_line(&format!("{operator} {wanted}")))
-    };
-    let demanded = |change: &Change| {
-        let of_rule = |demand: &&Demand| demand.operator == change.operator;
-        change.demands.iter().rfind(of_rule).and_then(|demand| own(demand.operator, &change.after, &demand.value))
-    };
     let changes = plan.changes.iter().map(|change| Row {
         key: change.key.as_str(),
         value: &change.after,
         operator: change.operator,
         reason: one_line(&change.reason),
-        rule: demanded(change),
+        rule: asked(&change.after, &change.demands),
         scope: change.scope,
     });
     let already = plan.already.iter().filter(|already| already.operator != Operator::Expect).map(|already| Row {
@@ -62,7 +75,7 @@ fn rows(plan: &Plan) -> Vec<Row<'_>> {
         value: &already.value,
         operator: already.operator,
         reason: one_line(&already.reason),
-        rule: own(already.operator, &already.value, &already.wanted),
+        rule: asked(&already.value, &already.demands),
         scope: crate::catalog::find(already.key.as_str()).map(|row| match row.per_namespace_since {
             Some(_) => Scope::Namespace,
             None => row.shared,
@@ -76,9 +89,7 @@ impl Row<'_> {
     /// host what it has more of, and whoever carries it to another host has to know.
     fn own(&self) -> Option<String> {
         let rule = self.rule.as_ref()?;
-        Some(format!(
-            "The profile asks for {rule}; what differs from that here is this host's own value, which is kept"
-        ))
+        Some(format!("{rule}; what differs from that here is this host's own value, which is kept"))
     }
 
     /// As a line of comment, indented by `indent`; empty where there is nothing to say.

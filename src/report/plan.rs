@@ -67,11 +67,12 @@ pub fn skip_reason(why: &SkipReason) -> String {
 pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
     let mut text = heading(plan, width);
     text.push_str(&rows(plan, width, ascii));
-    for skip in &plan.skipped {
-        let contradiction = matches!(skip.why, SkipReason::Contradiction(_));
-        let word = if skip.required && !contradiction { "required and left out" } else { "left out" };
-        text.push_str(&hanging("  ", &format!("{word}: {}: {}", skip.key, skip_reason(&skip.why)), width));
+    for (change, asked) in plan.changes.iter().filter_map(|change| Some((change, change.rounded.as_ref()?))) {
+        let says =
+            format!("{}: the kernel keeps it in whole ticks, and {asked} becomes {}", change.key.leaf(), change.after);
+        text.push_str(&hanging("  ", &says, width));
     }
+    text.push_str(&left_out(plan, width));
     for already in plan.already.iter().filter(|_| plan.kind != PlanKind::Apply) {
         if let Some(entry) = already.held_by {
             let says = format!("{} stays {}, which entry {entry} of the journal asks for", already.key, already.value);
@@ -90,6 +91,28 @@ pub fn render_plan(plan: &Plan, width: usize, ascii: bool) -> String {
         }
     }
     printable_lines(&text)
+}
+
+/// What is left out, with each reason once.
+fn left_out(plan: &Plan, width: usize) -> String {
+    let mut groups: Vec<(String, Vec<&Skip>)> = Vec::new();
+    for skip in &plan.skipped {
+        let contradiction = matches!(skip.why, SkipReason::Contradiction(_));
+        let word = if skip.required && !contradiction { "required and left out" } else { "left out" };
+        let why = format!("{word}: {}", skip_reason(&skip.why));
+        match groups.iter_mut().find(|(other, _)| *other == why) {
+            Some((_, skips)) => skips.push(skip),
+            None => groups.push((why, vec![skip])),
+        }
+    }
+    let mut text = String::new();
+    for (why, skips) in groups {
+        text.push_str(&hanging("  ", &why, width));
+        for skip in skips {
+            text.push_str(&hanging("    ", &format!("{} ({} {})", skip.key, skip.operator, skip.wanted), width));
+        }
+    }
+    text
 }
 
 fn heading(plan: &Plan, width: usize) -> String {
@@ -113,7 +136,6 @@ fn heading(plan: &Plan, width: usize) -> String {
         counts.push_str("; nothing is written yet");
     }
     text.push_str(&hanging("", &counts, width));
-    text.push('\n');
     text
 }
 
@@ -166,22 +188,12 @@ fn rows(plan: &Plan, width: usize, ascii: bool) -> String {
             "already so".to_owned(),
         ]);
     }
-    for skip in &plan.skipped {
-        rows.push([
-            skip.key.to_string(),
-            present(skip, ascii).to_owned(),
-            if ascii { "." } else { "·" }.to_owned(),
-            skip.wanted.clone(),
-            skip.operator.to_string(),
-            "left out".to_owned(),
-        ]);
-    }
     if rows.is_empty() {
-        return String::new();
+        return if plan.skipped.is_empty() { String::new() } else { "\n".to_owned() };
     }
     let head = ["key", "now", "", "then", "rule", "takes effect"];
     let align = [Align::Left, Align::Right, Align::Left, Align::Right, Align::Left, Align::Left];
-    render_table(&head, &align, &rows, width)
+    format!("\n{}", render_table(&head, &align, &rows, width))
 }
 
 /// What the plan does, in the terms of the model.

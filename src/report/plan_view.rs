@@ -107,6 +107,9 @@ struct ChangeView<'a> {
     takes_effect: Option<TakesEffect>,
     /// Why the new value has no effect after the plan, where it has none.
     idle: Option<&'a str>,
+    /// The value of the rule, where the kernel holds another one of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rounded: Option<&'a str>,
     /// Whose rule decided.
     profile: &'a str,
 }
@@ -231,6 +234,7 @@ fn changes<'a>(plan: &'a Plan) -> Vec<ChangeView<'a>> {
         risk: change.risk.as_deref(),
         takes_effect: change.takes_effect,
         idle: change.idle.as_deref(),
+        rounded: change.rounded.as_deref(),
         profile: &change.profile,
     };
     plan.changes.iter().map(view).collect()

@@ -433,7 +433,7 @@ fn ending(entry: &JournalEntry, history: &History) -> String {
         (Action::Apply, _) if left < entry.all_keys().count() => format!("{} left", keys(left)),
         (Action::Apply, None) => "stopped half way".to_owned(),
         (Action::Apply, Some(JournalOutcome::UndoFailed)) => "failed, not undone".to_owned(),
-        (Action::Apply, Some(JournalOutcome::Applied)) if entry.is_unconfirmed() => "unconfirmed".to_owned(),
+        (Action::Apply, Some(JournalOutcome::Applied)) if entry.is_unconfirmed() => "to be confirmed".to_owned(),
         (Action::Apply, Some(JournalOutcome::Applied)) => "stands".to_owned(),
     }
 }
@@ -456,8 +456,8 @@ fn remedy(entry: &JournalEntry, history: &History) -> Option<String> {
         _ if entry.is_unconfirmed() => {
             let until = entry.confirm.map_or_else(String::new, |confirm| time(confirm.until_unix_ms));
             Some(format!(
-                "not confirmed and undone at {until} UTC, unless `tcpctl confirm {of}` comes; should that time be over, \
-                 nothing was there to undo it (a reboot, a crash): run `tcpctl rollback {of}`"
+                "waits for `tcpctl confirm {of}`, without which it is undone at {until} UTC; if that is past and it still \
+                 waits, what was to undo it was killed: run `tcpctl rollback {of}`"
             ))
         }
         None => Some(format!("stopped half way; run `tcpctl rollback {of}`")),

@@ -40,7 +40,7 @@ const fn word(verdict: &WishVerdict) -> &'static str {
         WishVerdict::Met(_) => "met",
         WishVerdict::ByApplication => "met by the application",
         WishVerdict::Impossible { .. } => "impossible",
-        WishVerdict::Contradicts(_) => "contradicts another wish",
+        WishVerdict::Contradicts { .. } => "contradicts another wish",
         WishVerdict::Unknown(_) => "cannot be told",
     }
 }
@@ -67,11 +67,14 @@ fn sentences(outcome: &WishOutcome, solution: &Solution) -> Vec<String> {
         WishVerdict::ByApplication => {
             let options = outcome.application.as_ref().map(option_words).unwrap_or_default();
             let answer = outcome.application.as_ref().and_then(|advice| advice.answer).map(answer_sentence);
-            vec![format!(
+            let caution = outcome.application.as_ref().map(|advice| advice.caution.join("; "));
+            let mut sentences = vec![format!(
                 "{} {} with {options} on the socket, and no sysctl changes for it",
                 outcome.label,
                 answer.unwrap_or(now)
-            )]
+            )];
+            sentences.extend(caution.filter(|says| !says.is_empty()).map(|says| format!("but: {says}")));
+            sentences
         }
         WishVerdict::Impossible { why, nearest } => {
             let mut sentences = vec![format!("{} {now} now", outcome.label)];
@@ -82,8 +85,11 @@ fn sentences(outcome: &WishOutcome, solution: &Solution) -> Vec<String> {
             }
             sentences
         }
-        WishVerdict::Contradicts(other) => {
+        WishVerdict::Contradicts { other, why: None } => {
             vec![format!("with what {other} needs there is no value for it; {} {then} with this plan", outcome.label)]
+        }
+        WishVerdict::Contradicts { other, why: Some(why) } => {
+            vec![format!("it does not go with what {other} needs: {why}")]
         }
         WishVerdict::Unknown(keys) => vec![format!("it follows from what could not be read: {}", keys.join(", "))],
     }
@@ -101,7 +107,7 @@ fn caution_sentence(caution: &Caution, outcome: &WishOutcome) -> String {
 /// Values that differ from those of now: `tcp_syn_retries = 1, tcp_rto_max_ms = 1000`.
 fn value_words(nearest: &Nearest) -> String {
     if let Some(option) = &nearest.option {
-        return format!("{} on the socket", one_option(option));
+        return format!("{} on the socket", option.text());
     }
     let values: Vec<String> = nearest.values.iter().map(|(key, value)| format!("{} = {value}", key.leaf())).collect();
     if values.is_empty() { "what there is now".to_owned() } else { values.join(", ") }
@@ -109,14 +115,7 @@ fn value_words(nearest: &Nearest) -> String {
 
 /// Options with their values: `TCP_KEEPIDLE = 10 s, TCP_KEEPINTVL = 2 s`.
 fn option_words(advice: &Application) -> String {
-    advice.options.iter().map(one_option).collect::<Vec<_>>().join(", ")
-}
-
-fn one_option(option: &SocketOption) -> String {
-    match option.unit {
-        "" => format!("{} = {}", option.name, option.value),
-        unit => format!("{} = {} {unit}", option.name, option.value),
-    }
+    advice.options.iter().map(SocketOption::text).collect::<Vec<_>>().join(", ")
 }
 
 /// A solution in JSON.
@@ -154,6 +153,9 @@ struct WishView<'a> {
     /// What the plan warns of in the values that meet it; null when nothing.
     caution: Option<CautionView<'a>>,
     application: Option<ApplicationView<'a>>,
+    /// The answer for a socket that has every option which is advised here and need not be kept apart, with the plan;
+    /// null when that is no other.
+    on_socket: Option<AnswerView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -177,6 +179,10 @@ struct ApplicationView<'a> {
     options: Vec<OptionView<'a>>,
     answer: Option<AnswerView>,
     says: &'a str,
+    /// What a plan would warn of, were these values of sysctls.
+    caution: Vec<&'a str>,
+    /// Why they are not for a socket that has the other options.
+    apart: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -213,7 +219,10 @@ fn wish_view(outcome: &WishOutcome) -> WishView<'_> {
             why = sentences.iter().map(String::as_str).collect();
             near = nearest.as_ref();
         }
-        WishVerdict::Contradicts(other) => contradicts = Some(other.as_str()),
+        WishVerdict::Contradicts { other, why: reason } => {
+            contradicts = Some(other.as_str());
+            why = reason.iter().map(String::as_str).collect();
+        }
         WishVerdict::Unknown(missing) => why.clone_from(missing),
         WishVerdict::Already | WishVerdict::ByApplication => {}
     }
@@ -239,6 +248,9 @@ fn wish_view(outcome: &WishOutcome) -> WishView<'_> {
             options: advice.options.iter().map(option_view).collect(),
             answer: advice.answer.map(AnswerView::from),
             says: advice.says,
+            caution: advice.caution.iter().map(String::as_str).collect(),
+            apart: advice.apart.as_deref(),
         }),
+        on_socket: outcome.on_socket.map(AnswerView::from),
     }
 }

@@ -23,6 +23,9 @@ pub struct VerificationView<'a> {
     checks: Vec<CheckView<'a>>,
     /// The same for the next boot; empty where tcpctl's own file is to keep nothing of the profile.
     kept: Vec<KeptView<'a>>,
+    /// Keys of which `sysctl --system` makes something else than a boot, which is not as wanted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    by_hand: Vec<ByHandView<'a>>,
     /// That file, where it is to keep something.
     #[serde(skip_serializing_if = "Option::is_none")]
     kept_in: Option<KeptFileView<'a>>,
@@ -53,6 +56,14 @@ impl<'a> KeptFileView<'a> {
         let path = keeping.path.display().to_string();
         (!keeping.keys.is_empty()).then_some(Self { path, state, reason, entry: keeping.entry })
     }
+}
+
+#[derive(Debug, Serialize)]
+struct ByHandView<'a> {
+    key: &'a str,
+    value: &'a str,
+    /// The file and line that it reads last.
+    by: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -127,6 +138,11 @@ impl<'a> VerificationView<'a> {
             ok: !has_drift(plan, keeping),
             checks: differs.chain(met).chain(skipped).collect(),
             kept: keeping.keys.iter().map(KeptView::from).collect(),
+            by_hand: keeping
+                .by_hand
+                .iter()
+                .map(|(key, by, value)| ByHandView { key: key.as_str(), value, by })
+                .collect(),
             kept_in: KeptFileView::of(keeping),
             kept_unknown: keeping.unknown.as_deref(),
         }
@@ -198,6 +214,10 @@ fn kept_sentences(keeping: &Keeping, width: usize) -> String {
     for (key, kept) in keeping.keys.iter().filter(|(_, kept)| says(kept)) {
         let value = kept.value().map(|value| format!(", which makes it {value}")).unwrap_or_default();
         text.push_str(&hanging("  ", &format!("{key}: {}{value}", kept.words()), width));
+    }
+    for (key, line, value) in &keeping.by_hand {
+        let says = format!("{key}: `sysctl --system` makes it {value}, since it reads {line} last and a boot does not");
+        text.push_str(&hanging("  ! ", &says, width));
     }
     text
 }

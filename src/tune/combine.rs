@@ -18,6 +18,8 @@ pub(super) enum Planned {
 struct Counting<'a> {
     rule: &'a Rule,
     demand: Demand,
+    /// The value of the rule, where the kernel holds another one of it, which is that of the demand.
+    rounded: Option<String>,
 }
 
 /// What becomes of a key: one row, and one more for each rule that has no value here.
@@ -27,7 +29,7 @@ pub(super) fn plan_key(key: &SysctlKey, rules: &[&Rule], snapshot: &Snapshot, pr
     let mut counting = Vec::new();
     for rule in rules {
         match consider(key, rule, snapshot, premises) {
-            Ok(demand) => counting.push(Counting { rule, demand }),
+            Ok((demand, rounded)) => counting.push(Counting { rule, demand, rounded }),
             Err(why) => {
                 let (operator, required) = (rule.operator, rule.required);
                 let wanted = work_out(key, rule, snapshot, premises).unwrap_or_else(|_| rule.value.as_str().to_owned());
@@ -53,7 +55,12 @@ fn value(key: &SysctlKey, snapshot: &Snapshot) -> Option<String> {
 }
 
 /// What a rule demands here, or why it does not count.
-fn consider(key: &SysctlKey, rule: &Rule, snapshot: &Snapshot, premises: &Premises) -> Result<Demand, SkipReason> {
+fn consider(
+    key: &SysctlKey,
+    rule: &Rule,
+    snapshot: &Snapshot,
+    premises: &Premises,
+) -> Result<(Demand, Option<String>), SkipReason> {
     if snapshot.kernel.version.is_some_and(|version| !rule.is_for(version)) {
         return Err(SkipReason::OtherKernel { since: rule.since, until: rule.until });
     }
@@ -67,7 +74,13 @@ fn consider(key: &SysctlKey, rule: &Rule, snapshot: &Snapshot, premises: &Premis
         None => return Err(SkipReason::Unreadable("it was not asked for".to_owned())),
     }
     let value = work_out(key, rule, snapshot, premises)?;
-    Ok(Demand { operator: rule.operator, value })
+    let hz = snapshot.kernel.hz.as_ref().map(|reading| reading.hz);
+    let held = hz.and_then(|hz| catalog::rounded_to_ticks(key.as_str(), &value, hz)).filter(|held| *held != value);
+    let demand = |value| Demand { operator: rule.operator, value };
+    Ok(match held {
+        Some(held) => (demand(held), Some(value)),
+        None => (demand(value), None),
+    })
 }
 
 /// The value of a rule on this host.
@@ -145,6 +158,7 @@ fn decide(
         risk: decided.rule.risk.clone(),
         takes_effect: parameter.map(|parameter| parameter.takes_effect),
         idle: None,
+        rounded: decided.rounded.clone(),
         profile: decided.rule.profile.clone(),
         demands,
     })

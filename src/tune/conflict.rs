@@ -282,11 +282,17 @@ fn at_boot(plan: &Plan, tree: &SysctlTree) -> Vec<Conflict> {
         let Some(line) = systemd.decide(key).decided_by else { continue };
         let own = plan.file.as_ref().is_some_and(|file| line.file.ends_with(file.name)) || is_own(&line.file);
         let value = normalize_value(&line.value);
-        let met = demands.iter().all(|demand| demand.operator == Operator::Expect || demand.is_met_by(key, &value));
-        if own || met {
+        let unmet = || demands.iter().filter(|demand| !demand.is_met_by(key, &value));
+        if own || unmet().next().is_none() {
             continue;
         }
         let (file, number) = (&line.file, line.place.line);
+        // tcpctl's own file keeps what the plan writes, and nothing that a profile only relies on.
+        if unmet().all(|demand| demand.operator == Operator::Expect) {
+            let says = format!("{file}:{number} sets {value} at the next boot, and the profile relies on {after}");
+            found.push(Conflict { kind: ConflictKind::FileAtBoot, key: Some(key.clone()), says });
+            continue;
+        }
         let kept = plan.file.is_some();
         let says = match kept && line.file.rsplit('/').next() < Some(super::DROP_IN) {
             // Ours is read later.

@@ -42,7 +42,7 @@ pub use journal::{
 };
 pub use lint::{
     Hit, Judge, LineCase, LintCase, LintFinding, LintHost, LintRule, Linted, Severity, Spot, find_lint_rule,
-    is_about_harm, lint, lint_rules, lint_values,
+    is_about_harm, lint, lint_recorded, lint_rules, lint_values,
 };
 pub use memory::{MEMORY_KEYS, MemoryWorst, weigh_memory};
 pub use persist::{

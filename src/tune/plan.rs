@@ -113,6 +113,9 @@ pub struct Change {
     pub takes_effect: Option<TakesEffect>,
     /// Why the new value has no effect after the plan, where another key sees to that: "while … is not 0".
     pub idle: Option<String>,
+    /// The value of the rule, where the kernel holds another one of it, which is the one after: it keeps some times in
+    /// whole ticks.
+    pub rounded: Option<String>,
     /// The profile whose rule decided; for a rollback the one that had been applied.
     pub profile: String,
     /// Everything that is demanded of the key, which the journal keeps.

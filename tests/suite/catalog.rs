@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tcpctl::catalog::{self, Default, Form, Order, Scope, TakesEffect, ValueError};
-use tcpctl::units::{KernelVersion, SysctlKey};
+use tcpctl::units::{Hz, KernelVersion, SysctlKey};
 
 const NEWEST: KernelVersion = KernelVersion { major: u16::MAX, minor: 0, patch: 0 };
 
@@ -29,6 +29,40 @@ fn every_row_says_what_it_is() {
         assert!(row.removed.is_some() || !row.affects.is_empty(), "{} does not say what it affects", row.key);
         assert!(!row.affects.ends_with('.') && !row.note.ends_with('.'), "{}: phrases, not sentences", row.key);
     }
+}
+
+/// What a key does is shown beside any value of it, so that no text may tell what follows from the default as if that were
+/// the value: `when it dies: 924.6 s` beside 8.
+#[test]
+fn no_text_tells_what_follows_from_the_default_as_if_it_were_the_value() {
+    // Times that are constants of the kernel.
+    let constants = ["equal 1 s SYN timeouts", "unused for 5 s"];
+    for row in catalog::parameters() {
+        let bare = constants.iter().fold(row.affects.to_owned(), |text, constant| text.replace(constant, ""));
+        let words: Vec<&str> = bare.split([' ', ',', ';', ')', '(']).collect();
+        let times = words.windows(2).filter(|pair| ["s", "ms", "min", "h"].contains(&pair[1]));
+        let told: Vec<_> = times.filter(|pair| pair[0].parse::<f64>().is_ok()).collect();
+        assert!(told.is_empty(), "{}: {told:?} in `{}`", row.key, row.affects);
+    }
+    // Where a value is told with what follows from it, the value is named.
+    let said = |key: &str| catalog::find(key).unwrap();
+    assert!(said("net.ipv4.tcp_retries2").misunderstood.contains("924.6 s for 15 with the longest timeout at 120 s"));
+    // The kernel compares without a sign.
+    assert!(said("net.ipv4.tcp_max_tw_buckets").note.contains("a negative number is no limit"));
+}
+
+/// `msecs_to_jiffies()` and back: whole ticks, rounded up.
+#[test]
+fn times_that_are_kept_in_ticks_are_rounded_up_to_them() {
+    let key = "net.ipv4.tcp_invalid_ratelimit";
+    let kept = |ms: &str, hz: u32| catalog::rounded_to_ticks(key, ms, Hz::new(hz).unwrap());
+    for (ms, hz, wanted) in [("500", 250, "500"), ("501", 250, "504"), ("501", 100, "510"), ("501", 1000, "501")] {
+        assert_eq!(kept(ms, hz).as_deref(), Some(wanted), "{ms} at {hz}");
+    }
+    assert_eq!(kept("-1", 250), None);
+    assert_eq!(catalog::rounded_to_ticks("net.ipv4.tcp_fin_timeout", "501", Hz::new(250).unwrap()), None);
+    let version = KernelVersion::new(6, 18);
+    assert_eq!(catalog::kept_value(key, "501", version, Hz::new(250)).as_deref(), Ok("504"));
 }
 
 #[test]

@@ -1,16 +1,16 @@
 //! `tcpctl lint`: each faulty file has its finding, and what distributions ship has none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
-use tcpctl::catalog::{default_value, parameters};
+use tcpctl::catalog::{Bound, Form, TakesEffect, check_value, default_value, parameters};
 use tcpctl::report::{LintView, render_lint, render_lint_rules};
 use tcpctl::snapshot::{SysctlReading, Sysctls};
 use tcpctl::tune::{
-    Home, LintHost, Linted, Severity, SysctlFile, SysctlTree, VENDOR_PROFILES, find_lint_rule, lint, lint_rules,
-    read_given_files, read_sysctl_tree,
+    Home, LintHost, Linted, Severity, SysctlFile, SysctlTree, VENDOR_PROFILES, find_lint_rule, lint, lint_recorded,
+    lint_rules, read_given_files, read_sysctl_tree,
 };
 use tcpctl::units::{Hz, KernelVersion};
 
@@ -91,6 +91,113 @@ fn every_rule_of_the_table_is_broken_by_some_file() {
     }
     let all: BTreeSet<String> = lint_rules().map(|rule| rule.id.to_owned()).collect();
     assert_eq!(broken, all);
+}
+
+/// Ends of what the kernel takes that mean something all the same: a key with its values.
+const MEANT: &[(&str, &[i128])] = &[
+    ("net.ipv4.tcp_syn_linear_timeouts", &[0, 1]),
+    ("net.ipv4.tcp_fastopen_blackhole_timeout_sec", &[1, 2_147_483_647]),
+    // It ends nothing.
+    ("net.ipv4.tcp_retries1", &[0, 1]),
+    ("net.ipv4.tcp_rto_max_ms", &[1000]),
+    ("net.ipv4.tcp_max_reordering", &[2_147_483_647]),
+    ("net.ipv4.tcp_comp_sack_delay_ns", &[0, 1]),
+    ("net.ipv4.tcp_comp_sack_slack_ns", &[0, 1]),
+    ("net.ipv4.tcp_comp_sack_nr", &[0, 1, 255]),
+    ("net.ipv4.tcp_pingpong_thresh", &[255]),
+    ("net.ipv4.tcp_keepalive_time", &[1]),
+    ("net.ipv4.tcp_keepalive_intvl", &[1]),
+    // Who has the memory.
+    ("net.ipv4.tcp_max_orphans", &[2_147_483_647]),
+    ("net.ipv4.tcp_max_tw_buckets", &[2_147_483_647]),
+    ("net.ipv4.tcp_max_syn_backlog", &[1, 2_147_483_647]),
+    ("net.ipv4.tcp_tw_reuse_delay", &[60_000]),
+    ("net.ipv4.tcp_invalid_ratelimit", &[1]),
+    ("net.ipv4.tcp_app_win", &[0, 1]),
+    ("net.ipv4.tcp_notsent_lowat", &[1]),
+    ("net.ipv4.tcp_limit_output_bytes", &[2_147_483_647]),
+    ("net.ipv4.tcp_probe_interval", &[0, 1, 17_179_869]),
+    ("net.ipv4.tcp_probe_threshold", &[0, 1]),
+    ("net.ipv4.tcp_plb_idle_rehash_rounds", &[0, 1, 31]),
+    ("net.ipv4.tcp_plb_rehash_rounds", &[0, 1, 31]),
+    ("net.ipv4.tcp_plb_suspend_rto_sec", &[0, 1, 255]),
+    ("net.ipv4.tcp_plb_cong_thresh", &[0, 1, 256]),
+    ("net.ipv4.tcp_child_ehash_entries", &[1, 16_777_216]),
+    ("net.ipv4.tcp_min_rtt_wlen", &[0, 1, 86_400]),
+    ("net.ipv4.tcp_ecn_option_beacon", &[0, 1]),
+    ("net.ipv4.tcp_pacing_ss_ratio", &[1000]),
+    ("net.ipv4.tcp_pacing_ca_ratio", &[1000]),
+    ("net.ipv4.tcp_min_tso_segs", &[1, 255]),
+    ("net.ipv4.tcp_tso_win_divisor", &[0, 1, 255]),
+    ("net.ipv4.tcp_tso_rtt_log", &[0, 1, 255]),
+    ("net.ipv4.ip_unprivileged_port_start", &[0, 1]),
+    ("net.ipv4.udp_rmem_min", &[1]),
+    ("net.ipv4.udp_wmem_min", &[1]),
+    ("net.ipv4.udp_child_hash_entries", &[1, 65_536]),
+    ("net.ipv4.icmp_ratelimit", &[0, 1]),
+    ("net.ipv4.icmp_msgs_per_sec", &[1, 2_147_483_647]),
+    ("net.ipv4.icmp_msgs_burst", &[1, 2_147_483_647]),
+    ("net.core.dev_weight", &[1]),
+    ("net.core.busy_poll", &[1]),
+    ("net.core.busy_read", &[1]),
+    ("net.core.rps_sock_flow_entries", &[1]),
+    ("net.core.gro_normal_batch", &[1]),
+    ("net.core.max_skb_frags", &[1]),
+    ("net.core.mem_pcpu_rsv", &[1, 2_147_483_647]),
+    ("net.core.skb_defer_max", &[0, 1, 2_147_483_647]),
+    ("net.core.flow_limit_table_len", &[-2_147_483_648, -1, 0, 1, 2_147_483_647]),
+    ("net.core.message_cost", &[0, 1]),
+    ("net.core.message_burst", &[0, 1]),
+    ("net.ipv4.neigh.default.gc_thresh1", &[0, 1]),
+    ("net.ipv6.neigh.default.gc_thresh1", &[0, 1]),
+    ("net.netfilter.nf_conntrack_tcp_max_retrans", &[0, 1, 255]),
+];
+
+/// Every number of the catalogue at the ends of what the kernel takes, and at -1, 0 and 1, either has a finding or means
+/// something.
+#[test]
+fn no_extreme_value_that_the_kernel_takes_is_passed_over() {
+    let version = KernelVersion::new(6, 18);
+    let mut silent = Vec::new();
+    let mut needless: BTreeSet<&str> = MEANT.iter().map(|(key, _)| *key).collect();
+    let is_written =
+        |row: &tcpctl::catalog::Parameter| !matches!(row.takes_effect, TakesEffect::ReadOnly | TakesEffect::Never);
+    for row in parameters().filter(|row| row.exists(version) && is_written(row)) {
+        let Form::Numbers(count) = row.form else { continue };
+        let range = row.range(version);
+        let end = |bound: Option<Bound>, other: i128| bound.map_or(other, |bound| bound.as_number(host().hz));
+        let (min, max) = (range.map(|range| range.min), range.map(|range| range.max));
+        let ends = [end(min, i32::MIN.into()), -1, 0, 1, end(max, i32::MAX.into())];
+        for number in BTreeSet::from(ends) {
+            let value = vec![number.to_string(); count].join(" ");
+            let is_switch = matches!(row.unit, "bool" | "enum" | "bitmask") && (0..5).contains(&number);
+            let default = default_value(row.key, version, host().memory_kib);
+            if is_switch || check_value(row.key, &value, version, host().hz).is_err() || default == Some(value.clone())
+            {
+                continue;
+            }
+            let tree = SysctlTree {
+                boot_modules: BTreeSet::from(["nf_conntrack".to_owned()]),
+                files: vec![SysctlFile::from_bytes(
+                    "x.conf",
+                    Home::Given,
+                    format!("{} = {value}\n", row.key).as_bytes(),
+                )],
+                ..SysctlTree::default()
+            };
+            // A conntrack timeout of a second is odd and works.
+            let meant = MEANT.iter().any(|(key, values)| *key == row.key && values.contains(&number))
+                || row.key.starts_with("net.netfilter.") && row.unit == "s" && number == 1;
+            let found = lint(&tree, &host()).findings.iter().any(|finding| finding.severity != Severity::Note);
+            match (found, meant) {
+                (false, true) => drop(needless.remove(row.key)),
+                (false, false) => silent.push(format!("{} = {value}", row.key)),
+                _ => {}
+            }
+        }
+    }
+    assert!(silent.is_empty(), "lint says nothing of\n{}", silent.join("\n"));
+    assert!(needless.is_empty(), "have findings after all, or are no extremes: {needless:?}");
 }
 
 #[test]
@@ -203,6 +310,60 @@ fn names_links_and_directories_that_keep_a_file_from_being_read_are_found() {
             "gone-at-boot /run/sysctl.d/d.conf",
         ]
     );
+}
+
+/// A file in /run hides those of its name in later directories until the next boot, and one in /etc hides it.
+#[test]
+fn what_is_gone_at_boot_is_told_with_what_it_hides_and_not_where_it_is_hidden_itself() {
+    let text = "net.ipv4.tcp_fin_timeout = 40\n";
+    let tree = Tree::new(&[
+        ("/run/sysctl.d/a.conf", text),
+        ("/etc/sysctl.d/a.conf", text),
+        ("/run/sysctl.d/b.conf", text),
+        ("/usr/lib/sysctl.d/b.conf", "net.ipv4.tcp_fin_timeout = 50\n"),
+        ("/usr/lib/sysctl.d/c.conf", "net.ipv4.tcp_keepalive_time = 600\n"),
+        ("/run/sysctl.d/nothing.conf", "# nothing\n"),
+    ]);
+    symlink("/dev/null", tree.at("/run/sysctl.d/c.conf")).unwrap();
+    let linted = tree.lint();
+    let of_rule = linted.findings.iter().filter(|finding| finding.rule.id == "gone-at-boot");
+    let said: Vec<_> = of_rule.map(|finding| (finding.file.as_str(), finding.message.as_str())).collect();
+    assert_eq!(
+        said,
+        [
+            (
+                "/run/sysctl.d/b.conf",
+                "it will be gone after the next boot, and /usr/lib/sysctl.d/b.conf, which it hides, counts again"
+            ),
+            ("/run/sysctl.d/c.conf", "it hides /usr/lib/sysctl.d/c.conf until the next boot and no longer"),
+        ]
+    );
+}
+
+/// The values of a host are judged as a file that sets them would be, where they are not the kernel's own.
+#[test]
+fn recorded_values_are_judged_without_a_file() {
+    let defaults =
+        parameters().filter_map(|row| Some((row.key, default_value(row.key, host().version?, host().memory_kib)?)));
+    let mut values: BTreeMap<&str, String> = defaults.collect();
+    let judged = |values: &BTreeMap<&str, String>| {
+        let readings = values.iter().map(|(key, value)| (key.parse().unwrap(), SysctlReading::Value(value.clone())));
+        lint_recorded("<snapshot>", &LintHost { sysctls: Sysctls { readings: readings.collect() }, ..host() })
+    };
+    let whole = judged(&values);
+    assert!(whole.findings.is_empty() && whole.lines > 100, "{:?}", whole.findings);
+    values.insert("net.ipv4.tcp_sack", "0".to_owned());
+    values.insert("net.ipv4.tcp_retries1", "20".to_owned());
+    values.insert("net.ipv4.ip_local_port_range", "40000 40009".to_owned());
+    let found = judged(&values);
+    let said: BTreeSet<_> = found.findings.iter().map(|one| (one.rule.id, one.place, one.message.as_str())).collect();
+    let wanted = [
+        ("few-ports", None, "ip_local_port_range: there are 10 ports left"),
+        ("retries1-after-retries2", None, "tcp_retries1 = 20 is not before tcp_retries2 = 15"),
+        ("sack-off", None, "tcp_sack = 0 switches it off"),
+    ];
+    assert_eq!(said, BTreeSet::from(wanted));
+    assert!(found.has_findings());
 }
 
 #[test]

@@ -75,6 +75,32 @@ fn every_wrong_profile_is_refused_with_the_place_and_what_was_expected() {
     insta::assert_snapshot!(report);
 }
 
+/// What TIME-WAIT sockets and orphans may take at worst stands with the keys, since a namespace leaves one of them out, and is
+/// what the formulas make: a TIME-WAIT socket takes 256 bytes in 6.18 and up to 300 in others, an orphan 64 KiB.
+#[test]
+fn what_a_profile_may_take_of_the_memory_is_told_as_it_is() {
+    let memory: u64 = 64 << 30;
+    let premises = tcpctl::tune::Premises { memory_bytes: Some(memory), ..Default::default() };
+    for name in ["many-connections", "outbound-proxy"] {
+        let profile = Profiles::vendor().resolve(name).unwrap().unwrap();
+        let costs = profile.costs.join(" ").to_lowercase();
+        assert!(!costs.contains("orphan") && !costs.contains("time-wait entries"), "{name}: {costs}");
+        let share = |key: &str, bytes: u64| {
+            let rule = profile.rules.get(key)?;
+            let number: u64 = rule.value.work_out(&premises).unwrap().parse().unwrap();
+            Some((memory / (number * bytes), rule.risk.clone().unwrap()))
+        };
+        let (part, risk) = share("net.ipv4.tcp_max_tw_buckets", 300).unwrap();
+        assert!(
+            (200..300).contains(&part) && risk.contains("a two-hundredth of the memory"),
+            "{name}: 1/{part}, {risk}"
+        );
+        if let Some((part, risk)) = share("net.ipv4.tcp_max_orphans", 64 << 10) {
+            assert!(part == 4 && risk.contains("a quarter of the memory"), "{name}: 1/{part}, {risk}");
+        }
+    }
+}
+
 #[test]
 fn a_profile_that_is_not_utf_8_is_said_to_be_that() {
     let directory = tempfile::tempdir().unwrap();

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
-use tcpctl::model::{Answer, Host, Settings};
+use tcpctl::model::{Answer, Host, Settings, SocketOptions};
 use tcpctl::report::{SolutionView, render_solution};
 use tcpctl::snapshot::{Snapshot, SysctlReading};
 use tcpctl::tune::{
-    NetworkPath, OptionsFor, Solution, Surroundings, WISH_KINDS, Wish, WishVerdict, find_conflicts, parse_profile,
-    plan_profiles, render_profile_text, solve,
+    Application, NetworkPath, OptionsFor, Solution, Surroundings, WISH_KINDS, Wish, WishVerdict, find_conflicts,
+    parse_profile, plan_profiles, render_profile_text, solve,
 };
 use tcpctl::units::{KernelVersion, SysctlValues};
 
@@ -63,6 +63,52 @@ fn values(solution: &Solution, snapshot: &Snapshot, without: Option<usize>) -> S
     values
 }
 
+/// The options that are advised for sockets of the kind that a wish is about: those that meet a wish, and with `besides`
+/// all that need not be kept apart from them.
+fn advised(solution: &Solution, wish: &Wish, besides: bool) -> SocketOptions {
+    let mut options = SocketOptions::default();
+    for outcome in &solution.wishes {
+        let same_kind = Application::is_for_listener(&outcome.wish) == Application::is_for_listener(wish);
+        let Some(advice) = outcome.application.as_ref().filter(|advice| advice.answer.is_some() && same_kind) else {
+            continue;
+        };
+        let listed = match outcome.verdict {
+            WishVerdict::ByApplication => true,
+            WishVerdict::Met(_) | WishVerdict::Contradicts { .. } => besides && advice.apart.is_none(),
+            _ => false,
+        };
+        for option in advice.options.iter().filter(|_| listed) {
+            option.set_on(&mut options);
+        }
+    }
+    options
+}
+
+/// All that is advised is applied together, and every wish that is called met is worked out anew.
+fn check_on_one_socket(solution: &Solution, snapshot: &Snapshot) {
+    let host = Host { version: snapshot.kernel.version.unwrap(), hz: snapshot.kernel.hz.as_ref().map(|hz| hz.hz) };
+    let then = Settings::from_values(&values(solution, snapshot, None));
+    for outcome in solution.wishes.iter().filter(|outcome| outcome.verdict.is_met()) {
+        let on_socket = |besides: bool| {
+            let options = advised(solution, &outcome.wish, besides);
+            outcome.wish.kind.consequence().unwrap().answer_with(&then, &host, |own| {
+                *own = SocketOptions { keepalive: options.keepalive || own.keepalive, ..options };
+            })
+        };
+        for besides in [false, true] {
+            let Some(answer) = on_socket(besides) else { continue };
+            let said = || solution.wishes.iter().map(|one| (&one.verdict, &one.application)).collect::<Vec<_>>();
+            assert!(outcome.wish.is_met_by(answer), "{}: {answer:?} with {:?}", outcome.wish.typed(), said());
+        }
+        if let (WishVerdict::ByApplication, Some(advice)) = (&outcome.verdict, &outcome.application) {
+            assert_eq!(advice.answer, on_socket(false), "{}", outcome.wish.typed());
+        }
+        if let Some(answer) = outcome.on_socket {
+            assert_eq!(Some(answer), on_socket(true), "{}", outcome.wish.typed());
+        }
+    }
+}
+
 /// What must be so of every solution, whatever was wished for.
 fn check(solution: &Solution, snapshot: &Snapshot) {
     let met: Vec<&Wish> = solution
@@ -97,6 +143,7 @@ fn check(solution: &Solution, snapshot: &Snapshot) {
         let own = outcome.then;
         assert_eq!(own, answer(&outcome.wish, &then, snapshot), "{}", outcome.wish.typed());
     }
+    check_on_one_socket(solution, snapshot);
     let warned = |conflict: &tcpctl::tune::Conflict| {
         let said = |outcome: &tcpctl::tune::WishOutcome| {
             outcome.caution.as_ref().is_some_and(|caution| caution.says.contains(&conflict.says))
@@ -118,7 +165,9 @@ fn check(solution: &Solution, snapshot: &Snapshot) {
 
 /// A wish of any kind, from what is impossible to what is so already.
 fn any_wish() -> impl Strategy<Value = (usize, u64, bool)> {
-    (0..WISH_KINDS.len(), prop_oneof![300..20_000_u64, 20_000..2_000_000_u64], any::<bool>())
+    // Those about one connection are in each other's way.
+    let kind = prop_oneof![0..WISH_KINDS.len(), 2..5_usize];
+    (kind, prop_oneof![300..20_000_u64, 20_000..2_000_000_u64], any::<bool>())
 }
 
 fn typed(wish: &(usize, u64, bool)) -> (&'static str, String) {
@@ -252,7 +301,7 @@ fn wishes_that_cannot_be_met_together_are_named_and_the_first_one_is_met() {
     check(&solution, &snapshot);
     let verdicts: Vec<&str> = solution.wishes.iter().map(|outcome| outcome.verdict.word()).collect();
     assert_eq!(verdicts, ["met", "contradicts", "met"]);
-    assert_eq!(solution.wishes[1].verdict, WishVerdict::Contradicts("--ports 40000".to_owned()));
+    assert_eq!(solution.wishes[1].verdict, WishVerdict::Contradicts { other: "--ports 40000".to_owned(), why: None });
     let text = render_solution(&solution, "this host's values", 80, false);
     assert_snapshot!(text.split("\n\n").next().unwrap());
 }
@@ -271,6 +320,83 @@ fn an_option_of_the_socket_is_preferred_to_what_changes_every_connection() {
     assert!(sysctls.plan.changes.iter().any(|change| change.key.as_str() == "net.ipv4.tcp_rto_max_ms"));
     check(&sysctls, &snapshot);
     assert_snapshot!(render_solution(&better, "this host's values", 80, true));
+}
+
+/// Keepalive obeys TCP_USER_TIMEOUT and not its count of probes then (`tcp_keepalive_timer()`), and a socket has one.
+#[test]
+fn options_for_one_socket_are_searched_for_together() {
+    let snapshot = stock();
+    let typed = [("dead-peer", "30s"), ("unanswered", "60s"), ("orphan", "50s")];
+    let solution = solved(&snapshot, &typed, OptionsFor::All);
+    check(&solution, &snapshot);
+    assert!(solution.is_met() && solution.plan.changes.is_empty());
+    let shared = |place: usize| solution.wishes[place].application.as_ref().unwrap().user_timeout().unwrap().value;
+    assert_eq!((shared(1), shared(2)), (29_000, 29_000), "with 59000 the dead peer is found after 59 s");
+}
+
+#[test]
+fn wishes_that_need_two_user_timeouts_of_one_socket_contradict_each_other() {
+    // No key of 5.4 but tcp_retries2 moves the unanswered data, and that in strides.
+    let snapshot = host(KernelVersion::new(5, 4), &[]);
+    let typed = [("unanswered", "70s..80s"), ("dead-peer", "20s..30s"), ("orphan", "65s..75s")];
+    for one in &typed {
+        assert!(solved(&snapshot, core::slice::from_ref(one), OptionsFor::Better).is_met(), "{one:?} alone");
+    }
+    let solution = solved(&snapshot, &typed, OptionsFor::All);
+    check(&solution, &snapshot);
+    let verdicts: Vec<&str> = solution.wishes.iter().map(|outcome| outcome.verdict.word()).collect();
+    assert_eq!(verdicts, ["by-application", "contradicts", "by-application"]);
+    let WishVerdict::Contradicts { other, why: Some(why) } = &solution.wishes[1].verdict else { panic!() };
+    assert_eq!(other, "--unanswered 70s..80s");
+    assert!(why.contains("TCP_USER_TIMEOUT = ") && why.contains("whose peer is gone fails after 7"), "{why}");
+    assert!(!solution.is_met());
+    let text = render_solution(&solution, "here", 80, true).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("it does not go with what --unanswered 70s..80s needs: on one socket with"), "{text}");
+    assert!(text.contains("To be kept apart: on one socket with"), "{text}");
+}
+
+/// The sysctl of one wish does nothing for a socket on which the option of another one takes its place.
+#[test]
+fn an_option_that_undoes_what_a_sysctl_meets_is_not_taken() {
+    let snapshot = stock();
+    let solution = solved(&snapshot, &[("connect", "2500ms"), ("unanswered", "30s..60s")], OptionsFor::Better);
+    check(&solution, &snapshot);
+    assert!(solution.is_met() && solution.wishes[0].verdict != WishVerdict::ByApplication, "{:?}", solution.wishes);
+    let apart = solution.wishes[0].application.as_ref().and_then(|advice| advice.apart.as_deref()).unwrap();
+    assert!(apart.contains("TCP_USER_TIMEOUT = 2000 ms a connection whose data nobody"), "{apart}");
+}
+
+/// Up to 6.18 the timer of SYN-ACKs ends at 120 s whatever tcp_rto_max_ms is.
+#[test]
+fn half_open_entries_have_to_do_with_the_longest_timeout_only_since_6_19() {
+    let of = |version: (u16, u16)| host(KernelVersion::new(version.0, version.1), &[]);
+    let rto_max: tcpctl::units::SysctlKey = "net.ipv4.tcp_rto_max_ms".parse().unwrap();
+    let rule = |version, typed: &[(&str, &str)]| {
+        let solution = solved(&of(version), typed, OptionsFor::None);
+        solution.profile.rules.get(&rto_max).map(|rule| rule.since)
+    };
+    assert_eq!(rule((6, 18), &[("half-open", "8s")]), None);
+    assert_eq!(rule((6, 19), &[("half-open", "8s")]), Some(Some(KernelVersion::new(6, 19))));
+    let both = [("half-open", "8s"), ("connect", "20s")];
+    assert_eq!(rule((6, 19), &both), Some(Some(KernelVersion::new(6, 15))));
+    let why = |version| {
+        let solution = solved(&of(version), &[("half-open", "500ms")], OptionsFor::None);
+        let WishVerdict::Impossible { why, .. } = &solution.wishes[0].verdict else { panic!("{:?}", solution.wishes) };
+        why.join("; ")
+    };
+    let (before, since) = (why((6, 18)), why((6, 19)));
+    assert!(!before.contains("tcp_rto_max_ms from") && before.contains("only since Linux 6.19"), "{before}");
+    assert!(since.contains("tcp_rto_max_ms from 1000 to 120000"), "{since}");
+}
+
+#[test]
+fn a_count_of_tries_on_a_socket_is_warned_of_as_the_sysctl_is() {
+    let solution = solved(&stock(), &[("half-open", "7s")], OptionsFor::All);
+    assert_eq!(solution.wishes[0].verdict, WishVerdict::ByApplication);
+    let text = render_solution(&solution, "here", 80, true).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.matches("TCP_SYNCNT = 1 does not outlive a lost packet").count() == 2, "{text}");
+    let fine = solved(&stock(), &[("half-open", "8s")], OptionsFor::All);
+    assert!(fine.wishes[0].application.as_ref().unwrap().caution.is_empty());
 }
 
 #[test]
@@ -402,6 +528,13 @@ fn what_was_searched_is_told_where_nothing_was_found() {
     for part in ["tcp_syn_retries from 1 to 127", "TCP_USER_TIMEOUT from 1 ms", "TCP_SYNCNT from 1 to 127"] {
         assert!(why.contains(part), "{part}: {why}");
     }
+}
+
+#[test]
+fn a_plan_without_keys_leaves_one_blank_line() {
+    let solution = solved(&stock(), &[("connect", "2500ms")], OptionsFor::Better);
+    let text = render_solution(&solution, "here", 80, true);
+    assert!(solution.plan.changes.is_empty() && !text.contains("\n\n\n"), "{text}");
 }
 
 #[test]

@@ -301,8 +301,9 @@ fn only_what_reads_takes_a_stored_snapshot() {
     // Which file set it is not known then, and the files here are another host's.
     let without = tcpctl(&["--from", from, "params", "tcp_syn_retries"]);
     assert!(printed(&without).contains("tcp_syn_retries") && without.status.success(), "{}", told(&without));
-    let files = tcpctl(&["--from", from, "lint"]);
-    assert_eq!((files.status.code(), told(&files).contains("--root")), (Some(2), true));
+    // Without files lint judges the values that it holds.
+    let values = tcpctl(&["--from", from, "lint"]);
+    assert!(printed(&values).contains("settings, ") && values.status.code() != Some(2), "{}", told(&values));
     let root = folder.path().to_str().unwrap();
     let known = tcpctl(&["--from", from, "params", "tcp_syn_retries", "--root", root]);
     assert!(printed(&known).contains("tcp_syn_retries") && known.status.success(), "{}", told(&known));

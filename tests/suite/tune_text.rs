@@ -56,6 +56,38 @@ fn a_plan_answers_what_changes_what_it_does_what_it_costs_and_how_to_get_back() 
     assert_snapshot!(render_plan(&plan, WIDTH, false));
 }
 
+/// A namespace has none of the host's keys, and that is said once and not for each.
+#[test]
+fn what_is_left_out_for_one_reason_is_said_together() {
+    let mut snapshot = host().snapshot();
+    snapshot.netns.initial = Some(false);
+    let keys = ["net.core.netdev_max_backlog", "net.ipv4.tcp_timestamps", "net.ipv4.tcp_syncookies"];
+    for key in keys {
+        snapshot.sysctls.readings.insert(key.parse().unwrap(), SysctlReading::Unreadable("Input/output error".into()));
+    }
+    let text = render_plan(&plan_profile(&profile(), &snapshot), WIDTH, true);
+    assert_eq!(text.matches("left out").count(), 2, "in the sum, and with the reason: {text}");
+    assert!(keys.iter().all(|key| text.contains(&format!("\n    {key} ("))), "{text}");
+}
+
+/// The kernel keeps some times in whole ticks: the plan foretells what it will hold, so that this is no failure.
+#[test]
+fn a_value_that_the_kernel_rounds_is_planned_as_it_will_be() {
+    let key = "net.ipv4.tcp_invalid_ratelimit";
+    let kernel = FakeKernel::new(&[(key, "500")]);
+    let rule = format!("[keys.\"{key}\"]\nset = 501\nreason = \"r\"\nsource = \"s\"\n");
+    let mut profiles = Profiles::vendor();
+    profiles.add("ticks", "ticks.toml", format!("summary = \"x\"\n{rule}"));
+    let profile = profiles.resolve("ticks").unwrap().unwrap();
+    let plan = plan_profile(&profile, &kernel.snapshot());
+    assert_eq!((plan.changes[0].after.as_str(), plan.changes[0].rounded.as_deref()), ("504", Some("501")), "at 250 Hz");
+    let text = render_plan(&plan, WIDTH, true);
+    assert!(text.contains("tcp_invalid_ratelimit: the kernel keeps it in whole ticks, and 501 becomes 504"), "{text}");
+    kernel.poke(key, "504");
+    let again = plan_profile(&profile, &kernel.snapshot());
+    assert!(again.changes.is_empty() && !again.has_drift(), "what it holds meets the rule: {again:?}");
+}
+
 #[test]
 fn a_plan_says_what_is_left_out_and_why() {
     let kernel = host();

@@ -145,6 +145,8 @@ fn apply_and_rollback_leave_every_byte_as_it_was() {
     assert_eq!(mode & 0o777, 0o644, "everybody may read it, as other drop-ins");
     tree.ok(&["rollback", "--yes"]);
     assert_eq!(tree.bytes(), before);
+    // As with a rollback that finds nothing to do.
+    assert_eq!(tree.run(&["rollback", "--yes"]).status.code(), Some(1));
 }
 
 /// The journal grows with every step, so that a limit on the size of files ends the program at each of them in turn:
@@ -281,12 +283,14 @@ fn an_apply_that_is_not_confirmed_is_undone_and_one_that_is_stays() {
 
     tree.ok(&["apply", "anti-syn-flood", "--yes", "--confirm", "10m"]);
     let waiting = tree.ok(&["history"]);
-    assert!(waiting.contains("unconfirmed"), "{waiting}");
+    assert!(waiting.contains("to be confirmed"), "{waiting}");
     let applied = tree.bytes();
     let said = tree.ok(&["confirm"]);
     assert!(said.contains("entry 3 (anti-syn-flood) is confirmed and stays"), "{said}");
     assert_eq!(tree.bytes(), applied);
-    assert_eq!(tree.run(&["confirm"]).status.code(), Some(3), "nothing waits any more");
+    let again = tree.run(&["confirm"]);
+    assert_eq!((again.status.code(), text(&again.stderr).as_str()), (Some(1), ""), "nothing waits any more");
+    assert!(text(&again.stdout).starts_with("nothing waits to be confirmed"), "{}", text(&again.stdout));
     tree.ok(&["rollback", "--yes"]);
     assert_eq!(tree.bytes(), before);
 }
@@ -586,6 +590,33 @@ fn an_export_says_what_is_this_hosts_own() {
             tree.ok(&["plan", "anti-syn-flood", "--export", format]).contains("# The profile asks for"),
             "{format}"
         );
+    }
+}
+
+/// Where several profiles have a rule, the number of the stricter one is a rule's and not the host's.
+#[test]
+fn an_export_of_several_profiles_blames_the_host_for_nothing_that_one_of_them_asks_for() {
+    let tree = Tree::new();
+    tree.write("sys/net/core/somaxconn", "128");
+    tree.write("sys/net/ipv4/tcp_rmem", "4096 131072 6291456");
+    let profile = |name: &str, backlog: u32, buffer: &str| {
+        let key =
+            |key: &str, value: &str| format!("[keys.\"{key}\"]\nat-least = {value}\nreason = \"r\"\nsource = \"s\"\n");
+        let rules =
+            key("net.core.somaxconn", &backlog.to_string()) + &key("net.ipv4.tcp_rmem", &format!("\"{buffer}\""));
+        let path = tree.path(name);
+        fs::write(&path, format!("summary = \"x\"\n{rules}")).unwrap();
+        path.display().to_string()
+    };
+    let strict = profile("strict.toml", 8192, "_ 262144 _");
+    let lax = profile("lax.toml", 4096, "_ _ 16777216");
+    for (format, value) in [("sysctl.d", "somaxconn = 8192"), ("kubernetes", "\"8192\"")] {
+        let text = tree.ok(&["plan", &strict, &lax, "--export", format]);
+        let prose = text.split_whitespace().filter(|word| *word != "#").collect::<Vec<_>>().join(" ");
+        assert!(text.contains(value) && text.contains("4096 262144 16777216"), "{text}");
+        // The first number of the buffers is nobody's but the host's.
+        let own = "The profiles ask for at-least _ 262144 _ and at-least _ _ 16777216; what differs from that here is";
+        assert_eq!((prose.matches("own value").count(), prose.contains(own)), (1, true), "{text}");
     }
 }
 

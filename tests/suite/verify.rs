@@ -183,3 +183,75 @@ fn what_a_file_keeps_in_other_words_is_kept() {
     assert_eq!(kept(&words("0x1", "8080"), ""), ["differs", "differs"]);
     assert_eq!(kept(&words("3", "8080-8081"), &words("0x1", "8080")), ["overridden-by", "overridden-by"]);
 }
+
+/// A directory that belongs to no system is read by itself.
+#[test]
+fn a_later_file_beside_ours_is_seen_in_any_directory() {
+    let tree = Tree::new();
+    tree.ok(&strs(&tree.persist()));
+    let folder = folder(&tree);
+    fs::write(Path::new(&folder).join("99-zz.conf"), "# x\nnet.core.somaxconn = 64\n").unwrap();
+    fs::write(Path::new(&folder).join("10-aa.conf"), "net.ipv4.tcp_syncookies = 0\n").unwrap();
+    let (code, view) = verify(&tree, &["anti-syn-flood", "--sysctl-dir", &folder]);
+    assert_eq!(code, Some(1), "{view}");
+    let late: Vec<&Value> = view["kept"].as_array().unwrap().iter().filter(|row| row["verdict"] != "ok").collect();
+    assert_eq!(late.len(), 1, "{late:?}");
+    assert_eq!(late[0]["by"], format!("{folder}/99-zz.conf:2"), "{late:?}");
+}
+
+/// Where the journal says below which root the file is, that is where the others are as well.
+#[test]
+fn a_file_below_a_root_that_only_the_journal_knows_is_named_whole() {
+    let tree = Tree::new();
+    let root = tree.path("root");
+    let directory = root.join("etc/sysctl.d");
+    fs::create_dir_all(&directory).unwrap();
+    let (root, folder) = (root.display().to_string(), directory.display().to_string());
+    tree.ok(&["apply", "anti-syn-flood", "--yes", "--persist", "--sysctl-dir", &folder, "--root", &root]);
+    fs::write(directory.join("99-zz.conf"), "net.core.somaxconn = 64\n").unwrap();
+    let by = |more: &[&str]| {
+        let (code, view) = verify(&tree, &[&["anti-syn-flood"], more].concat());
+        assert_eq!(code, Some(1));
+        let late = view["kept"].as_array().unwrap().iter().find(|row| row["verdict"] == "overridden-by").cloned();
+        late.unwrap_or_else(|| panic!("{view}"))["by"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(by(&[]), format!("{folder}/99-zz.conf:1"));
+    assert_eq!(by(&["--root", &root]), "/etc/sysctl.d/99-zz.conf:1", "as that system names it");
+}
+
+/// systemd-sysctl does not read /etc/sysctl.conf, and `sysctl --system` reads it last.
+#[test]
+fn what_sysctl_system_would_make_of_a_value_is_told_and_is_no_drift() {
+    let tree = Tree::new();
+    let root = tree.path("root");
+    let directory = root.join("etc/sysctl.d");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(root.join("etc/sysctl.conf"), "# old\nnet.core.somaxconn = 64\n").unwrap();
+    let (root, folder) = (root.display().to_string(), directory.display().to_string());
+    let options = ["--sysctl-dir", &folder, "--root", &root];
+    tree.ok(&[&["apply", "anti-syn-flood", "--yes", "--persist"], &options[..]].concat());
+    let (code, view) = verify(&tree, &[&["anti-syn-flood"], &options[..]].concat());
+    assert_eq!(code, Some(0), "{view}");
+    let by_hand = serde_json::json!([{"key": "net.core.somaxconn", "value": "64", "by": "/etc/sysctl.conf:2"}]);
+    assert_eq!(view["by_hand"], by_hand);
+    let output = tree.run(&[&["verify", "anti-syn-flood"], &options[..]].concat());
+    let shown = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains("! net.core.somaxconn: `sysctl --system` makes it 64"), "{shown}");
+}
+
+/// What a profile only relies on is not kept by tcpctl's file, so that every file that says otherwise is in the way.
+#[test]
+fn a_file_against_what_a_profile_relies_on_is_in_its_way() {
+    let tree = Tree::new();
+    let root = tree.path("root");
+    fs::create_dir_all(root.join("etc/sysctl.d")).unwrap();
+    fs::write(root.join("etc/sysctl.d/10-early.conf"), "net.ipv4.tcp_timestamps = 0\n").unwrap();
+    let rule = |key: &str, rule: &str| format!("[keys.\"{key}\"]\n{rule}\nreason = \"r\"\nsource = \"s\"\n");
+    let rules = rule("net.ipv4.tcp_timestamps", "expect = 1") + &rule("net.core.somaxconn", "at-least = 4096");
+    let profile = tree.path("relies.toml");
+    fs::write(&profile, format!("summary = \"x\"\n{rules}")).unwrap();
+    let plan = tree.json(&["plan", &profile.display().to_string(), "--root", &root.display().to_string()]);
+    let says: Vec<&str> =
+        plan["conflicts"].as_array().unwrap().iter().map(|one| one["says"].as_str().unwrap()).collect();
+    assert_eq!(says, ["/etc/sysctl.d/10-early.conf:1 sets 0 at the next boot, and the profile relies on 1"], "{plan}");
+}

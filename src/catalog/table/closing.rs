@@ -8,14 +8,14 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_orphan_retries", "count")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("0")])
-        .affects("when an unanswered socket dies that no process holds any more; 0 means 8: 102 s")
+        .affects("when an unanswered socket dies that no process holds any more; 0 means 8")
         .note("1..7 are shorter than 0")
         .misunderstood("0 is not none: it means 8, and 1 to 7 are shorter than 0"),
     Parameter::number("net.ipv4.tcp_keepalive_time", "s")
         .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
         .defaults(&[constant("7200")])
         .affects("idle time before the first probe (SO_KEEPALIVE only)")
-        .note("accepts 0 and negatives; TCP_KEEPIDLE overrides; up to 131 s late at HZ=250, 874 s at HZ=300")
+        .note("accepts 0 and negatives; TCP_KEEPIDLE overrides; two hours are up to 131 s late at HZ=250, 874 s at HZ=300")
         .misunderstood("it does nothing for a socket whose application has not set SO_KEEPALIVE"),
     Parameter::number("net.ipv4.tcp_keepalive_intvl", "s")
         .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[ehash(0, 0, 2, 0)])
         .takes_effect(TakesEffect::NextTimeWait)
         .affects("above it sockets skip TIME_WAIT (TCPTimeWaitOverflow)")
-        .note("0 or -1 disables TIME_WAIT; also counts FIN_WAIT2 minisocks")
+        .note("0 keeps none at all, a negative number is no limit; also counts FIN_WAIT2 minisocks")
         .misunderstood("lowering it does not free ports in a good way: TIME-WAIT is skipped, and old segments can reach new connections"),
     Parameter::number("net.ipv4.tcp_tw_reuse", "enum")
         .ranges(&[since(4, 19, number(0), number(2))])
@@ -80,7 +80,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .per_namespace_since(4, 15)
         .affects("challenge ACKs per second per netns; INT_MAX = unlimited")
         .note("100 (<=4.6), 1000 (4.7-6.0), INT_MAX since 6.1; counter global before 6.1")
-        .misunderstood("raising it was the cure of 2016 for CVE-2016-5696; since 6.1 there is no limit to raise"),
+        .misunderstood("raising it was the cure of 2016 for CVE-2016-5696; since 6.1 there is no limit by default"),
     Parameter::number("net.ipv4.tcp_invalid_ratelimit", "ms")
         .ranges(&[always(number(0), INT_MAX)])
         .defaults(&[constant("500")])

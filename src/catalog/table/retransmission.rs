@@ -8,15 +8,15 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_retries1", "count")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("3")])
-        .affects("when to distrust the route (a time worked out from the count: 3 s)")
+        .affects("when to distrust the route, by a time worked out from the count")
         .note("also starts MTU blackhole probing")
         .misunderstood("it ends nothing; it is when the route is looked up again and MTU probing may start"),
     Parameter::number("net.ipv4.tcp_retries2", "count")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("15")])
-        .affects("when an unanswered established connection dies: 924.6 s")
-        .note("a time worked out from the count, not a count of packets; also ends zero-window probing")
-        .misunderstood("not a count of retransmissions: a time worked out from it, 924.6 s for 15 whatever the round trip"),
+        .affects("when an unanswered established connection dies, by a time worked out from the count")
+        .note("each one doubles that time until a pause is as long as tcp_rto_max_ms, which each further one adds; also ends zero-window probing")
+        .misunderstood("not a count of retransmissions: a time worked out from it, which is 924.6 s for 15 with the longest timeout at 120 s, whatever the round trip"),
     Parameter::number("net.ipv4.tcp_rto_max_ms", "ms")
         .ranges(&[always(number(1000), number(120_000))])
         .defaults(&[constant("120000")])
@@ -59,7 +59,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("3")])
         .since(3, 5)
         .per_namespace_since(4, 15)
-        .affects("3/4 enable tail loss probe (about RTT*2+200 ms)")
+        .affects("3/4 enable tail loss probe, after two round trips and, with one packet out, the least timeout")
         .note("0 removes the probe and moves the first RTO earlier")
         .misunderstood("0 does not make TCP quieter: without the tail loss probe a lost last segment waits for the whole timeout"),
     Parameter::number("net.ipv4.tcp_reordering", "packets")

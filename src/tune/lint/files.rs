@@ -1,7 +1,7 @@
 //! Rules about files and about lines that are no assignments.
 
 use super::{Hit, Judge, LintCase, LintRule, Severity};
-use crate::tune::sysctl_d::{Content, Directory, Fault, Home, Item, Mask, SysctlFile};
+use crate::tune::sysctl_d::{Content, Directory, Fault, Home, Item, Mask, Reader, SysctlFile};
 
 /// The rules.
 pub(super) const RULES: &[LintRule] = &[
@@ -60,10 +60,7 @@ pub(super) const RULES: &[LintRule] = &[
         why: "what it says holds until the next boot and no longer",
         instead: "the same file in /etc/sysctl.d",
         topic: None,
-        judge: Judge::File(|_, file| {
-            let run = file.home == Home::DropIn(Directory::Run);
-            (run && assigns(file)).then(|| Hit::new("it will be gone after the next boot"))
-        }),
+        judge: Judge::File(gone_at_boot),
     },
     LintRule {
         id: "sysctl-conf-not-read",
@@ -167,6 +164,34 @@ const PUT_ASIDE: [&str; 12] = [
     "dpkg-new",
     "ucf-dist",
 ];
+
+/// A file in /run that counts now. One that a file of its name in /etc hides does not, now or later; and what it hides
+/// itself counts again after the next boot, be it a mask or a file with lines.
+fn gone_at_boot(case: &LintCase<'_>, file: &SysctlFile) -> Option<Hit> {
+    let counts = |other: &&SysctlFile| other.path == file.path;
+    if file.home != Home::DropIn(Directory::Run) || !case.tree.order(Reader::Systemd).iter().any(counts) {
+        return None;
+    }
+    let later = |home: Home| matches!(home, Home::DropIn(directory) if directory > Directory::Run);
+    let hidden = case.tree.files.iter().filter(|other| later(other.home) && other.name == file.name && assigns(other));
+    let hidden = hidden.min_by_key(|other| match other.home {
+        Home::DropIn(directory) => Some(directory),
+        _ => None,
+    });
+    match (assigns(file), hidden) {
+        (true, None) => Some(Hit::new("it will be gone after the next boot")),
+        (true, Some(hidden)) => Some(Hit::new(format!(
+            "it will be gone after the next boot, and {}, which it hides, counts again",
+            hidden.path
+        ))),
+        (false, Some(hidden)) => Some(
+            Hit::new(format!("it hides {} until the next boot and no longer", hidden.path))
+                .because("it will be gone then, and what it hides counts again")
+                .instead(format!("a link /etc/sysctl.d/{} to /dev/null", file.name)),
+        ),
+        (false, None) => None,
+    }
+}
 
 fn not_read(_: &LintCase<'_>, file: &SysctlFile) -> Option<Hit> {
     let drop_in = matches!(file.home, Home::DropIn(_)) && !file.name.ends_with(".conf");

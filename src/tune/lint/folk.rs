@@ -401,7 +401,7 @@ fn lowered(line: &LineCase<'_>, key: &str) -> Option<Hit> {
     let default: i128 = default.parse().ok()?;
     let leaf = line.row?.leaf();
     match number {
-        // Compared without a sign, so that a negative number is no limit at all.
+        // Another rule says what a negative number does.
         ..0 => None,
         0 => Some(Hit::value(format!("{leaf} = 0 leaves none at all"))),
         _ if host.memory_kib.is_none() => (number < default).then(|| {

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Hit, Judge, LineCase, LintCase, LintHost, LintRule, Severity, Spot, folk, lint_rules, values};
-use crate::catalog;
+use super::{Hit, Judge, LineCase, LintCase, LintHost, LintRule, Severity, Spot, extreme, folk, lint_rules, values};
+use crate::catalog::{self, Parameter, TakesEffect};
+use crate::snapshot::SysctlReading;
 use crate::tune::sysctl_d::{Assignment, Content, Home, Item, KeyTarget, Reader, SysctlFile, SysctlTree};
 use crate::units::{SysctlKey, TextPlace};
 
@@ -152,11 +153,49 @@ pub fn lint_values<'a>(
     let text: String = settings.into_iter().map(line).collect();
     let file = SysctlFile::from_bytes("", Home::Given, text.as_bytes());
     let tree = SysctlTree { files: vec![file], ..SysctlTree::default() };
-    let about_values = |finding: &LintFinding| {
-        let own = values::RULES.iter().chain(folk::RULES).any(|rule| rule.id == finding.rule.id);
-        own && finding.severity != Severity::Note
-    };
-    lint(&tree, host).findings.into_iter().filter(about_values).collect()
+    lint(&tree, host).findings.into_iter().filter(is_about_values).collect()
+}
+
+/// What the same rules say of the values that were read of a host, where they are not the kernel's own: what they would say
+/// of a file that sets them. `source` is where they were read from; there are no lines to point at.
+#[must_use]
+pub fn lint_recorded(source: &str, host: &LintHost) -> Linted {
+    let default = |key: &SysctlKey| catalog::default_value(key.as_str(), host.version?, host.memory_kib);
+    let values = host.sysctls.readings.iter().filter_map(|(key, reading)| match reading {
+        SysctlReading::Value(value) if catalog::find(key.as_str()).is_some_and(is_written) => Some((key, value)),
+        _ => None,
+    });
+    // All of them are there to be looked at by rules about another one.
+    let text: String = values.clone().map(|(key, value)| format!("{key} = {}\n", value.replace('\n', " "))).collect();
+    let file = SysctlFile::from_bytes(source, Home::Given, text.as_bytes());
+    let mut linted = lint(&SysctlTree { files: vec![file], ..SysctlTree::default() }, host);
+    let own: BTreeSet<&str> = values
+        .filter(|(key, value)| !default(key).is_some_and(|default| catalog::same_value(key, value, &default)))
+        .map(|(key, _)| key.as_str())
+        .collect();
+    linted
+        .findings
+        .retain(|finding| is_about_values(finding) && finding.key.as_deref().is_some_and(|key| own.contains(key)));
+    for finding in &mut linted.findings {
+        finding.place = None;
+        let key = finding.key.as_deref().unwrap_or_default();
+        let leaf = key.rsplit('.').next().unwrap_or(key);
+        if !finding.message.contains(leaf) {
+            finding.message = format!("{leaf}: {}", finding.message);
+        }
+    }
+    linted
+}
+
+/// Whether a key is one that is written, and looked at.
+const fn is_written(row: &Parameter) -> bool {
+    !matches!(row.takes_effect, TakesEffect::ReadOnly | TakesEffect::Never)
+}
+
+/// Whether a finding is about what a value does, and no mere note.
+fn is_about_values(finding: &LintFinding) -> bool {
+    let mut rules = values::RULES.iter().chain(extreme::RULES).chain(folk::RULES);
+    finding.severity != Severity::Note && rules.any(|rule| rule.id == finding.rule.id)
 }
 
 fn judge_line(case: &LintCase<'_>, file: &SysctlFile, line: &Assignment) -> Vec<(&'static LintRule, Hit)> {

@@ -6,6 +6,7 @@
 
 mod across;
 mod case;
+mod extreme;
 mod files;
 mod folk;
 mod judge;
@@ -15,6 +16,6 @@ mod table;
 mod values;
 
 pub use case::{LineCase, LintCase, LintHost};
-pub use judge::{LintFinding, Linted, lint, lint_values};
+pub use judge::{LintFinding, Linted, lint, lint_recorded, lint_values};
 pub use rule::{Hit, Judge, LintRule, Severity, Spot};
 pub use table::{find_lint_rule, is_about_harm, lint_rules};

@@ -1,9 +1,10 @@
 //! The table of rules.
 
-use super::{LintRule, across, files, folk, keys, values};
+use super::{LintRule, across, extreme, files, folk, keys, values};
 
 /// The families in the order in which they are asked and listed.
-const FAMILIES: &[&[LintRule]] = &[files::RULES, keys::RULES, values::RULES, folk::RULES, across::RULES];
+const FAMILIES: &[&[LintRule]] =
+    &[files::RULES, keys::RULES, values::RULES, extreme::RULES, folk::RULES, across::RULES];
 
 /// Every rule.
 pub fn lint_rules() -> impl Iterator<Item = &'static LintRule> {
@@ -13,7 +14,7 @@ pub fn lint_rules() -> impl Iterator<Item = &'static LintRule> {
 /// Whether a rule is about a line that takes effect and does harm: a folk setting, or one that another one undoes.
 #[must_use]
 pub fn is_about_harm(rule: &LintRule) -> bool {
-    rule.id == "contradiction" || folk::RULES.iter().any(|one| one.id == rule.id)
+    rule.id == "contradiction" || extreme::RULES.iter().chain(folk::RULES).any(|one| one.id == rule.id)
 }
 
 /// The rule with this id.

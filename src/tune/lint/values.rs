@@ -132,7 +132,7 @@ pub(super) const RULES: &[LintRule] = &[
 ];
 
 /// Why the kernel would not take the value, where other rules do not say it better.
-fn refusal(line: &LineCase<'_>) -> Option<ValueError> {
+pub(super) fn refusal(line: &LineCase<'_>) -> Option<ValueError> {
     let row = line.row?;
     let version = line.case.host.version.unwrap_or(KernelVersion::new(u16::MAX, 0));
     if line.value.is_empty() || !row.exists(version) {
@@ -209,7 +209,9 @@ fn malformed(line: &LineCase<'_>, error: &ValueError) -> Hit {
 }
 
 /// Keys whose type is wider than what means something: the greatest number that does, and what a greater one does.
-const MEANINGFUL: [(&str, i128, &str); 6] = [
+const MEANINGFUL: [(&str, i128, &str); 7] = [
+    // 1, 2, 4, 0x200 and 0x400 (include/net/tcp.h).
+    ("net.ipv4.tcp_fastopen", 0x607, "has bits that mean nothing"),
     ("net.ipv4.tcp_syncookies", 2, "acts as 1"),
     ("net.ipv4.tcp_timestamps", 2, "acts as 2"),
     ("net.ipv4.tcp_mtu_probing", 2, "acts as 2"),
@@ -224,7 +226,8 @@ fn meaningless(line: &LineCase<'_>) -> Option<Hit> {
     if refusal(line).is_some() {
         return None;
     }
-    if let Some((_, most, acts)) = MEANINGFUL.iter().find(|(key, most, _)| line.is(key) && number > *most) {
+    let beyond = |most: i128| number > most || number < 0;
+    if let Some((_, most, acts)) = MEANINGFUL.iter().find(|(key, most, _)| line.is(key) && beyond(*most)) {
         return Some(Hit::value(format!("{} = {number} {acts}; 0 to {most} mean something", line.name())));
     }
     let row = line.row?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::drop_in::{DROP_IN, PersistError, own_sections, parse_drop_in, read_drop_in, shown_name};
 use crate::catalog::normalize_value;
 use crate::tune::journal::{Action, History, JournalEntry, JournalError};
-use crate::tune::store::read_sysctl_tree;
+use crate::tune::store::{read_sysctl_directory, read_sysctl_tree};
 use crate::tune::sysctl_d::{Directory, Reader, Resolver, SysctlTree};
 use crate::tune::{Demand, Operator, Place, Plan};
 use crate::units::SysctlKey;
@@ -82,6 +82,9 @@ pub struct Keeping {
     pub entry: Option<u64>,
     /// Each key of the plan that is written; none where nothing of these profiles is kept.
     pub keys: Vec<(SysctlKey, Kept)>,
+    /// Keys that are kept at boot, and of which `sysctl --system` makes something that is not as wanted: with the file and
+    /// line that it reads last, and the value.
+    pub by_hand: Vec<(SysctlKey, String, String)>,
     /// Why it cannot be told whether anything of them is kept.
     pub unknown: Option<String>,
 }
@@ -114,13 +117,23 @@ impl KeptWhere {
         self.directory.clone().or_else(|| self.root.as_ref().map(below)).or(noted).or_else(booted)
     }
 
-    /// The files that are read together with those of a directory; nothing where that cannot be told.
-    fn files_with(&self, directory: &Path) -> Option<SysctlTree> {
-        let root = self.root.clone().or_else(|| root_of(directory))?;
+    /// The files that are read together with those of a directory: all of its root, or where it is none of a root's, its
+    /// own. Their paths are those of the root that the user named, and whole where the user named none.
+    fn files_with(&self, directory: &Path) -> SysctlTree {
         let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let of_root =
-            Directory::ALL.iter().any(|one| real(&root.join(one.path().trim_start_matches('/'))) == real(directory));
-        of_root.then(|| read_sysctl_tree(&root))
+        let is_of = |root: &PathBuf| {
+            Directory::ALL.iter().any(|one| real(&root.join(one.path().trim_start_matches('/'))) == real(directory))
+        };
+        let Some(root) = self.root.clone().or_else(|| root_of(directory)).filter(is_of) else {
+            return read_sysctl_directory(directory);
+        };
+        let mut tree = read_sysctl_tree(&root);
+        if self.root.is_none() && root != Path::new("/") {
+            for file in &mut tree.files {
+                file.path = root.join(file.path.trim_start_matches('/')).display().to_string();
+            }
+        }
+        tree
     }
 }
 
@@ -168,8 +181,10 @@ pub fn read_keeping(
         Err(error) => KeptFile::Unreadable(error.reason.clone()),
     };
     let own = read.as_ref().ok().map(|text| text.as_deref().map(parse_drop_in).unwrap_or_default());
-    let keys = check_kept(plan, own.as_ref(), wanted.files_with(&directory).as_ref());
-    Keeping { path, file, entry, keys, unknown: None }
+    let files = wanted.files_with(&directory);
+    let keys = check_kept(plan, own.as_ref(), &files);
+    let by_hand = otherwise_by_hand(plan, &keys, &files);
+    Keeping { path, file, entry, keys, by_hand, unknown: None }
 }
 
 /// The names of profiles that were planned together, as the file spells them.
@@ -189,24 +204,38 @@ fn unknown(read: &Result<Option<String>, PersistError>, history: &Result<&Histor
     }
 }
 
-/// Judges each key of a plan that is written: `own` is what tcpctl's file keeps, nothing where it cannot be read;
-/// `files` are all that are read at boot.
-fn check_kept(
-    plan: &Plan,
-    own: Option<&BTreeMap<SysctlKey, String>>,
-    files: Option<&SysctlTree>,
-) -> Vec<(SysctlKey, Kept)> {
+/// The keys of a plan that are written, with what is demanded of them.
+fn written(plan: &Plan) -> impl Iterator<Item = (&SysctlKey, Vec<&Demand>)> {
     let changes = plan.changes.iter().map(|one| (&one.key, &one.demands));
     let keys = changes.chain(plan.already.iter().map(|one| (&one.key, &one.demands)));
-    let resolver = files.map(|files| Resolver::new(files, Reader::Systemd));
-    let check = |(key, demands): (&SysctlKey, &Vec<Demand>)| {
+    keys.filter_map(|(key, demands)| {
         let wanted: Vec<&Demand> = demands.iter().filter(|demand| demand.operator != Operator::Expect).collect();
-        if wanted.is_empty() {
-            return None;
-        }
-        let Some(own) = own else { return Some((key.clone(), Kept::Denied)) };
+        (!wanted.is_empty()).then_some((key, wanted))
+    })
+}
+
+/// Of the keys that a boot makes as wanted, those of which `sysctl --system` makes something else: it reads
+/// `/etc/sysctl.conf` last, which systemd-sysctl does not read by itself.
+fn otherwise_by_hand(plan: &Plan, keys: &[(SysctlKey, Kept)], files: &SysctlTree) -> Vec<(SysctlKey, String, String)> {
+    let by_hand = Resolver::new(files, Reader::Procps);
+    let differs = |(key, wanted): (&SysctlKey, Vec<&Demand>)| {
+        let is_kept = keys.iter().any(|(kept, how)| kept == key && *how == Kept::Ok);
+        let line = by_hand.decide(key).decided_by.filter(|_| is_kept)?;
+        let value = normalize_value(&line.value);
+        let met = wanted.iter().all(|demand| demand.is_met_by(key, &value));
+        (!met).then(|| (key.clone(), format!("{}:{}", line.file, line.place.line), value))
+    };
+    written(plan).filter_map(differs).collect()
+}
+
+/// Judges each key of a plan that is written: `own` is what tcpctl's file keeps, nothing where it cannot be read;
+/// `files` are all that are read at boot.
+fn check_kept(plan: &Plan, own: Option<&BTreeMap<SysctlKey, String>>, files: &SysctlTree) -> Vec<(SysctlKey, Kept)> {
+    let resolver = Resolver::new(files, Reader::Systemd);
+    let check = |(key, wanted): (&SysctlKey, Vec<&Demand>)| {
+        let Some(own) = own else { return (key.clone(), Kept::Denied) };
         let met = |value: &str| wanted.iter().all(|demand| demand.is_met_by(key, value));
-        let decides = resolver.as_ref().and_then(|resolver| resolver.decide(key).decided_by);
+        let decides = resolver.decide(key).decided_by;
         let other = decides.filter(|line| line.file.rsplit('/').next() != Some(DROP_IN));
         let kept = match (other, own.get(key)) {
             (Some(line), _) if !met(&normalize_value(&line.value)) => {
@@ -218,7 +247,7 @@ fn check_kept(
             (None, Some(value)) => Kept::Differs(value.clone()),
             (None, None) => Kept::Missing,
         };
-        Some((key.clone(), kept))
+        (key.clone(), kept)
     };
-    keys.filter_map(check).collect()
+    written(plan).map(check).collect()
 }

@@ -305,6 +305,7 @@ fn restoring(entry: &JournalEntry, key: &SysctlKey, present: String, wanted: Str
         risk: None,
         takes_effect: parameter.map(|row| row.takes_effect),
         idle: None,
+        rounded: None,
         profile: entry.profile.clone(),
         demands: Vec::new(),
     }

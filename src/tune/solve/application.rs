@@ -1,6 +1,6 @@
 //! What an application can do for its own sockets.
 
-use super::search::Search;
+use super::search::{Assignment, Search};
 use super::wish::{Miss, Wish, WishUnit};
 use crate::model::{Answer, SocketOptions};
 
@@ -9,11 +9,16 @@ use crate::model::{Answer, SocketOptions};
 pub struct Application {
     /// What is to be set.
     pub options: Vec<SocketOption>,
-    /// The answer for a socket that has them, with the sysctls as they are; nothing where they only keep an answer
-    /// from being spoilt.
+    /// The answer for a socket that has them: with the sysctls as they are, and where they are what meets the wish,
+    /// with the plan's and with all other options that meet one. Nothing where they only keep an answer from being
+    /// spoilt.
     pub answer: Option<Answer>,
     /// What else there is to say, as a sentence.
     pub says: &'static str,
+    /// What a plan would warn of, were these values of sysctls; nothing when they are beyond reproach.
+    pub caution: Vec<String>,
+    /// Why they are not for a socket that has the other options which are advised here, as a sentence.
+    pub apart: Option<String>,
 }
 
 /// An option with its value.
@@ -27,7 +32,44 @@ pub struct SocketOption {
     pub unit: &'static str,
 }
 
+impl SocketOption {
+    /// Sets it, where the model knows it. One of keepalive is of no use without `SO_KEEPALIVE`, so that it sets that.
+    pub fn set_on(&self, options: &mut SocketOptions) {
+        let (long, short) = (u32::try_from(self.value).ok(), u8::try_from(self.value).ok());
+        match self.name {
+            USER_TIMEOUT_NAME => options.user_timeout_ms = long.unwrap_or(u32::MAX),
+            "TCP_SYNCNT" => options.syncnt = short,
+            "TCP_LINGER2" => options.linger2_s = i32::try_from(self.value).ok(),
+            "TCP_KEEPIDLE" => (options.keepidle_s, options.keepalive) = (long, true),
+            "TCP_KEEPINTVL" => (options.keepintvl_s, options.keepalive) = (long, true),
+            "TCP_KEEPCNT" => (options.keepcnt, options.keepalive) = (short, true),
+            _ => {}
+        }
+    }
+
+    /// As it is written: `TCP_KEEPIDLE = 10 s`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self.unit {
+            "" => format!("{} = {}", self.name, self.value),
+            unit => format!("{} = {} {unit}", self.name, self.value),
+        }
+    }
+}
+
 impl Application {
+    /// Whether the options are for the listening socket, and not for that of a connection.
+    #[must_use]
+    pub fn is_for_listener(wish: &Wish) -> bool {
+        matches!(wish.kind.word, "half-open" | "backlog")
+    }
+
+    /// The time that a socket has for whatever it waits for, where that is among the options.
+    #[must_use]
+    pub fn user_timeout(&self) -> Option<&SocketOption> {
+        self.options.iter().find(|option| option.name == USER_TIMEOUT_NAME)
+    }
+
     /// Whether it is the same count of tries that a sysctl sets, so that it is no better than that.
     pub(super) fn is_count_of_tries(&self) -> bool {
         self.options.iter().all(|option| option.name == SYNCNT.name)
@@ -44,27 +86,26 @@ struct TimeOption {
     most: u32,
     /// To what it is rounded down where that meets the wish as well, the roundest first.
     round: &'static [u32],
-    set: fn(&mut SocketOptions, u32),
 }
 
+impl TimeOption {
+    fn at(&self, value: u32) -> SocketOption {
+        SocketOption { name: self.name, value: u64::from(value), unit: self.unit }
+    }
+}
+
+/// The option that many wishes share, and of which a socket has one.
+pub(super) const USER_TIMEOUT_NAME: &str = "TCP_USER_TIMEOUT";
+
 const USER_TIMEOUT: TimeOption = TimeOption {
-    name: "TCP_USER_TIMEOUT",
+    name: USER_TIMEOUT_NAME,
     unit: "ms",
     unit_us: Some(1000),
     least: 1,
     most: 2_147_483_647,
     round: &[1000, 500, 100, 10],
-    set: |options, value| options.user_timeout_ms = value,
 };
-const SYNCNT: TimeOption = TimeOption {
-    name: "TCP_SYNCNT",
-    unit: "",
-    unit_us: None,
-    least: 1,
-    most: 127,
-    round: &[],
-    set: |options, value| options.syncnt = u8::try_from(value).ok(),
-};
+const SYNCNT: TimeOption = TimeOption { name: "TCP_SYNCNT", unit: "", unit_us: None, least: 1, most: 127, round: &[] };
 const LINGER2: TimeOption = TimeOption {
     name: "TCP_LINGER2",
     unit: "s",
@@ -73,7 +114,6 @@ const LINGER2: TimeOption = TimeOption {
     // Above, the kernel counts the excess over 60 s twice and not the rest.
     most: 60,
     round: &[],
-    set: |options, value| options.linger2_s = i32::try_from(value).ok(),
 };
 
 /// No longer time is tried for an option, since each is played to its end: an hour, in microseconds.
@@ -110,27 +150,50 @@ pub(super) fn searched(word: &str) -> Vec<String> {
     bounds.flat_map(|(_, options, _)| options.iter().map(says)).collect()
 }
 
-/// What the application can do for its own socket to meet a wish.
-pub(super) fn advise(wish: &Wish, search: &Search<'_>) -> Option<Application> {
-    let number = |name, value, unit| SocketOption { name, value, unit };
+/// What the application can do for its own socket to meet a wish: each way by itself, the best first.
+pub(super) fn advise(wish: &Wish, search: &Search<'_>) -> Vec<Application> {
+    let unasked = |name, value, says| {
+        let options = vec![SocketOption { name, value, unit: "" }];
+        vec![Application { options, answer: None, says, caution: Vec::new(), apart: None }]
+    };
     match wish.kind.word {
-        "dead-peer" => keepalive(wish, search),
-        "ports" | "ports-rate" => Some(Application {
-            options: vec![number("IP_BIND_ADDRESS_NO_PORT", 1, "")],
-            answer: None,
-            says: "An application that binds a source address before connect() needs it; else each port serves one \
-                   destination only.",
-        }),
-        "backlog" => wish.least.map(|least| Application {
-            options: vec![number("listen()", least, "")],
-            answer: None,
-            says: "The backlog that the application asks for binds as well, from the next listen().",
+        "dead-peer" => keepalive(wish, search).into_iter().collect(),
+        "ports" | "ports-rate" => unasked(
+            "IP_BIND_ADDRESS_NO_PORT",
+            1,
+            "An application that binds a source address before connect() needs it; else each port serves one destination \
+             only.",
+        ),
+        "backlog" => wish.least.map_or_else(Vec::new, |least| {
+            unasked(
+                "listen()",
+                least,
+                "The backlog that the application asks for binds as well, from the next listen().",
+            )
         }),
         word => {
-            let (_, options, says) = BOUNDS.iter().find(|(bound, ..)| *bound == word)?;
-            options.iter().find_map(|option| bound(wish, option, search, says))
+            let Some((_, options, says)) = BOUNDS.iter().find(|(bound, ..)| *bound == word) else { return Vec::new() };
+            options.iter().filter_map(|option| bound(wish, option, search, says)).collect()
         }
     }
+}
+
+/// What a plan would warn of, were options values of the sysctls that they stand in for.
+fn caution(wish: &Wish, options: &[SocketOption], search: &Search<'_>) -> Vec<String> {
+    let stands_for = |option: &SocketOption| match (option.name, wish.kind.word) {
+        ("TCP_SYNCNT", "half-open") => Some("net.ipv4.tcp_synack_retries"),
+        ("TCP_SYNCNT", _) => Some("net.ipv4.tcp_syn_retries"),
+        (name, _) => KEEPALIVE.iter().find(|(_, one, _)| *one == name).map(|(key, ..)| *key),
+    };
+    let stand: Vec<(&'static str, &SocketOption)> =
+        options.iter().filter_map(|option| Some((stands_for(option)?, option))).collect();
+    let values = stand.iter().map(|(key, option)| (*key, option.value.to_string()));
+    let says = search.warnings(&values.collect::<Assignment>()).into_iter();
+    let leaf = |key: &'static str| key.rsplit('.').next().unwrap_or(key);
+    says.map(|says| {
+        stand.iter().fold(says, |says, (key, option)| says.replace(key, option.name).replace(leaf(key), option.name))
+    })
+    .collect()
 }
 
 /// The answer that comes nearest to a wish by an option at its least, and that option: an option bounds a time, so that
@@ -138,9 +201,9 @@ pub(super) fn advise(wish: &Wish, search: &Search<'_>) -> Option<Application> {
 pub(super) fn nearest(wish: &Wish, search: &Search<'_>) -> Option<(Answer, SocketOption)> {
     let (_, options, _) = BOUNDS.iter().find(|(bound, ..)| *bound == wish.kind.word)?;
     let at_least = |option: &TimeOption| {
-        let answer = search.answer_with(wish, |options| (option.set)(options, option.least))?;
+        let least = option.at(option.least);
+        let answer = search.answer_with(wish, |options| least.set_on(options))?;
         let is_over = matches!(wish.miss(answer), Miss::Over(_));
-        let least = SocketOption { name: option.name, value: u64::from(option.least), unit: option.unit };
         is_over.then_some((answer, least))
     };
     options.iter().filter_map(at_least).min_by_key(|(answer, _)| wish.miss(*answer).by())
@@ -149,7 +212,7 @@ pub(super) fn nearest(wish: &Wish, search: &Search<'_>) -> Option<(Answer, Socke
 /// The greatest value of an option with which the wish is met, rounded down where that does as well.
 fn bound(wish: &Wish, option: &TimeOption, search: &Search<'_>, says: &'static str) -> Option<Application> {
     debug_assert_eq!(wish.kind.unit, WishUnit::Time);
-    let answer = |value| search.answer_with(wish, |options| (option.set)(options, value));
+    let answer = |value| search.answer_with(wish, |options| option.at(value).set_on(options));
     let miss = |value| answer(value).map(|answer| wish.miss(answer));
     let wished_us = wish.most.or(wish.least).unwrap_or(0);
     let unit_us = option.unit_us.unwrap_or(1);
@@ -170,15 +233,41 @@ fn bound(wish: &Wish, option: &TimeOption, search: &Search<'_>, says: &'static s
             }
         }
     }
-    let rounded = option.round.iter().map(|round| fits - fits % round).find(|value| {
-        *value >= option.least && u64::from(*value) * 10 >= u64::from(fits) * 8 && miss(*value) == Some(Miss::Met)
-    });
-    let value = rounded.unwrap_or(fits);
+    let value = rounded(option, fits, |value| miss(value) == Some(Miss::Met));
+    let options = vec![option.at(value)];
     (miss(value)? == Miss::Met).then(|| Application {
-        options: vec![SocketOption { name: option.name, value: u64::from(value), unit: option.unit }],
         answer: answer(value),
+        caution: caution(wish, &options, search),
+        options,
         says,
+        apart: None,
     })
+}
+
+/// The greatest [`USER_TIMEOUT`] up to a most that is good for a socket, rounded down where that is as well. `is_over` says
+/// of a value that it is too much for somebody, which every greater one is then too.
+pub(super) fn shared_user_timeout(
+    most: u32,
+    is_over: impl Fn(u32) -> bool,
+    is_good: impl Fn(u32) -> bool,
+) -> Option<SocketOption> {
+    let (mut fits, mut above) = (0, most.saturating_add(1));
+    if !is_over(most) {
+        fits = most;
+    }
+    while above - fits > 1.max(above / 1000) {
+        let middle = fits + (above - fits) / 2;
+        if is_over(middle) { above = middle } else { fits = middle }
+    }
+    let value = if fits == most { most } else { rounded(&USER_TIMEOUT, fits, &is_good) };
+    (value >= USER_TIMEOUT.least && is_good(value)).then(|| USER_TIMEOUT.at(value))
+}
+
+/// A value of an option rounded down where it is as good then and no more than a fifth less.
+fn rounded(option: &TimeOption, value: u32, is_good: impl Fn(u32) -> bool) -> u32 {
+    let mut down = option.round.iter().map(|round| value - value % round);
+    let near = |less: &u32| *less >= option.least && u64::from(*less) * 10 >= u64::from(value) * 8 && is_good(*less);
+    down.find(near).unwrap_or(value)
 }
 
 /// Keepalive for one socket: what the sysctls would have to be.
@@ -194,16 +283,8 @@ fn keepalive(wish: &Wish, search: &Search<'_>) -> Option<Application> {
     if options.is_empty() {
         return None;
     }
-    let answer = search.answer_with(wish, |set| {
-        for option in &options {
-            let (long, short) = (u32::try_from(option.value).ok(), u8::try_from(option.value).ok());
-            match option.name {
-                "TCP_KEEPIDLE" => set.keepidle_s = long,
-                "TCP_KEEPINTVL" => set.keepintvl_s = long,
-                _ => set.keepcnt = short,
-            }
-        }
-    })?;
+    let answer = search.answer_with(wish, |set| options.iter().for_each(|option| option.set_on(set)))?;
     let says = "With SO_KEEPALIVE, which it needs in any case; it counts for that socket alone.";
-    wish.is_met_by(answer).then_some(Application { options, answer: Some(answer), says })
+    let caution = caution(wish, &options, search);
+    wish.is_met_by(answer).then_some(Application { options, answer: Some(answer), says, caution, apart: None })
 }

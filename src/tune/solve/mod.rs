@@ -9,12 +9,14 @@ mod caution;
 mod dial;
 mod lever;
 mod profile;
+mod run;
 mod search;
 mod solution;
+mod together;
 mod wish;
 
 pub use application::{Application, SocketOption};
 pub use caution::Caution;
-pub use search::solve;
+pub use run::solve;
 pub use solution::{Nearest, OptionsFor, Solution, SolveError, WishOutcome, WishVerdict};
 pub use wish::{WISH_KINDS, Wish, WishKind, WishUnit};

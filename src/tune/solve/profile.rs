@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::Application;
 use super::lever::find_lever;
 use super::search::{Assignment, Search};
 use super::solution::{WishOutcome, WishVerdict};
-use super::{Application, Wish};
 use crate::catalog;
 use crate::model::Answer;
 use crate::tune::{Operator, Profile, Rule, When};
@@ -16,7 +16,7 @@ pub(super) fn profile(name: &str, outcomes: &[WishOutcome], chosen: &Assignment,
     let mut rules: BTreeMap<SysctlKey, Rule> = BTreeMap::new();
     let planned = |outcome: &&WishOutcome| matches!(outcome.verdict, WishVerdict::Met(_) | WishVerdict::Already);
     for outcome in outcomes.iter().filter(planned) {
-        for key in outcome.wish.kind.levers {
+        for key in outcome.wish.kind.levers_on(search.version()) {
             let (Some(lever), Ok(parsed)) = (find_lever(key), key.parse::<SysctlKey>()) else { continue };
             let sentence = reason(outcome);
             let rule = match (chosen.get(key), search.now(key)) {
@@ -25,7 +25,8 @@ pub(super) fn profile(name: &str, outcomes: &[WishOutcome], chosen: &Assignment,
                 (None, None) => continue,
             };
             let (operator, value, risk) = rule;
-            let since = catalog::find(key).map(|row| row.since).filter(|since| *since > OLDEST);
+            let has_since = || catalog::find(key).map(|row| row.since).filter(|since| *since > OLDEST);
+            let since = outcome.wish.kind.counts_since(key).or_else(has_since);
             let rule = rules.entry(parsed).or_insert_with(|| Rule {
                 operator,
                 value: value.as_str().into(),
@@ -39,6 +40,8 @@ pub(super) fn profile(name: &str, outcomes: &[WishOutcome], chosen: &Assignment,
                 when: When::default(),
                 profile: name.to_owned(),
             });
+            // None is before all others.
+            rule.since = rule.since.min(since);
             if !rule.reason.is_empty() {
                 rule.reason.push_str("; ");
             }
@@ -65,7 +68,7 @@ fn reason(outcome: &WishOutcome) -> String {
 }
 
 /// An answer in a sentence.
-fn says(answer: Answer) -> String {
+pub(super) fn says(answer: Answer) -> String {
     match answer {
         Answer::After(window) => window.to_string(),
         Answer::Never => "never".to_owned(),
@@ -77,27 +80,41 @@ fn says(answer: Answer) -> String {
 
 /// What the application can do, in sentences.
 fn note(outcome: &WishOutcome) -> Option<String> {
-    let advice = outcome.application.as_ref()?;
-    // Where a wish is met already, only what could spoil that is of use.
-    let needless = outcome.verdict == WishVerdict::Already && advice.answer.is_some();
-    if needless || matches!(outcome.verdict, WishVerdict::Unknown(_)) {
-        return None;
+    let wish = outcome.wish.typed();
+    let why = match outcome.wish.kind.word {
+        "dead-peer" => ", as TCP_USER_TIMEOUT counts there and not the number of probes",
+        _ => "",
+    };
+    let together =
+        outcome.on_socket.map(|answer| format!("On a socket with all that is named here: {}{why}.", says(answer)));
+    let Some(advice) = outcome.application.as_ref().filter(|advice| is_of_use(advice, &outcome.verdict)) else {
+        return together.map(|together| format!("{wish}: {together}"));
+    };
+    let mut sentences = vec![format!("{wish}: {}", sentence(advice, &outcome.verdict)), advice.says.to_owned()];
+    if !advice.caution.is_empty() {
+        sentences.push(format!("But: {}.", advice.caution.join("; ")));
     }
-    Some(sentence(&outcome.wish, advice, &outcome.verdict))
+    sentences.extend(advice.apart.as_ref().map(|why| format!("To be kept apart: {why}.")));
+    sentences.extend(together);
+    Some(sentences.join(" "))
 }
 
-fn sentence(wish: &Wish, advice: &Application, verdict: &WishVerdict) -> String {
-    let option = |option: &super::SocketOption| match (option.name, option.unit) {
-        ("listen()", _) => format!("listen() with a backlog of {}", option.value),
-        (name, "") => format!("{name} = {}", option.value),
-        (name, unit) => format!("{name} = {} {unit}", option.value),
+/// Where a wish is met already, only what could spoil that is of use.
+fn is_of_use(advice: &Application, verdict: &WishVerdict) -> bool {
+    let needless = *verdict == WishVerdict::Already && advice.answer.is_some();
+    !needless && !matches!(verdict, WishVerdict::Unknown(_))
+}
+
+fn sentence(advice: &Application, verdict: &WishVerdict) -> String {
+    let option = |option: &super::SocketOption| match option.name {
+        "listen()" => format!("listen() with a backlog of {}", option.value),
+        _ => option.text(),
     };
-    let options: Vec<String> = advice.options.iter().map(option).collect();
-    let options = options.join(", ");
-    let Some(answer) = advice.answer else { return format!("{}: {options}. {}", wish.typed(), advice.says) };
+    let options = advice.options.iter().map(option).collect::<Vec<_>>().join(", ");
+    let Some(answer) = advice.answer else { return format!("{options}.") };
     let does = match verdict {
         WishVerdict::ByApplication => "meets it",
         _ => "would do without any sysctl",
     };
-    format!("{}: {options} on the socket {does}: {}. {}", wish.typed(), says(answer), advice.says)
+    format!("{options} on the socket {does}: {}.", says(answer))
 }

@@ -7,21 +7,21 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::application::{self, advise};
+use super::application;
 use super::caution::{Caution, Judge, Reach};
 use super::dial::Dial;
 use super::lever::{LAST, find_lever};
-use super::profile::profile;
-use super::solution::{Nearest, OptionsFor, Solution, SolveError, WishOutcome, WishVerdict};
+use super::solution::{Nearest, WishOutcome, WishVerdict};
 use super::wish::{Miss, Wish};
 use crate::catalog::normalize_value;
 use crate::model::{Answer, Host, KnownSettings, Settings, SocketOptions};
 use crate::snapshot::Snapshot;
-use crate::tune::{NetworkPath, plan_profiles};
 use crate::units::{KernelVersion, SysctlKey, SysctlValues};
 
 /// Values that differ from those of now, by key.
 pub(super) type Assignment = BTreeMap<&'static str, String>;
+/// A consequence with values and the options of a socket, for which an answer is known.
+type OnSocket = (&'static str, Assignment, SocketOptions);
 /// Steps of dials, by key.
 type Steps = BTreeMap<&'static str, i64>;
 
@@ -41,82 +41,18 @@ pub(super) struct Search<'a> {
     stuck: BTreeMap<&'static str, String>,
     /// Answers that were worked out before, by consequence and the values of its keys.
     known: RefCell<BTreeMap<(&'static str, Vec<String>), Answer>>,
-}
-
-/// Searches for values that meet the wishes on a host, and compares them with it.
-///
-/// The wishes are met from the first on: one that cannot be met together with those before it is left out and named.
-/// `options` says which wishes are left to the application where an option of its socket meets them.
-///
-/// # Errors
-/// When nothing is wished for, or the kernel's version is not known.
-pub fn solve(wishes: &[Wish], snapshot: &Snapshot, name: &str, options: OptionsFor) -> Result<Solution, SolveError> {
-    if wishes.is_empty() {
-        return Err(SolveError::NoWish);
-    }
-    let search = Search::new(wishes, snapshot).ok_or(SolveError::NoKernel)?;
-    let mut outcomes: Vec<WishOutcome> = Vec::new();
-    let mut together: Vec<Wish> = Vec::new();
-    for wish in wishes {
-        let advice = advise(wish, &search);
-        let own_answer = advice.as_ref().is_some_and(|advice| advice.answer.is_some());
-        let (verdict, reach) = search.alone(wish);
-        let by_socket = |advice: &super::Application| match reach {
-            Reach::Fine => false,
-            Reach::WarnedOf => !advice.is_count_of_tries(),
-            Reach::EveryConnection => true,
-        };
-        let better = own_answer && advice.as_ref().is_some_and(by_socket);
-        let verdict = match (options, verdict) {
-            (OptionsFor::All, WishVerdict::Met(_)) if own_answer => WishVerdict::ByApplication,
-            (OptionsFor::Better, WishVerdict::Met(_)) if better => WishVerdict::ByApplication,
-            (OptionsFor::All | OptionsFor::Better, WishVerdict::Impossible { .. }) if own_answer => {
-                WishVerdict::ByApplication
-            }
-            (OptionsFor::All | OptionsFor::Better, WishVerdict::Impossible { why, nearest }) => {
-                WishVerdict::Impossible { why, nearest: search.nearer(wish, nearest) }
-            }
-            (_, verdict) => verdict,
-        };
-        if matches!(verdict, WishVerdict::Met(_) | WishVerdict::Already) {
-            together.push(wish.clone());
-        }
-        outcomes.push(search.outcome(wish, verdict, advice));
-    }
-    let mut chosen = Assignment::new();
-    let mut met: Vec<Wish> = Vec::new();
-    for wish in together {
-        let more: Vec<Wish> = met.iter().cloned().chain([wish.clone()]).collect();
-        if let Some(found) = search.cheapest(&more) {
-            (chosen, met) = (found, more);
-        } else if let Some(outcome) = outcomes.iter_mut().find(|one| one.wish.kind.word == wish.kind.word) {
-            let other = met.iter().find(|other| search.cheapest(&[(*other).clone(), wish.clone()]).is_none());
-            let all = || met.iter().map(Wish::typed).collect::<Vec<_>>().join(" and ");
-            outcome.verdict = WishVerdict::Contradicts(other.map_or_else(all, Wish::typed));
-        }
-    }
-    for outcome in &mut outcomes {
-        outcome.then = search.answer(&outcome.wish, &chosen);
-        if let WishVerdict::Met(keys) = &mut outcome.verdict {
-            let its = chosen.keys().filter(|key| outcome.wish.kind.levers.contains(key));
-            *keys = its.filter_map(|key| key.parse().ok()).collect();
-            outcome.nominal = search.in_time_but_for_lateness(&outcome.wish);
-            outcome.caution = search.caution(&outcome.wish, &chosen);
-        }
-    }
-    let profile = profile(name, &outcomes, &chosen, &search);
-    let plan = plan_profiles(core::slice::from_ref(&profile), snapshot, NetworkPath::default());
-    Ok(Solution { wishes: outcomes, profile, plan })
+    /// The same for sockets with options.
+    known_on: RefCell<BTreeMap<OnSocket, Option<Answer>>>,
 }
 
 impl<'a> Search<'a> {
-    fn new(wishes: &[Wish], snapshot: &'a Snapshot) -> Option<Self> {
+    pub(super) fn new(wishes: &[Wish], snapshot: &'a Snapshot) -> Option<Self> {
         let version = snapshot.kernel.version?;
         let host = Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
         let values = snapshot.sysctls.values().into_iter();
         let start: SysctlValues = values.map(|(key, value)| (key, normalize_value(&value))).collect();
         let (mut dials, mut stuck) = (BTreeMap::new(), BTreeMap::new());
-        for lever in wishes.iter().flat_map(|wish| wish.kind.levers).filter_map(|key| find_lever(key)) {
+        for lever in wishes.iter().flat_map(|wish| wish.kind.levers_on(version)).filter_map(find_lever) {
             match Dial::new(lever, snapshot, &start) {
                 Ok(dial) => drop(dials.insert(lever.key, dial)),
                 Err(why) => drop(stuck.insert(lever.key, why)),
@@ -126,7 +62,8 @@ impl<'a> Search<'a> {
         let judge = Judge::new(snapshot, labels.collect::<Vec<_>>().join("; "));
         let narrowed = |(key, dial): (&&'static str, &Dial)| (*key, dial.narrowed(|value| judge.warns_of(key, value)));
         let safe = dials.iter().map(narrowed).collect();
-        Some(Self { snapshot, version, host, start, dials, safe, judge, stuck, known: RefCell::default() })
+        let (known, known_on) = (RefCell::default(), RefCell::default());
+        Some(Self { snapshot, version, host, start, dials, safe, judge, stuck, known, known_on })
     }
 
     /// The kernel's version.
@@ -154,8 +91,7 @@ impl<'a> Search<'a> {
         if let Some(answer) = self.known.borrow().get(&place) {
             return *answer;
         }
-        let mut all = self.start.clone();
-        all.extend(values.iter().filter_map(|(key, value)| Some((key.parse::<SysctlKey>().ok()?, value.clone()))));
+        let all = self.with(values);
         let known = KnownSettings::new(&all, |key| self.snapshot.has_key(key));
         let answer = if known.missing(consequence.keys).is_empty() {
             consequence.answer(&Settings::from_values(&all), &self.host)
@@ -166,13 +102,41 @@ impl<'a> Search<'a> {
         answer
     }
 
+    /// The values of now with others over them.
+    fn with(&self, values: &Assignment) -> SysctlValues {
+        let mut all = self.start.clone();
+        all.extend(values.iter().filter_map(|(key, value)| Some((key.parse::<SysctlKey>().ok()?, value.clone()))));
+        all
+    }
+
+    /// The answer to a wish for a socket with options, with these values; nothing where a socket has no part in it.
+    pub(super) fn answer_on(&self, wish: &Wish, values: &Assignment, options: &SocketOptions) -> Option<Answer> {
+        let consequence = wish.kind.consequence()?;
+        let place = (consequence.id, values.clone(), *options);
+        if let Some(answer) = self.known_on.borrow().get(&place) {
+            return *answer;
+        }
+        let settings = Settings::from_values(&self.with(values));
+        let answer =
+            consequence.answer_with(&settings, &self.host, |own| *own = with_keepalive(*options, own.keepalive));
+        self.known_on.borrow_mut().insert(place, answer);
+        answer
+    }
+
     /// The answer to a wish for a socket with options, with the values of now.
     pub(super) fn answer_with(&self, wish: &Wish, set: impl FnOnce(&mut SocketOptions)) -> Option<Answer> {
-        wish.kind.consequence()?.answer_with(&Settings::from_values(&self.start), &self.host, set)
+        let mut options = SocketOptions::default();
+        set(&mut options);
+        self.answer_on(wish, &Assignment::new(), &options)
+    }
+
+    /// What a plan would warn of with these values.
+    pub(super) fn warnings(&self, values: &Assignment) -> Vec<String> {
+        self.judge.warnings(values)
     }
 
     /// What becomes of a wish that is the only one, and how far-reaching that is.
-    fn alone(&self, wish: &Wish) -> (WishVerdict, Reach) {
+    pub(super) fn alone(&self, wish: &Wish) -> (WishVerdict, Reach) {
         let keys = wish.kind.consequence().map_or(&[][..], |consequence| consequence.keys);
         let known = KnownSettings::new(&self.start, |key| self.snapshot.has_key(key));
         let missing = known.missing(keys);
@@ -199,14 +163,16 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn outcome(&self, wish: &Wish, verdict: WishVerdict, application: Option<super::Application>) -> WishOutcome {
+    /// A wish with what became of it.
+    pub(super) fn outcome(&self, wish: &Wish, verdict: WishVerdict) -> WishOutcome {
         let now = self.answer(wish, &Assignment::new());
         let label = wish.kind.consequence().map_or("", |consequence| consequence.label);
-        WishOutcome { wish: wish.clone(), label, now, then: now, verdict, nominal: None, caution: None, application }
+        let (nominal, caution, application, on_socket) = (None, None, None, None);
+        WishOutcome { wish: wish.clone(), label, now, then: now, verdict, nominal, caution, application, on_socket }
     }
 
     /// The lesser change with which the answer would be in time if timers were never late.
-    fn in_time_but_for_lateness(&self, wish: &Wish) -> Option<Nearest> {
+    pub(super) fn in_time_but_for_lateness(&self, wish: &Wish) -> Option<Nearest> {
         // The timer wheel makes a wait longer by an eighth at the most (LVL_CLK_SHIFT, kernel/time/timer.c), and a tick.
         let most = wish.most?;
         let looser = Wish { most: Some(most.saturating_add(most / 7)), ..wish.clone() };
@@ -222,10 +188,13 @@ impl<'a> Search<'a> {
         if wish.kind.levers.is_empty() {
             return vec!["no setting changes it: it is a constant of the kernel".to_owned()];
         }
-        let stuck = wish.kind.levers.iter().filter_map(|key| Some((key, self.stuck.get(key)?)));
+        let levers: Vec<&str> = wish.kind.levers_on(self.version).collect();
+        let stuck = levers.iter().filter_map(|key| Some((key, self.stuck.get(key)?)));
         let mut sentences: Vec<String> = stuck.map(|(key, why)| format!("{key} {why}")).collect();
-        let searched: Vec<String> =
-            wish.kind.levers.iter().filter_map(|key| self.dials.get(key)).map(Dial::searched).collect();
+        let later = wish.kind.levers.iter().filter_map(|key| Some((key, wish.kind.counts_since(key)?)));
+        let later = later.filter(|(key, since)| self.snapshot.has_key(key) && self.version < *since);
+        sentences.extend(later.map(|(key, since)| format!("{key} counts for it only since Linux {since}")));
+        let searched: Vec<String> = levers.iter().filter_map(|key| self.dials.get(key)).map(Dial::searched).collect();
         if !searched.is_empty() {
             sentences.push(format!("searched: {}", searched.join("; ")));
         }
@@ -237,7 +206,7 @@ impl<'a> Search<'a> {
     }
 
     /// The nearest to a wish by values, unless an option of the socket comes nearer, which also leaves the host alone.
-    fn nearer(&self, wish: &Wish, by_values: Option<Nearest>) -> Option<Nearest> {
+    pub(super) fn nearer(&self, wish: &Wish, by_values: Option<Nearest>) -> Option<Nearest> {
         let miss = |answer: Answer| wish.miss(answer).by();
         let by_option = application::nearest(wish, self)
             .filter(|(answer, _)| by_values.as_ref().is_none_or(|values| miss(*answer) < miss(values.answer)));
@@ -248,7 +217,7 @@ impl<'a> Search<'a> {
     }
 
     /// What the plan warns of in the values for a wish, and the nearest to it that nobody warns of.
-    fn caution(&self, wish: &Wish, chosen: &Assignment) -> Option<Caution> {
+    pub(super) fn caution(&self, wish: &Wish, chosen: &Assignment) -> Option<Caution> {
         let own = chosen.iter().filter(|(key, _)| wish.kind.levers.contains(key));
         let own: Assignment = own.map(|(key, value)| (*key, value.clone())).collect();
         let says = self.judge.warnings(&own);
@@ -292,8 +261,8 @@ impl<'a> Search<'a> {
             return Some(steps);
         }
         let last = |key: &&'static str| self.dials.get(key).filter(|dial| dial.lever.weight == LAST);
-        let dials: BTreeSet<&'static str> =
-            wishes.iter().flat_map(|wish| wish.kind.levers).filter(|key| last(key).is_some()).copied().collect();
+        let levers = wishes.iter().flat_map(|wish| wish.kind.levers_on(self.version));
+        let dials: BTreeSet<&'static str> = levers.filter(|key| last(key).is_some()).collect();
         dials.iter().filter_map(|key| self.dials.get(key)).find_map(|dial| {
             // One wish is helped in one direction alone; several may be met by turning it either way.
             let ways = if wishes.len() == 1 { self.ways(dial, wishes, &Steps::new()) } else { vec![false, true] };
@@ -324,7 +293,7 @@ impl<'a> Search<'a> {
 
     /// As [`Self::group`], with these dials.
     fn lightest(&self, dials: &BTreeMap<&'static str, Dial>, wishes: &[Wish], fixed: &Steps) -> Option<Steps> {
-        let keys: BTreeSet<&'static str> = wishes.iter().flat_map(|wish| wish.kind.levers).copied().collect();
+        let keys: BTreeSet<&'static str> = wishes.iter().flat_map(|wish| wish.kind.levers_on(self.version)).collect();
         let dials: Vec<&Dial> =
             keys.iter().filter_map(|key| dials.get(key)).filter(|dial| dial.lever.weight != LAST).collect();
         let mut sets: Vec<(u32, u32)> =
@@ -455,6 +424,11 @@ impl<'a> Search<'a> {
     fn text(&self, steps: &Steps) -> Assignment {
         steps.iter().filter_map(|(key, step)| Some((*key, self.dials.get(key)?.text(*step)))).collect()
     }
+}
+
+/// Options of a socket on which keepalive is on already where the question is about that.
+const fn with_keepalive(options: SocketOptions, already: bool) -> SocketOptions {
+    SocketOptions { keepalive: options.keepalive || already, ..options }
 }
 
 /// Which wishes are missed, and on which side.

@@ -48,6 +48,9 @@ pub struct WishOutcome {
     pub caution: Option<Caution>,
     /// What the application can do for itself; nothing when there is nothing or it is of no use here.
     pub application: Option<Application>,
+    /// The answer for a socket that has every option which is advised here for sockets of its kind (but those that are
+    /// to be kept [`apart`](Application::apart)), with the plan; nothing where it is no other than what is said already.
+    pub on_socket: Option<Answer>,
 }
 
 /// Whether a wish is met.
@@ -66,8 +69,13 @@ pub enum WishVerdict {
         /// The nearest that can be had; nothing when nothing can be changed for it.
         nearest: Option<Nearest>,
     },
-    /// It cannot be met together with another, which the plan meets: the other as it was typed.
-    Contradicts(String),
+    /// It cannot be met together with another, which is met.
+    Contradicts {
+        /// The other as it was typed.
+        other: String,
+        /// What would be on a socket that both are about, as a sentence; nothing where there is no value for both.
+        why: Option<String>,
+    },
     /// Its answer follows from keys that could not be read.
     Unknown(Vec<&'static str>),
 }
@@ -92,7 +100,7 @@ impl WishVerdict {
             Self::Met(_) => "met",
             Self::ByApplication => "by-application",
             Self::Impossible { .. } => "impossible",
-            Self::Contradicts(_) => "contradicts",
+            Self::Contradicts { .. } => "contradicts",
             Self::Unknown(_) => "unknown",
         }
     }

@@ -2,7 +2,7 @@
 
 use super::super::effect::FURTHER;
 use crate::model::{Answer, CONSEQUENCES, Consequence, ConsequenceRule, queue_limits};
-use crate::units::parse_duration_us;
+use crate::units::{KernelVersion, parse_duration_us};
 
 /// In what a wish is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,23 @@ impl WishKind {
     pub fn consequence(&self) -> Option<&'static Consequence> {
         CONSEQUENCES.iter().chain(FURTHER).chain([&LISTENER]).find(|one| one.id == self.id)
     }
+
+    /// The first kernel on which a lever counts for this, where that is a later one than the first that has the key.
+    #[must_use]
+    pub fn counts_since(&self, key: &str) -> Option<KernelVersion> {
+        LATER.iter().find(|(word, lever, _)| *word == self.word && *lever == key).map(|(.., since)| *since)
+    }
+
+    /// The levers that count for this on a kernel.
+    pub fn levers_on(&self, version: KernelVersion) -> impl Iterator<Item = &'static str> {
+        let counts = move |key: &&'static str| self.counts_since(key).is_none_or(|since| version >= since);
+        self.levers.iter().copied().filter(counts)
+    }
 }
+
+/// Levers that a wish's clock takes notice of later than others do. The timer of SYN-ACKs (`reqsk_timer_handler()`) has gone by
+/// `tcp_rto_max_ms` since 6.19; up to 6.18 it ends at 120 s whatever that is (measured).
+const LATER: [(&str, &str, KernelVersion); 1] = [("half-open", RTO_MAX, KernelVersion::new(6, 19))];
 
 /// What a listener can hold whose application asks for as much as it can. Plans show this listener by listener.
 static LISTENER: Consequence = Consequence {

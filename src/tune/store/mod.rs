@@ -13,4 +13,5 @@ mod sysctl_tree;
 pub use profile_files::{ProfileFiles, read_profiles};
 pub use programs::read_programs;
 pub use sysctl_store::SysctlStore;
+pub(super) use sysctl_tree::read_sysctl_directory;
 pub use sysctl_tree::{read_boot_modules, read_given_files, read_loaded_modules, read_sysctl_tree};

@@ -43,6 +43,22 @@ pub fn read_sysctl_tree(root: &Path) -> SysctlTree {
     tree
 }
 
+/// Reads the files of one directory that belongs to no system, as if it were `/etc/sysctl.d`; their paths are whole.
+#[must_use]
+pub(in crate::tune) fn read_sysctl_directory(directory: &Path) -> SysctlTree {
+    let (files, mut tree) = (RootedFiles::new("/"), SysctlTree::default());
+    let shown = directory.to_string_lossy();
+    let shown = shown.trim_end_matches('/');
+    match files.list(shown) {
+        Ok(names) => {
+            let paths = names.into_iter().map(|name| format!("{shown}/{}", name.to_string_lossy()));
+            tree.files.extend(paths.map(|path| read_file(&files, &path, Home::DropIn(Directory::Etc))));
+        }
+        Err(error) => tree.unlisted.push((shown.to_owned(), error.reason)),
+    }
+    tree
+}
+
 /// Reads the files that the caller named, in their order.
 ///
 /// # Errors

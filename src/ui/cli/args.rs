@@ -21,7 +21,7 @@ use crate::units::parse_duration_us;
 /// Without a command: the terminal interface, or `status` when standard output is not a terminal.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "tcpctl", version, max_term_width = 80, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 ok, 1 findings or drift, 2 usage, 3 failure, 4 not permitted.")]
+#[command(after_help = "Exit codes: 0 ok, 1 findings, drift or nothing to do, 2 usage, 3 failure, 4 not permitted.")]
 pub struct Cli {
     /// Options of every command
     #[command(flatten)]
@@ -114,7 +114,8 @@ pub enum Command {
     /// Check sysctl.d files: keys that are gone, values that the kernel refuses, folk settings, lines taken back later
     ///
     /// Without FILE, everything that systemd-sysctl and `sysctl --system` would read on this host. Each finding comes
-    /// with its place, why it matters and what to write instead. A comment `# tcpctl: allow RULE` right above a line
+    /// with its place, why it matters and what to write instead. With --from alone, the values that the snapshot holds. A
+    /// comment `# tcpctl: allow RULE` right above a line
     /// silences a rule for it. What packages ship in /usr/lib is never more than a note.
     ///
     /// Exit code 1 when there are errors or warnings, 2 when a FILE cannot be read.
@@ -129,10 +130,14 @@ pub enum Command {
     /// Apply a profile: shows the plan, asks, journals, writes, reads back
     Apply(Deferred<ApplyArgs>),
     /// Keep an apply that is undone otherwise (`apply --confirm`)
+    ///
+    /// Exit code 1 when nothing waits to be confirmed.
     Confirm(Deferred<ConfirmArgs>),
     /// Check whether the running values meet a profile, and those that are kept across boots
     Verify(Deferred<VerifyArgs>),
     /// Restore the values from before an apply
+    ///
+    /// Exit code 1 when there is nothing to roll back.
     Rollback(Deferred<RollbackArgs>),
     /// List what was applied and rolled back
     History(Deferred<HistoryArgs>),

@@ -113,13 +113,11 @@ fn refuse_with_stored(global: &Global, command: Option<&Command>) -> Result<(), 
 /// Why a command cannot take a stored snapshot for the host, if it cannot.
 fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
     const ACTS: &str = "--from is for commands that read: this one acts on the host, or shows it as it is now";
-    const FILES: &str = "a stored snapshot has no files: with --from, say with --root whose sysctl.d files to read";
     match command {
         None => None,
         Some(Command::Status(status)) if status.watch.is_none() && !status.all_netns => None,
         Some(Command::Sockets(sockets)) if sockets.watch.is_none() && !sockets.all_netns => None,
         Some(Command::Diagnose(diagnose)) if diagnose.watch => Some(ACTS),
-        Some(Command::Lint(lint)) if lint.root.is_none() && lint.files.is_empty() => Some(FILES),
         Some(
             Command::Listeners(_)
             | Command::Explain(_)

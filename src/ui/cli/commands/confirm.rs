@@ -27,10 +27,18 @@ pub(in crate::ui::cli) fn run(args: &ConfirmArgs, context: &mut Context<'_>) -> 
     let target = change::target(context);
     let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
     let place = target.place().map_err(change::refusal)?;
-    let entry = choose_unconfirmed(&history, asked, &place).map_err(|error| match error {
-        ConfirmError::NoSuchEntry(_) | ConfirmError::Elsewhere { .. } => CliError::Usage(error.to_string()),
-        _ => CliError::failure(error),
-    })?;
+    let entry = match choose_unconfirmed(&history, asked, &place) {
+        Ok(entry) => entry,
+        // As with a rollback that finds nothing to do.
+        Err(error @ ConfirmError::Nothing) => {
+            change::print_nothing(&error.to_string(), context)?;
+            return Ok(Exit::Findings);
+        }
+        Err(error @ (ConfirmError::NoSuchEntry(_) | ConfirmError::Elsewhere { .. })) => {
+            return Err(CliError::Usage(error.to_string()));
+        }
+        Err(error) => return Err(CliError::failure(error)),
+    };
     let file = confirm(target.state_dir(), entry.id, rollback::waiting(args.wait)).map_err(change::refusal)?;
     let file = file.map(|path| path.display().to_string());
     if context.json {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::report::{LintRulesView, LintView, render_lint, render_lint_rules};
 use crate::snapshot::Snapshot;
 use crate::tune::{
-    AVAILABLE_KEYS, Home, LintHost, SysctlFile, SysctlTree, lint, read_boot_modules, read_given_files,
+    AVAILABLE_KEYS, Home, LintHost, SysctlFile, SysctlTree, lint, lint_recorded, read_boot_modules, read_given_files,
     read_loaded_modules, read_sysctl_tree,
 };
 use crate::ui::cli::args::LintArgs;
@@ -14,6 +14,9 @@ use crate::ui::cli::named_file::{NamedFile, is_longer};
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit};
 use crate::units::{KernelVersion, SysctlKey};
+
+/// What stands for the file where the values of a snapshot are judged.
+const VALUES: &str = "<snapshot>";
 
 /// Judges the files of this host, of another tree, or those named.
 pub(in crate::ui::cli) fn run(args: &LintArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -29,10 +32,17 @@ pub(in crate::ui::cli) fn run(args: &LintArgs, context: &mut Context<'_>) -> Res
         Some(text) => Some(text.parse().map_err(|error| CliError::Usage(format!("--kernel: {error}")))?),
         None => None,
     };
-    let tree = read_tree(args)?;
+    // A stored snapshot has no files, and the values that it holds are what there is to judge.
+    let values = context.stored.is_some() && args.root.is_none() && args.files.is_empty();
+    let tree = if values { SysctlTree::default() } else { read_tree(args)? };
     let snapshot = read_snapshot(context, Depth::Settings, lint_keys(&tree))?;
-    let host = lint_host(&snapshot, asked, args.root.is_some(), context);
-    let linted = lint(&tree, &host);
+    let mut host = lint_host(&snapshot, asked, args.root.is_some(), context);
+    let linted = if values {
+        host.sysctls = snapshot.sysctls.clone();
+        lint_recorded(VALUES, &host)
+    } else {
+        lint(&tree, &host)
+    };
     let kernel = host.version.map(|version| version.to_string());
     if context.json {
         context.print_json(&LintView::new(&linted, kernel.as_deref()))?;
