@@ -160,6 +160,9 @@ struct Reading {
     idle: Vec<SampleRow>,
     #[serde(default)]
     probing: Vec<SampleRow>,
+    /// The same of those that probe a closed window.
+    #[serde(default)]
+    probing_total: u64,
     #[serde(default)]
     half_closed: Vec<SampleRow>,
     #[serde(default)]
@@ -436,7 +439,10 @@ impl Reading {
             let newer = [&self.waiting, &self.unread, &self.sending, &self.idle];
             let [waiting, unread, sending, idle] = newer.map(|kind| Some(sample(kind)));
             let newest = [&self.probing, &self.half_closed, &self.bound];
-            let [probing, half_closed, bound] = newest.map(|kind| Some(sample(kind)));
+            let [mut probing, half_closed, bound] = newest.map(|kind| Some(sample(kind)));
+            if let Some(probing) = &mut probing {
+                probing.total = probing.total.max(self.probing_total);
+            }
             Samples { connecting, close_wait, resending, waiting, unread, sending, idle, probing, half_closed, bound }
         })
     }
