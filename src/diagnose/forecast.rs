@@ -224,6 +224,12 @@ impl Finding {
 }
 
 impl Finding {
+    /// Adds the ends that more than half of some sockets have, where they have any.
+    #[must_use]
+    pub(super) fn shared(self, ends: &str) -> Self {
+        if ends.is_empty() { self } else { self.seen("what more than half of them share", ends.trim(), source::ENDS) }
+    }
+
     /// Adds how many of how many were looked at one by one, where not all of them were.
     #[must_use]
     pub(super) fn looked_at(self, sample: &Sample, source: &str) -> Self {

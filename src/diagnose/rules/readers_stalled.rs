@@ -242,7 +242,7 @@ fn clients_stalled(case: &Case<'_>, sample: &Sample, rows: Vec<&SocketRow>) -> O
         counted(count, sample)
     );
     let finding = shut_out(Finding::new(&RULE, Severity::Warning, sentence), case, sample, &rows, longest)
-        .seen("what more than half of them share", ends.trim(), source::ENDS)
+        .shared(&ends)
         .states(case, &[TcpState::Estab])
         .because(
             "so many clients at once do not read what they asked for: one program of theirs, or a slow-read attack",
