@@ -154,7 +154,12 @@ fn findings(judged: &Findings) -> Vec<Sample> {
     decided.map(|id| Sample::new(count(id)).label("rule", *id)).collect()
 }
 
+/// Nothing where no rule could judge: that none was found is then not known.
 fn by_severity(judged: &Findings) -> Vec<Sample> {
+    let undecided = rules_undecided(judged);
+    if judged.rules.iter().all(|id| undecided.contains(id)) {
+        return Vec::new();
+    }
     let count = |severity| judged.findings.iter().filter(|finding| finding.severity == severity).count();
     let severities = [Severity::Critical, Severity::Warning, Severity::Notice];
     severities.map(|severity| Sample::new(count(severity)).label("severity", severity.word())).into()
