@@ -69,6 +69,7 @@ const INCIDENTS: &[Incident] = &[
     ("SYNs from hosts that answer with a reset", reset_handshakes),
     ("SYNs to a closed port", |place| flood(place, 81, 200)),
     ("connects to a service that is not there", refused),
+    ("connects to the second address of a service", connecting::second_address),
     ("connects to a silent host", unanswered),
     ("connects that died of silence", died_of_silence),
     ("ports to one destination used up", ports_used_up),
