@@ -89,7 +89,7 @@ impl Kept {
                 is_idle(row.clock.state, row.clock.timer, row.receive_queue, row.send_queue)
             })),
             probing: Some(probing.asked(&mut socket, |row| row.clock.timer == SocketTimer::Probe)),
-            half_closed: Some(half_closed.unasked()),
+            half_closed: Some(half_closed.asked(&mut socket, |row| row.clock.state == TcpState::FinWait2)),
             bound: Some(bound.unasked()),
         }
     }

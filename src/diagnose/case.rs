@@ -140,18 +140,38 @@ impl<'a> Case<'a> {
         u64::try_from(figure).map_err(|_| format!("{SNMP} {name} is {figure}"))
     }
 
-    /// How much a column of `/proc/net/softnet_stat` rose, over all CPUs.
+    /// How much a column of `/proc/net/softnet_stat` rose on each CPU that both readings have, beside the newer row.
+    ///
+    /// The kernel counts these in 32 bits (`struct softnet_data`), so on a busy host they begin anew within an hour. A CPU
+    /// that is new brings what it counted before it was taken away, and one that has gone has no row.
     ///
     /// # Errors
-    /// When it could not be read twice, or fell, as it does when a CPU goes away.
-    pub fn softnet_rise(&self, column: fn(&SoftnetCpu) -> u64) -> Result<u64, String> {
-        let read = |snapshot: &Snapshot| {
+    /// When it could not be read twice.
+    pub fn softnet_rises(&self, column: fn(&SoftnetCpu) -> u64) -> Result<Vec<(&'a SoftnetCpu, u64)>, String> {
+        let read = |snapshot: &'a Snapshot| {
             let missing = || missing_counter(snapshot, SOFTNET, true, "rows");
-            let rows = snapshot.counters.softnet.as_ref().ok_or_else(missing)?;
-            Ok::<_, String>(rows.iter().fold(0_u64, |sum, row| sum.saturating_add(column(row))))
+            snapshot.counters.softnet.as_deref().ok_or_else(missing)
         };
         let (before, now) = (read(self.before()?)?, read(self.now)?);
-        now.checked_sub(before).ok_or_else(|| format!("{SOFTNET} fell: a CPU has gone"))
+        // Before 5.10 rows do not say whose they are; then they are those of the CPUs in their order.
+        let older = |place: usize, row: &SoftnetCpu| match row.cpu {
+            Some(_) => before.iter().find(|older| older.cpu == row.cpu),
+            None => before.get(place).filter(|_| before.len() == now.len()),
+        };
+        let rise = |(place, row)| Some((row, wrapped_rise(column(older(place, row)?), column(row))));
+        Ok(now.iter().enumerate().filter_map(rise).collect())
+    }
+
+    /// The same over all CPUs.
+    ///
+    /// # Errors
+    /// As [`Case::softnet_rises`], and when no CPU is in both readings.
+    pub fn softnet_rise(&self, column: fn(&SoftnetCpu) -> u64) -> Result<u64, String> {
+        let rises = self.softnet_rises(column)?;
+        if rises.is_empty() {
+            return Err(format!("{SOFTNET}: no CPU is in both readings"));
+        }
+        Ok(rises.iter().fold(0_u64, |sum, (_, rise)| sum.saturating_add(*rise)))
     }
 
     /// How many packets the queue of each device dropped. A queue that is new since the older reading, or another one, has
@@ -207,7 +227,7 @@ impl<'a> Case<'a> {
     /// When the source does not tell drops, or there is no older reading.
     pub fn drops_rise(&self, listener: &Listener) -> Result<u64, String> {
         let total = |listener: &Listener| match listener.drops {
-            Drops::Total(total) => Ok(u64::from(total)),
+            Drops::Total(total) => Ok(total),
             Drops::Unknown => Err("a listener's own drops are told by sock_diag only".to_owned()),
         };
         let before = self.sockets_before()?;
@@ -217,7 +237,8 @@ impl<'a> Case<'a> {
             return Err("the two readings of sockets are from different sources".to_owned());
         }
         let old = self.listener_before(listener);
-        Ok(total(listener)?.saturating_sub(old.map(total).transpose()?.unwrap_or(0)))
+        // The same socket's: a counter of 32 bits, which begins anew in a long flood.
+        Ok(total(listener)?.wrapping_sub(old.map(total).transpose()?.unwrap_or(0)).into())
     }
 
     /// A listener's row in the older reading; nothing when it is new or there is no older reading.
@@ -349,6 +370,15 @@ fn gap_reason(snapshot: &Snapshot, source: &str) -> Option<String> {
     let leaf = source.rsplit('/').next().unwrap_or(source);
     let gap = snapshot.gaps.iter().find(|gap| gap.source == source || gap.source.rsplit('/').next() == Some(leaf))?;
     Some(format!("{}: {}", gap.source, gap.reason))
+}
+
+/// By how much a counter of 32 bits rose that may have begun anew once.
+fn wrapped_rise(before: u64, now: u64) -> u64 {
+    const WRAP: u64 = 1 << 32;
+    match now.checked_sub(before) {
+        Some(rise) => rise,
+        None => now.saturating_add(WRAP).saturating_sub(before),
+    }
 }
 
 fn rise(name: &str, before: i64, now: i64) -> Result<u64, String> {

@@ -13,6 +13,20 @@ pub enum Severity {
     Critical,
     /// It will hurt, or already hurts a little.
     Warning,
+    /// Worth knowing: as far as can be seen nothing is lost by it, now or soon.
+    Notice,
+}
+
+impl Severity {
+    /// In one word, as JSON, metrics and `--fail-on` have it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+        }
+    }
 }
 
 /// How sure a finding is.
@@ -55,7 +69,9 @@ impl Evidence {
     #[must_use]
     pub fn place(&self) -> &str {
         let path = self.what.replace('.', "/");
-        let place = self.source.strip_suffix(self.what.as_str()).or_else(|| self.source.strip_suffix(path.as_str()));
+        let bracketed = self.what.strip_suffix(')').and_then(|what| Some(what.rsplit_once('(')?.1));
+        let named = [Some(self.what.as_str()), Some(path.as_str()), bracketed];
+        let place = named.into_iter().flatten().find_map(|field| self.source.strip_suffix(field));
         place.map_or(self.source.as_str(), |place| place.trim_end_matches([' ', '/']))
     }
 }

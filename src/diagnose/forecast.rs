@@ -223,10 +223,32 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// Adds the ends that more than half of some sockets have, where they have any.
+    #[must_use]
+    pub(super) fn shared(self, ends: &str) -> Self {
+        if ends.is_empty() { self } else { self.seen("what more than half of them share", ends.trim(), source::ENDS) }
+    }
+
+    /// Adds how many of how many were looked at one by one, where not all of them were.
+    #[must_use]
+    pub(super) fn looked_at(self, sample: &Sample, source: &str) -> Self {
+        if is_all(sample) {
+            return self;
+        }
+        let seen = format!("{} of {}", sample.rows.len(), sample.total);
+        self.seen("such sockets that were looked at one by one, of all of their kind", seen, source)
+    }
+}
+
+/// Whether all sockets of a kind were kept.
+fn is_all(sample: &Sample) -> bool {
+    u64::try_from(sample.rows.len()).is_ok_and(|rows| rows >= sample.total)
+}
+
 /// A number of sockets of a sample: it is of those that were looked at, which may be fewer than there are.
 pub(super) fn counted(count: u64, sample: &Sample) -> String {
-    let all = u64::try_from(sample.rows.len()).is_ok_and(|rows| rows >= sample.total);
-    if all { count.to_string() } else { format!("at least {count}") }
+    if is_all(sample) { count.to_string() } else { format!("at least {count}") }
 }
 
 /// The same of connections: "a connection", "5 connections", "at least 256 connections".
@@ -241,6 +263,12 @@ pub(super) fn connections(count: u64, sample: &Sample) -> String {
 pub(super) fn leads_here(row: &SocketRow) -> bool {
     let remote: IpAddr = row.remote.ip().to_canonical();
     remote.is_loopback() || remote == row.local.ip().to_canonical()
+}
+
+/// Whether a process of this host opened it. Those that clients opened are of a listener here: some of them always vanish,
+/// pause or sit behind a bad line, so of these one says nothing of this host.
+pub(super) fn is_opened_here(row: &SocketRow, listeners: &[Listener]) -> bool {
+    !listeners.iter().any(|one| one.port == row.local.port())
 }
 
 /// Whether a socket leads to a listener of this very host that has no room: then that one has its verdict.

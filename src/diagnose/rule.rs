@@ -62,8 +62,8 @@ impl fmt::Display for Input {
 pub enum Proof {
     /// On a recreated incident of the running kernel, and on written snapshots.
     Live,
-    /// On written snapshots alone: a network namespace of a test cannot be brought into the situation.
-    Written,
+    /// On written snapshots alone, for the reason given: why a network namespace of a test cannot be brought into it.
+    Written(&'static str),
 }
 
 /// One thing that can be wrong, with everything about it that does not depend on the host.

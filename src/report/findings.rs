@@ -89,6 +89,8 @@ pub(super) fn sign(severity: Severity, ascii: bool) -> &'static str {
         Severity::Critical if ascii => "X",
         Severity::Critical => "✗",
         Severity::Warning => "!",
+        Severity::Notice if ascii => "-",
+        Severity::Notice => "·",
     }
 }
 
@@ -108,6 +110,7 @@ pub(super) fn painted(severity: Severity, sign: &str, text: &str) -> String {
     let colour = match severity {
         Severity::Critical => anstyle::AnsiColor::Red,
         Severity::Warning => anstyle::AnsiColor::Yellow,
+        Severity::Notice => anstyle::AnsiColor::Blue,
     };
     let paint = colour.on_default() | anstyle::Effects::BOLD;
     text.strip_prefix(sign).map_or_else(|| text.to_owned(), |rest| format!("{paint}{sign}{paint:#}{rest}"))

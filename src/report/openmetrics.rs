@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::exposition::{Family, Kind, Sample, render_family};
-use crate::diagnose::Findings;
+use crate::diagnose::{Findings, Severity};
 use crate::model::{Answer, Host, KnownSettings, consequences};
 use crate::snapshot::{Drops, GapKind, Listener, Snapshot};
 use crate::units::TcpState;
@@ -122,8 +122,9 @@ const fn untyped(name: &'static str, help: &'static str) -> Family {
 }
 
 /// What the rules say; what could not be judged is left out and counted.
-const FINDINGS: [(Family, Judged); 2] = [
+const FINDINGS: [(Family, Judged); 3] = [
     (gauge("tcpctl_findings", "Findings of a rule of `tcpctl diagnose` that could judge."), findings),
+    (gauge("tcpctl_findings_by_severity", "The same by how bad they are, over all rules."), by_severity),
     (gauge("tcpctl_rules_undecided", "Rules that could not judge; most need two readings."), undecided),
 ];
 
@@ -151,6 +152,17 @@ fn findings(judged: &Findings) -> Vec<Sample> {
     let count = |id: &str| judged.findings.iter().filter(|finding| finding.rule == id).count();
     let decided = judged.rules.iter().filter(|id| !undecided.contains(**id));
     decided.map(|id| Sample::new(count(id)).label("rule", *id)).collect()
+}
+
+/// Nothing where no rule could judge: that none was found is then not known.
+fn by_severity(judged: &Findings) -> Vec<Sample> {
+    let undecided = rules_undecided(judged);
+    if judged.rules.iter().all(|id| undecided.contains(id)) {
+        return Vec::new();
+    }
+    let count = |severity| judged.findings.iter().filter(|finding| finding.severity == severity).count();
+    let severities = [Severity::Critical, Severity::Warning, Severity::Notice];
+    severities.map(|severity| Sample::new(count(severity)).label("severity", severity.word())).into()
 }
 
 fn undecided(judged: &Findings) -> Vec<Sample> {

@@ -24,7 +24,7 @@ pub struct RuleView {
     disproved_by: &'static str,
     next: Option<&'static str>,
     topic: Option<&'static str>,
-    proof: &'static str,
+    proof: String,
     /// `host` or `namespace`.
     judges: &'static str,
 }
@@ -57,10 +57,10 @@ fn host_wide(rule: &Rule) -> &'static str {
 }
 
 /// How a rule was proved, in words.
-fn proof(proof: Proof) -> &'static str {
+fn proof(proof: Proof) -> String {
     match proof {
-        Proof::Live => "on recreated incidents of a running kernel, and on written readings",
-        Proof::Written => "on written readings",
+        Proof::Live => "on recreated incidents of a running kernel, and on written readings".to_owned(),
+        Proof::Written(why) => format!("on written readings: {why}"),
     }
 }
 
@@ -80,7 +80,7 @@ pub fn render_rule(rule: &Rule, width: usize) -> String {
         ("Not", rule.wrong_remedy),
         ("Disproved", &format!("by {}", rule.disproved_by)),
         ("Next", rule.next.unwrap_or_default()),
-        ("Proved", proof(rule.proof)),
+        ("Proved", &proof(rule.proof)),
         ("Judges", host_wide(rule)),
         ("More", &more),
     ] {
@@ -145,7 +145,7 @@ fn entry(rule: &Rule) -> String {
         ("Does not help", rule.wrong_remedy),
         ("Disproved by", rule.disproved_by),
         ("Next", rule.next.unwrap_or_default()),
-        ("Proved", proof(rule.proof)),
+        ("Proved", &proof(rule.proof)),
         ("More", &more),
     ] {
         if !sentence.is_empty() {

@@ -49,8 +49,8 @@ fn document() -> String {
         .to_owned();
     for (place, rule) in RULES.iter().enumerate() {
         let proof = match rule.proof {
-            Proof::Live => "live",
-            Proof::Written => "written",
+            Proof::Live => "live".to_owned(),
+            Proof::Written(why) => format!("written, since {why}"),
         };
         text.push_str(&format!("{}. `{}` ({proof}): {}\n", place + 1, rule.id, rule.looks_for));
     }

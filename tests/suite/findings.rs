@@ -11,8 +11,8 @@ use ratatui::layout::Rect;
 use serde::Deserialize;
 use tcpctl::catalog::module_of;
 use tcpctl::diagnose::{
-    Confidence, FaultKind, FileFault, Findings, Input, RULES, SettingFiles, SettledValue, Stated, asked_rules,
-    diagnose, diagnose_stated, diagnose_with, headlines, keys,
+    Confidence, FaultKind, FileFault, Finding, Findings, Input, RULES, SettingFiles, SettledValue, Severity, Stated,
+    asked_rules, diagnose, diagnose_stated, diagnose_with, headlines, keys,
 };
 use tcpctl::explain::find_topic;
 use tcpctl::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule, render_rules_manual};
@@ -22,9 +22,10 @@ use tcpctl::snapshot::{
     StoredSnapshots, SysctlReading, Sysctls, render_stored,
 };
 use tcpctl::tune::find_lint_rule;
-use tcpctl::ui::tui::{Event, Now, State, Theme, draw, update};
+use tcpctl::ui::tui::{Event, Key, Now, State, Theme, draw, update};
 use tcpctl::units::{KernelVersion, LiveInfo, LiveSocket, SocketTimer, SysctlKey, TcpState};
 
+use super::screens::{press, rows};
 use super::sources::is_exact;
 
 /// One scenario: what was seen, and which rules must say what.
@@ -44,6 +45,9 @@ pub(crate) struct Scenario {
     /// Rules that must find something, with a piece of the sentence.
     #[serde(default)]
     fires: BTreeMap<String, String>,
+    /// Of these, those whose finding is a notice and no warning.
+    #[serde(default)]
+    notices: BTreeSet<String>,
     /// Rules that must judge, and find nothing.
     #[serde(default)]
     silent: Vec<String>,
@@ -160,6 +164,9 @@ struct Reading {
     idle: Vec<SampleRow>,
     #[serde(default)]
     probing: Vec<SampleRow>,
+    /// The same of those that probe a closed window.
+    #[serde(default)]
+    probing_total: u64,
     #[serde(default)]
     half_closed: Vec<SampleRow>,
     #[serde(default)]
@@ -436,7 +443,10 @@ impl Reading {
             let newer = [&self.waiting, &self.unread, &self.sending, &self.idle];
             let [waiting, unread, sending, idle] = newer.map(|kind| Some(sample(kind)));
             let newest = [&self.probing, &self.half_closed, &self.bound];
-            let [probing, half_closed, bound] = newest.map(|kind| Some(sample(kind)));
+            let [mut probing, half_closed, bound] = newest.map(|kind| Some(sample(kind)));
+            if let Some(probing) = &mut probing {
+                probing.total = probing.total.max(self.probing_total);
+            }
             Samples { connecting, close_wait, resending, waiting, unread, sending, idle, probing, half_closed, bound }
         })
     }
@@ -594,6 +604,9 @@ fn check(name: &str, scenario: &Scenario) {
             "{name}: {found:#?}"
         );
     }
+    let notices = outcome.findings.iter().filter(|found| found.severity == Severity::Notice);
+    let notices: BTreeSet<String> = notices.map(|found| found.rule.to_owned()).collect();
+    assert_eq!(notices, scenario.notices, "{name}: notices");
     let rules: BTreeSet<&str> = outcome.findings.iter().map(|f| f.rule).collect();
     let expected: BTreeSet<&str> = scenario.fires.keys().map(String::as_str).collect();
     assert_eq!(rules, expected, "{name} ({}): {said:#?}", scenario.about);
@@ -740,7 +753,11 @@ fn files_of_a_tree_are_held_against_what_is_stored() {
     let root = directory.path().to_str().unwrap();
     let diagnose = |rest: &[&str]| program(&[&["diagnose", "--from", file.to_str().unwrap()], rest].concat());
     let (code, out, error) = diagnose(&["--root", root]);
-    assert_eq!(code, Some(1), "{out}{error}");
+    // A notice: as far as can be seen nothing is lost by it.
+    assert_eq!(code, Some(0), "{out}{error}");
+    for (least, code) in [("notice", 1), ("warning", 0), ("critical", 0), ("never", 0)] {
+        assert_eq!(diagnose(&["--root", root, "--fail-on", least]).0, Some(code), "{least}");
+    }
     let said = out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("net.core.somaxconn is 4096, and /etc/sysctl.d/60-web.conf:1 says 65535"), "{out}");
     assert_eq!(out.matches("settings-").count(), 1, "{out}");
@@ -886,7 +903,13 @@ fn every_number_of_a_finding_has_its_source() {
 /// The built program beside the library, by a file with two readings.
 #[test]
 fn status_and_metrics_say_what_diagnose_says() {
-    for name in ["not-accepting-full", "connects-time-out-dead-target", "ports-exhaustion-soon", "quiet-host"] {
+    for name in [
+        "not-accepting-full",
+        "connects-time-out-dead-target",
+        "connects-refused-second-address",
+        "ports-exhaustion-soon",
+        "quiet-host",
+    ] {
         let (_, scenario) = scenarios().into_iter().find(|(file, _)| file == name).unwrap();
         let (before, now) = scenario.snapshots();
         let said = diagnose(&now, before.as_ref());
@@ -900,14 +923,23 @@ fn status_and_metrics_say_what_diagnose_says() {
             String::from_utf8(output.stdout).unwrap()
         };
         let json = |arguments: &[&str]| serde_json::from_str::<serde_json::Value>(&run(arguments)).unwrap();
-        let sentences = |found: &serde_json::Value, under: &str| -> Vec<String> {
+        let told = |found: &serde_json::Value, under: &str| -> Vec<[String; 3]> {
             let found = found[under].as_array().unwrap().iter();
-            found.map(|one| one["sentence"].as_str().unwrap().to_owned()).collect()
+            found
+                .map(|one| ["rule", "severity", "sentence"].map(|part| one[part].as_str().unwrap().to_owned()))
+                .collect()
         };
-        let expected: Vec<&str> = said.findings.iter().map(|finding| finding.sentence.as_str()).collect();
-        assert_eq!(sentences(&json(&["diagnose", "--json"]), "findings"), expected, "{name}");
-        assert_eq!(sentences(&json(&["status", "--json"]), "headlines"), expected, "{name}");
+        let one = |one: &Finding| [one.rule, one.severity.word(), one.sentence.as_str()].map(str::to_owned);
+        let expected: Vec<[String; 3]> = said.findings.iter().map(one).collect();
+        assert_eq!(told(&json(&["diagnose", "--json"]), "findings"), expected, "{name}");
+        assert_eq!(told(&json(&["status", "--json"]), "headlines"), expected, "{name}");
         let metrics = run(&["serve", "--textfile", "-"]);
+        for severity in [Severity::Critical, Severity::Warning, Severity::Notice] {
+            let count = said.findings.iter().filter(|finding| finding.severity == severity).count();
+            let word = severity.word();
+            let line = format!("tcpctl_findings_by_severity{{severity=\"{word}\",netns=\"1\"}} {count}\n");
+            assert!(metrics.contains(&line), "{name}: {line}{metrics}");
+        }
         for rule in RULES {
             let count = said.findings.iter().filter(|finding| finding.rule == rule.id).count();
             let line = format!("tcpctl_findings{{rule=\"{}\",netns=\"1\"}} {count}\n", rule.id);
@@ -919,7 +951,12 @@ fn status_and_metrics_say_what_diagnose_says() {
 
 #[test]
 fn the_screen_says_what_diagnose_says() {
-    for name in ["not-accepting-full", "connects-time-out-dead-target", "ports-exhaustion-soon"] {
+    for name in [
+        "not-accepting-full",
+        "connects-time-out-dead-target",
+        "connects-refused-second-address",
+        "ports-exhaustion-soon",
+    ] {
         let (_, scenario) = scenarios().into_iter().find(|(file, _)| file == name).unwrap();
         let (before, now) = scenario.snapshots();
         let said = diagnose(&now, before.as_ref());
@@ -933,6 +970,19 @@ fn the_screen_says_what_diagnose_says() {
         let drawn: String = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
         for finding in &said.findings {
             assert!(drawn.contains(&finding.sentence), "{name}: `{}` is not on the screen", finding.sentence);
+        }
+        // The list of findings has them all, each with its rule and its sign.
+        press(&mut state, Key::Char('6'));
+        let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
+        draw(&state, &mut buffer);
+        for finding in &said.findings {
+            let sign = match finding.severity {
+                Severity::Critical => "X",
+                Severity::Warning => "!",
+                Severity::Notice => " ",
+            };
+            let row = format!("{sign} {:<19} {}", finding.rule, finding.sentence);
+            assert!(rows(&buffer).iter().any(|drawn| drawn.contains(&row)), "{name}: {row}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Stored snapshots: what is written is read back, by every reading command, and what is broken is refused.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -95,6 +96,45 @@ fn a_file_of_version_1_is_read_and_written_as_it_was() {
     // What version 1 says is still said; more may be.
     assert_eq!(before["readings"][0]["counters"], after["readings"][0]["counters"]);
     assert_eq!(before["readings"][0]["sysctls"], after["readings"][0]["sysctls"]);
+}
+
+/// A file as version 2 wrote it: two readings of a namespace with Linux 6.18 and its single sockets. It is never made anew.
+const OF_VERSION_2: &[u8] = include_bytes!("../data/snapshots/version-2.json.gz");
+
+fn of_version_2() -> String {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(OF_VERSION_2).read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_file_of_version_2_is_read_with_its_sockets() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.json.gz");
+    std::fs::write(&path, OF_VERSION_2).unwrap();
+    let from = ["--from", path.to_str().unwrap()];
+    let found: Value = serde_json::from_slice(&tcpctl(&[&from[..], &["diagnose", "--json"]].concat()).stdout).unwrap();
+    assert_eq!(found["window_ms"], 1026, "{found:#}");
+    let sentences: Vec<&str> =
+        found["findings"].as_array().unwrap().iter().map(|one| one["sentence"].as_str().unwrap()).collect();
+    assert_eq!(
+        sentences,
+        [
+            "198.18.0.1:8080 python3(19094) does not accept: 5 wait, 4 attempts dropped in 1s",
+            "[::1]:8443 python3(19094) does not accept: 1 wait, and nobody took one in 1s",
+        ]
+    );
+    assert_eq!(rows(&from, &["--json"]).len(), 24);
+    assert_eq!(rows(&from, &["--json", "state", "close-wait"]).len(), 1);
+    let read = parse_stored(&of_version_2()).unwrap();
+    assert!(read.readings().all(|reading| reading.sockets.as_ref().is_some_and(|sockets| sockets.samples.is_some())));
+    let again = folder.path().join("again.json");
+    let output = tcpctl(&[&from[..], &["snapshot", "--sockets", again.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", told(&output));
+    let [old, new]: [Value; 2] =
+        [of_version_2(), std::fs::read_to_string(again).unwrap()].map(|text| serde_json::from_str(&text).unwrap());
+    assert_eq!(old["readings"], new["readings"]);
+    assert_eq!(old["sockets"]["count"], new["sockets"]["count"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::held_up::{Limit, held_up};
 use crate::diagnose::case::at_least_percent;
-use crate::diagnose::forecast::{by_destination, connections};
+use crate::diagnose::forecast::{by_destination, connections, is_opened_here};
 use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::SocketRow;
@@ -55,8 +55,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let looked_at = length(&sample.rows.iter().filter(|row| row.pace.is_some()).collect::<Vec<_>>());
     if !at_least_percent(u64::try_from(found.len()).unwrap_or(u64::MAX), looked_at, SHARE_PERCENT) {
         let listeners = &case.sockets()?.listeners;
-        let is_opened_here = |row: &&SocketRow| !listeners.iter().any(|one| one.port == row.local.port());
-        deep.retain(|(_, rows, _, _)| rows.iter().any(is_opened_here));
+        deep.retain(|(_, rows, _, _)| rows.iter().any(|row| is_opened_here(row, listeners)));
     }
     deep.sort_by_key(|(_, rows, _, _)| core::cmp::Reverse(rows.len()));
     let all = deep.iter().map(|(_, rows, _, _)| length(rows)).sum::<u64>();

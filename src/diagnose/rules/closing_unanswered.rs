@@ -64,7 +64,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
 }
 
 /// Single sockets whose FIN was sent again.
-fn closing_rows<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a SocketRow> {
+pub(super) fn closing_rows<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a SocketRow> {
     let rows = case.samples().ok().into_iter().flat_map(|samples| &samples.resending.rows);
     rows.filter(|row| CLOSING.contains(&row.clock.state))
 }

@@ -19,7 +19,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     keys: &[CONTROL, "net.core.default_qdisc"],
     threshold: "3 connections, and half of those looked at, with another one than net.ipv4.tcp_congestion_control: a single \
                 application may have chosen its own by TCP_CONGESTION",
-    confidence: Confidence::Certain,
+    confidence: Confidence::Likely,
     next: Some("ss -ti, for each one's; ip route, for a congctl of a route"),
     proof: Proof::Live,
     wrong_remedy: "a restart of servers: connections that they accept from now on have it; net.core.default_qdisc: devices \
@@ -60,7 +60,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         .seen("of those that were looked at", looked_at.to_string(), "sock_diag INET_DIAG_CONG")
         .seen("congestion control (INET_DIAG_CONG)", theirs, "sock_diag INET_DIAG_CONG")
         .settings(case, RULE.keys)
-        .because("they were open before it was set: a connection keeps what it began with")
+        .because("they were open before it was set, and a connection keeps what it began with; or their applications chose their own")
         .remedy(
             "nothing for new connections, accepted ones included; long-lived ones, such as those of pools, have to be \
              opened again",

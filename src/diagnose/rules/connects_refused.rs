@@ -14,6 +14,10 @@ const FAILED_MIN: u64 = 5;
 /// Share of the connects that began, in percent.
 const SHARE_PERCENT: u64 = 5;
 
+/// Share of the connects that began, in percent, from which and up to the half each failure has its success: clients that
+/// go on to the second address of a name.
+const EACH_PERCENT: u64 = 45;
+
 /// The rule.
 pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "connects-refused",
@@ -32,7 +36,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     ],
     keys: &[],
     threshold: "5 failures, one a second and 5% of the connects that began: a service with several addresses may well \
-                try a dead one first",
+                try a dead one first, so where this host refuses half of them it is a notice",
     confidence: Confidence::Likely,
     next: Some("strace -fe trace=connect of the client, or tcpdump -ni any 'tcp[tcpflags] & tcp-rst != 0'"),
     proof: Proof::Live,
@@ -57,16 +61,30 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     }
     let sentence = format!("{failed} of {began} connects failed at once {}: refused", case.in_window());
     let here = at_least_percent(case.tcp_rise("OutRsts")?, failed, 90);
-    let cause = if here {
+    // Each failure has its success: then nothing that a client wants need be missing.
+    let has_another = here && failed.saturating_mul(2) <= began && at_least_percent(failed, began, EACH_PERCENT);
+    let (severity, confidence) =
+        if has_another { (Severity::Notice, Confidence::Possible) } else { (Severity::Warning, RULE.confidence) };
+    let cause = if has_another {
+        "this host sent as many resets, and each failure has a success beside it: clients of localhost that try ::1 first \
+         where the service has 127.0.0.1 alone, or a service of this network namespace that is not running"
+    } else if here {
         "this host sent as many resets: the service that is not listening is one of this network namespace"
     } else {
         "the target's host answers with a reset or an ICMP error: nobody listens there, or a firewall rejects"
     };
-    Ok(Finding::new(&RULE, Severity::Warning, sentence)
+    let remedy = if has_another {
+        "nothing where clients get through at their second address; let the service listen on [::1] too, or start the one \
+         that is not running"
+    } else {
+        "start or fix the service that is connected to; take its address out of the clients' configuration"
+    };
+    Ok(Finding::new(&RULE, severity, sentence)
+        .only(confidence)
         .tcp(case, &["AttemptFails", "ActiveOpens", "OutRsts"])
         .tcp_ext(case, &["TCPSynRetrans", "EmbryonicRsts", "TCPAbortOnTimeout"])
         .seen("failed of those that began", share(failed, began), source::tcp("AttemptFails, ActiveOpens"))
         .because(cause)
-        .remedy("start or fix the service that is connected to; take its address out of the clients' configuration")
+        .remedy(remedy)
         .into())
 }

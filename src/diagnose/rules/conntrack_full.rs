@@ -82,7 +82,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     Ok(finding
         .because("more flows than the table has room for, or entries that live long after their connection")
         .remedy(
-            "raise net.netfilter.nf_conntrack_max with its buckets; shorten nf_conntrack_tcp_timeout_established (5 \
+            "raise net.netfilter.nf_conntrack_max with its buckets (in the initial namespace: one limit is for all); shorten nf_conntrack_tcp_timeout_established (5 \
              days) \
              and _close_wait; do not track what needs no tracking",
         )

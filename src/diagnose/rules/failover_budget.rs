@@ -4,7 +4,7 @@
 //! fails over wants each timeout shorter than the next: the application's, its pool's, TCP_USER_TIMEOUT, the kernel's.
 
 use crate::diagnose::case::STATED;
-use crate::diagnose::forecast::{by_destination, leads_to_full_listener, model_host};
+use crate::diagnose::forecast::{by_destination, is_opened_here, leads_to_full_listener, model_host};
 use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Timeouts, Verdict};
 use crate::model::{
@@ -236,7 +236,7 @@ pub(super) fn silent_us(row: &SocketRow) -> Option<u64> {
 
 /// Whether a process of this host opened it: of those that clients opened others know the timeouts.
 fn is_own(row: &SocketRow, listeners: &[Listener]) -> bool {
-    row.clock.inode != 0 && !listeners.iter().any(|one| one.port == row.local.port())
+    row.clock.inode != 0 && is_opened_here(row, listeners)
 }
 
 /// Idle connections whose keepalive begins later than stated, or not at all.

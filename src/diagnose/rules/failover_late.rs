@@ -9,7 +9,9 @@ use super::failover_budget::{kernels_end, silent_us};
 use super::mtu_black_hole;
 use super::retransmits::SILENT_TIMEOUTS_MIN;
 use crate::diagnose::case::at_least_percent;
-use crate::diagnose::forecast::{Fate, Forecaster, Group, by_destination, counted, leads_to_full_listener};
+use crate::diagnose::forecast::{
+    Fate, Forecaster, Group, by_destination, counted, is_opened_here, leads_to_full_listener,
+};
 use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::SocketRow;
@@ -79,12 +81,11 @@ fn late<'a>(case: &Case<'a>) -> Result<Option<Late<'a>>, String> {
     };
     let sample = &case.samples()?.resending;
     let mut groups = by_destination(sample.rows.iter().filter(held));
-    let is_client_here = |row: &SocketRow| !sockets.listeners.iter().any(|one| one.port == row.local.port());
     // Of those that clients of this host opened each is one that somebody waits for.
     let many = at_least_percent(sample.total, sockets.count(TcpState::Estab), CLIENTS_PERCENT);
     groups.retain(|group| {
         let least = if group.rows.len() >= MIN { SILENT_TIMEOUTS_MIN } else { TIMEOUTS_OF_ONE_MIN };
-        group.rows.iter().any(|row| row.clock.retransmits >= least && (many || is_client_here(row)))
+        group.rows.iter().any(|row| row.clock.retransmits >= least && (many || is_opened_here(row, &sockets.listeners)))
     });
     if groups.is_empty() {
         return Ok(None);

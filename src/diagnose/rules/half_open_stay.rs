@@ -26,14 +26,17 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::Sockets("states"),
         Input::TcpExt("TCPSynRetrans"),
         Input::TcpExt("TCPTimeouts"),
+        Input::TcpExt("TCPAbortOnTimeout"),
+        Input::TcpExt("TCPSpuriousRtxHostQueues"),
+        Input::Tcp("RetransSegs"),
         Input::TcpExt("SyncookiesSent"),
         Input::TcpExt("TCPReqQFullDrop"),
         Input::TcpExt("ListenOverflows"),
         Input::Tcp("PassiveOpens"),
     ],
     keys: &[SYNACK_RETRIES],
-    threshold: "10 half-open at both readings and 10 timeouts that are at least 10% of the connections opened, while \
-                no queue is full: honest clients finish within one round trip",
+    threshold: "10 half-open at both readings and 10 SYN-ACKs sent again, or timeouts that sent nothing, that are at \
+                least 10% of the connections opened, while no queue is full: honest clients finish within one round trip",
     confidence: Confidence::Possible,
     next: Some(
         "ss -tno state syn-recv, for their addresses: a few known ones are lost ACKs, many strange ones a slow flood",
@@ -48,7 +51,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let (before, now) = (case.sockets_before()?, case.sockets()?);
     let half_open = now.count(TcpState::SynRecv);
     let retried = case.tcp_ext_rise("TCPSynRetrans")?;
-    let timeouts = case.tcp_ext_rise("TCPTimeouts")?;
+    let unsent = unsent(case)?;
     let opens = case.tcp_rise("PassiveOpens")?;
     let mut full = 0_u64;
     for queue in ["SyncookiesSent", "TCPReqQFullDrop", "ListenOverflows"] {
@@ -57,15 +60,14 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     if full > 0
         || half_open.min(before.count(TcpState::SynRecv)) < MIN
         || half_open < now.count(TcpState::SynSent)
-        || retried.max(timeouts) < MIN
-        || !at_least_percent(retried.max(timeouts), opens, SHARE_PERCENT)
+        || retried.max(unsent) < MIN
+        || !at_least_percent(retried.max(unsent), opens, SHARE_PERCENT)
     {
         return Ok(Verdict::quiet());
     }
-    let unsent = retried.saturating_mul(10) < timeouts;
     let on = most_half_open(case, half_open).map(|listener| format!(" of {}", listener_name(listener)));
     let on = on.unwrap_or_default();
-    let (sentence, cause, remedy) = if unsent {
+    let (sentence, cause, remedy) = if retried.saturating_mul(10) < unsent {
         (
             format!("{half_open} half-open connections{on}: this host throws its own SYN-ACKs away"),
             "their timers expire, and yet nothing is sent again: an output rule or a traffic control drops the SYN-ACK",
@@ -85,9 +87,19 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         .states(case, &[TcpState::SynRecv])
         .seen("SYN-RECV in the reading before", before.count(TcpState::SynRecv).to_string(), source::STATES)
         .tcp_ext(case, &["TCPSynRetrans", "TCPTimeouts"])
-        .tcp(case, &["PassiveOpens"])
+        .tcp(case, &["RetransSegs", "PassiveOpens"])
         .settings(case, &[SYNACK_RETRIES])
         .because(cause)
         .remedy(remedy)
         .into())
+}
+
+/// How many timers expired of which nothing came: no segment, no end, and none still in a queue of this host. The timers
+/// of connections that are open send data again, and count as both.
+fn unsent(case: &Case<'_>) -> Result<u64, String> {
+    let mut sent = case.tcp_rise("RetransSegs")?;
+    for name in ["TCPAbortOnTimeout", "TCPSpuriousRtxHostQueues"] {
+        sent = sent.saturating_add(case.tcp_ext_rise(name)?);
+    }
+    Ok(case.tcp_ext_rise("TCPTimeouts")?.saturating_sub(sent))
 }

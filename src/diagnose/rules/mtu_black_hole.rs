@@ -5,7 +5,8 @@
 //! With `tcp_mtu_probing` the timer lowers the segment size itself after some retries (`tcp_mtu_probing`); TCPMTUPFail
 //! and TCPMTUPSuccess count the probes of a search that goes up again, and stay 0 in the fall itself.
 
-use crate::diagnose::forecast::{by_destination, counted};
+use crate::diagnose::case::at_least_percent;
+use crate::diagnose::forecast::{by_destination, counted, is_opened_here};
 use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{SentData, SocketRow};
@@ -13,6 +14,11 @@ use crate::units::TcpState;
 
 /// Connections below which it is chance.
 const MIN: usize = 2;
+
+/// Those that clients opened count when they are so many, and such a share of all open connections, in percent: of a public
+/// service some vanish at any moment before their first answer has arrived, and look like it.
+const CLIENTS_MIN: u64 = 5;
+const CLIENTS_PERCENT: u64 = 5;
 
 /// Bytes of the average segment that arrived, in percent of a full one, from which full ones do arrive.
 const SMALL_PERCENT: u64 = 50;
@@ -24,10 +30,14 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "mtu-black-hole",
     looks_for: "full-size segments that never arrive while small ones do",
     topic: Some("data-lost"),
-    reads: &[Input::Sockets("single connections that timeouts send again for, with tcp_info")],
+    reads: &[
+        Input::Sockets("single connections that timeouts send again for, with tcp_info"),
+        Input::Sockets("states"),
+    ],
     keys: &[MTU_PROBING, "net.ipv4.tcp_base_mss"],
     threshold: "2 connections that two timeouts and more sent a full segment again for, and of which nothing but small \
-                segments ever arrived (half of a full one on average): a peer that died took full ones before",
+                segments ever arrived (half of a full one on average): a peer that died took full ones before; those that clients opened \
+                only from 5 on and from 5% of what is open, since some vanish before their first answer",
     confidence: Confidence::Possible,
     next: Some("ping -M do -s 1472 PEER, or tracepath PEER, for the size that still passes"),
     proof: Proof::Live,
@@ -67,8 +77,12 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
 
 /// Connections that look like it.
 fn holes<'a>(case: &Case<'a>) -> Result<Vec<&'a SocketRow>, String> {
-    let samples = case.samples()?;
-    let found: Vec<&SocketRow> = samples.resending.rows.iter().filter(|row| is_hole(row)).collect();
+    let (samples, sockets) = (case.samples()?, case.sockets()?);
+    let mut found: Vec<&SocketRow> = samples.resending.rows.iter().filter(|row| is_hole(row)).collect();
+    let number = u64::try_from(found.len()).unwrap_or(u64::MAX);
+    if number < CLIENTS_MIN || !at_least_percent(number, sockets.count(TcpState::Estab), CLIENTS_PERCENT) {
+        found.retain(|row| is_opened_here(row, &sockets.listeners));
+    }
     Ok(if found.len() < MIN { Vec::new() } else { found })
 }
 

@@ -7,11 +7,11 @@
 
 use super::receive_drops;
 use crate::diagnose::case::{at_least_percent, process_name};
-use crate::diagnose::forecast::{by_destination, counted, holder, leads_here};
+use crate::diagnose::forecast::{Group, by_destination, counted, ends, holder, is_opened_here, leads_here};
 use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::snapshot::{Process, Sample, SocketRow};
-use crate::units::Micros;
+use crate::units::{Micros, TcpState};
 
 /// Windows that stay closed below which it may be a reader in passing.
 const MIN: u64 = 3;
@@ -25,6 +25,10 @@ const ONE_MS: u32 = 60_000;
 /// Share of a receive buffer that is in use, in percent, from which no window is left: 97 were seen.
 const FULL_PERCENT: u64 = 90;
 
+/// Share of all open connections, in percent, from which those count that clients opened to a listener here: a client may
+/// pause for as long as it likes, and some always do.
+const CLIENTS_PERCENT: u64 = 5;
+
 /// Destinations that are told, the largest first.
 const TOLD: usize = 3;
 
@@ -37,13 +41,15 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
         Input::TcpExt("TCPToZeroWindowAdv"),
         Input::TcpExt("TCPFromZeroWindowAdv"),
         Input::TcpExt("TCPWinProbe"),
+        Input::Sockets("states"),
         Input::Sockets("single connections with much unread, with tcp_info and their receive memory"),
         Input::Sockets("single connections that probe a closed window, with tcp_info"),
     ],
     keys: &[],
     threshold: "3 windows that closed and did not open again in the window watched, at least half of those that \
                 closed: one that opens again is flow control at work; or 3 that have been closed for 5 s, or one for a \
-                minute: 90% of the receive buffer in use and nothing coming in, or nothing sent but window probes",
+                minute: 90% of the receive buffer in use and nothing coming in, or nothing sent but window probes; of those \
+                that clients opened from 3 and 5% of what is open: a client may pause",
     confidence: Confidence::Likely,
     next: Some("ss -tnm, for sockets with Recv-Q near rb, and -p for their process"),
     proof: Proof::Live,
@@ -132,6 +138,7 @@ impl Stalled<'_> {
             .unwrap_or_default();
         Finding::new(&RULE, Severity::Warning, sentence)
             .seen("such connections, of those with much unread that were looked at", count.to_string(), BUFFER)
+            .looked_at(self.sample, "sock_diag idiag_rqueue")
             .seen("of the fullest, bytes in use (r)", used.to_string(), BUFFER)
             .seen("and bytes that may be (rb)", limit.to_string(), BUFFER)
             .seen("since data came, the longest", longest, source::info("tcpi_last_data_recv"))
@@ -176,51 +183,99 @@ fn closed_lately(case: &Case<'_>) -> Result<Option<Finding>, String> {
     Ok(Some(finding))
 }
 
-/// Destinations whose windows have been closed for long. One that leads to this very host is its reader's fault.
+/// Destinations whose windows have been closed for long, and listeners whose clients' are. One that leads to this very host
+/// is its reader's fault.
 fn peers_stalled(case: &Case<'_>, is_known_here: bool) -> Vec<Finding> {
-    let Some(sample) = case.samples().ok().and_then(|samples| samples.probing.as_ref()) else { return Vec::new() };
+    let (Ok(sockets), Ok(samples)) = (case.sockets(), case.samples()) else { return Vec::new() };
+    let Some(sample) = samples.probing.as_ref() else { return Vec::new() };
     let probing = sample.rows.iter().filter(|row| !(is_known_here && leads_here(row)) && is_shut_out(row));
-    let groups = by_destination(probing);
-    let stalled = groups.into_iter().filter_map(|group| {
-        let (rows, longest_ms) = for_long(group.rows.clone(), |row| row.pace.map(|pace| pace.last_data_sent_ms))?;
-        let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        let longest = format!("{:#}", Micros(u64::from(longest_ms) * 1000));
-        let (of, to) = (group.of_process(), group.remote);
-        let waits = match counted(count, sample).as_str() {
-            "1" => format!("a connection{of} to {to} waits for a peer that does not read: its window"),
-            several => format!("{several} connections{of} to {to} wait for a peer that does not read: the window"),
-        };
-        let waiting: u64 = rows.iter().map(|row| u64::from(row.send_queue)).sum();
-        let limited = rows.iter().filter_map(|row| Some(row.pace?.window_limited_us)).max().unwrap_or(0);
-        let window = rows.iter().filter_map(|row| row.pace?.peer_window).max();
-        let mut finding =
-            Finding::new(&RULE, Severity::Warning, format!("{waits} has been closed for {longest}, the longest"))
-                .seen("connections to there that probe a closed window", count.to_string(), "sock_diag idiag_timer")
-                .seen("since they sent data, the longest", longest, source::info("tcpi_last_data_sent"))
-                .seen("bytes that they have not got through", waiting.to_string(), "sock_diag idiag_wqueue")
-                .seen(
-                    "time in which the window was used up, the longest",
-                    format!("{:#}", Micros(limited)),
-                    source::info("tcpi_rwnd_limited"),
-                );
-        if let Some(window) = window {
-            let what = "the peer's window in bytes, the widest";
-            finding = finding.seen(what, window.to_string(), source::info("tcpi_snd_wnd"));
-        }
-        Some(
-            finding
-                .tcp_ext(case, &["TCPWinProbe"])
-                .because(
-                    "the peer acknowledges and offers no room: its application does not read, and the kernel asks for \
-                     as long as it answers",
-                )
-                .remedy(
-                    "look at that service: it is blocked, stopped or overloaded; TCP_USER_TIMEOUT on the sockets here \
-                     ends the wait",
-                ),
-        )
+    let (own, of_clients): (Vec<&SocketRow>, Vec<&SocketRow>) =
+        probing.partition(|row| leads_here(row) || is_opened_here(row, &sockets.listeners));
+    let to_peers = by_destination(own).into_iter().filter_map(|group| {
+        let (rows, longest_ms) = for_long(group.rows.clone(), closed_ms)?;
+        Some(peer_stalled(case, sample, &group, &rows, longest_ms))
     });
-    stalled.take(TOLD).collect()
+    to_peers.chain(clients_stalled(case, sample, of_clients)).take(TOLD).collect()
+}
+
+/// For how long a window has been closed, in milliseconds.
+fn closed_ms(row: &SocketRow) -> Option<u32> {
+    row.pace.map(|pace| pace.last_data_sent_ms)
+}
+
+fn peer_stalled(case: &Case<'_>, sample: &Sample, group: &Group<'_>, rows: &[&SocketRow], longest_ms: u32) -> Finding {
+    let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    let longest = format!("{:#}", Micros(u64::from(longest_ms) * 1000));
+    let (of, to) = (group.of_process(), group.remote);
+    let waits = match counted(count, sample).as_str() {
+        "1" => format!("a connection{of} to {to} waits for a peer that does not read: its window"),
+        several => format!("{several} connections{of} to {to} wait for a peer that does not read: the window"),
+    };
+    let sentence = format!("{waits} has been closed for {longest}, the longest");
+    shut_out(Finding::new(&RULE, Severity::Warning, sentence), case, sample, rows, longest)
+        .because(
+            "the peer acknowledges and offers no room: its application does not read, and the kernel asks for as long as \
+             it answers",
+        )
+        .remedy(
+            "look at that service: it is blocked, stopped or overloaded; TCP_USER_TIMEOUT on the sockets here ends the \
+             wait",
+        )
+}
+
+/// Clients of this host's listeners that have stopped reading, where they are too many for pauses.
+fn clients_stalled(case: &Case<'_>, sample: &Sample, rows: Vec<&SocketRow>) -> Option<Finding> {
+    let looked_at = u64::try_from(sample.rows.len()).unwrap_or(u64::MAX);
+    let (rows, longest_ms) = for_long(rows, closed_ms)?;
+    let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    // What was not looked at is taken to be like what was.
+    let of_all = count.saturating_mul(sample.total).checked_div(looked_at)?;
+    let open = case.sockets().ok()?.count(TcpState::Estab);
+    if count < MIN || !at_least_percent(of_all, open, CLIENTS_PERCENT) {
+        return None;
+    }
+    let longest = format!("{:#}", Micros(u64::from(longest_ms) * 1000));
+    let of = holder(rows.iter().copied()).map(|process| format!(" of {}", process_name(process))).unwrap_or_default();
+    let ends = ends(rows.iter().copied());
+    let sentence = format!(
+        "{} connections{of}{ends} wait for clients that do not read: the window has been closed for {longest}, the longest",
+        counted(count, sample)
+    );
+    let finding = shut_out(Finding::new(&RULE, Severity::Warning, sentence), case, sample, &rows, longest)
+        .shared(&ends)
+        .states(case, &[TcpState::Estab])
+        .because(
+            "so many clients at once do not read what they asked for: one program of theirs, or a slow-read attack",
+        )
+        .remedy(
+            "a limit of the server's own for clients that take nothing, such as send_timeout of nginx, or \
+             TCP_USER_TIMEOUT on its sockets",
+        );
+    Some(finding)
+}
+
+/// Adds what these probes of closed windows show.
+fn shut_out(finding: Finding, case: &Case<'_>, sample: &Sample, rows: &[&SocketRow], longest: String) -> Finding {
+    let waiting: u64 = rows.iter().map(|row| u64::from(row.send_queue)).sum();
+    let limited = rows.iter().filter_map(|row| Some(row.pace?.window_limited_us)).max().unwrap_or(0);
+    let window = rows.iter().filter_map(|row| row.pace?.peer_window).max();
+    let finding = finding
+        .seen("connections to there that probe a closed window", rows.len().to_string(), "sock_diag idiag_timer")
+        .looked_at(sample, "sock_diag idiag_timer")
+        .seen("since they sent data, the longest", longest, source::info("tcpi_last_data_sent"))
+        .seen("bytes that they have not got through", waiting.to_string(), "sock_diag idiag_wqueue")
+        .seen(
+            "time in which the window was used up, the longest",
+            format!("{:#}", Micros(limited)),
+            source::info("tcpi_rwnd_limited"),
+        );
+    let finding = match window {
+        Some(window) => {
+            finding.seen("the peer's window in bytes, the widest", window.to_string(), source::info("tcpi_snd_wnd"))
+        }
+        None => finding,
+    };
+    finding.tcp_ext(case, &["TCPWinProbe"])
 }
 
 /// Whether less than a full segment fits into the peer's window, as far as the kernel tells (5.4).

@@ -45,7 +45,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         "the value where the namespace is made: securityContext.sysctls of a pod (and --allowed-unsafe-sysctls of its \
          kubelet), --sysctl of a container, the tuning plugin of CNI, or tcpctl apply with --netns"
     };
-    Ok(Finding::new(&RULE, Severity::Warning, format!("in this network namespace {}{more}", difference(first)))
+    Ok(Finding::new(&RULE, Severity::Notice, format!("in this network namespace {}{more}", difference(first)))
         .how_many("such settings", differing.len())
         .how_many("of them not in this network namespace", host_only)
         .differences(&differing)

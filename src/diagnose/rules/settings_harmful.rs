@@ -16,7 +16,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 another one: each has its reason there",
     confidence: Confidence::Likely,
     next: Some("tcpctl lint, for every line; tcpctl params KEY, for what the key does"),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "all values of a guide at once, or none: each line has a reason or it has not",
     disproved_by: "a reason for the value on this very host; a comment `# tcpctl: allow RULE` above the line says so",
     check: |case| judge(case).into(),
@@ -45,7 +45,7 @@ fn finding(faults: &[&FileFault]) -> Option<Finding> {
     };
     let sentence = format!("{}{others}: {}", first.place, first.message);
     Some(
-        Finding::new(&RULE, Severity::Warning, sentence)
+        Finding::new(&RULE, Severity::Notice, sentence)
             .how_many("such lines", faults.len())
             .faults(faults)
             .because(&first.why)

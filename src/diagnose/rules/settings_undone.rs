@@ -21,7 +21,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     next: Some(
         "tcpctl lint, for every line; tcpctl params KEY, for who sets it; auditctl -w /proc/sys, for who writes",
     ),
-    proof: Proof::Written,
+    proof: Proof::Live,
     wrong_remedy: "one more file named 99-: it is read once as well, before the one who writes later",
     disproved_by: "a value that was set by hand on purpose, or a file that waits for the next boot",
     check: |case| judge(case).into(),
@@ -58,7 +58,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
                     .to_owned(),
             ),
         };
-        let finding = Finding::new(&RULE, Severity::Warning, format!("{}{more}", difference(first)))
+        let finding = Finding::new(&RULE, Severity::Notice, format!("{}{more}", difference(first)))
             .how_many("such settings", differing.len())
             .differences(&differing)
             .because(cause)
@@ -73,7 +73,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
             first.place,
             first.message
         );
-        let finding = Finding::new(&RULE, Severity::Warning, sentence)
+        let finding = Finding::new(&RULE, Severity::Notice, sentence)
             .how_many("lines that do nothing", faults.len())
             .faults(&faults)
             .because(&first.why)

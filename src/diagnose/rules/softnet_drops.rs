@@ -26,7 +26,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 one retransmission",
     confidence: Confidence::Certain,
     next: None,
-    proof: Proof::Written,
+    proof: Proof::Written("the input queues are those of the CPUs of the whole host, and a test must not fill these"),
     wrong_remedy: "a huge net.core.netdev_max_backlog such as 250000: packets then wait instead, for longer than a \
                    retry",
     disproved_by: "the second column of /proc/net/softnet_stat that stays where it is",
@@ -45,12 +45,8 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let mut finding =
         Finding::new(&RULE, severity, sentence).seen("dropped", case.over_window(drops), source::softnet("dropped"));
     finding = finding.seen("processed", case.over_window(processed), source::softnet("processed"));
-    let rows = |snapshot: &crate::snapshot::Snapshot| snapshot.counters.softnet.clone().unwrap_or_default();
-    let before = rows(case.before()?);
-    for now in rows(case.now()) {
-        let old = before.iter().find(|old| old.cpu == now.cpu && now.cpu.is_some());
-        let rise = now.dropped.saturating_sub(old.map_or(now.dropped, |old| old.dropped));
-        if let (Some(cpu), true) = (now.cpu, rise > 0) {
+    for (row, rise) in case.softnet_rises(|row| row.dropped)? {
+        if let (Some(cpu), true) = (row.cpu, rise > 0) {
             finding =
                 finding.seen(format!("of these on CPU {cpu}"), case.over_window(rise), source::softnet("dropped"));
         }

@@ -20,7 +20,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 by it",
     confidence: Confidence::Possible,
     next: Some("mpstat -P ALL, for softirq time; cat /proc/interrupts, for how the queues are spread"),
-    proof: Proof::Written,
+    proof: Proof::Written("the time of softirqs is that of the CPUs of the whole host, and a test must not use it up"),
     wrong_remedy: "net.core.netdev_max_backlog: nothing is dropped; a huge net.core.netdev_budget: applications then \
                    wait instead",
     disproved_by: "time_squeeze that stays where it is",

@@ -18,7 +18,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
                 pressure would ever begin",
     confidence: Confidence::Certain,
     next: None,
-    proof: Proof::Written,
+    proof: Proof::Written("net.ipv4.tcp_mem is of the initial network namespace alone, which a test must not change"),
     wrong_remedy: "reading the figures as bytes",
     disproved_by: "memory that was added since MemTotal was read",
     check: |case| judge(case).into(),

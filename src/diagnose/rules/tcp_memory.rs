@@ -4,6 +4,7 @@
 //! TCP is under pressure (`tcp_enter_memory_pressure`: TCPMemoryPressures), above its third it drops and resets.
 
 use crate::diagnose::case::at_least_percent;
+use crate::diagnose::forecast::whose;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 
 /// Share of the figure where pressure begins, in percent, from which it is said.
@@ -16,13 +17,20 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     id: "tcp-memory",
     looks_for: "TCP memory that nears its limits",
     topic: None,
-    reads: &[Input::Sockstat("mem"), Input::TcpExt("TCPMemoryPressures"), Input::TcpExt("TCPAbortOnMemory")],
+    reads: &[
+        Input::Sockstat("mem"),
+        Input::TcpExt("TCPMemoryPressures"),
+        Input::TcpExt("TCPAbortOnMemory"),
+        Input::Sockets("single connections with much unread"),
+    ],
     keys: &[TCP_MEM],
     threshold: "70% of the second figure of net.ipv4.tcp_mem, critical above it: there the kernel begins to squeeze \
                 every socket",
     confidence: Confidence::Certain,
     next: Some("ss -tnm, sorted by r and t of skmem, in every network namespace"),
-    proof: Proof::Written,
+    proof: Proof::Written(
+        "net.ipv4.tcp_mem is of the initial network namespace alone, and limits the memory of the whole host",
+    ),
     wrong_remedy: "net.ipv4.tcp_mem in bytes: its unit is pages, 16777216 of them are 64 GiB; larger tcp_rmem, which \
                    needs more of it",
     disproved_by: "mem that falls below by itself: a few hundred pages are the reserve of the CPUs",
@@ -51,11 +59,23 @@ fn check(case: &Case<'_>) -> Verdict {
             (Severity::Critical, format!("TCP came under memory pressure {times} times {}", case.in_window()))
         }
     };
+    // Who has most of what is not read, where single connections tell; those of other namespaces cannot be named from here.
+    let unread: Vec<_> = case
+        .samples()
+        .ok()
+        .and_then(|samples| samples.unread.as_ref())
+        .map(|sample| sample.rows.iter().collect())
+        .unwrap_or_default();
+    let sentence = match whose(unread.iter().copied()).as_str() {
+        "" => sentence,
+        whose => format!("{sentence}; most that is unread here is{whose}"),
+    };
     verdict.findings.push(
         Finding::new(&RULE, severity, sentence)
             .sockstat(case, "mem")
             .settings(case, &[TCP_MEM])
             .tcp_ext(case, &["TCPMemoryPressures", "TCPAbortOnMemory"])
+            .destinations(unread)
             .because(
                 "buffers that applications do not read or peers do not acknowledge, or more traffic than was \
                       planned for",

@@ -17,7 +17,7 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
     threshold: "the key is there and 1, critical when PAWSPassive rises: every client behind NAT is at risk",
     confidence: Confidence::Certain,
     next: None,
-    proof: Proof::Written,
+    proof: Proof::Written("kernels from 4.12 on do not have the key"),
     wrong_remedy: "net.ipv4.tcp_timestamps=0: it costs protection against old segments, and round-trip times",
     disproved_by: "a kernel of 4.12 or newer: it does not have the key",
     check: |case| judge(case).into(),

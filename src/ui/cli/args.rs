@@ -347,7 +347,9 @@ pub struct DiagnoseArgs {
 /// From which severity on findings make the exit code 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
-    /// For every finding
+    /// For every finding, what files of settings say included
+    Notice,
+    /// For what hurts or will
     Warning,
     /// For what loses connections or packets now
     Critical,

@@ -1,10 +1,11 @@
 //! Connects of the own host that come to nothing.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv6Addr, SocketAddr, TcpStream};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
+use tcpctl::diagnose::Severity;
 
-use super::ends::{SILENT, begin_connect, listener};
+use super::ends::{SILENT, ask, begin_connect, listener};
 use super::every::Judged;
 use super::watch::{SECOND, judged_after, reading, says, wait_for};
 use crate::place::Place;
@@ -18,6 +19,21 @@ pub(super) fn refused(place: &Place) -> Judged {
         drop(begin_connect(to));
     }
     Ok(judged_after(&before, SECOND))
+}
+
+/// Clients of localhost that try IPv6 first, where the service has IPv4 alone: odd, and nothing is missing.
+pub(super) fn second_address(place: &Place) -> Judged {
+    let (listener, to) = listener(place, 128);
+    let first = SocketAddr::from((Ipv6Addr::LOCALHOST, to.port()));
+    let before = reading();
+    for _ in 0..50 {
+        TcpStream::connect(first).expect_err("nobody listens there");
+        ask(&listener, to);
+    }
+    let findings = judged_after(&before, SECOND);
+    says(&findings, "50 of 100 connects failed at once");
+    assert!(findings.findings.iter().all(|finding| finding.severity == Severity::Notice), "{findings:#?}");
+    Ok(findings)
 }
 
 pub(super) fn unanswered(_: &Place) -> Judged {

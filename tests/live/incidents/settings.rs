@@ -1,14 +1,11 @@
 //! Settings that do not reach what they are for.
 
-use std::io::Write;
-
-use tcpctl::diagnose::{SettingFiles, SettledValue, Stated};
-use tcpctl::snapshot::SysctlReading;
+use serde_json::Value;
+use tcpctl::diagnose::{Finding, Findings, RULES, Severity, Undecided};
 
 use super::ends::{listener, pair};
 use super::every::Judged;
-use super::watch::{SECOND, judged_after, judged_knowing, reading, says};
-use crate::case::Ran;
+use super::watch::{SECOND, judged_after, reading, says};
 use crate::place::Place;
 
 /// Connections that were open before it was set.
@@ -28,35 +25,60 @@ pub(super) fn congestion_kept(place: &Place) -> Judged {
 /// The host's file says one thing, and this namespace has another.
 pub(super) fn elsewhere(place: &Place) -> Judged {
     place.set("net.core.somaxconn", "300");
-    let before = reading();
-    let value = before.sysctls.value("net.core.somaxconn").expect("it can be read").to_owned();
-    let settled = SettledValue {
-        key: "net.core.somaxconn".to_owned(),
-        value: "65535".to_owned(),
-        running: SysctlReading::Value(value),
-        place: "/etc/sysctl.d/60-web.conf:1".to_owned(),
-        module: None,
-    };
-    let files = SettingFiles { settled: vec![settled], ..SettingFiles::default() };
-    let findings = judged_knowing(&before, &Stated { timeouts: None, files: Some(files) });
+    let findings = judged_by_program(place, &[("60-web.conf", "net.core.somaxconn = 65535\n")]);
     says(&findings, "in this network namespace net.core.somaxconn is 300, and /etc/sysctl.d/60-web.conf:1 says 65535");
     Ok(findings)
 }
 
-/// The program reads the files itself.
-pub(super) fn files_of_a_tree(place: &Place) -> Ran {
-    place.set("net.core.somaxconn", "300");
+/// A second file takes back what a first one sets, so that one line of the first does nothing.
+pub(super) fn taken_back(place: &Place) -> Judged {
+    place.set("net.core.somaxconn", "4096");
+    let files = [("60-web.conf", "net.core.somaxconn = 65535\n"), ("90-base.conf", "net.core.somaxconn = 4096\n")];
+    let findings = judged_by_program(place, &files);
+    says(&findings, "a line of a file does nothing, such as /etc/sysctl.d/60-web.conf:1: ");
+    Ok(findings)
+}
+
+/// A line that takes effect, and that nobody should want.
+pub(super) fn harmful(place: &Place) -> Judged {
+    place.set("net.ipv4.tcp_timestamps", "0");
+    let findings = judged_by_program(place, &[("60-web.conf", "net.ipv4.tcp_timestamps = 0\n")]);
+    says(&findings, "/etc/sysctl.d/60-web.conf:1: ");
+    Ok(findings)
+}
+
+/// What the program says here of a system with these files, as the library has it.
+fn judged_by_program(place: &Place, files: &[(&str, &str)]) -> Findings {
     let root = tempfile::tempdir().expect("a directory");
     let folder = root.path().join("etc/sysctl.d");
     std::fs::create_dir_all(&folder).expect("a directory");
-    let mut file = std::fs::File::create(folder.join("60-web.conf")).expect("a file");
-    file.write_all(b"net.core.somaxconn = 65535\nnet.ipv4.tcp_timestamps = 0\n").expect("room");
+    for (name, text) in files {
+        std::fs::write(folder.join(name), text).expect("room");
+    }
     let root = root.path().to_str().expect("UTF-8");
-    let output = place.tcpctl(&["diagnose", "--root", root, "--window", "100ms", "--json"]);
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("the output is JSON");
-    let rules: Vec<&str> =
-        found["findings"].as_array().expect("a list").iter().filter_map(|one| one["rule"].as_str()).collect();
-    assert_eq!(rules, ["settings-elsewhere", "settings-harmful"], "{found:#}");
-    Ok(())
+    let arguments = ["diagnose", "--root", root, "--window", "1s", "--json"];
+    let output = place.tcpctl(&arguments);
+    // What files say is worth knowing, and no trouble of the host.
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(place.tcpctl(&[&arguments[..], &["--fail-on", "notice"]].concat()).status.code(), Some(1));
+    let found: Value = serde_json::from_slice(&output.stdout).expect("the output is JSON");
+    let list = |of: &Value, name: &str| of[name].as_array().expect("a list").clone();
+    let text = |of: &Value, name: &str| of[name].as_str().expect("a text").to_owned();
+    let rule = |of: &Value| RULES.iter().find(|rule| of["rule"] == rule.id).expect("a rule");
+    let finding = |one: &Value| {
+        assert_eq!(one["severity"], Severity::Notice.word(), "{one:#}");
+        list(one, "evidence")
+            .iter()
+            .fold(Finding::new(rule(one), Severity::Notice, text(one, "sentence")), |all, seen| {
+                all.seen(text(seen, "what"), text(seen, "seen"), text(seen, "source"))
+            })
+    };
+    let undecided = |one: &Value| Undecided { rule: rule(one).id, gap: text(one, "gap") };
+    Findings {
+        window_ms: found["window_ms"].as_u64(),
+        rules: RULES.iter().map(|rule| rule.id).collect(),
+        findings: list(&found, "findings").iter().map(finding).collect(),
+        undecided: list(&found, "undecided").iter().map(undecided).collect(),
+        unnamed: Vec::new(),
+    }
 }

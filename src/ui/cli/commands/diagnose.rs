@@ -143,7 +143,8 @@ pub(super) fn selected(names: &[String]) -> Result<Vec<&'static Rule>, CliError>
 /// Whether a finding of this severity makes the exit code 1.
 fn fails(least: FailOn, severity: Severity) -> bool {
     match least {
-        FailOn::Warning => true,
+        FailOn::Notice => true,
+        FailOn::Warning => severity != Severity::Notice,
         FailOn::Critical => severity == Severity::Critical,
         FailOn::Never => false,
     }

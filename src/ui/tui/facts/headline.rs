@@ -29,6 +29,7 @@ pub(in crate::ui::tui) fn headlines(state: &State) -> Vec<Headline> {
             let severity = match headline.severity {
                 diagnose::Severity::Critical => Severity::Critical,
                 diagnose::Severity::Warning => Severity::Warning,
+                diagnose::Severity::Notice => Severity::Quiet,
             };
             Headline { severity, text: headline.sentence }
         })

@@ -35,6 +35,7 @@ const fn severity_of(finding: &Finding) -> theme::Severity {
     match finding.severity {
         Severity::Critical => theme::Severity::Critical,
         Severity::Warning => theme::Severity::Warning,
+        Severity::Notice => theme::Severity::Quiet,
     }
 }
 
