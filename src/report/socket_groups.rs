@@ -408,6 +408,22 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_whose_holder_cannot_be_seen_is_not_counted_as_one_without() {
+        let mut groups = SocketGroups::new(SocketGroupBy::Process);
+        let mut record = vec![0; 72];
+        record[..2].copy_from_slice(&[2, 1]);
+        groups.push(&InetDiag::decode(&record).expect("a record"), core::iter::empty());
+        record[68..72].copy_from_slice(&4711_u32.to_ne_bytes());
+        for _ in 0..2 {
+            groups.push(&InetDiag::decode(&record).expect("a record"), core::iter::empty());
+        }
+        let (groups, all) = groups.finish(10);
+        let named: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.sockets)).collect();
+        assert_eq!(all, 2);
+        assert_eq!(named, [(OWNER_UNSEEN, 2), ("no process (minisocks, requests, orphans)", 1)]);
+    }
+
+    #[test]
     fn groups_tell_what_changed_by_the_second_and_one_that_is_gone_is_told_of_once() {
         let mut changes = GroupChanges::default();
         let mut first = vec![group("10.0.0.1", 5), group("10.0.0.2", 9)];

@@ -6,11 +6,18 @@ use std::sync::Arc;
 
 use tcpctl::report::SocketRow;
 use tcpctl::snapshot::{Gap, GapKind, SysctlReading};
-use tcpctl::ui::tui::{Context, Event, Found, Key, LabNews, SocketsReading, SocketsWant, State, Want, update};
+use tcpctl::ui::tui::{
+    Context, Effect, Event, Found, Key, LabNews, SocketsReading, SocketsWant, State, Theme, TuneReply, TuneRequest,
+    Want, update,
+};
+
+use tcpctl::units::TcpState;
 
 use crate::screen_lists::found;
 use crate::screen_ways::exported;
-use crate::screens::{COLOUR, busy_host, characters, drawn, idle_host, press, rows, text, type_keys, watching};
+use crate::screens::{
+    COLOUR, busy_host, characters, drawn, idle_host, press, rows, state_in, text, type_keys, watching,
+};
 
 fn screen_of(keys: &str, size: (u16, u16)) -> State {
     let mut state = watching(COLOUR, size, 8, busy_host);
@@ -128,7 +135,9 @@ fn what_could_not_be_judged_is_a_row_with_a_page_while_findings_stand() {
 
 #[test]
 fn a_text_is_searched_and_no_letter_of_it_is_a_key() {
-    for (keys, word) in [("?", "suspend"), ("4/syn-lost\n\n", "retries"), ("7\n", "sysctl"), ("5\n", "reasons"), ("i", "ptrace")] {
+    for (keys, word) in
+        [("?", "suspend"), ("4/syn-lost\n\n", "retries"), ("7\n", "sysctl"), ("5\n", "reasons"), ("i", "ptrace")]
+    {
         let mut state = screen_of(keys, (80, 24));
         let interval = text(&state).contains("LIVE 1s");
         type_keys(&mut state, characters("/-+q"));
@@ -138,7 +147,7 @@ fn a_text_is_searched_and_no_letter_of_it_is_a_key() {
         type_keys(&mut state, characters(word));
         let marked = |state: &State| {
             let rows = rows(&drawn(state));
-            let found = rows.into_iter().skip(2).find(|row| row.starts_with('>') && row.to_lowercase().contains(word));
+            let found = rows.into_iter().skip(2).find(|row| row.starts_with('/') && row.to_lowercase().contains(word));
             found.unwrap_or_else(|| panic!("{keys}: no line is marked: {}", text(state)))
         };
         marked(&state);
@@ -223,6 +232,49 @@ fn the_times_of_one_page_agree() {
     assert_eq!(behind(dies, ", in"), behind(now, "gone in"), "{screen}");
     let clock = row.split_whitespace().last().unwrap();
     assert!(dies.contains(&format!("≈{clock}–")), "{screen}");
+}
+
+#[test]
+fn before_a_connection_is_open_nothing_is_said_of_when_it_last_sent() {
+    let Some(Found::Sockets(reading)) = found(&Want::Sockets(SocketsWant::default())) else { panic!("found") };
+    let rows = reading.rows.as_ref().unwrap();
+    let said = |state: TcpState| {
+        let mut rows = rows.iter().filter(|row| row.state == Some(state)).peekable();
+        assert!(rows.peek().is_some(), "no socket in {state}");
+        rows.any(|row| row.info.contains("lastsnd"))
+    };
+    assert_eq!((said(TcpState::Estab), said(TcpState::SynSent)), (true, false));
+}
+
+#[test]
+fn in_ascii_every_sign_has_a_stand_in() {
+    for size in [(80, 24), (160, 48)] {
+        for &context in Context::ALL {
+            let state = state_in(context, size);
+            let plain = rows(&drawn(&state));
+            let ascii = rows(&drawn(&state.in_theme(Theme { mono: true, ascii: true })));
+            for (one, other) in plain.iter().zip(&ascii) {
+                let lost = one.chars().zip(other.chars()).find(|(sign, stand_in)| *stand_in == '?' && *sign != '?');
+                assert_eq!(lost, None, "{}: {one}", context.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_undoes_is_planned_anew_once_the_journal_has_gone_on() {
+    let plans =
+        |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Tune(TuneRequest::PlanRollback)));
+    for reply in [TuneReply::Kept(Ok(4)), TuneReply::Done(Err("another apply has gone on since".into()))] {
+        let mut state = screen_of("5U", (80, 24));
+        assert_eq!(state.context(), Context::Question, "{}", text(&state));
+        type_keys(&mut state, [Key::Escape]);
+        // The plan that is on the screen is the one that is asked about.
+        assert!(!plans(&press(&mut state, Key::Char('U'))));
+        type_keys(&mut state, [Key::Escape]);
+        update(&mut state, Event::Tuned(Box::new(reply)));
+        assert!(plans(&press(&mut state, Key::Char('U'))), "{}", text(&state));
+    }
 }
 
 #[test]

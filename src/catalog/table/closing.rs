@@ -8,7 +8,7 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_orphan_retries", "count")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("0")])
-        .affects("when an unanswered socket dies that no process holds any more; 0 means 8: 102 s")
+        .affects("when an unanswered socket dies that no process holds any more; 0 means 8: 104 s")
         .note("1..7 are shorter than 0")
         .misunderstood("0 is not none: it means 8, and 1 to 7 are shorter than 0"),
     Parameter::number("net.ipv4.tcp_keepalive_time", "s")

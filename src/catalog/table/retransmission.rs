@@ -14,9 +14,9 @@ pub(super) const ROWS: &[Parameter] = &[
     Parameter::number("net.ipv4.tcp_retries2", "count")
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("15")])
-        .affects("when an unanswered established connection dies: 924.6 s")
+        .affects("when an unanswered established connection dies: 929 s")
         .note("a time worked out from the count, not a count of packets; also ends zero-window probing")
-        .misunderstood("not a count of retransmissions: a time worked out from it, 924.6 s for 15 whatever the round trip"),
+        .misunderstood("not a count of retransmissions: a time worked out from it, for 15 924.6 s from the first one on, whatever the round trip"),
     Parameter::number("net.ipv4.tcp_rto_max_ms", "ms")
         .ranges(&[always(number(1000), number(120_000))])
         .defaults(&[constant("120000")])

@@ -212,6 +212,12 @@ impl State {
         core::mem::take(&mut self.dirty)
     }
 
+    /// The same, drawn in another theme.
+    #[must_use]
+    pub fn in_theme(&self, theme: Theme) -> Self {
+        Self { theme, ..self.clone() }
+    }
+
     /// Columns and rows that the state takes the terminal to have.
     #[must_use]
     pub const fn size(&self) -> (u16, u16) {

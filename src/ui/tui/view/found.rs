@@ -27,7 +27,7 @@ fn text_of(line: &Line<'_>) -> String {
     line.spans.iter().map(|span| span.content.as_ref()).collect()
 }
 
-/// The lines with the one marked that was found: reversed, and with a sign in its first column.
+/// The lines with the one marked that was found: bold, and with the key that found it in its first column.
 pub(super) fn with_found(state: &State, mut lines: Vec<Line<'static>>) -> Vec<Line<'static>> {
     let line = marked(state).and_then(|at| lines.get_mut(at));
     if let Some(line) = line
@@ -36,7 +36,7 @@ pub(super) fn with_found(state: &State, mut lines: Vec<Line<'static>>) -> Vec<Li
         let text = text_of(line);
         let mut rest = text.chars();
         rest.next();
-        *line = Line::styled(format!(">{}", rest.as_str()), state.theme.style(Role::Selected));
+        *line = Line::styled(format!("/{}", rest.as_str()), state.theme.style(Role::Bold));
     }
     lines
 }
