@@ -26,9 +26,7 @@ fn screen_of(keys: &str, size: (u16, u16)) -> State {
 }
 
 /// A reading of sockets as a user without rights makes it: nobody is known to hold those with a file.
-fn unseen(want: &SocketsWant) -> Found {
-    let Some(Found::Sockets(reading)) = found(&Want::Sockets(want.clone())) else { panic!("sockets are found") };
-    let mut reading = SocketsReading::clone(&reading);
+fn unseen(mut reading: SocketsReading) -> Found {
     let held = |row: SocketRow| row.held_by(core::iter::empty());
     reading.rows = reading.rows.map(|rows| rows.into_iter().map(held).collect());
     reading.gaps = vec![Gap::new(
@@ -43,7 +41,8 @@ fn unseen(want: &SocketsWant) -> Found {
 #[test]
 fn an_owner_that_is_not_readable_is_no_owner_that_is_not_there() {
     let mut state = screen_of("3", (120, 30));
-    update(&mut state, Event::Found(unseen(&SocketsWant::default())));
+    let Some(Found::Sockets(reading)) = found(&Want::Sockets(SocketsWant::default())) else { panic!("found") };
+    update(&mut state, Event::Found(unseen(SocketsReading::clone(&reading))));
     let screen = text(&state);
     let owner = |what: &str| {
         let row = screen.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("no {what}: {screen}"));
