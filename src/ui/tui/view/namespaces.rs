@@ -98,7 +98,6 @@ pub(in crate::ui::tui) fn namespace_name(facts: &NamespaceFacts) -> String {
     match (bound, facts.initial) {
         (_, Some(true)) => "host".to_owned(),
         (Some(name), _) => name.to_owned(),
-        (None, _) if facts.own => "own".to_owned(),
         (None, _) => facts.inode.to_string(),
     }
 }
