@@ -19,7 +19,7 @@ pub struct Premise {
     pub start: i64,
 }
 
-const RTT: Premise = Premise { name: "rtt", unit: "us", otherwise: "0", start: 10_000 };
+const RTT: Premise = Premise { name: "rtt", unit: "us", otherwise: "0 s", start: 10_000 };
 const BACKLOG: Premise =
     Premise { name: "backlog", unit: "count", otherwise: "511", start: super::topics::TYPICAL_BACKLOG as i64 };
 /// The sysctl that the backlog goes together with.

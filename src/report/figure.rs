@@ -16,34 +16,50 @@ pub(super) fn answer(answer: Answer) -> String {
 
 /// A rate from thousandths per second: `412/s`, `1.2k/s`, `0.5/s`, and per minute or hour below 0.1 per second.
 #[must_use]
-pub(super) fn rate(milli_per_s: u64) -> String {
+pub fn render_rate(milli_per_s: u64) -> String {
     match milli_per_s {
         0 => "0/s".to_owned(),
-        1..=16 => format!("{}/h", (milli_per_s * 36).div_ceil(10)),
-        17..=99 => format!("{}/min", milli_per_s * 6 / 100),
-        100..=9_949 if !milli_per_s.is_multiple_of(1_000) => {
-            let tenths = (milli_per_s + 50) / 100;
-            format!("{}.{}/s", tenths / 10, tenths % 10)
-        }
-        100..=9_999_499 => match (milli_per_s + 500) / 1_000 {
-            whole @ 0..=999 => format!("{whole}/s"),
-            whole => format!("{}.{}k/s", whole / 1_000, whole % 1_000 / 100),
+        1..100 => match (milli_per_s * 36 + 5) / 10 {
+            per_hour @ 0..60 => format!("{}/h", per_hour.max(1)),
+            per_hour => format!("{}/min", (per_hour + 30) / 60),
         },
-        _ => format!("{}k/s", milli_per_s / 1_000_000),
+        100..=9_949 => {
+            let tenths = (milli_per_s + 50) / 100;
+            let (whole, tenth) = (tenths / 10, tenths % 10);
+            if tenth == 0 { format!("{whole}/s") } else { format!("{whole}.{tenth}/s") }
+        }
+        9_950..=999_499 => format!("{}/s", (milli_per_s + 500) / 1000),
+        _ => {
+            let (number, unit) = scaled(milli_per_s.saturating_add(500) / 1000);
+            format!("{number}{unit}/s")
+        }
     }
 }
 
 /// A count in a table: whole up to 99999, then `123k`, `1.3M`.
 #[must_use]
-pub(super) fn count(number: u64) -> String {
-    match number {
-        0..100_000 => number.to_string(),
-        100_000..999_500 => format!("{}k", (number + 500) / 1000),
-        _ => match (number / 10_000).saturating_add(5) / 10 {
-            tenths @ 0..1000 => format!("{}.{}M", tenths / 10, tenths % 10),
-            tenths => format!("{}M", tenths / 10),
-        },
+pub fn render_count(number: u64) -> String {
+    if number < 100_000 {
+        return number.to_string();
     }
+    let (number, unit) = scaled(number);
+    format!("{number}{unit}")
+}
+
+/// Two or three figures and their unit: one decimal below ten, none above, to the nearest.
+fn scaled(number: u64) -> (String, &'static str) {
+    let units = [(1_000_u128, "k"), (1_000_000, "M"), (1_000_000_000, "G"), (1_000_000_000_000, "T")];
+    let number = u128::from(number);
+    // The first unit in which it stays below a thousand.
+    let fits = |(size, _): &(u128, &str)| (number + size / 2) / size < 1000;
+    let (size, unit) = units.into_iter().find(fits).unwrap_or((1_000_000_000_000, "T"));
+    let tenths = (number * 10 + size / 2) / size;
+    let text = if tenths < 100 {
+        format!("{}.{}", tenths / 10, tenths % 10)
+    } else {
+        ((number + size / 2) / size).to_string()
+    };
+    (text, unit)
 }
 
 /// Bytes in a binary unit with three figures at most: `412B`, `8.1KiB`, `412MiB`.
@@ -78,14 +94,18 @@ mod tests {
 
     #[test]
     fn rates_have_three_figures_at_most_and_small_ones_another_unit() {
-        let texts: Vec<_> = [0, 1, 50, 100, 1_000, 1_500, 412_000, 1_234_000, 56_000_000].map(rate).into();
-        assert_eq!(texts, ["0/s", "4/h", "3/min", "0.1/s", "1/s", "1.5/s", "412/s", "1.2k/s", "56k/s"]);
+        let texts: Vec<_> = [0, 1, 50, 99, 100, 1_000, 1_500, 412_000, 999_499, 999_500].map(render_rate).into();
+        assert_eq!(texts, ["0/s", "4/h", "3/min", "6/min", "0.1/s", "1/s", "1.5/s", "412/s", "999/s", "1.0k/s"]);
+        let texts: Vec<_> = [1_234_000, 12_400_000, 56_000_000, 41_000_000_000, u64::MAX].map(render_rate).into();
+        assert_eq!(texts, ["1.2k/s", "12k/s", "56k/s", "41M/s", "18447T/s"]);
     }
 
     #[test]
     fn counts_are_whole_as_long_as_they_are_short() {
-        let texts = [0, 99_999, 100_000, 999_499, 999_500, 1_349_999, 2_996_412, 123_456_789].map(count);
-        assert_eq!(texts, ["0", "99999", "100k", "999k", "1.0M", "1.3M", "3.0M", "123M"]);
+        let texts = [0, 21_904, 99_999, 100_000, 262_144, 999_499, 999_500, 1_349_999, 2_996_412, 123_456_789];
+        let texts = texts.map(render_count);
+        assert_eq!(texts, ["0", "21904", "99999", "100k", "262k", "999k", "1.0M", "1.3M", "3.0M", "123M"]);
+        assert_eq!([12_345_678, u64::MAX].map(render_count), ["12M", "18446744T"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::answer::render_window;
-use super::figure::count;
+use super::figure::render_count as count;
 use super::prose::hanging;
 use super::table::{Align, render_table};
 use crate::explain::{FloodFigures, InputQueue, Remedy};

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::answer::render_window;
 use super::prose::{hanging, wrapped};
 use crate::model::{
     Activity, Assumption, LiveEnd, LiveForecast, NextStep, Outcome, Progress, Segment, Unless, WhyUnknown, Window,
@@ -255,6 +256,19 @@ fn span(window: Window) -> String {
     let least = Micros(coarse(window.at_us, false)).to_string();
     let most = Micros(coarse(window.latest_us, true)).to_string();
     if least == most { least } else { format!("{least} ({most} at most)") }
+}
+
+/// The same in a table, as short as `render_window` has it: `59–61s`.
+#[must_use]
+pub fn render_live_window(window: Window, ascii: bool) -> String {
+    let (at_us, latest_us) = (coarse(window.at_us, false), coarse(window.latest_us, true));
+    render_window(Window { at_us, latest_us }, ascii)
+}
+
+/// Microseconds until the earliest end of a window, as exact as forecasts say them: nothing comes before.
+#[must_use]
+pub const fn rounded_down_us(us: u64) -> u64 {
+    coarse(us, false)
 }
 
 /// As exact as a person wants to know it: whole seconds from 10 s on, else tenths, and milliseconds below one.

@@ -81,6 +81,7 @@ pub use diagram_svg::render_svg;
 pub use explanation::{render_explanation, render_topics};
 pub use explanation_view::{ExplanationView, TopicsView, VariantsView};
 pub use export::{Export, render_export, render_plan_diff};
+pub use figure::{render_count, render_rate};
 pub use findings::{FindingsStyle, FindingsView, render_findings};
 pub use flood_effect::{FloodEffect, FloodEffectView, render_flood_effect};
 pub use flood_lab::{FloodProofView, render_flood_heading, render_flood_proof};
@@ -94,6 +95,7 @@ pub use lint::{LintRulesView, LintView, render_lint, render_lint_rules};
 pub use listeners::{ListenerView, ListenersView, QueueView, listener_local, listener_views, render_listeners};
 pub use live_forecast::{
     LiveEndView, LiveForecastView, NextView, ProgressView, render_assumptions, render_live_details, render_live_line,
+    render_live_window, rounded_down_us,
 };
 pub use namespace_findings::{NamespaceFindingsView, render_namespace_findings};
 pub use namespaces::{NamespaceView, NamespacesView, SettingView, render_namespaces};
@@ -110,7 +112,9 @@ pub use receipt::{EntryView, HistoryView, ReceiptView, render_entry, render_hist
 pub use rules::{RuleView, render_rule, render_rules_manual};
 pub use scenario_manual::render_scenario_manual;
 pub use simulation::{SimulationView, render_simulation};
-pub use socket_groups::{GroupChanges, SocketGroup, SocketGroupBy, SocketGroups, render_group_rates, render_groups};
+pub use socket_groups::{
+    GroupChanges, OWNER_UNSEEN, SocketGroup, SocketGroupBy, SocketGroups, render_group_rates, render_groups,
+};
 pub use socket_json::SocketJson;
 pub use socket_lines::{RowChange, SocketChange, SocketLines, SocketStyle};
 pub use socket_moves::SocketMoves;

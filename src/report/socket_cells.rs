@@ -221,7 +221,7 @@ pub(super) fn push_info(out: &mut Vec<u8>, found: &InetDiag<'_>, facts: &SocketF
         out.push(b'/');
         push_thousandths(out, variance);
     }
-    push_info_numbers(&mut words, &info);
+    push_info_numbers(&mut words, &info, found.state());
     if let (Some(now), Some(total @ 1..)) = (info.retrans(), info.total_retrans()) {
         let out = words.next();
         out.extend_from_slice(b"retrans:");
@@ -231,7 +231,7 @@ pub(super) fn push_info(out: &mut Vec<u8>, found: &InetDiag<'_>, facts: &SocketF
     }
 }
 
-fn push_info_numbers(words: &mut Words<'_>, info: &TcpInfo<'_>) {
+fn push_info_numbers(words: &mut Words<'_>, info: &TcpInfo<'_>, state: Option<TcpState>) {
     words.named(b"backoff:", info.backoff());
     words.named(b"mss:", info.snd_mss());
     words.named(b"pmtu:", info.pmtu());
@@ -244,7 +244,9 @@ fn push_info_numbers(words: &mut Words<'_>, info: &TcpInfo<'_>) {
     words.named(b"bytes_received:", info.bytes_received());
     words.named(b"segs_out:", info.segs_out());
     words.named(b"segs_in:", info.segs_in());
-    words.named(b"lastsnd:", info.last_data_sent_ms());
+    // Before the connection is open `lsndtime` is not set, and what is told counts from the start of the kernel's clock.
+    let was_open = !matches!(state, Some(TcpState::SynSent | TcpState::Close));
+    words.named(b"lastsnd:", info.last_data_sent_ms().filter(|_| was_open));
     words.named(b"lastrcv:", info.last_data_recv_ms());
     words.named(b"lastack:", info.last_ack_recv_ms());
     words.named(b"unacked:", info.unacked());

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::figure::count;
+use super::figure::render_count as count;
 use super::printable::printable;
 use super::socket_cells::{EndTexts, push_ends, push_owners};
 use super::socket_moves::{SocketMoves, bytes_per_s, decimal, milli_per_s, per_s};
@@ -29,12 +29,17 @@ pub enum SocketGroupBy {
     Netns,
 }
 
+/// What is said of the holder of a socket with a file, where no process could be found that has it.
+pub const OWNER_UNSEEN: &str = "? owner not readable";
+
 /// What stands for a group while it is counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     /// With its device and the number of its namespace where the address means something on that link alone.
     Peer(Option<(IpAddr, u32, usize)>),
     Process(Option<u32>),
+    /// Held by somebody who cannot be seen.
+    Unseen,
     /// With its device; the last is the number of its namespace.
     Listener(Option<Bound>),
     State(Option<TcpState>),
@@ -168,7 +173,9 @@ impl SocketGroups {
                     });
                 }
                 if !is_held {
-                    self.add(Key::Process(None), found, moves, String::new);
+                    // What has a file is held by somebody, who cannot be seen: that is no socket without a process.
+                    let key = if found.inode() == 0 { Key::Process(None) } else { Key::Unseen };
+                    self.add(key, found, moves, String::new);
                 }
             }
         }
@@ -244,7 +251,8 @@ impl Key {
             Self::Peer(Some((.., place))) => format!("{}{}", group.name, inside(*place)),
             Self::Peer(None) => "no peer (listeners, unconnected)".to_owned(),
             Self::Process(Some(_)) | Self::Netns(_) => return group,
-            Self::Process(None) => "no process (minisocks, requests, orphans, unseen)".to_owned(),
+            Self::Process(None) => "no process (minisocks, requests, orphans)".to_owned(),
+            Self::Unseen => OWNER_UNSEEN.to_owned(),
             Self::Listener(Some((.., place))) => format!("{}{}", group.name, inside(*place)),
             Self::Listener(None) => "no listener (opened by this host, or closed since)".to_owned(),
             Self::State(state) => state.map_or("?", TcpState::name).to_owned(),
@@ -397,6 +405,22 @@ mod tests {
 
     fn group(name: &str, sockets: u64) -> SocketGroup {
         SocketGroup { name: name.to_owned(), sockets, established: sockets, ..SocketGroup::default() }
+    }
+
+    #[test]
+    fn a_socket_whose_holder_cannot_be_seen_is_not_counted_as_one_without() {
+        let mut groups = SocketGroups::new(SocketGroupBy::Process);
+        let mut record = vec![0; 72];
+        record[..2].copy_from_slice(&[2, 1]);
+        groups.push(&InetDiag::decode(&record).expect("a record"), core::iter::empty());
+        record[68..72].copy_from_slice(&4711_u32.to_ne_bytes());
+        for _ in 0..2 {
+            groups.push(&InetDiag::decode(&record).expect("a record"), core::iter::empty());
+        }
+        let (groups, all) = groups.finish(10);
+        let named: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.sockets)).collect();
+        assert_eq!(all, 2);
+        assert_eq!(named, [(OWNER_UNSEEN, 2), ("no process (minisocks, requests, orphans)", 1)]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::figure::{bytes, rate};
+use super::figure::{bytes, render_rate as rate};
 
 /// What moved in one socket, or in several together, between two readings. What the kernel does not tell is nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -25,7 +25,7 @@ pub struct SocketRow {
     pub peer: String,
     /// The running timer: `retransmit 1.9s x3`.
     pub timer: String,
-    /// The process that holds it, and how many others; `-` for none that is known.
+    /// The process that holds it, and how many others; `-` where none does, `?` where none could be found.
     pub owner: String,
     /// User, inode, cookie, mark.
     pub identity: String,
@@ -62,8 +62,6 @@ impl SocketRow {
         let end = |range: core::ops::Range<usize>| {
             String::from_utf8_lossy(ends.get(range).unwrap_or_default()).trim().to_owned()
         };
-        let mut owner = Vec::new();
-        push_owners(&mut owner, owners, b'-');
         Self {
             state: found.state(),
             receive_queue: found.receive_queue(),
@@ -71,7 +69,7 @@ impl SocketRow {
             local: end(0..local),
             peer: end(peer..ends.len()),
             timer: text(&mut |out| push_timer(out, found)),
-            owner: String::from_utf8_lossy(&owner).into_owned(),
+            owner: owner_text(found.inode(), owners),
             identity: text(&mut |out| push_extended(out, found, &facts, &Cgroups::new())),
             memory: text(&mut |out| push_memory(out, &facts)),
             info: text(&mut |out| push_info(out, found, &facts)),
@@ -84,10 +82,15 @@ impl SocketRow {
     /// The same, with the processes that hold it.
     #[must_use]
     pub fn held_by<'a>(self, owners: impl Iterator<Item = &'a SocketOwner>) -> Self {
-        let mut owner = Vec::new();
-        push_owners(&mut owner, owners, b'-');
-        Self { owner: String::from_utf8_lossy(&owner).into_owned(), ..self }
+        Self { owner: owner_text(self.inode, owners), ..self }
     }
+}
+
+/// Who holds the socket with this inode: a file that nobody is known to have open is a gap, and no file at all is none.
+fn owner_text<'a>(inode: u32, owners: impl Iterator<Item = &'a SocketOwner>) -> String {
+    let mut owner = Vec::new();
+    push_owners(&mut owner, owners, if inode == 0 { b'-' } else { b'?' });
+    String::from_utf8_lossy(&owner).into_owned()
 }
 
 #[cfg(test)]
@@ -109,5 +112,20 @@ mod tests {
         assert_eq!((row.local.as_str(), row.peer.as_str()), ("10.0.0.7:40000", "10.0.3.9:5432"));
         assert_eq!((row.send_queue, row.timer.as_str()), (8192, "retransmit 1.9s x3"));
         assert_eq!((row.owner.as_str(), row.state), ("java(4711)", Some(TcpState::Estab)));
+    }
+
+    #[test]
+    fn a_socket_without_a_file_has_no_owner_and_one_whose_owner_is_not_found_has_an_unknown_one() {
+        let mut record = vec![0; 72];
+        record[..4].copy_from_slice(&[2, 1, 0, 0]);
+        let of = |record: &[u8]| {
+            let found = InetDiag::decode(record).expect("a record");
+            SocketRow::new(&found, core::iter::empty(), &BTreeMap::new(), None)
+        };
+        assert_eq!(of(&record).owner, "-");
+        record[68..72].copy_from_slice(&4711_u32.to_ne_bytes());
+        let row = of(&record);
+        assert_eq!((row.inode, row.owner.as_str()), (4711, "?"));
+        assert_eq!(row.held_by(core::iter::empty()).owner, "?");
     }
 }

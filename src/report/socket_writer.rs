@@ -195,7 +195,7 @@ mod tests {
         };
         insta::assert_snapshot!(render_watch(&dear, 2, false), @r"
         900 sockets (more than fit here) in 1.5s: + 3 new, - 0 gone, ~ 0 in another state, * 12 moved
-        sent 1.9MiB/s, 3 resent (2.0/s)
+        sent 1.9MiB/s, 3 resent (2/s)
         every 4.2s instead of 1s, to take 2% of a CPU (84ms a reading)
         ");
         let json = render_watch(&dear, 2, true);

@@ -228,7 +228,7 @@ fn render_counters(status: &StatusView, width: usize, text: &mut String) {
         None => text.push_str("\nTotals since the namespace was made (rates: --watch 1s)\n"),
     }
     let figure_of = |counter: &CounterView| match status.window_ms {
-        Some(_) => counter.milli_per_s.map(|rate| (rate > 0, figure::rate(rate))),
+        Some(_) => counter.milli_per_s.map(|rate| (rate > 0, figure::render_rate(rate))),
         None => counter.total.map(|total| (total > 0, total.to_string())),
     };
     let (mut zero, mut absent, mut unknown) = (Vec::new(), Vec::new(), Vec::new());

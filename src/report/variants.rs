@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::answer::render_window;
 use super::explanation::endings;
-use super::figure::count;
+use super::figure::render_count as count;
 use super::flood::client;
 use super::grid::render_grid;
 use super::prose::wrapped;

@@ -21,7 +21,7 @@ pub struct FoundNamespace {
     pub path: PathBuf,
     /// Files that it is bound to, such as those of `ip netns` in `/run/netns`, ascending.
     pub bound: Vec<PathBuf>,
-    /// The process with the lowest number in it. Where none is and no file is bound to it, one that has a thread in it, or
+    /// The process with the lowest number in it, another one than this where there is one. Where none is and no file is bound to it, one that has a thread in it, or
     /// else one that holds a descriptor of it.
     pub process: Option<SocketHolder>,
     /// How many processes are in it; where none is and no file is bound to it, how many have a
@@ -105,7 +105,7 @@ fn look_at_processes(root: &ProcRoot, own: Option<u32>) -> Result<Sightings, Rea
             }
         };
         let Some(inode) = target.to_str().and_then(inode_of_link) else { continue };
-        note(&mut seen.found, inode, root, pid, path);
+        note(&mut seen.found, inode, root, pid, path, own);
         if own.is_some_and(|own| i32::try_from(own) == Ok(pid)) {
             continue;
         }
@@ -116,17 +116,26 @@ fn look_at_processes(root: &ProcRoot, own: Option<u32>) -> Result<Sightings, Rea
             }
         });
         for (inode, path) in elsewhere {
-            note(&mut seen.by_thread, inode.into(), root, pid, path);
+            note(&mut seen.by_thread, inode.into(), root, pid, path, own);
         }
     }
     Ok(seen)
 }
 
-/// Counts a process in a namespace, which is opened by the file of the one with the lowest number.
-fn note(found: &mut BTreeMap<u64, FoundNamespace>, inode: u64, root: &ProcRoot, pid: i32, path: PathBuf) {
+/// Counts a process in a namespace, which is opened by the file of the one with the lowest number, and by that of this
+/// process, which says nothing of whose it is, only where no other is in it.
+fn note(
+    found: &mut BTreeMap<u64, FoundNamespace>,
+    inode: u64,
+    root: &ProcRoot,
+    pid: i32,
+    path: PathBuf,
+    own: Option<u32>,
+) {
     let one = found.entry(inode).or_insert_with(|| FoundNamespace::by(inode, path.clone()));
     one.processes += 1;
-    if one.process.as_ref().is_none_or(|known| pid < known.pid) {
+    let rank = |pid: i32| (own.is_some_and(|own| i32::try_from(own) == Ok(pid)), pid);
+    if one.process.as_ref().is_none_or(|known| rank(pid) < rank(known.pid)) {
         one.process = Some(SocketHolder { pid, name: read_comm(root, pid) });
         one.path = path;
     }
@@ -199,6 +208,18 @@ mod tests {
         let one = found.namespaces.iter().find(|one| one.inode == own).unwrap();
         assert!(one.processes >= 1 && one.process.is_some());
         assert_eq!(inode_of_link("net:[4026531833"), None);
+    }
+
+    #[test]
+    fn this_process_is_named_only_where_no_other_is_in_the_namespace() {
+        let (root, mut found) = (ProcRoot::new("/no/such/proc"), BTreeMap::new());
+        let named =
+            |found: &BTreeMap<u64, FoundNamespace>| found.get(&7).and_then(|one| one.process.as_ref().map(|p| p.pid));
+        for (pid, expected) in [(40, 40), (90, 90), (60, 60), (70, 60)] {
+            note(&mut found, 7, &root, pid, PathBuf::new(), Some(40));
+            assert_eq!(named(&found), Some(expected));
+        }
+        assert_eq!(found.get(&7).map(|one| one.processes), Some(4));
     }
 
     #[test]

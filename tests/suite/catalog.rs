@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use tcpctl::catalog::{self, Default, Form, Order, Scope, TakesEffect, ValueError};
-use tcpctl::units::{Hz, KernelVersion, SysctlKey};
+use tcpctl::explain::{Ask, Overrides, find_topic, scenario_of};
+use tcpctl::model::{Segment, Side, Timeline, What, forecast};
+use tcpctl::units::{Hz, KernelVersion, SysctlKey, SysctlValues};
 
 const NEWEST: KernelVersion = KernelVersion { major: u16::MAX, minor: 0, patch: 0 };
 
@@ -167,4 +169,38 @@ fn what_no_released_kernel_has_or_heeds_is_known() {
     assert!(idle("net.ipv4.tcp_low_latency", version) && idle("net.ipv4.tcp_fack", version));
     assert!(idle("net.ipv4.tcp_adv_win_scale", version));
     assert!(!idle("net.ipv4.tcp_adv_win_scale", KernelVersion::new(6, 1)));
+}
+
+/// Times and counts that the table tells are those that the model works out with the defaults.
+#[test]
+fn the_figures_in_the_texts_are_those_of_the_model() {
+    let text = |key: &str| {
+        let row = catalog::find(key).unwrap();
+        format!("{} {} {}", row.affects, row.note, row.misunderstood)
+    };
+    let played = |topic: &str, version: KernelVersion, set: &[&str]| {
+        let set = set.iter().map(|text| (*text).to_owned()).collect();
+        let overrides = Overrides { set, ..Overrides::default() };
+        let ask = Ask::new(Some(version), Hz::new(250), Some(8 << 20), &SysctlValues::new(), &overrides).unwrap();
+        forecast(&scenario_of(find_topic(topic).unwrap(), &ask).unwrap())
+    };
+    let seconds = |timeline: &Timeline| timeline.end().unwrap().window.at_us / 1_000_000;
+    let (old, new) = (KernelVersion::new(6, 1), KernelVersion::new(6, 18));
+    let now = played("syn-lost", new, &[]);
+    let is_syn = |what: &What| matches!(what, What::Send { segment: Segment::Syn, .. });
+    let syns = now.events.iter().filter(|event| event.side == Side::Client && is_syn(&event.what)).count();
+    let (before, after) = (seconds(&played("syn-lost", old, &[])), seconds(&now));
+    let said = text("net.ipv4.tcp_syn_retries");
+    assert!(said.contains(&format!("6 retries are {syns} SYNs and {after} s")), "{syns} {after}: {said}");
+    assert!(
+        said.contains(&format!("6 give up after {before} s, and with 4 linear timeouts after {after} s")),
+        "{before} {after}: {said}"
+    );
+    let nearest = |timeline: &Timeline| (timeline.end().unwrap().window.at_us + 500_000) / 1_000_000;
+    let dead = nearest(&played("data-lost", new, &[]));
+    let said = text("net.ipv4.tcp_retries2");
+    assert!(said.contains(&format!("after about {dead} s")), "{dead}: {said}");
+    let orphan = nearest(&played("fin-lost", new, &["net.ipv4.tcp_orphan_retries=8"]));
+    let said = text("net.ipv4.tcp_orphan_retries");
+    assert!(said.contains(&format!("8 end it after about {orphan} s")), "{orphan}: {said}");
 }

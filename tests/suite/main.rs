@@ -69,6 +69,7 @@ mod screen_mouse;
 mod screen_settings;
 #[cfg(test)]
 mod screen_ways;
+mod screen_words;
 #[cfg(test)]
 mod screens;
 #[cfg(test)]

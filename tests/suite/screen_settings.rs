@@ -70,7 +70,7 @@ fn with_pause_off_it_goes_on() {
 fn the_columns_of_sockets_are_those_that_were_chosen() {
     let heading = |state: &State| text(state).lines().nth(3).unwrap().to_owned();
     let all = heading(&screen_of("3", (80, 24)));
-    assert!(all.contains("owner") && all.contains("dies at") && !all.contains("local"), "{all}");
+    assert!(all.contains("next event") && all.contains("dies at") && !all.contains("local"), "{all}");
     let some = heading(&screen_of(":set columns local peer dies\n3", (80, 24)));
     assert!(some.contains("local") && some.contains("peer") && some.contains("dies at"), "{some}");
     assert!(!some.contains("owner") && !some.contains("queue") && !some.contains("next event"), "{some}");

@@ -346,7 +346,7 @@ fn a_long_answer_goes_on_above_its_row() {
     assert!(screen.contains("cannot write") && screen.contains("nobody made it"), "{screen}");
 }
 
-fn exported(state: &mut State, name: &str) -> String {
+pub(crate) fn exported(state: &mut State, name: &str) -> String {
     type_keys(state, characters("e"));
     press(state, Key::Control('u'));
     type_keys(state, characters(name));

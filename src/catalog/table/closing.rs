@@ -9,7 +9,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .ranges(&[since(5, 13, number(0), number(255))])
         .defaults(&[constant("0")])
         .affects("when an unanswered socket dies that no process holds any more; 0 means 8")
-        .note("1..7 are shorter than 0")
+        .note("1..7 are shorter than 0; 8 end it after about 104 s")
         .misunderstood("0 is not none: it means 8, and 1 to 7 are shorter than 0"),
     Parameter::number("net.ipv4.tcp_keepalive_time", "s")
         .ranges(&[always(Bound::MinusIntMaxPerHz, Bound::IntMaxPerHz)])

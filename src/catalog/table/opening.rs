@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("6")])
         .affects("SYN retransmissions of connect() before ETIMEDOUT")
         .note("6 give up after 127 s, and with 4 linear timeouts after 131 s; TCP_SYNCNT overrides it per socket")
-        .misunderstood("not a number of seconds, and since 6.5 not the number of SYNs either: with 4 linear timeouts 6 retries are 10 SYNs and 131 s"),
+        .misunderstood("not a number of seconds, and since 6.5 not the number of SYNs either: with 4 linear timeouts 6 retries are 11 SYNs and 131 s"),
     Parameter::number("net.ipv4.tcp_syn_linear_timeouts", "count")
         .ranges(&[always(number(0), number(127))])
         .defaults(&[constant("4")])

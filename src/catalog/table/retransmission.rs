@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Parameter] = &[
         .defaults(&[constant("15")])
         .affects("when an unanswered established connection dies, by a time worked out from the count")
         .note("each one doubles that time until a pause is as long as tcp_rto_max_ms, which each further one adds; also ends zero-window probing")
-        .misunderstood("not a count of retransmissions: a time worked out from it, which is 924.6 s for 15 with the longest timeout at 120 s, whatever the round trip"),
+        .misunderstood("not a count of retransmissions: a time worked out from it, which is 924.6 s for 15 with the longest timeout at 120 s; the timer that finds it spent fires after about 929 s"),
     Parameter::number("net.ipv4.tcp_rto_max_ms", "ms")
         .ranges(&[always(number(1000), number(120_000))])
         .defaults(&[constant("120000")])

@@ -28,6 +28,12 @@ pub enum Action {
     Group,
     /// Search, or filter.
     Search,
+    /// Search in the text that has the screen.
+    Find,
+    /// Go to the next line that has it.
+    FindNext,
+    /// Go to the line before that has it.
+    FindPrevious,
     /// Type a command.
     Command,
     /// Write what is shown to a file.
@@ -305,6 +311,22 @@ const TEXTS: &[Context] = &[
 /// Lists that can be searched, or filtered.
 const SEARCHED: &[Context] =
     &[Overview, OverviewText, Listeners, Sockets, Topics, Findings, Parameters, Lab, Namespaces, ProfileList];
+/// Texts that are searched in, and the history.
+const FOUND: &[Context] = &[
+    ListenerDetail,
+    SocketPage,
+    TopicPage,
+    FindingPage,
+    ParameterPage,
+    LabPage,
+    ProfileHistory,
+    Plan,
+    Help,
+    Gaps,
+    ProfileValues,
+    Verification,
+    Entry,
+];
 /// Lists whose rows have a page.
 const PAGED: &[Context] = &[Sockets, Topics, Findings, Parameters, Lab];
 
@@ -378,6 +400,9 @@ pub const KEYS: &[Binding] = &[
     row(&[Key::Char('x')], "x", "explain", "the topic that explains what is selected", Action::Explain, &[Overview, Listeners, ListenerDetail, Sockets, SocketPage, Findings, FindingPage, Parameters, ParameterPage, Lab, LabPage], Place::Footer),
     row(&[Key::Char('p')], "p", "profile", "a plan of what is asked about, else a profile that sets what this is about; nothing is written", Action::Profile, &[Findings, FindingPage, Parameters, ParameterPage, TopicPage], Place::Footer),
     row(&[Key::Char('/'), Key::Function(4)], "/", "filter", "show only rows with these words; sockets: a filter in the words of ss", Action::Search, SEARCHED, Place::Footer),
+    row(&[Key::Char('/'), Key::Function(4)], "/", "search", "search in this text; n and N go on", Action::Find, FOUND, Place::Footer),
+    row(&[Key::Char('n')], "n", "", "the next line with what is searched for", Action::FindNext, FOUND, Place::HelpOnly),
+    row(&[Key::Char('N')], "N", "", "the line before with what is searched for", Action::FindPrevious, FOUND, Place::HelpOnly),
     row(&[Key::Char('s')], "s", "sort", "sort by the next column", Action::Sort, &[Listeners, Sockets], Place::Footer),
     row(&[Key::Char('S')], "S", "", "turn the order round", Action::Reverse, &[Sockets], Place::HelpOnly),
     row(&[Key::Char('o')], "o", "group", "count by peer, process, state, or nothing", Action::Group, &[Sockets], Place::Footer),

@@ -80,7 +80,7 @@ pub(super) fn selected_row(state: &State) -> Option<String> {
 
 fn drawn(state: &State, columns: u16, rows: u16) -> String {
     let mut sized = state.clone();
-    (sized.prompt, sized.message) = (None, None);
+    (sized.prompt, sized.message, sized.find) = (None, None, Default::default());
     sized.size = (columns, rows);
     let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
     view::draw(&sized, &mut buffer);
@@ -92,12 +92,13 @@ fn json(state: &State) -> Result<Value, String> {
     let picture = state.picture().ok_or_else(nothing)?;
     let snapshot = picture.snapshot.as_ref();
     if let Some(page) = state.page {
-        return json_of_page(state, page, snapshot);
+        return json_of_page(state, page);
     }
     let value = match state.screen {
         Screen::Overview => {
             let earlier = state.recent.front().map(AsRef::as_ref);
-            serde_json::to_value(StatusView::new(snapshot, earlier, &diagnose::headlines(&picture.findings)))
+            let view = StatusView::new(snapshot, earlier, &diagnose::headlines(&picture.findings));
+            serde_json::to_value(searched(state, view))
         }
         Screen::Listeners => serde_json::to_value(ListenersView::new(&with_listeners(state, snapshot), None)),
         Screen::Sockets => return sockets(state),
@@ -127,12 +128,36 @@ fn json(state: &State) -> Result<Value, String> {
     value.map_err(|error| error.to_string())
 }
 
+/// The overview with those rows alone that are searched for.
+fn searched(state: &State, mut view: StatusView) -> StatusView {
+    let list = state.list(Screen::Overview);
+    if list.search.is_empty() {
+        return view;
+    }
+    if let Some(states) = &mut view.states {
+        states.retain(|name, _| list.admits(&[name]));
+    }
+    if let Some(changes) = &mut view.state_changes {
+        changes.retain(|name, _| list.admits(&[name]));
+    }
+    view.sums.retain(|sum| list.admits(&[sum.label]));
+    view.limits.retain(|limit| list.admits(&[&limit.label]));
+    view.counters.retain(|counter| list.admits(&[counter.label, counter.name]));
+    if let Some(listeners) = &mut view.listeners {
+        listeners.retain(|listener| list.admits(&["accept queue", "SYN-RECV", &listener.local]));
+    }
+    if let Some(ports) = &mut view.ports {
+        ports.retain(|port| list.admits(&["ports", &format!("{}:{}", port.destination, port.destination_port)]));
+    }
+    view
+}
+
 fn nothing() -> String {
     "nothing was read yet".to_owned()
 }
 
 /// What has a page over the screen.
-fn json_of_page(state: &State, page: Page, snapshot: &Snapshot) -> Result<Value, String> {
+fn json_of_page(state: &State, page: Page) -> Result<Value, String> {
     let value = match page {
         Page::Help => {
             let context = state.screen_context();
@@ -140,7 +165,7 @@ fn json_of_page(state: &State, page: Page, snapshot: &Snapshot) -> Result<Value,
             let keys: Vec<Value> = valid_bindings(context).map(key).collect();
             Ok(json!({ "schema": SCHEMA, "place": context.name(), "keys": keys }))
         }
-        Page::Gaps => serde_json::to_value(&snapshot.gaps).map(|gaps| json!({ "schema": SCHEMA, "gaps": gaps })),
+        Page::Gaps => serde_json::to_value(state.gaps()).map(|gaps| json!({ "schema": SCHEMA, "gaps": gaps })),
         Page::Values => {
             let entry = state.selected_profile().ok_or("no profile is selected")?;
             let profile = entry.profile.as_deref().ok_or("the profile cannot be used")?;

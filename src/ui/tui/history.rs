@@ -54,9 +54,9 @@ pub(super) struct History {
 }
 
 /// How long readings are kept.
-const KEEP_MS: u64 = 600_000;
+pub(super) const KEEP_MS: u64 = 600_000;
 /// How long the figures of each listener are kept, since there may be thousands.
-const KEEP_LISTENERS_MS: u64 = 120_000;
+pub(super) const KEEP_LISTENERS_MS: u64 = 120_000;
 /// At most so many, whatever the interval.
 const KEEP_SAMPLES: usize = 2400;
 
@@ -128,6 +128,13 @@ impl History {
     pub(super) fn share_now(&self, part: SeriesId, whole: SeriesId, until_unix_ms: u64) -> Option<u64> {
         let (before, last) = self.last_two(until_unix_ms)?;
         share_between(before, last, part, whole)
+    }
+
+    /// How much two counters grew together between the last two readings.
+    pub(super) fn grown_now(&self, one: SeriesId, other: SeriesId, until_unix_ms: u64) -> Option<u64> {
+        let (before, last) = self.last_two(until_unix_ms)?;
+        let grown = |id| last.reading(id)?.checked_sub(before.reading(id)?).and_then(|value| u64::try_from(value).ok());
+        grown(one)?.checked_add(grown(other)?)
     }
 
     /// Growth of one counter in thousandths of a per cent of another's, over a span.

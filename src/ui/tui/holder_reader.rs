@@ -74,7 +74,10 @@ impl HolderReader {
     }
 
     fn take(&mut self, patience: Duration) {
-        if let (true, Ok(holders)) = (self.looking, self.found.recv_timeout(patience)) {
+        // Where no look goes on there is nothing to wait for.
+        if self.looking
+            && let Ok(holders) = self.found.recv_timeout(patience)
+        {
             (self.looking, self.since) = (false, Instant::now());
             let wanted = core::mem::take(&mut self.wanted);
             self.unheld = wanted.into_iter().filter(|inode| !holders.knows(*inode)).collect();
@@ -97,5 +100,60 @@ fn look(root: &Path, asked: &Receiver<()>, sender: &Sender<Holders>) {
         if sender.send(holders).is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// Longer than any look at two processes takes.
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn who_holds_a_socket_is_looked_for_once_and_again_for_one_that_is_new() {
+        let root = tempfile::tempdir().unwrap();
+        let descriptors = root.path().join("1203/fd");
+        std::fs::create_dir_all(&descriptors).unwrap();
+        symlink("socket:[77]", descriptors.join("3")).unwrap();
+        let mut reader = HolderReader::start(root.path());
+        reader.of([77, 78, 0].into_iter());
+        reader.take(LONG);
+        let pids = |reader: &mut HolderReader, inode: u32| -> Vec<u32> {
+            reader.latest.as_mut().unwrap().of(inode).map(|owner| owner.pid).collect()
+        };
+        assert_eq!(pids(&mut reader, 77), [1203]);
+        assert_eq!(pids(&mut reader, 78), [0_u32; 0], "nobody holds it");
+        // What was looked for in vain is not looked for at every reading, and is not said to be looked for.
+        assert!(reader.of([77, 78].into_iter()).is_some());
+        assert!(!reader.looking && !reader.is_open(78) && !reader.is_open(0));
+        symlink("socket:[79]", descriptors.join("4")).unwrap();
+        reader.of([77, 79].into_iter());
+        reader.take(LONG);
+        assert_eq!(pids(&mut reader, 79), [1203]);
+    }
+
+    #[test]
+    fn before_a_look_has_ended_nobody_is_known_and_the_socket_is_open() {
+        let (requests, _asked) = channel();
+        let (_sender, found) = channel();
+        let since = Instant::now();
+        let sets = (BTreeSet::new(), BTreeSet::new());
+        // The other ends are held here: nobody answers.
+        let mut reader =
+            HolderReader { requests, found, latest: None, since, looking: false, wanted: sets.0, unheld: sets.1 };
+        assert!(reader.of([77].into_iter()).is_none());
+        assert!(reader.is_open(77) && !reader.is_open(0));
+    }
+
+    #[test]
+    fn who_cannot_be_looked_into_is_a_gap() {
+        let mut reader = HolderReader::start(Path::new("/no/such/proc"));
+        reader.of([77].into_iter());
+        reader.take(LONG);
+        let holders = reader.latest.as_mut().unwrap();
+        assert_eq!(holders.of(77).count(), 0);
+        assert!(holders.gap().is_some_and(|gap| gap.consequence.contains("unknown")), "{:?}", holders.gap());
     }
 }

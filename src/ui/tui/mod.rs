@@ -12,6 +12,7 @@ mod event;
 mod explaining;
 mod export;
 mod facts;
+mod find;
 mod gone;
 mod graph;
 mod history;

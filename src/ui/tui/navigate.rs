@@ -294,7 +294,7 @@ pub(super) fn enter_namespace(state: &mut State) -> Vec<Effect> {
         state.say(Severity::Warning, "nothing names this namespace any more: no process is in it and no file holds it");
         return Vec::new();
     };
-    let inode = facts.inode;
+    let (inode, own, called) = (facts.inode, facts.own, view::namespace_name(facts));
     if state.entered.or(state.first_netns) == Some(inode) {
         state.screen = Screen::Overview;
         state.say(Severity::Quiet, "this is the network namespace that was shown already");
@@ -302,13 +302,17 @@ pub(super) fn enter_namespace(state: &mut State) -> Vec<Effect> {
     }
     // That of the start needs no entering, for which not everybody has the right.
     let name = (state.first_netns != Some(inode)).then_some(name);
-    enter(state, inode, name)
+    let effects = enter(state, inode, name, &called);
+    state.entered_own |= own && !effects.is_empty();
+    effects
 }
 
 /// Looks at the namespace of the start again.
 pub(super) fn return_to_first(state: &mut State) -> Vec<Effect> {
     match state.first_netns {
-        Some(first) if state.entered.is_some_and(|entered| entered != first) => enter(state, first, None),
+        Some(first) if state.entered.is_some_and(|entered| entered != first) => {
+            enter(state, first, None, "that of the start")
+        }
         _ => {
             state.say(Severity::Quiet, "this is the network namespace of the start");
             Vec::new()
@@ -328,7 +332,7 @@ pub(super) fn leave_unreadable(state: &mut State, reason: String) -> Vec<Effect>
 }
 
 /// Looks at a namespace from now on: by its name, or by none at that of the start.
-fn enter(state: &mut State, inode: u64, name: Option<String>) -> Vec<Effect> {
+fn enter(state: &mut State, inode: u64, name: Option<String>, called: &str) -> Vec<Effect> {
     if state.profiles.busy.is_some() {
         state.say(Severity::Quiet, "something is being written or planned; enter the namespace after it");
         return Vec::new();
@@ -346,8 +350,8 @@ fn enter(state: &mut State, inode: u64, name: Option<String>) -> Vec<Effect> {
     }
     state.screen = Screen::Overview;
     (state.entered, state.entered_name) = (Some(inode), name.clone());
-    let called = name.as_deref().unwrap_or("that of the start");
-    state.say(Severity::Quiet, format!("from now on: network namespace {inode} ({called}); 9 leads to the others"));
+    let called = if called == inode.to_string() { String::new() } else { format!(" ({called})") };
+    state.say(Severity::Quiet, format!("from now on: network namespace {inode}{called}; 9 leads to the others"));
     vec![Effect::Enter(name)]
 }
 

@@ -1,5 +1,6 @@
 //! Numbers as the screens write them.
 
+pub(super) use crate::report::{render_count as count, render_rate as rate};
 use crate::units::Micros;
 
 /// A cell that may have no number. The four differ in text, since absent is not zero.
@@ -40,33 +41,6 @@ impl Cell {
     }
 }
 
-/// A count: whole up to 99999, then with k, M or G.
-pub(super) fn count(value: u64) -> String {
-    match value {
-        0..=99_999 => value.to_string(),
-        100_000..=999_999 => format!("{}k", value / 1000),
-        _ => scaled(value, &[(1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M")]),
-    }
-}
-
-/// A rate in thousandths per second: three figures; below 0.1/s per minute or per hour.
-pub(super) fn rate(milli_per_s: u64) -> String {
-    match milli_per_s {
-        0 => "0/s".to_owned(),
-        1..100 => {
-            let per_hour = milli_per_s * 3600 / 1000;
-            if per_hour >= 60 { format!("{}/min", (per_hour + 30) / 60) } else { format!("{}/h", per_hour.max(1)) }
-        }
-        100..=9_949 => {
-            let tenths = (milli_per_s + 50) / 100;
-            let (whole, tenth) = (tenths / 10, tenths % 10);
-            if tenth == 0 { format!("{whole}/s") } else { format!("{whole}.{tenth}/s") }
-        }
-        9_950..=999_499 => format!("{}/s", (milli_per_s + 500) / 1000),
-        _ => format!("{}/s", scaled(milli_per_s / 1000, &[(1_000_000_000, "G"), (1_000_000, "M"), (1000, "k")])),
-    }
-}
-
 /// A share in thousandths of a per cent; `100%` only when it is all.
 pub(super) fn share(milli_percent: u64) -> String {
     match milli_percent {
@@ -84,15 +58,6 @@ pub(super) fn share(milli_percent: u64) -> String {
 /// A duration in milliseconds: two units at most, no blanks.
 pub(super) fn duration_ms(ms: u64) -> String {
     format!("{:#}", Micros(ms.saturating_mul(1000)))
-}
-
-/// Three figures with the first unit that is not larger than the value.
-fn scaled(value: u64, units: &[(u64, &str)]) -> String {
-    let Some((size, unit)) = units.iter().copied().find(|(size, _)| value >= *size) else {
-        return value.to_string();
-    };
-    let tenths = value / (size / 10).max(1);
-    if tenths >= 100 { format!("{}{unit}", tenths / 10) } else { format!("{}.{}{unit}", tenths / 10, tenths % 10) }
 }
 
 /// The time of day of an instant, `12:01:05`, at an offset from UTC.
@@ -124,28 +89,6 @@ mod tests {
         assert_eq!(text(Cell::Unread), "?");
         assert_eq!(text(Cell::NotApplicable), "–");
         assert_eq!(text(Cell::NotYet), "…");
-    }
-
-    #[test]
-    fn counts_keep_their_figures_until_they_are_too_long() {
-        assert_eq!(count(21_904), "21904");
-        assert_eq!(count(99_999), "99999");
-        assert_eq!(count(262_144), "262k");
-        assert_eq!(count(999_999), "999k");
-        assert_eq!(count(1_300_000), "1.3M");
-        assert_eq!(count(u64::MAX), "18446744T");
-    }
-
-    #[test]
-    fn rates_below_a_tenth_are_per_minute_or_hour() {
-        assert_eq!(rate(0), "0/s");
-        assert_eq!(rate(1), "3/h");
-        assert_eq!(rate(99), "6/min");
-        assert_eq!(rate(100), "0.1/s");
-        assert_eq!(rate(3000), "3/s");
-        assert_eq!(rate(412_000), "412/s");
-        assert_eq!(rate(1_240_000), "1.2k/s");
-        assert_eq!(rate(41_000_000), "41k/s");
     }
 
     #[test]

@@ -5,13 +5,15 @@ use super::palette::{self, Candidate};
 use super::screen::Screen;
 use super::state::State;
 use super::theme::Severity;
-use super::{export, navigate};
+use super::{export, find, navigate};
 
 /// What is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PromptKind {
     /// Words that rows must have; of sockets, a filter in the words of ss.
     Search,
+    /// Words in the text that has the screen; it was shown from this line on before.
+    Find(usize),
     /// A command.
     Command,
     /// The name of a file.
@@ -38,6 +40,7 @@ pub(super) fn open(state: &mut State, kind: PromptKind) {
     let text = match kind {
         PromptKind::Command => String::new(),
         PromptKind::Export => export::file_name(state),
+        PromptKind::Find(_) => String::new(),
         PromptKind::Search if state.screen == Screen::Sockets => state.sockets_want.filter.clone(),
         PromptKind::Search => state.list(state.screen).search.clone(),
     };
@@ -88,12 +91,17 @@ pub(super) fn erase_all(state: &mut State) {
 
 /// Closes the line; a search is as it was before.
 pub(super) fn cancel(state: &mut State) {
-    if let Some(prompt) = state.prompt.take()
-        && prompt.kind == PromptKind::Search
-        && state.screen != Screen::Sockets
-    {
-        let screen = state.screen;
-        state.list_mut(screen).search = prompt.before;
+    let Some(prompt) = state.prompt.take() else { return };
+    match prompt.kind {
+        PromptKind::Search if state.screen != Screen::Sockets => {
+            let screen = state.screen;
+            state.list_mut(screen).search = prompt.before;
+        }
+        PromptKind::Find(from) => {
+            state.find = find::Find::default();
+            find::show_from(state, from);
+        }
+        PromptKind::Search | PromptKind::Command | PromptKind::Export => {}
     }
 }
 
@@ -118,6 +126,10 @@ pub(super) fn accept(state: &mut State) -> Vec<Effect> {
             Vec::new()
         }
         PromptKind::Search => Vec::new(),
+        PromptKind::Find(_) => {
+            find::accept(state);
+            Vec::new()
+        }
     }
 }
 
@@ -126,11 +138,15 @@ fn check(state: &mut State) {
     let screen = state.screen;
     let Some(kind) = state.prompt.as_ref().map(|prompt| prompt.kind) else { return };
     let text = state.prompt.as_ref().map_or_else(String::new, |prompt| prompt.text.clone());
-    let hint = if kind == PromptKind::Command { hint(state, &text) } else { String::new() };
+    let hint = match kind {
+        PromptKind::Command => hint(state, &text),
+        PromptKind::Find(from) => find::seek(state, &text, from),
+        PromptKind::Search | PromptKind::Export => String::new(),
+    };
     let Some(prompt) = &mut state.prompt else { return };
     (prompt.typed, prompt.chosen) = (text.clone(), None);
     match prompt.kind {
-        PromptKind::Command => prompt.hint = hint,
+        PromptKind::Command | PromptKind::Find(_) => prompt.hint = hint,
         PromptKind::Export => prompt.hint = "a text; JSON where the name ends in .json".to_owned(),
         PromptKind::Search if screen == Screen::Sockets => prompt.hint = filter_complaint(&text).unwrap_or_default(),
         PromptKind::Search => state.list_mut(screen).search = text,

@@ -159,7 +159,7 @@ fn with_holders(rows: Vec<SocketRow>, holders: &mut HolderReader, gaps: &mut Vec
         })
         .collect();
     gaps.extend(known.gap());
-    let is_open = |row: &SocketRow| row.owner == "-" && holders.is_open(row.inode);
+    let is_open = |row: &SocketRow| row.owner == "?" && holders.is_open(row.inode);
     held.into_iter()
         .map(|row| if is_open(&row) { SocketRow { owner: NOT_YET.to_owned(), ..row } } else { row })
         .collect()

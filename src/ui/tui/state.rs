@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::action::Context;
 use super::explaining::Explaining;
 use super::facts::SortBy;
+use super::find::Find;
 use super::gone::Opened;
 use super::history::{History, ListenerId, Span};
 use super::laboratory::Laboratory;
@@ -22,7 +23,7 @@ use super::wants::{ParametersReading, SocketsReading, SocketsWant, Want};
 use crate::diagnose::Findings;
 use crate::model::{Answer, Consequence};
 use crate::report::{ParameterRow, SocketRow};
-use crate::snapshot::{Capabilities, Listener, NamespaceSurvey, Snapshot};
+use crate::snapshot::{Capabilities, Gap, Listener, NamespaceSurvey, Snapshot};
 
 /// The time, as it is told to the state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,6 +126,8 @@ pub struct State {
     pub(super) opened: BTreeMap<Screen, Opened>,
     /// Where the user jumped from, the last jump last.
     pub(super) trail: Vec<Visit>,
+    /// What is searched for in texts.
+    pub(super) find: Find,
     /// The line that is being typed.
     pub(super) prompt: Option<Prompt>,
     /// Which sockets are wanted.
@@ -140,6 +143,8 @@ pub struct State {
     pub(super) first_netns: Option<u64>,
     /// What named it when it was entered.
     pub(super) entered_name: Option<String>,
+    /// Whether it is the one that this program itself runs in.
+    pub(super) entered_own: bool,
     pub(super) explaining: Explaining,
     pub(super) laboratory: Laboratory,
     /// What the user chose, or left as it is.
@@ -183,6 +188,7 @@ impl State {
             lists: BTreeMap::new(),
             opened: BTreeMap::new(),
             trail: Vec::new(),
+            find: Find::default(),
             prompt: None,
             sockets_want: SocketsWant::default(),
             sockets: None,
@@ -192,6 +198,7 @@ impl State {
             entered: None,
             first_netns: None,
             entered_name: None,
+            entered_own: false,
             explaining: Explaining::default(),
             laboratory: Laboratory::default(),
             preferences: Preferences::default(),
@@ -203,6 +210,12 @@ impl State {
     /// Whether anything visible changed since this was last asked.
     pub fn take_dirty(&mut self) -> bool {
         core::mem::take(&mut self.dirty)
+    }
+
+    /// The same, drawn in another theme.
+    #[must_use]
+    pub fn in_theme(&self, theme: Theme) -> Self {
+        Self { theme, ..self.clone() }
     }
 
     /// Columns and rows that the state takes the terminal to have.
@@ -230,6 +243,11 @@ impl State {
         if self.prompt.is_some() {
             return Context::Prompt;
         }
+        self.place()
+    }
+
+    /// Where the keyboard is below a question and a line that is typed.
+    pub(super) fn place(&self) -> Context {
         match self.page {
             Some(Page::Help) => Context::Help,
             Some(Page::Gaps) => Context::Gaps,
@@ -295,6 +313,26 @@ impl State {
         let rows = self.parameters.as_ref()?.rows.as_ref().ok()?;
         let selected = view::selected_id(self, Screen::Parameters)?;
         rows.iter().find(|row| row.key.as_str() == selected)
+    }
+
+    /// What could not be read of what is on the screen: of the host, and of the rows that the open screen shows.
+    pub(super) fn gaps(&self) -> Vec<&Gap> {
+        let of_host = self.shown().into_iter().flat_map(|snapshot| &snapshot.gaps);
+        let of_rows = match self.screen {
+            Screen::Sockets => self.sockets.iter().flat_map(|reading| reading.gaps.as_slice()).collect(),
+            Screen::Namespaces => {
+                let survey = self.namespaces.iter().filter_map(|survey| survey.as_ref().as_ref().ok());
+                survey.flat_map(|survey| survey.gaps.as_slice()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut gaps: Vec<&Gap> = Vec::new();
+        for gap in of_rows.into_iter().chain(of_host) {
+            if !gaps.contains(&gap) {
+                gaps.push(gap);
+            }
+        }
+        gaps
     }
 
     /// What is on the screen: the frozen picture, else the latest.

@@ -33,6 +33,16 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     kept
 }
 
+/// Cuts an address to so many columns and keeps its port, which tells more apart than the middle of an address.
+pub(super) fn cut_address(text: &str, width: usize) -> String {
+    let port = text.rfind(':').and_then(|at| text.get(at..)).unwrap_or_default();
+    if columns(text) <= width || port.is_empty() || columns(port) + 2 > width {
+        return cut(text, width);
+    }
+    let host = text.get(..text.len() - port.len()).unwrap_or_default();
+    cut(host, width - columns(port)) + port
+}
+
 /// A text in exactly so many columns, from the left.
 pub(super) fn left(text: &str, width: usize) -> String {
     let kept = cut(text, width);
@@ -62,6 +72,30 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     if !line.is_empty() || lines.is_empty() {
         lines.push(line);
     }
+    lines
+}
+
+/// Breaks a line at blanks where it is too long, and keeps those that stand in what is not broken; what goes on below
+/// begins so many columns further in.
+pub(super) fn fold(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = text.trim_end();
+    let mut lead = String::new();
+    while columns(rest) + lead.len() > width {
+        let room = width.saturating_sub(lead.len());
+        let mut used = 0;
+        let fits = |(at, letter): (usize, char)| {
+            used += columns(letter.encode_utf8(&mut [0; 4]));
+            (used <= room + 1 && letter == ' ').then_some(at)
+        };
+        let words_from = rest.len() - rest.trim_start().len();
+        let Some(at) = rest.char_indices().filter_map(fits).filter(|at| *at > words_from).last() else { break };
+        let (head, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        lines.push(format!("{lead}{}", head.trim_end()));
+        rest = tail.trim_start();
+        lead = " ".repeat(indent.min(width / 2));
+    }
+    lines.push(cut(&format!("{lead}{rest}"), width));
     lines
 }
 
@@ -106,6 +140,25 @@ mod tests {
         assert_eq!(cut("日本語", 4), "日…");
         assert_eq!(left("ab", 4), "ab  ");
         assert_eq!(right("ab", 4), "  ab");
+    }
+
+    #[test]
+    fn of_an_address_the_port_is_the_last_to_go() {
+        assert_eq!(cut_address("10.0.0.7:40000", 14), "10.0.0.7:40000");
+        assert_eq!(cut_address("[2001:db8::7:1]:40000", 16), "[2001:db8…:40000");
+        assert_eq!(cut_address("10.0.0.7:40000", 9), "10…:40000");
+        assert_eq!(cut_address("10.0.0.7:40000", 6), "10.0.…");
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_goes_on_below_with_its_blanks() {
+        assert_eq!(
+            fold("  1.0s  ≈ 1.0–1.2s  client sends SYN again", 30, 8),
+            ["  1.0s  ≈ 1.0–1.2s  client", "        sends SYN again"]
+        );
+        assert_eq!(fold("short", 30, 8), ["short"]);
+        assert_eq!(fold("", 30, 8), [""]);
+        assert_eq!(fold("unbreakable", 5, 2), ["unbr…"]);
     }
 
     #[test]

@@ -281,6 +281,7 @@ pub(super) fn take_reply(state: &mut State, reply: TuneReply) -> Vec<Effect> {
         }
         TuneReply::Kept(Ok(entry)) => {
             state.profiles.countdown = None;
+            forget_rollback(state);
             state.say(Severity::Quiet, format!("✓ entry {entry} is kept; U undoes it all the same"));
             request(state, LISTING, TuneRequest::List)
         }
@@ -313,9 +314,17 @@ pub(super) fn take_reply(state: &mut State, reply: TuneReply) -> Vec<Effect> {
             if result.is_ok() {
                 state.profiles.plan = None;
             }
+            forget_rollback(state);
             state.profiles.busy = Some(LISTING);
             vec![Effect::Tune(TuneRequest::List), Effect::ReadNow]
         }
+    }
+}
+
+/// A plan that undoes is made of the journal: once that has gone on, U makes it anew.
+fn forget_rollback(state: &mut State) {
+    if state.profiles.plan.as_ref().is_some_and(|plan| matches!(plan.kind, PlanKind::Rollback(_))) {
+        state.profiles.plan = None;
     }
 }
 

@@ -11,7 +11,8 @@ use super::screen::Screen;
 use super::state::{Page, Picture, State};
 use super::theme::Severity;
 use super::wants::{Found, SocketsReading};
-use super::{clipboard, explaining, gone, key_what_if, mouse, navigate, prompt, trail, tuning, view};
+use super::{clipboard, explaining, find, gone, key_what_if, mouse, navigate, prompt, trail, tuning, view};
+use crate::catalog::canonical_value;
 use crate::diagnose::diagnose;
 use crate::model::{Host, KnownSettings, consequences};
 use crate::snapshot::Snapshot;
@@ -157,7 +158,16 @@ fn take_snapshot(state: &mut State, snapshot: Arc<Snapshot>) {
         state.recent.clear();
     }
     state.recent.push_back(Arc::clone(&snapshot));
+    // What was asked about and has come true is asked about no more.
+    let values = snapshot.sysctls.values();
+    let same = |key: &str, asked: &str| values.get(key).is_some_and(|value| same_value(key, value, asked));
+    state.explaining.what_if.retain(|key, asked| !same(key, asked));
     state.latest = Some(Picture { snapshot, consequences, findings });
+}
+
+/// Whether two texts are one value of a key.
+fn same_value(key: &str, one: &str, other: &str) -> bool {
+    canonical_value(key, one) == canonical_value(key, other)
 }
 
 /// Takes what the open screen wanted. A frozen picture keeps what it has, unless something else was asked since.
@@ -178,7 +188,15 @@ fn take_found(state: &mut State, found: Found) {
             return;
         }
         Found::Parameters(_) if frozen && state.parameters.is_some() => return,
-        Found::Parameters(reading) => state.parameters = Some(reading),
+        Found::Parameters(reading) => {
+            let same = |key: &str, asked: &str| {
+                let rows = reading.rows.iter().flatten();
+                let mut values = rows.filter(|row| row.key.as_str() == key).filter_map(|row| row.value());
+                values.any(|value| same_value(key, value, asked))
+            };
+            state.explaining.what_if.retain(|key, asked| !same(key, asked));
+            state.parameters = Some(reading);
+        }
         Found::Namespaces(_) if frozen && state.namespaces.is_some() => return,
         Found::Namespaces(survey) => state.namespaces = Some(survey),
     }
@@ -249,6 +267,9 @@ pub(super) fn act(state: &mut State, action: Action, context: Context) -> Vec<Ef
         Action::Reverse => navigate::sort_sockets(state, true),
         Action::Group => navigate::group_sockets(state),
         Action::Search => prompt::open(state, PromptKind::Search),
+        Action::Find => find::open(state),
+        Action::FindNext => find::go_on(state, true),
+        Action::FindPrevious => find::go_on(state, false),
         Action::Export => prompt::open(state, PromptKind::Export),
         Action::Copy => return clipboard::copy(state, clipboard::What::Selected),
         Action::Mouse => return mouse::toggle(state),

@@ -45,6 +45,6 @@ fn quiet_words(findings: &diagnose::Findings) -> String {
     match (undecided.len(), findings.window_ms) {
         (0, _) => format!("✓ nothing hurts: {quiet} {rules} quiet"),
         (count, None) => format!("✓ nothing hurts so far: {quiet} {rules} quiet, {count} need a second reading"),
-        (count, Some(_)) => format!("? {quiet} {rules} quiet, {count} could not decide: tcpctl diagnose says why"),
+        (count, Some(_)) => format!("? {quiet} {rules} quiet, {count} could not judge: 6 says why"),
     }
 }

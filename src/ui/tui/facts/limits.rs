@@ -5,7 +5,7 @@ use super::listeners::{ListenerRow, SortBy, listener_rows};
 use crate::model::KnownSettings;
 use crate::snapshot::{Listener, Snapshot, SysctlReading};
 use crate::ui::tui::graph::Point;
-use crate::ui::tui::history::{ListenerId, Span};
+use crate::ui::tui::history::{KEEP_LISTENERS_MS, KEEP_MS, ListenerId, Span};
 use crate::ui::tui::number::{self, Cell};
 use crate::ui::tui::state::State;
 use crate::ui::tui::theme::Severity;
@@ -46,21 +46,23 @@ pub(in crate::ui::tui) enum Course {
     Rising,
     /// It shrinks.
     Falling,
-    /// Nothing more fits, for so many seconds that were seen.
+    /// Nothing more fits, for so many seconds.
     Full(u64),
+    /// The same, for longer than so many seconds: it was full when it was first seen, or when the history begins.
+    FullLonger(u64),
     /// It would be full in so many seconds.
     FullIn(u64),
 }
 
 /// The last seconds that a course is told by, and the fewest.
-const SEEN_S: (usize, u64) = (20, 3);
+const SEEN_S: (u64, u64) = (20, 3);
 /// Further ahead nobody can tell.
 const FORESEEN_S: u64 = 600;
 /// A port and an entry of TIME-WAIT come back after a minute, so that what takes longer may never be.
 const COMES_BACK_S: u64 = 60;
 
 impl Course {
-    /// By one point a second, the last one now.
+    /// By one point a second, the last one now. Of all of them is told how long it is full, of the last how it grows.
     fn of(points: &[Point], now: Cell, limit: Cell, foreseen_s: u64) -> Self {
         let (Some(now), Some(limit)) = (now.value(), limit.value()) else { return Self::Unknown };
         let seen: Vec<(u64, u64)> = points
@@ -73,11 +75,12 @@ impl Course {
             })
             .collect();
         if now > 0 && now >= limit {
-            return Self::Full(
-                seen.iter().take_while(|(_, value)| *value >= limit).last().map_or(0, |(ago_s, _)| *ago_s),
-            );
+            let full = seen.iter().take_while(|(_, value)| *value >= limit);
+            let (count, seconds) = full.fold((0, 0), |(count, _), (ago_s, _)| (count + 1, *ago_s));
+            return if count == seen.len() { Self::FullLonger(seconds) } else { Self::Full(seconds) };
         }
-        let Some((ago_s, before)) = seen.last().copied().filter(|(ago_s, _)| *ago_s >= SEEN_S.1) else {
+        let lately = seen.iter().rev().find(|(ago_s, _)| *ago_s < SEEN_S.0);
+        let Some((ago_s, before)) = lately.copied().filter(|(ago_s, _)| *ago_s >= SEEN_S.1) else {
             return Self::Unknown;
         };
         if now.abs_diff(before) <= before.max(now).div_ceil(20) {
@@ -100,16 +103,17 @@ impl Course {
             Self::Steady => "steady".to_owned(),
             Self::Rising => "rising".to_owned(),
             Self::Falling => "falling".to_owned(),
-            Self::Full(0) => "full".to_owned(),
+            Self::Full(0) | Self::FullLonger(0) => "full".to_owned(),
             Self::Full(seconds) => format!("full {}", time(seconds)),
+            Self::FullLonger(seconds) => format!("full >{}", time(seconds)),
             Self::FullIn(seconds) => format!("≈full {}", time(seconds)),
         }
     }
 }
 
-/// The span that a course is told by.
-fn last_seconds(state: &State) -> Span {
-    state.span(SEEN_S.0 as u64 * 1000, SEEN_S.0)
+/// All that is kept of a listener, or of a series, one point a second.
+fn seconds_of(state: &State, kept_ms: u64) -> Span {
+    state.span(kept_ms, usize::try_from(kept_ms / 1000).unwrap_or(usize::MAX))
 }
 
 /// Every limited resource, the most telling first.
@@ -185,7 +189,7 @@ fn accept_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
     let points = state.history.listener(&worst.id, span, |sample| sample.accept_queue);
     let severity = severity(worst.accept, worst.accept_capacity, Severity::Critical);
     let row = queue_of(snapshot, worst, empty, (worst.accept, worst.accept_capacity), points);
-    let seen = state.history.listener(&worst.id, last_seconds(state), |sample| sample.accept_queue);
+    let seen = state.history.listener(&worst.id, seconds_of(state, KEEP_LISTENERS_MS), |sample| sample.accept_queue);
     let course = Course::of(&seen, worst.accept, worst.accept_capacity, FORESEEN_S);
     LimitRow { severity, course, ..row }
 }
@@ -203,7 +207,7 @@ fn syn_queue(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
     // With cookies a full SYN queue costs options, not connections.
     let cookies = snapshot.sysctls.number("net.ipv4.tcp_syncookies").is_some_and(|value| value > 0);
     let at_limit = if cookies { Severity::Warning } else { Severity::Critical };
-    let seen = state.history.listener(&worst.id, last_seconds(state), |sample| Some(sample.half_open));
+    let seen = state.history.listener(&worst.id, seconds_of(state, KEEP_LISTENERS_MS), |sample| Some(sample.half_open));
     let course = Course::of(&seen, worst.half_open, worst.syn_capacity, FORESEEN_S);
     LimitRow { severity: severity(worst.half_open, worst.syn_capacity, at_limit), course, ..row }
 }
@@ -275,7 +279,7 @@ fn series_row(
     let severity = severity(now, limit, Severity::Critical);
     let comes_back = matches!(series, SeriesId::FullestDestination | SeriesId::TimeWaitBuckets);
     let foreseen_s = if comes_back { COMES_BACK_S } else { FORESEEN_S };
-    let course = Course::of(&state.history.gauge(series, last_seconds(state)), now, limit, foreseen_s);
+    let course = Course::of(&state.history.gauge(series, seconds_of(state, KEEP_MS)), now, limit, foreseen_s);
     LimitRow {
         id,
         label,
@@ -323,6 +327,12 @@ mod tests {
         assert_eq!(course(&[50, 49, 51, 50], 100), "steady");
         assert_eq!(course(&[50, 40, 30, 20], 100), "falling");
         assert_eq!(course(&[80, 100, 100, 100], 100), "full 2s");
+        assert_eq!(course(&[100, 100, 100, 100], 100), "full >3s", "since when is not known");
+        assert_eq!(course(&[100; 120], 100), "full >1m59s");
+        let long: Vec<u64> = [[0; 60].as_slice(), &[100; 60]].concat();
+        assert_eq!(course(&long, 100), "full 59s", "it goes on being counted");
+        let grown: Vec<u64> = [[0; 60].as_slice(), &[50; 60]].concat();
+        assert_eq!(course(&grown, 100), "steady", "only the last seconds tell how it grows");
         assert_eq!(course(&[0, 0, 0, 0], 100), "steady");
         assert_eq!(course(&[10, 90], 100), "", "two readings are no course");
         let of = |points: &[Point], limit: Cell| Course::of(points, Cell::Value(5), limit, FORESEEN_S);

@@ -99,6 +99,9 @@ impl RateRow {
     }
 }
 
+/// So many segments make a share worth telling.
+const FEW: u64 = 100;
+
 /// Every rate over a span.
 pub(in crate::ui::tui) fn rates(state: &State, span: Span) -> Vec<RateRow> {
     RATES.iter().map(|rate| rate_row(rate, state, span)).collect()
@@ -110,6 +113,11 @@ fn rate_row(rate: &Rate, state: &State, span: Span) -> RateRow {
         Kind::PerSecond(id) => {
             let readable = state.shown().is_some_and(|snapshot| id.read(snapshot).is_some());
             (state.history.rate_now(id, until), state.history.rate(id, span), readable, number::rate)
+        }
+        // Of a handful of segments a share says nothing: two of two are no 100 %.
+        Kind::Share(part, whole) if state.history.grown_now(part, whole, until).is_some_and(|all| all < FEW) => {
+            let readable = state.shown().is_some_and(|s| part.read(s).is_some() && whole.read(s).is_some());
+            (state.history.rate_now(part, until), state.history.rate(part, span), readable, number::rate)
         }
         Kind::Share(part, whole) => {
             let readable = state.shown().is_some_and(|s| part.read(s).is_some() && whole.read(s).is_some());

@@ -1,11 +1,11 @@
 //! The findings: what is wrong, how that is known, what to do and what not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ratatui::text::Line;
 
 use super::listing::{gone_lines, labelled};
-use crate::diagnose::{Finding, RULES, Severity};
+use crate::diagnose::{Finding, Severity};
 use crate::ui::tui::jump;
 use crate::ui::tui::listing::Listing;
 use crate::ui::tui::number::duration_ms;
@@ -49,36 +49,57 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
         .zip(&findings.findings)
         .filter(|(_, finding)| list.admits(&[finding.rule, &finding.sentence]))
         .collect();
-    let undecided: std::collections::BTreeSet<&str> = findings.undecided.iter().map(|one| one.rule).collect();
-    let quiet = findings.rules.len().saturating_sub(undecided.len());
+    let undecided: BTreeSet<&str> = findings.undecided.iter().map(|one| one.rule).collect();
+    let open = undecided_words(&undecided).filter(|words| list.admits(&[OPEN, words]));
     let window = findings.window_ms.map_or("one reading".to_owned(), |ms| format!("window {}", duration_ms(ms)));
     let search = if list.search.is_empty() { String::new() } else { format!("/{}", list.search) };
-    let empty = match (findings.findings.is_empty(), undecided.len()) {
-        (false, _) => format!("no finding has `{}`; Esc shows all", list.search),
-        (true, 0) => format!("✓ nothing found: {quiet} rules judged and are quiet"),
-        (true, count) => {
-            format!("✓ nothing found: {quiet} rules judged, {count} could not; `i` and tcpctl diagnose say why")
-        }
+    let empty = if findings.findings.is_empty() && undecided.is_empty() {
+        format!("✓ nothing found: {} rules judged and are quiet", findings.rules.len())
+    } else {
+        format!("no finding has `{}`; Esc shows all", list.search)
     };
+    let found = match findings.findings.len() {
+        0 => "✓ nothing found".to_owned(),
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    };
+    let ids = rows.iter().map(|(id, _)| id.clone()).chain(open.iter().map(|_| OPEN.to_owned())).collect();
     Listing {
         title: "Findings",
         facts: vec![
-            format!("{} of {} rules", findings.findings.len(), RULES.len()),
+            found,
+            format!("{} rules", findings.rules.len()),
             window,
             format!("{} could not judge", undecided.len()),
             search,
         ],
         heading: format!("   {} what is wrong", left("rule", RULE)),
-        ids: rows.iter().map(|(id, _)| id.clone()).collect(),
+        ids,
         line: Box::new(move |at| match rows.get(at) {
             Some((_, finding)) => {
                 let severity = severity_of(finding);
                 let text = left(&finding.sentence, width.saturating_sub(4 + RULE));
                 (format!("{} {} {text}", severity.sign(), left(finding.rule, RULE)), severity.role())
             }
-            None => (String::new(), Role::Plain),
+            None => {
+                let words = left(open.as_deref().unwrap_or_default(), width.saturating_sub(4 + RULE));
+                (format!("? {} {words}", left(OPEN, RULE)), Role::Dim)
+            }
         }),
         empty,
+    }
+}
+
+/// The row of the rules that could not judge, which has a page like a finding.
+const OPEN: &str = "could not judge";
+
+/// How many rules could not judge, and which; nothing where all could.
+fn undecided_words(rules: &BTreeSet<&str>) -> Option<String> {
+    let names = rules.iter().copied().collect::<Vec<_>>().join(", ");
+    match rules.len() {
+        0 => None,
+        1 => Some(format!("1 rule: {names}")),
+        count => Some(format!("{count} rules: {names}")),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::ui::tui::layout::{Frame, Kind, SMALLEST};
 use crate::ui::tui::number::{duration_ms, time_of_day};
 use crate::ui::tui::profiles::CONFIRM_MS;
 use crate::ui::tui::screen::Screen;
-use crate::ui::tui::state::{Liveness, Page, State};
+use crate::ui::tui::state::{Liveness, State};
 use crate::ui::tui::text::{columns, cut, left, wrap};
 use crate::ui::tui::theme::{Role, Severity, to_ascii};
 
@@ -26,11 +26,7 @@ pub fn draw(state: &State, buffer: &mut Buffer) {
         draw_header(state, frame, buffer);
         draw_tabs(state, frame, buffer);
         match (state.page, state.screen) {
-            (Some(Page::Help), _) => pages::draw_help(state, buffer, frame.body),
-            (Some(Page::Gaps), _) => pages::draw_gaps(state, buffer, frame.body),
-            (Some(Page::Values), _) => pages::draw_values(state, buffer, frame.body),
-            (Some(Page::Verification), _) => pages::draw_verification(state, buffer, frame.body),
-            (Some(Page::Entry), _) => pages::draw_entry(state, buffer, frame.body),
+            (Some(_), _) => pages::draw(state, buffer, frame.body),
             (None, Screen::Overview) => overview::draw(state, buffer, frame),
             (None, Screen::Listeners) => listeners::draw(state, buffer, frame),
             (None, Screen::Profiles) => profiles::draw(state, buffer, frame),
@@ -80,16 +76,22 @@ pub(in crate::ui::tui) fn picture_words(state: &State) -> String {
     }
 }
 
-/// Which network namespace, in two words: by the name that it was entered by, where that is one.
+/// Which network namespace, in two words: the host's and the program's own are called so however they were come by; others
+/// by the name that they were entered by, where that is one. A process id is none: it says who is in it and not what it is.
 pub(in crate::ui::tui) fn netns_words(state: &State, snapshot: &Snapshot) -> String {
     let netns = &snapshot.netns;
-    let entered = state.entered_name.as_deref().and_then(|name| name.rsplit('/').next());
-    let entered = entered.filter(|name| name.parse::<u32>().is_err()).map(str::to_owned);
-    match (netns.name.clone().or(entered), netns.initial, netns.inode) {
-        (Some(name), _, _) => format!("net {name}"),
-        (None, Some(true), _) => "net host".to_owned(),
-        (None, _, Some(inode)) => format!("net {inode}"),
-        (None, _, None) => "net ?".to_owned(),
+    if netns.initial == Some(true) {
+        return "net host".to_owned();
+    }
+    if state.entered_own || (netns.name.is_none() && state.entered_name.is_none()) {
+        return "net own".to_owned();
+    }
+    let named = [state.entered_name.as_deref(), netns.name.as_deref()].into_iter().flatten();
+    let mut named = named.filter(|name| name.parse::<u32>().is_err() && !name.starts_with("/proc/"));
+    match (named.next().and_then(|name| name.rsplit('/').next()), netns.inode) {
+        (Some(name), _) => format!("net {name}"),
+        (None, Some(inode)) => format!("net {inode}"),
+        (None, None) => "net ?".to_owned(),
     }
 }
 
@@ -227,7 +229,7 @@ fn draw_countdown(state: &State, words: &str, area: Rect, buffer: &mut Buffer) {
 /// The answer to the last action; else what is going on; else the gaps.
 fn draw_message(state: &State, body: Rect, area: Rect, buffer: &mut Buffer) {
     if let Some(typed) = &state.prompt {
-        return prompt::draw(state, typed, area, buffer);
+        return prompt::draw(state, typed, body, area, buffer);
     }
     let critical = state.message.as_ref().is_some_and(|message| message.severity == Severity::Critical);
     let countdown = countdown_words(state).filter(|_| state.profiles.question.is_none());
@@ -240,7 +242,7 @@ fn draw_message(state: &State, body: Rect, area: Rect, buffer: &mut Buffer) {
         buffer.set_line(area.x, area.y, &Line::raw(cut(text, width)), area.width);
         return;
     }
-    let gaps = state.shown().map(|snapshot| snapshot.gaps.as_slice()).unwrap_or_default();
+    let gaps = state.gaps();
     let (severity, sign, text, tail) = if let Some(message) = &state.message {
         let sign = if message.severity == Severity::Quiet { "" } else { message.severity.sign() };
         // An answer takes its room from the countdown, and never its seconds and its keys.
@@ -250,7 +252,7 @@ fn draw_message(state: &State, body: Rect, area: Rect, buffer: &mut Buffer) {
         (Severity::Quiet, "…", busy.to_owned(), String::new())
     } else if let Some(error) = &state.read_error {
         (Severity::Warning, "!", error.clone(), String::new())
-    } else if let [first, rest @ ..] = gaps {
+    } else if let [first, rest @ ..] = gaps.as_slice() {
         let more = if rest.is_empty() { String::new() } else { format!("{} more  ", rest.len()) };
         (Severity::Quiet, "?", format!("{}: {}", first.source, first.reason), format!("  {more}i gaps"))
     } else {
@@ -261,7 +263,8 @@ fn draw_message(state: &State, body: Rect, area: Rect, buffer: &mut Buffer) {
     let room = width.saturating_sub(columns(&start) + columns(&tail));
     let style = state.theme.style(severity.role());
     // An answer that is longer than the row goes on above it, over the last rows of the screen, until the next key.
-    let mut parts = if state.message.is_some() { wrap(&text, room) } else { vec![text] };
+    let whole = state.message.is_some() || state.profiles.busy.is_none() && state.read_error.is_some();
+    let mut parts = if whole { wrap(&text, room) } else { vec![text] };
     let last = parts.pop().unwrap_or_default();
     let above = u16::try_from(parts.len()).unwrap_or(u16::MAX).min(body.height / 2);
     let mut start = start;

@@ -11,9 +11,11 @@ use crate::ui::tui::listing::Listing;
 use crate::ui::tui::number::duration_ms;
 use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::State;
-use crate::ui::tui::text::{left, rule};
+use crate::ui::tui::text::{fold, left, rule};
 use crate::ui::tui::theme::Role;
 
+/// Columns by which what does not fit into a line stands further in below it.
+const CONTINUED: usize = 4;
 /// Columns of the longest id of a topic.
 const ID: usize = 19;
 
@@ -50,9 +52,10 @@ pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
     if lab.topic == Some(id.as_str()) {
         let verdict = if lab.is_playing { "playing: L stops it" } else { "over: L plays it again" };
         let mut lines = vec![rule(state.theme, &lab.command, &[verdict], width)];
-        lines.extend(lab.lines.iter().map(|line| {
+        lines.extend(lab.lines.iter().flat_map(|line| {
             let role = if line.contains('✗') || line.starts_with('!') { Role::Warning } else { Role::Plain };
-            Line::styled(format!(" {line}"), state.theme.style(role))
+            let parts = fold(line, width.saturating_sub(1), CONTINUED);
+            parts.into_iter().map(move |part| Line::styled(format!(" {part}"), state.theme.style(role)))
         }));
         lines.extend(still_to_come(state, width));
         return lines;

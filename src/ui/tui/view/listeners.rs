@@ -102,12 +102,12 @@ pub(super) fn listed(state: &State) -> usize {
 }
 
 /// Lines of the page of the listener that is open.
-pub(super) fn page_length(state: &State) -> usize {
+pub(super) fn page_lines(state: &State) -> Vec<Line<'static>> {
     let lines = state.listener_opened().map(|(seen_in, listener)| {
         let row = listener_row(state, seen_in, listener);
-        detail_lines(state, seen_in, &row, usize::from(state.size.0)).len()
+        detail_lines(state, seen_in, &row, usize::from(state.size.0))
     });
-    lines.unwrap_or(0)
+    lines.unwrap_or_default()
 }
 
 /// The port of the selected listener.

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::found::with_found;
 use super::target::RowsShown;
 use super::{findings, laboratory, listeners, namespaces, parameters, sockets, topics};
 use crate::ui::tui::layout::{Frame, Kind, first_shown, halves, take_rows};
@@ -59,6 +60,11 @@ pub(in crate::ui::tui) fn listed_ids(state: &State) -> (usize, Vec<String>) {
     (listing.selected(state.list(state.screen)), listing.ids)
 }
 
+/// The text of the open page.
+pub(super) fn page_lines(state: &State, width: usize) -> Vec<Line<'static>> {
+    detail_of(state, state.screen, width)
+}
+
 /// Rows that stay above a page's text while it is scrolled.
 fn fixed_rows(state: &State, width: usize) -> Vec<Line<'static>> {
     match state.screen {
@@ -71,7 +77,7 @@ fn fixed_rows(state: &State, width: usize) -> Vec<Line<'static>> {
 /// How far the detail can be scrolled where it has the screen to itself.
 pub(in crate::ui::tui) fn detail_scroll_limit(state: &State) -> usize {
     if state.screen == Screen::Listeners {
-        return listeners::page_length(state).saturating_sub(usize::from(state.size.1.saturating_sub(4)));
+        return listeners::page_lines(state).len().saturating_sub(usize::from(state.size.1.saturating_sub(4)));
     }
     if !state.screen.is_listing() {
         return 0;
@@ -194,7 +200,7 @@ pub(super) fn draw_scrolled(state: &State, buffer: &mut Buffer, rest: Rect, line
     let last = lines.len().saturating_sub(height);
     let from = state.list(state.screen).scroll.min(last);
     let below = lines.len().saturating_sub(from + height);
-    draw_lines(buffer, rest, lines.into_iter().skip(from));
+    draw_lines(buffer, rest, with_found(state, lines).into_iter().skip(from));
     if below > 0 && height > 1 {
         // It has the row to itself: the line below it comes again with the next screen.
         let text = right(&format!("{} more below: PgDn ", below + 1), width);

@@ -6,6 +6,7 @@
 
 mod findings;
 mod footer;
+mod found;
 mod frame;
 mod laboratory;
 mod listeners;
@@ -26,10 +27,12 @@ mod topics;
 
 pub(super) use super::layout::WIDEST_LIST;
 pub(super) use findings::finding_ids;
+pub(super) use found::text_of_place;
 pub use frame::draw;
 pub(super) use frame::{countdown_words, picture_words};
 pub(super) use listeners::{listed_rows as listed_listeners, selected_listener_port};
 pub(super) use listing::{detail_scroll_limit, listed_ids, rows_needed, selected_id};
+pub(super) use namespaces::namespace_name;
 pub(super) use overview::{overview_limit_ids, selected_limit};
 pub(super) use overview_lines::overview_scroll_limit;
 pub(super) use pages::page_scroll_limit;

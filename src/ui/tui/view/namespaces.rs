@@ -27,7 +27,7 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     let rows: Vec<&NamespaceFacts> = survey
         .namespaces
         .iter()
-        .filter(|facts| list.admits(&[&name(facts), &owner(facts), &facts.inode.to_string()]))
+        .filter(|facts| list.admits(&[&namespace_name(facts), &owner(facts), &facts.inode.to_string()]))
         .collect();
     let gaps = if survey.gaps.is_empty() { String::new() } else { "? not all could be listed".to_owned() };
     let search = if list.search.is_empty() { String::new() } else { format!("/{}", list.search) };
@@ -76,7 +76,11 @@ impl Columns {
         // Of one that could not be entered no settings are known either.
         let differ = facts.sockets.as_ref().map_or_else(|| "?".to_owned(), |_| facts.settings.len().to_string());
         let differ = right(&differ, 6);
-        format!("{sign} {} {}{states}{differ}", left(&name(facts), self.name), left(&owner(facts), self.owner))
+        format!(
+            "{sign} {} {}{states}{differ}",
+            left(&namespace_name(facts), self.name),
+            left(&owner(facts), self.owner)
+        )
     }
 }
 
@@ -89,7 +93,7 @@ const fn heading(state: TcpState) -> &'static str {
 }
 
 /// What it is called.
-fn name(facts: &NamespaceFacts) -> String {
+pub(in crate::ui::tui) fn namespace_name(facts: &NamespaceFacts) -> String {
     let bound = facts.bound.first().and_then(|path| path.rsplit('/').next());
     match (bound, facts.initial) {
         (_, Some(true)) => "host".to_owned(),

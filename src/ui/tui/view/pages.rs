@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::found::with_found;
 use super::listing::text_lines;
 use crate::report::{has_drift, render_entry, render_profile, render_verification};
 use crate::snapshot::GapKind;
@@ -15,41 +16,27 @@ use crate::ui::tui::theme::Role;
 
 /// How far the open page can be scrolled.
 pub(in crate::ui::tui) fn page_scroll_limit(state: &State) -> usize {
-    let width = usize::from(state.size.0);
-    let length = match state.page {
-        Some(Page::Help) => help_lines(state, width).len(),
-        Some(Page::Gaps) => gap_lines(state, width).len(),
-        Some(Page::Values) => value_lines(state, width).len(),
-        Some(Page::Verification) => verification_lines(state, width).len(),
-        Some(Page::Entry) => entry_lines(state, width).len(),
-        None => 0,
-    };
+    let length = lines_of(state, usize::from(state.size.0)).len();
     length.saturating_sub(usize::from(state.size.1.saturating_sub(4)))
 }
 
-/// Draws the keys of the place below the page.
-pub(super) fn draw_help(state: &State, buffer: &mut Buffer, body: Rect) {
-    draw_scrolled(state, buffer, body, help_lines(state, usize::from(body.width)));
+/// All lines of the open page; none without one.
+pub(super) fn lines_of(state: &State, width: usize) -> Vec<Line<'static>> {
+    match state.page {
+        Some(Page::Help) => help_lines(state, width),
+        Some(Page::Gaps) => gap_lines(state, width),
+        Some(Page::Values) => value_lines(state, width),
+        Some(Page::Verification) => verification_lines(state, width),
+        Some(Page::Entry) => entry_lines(state, width),
+        None => Vec::new(),
+    }
 }
 
-/// Draws what could not be read.
-pub(super) fn draw_gaps(state: &State, buffer: &mut Buffer, body: Rect) {
-    draw_scrolled(state, buffer, body, gap_lines(state, usize::from(body.width)));
-}
-
-/// Draws what the selected profile wants.
-pub(super) fn draw_values(state: &State, buffer: &mut Buffer, body: Rect) {
-    draw_scrolled(state, buffer, body, value_lines(state, usize::from(body.width)));
-}
-
-/// Draws what came of holding a profile against the host.
-pub(super) fn draw_verification(state: &State, buffer: &mut Buffer, body: Rect) {
-    draw_scrolled(state, buffer, body, verification_lines(state, usize::from(body.width)));
-}
-
-/// Draws an entry of the history.
-pub(super) fn draw_entry(state: &State, buffer: &mut Buffer, body: Rect) {
-    draw_scrolled(state, buffer, body, entry_lines(state, usize::from(body.width)));
+/// Draws the open page from where it is scrolled to.
+pub(super) fn draw(state: &State, buffer: &mut Buffer, body: Rect) {
+    let lines = lines_of(state, usize::from(body.width));
+    let from = state.page_scroll.min(lines.len().saturating_sub(usize::from(body.height)));
+    draw_lines(buffer, body, with_found(state, lines).into_iter().skip(from));
 }
 
 fn entry_lines(state: &State, width: usize) -> Vec<Line<'static>> {
@@ -80,11 +67,6 @@ fn verification_lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let text = render_verification(&verified.plan, &verified.kept, width.saturating_sub(2), false);
     lines.extend(text_lines(&text));
     lines
-}
-
-fn draw_scrolled(state: &State, buffer: &mut Buffer, body: Rect, lines: Vec<Line<'static>>) {
-    let from = state.page_scroll.min(lines.len().saturating_sub(usize::from(body.height)));
-    draw_lines(buffer, body, lines.into_iter().skip(from));
 }
 
 fn help_lines(state: &State, width: usize) -> Vec<Line<'static>> {
@@ -131,16 +113,17 @@ fn gap_lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let Some(snapshot) = state.shown() else {
         return vec![rule(state.theme, "Not readable", &[], width), Line::raw(" … not read yet")];
     };
-    let count = snapshot.gaps.len().to_string();
+    let gaps = state.gaps();
+    let count = gaps.len().to_string();
     let mut lines = vec![rule(state.theme, "Not readable", &[&count], width)];
     let capabilities = snapshot.capabilities;
     let rights =
         state.read_only_reason().unwrap_or_else(|| format!("uid {} may read and write here", capabilities.euid));
     lines.extend(wrap(&rights, width.saturating_sub(2)).into_iter().map(|part| Line::raw(format!(" {part}"))));
-    if snapshot.gaps.is_empty() {
+    if gaps.is_empty() {
         lines.push(Line::raw(" ✓ everything that was tried could be read"));
     }
-    for gap in &snapshot.gaps {
+    for gap in gaps {
         let kind = match gap.kind {
             GapKind::Absent => "absent",
             GapKind::Denied => "denied",

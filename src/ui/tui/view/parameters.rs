@@ -31,13 +31,18 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
         .filter(|row| list.admits(&[row.key.as_str(), row.known.map_or("", |known| known.affects)]))
         .collect();
     let changed = rows.iter().filter(|row| row.is_changed() == Some(true)).count();
+    // A search finds those as well that are not here.
+    let absent = match rows.iter().filter(|row| !is_there(row)).count() {
+        count @ 1.. if list.search.is_empty() && !list.changed_only => format!(", {count} not here"),
+        _ => String::new(),
+    };
     let columns = Columns::of(width);
     let search = if list.search.is_empty() { String::new() } else { format!("/{}", list.search) };
     let only = if list.changed_only { "changed only: c shows all" } else { "● differs from default" };
     Listing {
         title: "Parameters",
         facts: vec![
-            format!("{} of {}", wanted.len(), rows.len()),
+            format!("{} of {}{absent}", wanted.len(), rows.len()),
             search,
             format!("{changed} changed"),
             only.to_owned(),

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::found::with_found;
 use super::frame::netns_words;
 use super::tables::answer_text;
 use crate::report::{count_changes, render_plan_memory};
@@ -44,7 +45,7 @@ pub(super) fn draw(state: &State, buffer: &mut Buffer, body: Rect) {
     let lines = plan_lines(state, plan, usize::from(body.width));
     let from = state.profiles.plan_scroll.min(lines.len().saturating_sub(usize::from(body.height)));
     let hidden = lines.len().saturating_sub(from + usize::from(body.height));
-    draw_lines(buffer, body, lines.into_iter().skip(from));
+    draw_lines(buffer, body, with_found(state, lines).into_iter().skip(from));
     if hidden > 0 {
         let text = format!(" ↓ {hidden} more ");
         let width = u16::try_from(columns(&text)).unwrap_or(0).min(body.width);
@@ -124,7 +125,8 @@ fn deciding_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>
     lines
 }
 
-fn plan_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
+/// The plan as a text.
+pub(super) fn plan_lines(state: &State, plan: &Plan, width: usize) -> Vec<Line<'static>> {
     let mut lines = deciding_lines(state, plan, width);
     if !plan.conflicts.is_empty() {
         lines.push(rule(state.theme, "What stands in the way", &[], width));

@@ -12,7 +12,7 @@ use crate::ui::tui::number::{date, time_of_day};
 use crate::ui::tui::profiles::{ProfileEntry, Region};
 use crate::ui::tui::screen::Screen;
 use crate::ui::tui::state::State;
-use crate::ui::tui::text::{draw_lines, left, mark_selected, rule, wrap};
+use crate::ui::tui::text::{cut, draw_lines, left, mark_selected, rule, wrap};
 use crate::ui::tui::theme::Role;
 
 /// Where list, summary and history go.
@@ -184,6 +184,12 @@ fn draw_history(state: &State, buffer: &mut Buffer, area: Rect) {
             }
         }
     }
+}
+
+/// The history as it is shown, a line for each entry.
+pub(super) fn history_texts(state: &State, width: usize) -> Vec<String> {
+    let line = |entry| cut(&journal_line(state, entry, false).to_string(), width);
+    state.profiles.journal().iter().map(line).collect()
 }
 
 /// Why an apply that was never rolled back does not stand here.

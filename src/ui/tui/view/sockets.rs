@@ -4,13 +4,15 @@ use ratatui::text::Line;
 
 use super::listing::{gone_lines, labelled};
 use crate::model::{Activity, LiveEnd, LiveForecast, Outcome, Window};
-use crate::report::{SocketGroup, SocketRow, render_live_details, render_window};
+use crate::report::{
+    OWNER_UNSEEN, SocketGroup, SocketGroupBy, SocketRow, render_live_details, render_live_window, rounded_down_us,
+};
 use crate::ui::tui::listing::Listing;
 use crate::ui::tui::number::{count, duration_ms, time_of_day};
 use crate::ui::tui::screen::Screen;
 use crate::ui::tui::socket_columns::SocketColumn;
 use crate::ui::tui::state::State;
-use crate::ui::tui::text::{left, right, rule};
+use crate::ui::tui::text::{columns, cut_address, left, right, rule};
 use crate::ui::tui::theme::Role;
 use crate::ui::tui::wants::{SocketsOrder, SocketsReading};
 use crate::units::TcpState;
@@ -22,7 +24,10 @@ const DAY_MS: u64 = 86_400_000;
 pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     let want = &state.sockets_want;
     let Some(reading) = state.sockets.as_deref().filter(|reading| reading.want == *want) else {
-        return Listing::nothing("Sockets", "… reading");
+        let looks = want.holder.is_some() || want.group == Some(SocketGroupBy::Process);
+        let why =
+            if looks { ": all processes are looked through, which takes long on a host with many sockets" } else { "" };
+        return Listing::nothing("Sockets", format!("… reading{why}"));
     };
     let rows = match &reading.rows {
         Ok(rows) => rows,
@@ -47,7 +52,12 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     // The order is turned round among those that are kept, which are the first ones all the same.
     let of_these = if want.reverse && reading.passed > rows.len() as u64 { " of these" } else { "" };
     let sort = format!("sort {} {arrow}{of_these}", want.order.name());
-    let columns = Columns::of(width, state.preferences.columns.as_deref(), want.order == SocketsOrder::Local);
+    let by_local = want.order == SocketsOrder::Local;
+    let peers = rows.iter().map(|row| columns(&row.peer));
+    let longest = peers.filter(|columns| *columns <= PEER).max().unwrap_or(PEER);
+    // Looking through all processes takes long where there are a million sockets.
+    let owners = if rows.iter().any(|row| row.owner == "…") { "… owners are being looked for" } else { "" };
+    let columns = Columns::of(width, state.preferences.columns.as_deref(), by_local, longest);
     let empty = if want.filter.is_empty() {
         "there is no socket but listeners in this network namespace".to_owned()
     } else {
@@ -55,7 +65,7 @@ pub(super) fn listing(state: &State, width: usize) -> Listing<'_> {
     };
     Listing {
         title: "Sockets",
-        facts: vec![shown, filter, sort],
+        facts: vec![shown, owners.to_owned(), filter, sort],
         heading: columns.heading(),
         ids: rows.iter().map(|row| row.cookie.to_string()).collect(),
         line: Box::new(move |at| match rows.get(at) {
@@ -126,8 +136,12 @@ fn is_in_trouble(row: &SocketRow) -> bool {
 struct Columns {
     state: usize,
     local: usize,
+    /// Of the local end only its port, which tells connections to one peer apart.
+    port_only: bool,
     peer: usize,
     owner: usize,
+    /// Of the owner only its name.
+    name_only: bool,
     /// Both queues in columns of their own, or one column for what waits.
     both_queues: bool,
     queue: usize,
@@ -138,44 +152,53 @@ struct Columns {
 const STATE: usize = 10;
 const QUEUE: usize = 9;
 const DIES: usize = 10;
+/// A port after its colon, and a blank.
+const PORT: usize = 7;
+/// The longest peer of IPv4; one of IPv6 that is longer is cut before its port.
+const PEER: usize = 21;
+/// The shortest owner that says something, and the longest where there is room for one queue alone.
+const OWNER: (usize, usize) = (6, 15);
 
 impl Columns {
-    /// The columns for a width: those that were asked for, else those that fit.
-    fn of(width: usize, asked: Option<&[SocketColumn]>, by_local: bool) -> Self {
+    /// The columns for a width: those that were asked for, else those that fit. The ends are the last to shrink: what is
+    /// left once the longest peer has its room is the owner's.
+    fn of(width: usize, asked: Option<&[SocketColumn]>, by_local: bool, longest_peer: usize) -> Self {
         let shown = |column| asked.is_none_or(|asked| asked.contains(&column));
         let width_of = |column, width: usize| if shown(column) { width } else { 0 };
         let both_queues = width >= 110;
         let next = match width {
+            ..76 if asked.is_none() => 0,
             ..60 => 0,
             60..110 => 15,
             _ => 18,
         };
         let next = width_of(SocketColumn::Next, next);
+        let queue = if both_queues { QUEUE } else { QUEUE - 1 };
+        let queue = if width < 60 && asked.is_none() { 0 } else { width_of(SocketColumn::Queue, queue) };
         let (state, dies) = (width_of(SocketColumn::State, STATE + 1), width_of(SocketColumn::Dies, DIES));
-        let queue = width_of(SocketColumn::Queue, QUEUE);
         let queues = if both_queues { 2 * queue } else { queue };
-        // Mark, sign, and a blank before each column; who it is with is the last to shrink.
+        // Mark, sign, and a blank before each column.
         let free = width.saturating_sub(3 + state + queues + next + usize::from(next > 0) + dies);
-        let narrow = Self { state, local: 0, peer: free, owner: 0, both_queues, queue, next, dies };
-        let has_local = shown(SocketColumn::Local) && (both_queues || asked.is_some() || by_local);
-        // Where there is room for one address, it is that by which they are ordered.
-        let has_peer = shown(SocketColumn::Peer) && (!by_local || both_queues || asked.is_some());
-        if width < 76 {
-            // One address has to do.
-            return if has_peer || !has_local {
-                narrow
-            } else {
-                Self { local: free.saturating_sub(1), peer: 0, ..narrow }
-            };
-        }
-        let owner = width_of(SocketColumn::Owner, free.saturating_sub(22).clamp(10, 24));
+        let (has_local, has_peer) = (shown(SocketColumn::Local), shown(SocketColumn::Peer));
+        let port_only = !both_queues && asked.is_none() && !by_local;
+        let least = if port_only && has_local { PORT + longest_peer } else { 22 };
+        let spare = free.saturating_sub(least + 1);
+        let owner = match (both_queues, by_local) {
+            (true, _) => free.saturating_sub(22).clamp(10, 24),
+            // Addresses of both ends have no room beside it.
+            (false, true) => 0,
+            (false, false) if spare < OWNER.0 && asked.is_none() => 0,
+            (false, false) => spare.clamp(OWNER.0, OWNER.1),
+        };
+        let owner = if width < 76 && asked.is_none() { 0 } else { width_of(SocketColumn::Owner, owner) };
         let ends = free.saturating_sub(owner + usize::from(owner > 0));
         let (local, peer) = match (has_local, has_peer) {
+            (true, true) if port_only => (PORT - 1, ends.saturating_sub(PORT)),
             (true, true) => (ends.saturating_sub(1) / 2, ends - ends.saturating_sub(1) / 2 - 1),
             (true, false) => (ends.saturating_sub(1), 0),
             (false, _) => (0, ends),
         };
-        Self { local, peer, owner, ..narrow }
+        Self { state, local, port_only, peer, owner, name_only: owner < OWNER.1, both_queues, queue, next, dies }
     }
 
     fn row(self, cells: [&str; 8]) -> String {
@@ -185,11 +208,14 @@ impl Columns {
             text.push_str(&left(state, self.state));
         }
         if self.local > 0 {
-            text.push_str(&format!("{} ", left(local, self.local)));
+            let local =
+                if self.port_only { local.rfind(':').and_then(|at| local.get(at..)).unwrap_or(local) } else { local };
+            text.push_str(&format!("{} ", left(&cut_address(local, self.local), self.local)));
         }
-        text.push_str(&left(peer, self.peer));
+        text.push_str(&left(&cut_address(peer, self.peer), self.peer));
         if self.owner > 0 {
-            text.push_str(&format!(" {}", left(owner, self.owner)));
+            let name = owner.split_once('(').map_or(owner, |(name, _)| name);
+            text.push_str(&format!(" {}", left(if self.name_only { name } else { owner }, self.owner)));
         }
         text.push_str(queues);
         if self.next > 0 {
@@ -200,18 +226,22 @@ impl Columns {
     }
 
     fn heading(self) -> String {
-        let queues = if self.both_queues {
+        let queues = if self.queue == 0 {
+            String::new()
+        } else if self.both_queues {
             format!("{}{}", right("Recv-Q", self.queue), right("Send-Q", self.queue))
         } else {
             right("queue", self.queue)
         };
         // The mark of a row has no heading.
-        format!(" {}", self.row([" ", "state", "local", "peer", "owner", &queues, "next event", "dies at"]))
+        let local = if self.port_only { ":port" } else { "local" };
+        format!(" {}", self.row([" ", "state", local, "peer", "owner", &queues, "next event", "dies at"]))
     }
 
     fn line(self, state: &State, reading: &SocketsReading, row: &SocketRow) -> String {
         let (received, sent) = (u64::from(row.receive_queue), u64::from(row.send_queue));
         let queues = match (received, sent) {
+            _ if self.queue == 0 => String::new(),
             _ if self.both_queues => {
                 format!("{}{}", right(&count(received), self.queue), right(&count(sent), self.queue))
             }
@@ -225,6 +255,7 @@ impl Columns {
             row.state.map_or("?", TcpState::name),
             &row.local,
             &row.peer,
+            // `?` is itself: it could not be found out.
             if row.owner == "-" { "–" } else { &row.owner },
             &queues,
             &next_words(state, reading, row),
@@ -276,14 +307,9 @@ fn next_words(state: &State, reading: &SocketsReading, row: &SocketRow) -> Strin
         None => format!(" {}", progress.done),
     });
     let left_us = next.window.at_us.saturating_sub(age_us(state, reading));
-    let when = if left_us == 0 { "due".to_owned() } else { duration_ms(coarse_ms(left_us)) };
+    // Rounded as the sentences below the table are.
+    let when = if left_us == 0 { "due".to_owned() } else { duration_ms(rounded_down_us(left_us) / 1000) };
     format!("{what}{} {when}", tried.unwrap_or_default())
-}
-
-/// Whole seconds above ten, so that nothing jumps that need not.
-const fn coarse_ms(us: u64) -> u64 {
-    let ms = us / 1000;
-    if ms >= 10_000 { ms / 1000 * 1000 } else { ms / 100 * 100 }
 }
 
 /// When it ends at the earliest, on the clock.
@@ -322,7 +348,7 @@ fn end_words(state: &State, reading: &SocketsReading, forecast: &LiveForecast) -
         format!("≈{first}–{last}{how}, ")
     };
     let frozen = if state.frozen.is_some() { " after the freeze" } else { "" };
-    Some(format!("{at}in {}{frozen}", render_window(left, false)))
+    Some(format!("{at}in {}{frozen}", render_live_window(left, false)))
 }
 
 /// What changes on the screen as time passes, for a screen that is drawn only when something does.
@@ -339,7 +365,13 @@ pub(super) fn detail(state: &State, width: usize) -> Vec<Line<'static>> {
     let Some((reading, row)) = state.socket_shown() else { return Vec::new() };
     let name = row.state.map_or("?", TcpState::name);
     let title = format!("{} → {}", row.local, row.peer);
-    let mut lines = vec![rule(state.theme, &title, &[name, &row.owner], width)];
+    let owner = match row.owner.as_str() {
+        "-" => "no process",
+        "?" => OWNER_UNSEEN,
+        "…" => "… owner is being looked for",
+        owner => owner,
+    };
+    let mut lines = vec![rule(state.theme, &title, &[name, owner], width)];
     lines.extend(gone_lines(state, width));
     let mut say = |label: &str, text: &str| lines.extend(labelled(state, label, text, width));
     match &row.forecast {
