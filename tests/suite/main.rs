@@ -72,6 +72,8 @@ mod screen_ways;
 #[cfg(test)]
 mod screens;
 #[cfg(test)]
+mod serve;
+#[cfg(test)]
 mod simulate;
 #[cfg(test)]
 mod since;
