@@ -77,22 +77,27 @@ fn checked(place: &Place) -> Ran {
     let (content, told) = promtool(&["check", "rules", "alerts.yml"], "", folder.path())?;
     assert!(content, "{told}");
     assert!(
-        told.contains(&format!("SUCCESS: {} rules found", asked_rules(Stated::NOTHING).len() + OTHERS.len())),
+        told.contains(&format!("SUCCESS: {} rules found", asked_rules(Stated::NOTHING).len() + OTHERS.len() + 1)),
         "{told}"
     );
     Ok(())
 }
 
-/// An alert that no rule makes: its name, a series with values of a host that it is about, one of another host, and the
+/// An alert that no rule makes, `TcpctlAbsent` apart: its name, a series with values of a host that it is about, one of another host, and the
 /// labels that it fires with.
 type Other = (&'static str, &'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const OTHERS: &[Other] = &[
     ("TcpctlStale", "tcpctl_snapshot_timestamp_seconds{%}", "0x40", "0+60x40", &[]),
-    ("TcpctlReadingFails", "tcpctl_gaps{kind=\"failed\",%}", "1x40", "0x40", &[("kind", "failed")]),
-    ("TcpctlProfileDrift", "tcpctl_profile_drift{profile=\"p\",%}", "1x40", "0x40", &[("profile", "p")]),
-    ("TcpctlModelDisagrees", "tcpctl_lab_topics{verdict=\"disagrees\",%}", "1x40", "0x40", &[("verdict", "disagrees")]),
-    ("TcpctlAbsent", "tcpctl_build_info{%}", "", "", &[]),
+    ("TcpctlReadingFails", "tcpctl_gaps{kind=\"failed\",%}", "0x4 1x36", "0x40", &[("kind", "failed")]),
+    ("TcpctlProfileDrift", "tcpctl_profile_drift{profile=\"p\",%}", "0x4 1x36", "0x40", &[("profile", "p")]),
+    (
+        "TcpctlModelDisagrees",
+        "tcpctl_lab_topics{verdict=\"disagrees\",%}",
+        "0x4 1x36",
+        "0x40",
+        &[("verdict", "disagrees")],
+    ),
 ];
 
 /// The annotations of an alert as the file has them, for this host and this value.
@@ -117,64 +122,56 @@ fn alert_of<'a>(alerts: &'a str, rule: &Rule) -> &'a str {
     entry.lines().next().expect("a name")
 }
 
-/// A test of promtool: this series with these values for a bad and for a good host, at two times.
-fn unit(series: &str, bad: &str, good: &str, name: &str, expected: &Value) -> Value {
-    let of = |instance: &str| series.replace('%', &format!("instance=\"{instance}\",netns=\"1\""));
-    json!({
-        "interval": "1m",
-        "input_series": [
-            { "series": of("bad"), "values": bad },
-            { "series": of("good"), "values": good },
-        ],
-        "alert_rule_test": [
-            { "eval_time": "20m", "alertname": name, "exp_alerts": [expected] },
-            { "eval_time": "0m", "alertname": name, "exp_alerts": [] },
-        ],
-    })
+/// When promtool looks: after every alert has had its time, and at the start, when none has.
+const LATE: &str = "20m";
+
+/// What promtool is to see of an alert.
+fn seen(name: &str, at: &str, alerts: &[Value]) -> Value {
+    json!({ "eval_time": at, "alertname": name, "exp_alerts": alerts })
 }
 
 fn fires(place: &Place) -> Ran {
     let folder = tempfile::tempdir().expect("a folder");
     let alerts = alerts(place);
     std::fs::write(folder.path().join("alerts.yml"), &alerts).expect("a file");
-    let mut units = Vec::new();
+    // All series at once, so that an alert that takes another rule's for its own fires too often.
+    let (mut series, mut looks) = (Vec::new(), Vec::new());
+    let mut add = |pattern: &str, bad: &str, good: &str| {
+        for (instance, values) in [("bad", bad), ("good", good)] {
+            let labels = format!("instance=\"{instance}\",netns=\"1\"");
+            series.push(json!({ "series": pattern.replace('%', &labels), "values": values }));
+        }
+    };
     for rule in asked_rules(Stated::NOTHING) {
         let name = alert_of(&alerts, rule);
-        for severity in ["critical", "warning"] {
+        let told = annotations(&alerts, name, "bad", "2", &[]);
+        let expected = ["critical", "warning"].map(|severity| {
+            add(&format!("tcpctl_findings{{rule=\"{}\",severity=\"{severity}\",%}}", rule.id), "0x4 2x36", "0x40");
             let labels = json!({ "rule": rule.id, "severity": severity, "instance": "bad", "netns": "1" });
-            let told = annotations(&alerts, name, "bad", "2", &[]);
-            let series = format!("tcpctl_findings{{rule=\"{}\",severity=\"{severity}\",%}}", rule.id);
-            units.push(unit(
-                &series,
-                "0x4 2x36",
-                "0x40",
-                name,
-                &json!({ "exp_labels": labels, "exp_annotations": told }),
-            ));
-        }
+            json!({ "exp_labels": labels, "exp_annotations": told })
+        });
+        looks.extend([seen(name, LATE, &expected), seen(name, "0m", &[])]);
     }
-    for (name, series, bad, good, more) in OTHERS {
+    for (name, pattern, bad, good, more) in OTHERS {
         let told = annotations(&alerts, name, "bad", "1", more);
-        let mut labels = json!({ "severity": "warning" });
-        if *name == "TcpctlAbsent" {
-            // It is about all hosts together, and fires where there is none.
-            let expected = json!({ "exp_labels": labels, "exp_annotations": told });
-            units.push(json!({ "interval": "1m", "input_series": [], "alert_rule_test": [
-                { "eval_time": "20m", "alertname": name, "exp_alerts": [expected] },
-                { "eval_time": "1m", "alertname": name, "exp_alerts": [] },
-            ] }));
-            units.push(json!({
-                "interval": "1m",
-                "input_series": [{ "series": series.replace('%', "instance=\"good\""), "values": "1x40" }],
-                "alert_rule_test": [{ "eval_time": "20m", "alertname": name, "exp_alerts": [] }],
-            }));
-            continue;
-        }
-        for (label, value) in [("instance", "bad"), ("netns", "1")].iter().chain(*more) {
+        let mut labels = json!({ "severity": "warning", "instance": "bad", "netns": "1" });
+        for (label, value) in *more {
             labels[*label] = json!(value);
         }
-        units.push(unit(series, bad, good, name, &json!({ "exp_labels": labels, "exp_annotations": told })));
+        add(pattern, bad, good);
+        let expected = json!({ "exp_labels": labels, "exp_annotations": told });
+        looks.extend([seen(name, LATE, &[expected]), seen(name, "0m", &[])]);
     }
+    // About all hosts together: it fires where there is none.
+    let absent = "TcpctlAbsent";
+    let told = annotations(&alerts, absent, "", "1", &[]);
+    let expected = json!({ "exp_labels": { "severity": "warning" }, "exp_annotations": told });
+    let here = json!({ "series": "tcpctl_build_info{instance=\"good\"}", "values": "1x40" });
+    let units = [
+        json!({ "interval": "1m", "input_series": series, "alert_rule_test": looks }),
+        json!({ "interval": "1m", "input_series": [], "alert_rule_test": [seen(absent, LATE, &[expected])] }),
+        json!({ "interval": "1m", "input_series": [here], "alert_rule_test": [seen(absent, LATE, &[])] }),
+    ];
     // JSON is YAML.
     let test = json!({ "rule_files": ["alerts.yml"], "evaluation_interval": "1m", "tests": units });
     std::fs::write(folder.path().join("test.yml"), test.to_string()).expect("a file");

@@ -114,6 +114,7 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("http_body_util", &["ui/export"]),
     ("tokio_rustls", &["ui/export"]),
     ("ring", &["ui/export"]),
+    ("socket2", &["ui/export"]),
     ("anyhow", &["ui/cli", "ui/tui", "ui/export"]),
 ];
 

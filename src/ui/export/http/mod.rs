@@ -8,6 +8,7 @@ mod access;
 mod answer;
 mod crowd;
 mod limits;
+mod patience;
 mod reader;
 mod secret;
 mod server;

@@ -12,6 +12,7 @@ use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime;
@@ -23,6 +24,7 @@ use super::access::Access;
 use super::answer::Desk;
 use super::crowd::{Crowd, Seat};
 use super::limits;
+use super::patience::Patient;
 use super::reader::{Page, Reader};
 use super::tls::Tls;
 
@@ -40,11 +42,7 @@ impl Doors {
     /// # Errors
     /// Which of them cannot be listened on, and why.
     pub fn open(addresses: &[SocketAddr], access: Access, tls: Option<Tls>) -> anyhow::Result<Self> {
-        let open = |address: &SocketAddr| {
-            let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
-            listener.set_nonblocking(true).with_context(|| format!("cannot listen on {address}"))?;
-            Ok(listener)
-        };
+        let open = |address: &SocketAddr| listen(address).with_context(|| format!("cannot listen on {address}"));
         Ok(Self { listeners: addresses.iter().map(open).collect::<anyhow::Result<_>>()?, access, tls })
     }
 
@@ -73,6 +71,17 @@ impl Doors {
         };
         told.map(|told| format!("{}: {told}", open.join(", "))).into_iter().collect()
     }
+}
+
+/// As the standard library listens, which leaves no choice of the backlog.
+fn listen(address: &SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(*address), Type::STREAM, Some(Protocol::TCP))?;
+    // A server that is started again finds its port in TIME-WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&(*address).into())?;
+    socket.listen(limits::BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 /// Answers with what is read, until SIGTERM or SIGINT; then answers under way are ended first. A reading is shared by all
@@ -190,7 +199,7 @@ where
         .header_read_timeout(limits::HEAD)
         .max_buf_size(limits::HEAD_BYTES)
         .max_headers(limits::HEAD_FIELDS)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, limits::FETCH)), service);
     // What went wrong with one client is its own affair.
     let _ = watcher.watch(connection).await;
 }
