@@ -1,7 +1,7 @@
 //! One reading for however many ask.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,7 @@ struct Asked {
 /// The door to the thread that reads.
 #[derive(Clone, Debug)]
 pub(super) struct Reader {
-    ask: SyncSender<Asked>,
+    ask: Sender<Asked>,
 }
 
 impl Reader {
@@ -52,7 +52,8 @@ impl Reader {
         max_age: Duration,
         read: impl FnMut() -> Result<Page, String> + Send + 'static,
     ) -> anyhow::Result<(Self, oneshot::Receiver<()>)> {
-        let (ask, asked) = sync_channel(limits::IN_FLIGHT);
+        // Without a bound: who has gone still stands in it until its turn, and must not take the place of who is there.
+        let (ask, asked) = channel();
         // Dropped with the thread, whatever ended it.
         let (alive, ended) = oneshot::channel();
         let run = move || {
@@ -69,11 +70,11 @@ impl Reader {
     /// Why there is none, for the client to read.
     pub(super) async fn page(&self) -> Answered {
         let (to, answered) = oneshot::channel();
-        // As many fit in as requests are answered at once.
-        self.ask.try_send(Asked { at: Instant::now(), to }).map_err(|_| "too many requests at once".to_owned())?;
+        let ended = || "the thread that reads has ended".to_owned();
+        self.ask.send(Asked { at: Instant::now(), to }).map_err(|_| ended())?;
         match tokio::time::timeout(limits::READING, answered).await {
             Ok(Ok(answered)) => answered,
-            Ok(Err(_)) => Err("the thread that reads has ended".to_owned()),
+            Ok(Err(_)) => Err(ended()),
             Err(_) => Err(format!("the reading takes longer than {} s", limits::READING.as_secs())),
         }
     }
@@ -109,7 +110,7 @@ mod tests {
     #[test]
     fn who_asks_while_one_is_read_shares_the_next_reading_and_who_has_gone_costs_none() {
         let readings = Arc::new(AtomicU32::new(0));
-        let (ask, asked) = sync_channel(16);
+        let (ask, asked) = channel();
         let count = Arc::clone(&readings);
         let read = move || {
             let number = count.fetch_add(1, Ordering::Relaxed);
