@@ -11,8 +11,8 @@ use ratatui::layout::Rect;
 use serde::Deserialize;
 use tcpctl::catalog::module_of;
 use tcpctl::diagnose::{
-    Confidence, FaultKind, FileFault, Findings, Input, RULES, SettingFiles, SettledValue, Stated, asked_rules,
-    diagnose, diagnose_stated, diagnose_with, headlines, keys,
+    Confidence, FaultKind, FileFault, Findings, Input, RULES, SettingFiles, SettledValue, Severity, Stated,
+    asked_rules, diagnose, diagnose_stated, diagnose_with, headlines, keys,
 };
 use tcpctl::explain::find_topic;
 use tcpctl::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule, render_rules_manual};
@@ -909,10 +909,13 @@ fn status_and_metrics_say_what_diagnose_says() {
         assert_eq!(sentences(&json(&["status", "--json"]), "headlines"), expected, "{name}");
         let metrics = run(&["serve", "--textfile", "-"]);
         for rule in RULES {
-            let count = said.findings.iter().filter(|finding| finding.rule == rule.id).count();
-            let line = format!("tcpctl_findings{{rule=\"{}\",netns=\"1\"}} {count}\n", rule.id);
+            let found: Vec<_> = said.findings.iter().filter(|finding| finding.rule == rule.id).collect();
             let judged = said.rules.contains(&rule.id) && !said.undecided.iter().any(|gap| gap.rule == rule.id);
-            assert_eq!(metrics.contains(&line), judged || count > 0, "{name}: {line}{metrics}");
+            for (severity, word) in [(Severity::Critical, "critical"), (Severity::Warning, "warning")] {
+                let count = found.iter().filter(|finding| finding.severity == severity).count();
+                let line = format!("tcpctl_findings{{rule=\"{}\",severity=\"{word}\",netns=\"1\"}} {count}\n", rule.id);
+                assert_eq!(metrics.contains(&line), judged || !found.is_empty(), "{name}: {line}{metrics}");
+            }
         }
     }
 }
