@@ -26,6 +26,10 @@ conformance *names:
 kernels *series:
     tests/kernels/run {{series}}
 
+# Debian's prometheus below the target folder, for the live tests that ask it
+prometheus:
+    tests/prometheus/fetch
+
 # Time and memory of `status`, what counting sockets costs, and time of the model
 budget:
     cargo bench --locked --bench budget

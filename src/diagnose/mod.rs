@@ -25,5 +25,6 @@ pub use judge::{
 };
 pub use namespaces::{JudgedNamespace, NamespaceFindings, NamespaceName, diagnose_namespaces};
 pub use rule::{Input, Proof, Rule, Verdict};
+pub use rules::{PortsEnd, PortsLeft, ports_left};
 pub use stated::{FaultKind, FileFault, SettingFiles, SettledValue, Stated, Timeouts, TimeoutsError};
 pub use table::RULES;

@@ -17,7 +17,7 @@ pub struct Stated {
 
 impl Stated {
     /// What is known when nobody says anything.
-    pub(super) const NOTHING: &'static Self = &Self { timeouts: None, files: None };
+    pub const NOTHING: &'static Self = &Self { timeouts: None, files: None };
 }
 
 /// Timeouts as they are stated, in microseconds; at least one of them is.

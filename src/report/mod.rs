@@ -16,7 +16,6 @@ mod digits;
 mod explanation;
 mod explanation_view;
 mod export;
-mod exposition;
 mod facts_view;
 mod figure;
 mod findings;
@@ -33,9 +32,9 @@ mod lab_table;
 mod lint;
 mod listeners;
 mod live_forecast;
+mod metrics;
 mod namespace_findings;
 mod namespaces;
-mod openmetrics;
 mod packet;
 mod parameter_page;
 mod parameters;
@@ -97,9 +96,13 @@ pub use live_forecast::{
     LiveEndView, LiveForecastView, NextView, ProgressView, render_assumptions, render_live_details, render_live_line,
     render_live_window, rounded_down_us,
 };
+pub use metrics::{
+    DashboardView, LabRecord, LabRecordError, Measured, MetricView, MetricsFormat, MetricsView, ProfileState,
+    choose_metrics_format, dashboard_expressions, parse_lab_record, render_alerts, render_metrics, render_metrics_list,
+    render_metrics_manual,
+};
 pub use namespace_findings::{NamespaceFindingsView, render_namespace_findings};
 pub use namespaces::{NamespaceView, NamespacesView, SettingView, render_namespaces};
-pub use openmetrics::render_openmetrics;
 pub use packet::{PacketView, render_packet};
 pub use parameter_page::{ParameterPage, ParameterPageView, render_parameter_page};
 pub use parameters::{BothReaders, ParameterRow, ParameterView, ParametersView, render_parameters};

@@ -28,6 +28,7 @@ mod namespaces;
 mod params;
 mod place;
 mod program;
+mod prometheus;
 mod readers;
 mod row_filters;
 mod row_holders;
@@ -35,7 +36,9 @@ mod row_kinds;
 mod row_tables;
 mod row_watch;
 mod rows;
+mod scraping;
 mod screen;
+mod serve;
 mod sockets;
 mod solve;
 #[path = "../suite/sources.rs"]
@@ -90,6 +93,8 @@ fn main() -> ExitCode {
         row_tables::cases,
         stored_rows::cases,
         watching::cases,
+        serve::cases,
+        prometheus::cases,
         forecasts::cases,
         incidents::cases,
     ];

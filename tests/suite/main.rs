@@ -73,6 +73,8 @@ mod screen_words;
 #[cfg(test)]
 mod screens;
 #[cfg(test)]
+mod serve;
+#[cfg(test)]
 mod simulate;
 #[cfg(test)]
 mod since;

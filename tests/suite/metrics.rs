@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use tcpctl::diagnose::diagnose;
-use tcpctl::report::render_openmetrics;
+use tcpctl::report::{Measured, MetricsFormat, render_metrics};
 use tcpctl::snapshot::{
     Capabilities, Counters, Drops, Gap, GapKind, HzReading, HzSource, Kernel, Listener, Netns, PortUse, Process,
     SCHEMA_VERSION, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading, Sysctls,
@@ -105,12 +105,12 @@ fn host() -> Snapshot {
 
 /// The metrics of one reading.
 fn metrics_of(snapshot: &Snapshot) -> String {
-    render_openmetrics(snapshot, &diagnose(snapshot, None))
+    render_metrics(&Measured::new(snapshot, None, &diagnose(snapshot, None)), MetricsFormat::Classic)
 }
 
 #[test]
 fn the_metrics_of_a_host() {
-    insta::assert_snapshot!(metrics_of(&host()));
+    insta::assert_snapshot!(metrics_of(&host()).replace(env!("CARGO_PKG_VERSION"), "VERSION"));
 }
 
 /// One line that is no comment, taken apart: name, labels, value.
@@ -203,6 +203,7 @@ fn what_could_not_be_read_is_left_out_and_not_zero() {
     let names: BTreeSet<&str> =
         text.lines().filter(|line| !line.starts_with('#')).filter_map(|l| l.split('{').next()).collect();
     let left = [
+        "tcpctl_build_info",
         "tcpctl_gaps",
         "tcpctl_info",
         "tcpctl_rules_undecided",
@@ -234,7 +235,88 @@ fn the_number_of_samples_is_bounded_and_the_worst_listeners_stay() {
         });
     }
     let text = metrics_of(&crowded);
-    assert!(check_grammar(&text) < 1500, "{}", check_grammar(&text));
+    assert!(check_grammar(&text) < 1800, "{}", check_grammar(&text));
     assert!(text.contains("tcpctl_listeners_left_out{netns=\"4026531840\"} 802\n"), "{text}");
     assert!(text.contains("port=\"10900\"") && text.contains("port=\"80\""));
+}
+
+/// The same text as OpenMetrics: other headers, the same samples, and an end.
+#[test]
+fn openmetrics_has_the_same_samples_under_its_own_headers() {
+    let judged = diagnose(&host(), None);
+    let text = |format| render_metrics(&Measured::new(&host(), None, &judged), format);
+    let (classic, open) = (text(MetricsFormat::Classic), text(MetricsFormat::OpenMetrics));
+    let samples =
+        |text: &str| text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(samples(&open), samples(&classic));
+    assert!(open.ends_with("\n# EOF\n") && open.matches("# EOF").count() == 1 && !classic.contains("# EOF"));
+    assert!(open.contains("# TYPE tcpctl_listener_drops counter\n"), "a counter's family has no suffix");
+    assert!(open.contains("# TYPE node_netstat_Tcp_ActiveOpens unknown\n") && !open.contains(" untyped\n"));
+    assert_eq!(open.matches("# TYPE ").count(), classic.matches("# TYPE ").count());
+}
+
+#[test]
+fn ports_are_forecast_from_two_readings_and_the_fullest_destinations_are_told() {
+    let destination = |place: u8, used: u64| PortUse {
+        source: [192, 0, 2, 7].into(),
+        destination: [198, 51, 100, place].into(),
+        destination_port: 443,
+        used,
+        time_wait: 0,
+        inodes: Vec::new(),
+        processes: Vec::new(),
+    };
+    let at = |seconds: u64, used: &[(u8, u64)]| {
+        let mut reading = host();
+        reading.monotonic_ms += seconds * 1000;
+        reading.sockets.as_mut().unwrap().ports = used.iter().map(|(place, used)| destination(*place, *used)).collect();
+        reading
+    };
+    let crowd: Vec<(u8, u64)> = (100..115).map(|place| (place, 2)).collect();
+    let before = at(0, &[(1, 1000), (2, 500)]);
+    let now = at(10, &[&[(1, 2000), (2, 500), (3, 100)], crowd.as_slice()].concat());
+    let judged = diagnose(&now, Some(&before));
+    let measured = Measured::new(&now, Some(&before), &judged);
+    let text = render_metrics(&measured, MetricsFormat::Classic);
+    check_grammar(&text);
+    let told = |name: &str, place: u8| {
+        let begin = format!("{name}{{source=\"192.0.2.7\",destination=\"198.51.100.{place}\",port=\"443\",");
+        let line = text.lines().find(|line| line.starts_with(&begin));
+        line.and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value.to_owned())
+    };
+    assert_eq!(told("tcpctl_destination_ports", 1).as_deref(), Some("2000"));
+    // 1000 more in 10 s, and 28232 − 2000 are left.
+    assert_eq!(told("tcpctl_destination_ports_exhausted_seconds", 1).as_deref(), Some("262.32"));
+    assert_eq!(told("tcpctl_destination_ports_exhausted_seconds", 2).as_deref(), Some("+Inf"));
+    assert_eq!(told("tcpctl_destination_ports_exhausted_seconds", 3), None, "it was not there before");
+    assert_eq!(text.matches("\ntcpctl_destination_ports{").count(), 10);
+    assert!(text.contains("tcpctl_destinations_left_out{netns=\"4026531840\"} 8\n"), "{text}");
+    assert!(text.contains("tcpctl_window_seconds{netns=\"4026531840\"} 10\n"));
+}
+
+#[test]
+fn what_was_not_counted_is_no_zero() {
+    let mut sums = host();
+    sums.sockets.as_mut().unwrap().source = SocketSource::Listeners;
+    sums.sockets.as_mut().unwrap().ports.clear();
+    let text = metrics_of(&sums);
+    for name in
+        ["node_tcp_connection_states", "tcpctl_ports_in_use_most", "tcpctl_destination", "tcpctl_listener_half_open{"]
+    {
+        assert!(!text.contains(&format!("\n{name}")), "{name}");
+    }
+    assert!(text.contains("\ntcpctl_listener_accept_queue{"));
+}
+
+#[test]
+fn findings_have_their_severity_and_rules_that_judge_are_never_without_a_sample() {
+    let mut crowded = host();
+    crowded.sockets.as_mut().unwrap().ports[0].time_wait = 0;
+    let text = metrics_of(&crowded);
+    let count = |severity: &str| {
+        let begin = format!("tcpctl_findings{{rule=\"ports-exhaustion\",severity=\"{severity}\",");
+        text.lines().find(|line| line.starts_with(&begin)).and_then(|line| line.rsplit_once(' ')).unwrap().1.to_owned()
+    };
+    // 26000 of 28232 are 92 %.
+    assert_eq!([count("critical"), count("warning")], ["1", "0"]);
 }

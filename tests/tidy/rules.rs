@@ -40,9 +40,14 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     ("src/ui/cli/run.rs", "crate::ui::tui::Remembered"),
     ("src/ui/cli/run.rs", "crate::ui::tui::Options"),
     ("src/ui/cli/run.rs", "crate::ui::tui::Ending"),
-    // The verb parses, the export room writes the file.
+    // The verb parses and reads, the export room writes the file or answers over HTTP.
     ("src/ui/cli/commands/serve.rs", "crate::ui::export::Readers"),
     ("src/ui/cli/commands/serve.rs", "crate::ui::export::replace_file"),
+    ("src/ui/cli/commands/serve.rs", "crate::ui::export::Access"),
+    ("src/ui/cli/commands/serve.rs", "crate::ui::export::Doors"),
+    ("src/ui/cli/commands/serve.rs", "crate::ui::export::Page"),
+    ("src/ui/cli/commands/serve.rs", "crate::ui::export::Tls"),
+    ("src/ui/cli/commands/serve.rs", "crate::ui::export::serve_pages"),
     ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::Readers"),
     ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::check_replaceable"),
     ("src/ui/cli/commands/snapshot.rs", "crate::ui::export::replace_file_with"),
@@ -102,6 +107,14 @@ pub(crate) const DOORS: &[(&str, &[&str])] = &[
     ("crossterm", &["ui/cli", "ui/tui"]),
     ("ratatui", &["ui/tui"]),
     ("clap", &["ui/cli"]),
+    // HTTP and what secures it have one place.
+    ("tokio", &["ui/export"]),
+    ("hyper", &["ui/export"]),
+    ("hyper_util", &["ui/export"]),
+    ("http_body_util", &["ui/export"]),
+    ("tokio_rustls", &["ui/export"]),
+    ("ring", &["ui/export"]),
+    ("socket2", &["ui/export"]),
     ("anyhow", &["ui/cli", "ui/tui", "ui/export"]),
 ];
 

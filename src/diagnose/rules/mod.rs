@@ -68,3 +68,5 @@ pub(super) mod time_wait_buckets;
 pub(super) mod timed_out;
 pub(super) mod tw_recycle;
 pub(super) mod window_small;
+
+pub use ports_exhaustion::{PortsEnd, PortsLeft, ports_left};

@@ -15,7 +15,7 @@ use crate::diagnose::case::{at_least_percent, process_name};
 use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::model::KnownSettings;
-use crate::snapshot::PortUse;
+use crate::snapshot::{PortUse, Snapshot};
 use crate::units::{Micros, TcpState};
 
 /// Share of the usable ports, in percent, from which it is said. From 50 % on the search already walks both
@@ -232,6 +232,53 @@ fn time_left_ms(case: &Case<'_>, row: &PortUse, held: Held, usable: u64) -> Opti
         Some(full_ms) if full_ms < both_ms => after_ms(left.saturating_sub(room), opened, window_ms),
         _ => Some(both_ms),
     }
+}
+
+/// When the local ports towards a destination are used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortsEnd {
+    /// There is no older reading to tell by, or the destination is not in it.
+    Unknown,
+    /// Not at this rate.
+    Never,
+    /// So long after the newer reading.
+    After {
+        /// Milliseconds.
+        ms: u64,
+    },
+}
+
+/// A destination, and when the local ports towards it are used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortsLeft<'a> {
+    /// The destination.
+    pub row: &'a PortUse,
+    /// When none is left.
+    pub end: PortsEnd,
+}
+
+/// Every destination of the newer reading, the one with the most ports in use first. Nothing where they were not counted.
+#[must_use]
+pub fn ports_left<'a>(now: &'a Snapshot, before: Option<&'a Snapshot>) -> Vec<PortsLeft<'a>> {
+    let case = Case::new(now, before);
+    let Some(sockets) = now.sockets.as_ref().filter(|sockets| sockets.source.counts_ports()) else {
+        return Vec::new();
+    };
+    let usable = usable_ports(&case).ok();
+    let left = |row| {
+        let told = usable.filter(|_| case.window_ms().is_ok() && self::before(&case, row).is_some());
+        let end = match told.map(|usable| time_left_ms(&case, row, Held::of(&case, row), usable)) {
+            None => PortsEnd::Unknown,
+            Some(None) => PortsEnd::Never,
+            Some(Some(ms)) => PortsEnd::After { ms },
+        };
+        PortsLeft { row, end }
+    };
+    let mut all: Vec<PortsLeft<'a>> = sockets.ports.iter().map(left).collect();
+    all.sort_by_key(|one| {
+        (core::cmp::Reverse(one.row.used), one.row.source, one.row.destination, one.row.destination_port)
+    });
+    all
 }
 
 /// When so much is used up of which so much goes in one window.

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::args_interface::InterfaceArgs;
 use super::args_lab::LabArgs;
+pub use super::args_serve::{MetricsArgs, MetricsWhat, ServeArgs};
 use super::args_sockets::SocketsArgs;
 use super::args_solve::SolveArgs;
 use super::deferred::Deferred;
@@ -143,8 +144,14 @@ pub enum Command {
     History(Deferred<HistoryArgs>),
     /// Write all that the reading commands need to a file, for `--from`
     Snapshot(Deferred<SnapshotArgs>),
-    /// Export metrics
+    /// Serve metrics to Prometheus, or write them once to a file
+    ///
+    /// Over HTTP, or HTTPS with --tls-cert, until SIGTERM or Ctrl-C; tcpctl-metrics(7) has every metric and all limits.
+    /// However many scrape at once share one reading, which costs what `tcpctl status` costs. With --textfile: for
+    /// node_exporter's textfile collector.
     Serve(Deferred<ServeArgs>),
+    /// Print what goes with the metrics: their list, alerting rules for Prometheus, a dashboard for Grafana
+    Metrics(Deferred<MetricsArgs>),
     /// Print a completion script for a shell
     Completions(Deferred<CompletionsArgs>),
     /// Undo an apply unless it is confirmed in time
@@ -407,14 +414,6 @@ pub struct LintArgs {
     /// List the rules
     #[arg(long, conflicts_with_all = ["files", "root", "kernel"])]
     pub rules: bool,
-}
-
-/// Export metrics
-#[derive(Clone, Debug, Args)]
-pub struct ServeArgs {
-    /// Write the metrics once to this file, as node_exporter's textfile collector reads them; `-` for standard output
-    #[arg(long, value_name = "FILE", required = true)]
-    pub textfile: String,
 }
 
 /// Print a completion script for a shell

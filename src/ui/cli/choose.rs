@@ -12,6 +12,7 @@ use crate::tune::{
 };
 use crate::ui::cli::args::ProfileChoice;
 use crate::ui::cli::{CliError, change};
+use crate::units::SysctlKey;
 
 /// The profiles of the arguments.
 pub(super) fn profiles(choice: &ProfileChoice) -> Result<Vec<Profile>, CliError> {
@@ -40,12 +41,16 @@ fn require_options(profile: &Profile, given: &Premises) -> Result<(), CliError> 
     )))
 }
 
+/// The sysctls that a plan of these profiles looks at.
+pub(super) fn keys(profiles: &[Profile]) -> Vec<SysctlKey> {
+    let besides = MEMORY_KEYS.iter().chain(&AVAILABLE_KEYS).filter_map(|key| key.parse().ok());
+    profiles.iter().flat_map(|profile| profile.rules.keys().cloned()).chain(besides).collect()
+}
+
 /// Plans the profiles of the arguments for a host.
 pub(super) fn plan(choice: &ProfileChoice, context: &Context<'_>) -> Result<Plan, CliError> {
     let profiles = profiles(choice)?;
-    let besides = MEMORY_KEYS.iter().chain(&AVAILABLE_KEYS).filter_map(|key| key.parse().ok());
-    let keys = profiles.iter().flat_map(|profile| profile.rules.keys().cloned()).chain(besides);
-    let snapshot = read_snapshot(context, Depth::Sockets, keys)?;
+    let snapshot = read_snapshot(context, Depth::Sockets, keys(&profiles))?;
     let path = NetworkPath { rtt_us: choice.rtt, bandwidth_bit_s: choice.bandwidth };
     let premises = Premises { rtt_us: path.rtt_us, bandwidth_bit_s: path.bandwidth_bit_s, ..Premises::of(&snapshot) };
     for profile in &profiles {

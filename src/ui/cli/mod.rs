@@ -8,6 +8,7 @@
 pub mod args;
 pub mod args_interface;
 pub mod args_lab;
+pub mod args_serve;
 pub mod args_sockets;
 mod args_solve;
 mod change;
@@ -18,8 +19,10 @@ mod deferred;
 mod drawing;
 mod exit;
 mod facts;
+mod measuring;
 mod named_file;
 mod pace;
+mod past;
 mod reading;
 mod run;
 mod scenario_text;

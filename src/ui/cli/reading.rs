@@ -68,7 +68,7 @@ pub(super) fn source(context: &Context<'_>, depth: Depth, besides: impl IntoIter
 }
 
 /// A stored snapshot, which says of each key that it does not hold that it cannot be told.
-fn with_keys(mut snapshot: Snapshot, keys: Vec<SysctlKey>) -> Snapshot {
+pub(super) fn with_keys(mut snapshot: Snapshot, keys: Vec<SysctlKey>) -> Snapshot {
     let unread = || SysctlReading::Unreadable("the stored snapshot does not have it".to_owned());
     for key in keys {
         snapshot.sysctls.readings.entry(key).or_insert_with(unread);

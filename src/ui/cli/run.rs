@@ -141,6 +141,7 @@ fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
             | Command::AwaitConfirmation(_)
             | Command::Rollback(_)
             | Command::History(_)
+            | Command::Metrics(_)
             | Command::Completions(_)
             | Command::Man(_),
         ) => Some(ACTS),
@@ -242,6 +243,7 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
         Command::History(args) => commands::history::run(args, context),
         Command::Snapshot(args) => commands::snapshot::run(args, context),
         Command::Serve(args) => commands::serve::run(args, context),
+        Command::Metrics(args) => commands::metrics::run(args, context),
         Command::Completions(args) => commands::completions::run(args, context),
         Command::Man(args) => commands::man::run(args, context),
     }

@@ -23,6 +23,7 @@ mod lab_subject;
 pub(super) mod lint;
 pub(super) mod listeners;
 pub(super) mod man;
+pub(super) mod metrics;
 mod namespaces;
 pub(super) mod params;
 pub(super) mod plan;

@@ -1,25 +1,62 @@
 //! `tcpctl serve`.
 
 use std::path::Path;
+use std::time::Duration;
 
-use crate::diagnose::diagnose;
-use crate::report::render_openmetrics;
-use crate::snapshot::StoredSnapshots;
+use crate::report::{MetricsFormat, printable_lines};
 use crate::ui::cli::args::ServeArgs;
 use crate::ui::cli::context::Context;
-use crate::ui::cli::reading::{Depth, read_snapshot};
+use crate::ui::cli::measuring::Measuring;
 use crate::ui::cli::{CliError, Exit};
-use crate::ui::export::{Readers, replace_file};
+use crate::ui::export::{Access, Doors, Page, Readers, Tls, replace_file, serve_pages};
 
-/// Reads once and writes the metrics to the file, or to standard output for `-`.
+/// Serves until it is told to stop, or reads once and writes the metrics to a file, or to standard output for `-`.
 pub(in crate::ui::cli) fn run(args: &ServeArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
-    let snapshot = read_snapshot(context, Depth::Processes, [])?;
-    let earlier = context.stored.as_ref().and_then(StoredSnapshots::first);
-    let text = render_openmetrics(&snapshot, &diagnose(&snapshot, earlier));
-    if args.textfile == "-" {
+    let mut measuring = Measuring::new(args, context)?;
+    let Some(textfile) = &args.textfile else { return serve(args, measuring, context) };
+    let [text] = measuring.read([MetricsFormat::Classic])?;
+    if textfile == "-" {
         write!(context.out, "{text}")?;
     } else {
-        replace_file(Path::new(&args.textfile), text.as_bytes(), Readers::All).map_err(CliError::Failure)?;
+        replace_file(Path::new(textfile), text.as_bytes(), Readers::All).map_err(CliError::Failure)?;
     }
     Ok(Exit::Ok)
+}
+
+fn serve(args: &ServeArgs, mut measuring: Measuring, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    const BOTH: [MetricsFormat; 2] = [MetricsFormat::Classic, MetricsFormat::OpenMetrics];
+    let (access, tls) = secrets(args).map_err(|error| CliError::Usage(format!("{error:#}")))?;
+    // What cannot be read at all is said now and not to the first scraper, which also has an older reading that way.
+    measuring.read(BOTH)?;
+    let doors = Doors::open(&args.listen, access, tls).map_err(CliError::Failure)?;
+    for caution in doors.cautions() {
+        // Nothing can be done when standard error is gone.
+        let _ = std::io::Write::write_all(
+            &mut anstream::stderr(),
+            printable_lines(&format!("tcpctl: {caution}\n")).as_bytes(),
+        );
+    }
+    for place in doors.places() {
+        writeln!(context.out, "listening on {place}")?;
+    }
+    context.out.flush()?;
+    let read = move || {
+        let [classic, open] = measuring.read(BOTH).map_err(|error| error.to_string())?;
+        Ok(Page { classic, open })
+    };
+    serve_pages(doors, Duration::from_millis(args.max_age), read).map_err(CliError::Failure)?;
+    Ok(Exit::Ok)
+}
+
+/// Who may read, and under which name this host is known.
+fn secrets(args: &ServeArgs) -> anyhow::Result<(Access, Option<Tls>)> {
+    let mut access = Access::default();
+    if let Some(path) = &args.bearer_token_file {
+        access = access.with_bearer_file(path)?;
+    }
+    if let Some(path) = &args.basic_auth_file {
+        access = access.with_basic_file(path)?;
+    }
+    let pair = args.tls_cert.as_ref().zip(args.tls_key.as_ref());
+    Ok((access, pair.map(|(chain, key)| Tls::from_files(chain, key)).transpose()?))
 }
