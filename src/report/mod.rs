@@ -22,6 +22,9 @@ mod figure;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod fleet;
+mod fleet_text;
+mod fleet_view;
 mod flood;
 mod flood_effect;
 mod flood_lab;
@@ -82,6 +85,11 @@ pub use explanation::{render_explanation, render_topics};
 pub use explanation_view::{ExplanationView, TopicsView, VariantsView};
 pub use export::{Export, render_export, render_plan_diff};
 pub use findings::{FindingsStyle, FindingsView, render_findings};
+pub use fleet::{DriftKey, FleetHost, FleetJudge, HostDrift};
+pub use fleet_text::render_fleet;
+pub use fleet_view::{
+    AnswerGroup, FleetDrift, FleetFiles, FleetView, GivesUp, HostListener, KeyDrift, RuleHosts, UnreadFile,
+};
 pub use flood_effect::{FloodEffect, FloodEffectView, render_flood_effect};
 pub use flood_lab::{FloodProofView, render_flood_heading, render_flood_proof};
 pub use flood_live::FloodLive;

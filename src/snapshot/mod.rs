@@ -28,7 +28,9 @@ pub use redact::{Redacted, Redaction, RedactionKey, WeakKey, redact};
 pub use rows::{RowsWriter, StoredRows};
 pub use samples::{Pace, ReceiveMemory, Sample, Samples, SentData, SocketRow};
 pub use sockets::{AddressUse, Drops, Listener, PortUse, Process, SocketOwner, SocketSource, Sockets};
-pub use stored::{StoredError, StoredSnapshots, parse_stored, render_around_rows, render_stored};
+pub use stored::{
+    StoredError, StoredSnapshots, decode_readings, parse_readings, parse_stored, render_around_rows, render_stored,
+};
 pub use survey::{CloseWait, Holder, PortSide, SharedPort, SharedPorts, SocketSurvey};
 pub use sysctls::{SysctlReading, Sysctls};
 

@@ -29,6 +29,8 @@ mod explain_topics;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod flood;
 #[cfg(test)]
 mod flood_lab;
