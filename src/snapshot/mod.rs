@@ -5,6 +5,7 @@
 //! Mirrors: sock_diag, `/proc/net/{snmp,netstat,sockstat,sockstat6,softnet_stat}`, `/proc/sys`.
 
 mod counters;
+mod format;
 mod gap;
 mod host;
 mod namespaces;
@@ -18,6 +19,7 @@ mod survey;
 mod sysctls;
 
 pub use counters::{Counters, DeviceQueue, SoftnetCpu};
+pub use format::{SNAPSHOT_FORMAT, SnapshotField, SnapshotTable};
 pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
 pub use namespaces::{
