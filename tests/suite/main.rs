@@ -19,6 +19,8 @@ mod dumps;
 #[cfg(test)]
 mod endings;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod explain_contract;
 #[cfg(test)]
 mod explain_facts;
@@ -89,6 +91,8 @@ mod status;
 mod stored;
 #[cfg(test)]
 mod terminal;
+#[cfg(test)]
+mod tools;
 #[cfg(test)]
 mod tracer;
 #[cfg(test)]
