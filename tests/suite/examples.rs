@@ -21,6 +21,8 @@ fn text(bytes: &[u8]) -> String {
 fn scripts() -> Vec<PathBuf> {
     let files = fs::read_dir(examples()).unwrap().map(|entry| entry.unwrap().path());
     let mut scripts: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "sh")).collect();
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    scripts.extend(["static", "debian/postinst", "debian/prerm", "debian/postrm"].map(|name| packaging.join(name)));
     scripts.sort();
     assert!(scripts.len() >= 3);
     scripts

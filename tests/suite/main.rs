@@ -58,6 +58,8 @@ mod model_scripts;
 #[cfg(test)]
 mod output;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
 mod params;
 #[cfg(test)]
 mod profiles;
