@@ -31,7 +31,7 @@ pub struct FleetArgs {
     /// are passed over.
     #[arg(long, value_name = "FILE")]
     pub hosts: Option<PathBuf>,
-    /// Name the hosts whose snapshot is older than this, such as 1d
+    /// Name the hosts whose snapshot is older than this, such as 24h
     #[arg(long, value_name = "TIME", value_parser = parse_duration_us)]
     pub max_age: Option<u64>,
     /// Exit with 1 for findings from this severity on
