@@ -18,7 +18,7 @@ use wait::wait_with_usage;
 const HOSTS: usize = 10_000;
 /// Times the processor time of reading and parsing the files, with all rules, a profile and the model.
 const RATIO_MAX: f64 = 2.5;
-/// Peak resident memory in KiB: the answers of ten thousand hosts and two snapshots, and not the 600 MB of the files.
+/// Peak resident memory in KiB: the answers of ten thousand hosts and two snapshots, and not the 335 MB of the files.
 const PEAK_KIB_MAX: u64 = 150_000;
 const OF_A_HOST: &str = include_str!("../tests/data/snapshots/version-1.json");
 
