@@ -18,6 +18,10 @@ test:
 live *names:
     cargo test --locked --test live -- {{names}}
 
+# The static program in an empty root, and the Debian package in a new Debian
+packages:
+    tests/packages/run
+
 # Model and kernel side by side, in every case of the conformance suite
 conformance *names:
     TCPCTL_CONFORMANCE=full cargo test --locked --test conformance -- {{names}}

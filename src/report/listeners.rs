@@ -273,7 +273,7 @@ fn render_table(listeners: &[ListenerView], text: &mut String) {
 }
 
 /// Which listeners come first: those nearest to refusing, then those that refused most.
-fn pressure(one: &ListenerView) -> (u64, u32) {
+pub(super) fn pressure(one: &ListenerView) -> (u64, u32) {
     (one.accept_queue.use_milli().max(one.syn_queue.use_milli()), one.drops.unwrap_or(0))
 }
 

@@ -21,6 +21,9 @@ mod figure;
 mod findings;
 #[cfg(test)]
 mod fixture;
+mod fleet;
+mod fleet_text;
+mod fleet_view;
 mod flood;
 mod flood_effect;
 mod flood_lab;
@@ -50,6 +53,7 @@ mod rules;
 mod scenario_manual;
 mod sequence;
 mod simulation;
+mod snapshot_manual;
 mod socket_cells;
 mod socket_changes;
 mod socket_groups;
@@ -66,6 +70,7 @@ mod status;
 mod status_text;
 mod table;
 mod timeline;
+mod topics_manual;
 mod variants;
 mod verification;
 
@@ -82,6 +87,11 @@ pub use explanation_view::{ExplanationView, TopicsView, VariantsView};
 pub use export::{Export, render_export, render_plan_diff};
 pub use figure::{render_count, render_rate};
 pub use findings::{FindingsStyle, FindingsView, render_findings};
+pub use fleet::{DriftKey, FleetHost, FleetJudge, HostDrift};
+pub use fleet_text::render_fleet;
+pub use fleet_view::{
+    AnswerGroup, FleetDrift, FleetFiles, FleetView, GivesUp, HostListener, KeyDrift, RuleHosts, UnreadFile,
+};
 pub use flood_effect::{FloodEffect, FloodEffectView, render_flood_effect};
 pub use flood_lab::{FloodProofView, render_flood_heading, render_flood_proof};
 pub use flood_live::FloodLive;
@@ -112,9 +122,11 @@ pub use printable::{printable, printable_lines};
 pub use profile_manual::render_profile_manual;
 pub use profiles::{ProfileRow, ProfileView, ProfilesView, render_profile, render_profiles};
 pub use receipt::{EntryView, HistoryView, ReceiptView, render_entry, render_history, render_receipt};
+pub use roff::tidy_manual;
 pub use rules::{RuleView, render_rule, render_rules_manual};
 pub use scenario_manual::render_scenario_manual;
 pub use simulation::{SimulationView, render_simulation};
+pub use snapshot_manual::render_snapshot_manual;
 pub use socket_groups::{
     GroupChanges, OWNER_UNSEEN, SocketGroup, SocketGroupBy, SocketGroups, render_group_rates, render_groups,
 };
@@ -131,5 +143,6 @@ pub use status::{KernelView, LimitView, SecondsView, StatusView};
 pub use status_text::render_status;
 pub use table::{Align, render_table};
 pub use timeline::{EndView, EventView, TimelineView, render_timeline};
+pub use topics_manual::render_topics_manual;
 pub use variants::render_variants;
 pub use verification::{VerificationView, has_drift, render_verification};

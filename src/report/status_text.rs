@@ -55,7 +55,7 @@ fn render_header(status: &StatusView, width: usize, text: &mut String) {
     text.push_str(&hanging("", &printable(&parts.join(" · ")), width));
 }
 
-fn time(unix_ms: u64) -> String {
+pub(super) fn time(unix_ms: u64) -> String {
     let stamp = i64::try_from(unix_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     stamp.map_or_else(|| "time ?".to_owned(), |stamp| stamp.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }

@@ -5,6 +5,7 @@
 //! Mirrors: sock_diag, `/proc/net/{snmp,netstat,sockstat,sockstat6,softnet_stat}`, `/proc/sys`.
 
 mod counters;
+mod format;
 mod gap;
 mod host;
 mod namespaces;
@@ -18,6 +19,7 @@ mod survey;
 mod sysctls;
 
 pub use counters::{Counters, DeviceQueue, SoftnetCpu};
+pub use format::{SNAPSHOT_FORMAT, SnapshotField, SnapshotTable};
 pub use gap::{Gap, GapKind};
 pub use host::{Capabilities, HzReading, HzSource, Kernel, Netns};
 pub use namespaces::{
@@ -28,7 +30,9 @@ pub use redact::{Redacted, Redaction, RedactionKey, WeakKey, redact};
 pub use rows::{RowsWriter, StoredRows};
 pub use samples::{Pace, ReceiveMemory, Sample, Samples, SentData, SocketRow};
 pub use sockets::{AddressUse, Drops, Listener, PortUse, Process, SocketOwner, SocketSource, Sockets};
-pub use stored::{StoredError, StoredSnapshots, parse_stored, render_around_rows, render_stored};
+pub use stored::{
+    StoredError, StoredSnapshots, decode_readings, parse_readings, parse_stored, render_around_rows, render_stored,
+};
 pub use survey::{CloseWait, Holder, PortSide, SharedPort, SharedPorts, SocketSurvey};
 pub use sysctls::{SysctlReading, Sysctls};
 

@@ -20,6 +20,14 @@ pub(super) const HOST: &str = "redacted";
 /// Stand-ins of IPv4 that a key makes: what was reserved for ever (RFC 1112), in which nobody's host is either.
 const V4_KEYED: u32 = u32::from_be_bytes([240, 0, 0, 0]);
 
+impl Snapshot {
+    /// Whether names and addresses in it are stand-ins. Older files say so by the name of the host alone.
+    #[must_use]
+    pub fn is_redacted(&self) -> bool {
+        self.redacted.is_some() || self.hostname.as_deref() == Some(HOST)
+    }
+}
+
 /// How addresses are hidden.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redacted {

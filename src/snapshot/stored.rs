@@ -1,5 +1,6 @@
 //! Snapshots in a file: one JSON document with one reading or more.
 
+use std::io::{BufReader, Read};
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -46,6 +47,9 @@ pub enum StoredError {
         /// The newest that is known here.
         known: u32,
     },
+    /// Reading it failed half way.
+    #[error("cannot read it: {0}")]
+    Unread(String),
     /// There is nothing in it.
     #[error("it holds no reading")]
     Empty,
@@ -72,6 +76,12 @@ fn shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<Store
     Ok(Some(Arc::new(StoredRows::deserialize(deserializer)?)))
 }
 
+/// The same without single sockets, which are passed over.
+#[derive(Deserialize)]
+struct ReadingsAlone {
+    readings: Vec<Snapshot>,
+}
+
 #[derive(Serialize)]
 struct Document<'a> {
     format: &'static str,
@@ -96,6 +106,11 @@ impl StoredSnapshots {
     #[must_use]
     pub const fn last(&self) -> &Snapshot {
         &self.last
+    }
+
+    /// The newest reading, to be changed.
+    pub const fn last_mut(&mut self) -> &mut Snapshot {
+        &mut self.last
     }
 
     /// The oldest reading, where there is more than one: rates are told since then.
@@ -144,13 +159,52 @@ fn render(stored: &StoredSnapshots, version: u32) -> Result<String, serde_json::
 pub fn parse_stored(text: &str) -> Result<StoredSnapshots, StoredError> {
     // First alone, since a newer version may have another form.
     let head: Head = serde_json::from_str(text).map_err(|error| form(&error))?;
-    if head.format != FORMAT {
-        return Err(StoredError::Foreign(head.format.chars().take(40).collect()));
+    head.check()?;
+    let Body { readings, sockets: rows } = serde_json::from_str(text).map_err(|error| form(&error))?;
+    in_order(readings, rows)
+}
+
+/// The same from bytes, and without single sockets: where only the readings are asked for, nothing is kept of a million
+/// rows behind them.
+///
+/// # Errors
+/// As of [`parse_stored`].
+pub fn parse_readings(bytes: &[u8]) -> Result<StoredSnapshots, StoredError> {
+    let head: Head = serde_json::from_slice(bytes).map_err(|error| form(&error))?;
+    head.check()?;
+    let ReadingsAlone { readings } = serde_json::from_slice(bytes).map_err(|error| form(&error))?;
+    in_order(readings, None)
+}
+
+/// The same for a document that is too long to be held: `open` gives it from its beginning, and is called twice. Slower
+/// than [`parse_readings`].
+///
+/// # Errors
+/// As of [`parse_stored`], and what reading it failed with.
+pub fn decode_readings<R: Read>(mut open: impl FnMut() -> std::io::Result<R>) -> Result<StoredSnapshots, StoredError> {
+    let refused = |error: serde_json::Error| {
+        if error.is_io() { StoredError::Unread(error.to_string()) } else { form(&error) }
+    };
+    let mut opened = || open().map(BufReader::new).map_err(|error| StoredError::Unread(error.to_string()));
+    let head: Head = serde_json::from_reader(opened()?).map_err(refused)?;
+    head.check()?;
+    let ReadingsAlone { readings } = serde_json::from_reader(opened()?).map_err(refused)?;
+    in_order(readings, None)
+}
+
+impl Head {
+    fn check(self) -> Result<(), StoredError> {
+        if self.format != FORMAT {
+            return Err(StoredError::Foreign(self.format.chars().take(40).collect()));
+        }
+        if self.version > WITH_ROWS {
+            return Err(StoredError::Newer { found: self.version, known: WITH_ROWS });
+        }
+        Ok(())
     }
-    if head.version > WITH_ROWS {
-        return Err(StoredError::Newer { found: head.version, known: WITH_ROWS });
-    }
-    let Body { mut readings, sockets: rows } = serde_json::from_str(text).map_err(|error| form(&error))?;
+}
+
+fn in_order(mut readings: Vec<Snapshot>, rows: Option<Arc<StoredRows>>) -> Result<StoredSnapshots, StoredError> {
     if let Some(newer) = readings.iter().find(|reading| reading.schema > SCHEMA_VERSION) {
         return Err(StoredError::Newer { found: newer.schema, known: SCHEMA_VERSION });
     }

@@ -51,7 +51,7 @@ pub use persist::{
 };
 pub use plan::{
     Already, Change, FileChange, JournalMark, NetworkPath, Plan, PlanKind, Skip, SkipReason, plan_profile,
-    plan_profiles,
+    plan_profiles, plan_values,
 };
 pub use profile::{Demand, NamespaceKind, Operator, Profile, Rule, When};
 pub use profile_format::{PROFILE_FORMAT, ProfileTable, ProfileWord};

@@ -316,6 +316,13 @@ pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
 /// applied.
 #[must_use]
 pub fn plan_profiles(profiles: &[Profile], snapshot: &Snapshot, path: NetworkPath) -> Plan {
+    plan_values(profiles, snapshot, path).with_effects(snapshot)
+}
+
+/// The values of such a plan without what they do, which costs more than all else: enough to tell whether a host meets
+/// the profiles.
+#[must_use]
+pub fn plan_values(profiles: &[Profile], snapshot: &Snapshot, path: NetworkPath) -> Plan {
     let premises = Premises { rtt_us: path.rtt_us, bandwidth_bit_s: path.bandwidth_bit_s, ..Premises::of(snapshot) };
     let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
     let mut plan = Plan::new(PlanKind::Apply, &names.join(" + "), snapshot);
@@ -338,7 +345,7 @@ pub fn plan_profiles(profiles: &[Profile], snapshot: &Snapshot, path: NetworkPat
         }
     }
     plan.bounded = find_bounded(&plan, profiles, &premises);
-    plan.with_effects(snapshot)
+    plan
 }
 
 /// Adds what is not there yet, since profiles share parents.

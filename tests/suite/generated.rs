@@ -6,6 +6,8 @@ use std::path::Path;
 
 use assert_cmd::Command;
 
+use super::tools;
+
 fn pages(directory: &Path) -> BTreeMap<String, String> {
     fs::read_dir(directory)
         .unwrap()
@@ -25,6 +27,21 @@ fn the_manual_pages_are_those_that_the_arguments_make() {
     for (name, page) in made {
         assert_eq!(committed.get(&name), Some(&page), "man/{name} is old; write it again with `tcpctl man man`");
     }
+}
+
+/// Every page that is committed, among them those of the formats and tables.
+#[test]
+fn mandoc_has_nothing_to_say_of_the_manual_pages() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
+    let names: Vec<String> = pages(&directory).into_keys().collect();
+    for page in ["tcpctl.1", "tcpctl-fleet.1", "tcpctl-profile.5", "tcpctl-scenario.5", "tcpctl-snapshot.5"] {
+        assert!(names.iter().any(|name| name == page), "{page}");
+    }
+    assert!(names.iter().any(|name| name == "tcpctl-rules.7") && names.iter().any(|name| name == "tcpctl-topics.7"));
+    let Some(mandoc) = tools::find("mandoc", "mandoc_has_nothing_to_say_of_the_manual_pages") else { return };
+    let output = Command::new(mandoc).arg("-Tlint").args(&names).current_dir(&directory).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.is_empty(), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

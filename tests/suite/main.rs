@@ -19,6 +19,8 @@ mod dumps;
 #[cfg(test)]
 mod endings;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod explain_contract;
 #[cfg(test)]
 mod explain_facts;
@@ -28,6 +30,8 @@ mod explain_schema;
 mod explain_topics;
 #[cfg(test)]
 mod findings;
+#[cfg(test)]
+mod fleet;
 #[cfg(test)]
 mod flood;
 #[cfg(test)]
@@ -53,6 +57,8 @@ mod model_properties;
 mod model_scripts;
 #[cfg(test)]
 mod output;
+#[cfg(test)]
+mod packaging;
 #[cfg(test)]
 mod params;
 #[cfg(test)]
@@ -90,6 +96,8 @@ mod status;
 mod stored;
 #[cfg(test)]
 mod terminal;
+#[cfg(test)]
+mod tools;
 #[cfg(test)]
 mod tracer;
 #[cfg(test)]

@@ -14,7 +14,7 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap() + &String::from_utf8_lossy(&output.stderr)
 }
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "status",
     "listeners",
     "explain",
@@ -26,6 +26,7 @@ const VERBS: [&str; 13] = [
     "verify",
     "rollback",
     "history",
+    "fleet",
     "serve",
     "completions",
 ];

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::args_fleet::FleetArgs;
 use super::args_interface::InterfaceArgs;
 use super::args_lab::LabArgs;
 pub use super::args_serve::{MetricsArgs, MetricsWhat, ServeArgs};
@@ -144,6 +145,15 @@ pub enum Command {
     History(Deferred<HistoryArgs>),
     /// Write all that the reading commands need to a file, for `--from`
     Snapshot(Deferred<SnapshotArgs>),
+    /// Ask stored snapshots of many hosts at once: findings, drift, who gives up when, the worst listeners
+    ///
+    /// The rules and the model are those of `diagnose`, `verify` and `status`, and each host is answered as
+    /// `--from FILE` would be. Of several snapshots of a host the newest counts. Collecting them is the work of ssh,
+    /// Ansible or a DaemonSet: see examples/fleet.
+    ///
+    /// Exit code 1 when there are findings, drift or snapshots that are too old, 2 when there is nothing to answer with,
+    /// 3 when a file could not be read or an expected host is missing: the others are answered all the same.
+    Fleet(Deferred<FleetArgs>),
     /// Serve metrics to Prometheus, or write them once to a file
     ///
     /// Over HTTP, or HTTPS with --tls-cert, until SIGTERM or Ctrl-C; tcpctl-metrics(7) has every metric and all limits.

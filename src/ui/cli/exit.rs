@@ -11,6 +11,8 @@ pub enum Exit {
     Ok,
     /// Done, and there are findings or drift: 1.
     Findings,
+    /// Done as far as it could be: some of what was named gave no answer: 3.
+    Incomplete,
     /// Ended in order by the signal with this number: 128 and the number, as a shell would say.
     Signal(u8),
 }
@@ -20,6 +22,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Ok => Self::SUCCESS,
             Exit::Findings => Self::from(1),
+            Exit::Incomplete => Self::from(3),
             Exit::Signal(number) => Self::from(number.saturating_add(128)),
         }
     }

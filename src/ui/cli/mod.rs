@@ -6,6 +6,7 @@
 //! 2 usage, 3 failure, 4 not permitted.
 
 pub mod args;
+pub mod args_fleet;
 pub mod args_interface;
 pub mod args_lab;
 pub mod args_serve;

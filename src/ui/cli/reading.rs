@@ -45,10 +45,7 @@ pub(super) fn read_snapshot(
 
 /// What to read for that.
 pub(super) fn source(context: &Context<'_>, depth: Depth, besides: impl IntoIterator<Item = SysctlKey>) -> Source {
-    let named = Settings::keys().chain(diagnose::keys());
-    let mut keys: Vec<SysctlKey> = named.filter_map(|key| key.parse().ok()).chain(besides).collect();
-    keys.sort_unstable();
-    keys.dedup();
+    let keys = keys(besides);
     Source {
         proc_root: context.proc_root.clone(),
         netns: context.netns.clone(),
@@ -67,11 +64,27 @@ pub(super) fn source(context: &Context<'_>, depth: Depth, besides: impl IntoIter
     }
 }
 
+/// The sysctls that the model and the rules take, and these besides, each once.
+pub(super) fn keys(besides: impl IntoIterator<Item = SysctlKey>) -> Vec<SysctlKey> {
+    let named = Settings::keys().chain(diagnose::keys());
+    let mut keys: Vec<SysctlKey> = named.filter_map(|key| key.parse().ok()).chain(besides).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
 /// A stored snapshot, which says of each key that it does not hold that it cannot be told.
 pub(super) fn with_keys(mut snapshot: Snapshot, keys: Vec<SysctlKey>) -> Snapshot {
-    let unread = || SysctlReading::Unreadable("the stored snapshot does not have it".to_owned());
-    for key in keys {
-        snapshot.sysctls.readings.entry(key).or_insert_with(unread);
-    }
+    tell_unread(&mut snapshot, &keys);
     snapshot
+}
+
+/// Says in a stored snapshot of each of these keys that it does not hold that it cannot be told.
+pub(super) fn tell_unread(snapshot: &mut Snapshot, keys: &[SysctlKey]) {
+    for key in keys {
+        if !snapshot.sysctls.readings.contains_key(key) {
+            let unread = SysctlReading::Unreadable("the stored snapshot does not have it".to_owned());
+            snapshot.sysctls.readings.insert(key.clone(), unread);
+        }
+    }
 }

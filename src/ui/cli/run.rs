@@ -113,8 +113,10 @@ fn refuse_with_stored(global: &Global, command: Option<&Command>) -> Result<(), 
 /// Why a command cannot take a stored snapshot for the host, if it cannot.
 fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
     const ACTS: &str = "--from is for commands that read: this one acts on the host, or shows it as it is now";
+    const MANY: &str = "fleet takes its snapshots as arguments: leave out --from";
     match command {
         None => None,
+        Some(Command::Fleet(_)) => Some(MANY),
         Some(Command::Status(status)) if status.watch.is_none() && !status.all_netns => None,
         Some(Command::Sockets(sockets)) if sockets.watch.is_none() && !sockets.all_netns => None,
         Some(Command::Diagnose(diagnose)) if diagnose.watch => Some(ACTS),
@@ -242,6 +244,7 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
         Command::Rollback(args) => commands::rollback::run(args, context),
         Command::History(args) => commands::history::run(args, context),
         Command::Snapshot(args) => commands::snapshot::run(args, context),
+        Command::Fleet(args) => commands::fleet::run(args, context),
         Command::Serve(args) => commands::serve::run(args, context),
         Command::Metrics(args) => commands::metrics::run(args, context),
         Command::Completions(args) => commands::completions::run(args, context),

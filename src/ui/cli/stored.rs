@@ -10,7 +10,7 @@ use crate::snapshot::{StoredSnapshots, parse_stored};
 /// More than this, unpacked, is no snapshot that tcpctl wrote.
 pub(super) const MOST_BYTES: u64 = 1 << 30;
 /// How gzip begins (RFC 1952, 2.3.1).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads a file, or standard input for `-`; it may be compressed by gzip.
 pub(super) fn read_stored(path: &Path) -> Result<StoredSnapshots, CliError> {

@@ -141,7 +141,7 @@ pub(super) fn selected(names: &[String]) -> Result<Vec<&'static Rule>, CliError>
 }
 
 /// Whether a finding of this severity makes the exit code 1.
-fn fails(least: FailOn, severity: Severity) -> bool {
+pub(super) fn fails(least: FailOn, severity: Severity) -> bool {
     match least {
         FailOn::Notice => true,
         FailOn::Warning => severity != Severity::Notice,

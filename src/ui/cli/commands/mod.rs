@@ -10,6 +10,8 @@ pub(super) mod confirm;
 pub(super) mod diagnose;
 mod diagnose_namespaces;
 pub(super) mod explain;
+pub(super) mod fleet;
+mod fleet_files;
 pub(super) mod history;
 pub(super) mod lab;
 mod lab_all;
