@@ -117,7 +117,7 @@ fn annotations(alerts: &str, name: &str, instance: &str, value: &str, labels: &[
 
 /// `TcpctlAcceptQueueFull`, from the file: the alert whose expression names the rule.
 fn alert_of<'a>(alerts: &'a str, rule: &Rule) -> &'a str {
-    let named = format!("expr: \"tcpctl_findings{{rule=\\\"{}\\\"}} > 0\"", rule.id);
+    let named = format!("expr: \"tcpctl_findings{{rule=\\\"{}\\\",severity!=\\\"notice\\\"}} > 0\"", rule.id);
     let entry = alerts.split("  - alert: ").find(|entry| entry.contains(&named)).expect("an alert of the rule");
     entry.lines().next().expect("a name")
 }
