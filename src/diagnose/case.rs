@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Stated;
 use crate::snapshot::{
-    DeviceQueue, Drops, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading,
+    DeviceQueue, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading,
 };
 use crate::units::Micros;
 
@@ -226,10 +226,8 @@ impl<'a> Case<'a> {
     /// # Errors
     /// When the source does not tell drops, or there is no older reading.
     pub fn drops_rise(&self, listener: &Listener) -> Result<u64, String> {
-        let total = |listener: &Listener| match listener.drops {
-            Drops::Total(total) => Ok(total),
-            Drops::Unknown => Err("a listener's own drops are told by sock_diag only".to_owned()),
-        };
+        let untold = || "a listener's own drops are told by sock_diag only".to_owned();
+        let total = |listener: &Listener| listener.drops.total().ok_or_else(untold);
         let before = self.sockets_before()?;
         // Every source but the tables of /proc tells a listener's cookie and drops.
         let is_table = |sockets: &Sockets| sockets.source == SocketSource::ProcNetTcp;

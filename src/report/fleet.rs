@@ -9,7 +9,7 @@ use super::plan::skip_reason;
 use crate::diagnose::{Headline, diagnose, headlines};
 use crate::model::{Answer, Consequence, Host, KnownSettings, Settings};
 use crate::snapshot::{Snapshot, StoredSnapshots};
-use crate::tune::{NetworkPath, Plan, Premises, Profile, Verdict, WISH_KINDS, plan_values};
+use crate::tune::{NetworkPath, Plan, Profile, Verdict, WISH_KINDS, plan_values};
 use crate::units::KernelVersion;
 
 /// The questions of when a host gives up, by the id of the model's consequence: a connect, a half-open entry, a peer
@@ -107,8 +107,7 @@ impl HostDrift {
     }
 
     fn of(profiles: &[Profile], snapshot: &Snapshot, path: NetworkPath) -> Self {
-        let premises =
-            Premises { rtt_us: path.rtt_us, bandwidth_bit_s: path.bandwidth_bit_s, ..Premises::of(snapshot) };
+        let premises = path.premises(snapshot);
         if let Some(error) = profiles.iter().find_map(|profile| profile.check_values(&premises).err()) {
             return Self::Unjudged(error.to_string());
         }
@@ -209,11 +208,14 @@ fn identity(now: &Snapshot) -> Option<String> {
 /// Names that are hidden are all alike, and the file has another.
 fn name(now: &Snapshot, redacted: bool, file: &str) -> String {
     let own = if redacted { None } else { own_name(now) };
-    own.unwrap_or_else(|| {
-        let last = file.rsplit('/').next().unwrap_or(file);
-        let last = last.strip_suffix(".gz").unwrap_or(last);
-        last.strip_suffix(".json").unwrap_or(last).to_owned()
-    })
+    own.unwrap_or_else(|| stem(file).to_owned())
+}
+
+/// The last part of a file's name, without what it ends in.
+pub(super) fn stem(file: &str) -> &str {
+    let last = file.rsplit('/').next().unwrap_or(file);
+    let last = last.strip_suffix(".gz").unwrap_or(last);
+    last.strip_suffix(".json").unwrap_or(last)
 }
 
 fn settings(now: &Snapshot) -> BTreeMap<&'static str, String> {

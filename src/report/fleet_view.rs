@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::answer::AnswerView;
-use super::fleet::{FleetHost, GIVES_UP, HostDrift, LISTENERS_KEPT, questions};
+use super::fleet::{FleetHost, GIVES_UP, HostDrift, LISTENERS_KEPT, questions, stem};
 use super::listeners::{ListenerView, pressure};
 use crate::catalog;
 use crate::diagnose::{RULES, Severity};
@@ -208,10 +208,7 @@ impl FleetView {
 fn called(host: &FleetHost) -> impl Iterator<Item = &str> {
     let own = host.name.as_str();
     let host_alone = own.split(' ').next().unwrap_or(own);
-    let file = host.file.rsplit('/').next().unwrap_or(&host.file);
-    let file = file.strip_suffix(".gz").unwrap_or(file);
-    [own, host_alone, host_alone.split('.').next().unwrap_or(host_alone), file.strip_suffix(".json").unwrap_or(file)]
-        .into_iter()
+    [own, host_alone, host_alone.split('.').next().unwrap_or(host_alone), stem(&host.file)].into_iter()
 }
 
 fn newest_of_each(hosts: Vec<FleetHost>) -> (Vec<FleetHost>, Vec<String>) {

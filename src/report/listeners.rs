@@ -11,7 +11,7 @@ use super::printable::printable;
 use super::prose::hanging;
 use crate::diagnose::Severity;
 use crate::model::{KnownSettings, LimitedBy};
-use crate::snapshot::{Drops, Gap, Listener, Netns, Process, Snapshot, SocketSource};
+use crate::snapshot::{Gap, Listener, Netns, Process, Snapshot, SocketSource};
 
 /// Version of the JSON forms of `status` and `listeners`.
 pub(super) const SCHEMA: u32 = 1;
@@ -162,10 +162,7 @@ fn view(listener: &Listener, snapshot: &Snapshot, known: &KnownSettings) -> List
         syn_queue_shared: listener.shares_port > 1
             && !listener.half_open_own
             && !source.is_some_and(SocketSource::tells_half_open_apart),
-        drops: match listener.drops {
-            Drops::Total(drops) => Some(drops),
-            Drops::Unknown => None,
-        },
+        drops: listener.drops.total(),
         processes: listener.processes.clone(),
         inode: listener.inode,
         uid: listener.uid,

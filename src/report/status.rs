@@ -10,7 +10,7 @@ use super::counters::{CounterView, main_counters, window_ms};
 use super::listeners::{ListenerView, SCHEMA, listener_views, views_of};
 use crate::diagnose::Headline;
 use crate::model::{Answer, Consequence, Host, KnownSettings, Settings, consequences};
-use crate::snapshot::{Capabilities, Drops, Gap, HzSource, Listener, Netns, PortUse, Snapshot, SocketSource, Sockets};
+use crate::snapshot::{Capabilities, Gap, HzSource, Listener, Netns, PortUse, Snapshot, SocketSource, Sockets};
 use crate::units::{Hz, KernelVersion, TcpState};
 
 /// `tcpctl status --json`. The shape is a contract: it only grows.
@@ -193,11 +193,7 @@ fn listed_views(now: &Snapshot) -> Option<Vec<ListenerView>> {
 /// How near a listener is to refusing connections: thousandths of its accept queue in use, and what it refused.
 fn nearness(one: &Listener) -> (u64, u32) {
     let capacity = u64::from(one.backlog.unwrap_or(0)) + 1;
-    let refused = match one.drops {
-        Drops::Total(drops) => drops,
-        Drops::Unknown => 0,
-    };
-    (u64::from(one.accept_queue.unwrap_or(0)).saturating_mul(1_000) / capacity, refused)
+    (u64::from(one.accept_queue.unwrap_or(0)).saturating_mul(1_000) / capacity, one.drops.total().unwrap_or(0))
 }
 
 /// Nothing when sockets were not read in both.

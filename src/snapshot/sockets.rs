@@ -147,6 +147,17 @@ pub enum Drops {
     Unknown,
 }
 
+impl Drops {
+    /// How many, where it is known.
+    #[must_use]
+    pub const fn total(self) -> Option<u32> {
+        match self {
+            Self::Total(total) => Some(total),
+            Self::Unknown => None,
+        }
+    }
+}
+
 /// A process that holds a socket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Process {

@@ -301,6 +301,14 @@ pub struct NetworkPath {
     pub bandwidth_bit_s: Option<u64>,
 }
 
+impl NetworkPath {
+    /// What is known of a host on this path.
+    #[must_use]
+    pub fn premises(self, snapshot: &Snapshot) -> Premises {
+        Premises { rtt_us: self.rtt_us, bandwidth_bit_s: self.bandwidth_bit_s, ..Premises::of(snapshot) }
+    }
+}
+
 /// Compares a profile with what was read.
 ///
 /// A key that the snapshot was not asked to read counts as unreadable.
@@ -323,7 +331,7 @@ pub fn plan_profiles(profiles: &[Profile], snapshot: &Snapshot, path: NetworkPat
 /// the profiles.
 #[must_use]
 pub fn plan_values(profiles: &[Profile], snapshot: &Snapshot, path: NetworkPath) -> Plan {
-    let premises = Premises { rtt_us: path.rtt_us, bandwidth_bit_s: path.bandwidth_bit_s, ..Premises::of(snapshot) };
+    let premises = path.premises(snapshot);
     let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
     let mut plan = Plan::new(PlanKind::Apply, &names.join(" + "), snapshot);
     let mut keys: BTreeMap<&SysctlKey, Vec<&Rule>> = BTreeMap::new();

@@ -105,7 +105,8 @@ fn host() -> Snapshot {
 
 /// The metrics of one reading.
 fn metrics_of(snapshot: &Snapshot) -> String {
-    render_metrics(&Measured::new(snapshot, None, &diagnose(snapshot, None)), MetricsFormat::Classic)
+    let [text] = render_metrics(&Measured::new(snapshot, None, &diagnose(snapshot, None)), [MetricsFormat::Classic]);
+    text
 }
 
 #[test]
@@ -244,7 +245,7 @@ fn the_number_of_samples_is_bounded_and_the_worst_listeners_stay() {
 #[test]
 fn openmetrics_has_the_same_samples_under_its_own_headers() {
     let judged = diagnose(&host(), None);
-    let text = |format| render_metrics(&Measured::new(&host(), None, &judged), format);
+    let text = |format| render_metrics(&Measured::new(&host(), None, &judged), [format]).concat();
     let (classic, open) = (text(MetricsFormat::Classic), text(MetricsFormat::OpenMetrics));
     let samples =
         |text: &str| text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
@@ -277,7 +278,7 @@ fn ports_are_forecast_from_two_readings_and_the_fullest_destinations_are_told() 
     let now = at(10, &[&[(1, 2000), (2, 500), (3, 100)], crowd.as_slice()].concat());
     let judged = diagnose(&now, Some(&before));
     let measured = Measured::new(&now, Some(&before), &judged);
-    let text = render_metrics(&measured, MetricsFormat::Classic);
+    let [text] = render_metrics(&measured, [MetricsFormat::Classic]);
     check_grammar(&text);
     let told = |name: &str, place: u8| {
         let begin = format!("{name}{{source=\"192.0.2.7\",destination=\"198.51.100.{place}\",port=\"443\",");

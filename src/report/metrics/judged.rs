@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::exposition::Sample;
 use super::kernel::{one, seconds};
 use super::measured::Measured;
-use crate::diagnose::{Findings, PortsEnd, PortsLeft, Severity, ports_left};
+use crate::diagnose::{Findings, PortsEnd, PortsLeft, Severity};
 
 /// Destinations whose ports are told; those with the most of them in use.
 pub(super) const DESTINATIONS_MAX: usize = 10;
@@ -41,7 +41,6 @@ pub(super) fn window(measured: &Measured<'_>) -> Vec<Sample> {
 
 /// A figure of the destinations with the most ports in use.
 pub(super) fn of_destinations(measured: &Measured<'_>, of: impl Fn(&PortsLeft<'_>) -> Option<String>) -> Vec<Sample> {
-    let told = ports_left(measured.now, measured.before);
     let sample = |one: &PortsLeft<'_>| {
         let row = one.row;
         let process = row.processes.first().map(|process| process.name.clone()).unwrap_or_default();
@@ -51,7 +50,7 @@ pub(super) fn of_destinations(measured: &Measured<'_>, of: impl Fn(&PortsLeft<'_
             .label("port", row.destination_port.to_string());
         Some(sample.label("process", process))
     };
-    told.iter().take(DESTINATIONS_MAX).filter_map(sample).collect()
+    measured.destinations.iter().take(DESTINATIONS_MAX).filter_map(sample).collect()
 }
 
 pub(super) fn destinations_left_out(measured: &Measured<'_>) -> Vec<Sample> {

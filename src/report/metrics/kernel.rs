@@ -1,6 +1,7 @@
 //! Samples of what the kernel told: counters, states, and what the settings mean.
 
 use super::exposition::Sample;
+use super::measured::Measured;
 use crate::model::{Answer, Host, KnownSettings, consequences};
 use crate::snapshot::{GapKind, Snapshot};
 use crate::units::TcpState;
@@ -57,7 +58,7 @@ fn node_exporter_name(state: TcpState) -> &'static str {
 }
 
 /// The answers of the model; nothing when the kernel version is unknown.
-fn answers(snapshot: &Snapshot) -> Vec<(&'static str, Answer)> {
+pub(super) fn answers(snapshot: &Snapshot) -> Vec<(&'static str, Answer)> {
     let Some(version) = snapshot.kernel.version else { return Vec::new() };
     let host = Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
     consequences(&known(snapshot), &host).into_iter().map(|(consequence, answer)| (consequence.id, answer)).collect()
@@ -67,9 +68,9 @@ fn known(snapshot: &Snapshot) -> KnownSettings {
     KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key))
 }
 
-pub(super) fn setting_seconds(snapshot: &Snapshot) -> Vec<Sample> {
+pub(super) fn setting_seconds(measured: &Measured<'_>) -> Vec<Sample> {
     let mut samples = Vec::new();
-    for (id, answer) in answers(snapshot) {
+    for &(id, answer) in &measured.answers {
         let (at, latest) = match answer {
             Answer::After(window) => (seconds(window.at_us), seconds(window.latest_us)),
             Answer::Never => ("+Inf".to_owned(), "+Inf".to_owned()),
@@ -81,20 +82,20 @@ pub(super) fn setting_seconds(snapshot: &Snapshot) -> Vec<Sample> {
     samples
 }
 
-pub(super) fn setting_per_second(snapshot: &Snapshot) -> Vec<Sample> {
-    let sample = |(id, answer)| match answer {
+pub(super) fn setting_per_second(measured: &Measured<'_>) -> Vec<Sample> {
+    let sample = |&(id, answer): &(&'static str, Answer)| match answer {
         Answer::PerSecond(rate) => Some(Sample::new(rate).label("setting", id)),
         _ => None,
     };
-    answers(snapshot).into_iter().filter_map(sample).collect()
+    measured.answers.iter().filter_map(sample).collect()
 }
 
-pub(super) fn setting_limit(snapshot: &Snapshot) -> Vec<Sample> {
-    let sample = |(id, answer)| match answer {
+pub(super) fn setting_limit(measured: &Measured<'_>) -> Vec<Sample> {
+    let sample = |&(id, answer): &(&'static str, Answer)| match answer {
         Answer::Count(count) => Some(Sample::new(count).label("setting", id)),
         _ => None,
     };
-    answers(snapshot).into_iter().filter_map(sample).collect()
+    measured.answers.iter().filter_map(sample).collect()
 }
 
 pub(super) fn ports_available(snapshot: &Snapshot) -> Vec<Sample> {

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use super::exposition::Sample;
 use super::kernel::one;
+use super::measured::Measured;
 use crate::report::listeners::{ListenerView, listener_views};
-use crate::snapshot::{Drops, Listener, Snapshot};
+use crate::snapshot::{Listener, Snapshot};
 
 /// Listening addresses that are exported at most; those that drop most and are fullest go first.
 pub(super) const LISTENERS_MAX: usize = 200;
@@ -45,10 +46,6 @@ impl ListenerGroup {
         let queue = listener.accept_queue.map(u64::from);
         let capacity = listener.backlog.map(|backlog| u64::from(backlog) + 1);
         let percent = queue.zip(capacity).map(|(queue, capacity)| queue * 100 / capacity);
-        let drops = match listener.drops {
-            Drops::Total(total) => Some(u64::from(total)),
-            Drops::Unknown => None,
-        };
         let sum = |total: Option<u64>, more: Option<u64>| Some(total?.saturating_add(more?));
         self.sockets += 1;
         self.accept_queue = sum(self.accept_queue, queue);
@@ -62,7 +59,7 @@ impl ListenerGroup {
             self.half_open.zip(half_open).map(|(most, more)| most.max(more))
         };
         self.half_open_capacity = sum(self.half_open_capacity, view.syn_queue.capacity);
-        self.drops = sum(self.drops, drops);
+        self.drops = sum(self.drops, listener.drops.total().map(u64::from));
         if let Some(process) = listener.processes.first().filter(|_| self.process.is_empty()) {
             self.process.clone_from(&process.name);
         }
@@ -73,9 +70,17 @@ impl ListenerGroup {
 /// Address, port, interface.
 type Place = (IpAddr, u16, u32);
 
-fn listener_groups(snapshot: &Snapshot) -> BTreeMap<Place, ListenerGroup> {
+/// The listening addresses that are told of, by address, and how many more there are.
+#[derive(Clone, Debug)]
+pub(super) struct ExportedListeners {
+    groups: Vec<(Place, ListenerGroup)>,
+    left_out: usize,
+}
+
+/// Nothing where sockets could not be read.
+pub(super) fn exported_listeners(snapshot: &Snapshot) -> Option<ExportedListeners> {
     let mut groups: BTreeMap<Place, ListenerGroup> = BTreeMap::new();
-    let Some(sockets) = &snapshot.sockets else { return groups };
+    let sockets = snapshot.sockets.as_ref()?;
     let own = sockets.source.tells_half_open_apart();
     let views = listener_views(snapshot).unwrap_or_default();
     for (listener, view) in sockets.listeners.iter().zip(&views) {
@@ -87,26 +92,26 @@ fn listener_groups(snapshot: &Snapshot) -> BTreeMap<Place, ListenerGroup> {
         };
         groups.insert(place, group);
     }
-    groups
-}
-
-/// A figure of every listening address that is exported.
-pub(super) fn of_listeners(snapshot: &Snapshot, of: fn(&ListenerGroup) -> Option<u64>) -> Vec<Sample> {
-    let mut groups: Vec<(Place, ListenerGroup)> = listener_groups(snapshot).into_iter().collect();
-    if groups.len() > LISTENERS_MAX {
+    let mut groups: Vec<(Place, ListenerGroup)> = groups.into_iter().collect();
+    let left_out = groups.len().saturating_sub(LISTENERS_MAX);
+    if left_out > 0 {
         groups.sort_by_key(|(place, group)| (std::cmp::Reverse((group.drops, group.fullest_percent)), *place));
         groups.truncate(LISTENERS_MAX);
         groups.sort_by_key(|(place, _)| *place);
     }
+    Some(ExportedListeners { groups, left_out })
+}
+
+/// A figure of every listening address that is exported.
+pub(super) fn of_listeners(measured: &Measured<'_>, of: fn(&ListenerGroup) -> Option<u64>) -> Vec<Sample> {
     let sample = |((address, port, interface), group): &(Place, ListenerGroup)| {
         let sample = Sample::new(of(group)?).label("address", address.to_string()).label("port", port.to_string());
         let interface = if *interface == 0 { String::new() } else { interface.to_string() };
         Some(sample.label("interface", interface).label("process", group.process.clone()))
     };
-    groups.iter().filter_map(sample).collect()
+    measured.listeners.iter().flat_map(|listeners| &listeners.groups).filter_map(sample).collect()
 }
 
-pub(super) fn listeners_left_out(snapshot: &Snapshot) -> Vec<Sample> {
-    let left_out = |_| listener_groups(snapshot).len().saturating_sub(LISTENERS_MAX);
-    one(snapshot.sockets.as_ref().map(left_out))
+pub(super) fn listeners_left_out(measured: &Measured<'_>) -> Vec<Sample> {
+    one(measured.listeners.as_ref().map(|listeners| listeners.left_out))
 }

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::diagnose::Findings;
+use super::kernel::answers;
+use super::listeners::{ExportedListeners, exported_listeners};
+use crate::diagnose::{Findings, PortsLeft, ports_left};
+use crate::model::Answer;
 use crate::snapshot::Snapshot;
 use crate::tune::{Plan, Verdict};
 
 /// A reading with what is made of it. What is not there has no metric.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Measured<'a> {
     /// The reading.
     pub now: &'a Snapshot,
@@ -23,13 +26,27 @@ pub struct Measured<'a> {
     pub lab: Option<&'a LabRecord>,
     /// How long the reading took, in microseconds.
     pub took_us: Option<u64>,
+    /// What several metrics are made of is worked out once: what the settings mean, listening addresses, destinations.
+    pub(super) answers: Vec<(&'static str, Answer)>,
+    pub(super) listeners: Option<ExportedListeners>,
+    pub(super) destinations: Vec<PortsLeft<'a>>,
 }
 
 impl<'a> Measured<'a> {
     /// A reading and what the rules say of it, without anything else.
     #[must_use]
-    pub const fn new(now: &'a Snapshot, before: Option<&'a Snapshot>, findings: &'a Findings) -> Self {
-        Self { now, before, findings, profiles: &[], lab: None, took_us: None }
+    pub fn new(now: &'a Snapshot, before: Option<&'a Snapshot>, findings: &'a Findings) -> Self {
+        Self {
+            now,
+            before,
+            findings,
+            profiles: &[],
+            lab: None,
+            took_us: None,
+            answers: answers(now),
+            listeners: exported_listeners(now),
+            destinations: ports_left(now, before),
+        }
     }
 }
 

@@ -7,16 +7,18 @@ use super::exposition::{MetricsFormat, render_family};
 use super::measured::Measured;
 use super::table::METRICS;
 
-/// All metrics of a reading as text. The same reading always gives the same text.
+/// All metrics of a reading as text in each of the formats. The same reading always gives the same text.
 #[must_use]
-pub fn render_metrics(measured: &Measured<'_>, format: MetricsFormat) -> String {
+pub fn render_metrics<const N: usize>(measured: &Measured<'_>, formats: [MetricsFormat; N]) -> [String; N] {
     let netns = &measured.now.netns;
     let netns = match (&netns.name, netns.inode) {
         (Some(name), _) => name.clone(),
         (None, Some(inode)) => inode.to_string(),
         (None, None) => "unknown".to_owned(),
     };
-    let families =
-        METRICS.iter().map(|metric| render_family(&metric.family, &(metric.samples)(measured), &netns, format));
-    families.chain([format.end().to_owned()]).collect()
+    let families: Vec<_> = METRICS.iter().map(|metric| (&metric.family, (metric.samples)(measured))).collect();
+    formats.map(|format| {
+        let texts = families.iter().map(|(family, samples)| render_family(family, samples, &netns, format));
+        texts.chain([format.end().to_owned()]).collect()
+    })
 }

@@ -52,7 +52,7 @@ pub(super) fn plan(choice: &ProfileChoice, context: &Context<'_>) -> Result<Plan
     let profiles = profiles(choice)?;
     let snapshot = read_snapshot(context, Depth::Sockets, keys(&profiles))?;
     let path = NetworkPath { rtt_us: choice.rtt, bandwidth_bit_s: choice.bandwidth };
-    let premises = Premises { rtt_us: path.rtt_us, bandwidth_bit_s: path.bandwidth_bit_s, ..Premises::of(&snapshot) };
+    let premises = path.premises(&snapshot);
     for profile in &profiles {
         profile.check_values(&premises).map_err(|error| CliError::Usage(error.to_string()))?;
     }

@@ -57,7 +57,7 @@ impl Measuring {
     pub(super) fn read<const N: usize>(&mut self, formats: [MetricsFormat; N]) -> Result<[String; N], CliError> {
         let began = Instant::now();
         let now = match &self.stored {
-            Some(stored) => with_keys(stored.last().clone(), self.source.keys.clone()),
+            Some(stored) => with_keys(stored.last().clone(), &self.source.keys),
             None => collect::live(&self.source)?,
         };
         let states = self.states(&now)?;
@@ -68,9 +68,9 @@ impl Measuring {
         };
         let findings = diagnose(&now, before);
         let took_us = self.stored.is_none().then(|| u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
-        let measured =
-            Measured { profiles: &states, lab: lab.as_ref(), took_us, ..Measured::new(&now, before, &findings) };
-        let texts = formats.map(|format| render_metrics(&measured, format));
+        let mut measured = Measured::new(&now, before, &findings);
+        (measured.profiles, measured.lab, measured.took_us) = (&states, lab.as_ref(), took_us);
+        let texts = render_metrics(&measured, formats);
         self.past.keep(now);
         Ok(texts)
     }

@@ -38,7 +38,7 @@ pub(super) fn read_snapshot(
 ) -> Result<Snapshot, CliError> {
     let source = source(context, depth, besides);
     match &context.stored {
-        Some(stored) => Ok(with_keys(stored.last().clone(), source.keys)),
+        Some(stored) => Ok(with_keys(stored.last().clone(), &source.keys)),
         None => Ok(collect::live(&source)?),
     }
 }
@@ -74,8 +74,8 @@ pub(super) fn keys(besides: impl IntoIterator<Item = SysctlKey>) -> Vec<SysctlKe
 }
 
 /// A stored snapshot, which says of each key that it does not hold that it cannot be told.
-pub(super) fn with_keys(mut snapshot: Snapshot, keys: Vec<SysctlKey>) -> Snapshot {
-    tell_unread(&mut snapshot, &keys);
+pub(super) fn with_keys(mut snapshot: Snapshot, keys: &[SysctlKey]) -> Snapshot {
+    tell_unread(&mut snapshot, keys);
     snapshot
 }
 

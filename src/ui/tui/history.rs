@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::facts::SeriesId;
 use super::graph::Point;
-use crate::snapshot::{Drops, Listener, Snapshot};
+use crate::snapshot::{Listener, Snapshot};
 
 /// Who a listener is, for as long as it lives: the kernel's cookie, or address and inode without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -217,10 +217,7 @@ fn listener_sample(listener: &Listener) -> ListenerSample {
     ListenerSample {
         accept_queue: listener.accept_queue.map(u64::from),
         half_open: listener.half_open,
-        drops: match listener.drops {
-            Drops::Total(total) => Some(u64::from(total)),
-            Drops::Unknown => None,
-        },
+        drops: listener.drops.total().map(u64::from),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::diagnose::fails;
 use super::fleet_files::{SnapshotFiles, find_snapshots, read_readings};
 use crate::report::{FleetFiles, FleetHost, FleetJudge, FleetView, UnreadFile, render_fleet};
-use crate::tune::{AVAILABLE_KEYS, MEMORY_KEYS, NetworkPath, Profile};
+use crate::tune::{NetworkPath, Profile};
 use crate::ui::cli::args::ProfileChoice;
 use crate::ui::cli::args_fleet::FleetArgs;
 use crate::ui::cli::context::Context;
@@ -112,9 +112,7 @@ type Found = (Vec<FleetHost>, Vec<UnreadFile>);
 /// Reads the files on every processor. Of each no more than its answers is kept, so that there is never more in memory
 /// than one snapshot a thread and a few lines a host.
 fn read_all(files: &[PathBuf], profiles: &[Profile], path: NetworkPath) -> Result<Found, CliError> {
-    let demanded = profiles.iter().flat_map(|profile| profile.rules.keys().cloned());
-    let besides = MEMORY_KEYS.iter().chain(&AVAILABLE_KEYS).filter_map(|key| key.parse().ok());
-    let keys = keys(demanded.chain(besides));
+    let keys = keys(choose::keys(profiles));
     let next = AtomicUsize::new(0);
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS).min(files.len().max(1));
     let work = || read_some(files, &next, FleetJudge::new(profiles, path), &keys);
