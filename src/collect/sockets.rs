@@ -163,5 +163,6 @@ pub(super) fn ends_of(found: &InetDiag<'_>) -> Ends {
         interface: found.interface(),
         minisock: found.timer() == SocketTimer::TimeWait,
         inode: found.inode(),
+        retransmits: found.retransmits(),
     }
 }

@@ -237,6 +237,7 @@ fn ends_of_row(row: &ProcTcpRow) -> Ends {
         interface: 0,
         minisock: row.minisock,
         inode: u32::try_from(row.inode).unwrap_or(0),
+        retransmits: row.retransmits,
     }
 }
 

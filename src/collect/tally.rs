@@ -27,6 +27,8 @@ pub(super) struct Ends {
     pub(super) minisock: bool,
     /// Its inode, 0 where no process holds it.
     pub(super) inode: u32,
+    /// Of a request: how many SYN-ACKs were sent again.
+    pub(super) retransmits: u8,
 }
 
 /// Listeners on one address, port and interface.
@@ -50,6 +52,8 @@ pub(super) struct Tally {
     ports: BTreeMap<(IpAddr, IpAddr, u16), Used>,
     /// Ports in use by local address, one bit each.
     taken: BTreeMap<IpAddr, Box<[u64; PORT_WORDS]>>,
+    /// Requests by how many SYN-ACKs were sent again.
+    resent: [u64; Sockets::HALF_OPEN_KINDS],
     /// Messages or rows that could not be understood.
     pub(super) unknown: u64,
 }
@@ -98,6 +102,7 @@ impl Tally {
             ephemeral,
             ports: BTreeMap::new(),
             taken: BTreeMap::new(),
+            resent: [0; Sockets::HALF_OPEN_KINDS],
             unknown: 0,
         }
     }
@@ -124,6 +129,10 @@ impl Tally {
     }
 
     fn add_half_open(&mut self, port: u16, ends: &Ends) {
+        let kind = usize::from(ends.retransmits).min(Sockets::HALF_OPEN_KINDS - 1);
+        if let Some(count) = self.resent.get_mut(kind) {
+            *count += 1;
+        }
         let groups = self.groups.get_mut(&port).map(Vec::as_mut_slice).unwrap_or_default();
         let fit = |group: &&mut Group| group.fit(ends.local, ends.interface);
         // A request whose listener has been closed meanwhile belongs to none of them.
@@ -185,6 +194,7 @@ impl Tally {
             listeners: self.listeners,
             ports,
             addresses: self.ephemeral.is_some().then_some(addresses),
+            half_open_resent: source.counts_states().then(|| self.resent.to_vec()),
             samples: None,
         }
     }
@@ -265,7 +275,7 @@ mod tests {
 
     fn ends(local: &str, remote: &str, remote_port: u16) -> Ends {
         let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
-        Ends { local, remote, remote_port, interface: 0, minisock: false, inode: 0 }
+        Ends { local, remote, remote_port, interface: 0, minisock: false, inode: 0, retransmits: 0 }
     }
 
     fn half_open(listeners: &[Listener], requests: &[&str]) -> Vec<u64> {
@@ -274,6 +284,17 @@ mod tests {
             tally.add(TcpState::SynRecv, 80, || ends(local, "192.0.2.1", 4000));
         }
         tally.finish(SocketSource::SockDiag).listeners.iter().map(|listener| listener.half_open).collect()
+    }
+
+    #[test]
+    fn requests_are_told_apart_by_how_often_their_syn_ack_was_sent_again() {
+        let mut tally = Tally::new(Vec::new(), None);
+        for retransmits in [0, 2, 0, 7, 200] {
+            tally.add(TcpState::SynRecv, 80, || Ends { retransmits, ..ends("10.0.0.7", "192.0.2.1", 4000) });
+        }
+        tally.add(TcpState::Estab, 80, || Ends { retransmits: 1, ..ends("10.0.0.7", "192.0.2.1", 4000) });
+        assert_eq!(tally.finish(SocketSource::SockDiag).half_open_resent, Some(vec![2, 0, 1, 0, 0, 0, 0, 2]));
+        assert_eq!(Tally::new(Vec::new(), None).finish(SocketSource::Listeners).half_open_resent, None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! made.
 
 use super::{
-    Host, KnownSettings, Outcome, Scenario, Segment, Settings, Side, SocketOptions, Window, forecast, port_budget,
+    Host, KnownSettings, Outcome, Scenario, Segment, Settings, Side, SocketOptions, What, Window, forecast, port_budget,
 };
 
 /// A question about the settings with an answer in seconds, per second, or a count.
@@ -102,8 +102,7 @@ pub const CONSEQUENCES: &[Consequence] = &[
         label: "a half-open entry that nobody completes is dropped after",
         short: "half-open entry",
         topic: "synack-lost",
-        // Since 6.19 the longest timeout counts for SYN-ACKs too.
-        keys: &["net.ipv4.tcp_synack_retries", "net.ipv4.tcp_rto_max_ms"],
+        keys: SYNACK_KEYS,
         rule: ConsequenceRule::EndOf(Scenario::half_open),
     },
     Consequence {
@@ -161,6 +160,22 @@ pub fn consequences(known: &KnownSettings, host: &Host) -> Vec<(&'static Consequ
     CONSEQUENCES.iter().map(answer).collect()
 }
 
+/// What a half-open entry's clock follows; since 6.19 the longest timeout counts for SYN-ACKs too.
+const SYNACK_KEYS: &[&str] = &["net.ipv4.tcp_synack_retries", "net.ipv4.tcp_rto_max_ms"];
+
+/// How old a half-open entry is when its SYN-ACK is sent, sent again once, and so on, as long as nobody completes it:
+/// its clock starts as the SYN comes (`reqsk_queue_hash_req`, net/ipv4/inet_connection_sock.c). Nothing where a setting
+/// is unknown.
+#[must_use]
+pub fn half_open_ages(known: &KnownSettings, host: &Host) -> Vec<Window> {
+    if !known.missing(SYNACK_KEYS).is_empty() {
+        return Vec::new();
+    }
+    let timeline = forecast(&Scenario::half_open(*host, known.settings()));
+    let is_syn_ack = |what: &What| matches!(what, What::Send { segment: Segment::SynAck, .. });
+    timeline.events.iter().filter(|event| is_syn_ack(&event.what)).map(|event| event.window).collect()
+}
+
 /// When the side that the scenario is about ends, in every course it can take.
 fn ends(scenario: &Scenario) -> Answer {
     let timeline = forecast(scenario);
@@ -182,6 +197,16 @@ mod tests {
 
     fn values(settings: &Settings) -> SysctlValues {
         settings.values().into_iter().map(|(key, value)| (key.parse().expect("a key"), value)).collect()
+    }
+
+    #[test]
+    fn half_open_entries_are_1_3_7_15_and_31_s_old_when_their_syn_ack_is_sent_again() {
+        let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+        let ages = half_open_ages(&KnownSettings::new(&SysctlValues::new(), |_| false), &host);
+        let starts: Vec<u64> = ages.iter().map(|age| age.at_us / 1_000_000).collect();
+        assert_eq!(starts, [0, 1, 3, 7, 15, 31]);
+        let unread = KnownSettings::new(&SysctlValues::new(), |key| key == "net.ipv4.tcp_synack_retries");
+        assert!(half_open_ages(&unread, &host).is_empty());
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub use clock::{
     FinWait2Life, KeepaliveClock, KeepaliveExpiry, ProbeClock, ProbeExpiry, QueueFill, RetransmitClock,
     RetransmitExpiry, SocketHold, SynAckClock, SynAckExpiry, SynClock, SynExpiry, TIME_WAIT_US, fin_wait2_life,
 };
-pub use consequence::{Answer, CONSEQUENCES, Consequence, ConsequenceRule, consequences};
+pub use consequence::{Answer, CONSEQUENCES, Consequence, ConsequenceRule, consequences, half_open_ages};
 pub use flood::{Flood, FloodForecast, PlayedPace, Span, SteadyFlood, forecast_flood};
 pub use flood_client::{FloodClient, Legitimate};
 pub use flood_moment::{FloodMoments, FloodSums, flood_moments};

@@ -132,6 +132,7 @@ pub(super) fn snapshot() -> Snapshot {
                 processes: Vec::new(),
             }],
             addresses: None,
+            half_open_resent: None,
             samples: None,
         }),
         gaps: Vec::new(),

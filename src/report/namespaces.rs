@@ -168,6 +168,7 @@ mod tests {
             listeners: Vec::new(),
             ports: Vec::new(),
             addresses: None,
+            half_open_resent: None,
             samples: None,
         };
         let facts = |inode, initial, process: Option<(i32, &str)>, processes, sockets| NamespaceFacts {

@@ -38,6 +38,9 @@ pub struct StatusView {
     /// States with more or fewer sockets than in the earlier reading, and by how many; nothing when there was one reading
     /// only.
     pub state_changes: Option<BTreeMap<&'static str, i64>>,
+    /// Half-open connections by how many SYN-ACKs were sent again for them: none, one, and so on; nothing when they were
+    /// not counted.
+    pub half_open_resent: Option<Vec<u64>>,
     /// Sums of states that the kernel counts by itself.
     pub sums: Vec<SumView>,
     /// Things that have a limit.
@@ -154,6 +157,7 @@ impl StatusView {
             socket_source: sockets.map(|sockets| sockets.source),
             states,
             state_changes: earlier.and_then(|earlier| state_changes(earlier, now)),
+            half_open_resent: sockets.and_then(|sockets| sockets.half_open_resent.clone()),
             sums: sums(now),
             limits: limits(now),
             listeners: listed_views(now),

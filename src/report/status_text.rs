@@ -113,7 +113,10 @@ fn shown(number: Option<u64>) -> String {
 
 /// Where the half-open entries are.
 fn syn_recv_note(status: &StatusView) -> String {
-    syn_queue_note(status, status.states.as_ref().and_then(|states| states.get("SYN-RECV").copied().flatten()))
+    let total = status.states.as_ref().and_then(|states| states.get("SYN-RECV").copied().flatten());
+    let resent: u64 = status.half_open_resent.iter().flatten().skip(1).sum();
+    let again = if resent > 0 { format!("; to {resent} the SYN-ACK was sent again") } else { String::new() };
+    format!("{}{again}", syn_queue_note(status, total))
 }
 
 /// The same for so many of them.
@@ -313,6 +316,14 @@ mod tests {
         now.kernel = crate::snapshot::Kernel { release: None, version: None, hz: None };
         now.netns.inode = None;
         insta::assert_snapshot!("nothing_could_be_read", render_status(&StatusView::new(&now, None, &[]), 80, false));
+    }
+
+    #[test]
+    fn half_open_entries_that_wait_for_long_are_told() {
+        let mut now = snapshot();
+        now.sockets.as_mut().unwrap().half_open_resent = Some(vec![4, 2, 0, 1]);
+        let text = render_status(&StatusView::new(&now, None, &[]), 200, false);
+        assert!(text.contains("; to 3 the SYN-ACK was sent again\n"), "{text}");
     }
 
     #[test]

@@ -133,6 +133,10 @@ pub const SNAPSHOT_FORMAT: &[SnapshotTable] = &[
             field("addresses[].distinct", "its ephemeral ports in use"),
             field("addresses[].sockets", "the sockets that use them"),
             field("addresses[].destinations", "the destinations of these"),
+            field(
+                "half_open_resent",
+                "half-open connections by how many SYN-ACKs were sent again: none, one, and so on",
+            ),
             field("samples.KIND.total", "how many sockets of a kind there are, such as connecting or close_wait"),
             field("samples.KIND.rows[]", "a bounded number of them"),
         ],
@@ -297,6 +301,7 @@ mod tests {
                 processes: process(),
             }],
             addresses: Some(vec![AddressUse { source: address, distinct: 1, sockets: 1, destinations: 1 }]),
+            half_open_resent: Some(vec![1]),
             samples: Some(Samples { connecting: Sample { total: 1, rows: vec![row] }, ..Samples::default() }),
         };
         let group = || Some(BTreeMap::from([("Tcp".to_owned(), BTreeMap::from([("InSegs".to_owned(), 1)]))]));

@@ -214,7 +214,7 @@ fn redact_one(snapshot: &mut Snapshot, aliases: &mut Aliases) {
 }
 
 fn redact_sockets(sockets: &mut Sockets, aliases: &mut Aliases) {
-    let Sockets { source: _, states: _, listeners, ports, addresses, samples } = sockets;
+    let Sockets { source: _, states: _, listeners, ports, addresses, half_open_resent: _, samples } = sockets;
     for Listener { address, .. } in listeners {
         aliases.hide(address);
     }
@@ -320,6 +320,7 @@ mod tests {
             listeners: Vec::new(),
             ports: Vec::new(),
             addresses: None,
+            half_open_resent: None,
             samples: Some(Samples { connecting: Sample { total: 1, rows: vec![row] }, ..Samples::default() }),
         };
         let mut aliases = Aliases::default();

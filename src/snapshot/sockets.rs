@@ -24,6 +24,10 @@ pub struct Sockets {
     /// nothing where they were not counted, and in older files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addresses: Option<Vec<AddressUse>>,
+    /// Half-open connections by how many SYN-ACKs were sent again for them: none, one, and so on; the last of
+    /// [`Sockets::HALF_OPEN_KINDS`] is that many and more. Nothing where they were not counted, and in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_open_resent: Option<Vec<u64>>,
     /// A few sockets one by one; nothing where the source does not tell of them, and in older files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<Samples>,
@@ -34,6 +38,8 @@ impl Sockets {
     pub const PORT_USE_KEPT: usize = 100;
     /// Of how many local addresses [`Sockets::addresses`] counts distinct ports: each takes 8 KiB meanwhile.
     pub const ADDRESSES_KEPT: usize = 64;
+    /// How many kinds of half-open connections are told apart: `tcp_synack_retries` is 5, and hardly ever more.
+    pub const HALF_OPEN_KINDS: usize = 8;
 
     /// The count of one state; nothing when it was not counted.
     #[must_use]

@@ -413,6 +413,7 @@ impl Reading {
             listeners: self.listeners.iter().map(listener).collect(),
             ports: self.ports.iter().map(port).collect(),
             addresses: Some(self.addresses.clone()),
+            half_open_resent: None,
             samples: self.samples(),
         }
     }

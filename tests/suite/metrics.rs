@@ -97,6 +97,7 @@ fn host() -> Snapshot {
                 processes: Vec::new(),
             }],
             addresses: None,
+            half_open_resent: Some(vec![3, 0, 1]),
             samples: None,
         }),
         gaps: vec![Gap::new("/proc/882/fd", GapKind::Denied, "permission denied", "an owner is unknown")],
@@ -242,6 +243,17 @@ fn the_number_of_samples_is_bounded_and_the_worst_listeners_stay() {
 }
 
 /// The same text as OpenMetrics: other headers, the same samples, and an end.
+#[test]
+fn half_open_connections_are_told_by_how_often_their_syn_ack_was_sent_again_and_how_old_they_are_then() {
+    let text = metrics_of(&host());
+    let told = |name: &str| {
+        let lines = text.lines().filter(|line| line.starts_with(&format!("{name}{{synacks_resent=")));
+        lines.filter_map(|line| line.rsplit(' ').next()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(told("tcpctl_half_open_connections"), ["3", "0", "1"]);
+    assert_eq!(told("tcpctl_half_open_age_seconds"), ["0", "1", "3", "7", "15", "31"]);
+}
+
 #[test]
 fn openmetrics_has_the_same_samples_under_its_own_headers() {
     let judged = diagnose(&host(), None);

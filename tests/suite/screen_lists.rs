@@ -108,6 +108,7 @@ static NAMESPACES: LazyLock<Arc<Result<NamespaceSurvey, String>>> = LazyLock::ne
             listeners: Vec::new(),
             ports: Vec::new(),
             addresses: None,
+            half_open_resent: None,
             samples: None,
         }),
         settings: Vec::new(),

@@ -88,6 +88,7 @@ pub(crate) fn busy_host(seconds: u64) -> Snapshot {
             listeners,
             ports,
             addresses: None,
+            half_open_resent: None,
             samples: None,
         }),
         gaps: vec![Gap::new(

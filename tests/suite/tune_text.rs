@@ -43,6 +43,7 @@ fn flooded(kernel: &FakeKernel) -> Snapshot {
         listeners: vec![listener(22, 64), listener(443, 128), listener(8080, 1000)],
         ports: Vec::new(),
         addresses: None,
+        half_open_resent: None,
         samples: None,
     });
     snapshot

@@ -74,6 +74,14 @@ const PANELS: &[Panel] = &[
         told: "SYN-RECV of each listener; beyond what is kept, SYN cookies or drops.",
     },
     Panel {
+        title: "Half-open connections by age",
+        kind: "timeseries",
+        unit: "short",
+        width: 12,
+        queries: &[("tcpctl_half_open_connections{%}", "SYN-ACK sent again {{synacks_resent}} times")],
+        told: "Honest clients finish before the SYN-ACK is sent again, after 1, 3, 7, 15 and 31 s (tcpctl_half_open_age_seconds).",
+    },
+    Panel {
         title: "Dropped by listeners",
         kind: "timeseries",
         unit: "cps",

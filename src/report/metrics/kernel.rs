@@ -2,8 +2,8 @@
 
 use super::exposition::Sample;
 use super::measured::Measured;
-use crate::model::{Answer, Host, KnownSettings, consequences};
-use crate::snapshot::{GapKind, Snapshot};
+use crate::model::{Answer, Host, KnownSettings, Window, consequences, half_open_ages};
+use crate::snapshot::{GapKind, Snapshot, Sockets};
 use crate::units::TcpState;
 
 pub(super) fn one(value: Option<impl ToString>) -> Vec<Sample> {
@@ -62,6 +62,23 @@ pub(super) fn answers(snapshot: &Snapshot) -> Vec<(&'static str, Answer)> {
     let Some(version) = snapshot.kernel.version else { return Vec::new() };
     let host = Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
     consequences(&known(snapshot), &host).into_iter().map(|(consequence, answer)| (consequence.id, answer)).collect()
+}
+
+/// Half-open connections by how often their SYN-ACK was sent again.
+pub(super) fn half_open(snapshot: &Snapshot) -> Vec<Sample> {
+    let kinds = snapshot.sockets.as_ref().and_then(|sockets| sockets.half_open_resent.as_deref());
+    let sample = |(resent, count): (usize, &u64)| Sample::new(count).label("synacks_resent", resent.to_string());
+    kinds.into_iter().flatten().enumerate().map(sample).collect()
+}
+
+/// The least age of each of these kinds.
+pub(super) fn half_open_least_age(snapshot: &Snapshot) -> Vec<Sample> {
+    let Some(version) = snapshot.kernel.version else { return Vec::new() };
+    let host = Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
+    let ages = half_open_ages(&known(snapshot), &host);
+    let sample =
+        |(resent, age): (usize, &Window)| Sample::new(seconds(age.at_us)).label("synacks_resent", resent.to_string());
+    ages.iter().take(Sockets::HALF_OPEN_KINDS).enumerate().map(sample).collect()
 }
 
 fn known(snapshot: &Snapshot) -> KnownSettings {

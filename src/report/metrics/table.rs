@@ -7,8 +7,8 @@ use super::exposition::Kind::{Counter, Gauge, Untyped};
 use super::exposition::{Family, Kind, Sample};
 use super::judged::{build, destinations_left_out, findings, of_destinations, ports_end, took, undecided, window};
 use super::kernel::{
-    ext, gaps, info, ports_available, ports_in_use_most, setting_limit, setting_per_second, setting_seconds, sockstat,
-    softnet, states, taken, tcp,
+    ext, gaps, half_open, half_open_least_age, info, ports_available, ports_in_use_most, setting_limit,
+    setting_per_second, setting_seconds, sockstat, softnet, states, taken, tcp,
 };
 use super::listeners::{listeners_left_out, of_listeners};
 use super::measured::Measured;
@@ -73,6 +73,8 @@ pub(super) const METRICS: &[Metric] = &[
     metric(Gauge, "tcpctl_listener_half_open_capacity", "Half-open connections that the listeners of an address keep, by the model; beyond, SYN cookies or drops.", LISTENER, LISTENERS, |m| of_listeners(m, |group| group.half_open_capacity)),
     metric(Counter, "tcpctl_listener_drops_total", "Connections that the listeners of an address dropped in their lives.", LISTENER, LISTENERS, |m| of_listeners(m, |group| group.drops)),
     metric(Gauge, "tcpctl_listener_sockets", "Sockets that listen on an address (more than one with SO_REUSEPORT).", LISTENER, LISTENERS, |m| of_listeners(m, |group| Some(group.sockets))),
+    metric(Gauge, "tcpctl_half_open_connections", "Connections in SYN-RECV by how many SYN-ACKs were sent again for them; of the last kind that many and more.", &["synacks_resent"], "8", |m| half_open(m.now)),
+    metric(Gauge, "tcpctl_half_open_age_seconds", "How old a connection in SYN-RECV is at the least, by the model, of which so many SYN-ACKs were sent again.", &["synacks_resent"], "8", |m| half_open_least_age(m.now)),
     metric(Gauge, "tcpctl_listeners_left_out", "Listening addresses beyond those exported.", &[], "1", listeners_left_out),
     metric(Gauge, "tcpctl_ports_available", "Local ports that connect() may choose from, per destination.", &[], "1", |m| ports_available(m.now)),
     metric(Gauge, "tcpctl_ports_in_use_most", "Local ports in use towards the destination with the most of them.", &[], "1", |m| ports_in_use_most(m.now)),

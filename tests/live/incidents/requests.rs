@@ -68,6 +68,9 @@ pub(super) fn third_segments_lost(place: &Place) -> Judged {
     // A whole round of them after the reading, whatever went before it.
     let so_far = before.counters.tcp_ext("TCPSynRetrans").expect("this kernel counts it");
     wait_for("TCPSynRetrans", so_far + 20);
+    let resent = reading().sockets.and_then(|sockets| sockets.half_open_resent).expect("they were walked through");
+    let older: u64 = resent.iter().skip(1).sum();
+    assert_eq!((resent.first(), older), (Some(&0), 20), "each SYN-ACK was sent again: {resent:?}");
     Ok(judged_after(&before, SECOND))
 }
 
