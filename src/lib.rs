@@ -15,6 +15,40 @@
 //! [`catalog`], [`model`], [`explain`], [`diagnose`], [`tune`], [`lab`], [`report`], [`ui`].
 //! Which room may use which is written in `ARCHITECTURE.md` and enforced by `tests/tidy.rs`.
 
+//!
+//! # Examples
+//!
+//! How long does a connect hang that nobody answers? Of a kernel and settings of your choice, without a look at this host:
+//!
+//! ```
+//! use tcpctl::model::{Host, Scenario, Segment, Settings, Side, forecast};
+//! use tcpctl::units::{Hz, KernelVersion};
+//!
+//! let host = Host { version: KernelVersion::new(6, 18), hz: Hz::new(250) };
+//! let settings = Settings { syn_retries: 2, ..Settings::default() };
+//! let timeline = forecast(&Scenario::connect(host, &settings).losing(Side::Client, Segment::Syn));
+//!
+//! assert_eq!(timeline.sent(Side::Client, Segment::Syn), 6); // four of them at the linear pace of 6.5 and newer
+//! assert_eq!(timeline.end().expect("it fails").window.to_string(), "7 s (up to 7.2 s)");
+//! ```
+//!
+//! And of this host, as it is: what is read, what is wrong, and what could not be read.
+//!
+//! ```no_run
+//! use tcpctl::collect::{Source, live};
+//! use tcpctl::diagnose::diagnose;
+//!
+//! let keys = tcpctl::diagnose::keys().into_iter().filter_map(|key| key.parse().ok()).collect();
+//! let snapshot = live(&Source::own(keys))?;
+//! for finding in diagnose(&snapshot, None).findings {
+//!     println!("{}: {}", finding.rule, finding.sentence);
+//! }
+//! for gap in &snapshot.gaps {
+//!     println!("{} is unknown: {}", gap.source, gap.reason);
+//! }
+//! # Ok::<(), tcpctl::collect::CollectError>(())
+//! ```
+
 #[cfg(not(target_os = "linux"))]
 compile_error!("tcpctl reads the Linux kernel; it builds for Linux only");
 

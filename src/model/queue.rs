@@ -50,6 +50,15 @@ impl LimitedBy {
 ///
 /// For a listener that is already open give its present backlog (ss's Send-Q): a later change of somaxconn does
 /// not reach it, so pass settings whose somaxconn is not below it.
+///
+/// ```
+/// use tcpctl::model::{LimitedBy, Settings, queue_limits};
+/// use tcpctl::units::KernelVersion;
+///
+/// let settings = Settings { somaxconn: 128, ..Settings::default() };
+/// let limits = queue_limits(511, &settings, KernelVersion::new(6, 18));
+/// assert_eq!((limits.accept_capacity, limits.limited_by), (129, LimitedBy::Somaxconn));
+/// ```
 #[must_use]
 pub fn queue_limits(asked: u32, settings: &Settings, version: KernelVersion) -> QueueLimits {
     let backlog = asked.min(settings.somaxconn);

@@ -312,6 +312,19 @@ impl NetworkPath {
 /// Compares a profile with what was read.
 ///
 /// A key that the snapshot was not asked to read counts as unreadable.
+///
+/// ```no_run
+/// use tcpctl::collect::{Source, live};
+/// use tcpctl::tune::{Profiles, plan_profile};
+///
+/// let profile = Profiles::vendor().resolve("anti-syn-flood").expect("it is bundled")?;
+/// let keys = profile.rules.keys().cloned().collect();
+/// let plan = plan_profile(&profile, &live(&Source::own(keys))?);
+/// for change in &plan.changes {
+///     println!("{} {} -> {}", change.key, change.before, change.after);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn plan_profile(profile: &Profile, snapshot: &Snapshot) -> Plan {
     plan_profiles(core::slice::from_ref(profile), snapshot, NetworkPath::default())

@@ -25,6 +25,14 @@ const TURNS: usize = 512;
 ///
 /// # Errors
 /// With the place and what was expected there.
+///
+/// ```
+/// use tcpctl::wire::parse_filter;
+///
+/// assert!(parse_filter("state time-wait and dport = :443").is_ok());
+/// let error = parse_filter("dport = :443 and sporf = :80").unwrap_err();
+/// assert!(error.to_string().contains("sport"), "{error}");
+/// ```
 pub fn parse_filter(text: &str) -> Result<Filter, FilterError> {
     parse_filter_with(text, &|_| None)
 }
