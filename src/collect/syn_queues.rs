@@ -52,6 +52,12 @@ impl SynQueues {
         Self { program: Some(Arc::default()) }
     }
 
+    /// Whether a program may be loaded.
+    #[must_use]
+    pub const fn is_wanted(&self) -> bool {
+        self.program.is_some()
+    }
+
     /// The length of the SYN queue of each listener in the calling thread's network namespace, by the cookie of its
     /// socket. A listener that sock_diag was never asked about has none yet, and is left out.
     ///

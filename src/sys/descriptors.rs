@@ -7,6 +7,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
 
+use super::rights::{Raised, Rights};
 use super::{ProcRoot, ReadError};
 
 /// Bytes of directory entries that are read at once.
@@ -88,6 +89,9 @@ pub(super) fn for_each_descriptor(
 ) -> Result<usize, ReadError> {
     let fail = |error: Errno| ReadError::new(root.path(), &error.into());
     let directory = open_directory(rustix::fs::CWD, root.path()).map_err(fail)?;
+    // Any other folder is somebody's, and who started the program may not have the right to look into it.
+    let is_proc = rustix::fs::fstatfs(&directory).is_ok_and(|found| found.f_type == rustix::fs::PROC_SUPER_MAGIC);
+    let _raised = is_proc.then(|| Raised::new(Rights::READ_FILES));
     let (mut pids, mut denied) = (Vec::new(), 0);
     each_number(&directory, |pid| pids.push(pid)).map_err(fail)?;
     for pid in pids {

@@ -8,6 +8,7 @@
 mod bpf;
 mod cgroup;
 mod clock;
+mod confine;
 mod descriptors;
 mod device;
 mod memory;
@@ -17,6 +18,7 @@ mod private_dir;
 mod privilege;
 mod proc;
 mod processes;
+mod rights;
 mod rooted;
 mod route;
 mod sock_diag;
@@ -31,6 +33,7 @@ mod watch_dir;
 pub use bpf::{BpfError, BpfIterator, with_kernel_types};
 pub use cgroup::{cgroup_id, cgroup_paths};
 pub use clock::{monotonic_ms, monotonic_ns, process_cpu_us, read_tick_length_ns, unix_ms, unix_ns};
+pub use confine::{ConfineError, Confinement, confine};
 pub use descriptors::{ProcessName, SocketTable, read_process_name, read_socket_table, read_socket_table_paced};
 pub use device::device_names;
 pub use memory::{memory_kib, page_bytes};
@@ -43,6 +46,7 @@ pub use proc::{
     read_utf8_text,
 };
 pub use processes::{SocketHolder, SocketHolders, find_socket_holders};
+pub use rights::{Rights, keep_rights};
 pub use rooted::{RootedFile, RootedFiles};
 pub use route::{RouteSocket, raise_loopback};
 pub use sock_diag::{DumpError, DumpStep, SockDiag};

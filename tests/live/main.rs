@@ -27,6 +27,7 @@ mod laboratory;
 mod namespaces;
 mod params;
 mod place;
+mod privilege;
 mod program;
 mod prometheus;
 mod readers;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         stored_rows::cases,
         watching::cases,
         serve::cases,
+        privilege::cases,
         prometheus::cases,
         forecasts::cases,
         incidents::cases,

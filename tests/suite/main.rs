@@ -97,6 +97,8 @@ mod stored;
 #[cfg(test)]
 mod terminal;
 #[cfg(test)]
+mod threats;
+#[cfg(test)]
 mod tools;
 #[cfg(test)]
 mod tracer;

@@ -40,6 +40,15 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     ("src/ui/cli/run.rs", "crate::ui::tui::Remembered"),
     ("src/ui/cli/run.rs", "crate::ui::tui::Options"),
     ("src/ui/cli/run.rs", "crate::ui::tui::Ending"),
+    // A command gives up what it does not need before it begins.
+    ("src/ui/cli/run.rs", "crate::sys::Confinement"),
+    ("src/ui/cli/run.rs", "crate::sys::confine"),
+    ("src/ui/cli/run.rs", "crate::sys::keep_rights"),
+    ("src/ui/cli/rights.rs", "crate::sys::Confinement"),
+    ("src/ui/cli/rights.rs", "crate::sys::Rights"),
+    ("src/ui/cli/commands/serve.rs", "crate::sys::Confinement"),
+    ("src/ui/cli/commands/serve.rs", "crate::sys::confine"),
+    ("src/ui/cli/commands/serve.rs", "crate::sys::keep_rights"),
     // The verb parses and reads, the export room writes the file or answers over HTTP.
     ("src/ui/cli/commands/serve.rs", "crate::ui::export::Readers"),
     ("src/ui/cli/commands/serve.rs", "crate::ui::export::replace_file"),

@@ -25,6 +25,7 @@ mod named_file;
 mod pace;
 mod past;
 mod reading;
+mod rights;
 mod run;
 mod scenario_text;
 mod setting_files;

@@ -9,10 +9,12 @@ use clap::{CommandFactory, FromArgMatches};
 use super::args::{Cli, ColorWhen, Command, Global, StatusArgs};
 use super::commands;
 use super::context::Context;
+use super::rights;
 use super::stored::read_stored;
 use super::{CliError, Exit};
 use crate::collect::SynQueues;
 use crate::report::printable_lines;
+use crate::sys::{Confinement, confine, keep_rights};
 
 /// Parses the arguments, runs the verb, and maps the result to an exit code.
 #[must_use]
@@ -63,6 +65,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
         ColorWhen::Never => anstream::ColorChoice::Never,
     };
     refuse_with_stored(&cli.global, cli.command.as_ref())?;
+    give_up(cli)?;
     cli.interface.refuse_elsewhere(cli.command.is_some() || cli.global.from.is_some())?;
     if cli.command.is_none() && terminal && cli.global.from.is_none() {
         return terminal_interface(cli, choice);
@@ -90,6 +93,18 @@ fn dispatch(cli: &Cli) -> Result<Exit, CliError> {
     let result = run_command(cli, &mut context);
     out.flush()?;
     result
+}
+
+/// Gives up what the command does not need, before it reads anything and while there is one thread.
+fn give_up(cli: &Cli) -> Result<(), CliError> {
+    keep_rights(rights::needed(cli)).map_err(|error| {
+        CliError::failure(anyhow::anyhow!("cannot give up the capabilities that this command does not need: {error}"))
+    })?;
+    if let Some(confinement) = rights::confinement(cli) {
+        // A kernel without seccomp, or a processor without a list: the rest of what protects is there.
+        let _ = confine(confinement);
+    }
+    Ok(())
 }
 
 /// What may read SYN queues from the kernel.
@@ -182,6 +197,8 @@ fn terminal_interface(cli: &Cli, choice: anstream::ColorChoice) -> Result<Exit, 
         chosen,
         remembered,
     };
+    // Where the kernel has no such thing, the rest of what protects is there.
+    let _ = confine(Confinement::Interface);
     match crate::ui::tui::main(options).map_err(CliError::Failure)? {
         crate::ui::tui::Ending::Quit => Ok(Exit::Ok),
         crate::ui::tui::Ending::Signal(number) => Ok(Exit::Signal(number)),

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::report::{MetricsFormat, printable_lines};
+use crate::sys::{Confinement, confine, keep_rights};
 use crate::ui::cli::args::ServeArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::measuring::Measuring;
-use crate::ui::cli::{CliError, Exit};
+use crate::ui::cli::{CliError, Exit, rights};
 use crate::ui::export::{Access, Doors, Page, Readers, Tls, replace_file, serve_pages};
 
 /// Serves until it is told to stop, or reads once and writes the metrics to a file, or to standard output for `-`.
@@ -40,12 +41,22 @@ fn serve(args: &ServeArgs, mut measuring: Measuring, context: &mut Context<'_>) 
         writeln!(context.out, "listening on {place}")?;
     }
     context.out.flush()?;
+    give_up(context);
     let read = move || {
         let [classic, open] = measuring.read(BOTH).map_err(|error| error.to_string())?;
         Ok(Page { classic, open })
     };
     serve_pages(doors, Duration::from_millis(args.max_age), read).map_err(CliError::Failure)?;
     Ok(Exit::Ok)
+}
+
+/// Gives up the right to low ports, which are open now, and every system call but those of reading and answering. Where the
+/// kernel has no such thing, the rest of what protects is there.
+fn give_up(context: &Context<'_>) {
+    let namespaces = context.netns.is_some();
+    let programs = context.syn_queues.is_wanted();
+    let _ = keep_rights(rights::while_serving(namespaces, programs, context.stored.is_some()));
+    let _ = confine(Confinement::Serving { namespaces, programs });
 }
 
 /// Who may read, and under which name this host is known.

@@ -1,0 +1,146 @@
+//! What each command needs of the kernel. The rest is given up before it begins.
+
+use super::args::{Cli, Command, DrawingArgs, Global};
+use crate::sys::{Confinement, Rights};
+
+/// Finds any file that is named, and who holds which socket.
+const READS: Rights = Rights::READ_FILES.and(Rights::SEE_PROCESSES).and(Rights::NETWORK);
+
+/// Changes settings, and keeps a journal of that.
+const CHANGES: Rights = READS.and(Rights::NAMESPACES).and(Rights::WRITE_FILES);
+
+/// Makes network namespaces and works in them, at once when something comes.
+const PLAYS: Rights = READS
+    .and(Rights::NAMESPACES)
+    .and(Rights::WRITE_FILES)
+    .and(Rights::RAW_SOCKETS)
+    .and(Rights::LOW_PORTS)
+    .and(Rights::PRIORITY)
+    .and(Rights::RESOURCES);
+
+/// The rights that a command has need of, at the most.
+pub(super) fn needed(cli: &Cli) -> Rights {
+    let global = &cli.global;
+    let host = |rights: Rights| if global.from.is_some() { Rights::READ_FILES } else { with_options(rights, global) };
+    let everywhere = |all_netns: bool| if all_netns { READS.and(Rights::NAMESPACES) } else { READS };
+    match &cli.command {
+        // The interface applies plans, starts the laboratory and enters namespaces.
+        None => host(CHANGES.and(PLAYS)),
+        Some(Command::Status(args)) => host(everywhere(args.all_netns)),
+        Some(Command::Sockets(args)) => host(everywhere(args.all_netns)),
+        Some(Command::Diagnose(args)) => host(everywhere(args.all_netns)),
+        Some(Command::Explain(args)) => host(READS).and(drawing(&args.drawing)),
+        Some(Command::Simulate(args)) => Rights::READ_FILES.and(drawing(&args.drawing)),
+        Some(
+            Command::Listeners(_)
+            | Command::Params(_)
+            | Command::Lint(_)
+            | Command::Plan(_)
+            | Command::Solve(_)
+            | Command::Verify(_)
+            | Command::Profiles(_)
+            | Command::History(_),
+        ) => host(READS),
+        Some(Command::Snapshot(_)) => host(READS).and(Rights::WRITE_FILES),
+        Some(Command::Serve(args)) if args.textfile.is_some() => host(READS).and(Rights::WRITE_FILES),
+        Some(Command::Serve(_)) => host(READS).and(Rights::LOW_PORTS),
+        Some(Command::Apply(_) | Command::Confirm(_) | Command::AwaitConfirmation(_) | Command::Rollback(_)) => {
+            host(CHANGES)
+        }
+        Some(Command::Lab(_)) => host(PLAYS),
+        Some(Command::Fleet(_)) => Rights::READ_FILES,
+        Some(Command::Metrics(_) | Command::Completions(_)) => Rights::NONE,
+        Some(Command::Man(_)) => Rights::WRITE_FILES,
+    }
+}
+
+/// What `serve` keeps once its ports are open.
+pub(super) fn while_serving(namespaces: bool, programs: bool, stored: bool) -> Rights {
+    let with = |wanted: bool, rights: Rights| if wanted { rights } else { Rights::NONE };
+    let reads = READS.and(with(namespaces, Rights::NAMESPACES)).and(with(programs, Rights::PROGRAMS));
+    if stored { Rights::READ_FILES } else { reads }
+}
+
+/// What a diagram adds that is written to a file.
+fn drawing(args: &DrawingArgs) -> Rights {
+    if args.output.is_some() { Rights::WRITE_FILES } else { Rights::NONE }
+}
+
+/// What options of every command add.
+fn with_options(rights: Rights, global: &Global) -> Rights {
+    let namespaces = if global.netns.is_some() { Rights::NAMESPACES } else { Rights::NONE };
+    let programs = if global.no_bpf { Rights::NONE } else { Rights::PROGRAMS };
+    rights.and(namespaces).and(programs)
+}
+
+/// What is left to a command of system calls, as soon as its options are read; nothing where all are.
+///
+/// Files of other hosts are read where nothing can be written, started or sent.
+pub(super) fn confinement(cli: &Cli) -> Option<Confinement> {
+    match &cli.command {
+        Some(Command::Fleet(_)) => Some(Confinement::Reading),
+        Some(Command::Snapshot(_) | Command::Serve(_)) => None,
+        Some(Command::Explain(args)) if args.drawing.output.is_some() => None,
+        Some(_) if cli.global.from.is_some() => Some(Confinement::Reading),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    /// Numbers of capabilities (`include/uapi/linux/capability.h`).
+    fn numbers(rights: Rights) -> Vec<u32> {
+        (0..64).filter(|number| rights.bits() >> number & 1 == 1).collect()
+    }
+
+    #[test]
+    fn every_command_keeps_what_it_needs_and_no_more() {
+        const READS: [u32; 3] = [2, 12, 19];
+        let of = |line: &str| numbers(needed(&Cli::try_parse_from(line.split(' ')).unwrap()));
+        let reads = |more: &[u32]| {
+            let mut all = [&READS[..], more].concat();
+            all.sort_unstable();
+            all
+        };
+        for (line, expected) in [
+            ("tcpctl completions bash", vec![]),
+            ("tcpctl metrics", vec![]),
+            ("tcpctl fleet /x", vec![2]),
+            ("tcpctl simulate x.toml", vec![2]),
+            ("tcpctl diagnose --from x.json", vec![2]),
+            ("tcpctl plan anti-syn-flood --from x.json -N 7", vec![2]),
+            ("tcpctl status --no-bpf", reads(&[])),
+            ("tcpctl status", reads(&[38, 39])),
+            ("tcpctl -N blue listeners --no-bpf", reads(&[21])),
+            ("tcpctl status --all-netns --no-bpf", reads(&[21])),
+            ("tcpctl snapshot x.json --no-bpf", reads(&[1])),
+            ("tcpctl serve --no-bpf", reads(&[10])),
+            ("tcpctl serve --textfile x.prom --no-bpf", reads(&[1])),
+            ("tcpctl apply anti-syn-flood --no-bpf", reads(&[1, 21])),
+            ("tcpctl rollback --no-bpf", reads(&[1, 21])),
+            ("tcpctl lab syn-lost --no-bpf", reads(&[1, 10, 13, 21, 23, 24])),
+            ("tcpctl --no-bpf", reads(&[1, 10, 13, 21, 23, 24])),
+        ] {
+            assert_eq!(of(line), expected, "{line}");
+        }
+        // Entering and loading is given up where it was not asked for, and low ports in any case.
+        assert_eq!(numbers(while_serving(false, false, false)), READS);
+        assert_eq!(numbers(while_serving(true, true, false)), reads(&[21, 38, 39]));
+        assert_eq!(numbers(while_serving(true, true, true)), [2]);
+    }
+
+    #[test]
+    fn files_of_other_hosts_are_read_where_nothing_can_be_written() {
+        let of = |line: &str| confinement(&Cli::try_parse_from(line.split(' ')).unwrap());
+        for line in ["tcpctl fleet /x", "tcpctl diagnose --from x.json", "tcpctl sockets --from -"] {
+            assert_eq!(of(line), Some(Confinement::Reading), "{line}");
+        }
+        for line in ["tcpctl status", "tcpctl snapshot y.json --from x.json", "tcpctl serve --from x.json"] {
+            assert_eq!(of(line), None, "{line}");
+        }
+    }
+}

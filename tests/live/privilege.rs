@@ -1,0 +1,107 @@
+//! What the program keeps of the rights that it was started with.
+
+use std::fs::{File, Permissions};
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output};
+
+use rustix::fs::{XattrFlags, fsetxattr};
+use rustix::process::Signal;
+
+use crate::case::{CannotRun, Case, Ran};
+use crate::place::{Listening, Place};
+use crate::program;
+use crate::scraping::Served;
+
+/// The cases of this file.
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("the exporter keeps the rights that reading needs, and the system calls of answering", exporter),
+        Case::for_root(
+            "a program with rights in its file names processes, and opens no file for who started it",
+            file_rights,
+        ),
+    ]
+}
+
+/// Numbers of `include/uapi/linux/capability.h`.
+const DAC_READ_SEARCH: u64 = 1 << 2;
+const NET_ADMIN: u64 = 1 << 12;
+const SYS_PTRACE: u64 = 1 << 19;
+const PERFMON_AND_BPF: u64 = 1 << 38 | 1 << 39;
+
+/// A line of the status of a process.
+fn status(pid: u32, name: &str) -> String {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name} in {text}"));
+    line.trim().to_owned()
+}
+
+fn exporter(place: &Place) -> Ran {
+    let _listener = place.listen("127.0.0.1:7001", Listening::with_backlog(3));
+    let own = u64::from_str_radix(&status(std::process::id(), "CapPrm:"), 16).expect("a set");
+    let reads = DAC_READ_SEARCH | NET_ADMIN | SYS_PTRACE;
+    for (options, rights) in [(&["--no-bpf"][..], reads), (&[], reads | PERFMON_AND_BPF)] {
+        let served = Served::start(options);
+        // A scrape is answered by then, so that nothing more will be given up.
+        let body = served.get("/metrics", &[]).body;
+        assert!(body.contains("tcpctl_listener_sockets{address=\"127.0.0.1\",port=\"7001\""), "{body}");
+        let kept = u64::from_str_radix(&status(served.pid(), "CapPrm:"), 16).expect("a set");
+        assert_eq!(kept, rights & own, "{options:?}: {kept:x}");
+        assert_eq!(status(served.pid(), "NoNewPrivs:"), "1");
+        // Every thread of it, those that read and answer included.
+        let threads = std::fs::read_dir(format!("/proc/{}/task", served.pid())).expect("it runs");
+        for thread in threads {
+            let text = std::fs::read_to_string(thread.expect("a thread").path().join("status")).expect("it runs");
+            assert!(text.contains("Seccomp:\t2\n") && text.contains(&format!("CapEff:\t{kept:016x}\n")), "{text}");
+        }
+        served.signal(Signal::TERM);
+        assert!(served.ended().success());
+    }
+    Ok(())
+}
+
+/// `struct vfs_cap_data` of revision 2 (include/uapi/linux/capability.h): permitted, and not in effect.
+fn in_a_file(rights: u64) -> Vec<u8> {
+    const REVISION_2: u32 = 0x0200_0000;
+    let [low, high] = [rights & 0xffff_ffff, rights >> 32].map(|half| u32::try_from(half).expect("a half"));
+    [REVISION_2, low, 0, high, 0].iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// Runs a program as a user without rights.
+fn as_nobody(program: &std::path::Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program);
+    command.args(arguments).uid(65_534).gid(65_534).current_dir("/").env_clear();
+    command.output().expect("everybody may run it")
+}
+
+fn file_rights(place: &Place) -> Ran {
+    let listener: TcpListener = place.listen("127.0.0.1:7001", Listening::with_backlog(3));
+    let own = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().expect("a folder");
+    let able = own.path().join("tcpctl");
+    std::fs::copy(program::path(), &able).expect("it is laid out");
+    std::fs::set_permissions(&able, Permissions::from_mode(0o755)).expect("the own file");
+    let file = File::open(&able).expect("the own file");
+    fsetxattr(file.as_fd(), "security.capability", &in_a_file(DAC_READ_SEARCH | SYS_PTRACE), XattrFlags::empty())
+        .map_err(|error| CannotRun(format!("this file system keeps no capabilities: {error}")))?;
+    drop(file);
+    let secret = own.path().join("secret.json");
+    std::fs::write(&secret, "{\"schema\": 1}").expect("the own folder");
+    std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("the own file");
+    let secret = secret.to_str().expect("a name");
+
+    let named = as_nobody(&able, &["listeners", "--json"]);
+    let text = String::from_utf8(named.stdout).expect("JSON");
+    assert!(text.contains(&format!("\"pid\": {}", std::process::id())), "{text}");
+    let unnamed = as_nobody(program::path(), &["listeners", "--json"]);
+    assert!(!String::from_utf8(unnamed.stdout).expect("JSON").contains("\"pid\":"), "without rights nobody is named");
+    for arguments in [["status", "--from", secret], ["fleet", "--", secret], ["simulate", "--", secret]] {
+        let refused = as_nobody(&able, &arguments);
+        let said = [refused.stdout, refused.stderr].map(|text| String::from_utf8(text).expect("text")).concat();
+        assert!(said.contains("ermission denied") && !refused.status.success(), "{arguments:?}: {said}");
+    }
+    drop(listener);
+    Ok(())
+}
