@@ -388,8 +388,8 @@ impl<'a> Bench<'a> {
             if self.begun_ns.is_none() {
                 continue;
             }
-            for state in now.states.difference(&before.states) {
-                self.record.entered(since_ns, unix_ns(), *side, *state);
+            for state in now.entered_since(&before) {
+                self.record.entered(since_ns, unix_ns(), *side, state);
             }
             if before.sockets > 0 && now.sockets == 0 && !self.record.has_failed(*side) {
                 self.record.vanished(since_ns, unix_ns(), *side);

@@ -98,10 +98,21 @@ pub(super) struct Watcher {
 pub(super) struct Seen {
     /// Sockets and half-open entries, listeners apart.
     pub(super) sockets: u32,
-    /// Their states.
-    pub(super) states: BTreeSet<TcpState>,
+    /// Their states, each with the cookies of who is in it.
+    pub(super) states: BTreeMap<TcpState, BTreeSet<u64>>,
     /// How long until the first timer of any of them expires, where one runs.
     pub(super) timer: Option<Duration>,
+}
+
+impl Seen {
+    /// The states that were entered since: nobody who was seen in one then is in it still. One entry may follow another
+    /// between two looks.
+    pub(super) fn entered_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = TcpState> + 'a {
+        let is_entered = |(state, now): &(&TcpState, &BTreeSet<u64>)| {
+            before.states.get(*state).is_none_or(|then| then.is_disjoint(now))
+        };
+        self.states.iter().filter(is_entered).map(|(state, _)| *state)
+    }
 }
 
 impl Watcher {
@@ -140,7 +151,9 @@ impl Watcher {
                             continue;
                         }
                         seen.sockets += 1;
-                        seen.states.extend(found.state());
+                        if let Some(state) = found.state() {
+                            seen.states.entry(state).or_default().insert(found.cookie());
+                        }
                         if found.timer() != SocketTimer::Off {
                             let timer = Duration::from_millis(found.expires_ms().into());
                             seen.timer = Some(seen.timer.map_or(timer, |first| first.min(timer)));
@@ -156,5 +169,24 @@ impl Watcher {
         };
         self.diag.dump(&request, step).map_err(|error| LabError::Wire(io::Error::other(error)))?;
         Ok(seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_took_the_place_of_another_has_entered_its_state() {
+        let of = |states: &[(TcpState, &[u64])]| Seen {
+            states: states.iter().map(|(state, cookies)| (*state, cookies.iter().copied().collect())).collect(),
+            ..Seen::default()
+        };
+        let entered = |before: &Seen, now: &Seen| now.entered_since(before).collect::<Vec<_>>();
+        let before = of(&[(TcpState::SynRecv, &[7]), (TcpState::Estab, &[1, 2])]);
+        assert_eq!(entered(&before, &before), []);
+        assert_eq!(entered(&before, &of(&[(TcpState::SynRecv, &[8]), (TcpState::Estab, &[2, 3])])), [TcpState::SynRecv]);
+        assert_eq!(entered(&before, &of(&[(TcpState::TimeWait, &[2])])), [TcpState::TimeWait]);
+        assert_eq!(entered(&Seen::default(), &before), [TcpState::Estab, TcpState::SynRecv]);
     }
 }
