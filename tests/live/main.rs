@@ -17,6 +17,9 @@ mod capture;
 mod case;
 mod catalogue;
 mod connect;
+mod cookbook;
+#[path = "../suite/cookbook_text.rs"]
+mod cookbook_text;
 mod facts;
 mod fill;
 mod flood;
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
         prometheus::cases,
         forecasts::cases,
         incidents::cases,
+        cookbook::cases,
     ];
     let trials = modules.iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -19,6 +19,7 @@ const KEYS: [&str; 4] =
     ["net.core.somaxconn", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_syncookies"];
 
 /// The namespace of the calling thread.
+#[derive(Clone)]
 pub(crate) struct Place {
     inode: u64,
 }

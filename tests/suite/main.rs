@@ -13,6 +13,10 @@ mod confirmation;
 #[cfg(test)]
 mod confusion;
 #[cfg(test)]
+mod cookbook;
+#[cfg(test)]
+mod cookbook_text;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod dumps;

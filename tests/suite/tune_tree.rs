@@ -526,6 +526,26 @@ fn verify_says_what_the_files_make_of_the_next_boot() {
     assert!(plan.contains("99-zz-late.conf:2 sets 64 at the next boot, and 4096 is gone then"), "{plan}");
 }
 
+/// A file that is read before ours takes nothing back once ours is there, and one that is read later does.
+#[test]
+fn what_is_kept_across_boots_is_taken_back_by_later_files_alone() {
+    let tree = Tree::new();
+    let root = tree.path("root");
+    let directory = root.join("etc/sysctl.d");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("90-early.conf"), "net.core.somaxconn = 64\n").unwrap();
+    let root = root.display().to_string();
+    let plan = tree.ok(&["plan", "anti-syn-flood", "--root", &root]);
+    assert!(plan.contains("90-early.conf:1 sets 64"), "{plan}");
+    let applied = tree.ok(&["apply", "anti-syn-flood", "--yes", "--persist", "--root", &root]);
+    assert!(!applied.contains("90-early.conf"), "{applied}");
+    fs::write(directory.join("99-zz-late.conf"), "net.ipv4.tcp_synack_retries = 9\n").unwrap();
+    tree.ok(&["rollback", "--yes"]);
+    let applied = tree.ok(&["apply", "anti-syn-flood", "--yes", "--persist", "--root", &root]);
+    let applied = applied.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(applied.contains("99-zz-late.conf:1 sets 9 at boot, after tcpctl's own file and against it"), "{applied}");
+}
+
 #[test]
 fn a_plan_says_what_stands_in_its_way() {
     let tree = Tree::new();

@@ -49,6 +49,15 @@ pub(super) fn keys(profiles: &[Profile]) -> Vec<SysctlKey> {
 
 /// Plans the profiles of the arguments for a host.
 pub(super) fn plan(choice: &ProfileChoice, context: &Context<'_>) -> Result<Plan, CliError> {
+    plan_completed(choice, context, |_| Ok(()))
+}
+
+/// The same, completed by the caller before it is known what stands in its way, which depends on all that it does.
+pub(super) fn plan_completed(
+    choice: &ProfileChoice,
+    context: &Context<'_>,
+    complete: impl FnOnce(&mut Plan) -> Result<(), CliError>,
+) -> Result<Plan, CliError> {
     let profiles = profiles(choice)?;
     let snapshot = read_snapshot(context, Depth::Sockets, keys(&profiles))?;
     let path = NetworkPath { rtt_us: choice.rtt, bandwidth_bit_s: choice.bandwidth };
@@ -58,6 +67,7 @@ pub(super) fn plan(choice: &ProfileChoice, context: &Context<'_>) -> Result<Plan
     }
     let mut plan = plan_profiles(&profiles, &snapshot, path);
     plan.memory = weigh_memory(&plan, &snapshot, Target::page_bytes());
+    complete(&mut plan)?;
     look_around(&mut plan, choice.root.as_deref(), &snapshot, context);
     Ok(plan)
 }

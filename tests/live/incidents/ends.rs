@@ -9,10 +9,10 @@ use crate::place::{Listening, Place};
 use crate::wire::{FAR, Wire};
 
 /// Nobody answers there.
-pub(super) const SILENT: ([u8; 4], u16) = ([192, 0, 2, 99], 80);
+pub(crate) const SILENT: ([u8; 4], u16) = ([192, 0, 2, 99], 80);
 
 /// Sends a SYN and does not wait for the answer.
-pub(super) fn begin_connect(to: SocketAddr) -> TcpStream {
+pub(crate) fn begin_connect(to: SocketAddr) -> TcpStream {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, Some(ipproto::TCP)).expect("a socket");
     match connect(&socket, &to) {
@@ -23,7 +23,7 @@ pub(super) fn begin_connect(to: SocketAddr) -> TcpStream {
 }
 
 /// Takes all that waits.
-pub(super) fn accept_all(listener: &TcpListener) -> Vec<TcpStream> {
+pub(crate) fn accept_all(listener: &TcpListener) -> Vec<TcpStream> {
     listener.set_nonblocking(true).expect("a listener");
     core::iter::from_fn(|| match listener.accept() {
         Ok((stream, _)) => Some(stream),
@@ -34,25 +34,25 @@ pub(super) fn accept_all(listener: &TcpListener) -> Vec<TcpStream> {
 }
 
 /// A listener on loopback.
-pub(super) fn listener(place: &Place, backlog: i32) -> (TcpListener, SocketAddr) {
+pub(crate) fn listener(place: &Place, backlog: i32) -> (TcpListener, SocketAddr) {
     let listener = place.listen("127.0.0.1:0", Listening::with_backlog(backlog));
     let address = listener.local_addr().expect("an address");
     (listener, address)
 }
 
 /// Both ends of a connection.
-pub(super) fn pair(listener: &TcpListener, to: SocketAddr) -> (TcpStream, TcpStream) {
+pub(crate) fn pair(listener: &TcpListener, to: SocketAddr) -> (TcpStream, TcpStream) {
     let client = TcpStream::connect(to).expect("it listens");
     (client, listener.accept().expect("it connected").0)
 }
 
-pub(super) fn read_to_end(stream: &mut TcpStream) {
+pub(crate) fn read_to_end(stream: &mut TcpStream) {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).expect("the peer closes");
 }
 
 /// One connection with a request and an answer, closed in order by the client.
-pub(super) fn ask(listener: &TcpListener, to: SocketAddr) {
+pub(crate) fn ask(listener: &TcpListener, to: SocketAddr) {
     let (mut client, mut server) = pair(listener, to);
     client.write_all(b"question").expect("room");
     client.shutdown(Shutdown::Write).expect("open");
@@ -63,13 +63,13 @@ pub(super) fn ask(listener: &TcpListener, to: SocketAddr) {
 }
 
 /// A listener at the far end.
-pub(super) fn far_listener(wire: &Wire) -> (TcpListener, SocketAddr) {
+pub(crate) fn far_listener(wire: &Wire) -> (TcpListener, SocketAddr) {
     let to = SocketAddr::from((FAR, 80));
     (wire.at_far_end(|| TcpListener::bind(to).expect("the address is the far end's")), to)
 }
 
 /// Connections to the far end, which then goes silent.
-pub(super) fn connections(wire: &Wire, count: usize) -> (Vec<TcpStream>, Vec<TcpStream>) {
+pub(crate) fn connections(wire: &Wire, count: usize) -> (Vec<TcpStream>, Vec<TcpStream>) {
     let (listener, to) = far_listener(wire);
     (0..count).map(|_| pair(&listener, to)).unzip()
 }

@@ -7,7 +7,7 @@
 mod accepting;
 mod closing;
 mod connecting;
-mod ends;
+pub(crate) mod ends;
 mod every;
 mod healthy;
 mod path;
@@ -17,6 +17,6 @@ mod settings;
 mod silence;
 mod speed;
 mod tracking;
-mod watch;
+pub(crate) mod watch;
 
 pub(crate) use every::cases;

@@ -66,7 +66,7 @@ pub(super) fn wait_for_long(name: &str, least: i64, longest: Duration) {
 }
 
 /// A counter of the namespace.
-pub(super) fn tcp_ext(name: &str) -> i64 {
+pub(crate) fn tcp_ext(name: &str) -> i64 {
     let text = ProcRoot::new("/proc").read_net("netstat").expect("counters can be read");
     let counters = parse_paired_lines(&text).value;
     counters.get("TcpExt").and_then(|group| group.get(name)).copied().expect("this kernel counts it")

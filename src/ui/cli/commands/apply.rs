@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{plan, rollback};
-use crate::tune::{Wishes, plan_persist};
+use crate::tune::{Plan, Wishes, plan_persist};
 use crate::ui::cli::args::{ApplyArgs, PlanArgs};
 use crate::ui::cli::context::Context;
 use crate::ui::cli::tune_args::SYSCTL_DIR;
@@ -28,18 +28,10 @@ pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Re
                 .to_owned(),
         ));
     }
-    let mut plan = choose::plan(&args.choice, context)?;
-    if args.persist {
-        let target = change::target(context);
-        let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
-        let directory = match &args.sysctl_dir {
-            Some(directory) => std::path::absolute(directory)?,
-            None if let Some(root) = &args.choice.root => std::path::absolute(root)?.join("etc/sysctl.d"),
-            None if plan.netns_initial == Some(true) && context.proc_root == Path::new("/proc") => SYSCTL_DIR.into(),
-            None => return Err(CliError::Usage(NOT_BOOTED_INTO.to_owned())),
-        };
-        plan_persist(&mut plan, &history, &directory, args.force).map_err(|error| change::refusal(error.into()))?;
-    }
+    let plan = choose::plan_completed(&args.choice, context, |plan| match args.persist {
+        true => persist(plan, args, context),
+        false => Ok(()),
+    })?;
     let wishes = Wishes {
         why: args.why.clone(),
         confirm_within_ms: args.confirm,
@@ -47,4 +39,17 @@ pub(in crate::ui::cli) fn run(args: &ApplyArgs, context: &mut Context<'_>) -> Re
         unless_confirmed: None,
     };
     change::carry_out(&plan, args.yes, &wishes, context)
+}
+
+/// Adds to the plan what it makes of the file that keeps values across boots.
+fn persist(plan: &mut Plan, args: &ApplyArgs, context: &Context<'_>) -> Result<(), CliError> {
+    let target = change::target(context);
+    let history = target.state_dir().history().map_err(|error| change::journal_refusal(&error))?;
+    let directory = match &args.sysctl_dir {
+        Some(directory) => std::path::absolute(directory)?,
+        None if let Some(root) = &args.choice.root => std::path::absolute(root)?.join("etc/sysctl.d"),
+        None if plan.netns_initial == Some(true) && context.proc_root == Path::new("/proc") => SYSCTL_DIR.into(),
+        None => return Err(CliError::Usage(NOT_BOOTED_INTO.to_owned())),
+    };
+    plan_persist(plan, &history, &directory, args.force).map_err(|error| change::refusal(error.into()))
 }
