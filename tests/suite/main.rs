@@ -65,6 +65,7 @@ mod params;
 mod profiles;
 #[cfg(test)]
 mod readme;
+#[cfg(test)]
 mod release;
 #[cfg(test)]
 mod scenario_files;
