@@ -52,9 +52,17 @@ docs:
 man:
     cargo run --locked --release -- man man
 
-# Licences, advisories and duplicate packages (needs cargo-deny)
+# Licences, advisories, sources and duplicate packages, by cargo-deny
 deny:
-    cargo deny check
+    packaging/deny
+
+# The package in a Debian that systemd runs, under qemu
+boot:
+    tests/boot/run
+
+# A release, as far as a machine can make it; `packaging/release --check target/debug/tcpctl` takes seconds
+release *arguments:
+    packaging/release {{arguments}}
 
 # The whole gate, as CI runs it
 ci:

@@ -20,10 +20,11 @@ pub fn live(source: &Source) -> Result<Snapshot, CollectError> {
 /// Runs this in the namespace that is asked for, with the proc root that shows it.
 pub(super) fn within<T: Send>(source: &Source, act: impl FnOnce(&ProcRoot) -> T + Send) -> Result<T, CollectError> {
     let path = || source.proc_root.display().to_string();
-    if !source.proc_root.is_dir() {
+    let root = ProcRoot::new(&source.proc_root);
+    // Where the machine's own is not mounted yet, as in an initial file system, all that it would tell is a gap.
+    if !root.is_own() && !source.proc_root.is_dir() {
         return Err(CollectError::NoProc { path: path() });
     }
-    let root = ProcRoot::new(&source.proc_root);
     let Some(asked) = &source.netns else { return Ok(act(&root)) };
     let namespace = Namespace::open(asked, &root)?;
     let inode = namespace.inode()?;

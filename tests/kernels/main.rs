@@ -1,12 +1,14 @@
 //! The short cases on another kernel: this program is the first and only process of a machine that `tests/kernels/run`
 //! boots, plays them there, says how they went on the console, and switches the machine off.
 //!
-//! With `tcpctl.dump` on the kernel's command line it prints what the kernel sends of sockets instead.
+//! With `tcpctl.dump` on the kernel's command line it prints what the kernel sends of sockets instead, and with
+//! `tcpctl.root=DEVICE` it hands the machine over to the system there, for `tests/boot/run`.
 //!
 //! Everywhere else it has nothing to do: what the running kernel does is the business of the live tests.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "the console is all that a machine without disk has")]
 
+mod bare;
 mod cases;
 mod dump;
 #[path = "../live/fill.rs"]
@@ -27,11 +29,18 @@ fn main() -> ExitCode {
         return tcpctl::ui::cli::main();
     }
     if machine::is_booted_for_this() {
-        machine::prepare();
-        if machine::is_asked_for("tcpctl.dump") {
+        machine::mount_proc();
+        if let Some(device) = machine::root_asked_for() {
+            machine::prepare();
+            let error = machine::hand_over(&device);
+            println!("{device} has no first process: {error}");
+        } else if machine::is_asked_for("tcpctl.dump") {
+            machine::prepare();
             dump::print();
         } else {
-            verdict::report(&machine::host());
+            let bare = bare::play();
+            machine::prepare();
+            verdict::report(&machine::host(), bare);
         }
         machine::switch_off();
     }

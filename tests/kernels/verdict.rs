@@ -32,8 +32,12 @@ pub(crate) enum Verdict {
     Inconclusive(String),
 }
 
-/// Plays every case on this kernel, prints a line for each as it ends, and the totals at the end.
-pub(crate) fn report(host: &Host) {
+/// What cases that are played elsewhere came to: their names, and what went wrong.
+type Played = Vec<(&'static str, Result<(), String>)>;
+
+/// Plays every case on this kernel, prints a line for each as it ends, those that were `played` before it among them, and
+/// the totals at the end.
+pub(crate) fn report(host: &Host, played: Played) {
     let hz = host.hz.map_or("unknown".to_owned(), |hz| hz.get().to_string());
     println!("kernel {}, {hz} ticks per second", host.version);
     PULSE.start();
@@ -50,7 +54,7 @@ pub(crate) fn report(host: &Host) {
         }
     });
     count(&mut totals.lock().expect("no player panics"), syn_queues::NAME, syn_queues::verdict());
-    for (name, went) in transaction::play() {
+    for (name, went) in played.into_iter().chain(transaction::play()) {
         count(
             &mut totals.lock().expect("no player panics"),
             name,

@@ -11,6 +11,7 @@ use std::thread;
 
 use serde_json::Value;
 
+use super::tools;
 use super::tracer::{Ended, kill_before};
 use super::tune_tree::{Tree, strs, text};
 
@@ -229,7 +230,8 @@ fn a_kill_before_any_call_that_changes_something_is_undone_to_the_byte() {
         each.into_iter().map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
     let Some(counts) = counts else {
-        eprintln!("cannot run: a kill before any call that changes something: this process may not trace its children");
+        let test = "a_kill_before_any_call_that_changes_something_is_undone_to_the_byte";
+        tools::say_cannot_run(test, "this process may not trace its children");
         return;
     };
     assert!(counts.iter().all(|count| *count >= 18), "so few calls cannot be all: {counts:?}");

@@ -21,8 +21,12 @@ fn text(bytes: &[u8]) -> String {
 fn scripts() -> Vec<PathBuf> {
     let files = fs::read_dir(examples()).unwrap().map(|entry| entry.unwrap().path());
     let mut scripts: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "sh")).collect();
-    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
-    scripts.extend(["static", "debian/postinst", "debian/prerm", "debian/postrm"].map(|name| packaging.join(name)));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let packaging = ["static", "deny", "release", "debian/postinst", "debian/prerm", "debian/postrm"];
+    scripts.extend(packaging.map(|name| root.join("packaging").join(name)));
+    let tests = ["boot/run", "boot/trial", "kernels/run", "packages/run", "packages/debian", "prometheus/fetch"];
+    scripts.extend(tests.map(|name| root.join("tests").join(name)));
+    scripts.push(root.join(".ci/run"));
     scripts.sort();
     assert!(scripts.len() >= 3);
     scripts
@@ -53,11 +57,14 @@ fn fleet(arguments: &[&str]) -> (Option<i32>, Value) {
 fn scripts_are_shell_without_reproach() {
     for script in scripts() {
         assert_eq!(fs::metadata(&script).unwrap().permissions().mode() & 0o111, 0o111, "{}", script.display());
-        let parsed = Command::new("sh").arg("-n").arg(&script).output().unwrap();
+        let content = fs::read_to_string(&script).unwrap();
+        let shell = if content.lines().next().is_some_and(|line| line.ends_with("bash")) { "bash" } else { "sh" };
+        let parsed = Command::new(shell).arg("-n").arg(&script).output().unwrap();
         assert!(parsed.status.success(), "{}", text(&parsed.stderr));
     }
     if let Some(shellcheck) = tools::find("shellcheck", "scripts_are_shell_without_reproach") {
-        let output = Command::new(shellcheck).args(scripts()).output().unwrap();
+        let root = env!("CARGO_MANIFEST_DIR");
+        let output = Command::new(shellcheck).arg("-x").args(scripts()).current_dir(root).output().unwrap();
         assert!(output.status.success(), "{}", text(&output.stdout));
     }
 }

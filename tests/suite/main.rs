@@ -70,6 +70,8 @@ mod profiles;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod release;
+#[cfg(test)]
 mod scenario_files;
 #[cfg(test)]
 mod screen_lists;
