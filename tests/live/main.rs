@@ -18,6 +18,7 @@ mod case;
 mod catalogue;
 mod connect;
 mod facts;
+mod faults;
 mod fill;
 mod flood;
 mod forecasts;
@@ -25,6 +26,7 @@ mod incidents;
 mod interface;
 mod laboratory;
 mod namespaces;
+mod notified;
 mod params;
 mod place;
 mod program;
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         connect::cases,
         flood::cases,
         facts::cases,
+        faults::cases,
         laboratory::cases,
         capture::cases,
         rows::cases,
