@@ -99,24 +99,24 @@ const FAULTS: &[Fault] = &[
     refuse("answers are lost for want of memory", Where::Receive(DIAG), ENOBUFS),
     only(Which::Nth(1), refuse("the second answer is lost for want of memory", Where::Receive(DIAG), ENOBUFS)),
     only(Which::Nth(1), refuse("the second answer never comes", Where::Receive(DIAG), EAGAIN)),
-    change("answers say that the dump was interrupted", Where::Receive(DIAG), interrupt_dump),
+    change("answers say that the dump was interrupted", Where::Receive(DIAG), |bytes| interrupt_dump(bytes)),
     change("every answer is that there is no such thing", Where::Receive(DIAG), |bytes| error_message(bytes, ENOENT)),
     only(
         Which::Nth(1),
         change("a dump ends with an error half way", Where::Receive(DIAG), |bytes| error_message(bytes, ENOENT)),
     ),
     change("dumps end with an error", Where::Receive(DIAG), |bytes| fail_end(bytes, ENOMEM)),
-    change("a message says that some were lost", Where::Receive(DIAG), overrun),
-    change("a record is shorter than any", Where::Receive(DIAG), shorten_record),
-    change("a record is of no family", Where::Receive(DIAG), strange_family),
-    change("a record is in no state that there is", Where::Receive(DIAG), strange_state),
+    change("a message says that some were lost", Where::Receive(DIAG), |bytes| overrun(bytes)),
+    change("a record is shorter than any", Where::Receive(DIAG), |bytes| shorten_record(bytes)),
+    change("a record is of no family", Where::Receive(DIAG), |bytes| strange_family(bytes)),
+    change("a record is in no state that there is", Where::Receive(DIAG), |bytes| strange_state(bytes)),
     refuse("queues of devices are refused", Where::Socket(ROUTE), EPERM),
     refuse("requests for queues of devices fail", Where::Send(ROUTE), ENOBUFS),
     only(Which::Other, refuse("receiving queues is interrupted", Where::Receive(ROUTE), EINTR)),
     refuse("queues of devices never come", Where::Receive(ROUTE), EAGAIN),
-    change("queues of devices were interrupted", Where::Receive(ROUTE), interrupt_dump),
-    change("queues of devices were lost", Where::Receive(ROUTE), overrun),
-    change("queues of devices are cut off", Where::Receive(ROUTE), cut_message),
+    change("queues of devices were interrupted", Where::Receive(ROUTE), |bytes| interrupt_dump(bytes)),
+    change("queues of devices were lost", Where::Receive(ROUTE), |bytes| overrun(bytes)),
+    change("queues of devices are cut off", Where::Receive(ROUTE), |bytes| cut_message(bytes)),
     refuse("netstat is hidden", Where::Open("/net/netstat"), ENOENT),
     refuse("netstat is denied", Where::Open("/net/netstat"), EACCES),
     refuse("netstat cannot be read", Where::Read("/net/netstat"), EIO),
@@ -181,7 +181,7 @@ const ERROR: u16 = 2;
 const OVERRUN: u16 = 4;
 
 /// `NLM_F_DUMP_INTR` in every message.
-fn interrupt_dump(bytes: &mut Vec<u8>) {
+fn interrupt_dump(bytes: &mut [u8]) {
     for (at, _) in messages(bytes) {
         bytes[at + 6] |= 0x10;
     }
@@ -200,7 +200,7 @@ fn error_message(bytes: &mut Vec<u8>, errno: c_int) {
 }
 
 /// The end of a dump carries an error.
-fn fail_end(bytes: &mut Vec<u8>, errno: c_int) {
+fn fail_end(bytes: &mut [u8], errno: c_int) {
     for (at, length) in messages(bytes) {
         if kind(bytes, at) == DONE && length >= 20 {
             bytes[at + 16..at + 20].copy_from_slice(&(-errno).to_ne_bytes());
@@ -209,7 +209,7 @@ fn fail_end(bytes: &mut Vec<u8>, errno: c_int) {
 }
 
 /// The first record becomes the word that some were lost.
-fn overrun(bytes: &mut Vec<u8>) {
+fn overrun(bytes: &mut [u8]) {
     if let Some((at, _)) = messages(bytes).first() {
         bytes[at + 4..at + 6].copy_from_slice(&OVERRUN.to_ne_bytes());
     }
@@ -220,7 +220,7 @@ fn first_record(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The first record says that it is 20 bytes long, and the rest of it is a message to be ignored.
-fn shorten_record(bytes: &mut Vec<u8>) {
+fn shorten_record(bytes: &mut [u8]) {
     let Some(at) = first_record(bytes) else { return };
     let length = u32::from_ne_bytes(*bytes[at..].first_chunk().unwrap());
     let head = bytes[at..at + 16].to_vec();
@@ -230,20 +230,20 @@ fn shorten_record(bytes: &mut Vec<u8>) {
     bytes[at + 40..at + 42].copy_from_slice(&1_u16.to_ne_bytes());
 }
 
-fn strange_family(bytes: &mut Vec<u8>) {
+fn strange_family(bytes: &mut [u8]) {
     if let Some(at) = first_record(bytes) {
         bytes[at + 16] = 77;
     }
 }
 
-fn strange_state(bytes: &mut Vec<u8>) {
+fn strange_state(bytes: &mut [u8]) {
     if let Some(at) = first_record(bytes) {
         bytes[at + 17] = 200;
     }
 }
 
 /// The last message before the end is longer than what is there.
-fn cut_message(bytes: &mut Vec<u8>) {
+fn cut_message(bytes: &mut [u8]) {
     if let Some(at) = first_record(bytes) {
         bytes[at..at + 4].copy_from_slice(&0x7fff_ffff_u32.to_ne_bytes());
     }
