@@ -364,14 +364,29 @@ const MOVING: [&str; 14] = [
     "pace",
 ];
 
+/// What a row of a list may be known by.
+const NAMES: [&str; 14] = [
+    "id",
+    "name",
+    "rule",
+    "key",
+    "local",
+    "peer",
+    "address",
+    "port",
+    "source",
+    "destination",
+    "destination_port",
+    "device",
+    "cpu",
+    "inode",
+];
+
 /// The rows of a list have names of their own, so that one that is missing shifts no other.
 fn name_of(row: &Value, at: usize) -> String {
     let part = |key: &str| row.get(key).map(Value::to_string);
     let named: Vec<String> =
-        ["id", "name", "rule", "key", "local", "peer", "address", "port", "device", "cpu", "inode"]
-            .into_iter()
-            .filter_map(part)
-            .collect();
+        NAMES.into_iter().filter_map(part).chain(row.as_u64().map(|own| own.to_string())).collect();
     if named.is_empty() { at.to_string() } else { named.join(" ") }
 }
 
@@ -413,7 +428,9 @@ fn told(output: &Output) -> Told {
     };
     let mut found = BTreeMap::new();
     for (at, document) in documents.iter().enumerate() {
-        numbers(&name_of(document, at), document, &mut found);
+        // A socket stands in a line of its own; all else is one document, whatever it says of itself.
+        let name = if document.get("state").is_some() { name_of(document, at) } else { at.to_string() };
+        numbers(&name, document, &mut found);
     }
     let text = format!("{out}{err}");
     let words = ["\"gap\":", "\"consequence\":", "\"is\": \"denied\"", "\"is\": \"unreadable\""];
