@@ -18,6 +18,14 @@ test:
 live *names:
     cargo test --locked --test live -- {{names}}
 
+# Every decoder against cut and changed bytes
+hostile *names:
+    cargo test --locked --test hostile -- {{names}}
+
+# Fuzzes one decoder or all, a minute each (needs cargo-fuzz)
+fuzz *arguments:
+    fuzz/run {{arguments}}
+
 # The static program in an empty root, and the Debian package in a new Debian
 packages:
     tests/packages/run

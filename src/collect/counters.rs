@@ -2,7 +2,7 @@
 
 use super::host::gap_of;
 use crate::snapshot::{Counters, Gap, GapKind, SoftnetCpu};
-use crate::sys::ProcRoot;
+use crate::sys::{ProcRoot, ReadError, ReadErrorKind};
 use crate::wire::{Figures, Lenient, parse_paired_lines, parse_sockstat, parse_softnet_stat};
 
 /// Reads every file of counters; each that cannot be read is a gap of its own.
@@ -12,8 +12,14 @@ pub(super) fn read_counters(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Counters {
     let sockstat = read(root, "sockstat", parse_sockstat, "orphans and TCP memory are unknown", gaps);
     // Without IPv6 in the kernel there is no such file, which is no loss.
     let sockstat6 = match root.read_net("sockstat6") {
-        Ok(text) => Some(parse_sockstat(&text).value),
-        Err(_) => None,
+        Err(error) if error.kind == ReadErrorKind::Absent => None,
+        text => judge(
+            root,
+            "sockstat6",
+            text.map(|text| parse_sockstat(&text)),
+            "sockets of IPv6 are not in the sums",
+            gaps,
+        ),
     };
     let softnet = read(root, "softnet_stat", parse_softnet_stat, "drops of full input queues are unknown", gaps);
     Counters {
@@ -41,8 +47,19 @@ fn read<T: IsEmpty>(
     consequence: &str,
     gaps: &mut Vec<Gap>,
 ) -> Option<T> {
-    let parsed = match root.read_net(file) {
-        Ok(text) => parse(&text),
+    judge(root, file, root.read_net(file).map(|text| parse(&text)), consequence, gaps)
+}
+
+/// The same of a file that was read, or could not be.
+fn judge<T: IsEmpty>(
+    root: &ProcRoot,
+    file: &str,
+    parsed: Result<Lenient<T>, ReadError>,
+    consequence: &str,
+    gaps: &mut Vec<Gap>,
+) -> Option<T> {
+    let parsed = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             gaps.push(gap_of(&error, consequence));
             return None;
@@ -113,6 +130,18 @@ mod tests {
     fn both_sockstat_files_are_one_table() {
         let (counters, _) = read_copy(&[("sockstat", "TCP: inuse 5 tw 2\n"), ("sockstat6", "TCP6: inuse 3\n")]);
         assert_eq!((counters.sockstat("TCP", "tw"), counters.sockstat("TCP6", "inuse")), (Some(2), Some(3)));
+    }
+
+    #[test]
+    fn a_second_sockstat_file_that_is_there_and_cannot_be_read_is_a_gap() {
+        let first = ("sockstat", "TCP: inuse 5 tw 2\n");
+        let of_second = |content| {
+            let (counters, gaps) = read_copy(&[first, ("sockstat6", content)]);
+            assert_eq!(counters.sockstat("TCP", "tw"), Some(2));
+            gaps.into_iter().find(|gap| gap.source.ends_with("net/sockstat6")).map(|gap| gap.kind)
+        };
+        assert_eq!(of_second("TCP6: inuse 3\n"), None);
+        assert_eq!([of_second("TCP6: inuse\n"), of_second("")], [Some(GapKind::Malformed); 2]);
     }
 
     #[test]

@@ -1,19 +1,26 @@
 //! The queues of network devices.
 
+use super::walk::DUMP_INTERRUPTED;
 use crate::snapshot::{DeviceQueue, Gap, GapKind};
 use crate::sys::{DumpStep, ProcRoot, RouteSocket, device_names};
 use crate::wire::{MessageKind, Messages, RootQdisc, qdisc_request};
 
+/// What is asked.
+const SOURCE: &str = "rtnetlink RTM_GETQDISC";
+
 /// Reads the queue of each device of the calling thread's network namespace; devices without one drop nothing before
 /// they send. `root` must show that namespace.
 pub(super) fn read_device_queues(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Vec<DeviceQueue>> {
-    let mut found: Vec<(u32, DeviceQueue)> = Vec::new();
-    let dumped =
-        RouteSocket::open().and_then(|mut socket| socket.dump(&qdisc_request(1), |buffer| take(buffer, &mut found)));
-    if let Err(error) = dumped {
+    let (mut found, mut interrupted) = (Vec::new(), false);
+    let step = |buffer: &[u8]| take(buffer, &mut found, &mut interrupted);
+    if let Err(error) = RouteSocket::open().and_then(|mut socket| socket.dump(&qdisc_request(1), step)) {
         let consequence = "drops of this host's own queues are unknown";
-        gaps.push(Gap::new("rtnetlink RTM_GETQDISC", GapKind::Failed, error.to_string(), consequence));
+        gaps.push(Gap::new(SOURCE, GapKind::Failed, error.to_string(), consequence));
         return None;
+    }
+    if interrupted {
+        let reason = "the kernel says that the dump was interrupted by a change";
+        gaps.push(Gap::new(SOURCE, GapKind::Failed, reason, "queues of single devices may be missing"));
     }
     if found.is_empty() {
         return Some(Vec::new());
@@ -26,8 +33,10 @@ pub(super) fn read_device_queues(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option
     Some(found.into_iter().map(named).collect())
 }
 
-fn take(buffer: &[u8], found: &mut Vec<(u32, DeviceQueue)>) -> DumpStep {
-    for message in Messages::new(buffer) {
+fn take(buffer: &[u8], found: &mut Vec<(u32, DeviceQueue)>, interrupted: &mut bool) -> DumpStep {
+    let mut messages = Messages::new(buffer);
+    for message in messages.by_ref() {
+        *interrupted |= message.flags & DUMP_INTERRUPTED != 0;
         match message.kind {
             MessageKind::Data(_, payload) => {
                 found.extend(RootQdisc::decode(payload).map(|queue| (queue.device, stored(&queue))))
@@ -38,7 +47,8 @@ fn take(buffer: &[u8], found: &mut Vec<(u32, DeviceQueue)>) -> DumpStep {
             MessageKind::Noop => {}
         }
     }
-    DumpStep::More
+    // Behind what cannot be right there may be more devices.
+    if messages.is_broken() { DumpStep::Lost } else { DumpStep::More }
 }
 
 fn stored(queue: &RootQdisc<'_>) -> DeviceQueue {
@@ -47,5 +57,34 @@ fn stored(queue: &RootQdisc<'_>) -> DeviceQueue {
         kind: queue.kind.to_owned(),
         dropped: queue.dropped.into(),
         waiting_bytes: queue.backlog_bytes.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = u32::try_from(16 + payload.len()).unwrap().to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.resize(16, 0);
+        bytes.extend(payload);
+        bytes
+    }
+
+    fn taken(buffer: &[u8]) -> (DumpStep, bool) {
+        let mut interrupted = false;
+        (take(buffer, &mut Vec::new(), &mut interrupted), interrupted)
+    }
+
+    #[test]
+    fn what_is_cut_off_or_interrupted_is_told() {
+        let end = message(3, 2, &[0; 4]);
+        assert_eq!(taken(&end), (DumpStep::Done, false));
+        assert_eq!(taken(&message(3, 2 | DUMP_INTERRUPTED, &[0; 4])), (DumpStep::Done, true));
+        let whole = message(36, 2, &[0; 20]);
+        assert_eq!(taken(&whole), (DumpStep::More, false));
+        assert_eq!(taken(&whole[..30]), (DumpStep::Lost, false));
     }
 }

@@ -103,11 +103,13 @@ fn gather_by_sock_diag<T: Default>(
 pub(super) fn walk_listeners(walker: &mut Walker) -> Result<(Vec<Listener>, Walked), DumpError> {
     let mut listeners = Vec::new();
     let request = DumpRequest::of(StateMask::of(TcpState::Listen)).with(Extensions::MEMORY);
+    let mut unknown = 0;
     let walked = walker.walk(&request, Families::Both, |found| {
+        unknown += u64::from(found.state().is_none());
         listeners.extend(listener_of(found));
         ControlFlow::Continue(())
     })?;
-    Ok((listeners, walked))
+    Ok((listeners, walked.and(Walked { unknown, ..Walked::default() })))
 }
 
 /// Dumps the listeners and then all the rest without attributes.

@@ -66,12 +66,13 @@ pub(super) fn read_states(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Socket
         }
     };
     match count(totals) {
-        Ok((sockets, walked)) => {
+        // A record that is not understood may be one of those that the totals count, so that nothing follows from them.
+        Ok((Some(sockets), walked)) if walked.unknown == 0 => {
             push_walked(gaps, walked);
             Some(sockets)
         }
-        // It tells why sock_diag cannot be read, if that is so the second time too.
-        Err(_) => read_best(root, false, gaps),
+        // It tells why sock_diag cannot be read, if that is so the second time too, and counts where the arithmetic cannot.
+        _ => read_best(root, false, gaps),
     }
 }
 
@@ -98,8 +99,8 @@ pub(super) fn read_sums(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Sockets>
     Some(sockets)
 }
 
-/// The masked walk and the arithmetic.
-fn count(totals: Totals) -> Result<(Sockets, Walked), DumpError> {
+/// The masked walk and the arithmetic; nothing where the two do not go together.
+fn count(totals: Totals) -> Result<(Option<Sockets>, Walked), DumpError> {
     let mut walker = Walker::open()?;
     let (listeners, first) = walk_listeners(&mut walker)?;
     let mut rare = Rare { tally: Tally::new(listeners, None), full: 0, minisocks: 0 };
@@ -144,14 +145,14 @@ impl Rare {
         self.tally.add(state, found.source_port(), || ends_of(found));
     }
 
-    fn finish(self, totals: Totals) -> Sockets {
+    /// Nothing where more were seen than the totals count: they were read a moment before, and are too old for that.
+    fn finish(self, totals: Totals) -> Option<Sockets> {
         let mut sockets = self.tally.finish(SocketSource::Masked);
-        // The totals were read a moment before, so that a difference may be below nothing.
         let others = self.full.saturating_add(sockets.count(TcpState::Listen));
-        sockets.states.insert(TcpState::Estab, totals.full.saturating_sub(others));
-        sockets.states.insert(TcpState::TimeWait, totals.minisocks.saturating_sub(self.minisocks));
+        sockets.states.insert(TcpState::Estab, totals.full.checked_sub(others)?);
+        sockets.states.insert(TcpState::TimeWait, totals.minisocks.checked_sub(self.minisocks)?);
         sockets.states.remove(&TcpState::Close);
-        sockets
+        Some(sockets)
     }
 }
 
@@ -221,7 +222,7 @@ mod tests {
             record(1, 0, Some(SHUTDOWN)), // not asked for
         ]);
         assert_eq!((seen.full, seen.minisocks), (3, 1));
-        let sockets = seen.finish(Totals { full: 10, minisocks: 5 });
+        let sockets = seen.finish(Totals { full: 10, minisocks: 5 }).unwrap();
         let count = |state| sockets.counted(state);
         assert_eq!((count(TcpState::Estab), count(TcpState::TimeWait)), (Some(7), Some(4)));
         assert_eq!((count(TcpState::SynRecv), count(TcpState::FinWait2)), (Some(2), Some(2)));
@@ -229,9 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn totals_older_than_the_walk_give_no_negative_count() {
-        let sockets = rare(&[record(8, 0, Some(SHUTDOWN)), record(5, 3, None)]).finish(Totals::default());
-        assert_eq!((sockets.counted(TcpState::Estab), sockets.counted(TcpState::TimeWait)), (Some(0), Some(0)));
+    fn of_totals_that_count_less_than_was_seen_nothing_follows() {
+        let seen = || rare(&[record(8, 0, Some(SHUTDOWN)), record(5, 3, None)]);
+        let counts = |full, minisocks| {
+            let sockets = seen().finish(Totals { full, minisocks })?;
+            Some((sockets.counted(TcpState::Estab), sockets.counted(TcpState::TimeWait)))
+        };
+        assert_eq!(counts(1, 1), Some((Some(0), Some(0))));
+        assert_eq!((counts(0, 1), counts(1, 0)), (None, None));
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub(super) fn read_proc_net_tcp(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<
 }
 
 pub(super) fn substituted(reason: String) -> Gap {
-    let consequence = "sockets come from /proc/net/tcp and tcp6: backlog and drops of listeners are unknown";
+    let consequence =
+        "sockets come from /proc/net/tcp and tcp6: backlog, drops, device and cookie of listeners are unknown";
     Gap::new("sock_diag", GapKind::Substituted, reason, consequence)
 }
 

@@ -6,7 +6,7 @@ use crate::sys::{DumpError, DumpStep, SockDiag};
 use crate::wire::{DumpFamily, DumpRequest, InetDiag, MessageKind, Messages};
 
 /// `NLM_F_DUMP_INTR`: what was dumped changed in a way that the kernel tells (include/uapi/linux/netlink.h).
-const DUMP_INTERRUPTED: u16 = 0x10;
+pub(super) const DUMP_INTERRUPTED: u16 = 0x10;
 
 /// Which families a walk looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

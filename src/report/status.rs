@@ -10,7 +10,9 @@ use super::counters::{CounterView, main_counters, window_ms};
 use super::listeners::{ListenerView, SCHEMA, listener_views, views_of};
 use crate::diagnose::Headline;
 use crate::model::{Answer, Consequence, Host, KnownSettings, Settings, consequences};
-use crate::snapshot::{Capabilities, Gap, HzSource, Listener, Netns, PortUse, Snapshot, SocketSource, Sockets};
+use crate::snapshot::{
+    Capabilities, Gap, GapKind, HzSource, Listener, Netns, PortUse, Snapshot, SocketSource, Sockets,
+};
 use crate::units::{Hz, KernelVersion, TcpState};
 
 /// `tcpctl status --json`. The shape is a contract: it only grows.
@@ -221,10 +223,16 @@ fn sums(now: &Snapshot) -> Vec<SumView> {
     let figure = |figure: Option<i64>| figure.and_then(|figure| u64::try_from(figure).ok());
     let open = figure(now.counters.tcp("CurrEstab"));
     let in_use = figure(now.counters.sockstat("TCP", "inuse"));
-    // There is no such group in a kernel without IPv6.
-    let in_use6 = figure(now.counters.sockstat("TCP6", "inuse")).unwrap_or(0);
+    let in_use6 = match figure(now.counters.sockstat("TCP6", "inuse")) {
+        // There is no such group in a kernel without IPv6, which has no gap for it.
+        None if !has_gap(now, |source| source.ends_with("/sockstat6")) => Some(0),
+        known => known,
+    };
     let listening = now.sockets.as_ref().and_then(|sockets| sockets.counted(TcpState::Listen));
-    let connected = in_use.zip(listening).map(|(in_use, listening)| (in_use + in_use6).saturating_sub(listening));
+    // A record that nobody understood may be a listener's.
+    let listening = listening.filter(|_| !has_gap(now, |source| source == "sock_diag"));
+    let connected = in_use.zip(in_use6).and_then(|(four, six)| four.checked_add(six)).zip(listening);
+    let connected = connected.map(|(in_use, listening)| in_use.saturating_sub(listening));
     // Linux 6.10, and stable releases since, count CLOSE-WAIT as open (RFC 4022 wants it so); earlier ones did not.
     let with_close_wait = now.kernel.version.is_some_and(|version| version.at_least(6, 10));
     let (label, rest) = if with_close_wait {
@@ -245,6 +253,12 @@ fn sums(now: &Snapshot) -> Vec<SumView> {
             now: connected.zip(open).map(|(connected, open)| connected.saturating_sub(open)),
         },
     ]
+}
+
+/// Whether something of a source could not be read or understood. Another source in its place is as good.
+fn has_gap(now: &Snapshot, is_meant: impl Fn(&str) -> bool) -> bool {
+    let spoils = |kind| !matches!(kind, GapKind::Absent | GapKind::Substituted);
+    now.gaps.iter().any(|gap| spoils(gap.kind) && is_meant(&gap.source))
 }
 
 /// The limits of the host and of the fullest destination.

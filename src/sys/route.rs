@@ -39,6 +39,10 @@ const RT_SCOPE_UNIVERSE: u8 = 0;
 /// The loopback device is made first in every namespace (`LOOPBACK_IFINDEX`).
 const LOOPBACK_INDEX: u32 = 1;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The kernel never puts more than about 32 KiB into one answer of a dump (`netlink_dump`, max_recvmsg_len).
+const BUFFER: usize = 32 << 10;
+/// How long a dump may take in all.
+const DUMP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Sets the loopback device of the calling thread's namespace up.
 ///
@@ -120,15 +124,17 @@ impl RouteSocket {
     /// The kernel's answer, `EAGAIN` when it is silent for some seconds.
     pub fn dump(&mut self, request: &[u8], mut step: impl FnMut(&[u8]) -> DumpStep) -> io::Result<()> {
         self.socket.send_to(request, &SocketAddr::new(0, 0), 0)?;
-        loop {
-            let (answer, _) = self.socket.recv_from_full()?;
-            match step(&answer) {
+        let mut buffer = Vec::with_capacity(BUFFER);
+        let started = Instant::now();
+        while started.elapsed() < DUMP_TIMEOUT {
+            match step(receive(&self.socket, &mut buffer)?) {
                 DumpStep::More => {}
                 DumpStep::Done | DumpStep::Enough => return Ok(()),
                 DumpStep::Lost => return Err(io::Error::from_raw_os_error(libc::ENOBUFS)),
                 DumpStep::Error(number) => return Err(io::Error::from_raw_os_error(number)),
             }
         }
+        Err(io::Error::other(format!("it took longer than {} s", DUMP_TIMEOUT.as_secs())))
     }
 
     /// Sends one request and waits for its acknowledgement.
@@ -142,13 +148,29 @@ impl RouteSocket {
         bytes.extend(0_u32.to_ne_bytes()); // nlmsg_pid
         bytes.extend(body);
         self.socket.send_to(&bytes, &SocketAddr::new(0, 0), 0)?;
-        let (answer, _) = self.socket.recv_from_full()?;
+        let mut buffer = Vec::with_capacity(BUFFER);
+        let answer = receive(&self.socket, &mut buffer)?;
         let kind = answer.get(4..).and_then(|rest| rest.first_chunk::<2>()).map(|kind| u16::from_ne_bytes(*kind));
         let code = answer.get(16..).and_then(|rest| rest.first_chunk::<4>()).map(|code| i32::from_ne_bytes(*code));
         match (kind, code) {
             (Some(NLMSG_ERROR), Some(0)) => Ok(()),
             (Some(NLMSG_ERROR), Some(code)) => Err(io::Error::from_raw_os_error(code.saturating_neg())),
             _ => Err(io::Error::other("the kernel's answer to an rtnetlink request cannot be understood")),
+        }
+    }
+}
+
+/// Waits for the next answer. A signal does not end that.
+fn receive<'a>(socket: &Socket, buffer: &'a mut Vec<u8>) -> io::Result<&'a [u8]> {
+    loop {
+        buffer.clear();
+        match socket.recv(buffer, libc::MSG_TRUNC) {
+            Ok(length) if length > buffer.len() => {
+                return Err(io::Error::other(format!("an answer of {length} bytes did not fit into {BUFFER}")));
+            }
+            Ok(_) => return Ok(buffer),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
@@ -171,9 +193,9 @@ impl Ipv6Routes {
     /// Waits for the route by which packets for this address are taken.
     fn wait_for_local(self, address: &[u8]) -> io::Result<()> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
+        let mut buffer = Vec::with_capacity(BUFFER);
         while Instant::now() < deadline {
-            let (message, _) = self.0.recv_from_full()?;
-            if is_local_route(&message, address) {
+            if is_local_route(receive(&self.0, &mut buffer)?, address) {
                 return Ok(());
             }
         }

@@ -10,8 +10,8 @@ const VERSION: u8 = 1;
 /// Bytes of `struct btf_type` and of a `struct btf_member`.
 const TYPE: usize = 12;
 const MEMBER: usize = 12;
-/// How many modifiers are followed, and how many structures are looked into for one member: more than any compiler
-/// makes, since a ring would have no end.
+/// How many modifiers are followed, and how many structures are looked into or wait for it for one member: more than any
+/// compiler makes, since a ring would have no end.
 const MODIFIERS: usize = 16;
 const NESTED: usize = 256;
 
@@ -157,6 +157,9 @@ impl<'a> Btf<'a> {
                 let (member_name, type_id) = (word(member, 0)?, word(member, 4)?);
                 let offset = || before.checked_add(structure.byte_offset(word(member, 8)?)?);
                 if member_name == 0 {
+                    if inside.len() >= NESTED {
+                        return None;
+                    }
                     inside.extend(offset().map(|offset| (type_id, offset)));
                 } else if self.is_named(member_name, name) {
                     let type_id = self.plain_id(type_id)?;

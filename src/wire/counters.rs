@@ -34,7 +34,8 @@ pub struct SoftnetRow {
 /// without a value and a value that is no number are skipped and counted.
 #[must_use]
 pub fn parse_paired_lines(text: &str) -> Lenient<Figures> {
-    let mut parsed = Lenient::<Figures>::default();
+    let (text, cut) = whole_lines(text);
+    let mut parsed = Lenient::<Figures> { skipped: cut, ..Lenient::default() };
     let mut names: Option<(&str, &str)> = None;
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let Some((group, rest)) = line.split_once(':') else {
@@ -73,6 +74,16 @@ fn pair(figures: &mut Figures, group: &str, columns: &str, values: &str) -> usiz
     }
 }
 
+/// The lines that are there whole, and how many are not: the kernel ends every line, so that a last one without an end was
+/// cut off, and its last number may be a piece of one.
+fn whole_lines(text: &str) -> (&str, usize) {
+    match text.rfind('\n') {
+        Some(end) if end + 1 == text.len() => (text, 0),
+        Some(end) => (text.get(..=end).unwrap_or(text), 1),
+        None => ("", usize::from(!text.is_empty())),
+    }
+}
+
 /// Reads a counter. Most are unsigned longs, a few signed; one beyond `i64` would need centuries of counting
 /// and is taken for garbage.
 fn parse_figure(text: &str) -> Option<i64> {
@@ -83,7 +94,8 @@ fn parse_figure(text: &str) -> Option<i64> {
 /// (`sockstat_seq_show`, net/ipv4/proc.c and net/ipv6/proc.c).
 #[must_use]
 pub fn parse_sockstat(text: &str) -> Lenient<Figures> {
-    let mut parsed = Lenient::<Figures>::default();
+    let (text, cut) = whole_lines(text);
+    let mut parsed = Lenient::<Figures> { skipped: cut, ..Lenient::default() };
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let Some((group, rest)) = line.split_once(':') else {
             parsed.skipped += 1;
@@ -109,7 +121,8 @@ pub fn parse_sockstat(text: &str) -> Lenient<Figures> {
 /// A row with fewer than three columns or with one of the four that are used unreadable is skipped and counted.
 #[must_use]
 pub fn parse_softnet_stat(text: &str) -> Lenient<Vec<SoftnetRow>> {
-    let mut parsed = Lenient::<Vec<SoftnetRow>>::default();
+    let (text, cut) = whole_lines(text);
+    let mut parsed = Lenient::<Vec<SoftnetRow>> { skipped: cut, ..Lenient::default() };
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         match softnet_row(line) {
             Some(row) => parsed.value.push(row),
@@ -168,6 +181,17 @@ FRAG: inuse 0 memory 0
 ";
 
     #[test]
+    fn of_a_line_that_is_cut_off_no_number_is_taken() {
+        let netstat = parse_paired_lines("TcpExt: A B\nTcpExt: 17 1234");
+        assert_eq!((netstat.value.len(), netstat.skipped), (0, 2), "the names have no values either");
+        let sockstat = parse_sockstat("sockets: used 9\nTCP: inuse 12");
+        assert_eq!((sockstat.value.get("TCP"), sockstat.value.len(), sockstat.skipped), (None, 1, 1));
+        let softnet = parse_softnet_stat("000008b4 00000003 00000000\n000008b4 00000003 0");
+        assert_eq!((softnet.value.len(), softnet.skipped), (1, 1));
+        assert_eq!(parse_sockstat(""), Lenient::default());
+    }
+
+    #[test]
     fn packets_that_a_device_did_not_take_are_found_by_its_name() {
         let text = "\
 Inter-|   Receive                                                |  Transmit
@@ -223,7 +247,7 @@ Inter-|   Receive                                                |  Transmit
 
     #[test]
     fn softnet_rows_of_every_kernel_are_read() {
-        let row = |text| parse_softnet_stat(text).value[0];
+        let row = |text: &str| parse_softnet_stat(&format!("{text}\n")).value[0];
         // 3.10: eleven columns, no CPU number.
         let old =
             row("000008b4 0000000a 00000002 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000");

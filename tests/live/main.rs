@@ -21,6 +21,7 @@ mod cookbook;
 #[path = "../suite/cookbook_text.rs"]
 mod cookbook_text;
 mod facts;
+mod faults;
 mod fill;
 mod flood;
 mod forecasts;
@@ -28,6 +29,7 @@ mod incidents;
 mod interface;
 mod laboratory;
 mod namespaces;
+mod notified;
 mod params;
 mod place;
 mod privilege;
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         connect::cases,
         flood::cases,
         facts::cases,
+        faults::cases,
         laboratory::cases,
         capture::cases,
         rows::cases,
