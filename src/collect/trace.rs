@@ -64,10 +64,15 @@ pub struct TraceLosses {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TracingError {
     /// The kernel or the rights to it.
-    #[error("cannot trace: {0}")]
+    #[error(transparent)]
     Kernel(#[from] TraceFsError),
+    /// There is no tracefs where it is said to be.
+    #[error("{0}; leave out --tracefs, or name where it is mounted")]
+    Place(String),
     /// The pages of the buffer are not laid out as in any kernel up to 6.18.
-    #[error("cannot trace: {0} of tracefs describes a buffer that is not known here; please report it with that file")]
+    #[error(
+        "cannot trace: `{0}` of tracefs describes a buffer that is not known here; please report it with that file"
+    )]
     Unknown(&'static str),
     /// None of the tracepoints is there.
     #[error("cannot trace: the kernel has none of the tracepoints {0}; they came with Linux 4.16")]
@@ -80,6 +85,7 @@ impl TracingError {
     pub const fn whose(&self) -> Whose {
         match self {
             Self::Kernel(TraceFsError::Denied { .. }) => Whose::Permission,
+            Self::Place(_) => Whose::Request,
             Self::Kernel(_) | Self::Unknown(_) | Self::NoTracepoint(_) => Whose::Kernel,
         }
     }
@@ -93,7 +99,11 @@ impl Tracing {
     pub fn begin(wanted: &TraceWanted) -> Result<Self, TracingError> {
         const HEADER_PAGE: &str = "events/header_page";
         const HEADER_EVENT: &str = "events/header_event";
-        let files = TraceFs::open(wanted.tracefs.as_deref())?;
+        let files = TraceFs::open(wanted.tracefs.as_deref()).map_err(|error| match error {
+            TraceFsError::Denied { .. } => TracingError::Kernel(error),
+            _ if wanted.tracefs.is_some() => TracingError::Place(error.to_string()),
+            _ => TracingError::Kernel(error),
+        })?;
         let layout = parse_page_header(&files.read(HEADER_PAGE)?).ok_or(TracingError::Unknown(HEADER_PAGE))?;
         if !is_known_entry_header(&files.read(HEADER_EVENT)?) {
             return Err(TracingError::Unknown(HEADER_EVENT));
@@ -166,6 +176,12 @@ impl Tracing {
             self.gaps.push(Gap::new("tcp_send_reset", GapKind::Absent, reason, without));
         }
         Ok(())
+    }
+
+    /// The name of the instance that is traced into.
+    #[must_use]
+    pub fn instance(&self) -> &str {
+        self.instance.name()
     }
 
     /// Where tracefs was found.
@@ -328,9 +344,11 @@ mod tests {
     }
 
     #[test]
-    fn a_tracefs_that_is_not_there_is_the_kernels_fault_and_one_that_is_closed_that_of_the_rights() {
+    fn a_tracefs_is_missing_by_the_callers_word_by_the_kernels_or_for_want_of_rights() {
         let wanted = TraceWanted { kinds: vec![], tracefs: Some(PathBuf::from("/nonexistent")), buffer_kib: 64 };
-        assert_eq!(Tracing::begin(&wanted).unwrap_err().whose(), Whose::Kernel);
+        assert_eq!(Tracing::begin(&wanted).unwrap_err().whose(), Whose::Request);
+        let absent = TraceFsError::Absent { what: String::new(), reason: String::new() };
+        assert_eq!(TracingError::from(absent).whose(), Whose::Kernel);
         let denied = TraceFsError::Denied { what: String::new(), reason: String::new() };
         assert_eq!(TracingError::from(denied).whose(), Whose::Permission);
     }

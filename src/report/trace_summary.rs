@@ -20,6 +20,8 @@ pub struct TraceBeginView<'a> {
     pub unix_ns: u64,
     /// When, in nanoseconds of the monotonic clock, which stamps the events (`mono_ns`).
     pub mono_ns: u64,
+    /// The name of the instance that is traced into.
+    pub instance: &'a str,
     /// Where tracefs was found.
     pub tracefs: &'a str,
     /// How many instances of crashed runs were removed.

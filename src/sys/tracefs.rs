@@ -24,7 +24,9 @@ const PREFIX: &str = "tcpctl-";
 /// Which parts of the kernel the lockdown keeps shut.
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 /// More than any file of tracefs that is read whole.
-const TEXT_LIMIT: u64 = 1 << 20;
+const TEXT_LIMIT: usize = 1 << 20;
+/// Bytes of one read of such a file.
+const TEXT_PIECE: usize = 16 << 10;
 
 /// The kernel's tracing.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ pub struct TraceInstance {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TraceFsError {
     /// The kernel has no tracefs, or not this part of it.
-    #[error("{what}: the kernel has none: {reason}")]
+    #[error("cannot trace: {what}: {reason}")]
     Absent {
         /// What was tried, on what.
         what: String,
@@ -54,7 +56,7 @@ pub enum TraceFsError {
         reason: String,
     },
     /// This process may not.
-    #[error("{what}: {reason}")]
+    #[error("cannot trace: {what}: {reason}")]
     Denied {
         /// What was tried, on what.
         what: String,
@@ -62,7 +64,7 @@ pub enum TraceFsError {
         reason: String,
     },
     /// Anything else.
-    #[error("{what}: {reason}")]
+    #[error("cannot trace: {what}: {reason}")]
     Failed {
         /// What was tried, on what.
         what: String,
@@ -297,10 +299,19 @@ fn mounted_nowhere() -> Result<OwnedFd, Errno> {
 }
 
 fn read_at(directory: &OwnedFd, path: &str) -> io::Result<String> {
-    let mut text = String::new();
-    let file = File::from(openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
-    file.take(TEXT_LIMIT).read_to_string(&mut text)?;
-    Ok(text)
+    let mut file = File::from(openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?);
+    let (mut bytes, mut buffer) = (Vec::new(), vec![0; TEXT_PIECE]);
+    // `header_page` gives what fits into the first read and nothing more (`show_header_page_file`), so that a small one
+    // would cut it off.
+    while bytes.len() < TEXT_LIMIT {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => bytes.extend(buffer.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    String::from_utf8(bytes).map_err(io::Error::other)
 }
 
 fn error_of(what: String, error: &io::Error) -> TraceFsError {
@@ -311,11 +322,14 @@ fn error_of(what: String, error: &io::Error) -> TraceFsError {
             let help = if lockdown.contains("[confidentiality]") {
                 "the kernel is locked down for confidentiality (/sys/kernel/security/lockdown), which forbids tracing"
             } else {
-                "run as root of the host, in a container with CAP_SYS_ADMIN and the host's /sys/kernel/tracing"
+                "run as root of the host; a container needs CAP_SYS_ADMIN of the host, or its /sys/kernel/tracing"
             };
             TraceFsError::Denied { what, reason: format!("{reason}; {help}") }
         }
-        Some(libc::ENOENT | libc::ENODEV | libc::ENOSYS) => TraceFsError::Absent { what, reason },
+        Some(libc::ENODEV | libc::ENOSYS) => {
+            TraceFsError::Absent { what, reason: format!("{reason}; the kernel was built without CONFIG_TRACING") }
+        }
+        Some(libc::ENOENT) => TraceFsError::Absent { what, reason },
         _ => TraceFsError::Failed { what, reason },
     }
 }

@@ -49,6 +49,7 @@ mod tiers;
 mod tmux;
 #[path = "../suite/tracer.rs"]
 mod tracer;
+mod tracing;
 mod transaction;
 mod tune;
 mod under_way;
@@ -96,6 +97,7 @@ fn main() -> ExitCode {
         serve::cases,
         prometheus::cases,
         forecasts::cases,
+        tracing::cases,
         incidents::cases,
     ];
     let trials = modules.iter().flat_map(|cases| cases()).map(|case| case.into_trial(&ability)).collect();

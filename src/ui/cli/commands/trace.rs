@@ -46,7 +46,8 @@ pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Re
     let tracing = Tracing::begin(&TraceWanted { kinds, tracefs: args.tracefs.clone(), buffer_kib: args.buffer });
     let tracing = tracing.map_err(|error| match error.whose() {
         Whose::Permission => CliError::NotPermitted(error.to_string()),
-        Whose::Request | Whose::Kernel => CliError::failure(error),
+        Whose::Request => CliError::Usage(error.to_string()),
+        Whose::Kernel => CliError::failure(error),
     })?;
     let begun = Instant::now();
     let is_mine = context.netns.is_some();
@@ -90,6 +91,7 @@ impl Watch<'_> {
                 kind: "begin",
                 unix_ns: self.begun_ns.1,
                 mono_ns: self.begun_ns.0,
+                instance: tracing.instance(),
                 tracefs: tracing.place(),
                 leftovers_removed: tracing.leftovers(),
                 events: names.collect(),
