@@ -192,16 +192,16 @@ pub fn render_trace_summary(summary: &TraceSummaryView) -> String {
 #[must_use]
 pub fn render_trace_notes(summary: &TraceSummaryView) -> String {
     let notes = [
-        (summary.lost, "events were lost before they could be read, and are in no count: a larger --buffer may help"),
-        (summary.unclear_pages, "pages of the buffer could not be understood to their end: please report it"),
-        (summary.not_shown, "events were counted and not shown: more than --max-rate at once"),
-        (summary.undecided, "events were left out: what they tell does not decide the filter or whose they are"),
-        (summary.other_protocols, "packets of other protocols were dropped, and are not counted"),
-        (summary.without_ends, "events name no addresses"),
-        (summary.other_pairs, "events are of more pairs of addresses than can be told apart"),
+        (summary.lost, "lost before they could be read, and in no count: a larger --buffer may help"),
+        (summary.unclear_pages, "pages of the buffer not understood to their end: please report it"),
+        (summary.not_shown, "counted and not shown: more than --max-rate at once"),
+        (summary.undecided, "left out: what they tell decides neither the filter nor whose they are"),
+        (summary.other_protocols, "drops of other protocols, not counted"),
+        (summary.without_ends, "without addresses"),
+        (summary.other_pairs, "of more pairs of addresses than are told apart"),
     ];
     let shown = notes.iter().filter(|(count, _)| *count > 0);
-    shown.map(|(count, note)| format!("{count} {note}\n")).collect()
+    shown.map(|(count, note)| format!("{count:>10}  {note}\n")).collect()
 }
 
 fn end(address: IpAddr, port: Option<u16>) -> String {

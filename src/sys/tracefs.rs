@@ -18,7 +18,7 @@ use super::proc::describe;
 /// Where it is mounted, if it is.
 const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 /// `TRACEFS_MAGIC` of include/uapi/linux/magic.h.
-const TRACEFS: i64 = 0x7472_6163;
+const TRACEFS: u64 = 0x7472_6163;
 /// What the names of our instances begin with.
 const PREFIX: &str = "tcpctl-";
 /// Which parts of the kernel the lockdown keeps shut.
@@ -284,7 +284,7 @@ fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
 }
 
 fn is_tracefs(directory: &OwnedFd) -> bool {
-    rustix::fs::fstatfs(directory).is_ok_and(|found| i64::try_from(found.f_type) == Ok(TRACEFS))
+    rustix::fs::fstatfs(directory).is_ok_and(|found| u64::try_from(found.f_type) == Ok(TRACEFS))
 }
 
 /// A mount that is attached to no place (`fsmount`, Linux 5.2).

@@ -101,6 +101,7 @@ mod tools;
 #[cfg(test)]
 mod tracer;
 #[cfg(test)]
+mod tracing;
 mod tune;
 #[cfg(test)]
 mod tune_text;

@@ -84,7 +84,7 @@ pub fn parse_trace_format(text: &str) -> Option<TraceFormat> {
     (!format.name.is_empty()).then_some(format)
 }
 
-/// `field:unsigned short common_type;	offset:0;	size:2;	signed:0;`.
+/// `field:unsigned short common_type; offset:0; size:2; signed:0;`, with tabs between the parts.
 pub(super) fn parse_field(line: &str) -> Option<(String, TraceField)> {
     let mut declared = None;
     let (mut offset, mut size, mut signed) = (None, None, None);
@@ -111,8 +111,7 @@ fn symbols(printed: &str) -> BTreeMap<String, BTreeMap<u64, Arc<str>>> {
     while let Some((_, behind)) = rest.split_once(BEGINS) {
         let Some((field, mut table)) = behind.split_once(',') else { break };
         let names = tables.entry(field.trim().to_owned()).or_default();
-        loop {
-            let Some(row) = table.trim_start_matches([',', ' ']).strip_prefix('{') else { break };
+        while let Some(row) = table.trim_start_matches([',', ' ']).strip_prefix('{') {
             let Some((number, behind)) = row.split_once(',') else { break };
             let Some((name, behind)) = behind.trim_start().strip_prefix('"').and_then(|text| text.split_once('"'))
             else {
