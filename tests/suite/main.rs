@@ -102,6 +102,7 @@ mod tools;
 mod tracer;
 #[cfg(test)]
 mod tracing;
+#[cfg(test)]
 mod tune;
 #[cfg(test)]
 mod tune_text;

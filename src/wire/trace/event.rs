@@ -212,7 +212,11 @@ mod tests {
     const PAGE: &[u8] = include_bytes!("../../../tests/data/trace/6.18/page");
 
     fn format(tracepoint: &str) -> TraceFormat {
-        let path = format!("{}/tests/data/trace/6.18/{tracepoint}.format", env!("CARGO_MANIFEST_DIR"));
+        format_of("6.18", tracepoint)
+    }
+
+    fn format_of(series: &str, tracepoint: &str) -> TraceFormat {
+        let path = format!("{}/tests/data/trace/{series}/{tracepoint}.format", env!("CARGO_MANIFEST_DIR"));
         parse_trace_format(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
 
@@ -250,6 +254,27 @@ mod tests {
         assert_eq!(shown[11], "drop - - - NO_SOCKET");
         assert_eq!(shown[18], "state [::1]:4443 [::1]:41062 SYN-RECV ESTAB -");
         assert_eq!(shown[24], "drop - - - QUEUE_PURGE");
+    }
+
+    #[test]
+    fn every_kernels_formats_lead_to_the_fields_that_are_read() {
+        for (series, tells_reasons) in [("6.1", false), ("6.12", true), ("6.18", true)] {
+            let mut decoder = TraceDecoder::default();
+            for row in &TRACED_EVENTS {
+                let format = format_of(series, row.tracepoint);
+                assert_eq!(format.name, row.tracepoint);
+                decoder.add(row.kind, &format);
+                let layout = TraceLayout::of(&format);
+                assert_eq!(layout.source.is_some(), row.kind != TraceKind::Drop, "{series} {}", row.name);
+                let by_ports = layout.source_port.is_some() && layout.source_v6.is_some() && layout.family.is_some();
+                let by_sockaddr = layout.source.is_some_and(|field| field.size == 28);
+                assert!(by_ports || by_sockaddr || row.kind == TraceKind::Drop, "{series} {}", row.name);
+            }
+            assert_eq!(decoder.tells_reset_reasons(), tells_reasons, "{series}");
+        }
+        // The numbers of reasons move from kernel to kernel.
+        let name = |series, number: u64| format_of(series, "kfree_skb").names("reason").get(&number).cloned();
+        assert_eq!((name("6.1", 28).as_deref(), name("6.18", 45).as_deref()), (Some("TCP_RESET"), Some("TCP_RESET")));
     }
 
     #[test]
