@@ -10,7 +10,6 @@ use super::args_lab::LabArgs;
 pub use super::args_serve::{MetricsArgs, MetricsWhat, ServeArgs};
 use super::args_sockets::SocketsArgs;
 use super::args_solve::SolveArgs;
-use super::args_trace::TraceArgs;
 use super::deferred::Deferred;
 pub use super::tune_args::{
     ApplyArgs, AwaitConfirmationArgs, ConfirmArgs, ExportFormat, HistoryArgs, PlanArgs, ProfileChoice, ProfilesArgs,
@@ -100,7 +99,7 @@ pub enum Command {
     /// By the kernel's tracepoints, in a private instance of tracing. Times are UTC. Needs root of the host. Exit code
     /// 3 where the kernel has no tracefs or none of the tracepoints, 4 where rights are missing, 130 after Ctrl-C.
     #[command(after_help = super::args_trace::TRACE_HELP)]
-    Trace(Deferred<TraceArgs>),
+    Trace(Deferred<super::args_trace::TraceArgs>),
     /// Explain what TCP does in a situation, and when, on this host or any other
     Explain(Deferred<ExplainArgs>),
     /// Play a scenario of your own: who calls what when, what the wire does, what comes from outside
