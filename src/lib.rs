@@ -61,6 +61,7 @@ pub mod model;
 pub mod report;
 pub mod snapshot;
 pub mod sys;
+pub mod trace;
 pub mod tune;
 pub mod ui;
 pub mod units;

@@ -24,6 +24,9 @@ mod syn_queues;
 mod sysctls;
 mod tables;
 mod tally;
+mod trace;
+mod trace_merge;
+mod trace_sockets;
 mod walk;
 
 pub use holders::Holders;
@@ -36,3 +39,5 @@ pub use rows::{RowsWanted, ShownStates, SocketRows, SocketRowsError};
 pub use source::{CollectError, SocketReading, Source, Whose};
 pub use survey::{Wanted, survey};
 pub use syn_queues::{SynQueues, SynQueuesError};
+pub use trace::{KernelFunctions, TraceLosses, TraceWanted, Tracing, TracingError};
+pub use trace_sockets::SocketAsker;

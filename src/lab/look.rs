@@ -185,7 +185,10 @@ mod tests {
         let entered = |before: &Seen, now: &Seen| now.entered_since(before).collect::<Vec<_>>();
         let before = of(&[(TcpState::SynRecv, &[7]), (TcpState::Estab, &[1, 2])]);
         assert_eq!(entered(&before, &before), []);
-        assert_eq!(entered(&before, &of(&[(TcpState::SynRecv, &[8]), (TcpState::Estab, &[2, 3])])), [TcpState::SynRecv]);
+        assert_eq!(
+            entered(&before, &of(&[(TcpState::SynRecv, &[8]), (TcpState::Estab, &[2, 3])])),
+            [TcpState::SynRecv]
+        );
         assert_eq!(entered(&before, &of(&[(TcpState::TimeWait, &[2])])), [TcpState::TimeWait]);
         assert_eq!(entered(&Seen::default(), &before), [TcpState::Estab, TcpState::SynRecv]);
     }

@@ -71,6 +71,8 @@ mod status_text;
 mod table;
 mod timeline;
 mod topics_manual;
+mod trace_row;
+mod trace_summary;
 mod variants;
 mod verification;
 
@@ -144,5 +146,10 @@ pub use status_text::render_status;
 pub use table::{Align, render_table};
 pub use timeline::{EndView, EventView, TimelineView, render_timeline};
 pub use topics_manual::render_topics_manual;
+pub use trace_row::{TraceAnswer, TraceEventView, TraceRow, TraceStyle, render_trace_heading};
+pub use trace_summary::{
+    KindCount, PairView, ReasonCount, TraceBeginView, TraceEnding, TraceSummaryView, render_trace_notes,
+    render_trace_summary,
+};
 pub use variants::render_variants;
 pub use verification::{VerificationView, has_drift, render_verification};

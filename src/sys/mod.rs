@@ -11,6 +11,7 @@ mod clock;
 mod confine;
 mod descriptors;
 mod device;
+mod kernel_symbols;
 mod memory;
 mod netns;
 mod netns_search;
@@ -27,6 +28,7 @@ mod stream;
 mod sysctl;
 mod tap;
 mod terminal;
+mod tracefs;
 mod tun;
 mod watch_dir;
 
@@ -36,6 +38,7 @@ pub use clock::{monotonic_ms, monotonic_ns, process_cpu_us, read_tick_length_ns,
 pub use confine::{ConfineError, Confinement, confine};
 pub use descriptors::{ProcessName, SocketTable, read_process_name, read_socket_table, read_socket_table_paced};
 pub use device::device_names;
+pub use kernel_symbols::each_kernel_symbol;
 pub use memory::{memory_kib, page_bytes};
 pub use netns::{Namespace, NamespaceError, enter_own_user_namespace, own_netns_inode};
 pub use netns_search::{FoundNamespace, FoundNamespaces, find_namespaces};
@@ -55,5 +58,6 @@ pub use stream::{Interest, Readiness, Stream, listen_on, set_backlog, wait_ready
 pub use sysctl::{SysctlError, SysctlFiles, SysctlReader};
 pub use tap::{Tap, Tapped};
 pub use terminal::{HeldSignals, TerminalSignal, stop_process_group, wait_for_hangup};
+pub use tracefs::{TraceFs, TraceFsError, TraceInstance};
 pub use tun::{TUN_DEVICE, Tun, check_tun, read_tun_node};
 pub use watch_dir::{DirWatch, leave_terminal};

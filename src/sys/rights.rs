@@ -79,6 +79,9 @@ pub fn keep_rights(kept: Rights) -> io::Result<()> {
     }
     let effective = if owes_rights_to_its_file() { kept & !CapabilitySet::from_bits_retain(OF_FILES.0) } else { kept };
     let sets = CapabilitySets { effective, permitted: kept, inheritable: CapabilitySet::empty() };
+    if sets == had {
+        return Ok(());
+    }
     rustix::thread::set_capabilities(None, sets)?;
     // Lowering what may be inherited has taken them from here already; kernels before 4.3 have none.
     match rustix::thread::clear_ambient_capability_set() {

@@ -5,6 +5,7 @@
 //! Must not: read anything itself, fail as a whole for one bad part, or allocate per socket on the counting path.
 //! Mirrors: `include/uapi/linux/{netlink,inet_diag,tcp}.h`, `net/ipv4/proc.c`, `net/core/net-procfs.c`.
 
+mod addresses;
 mod btf;
 mod cgroup;
 mod config;
@@ -24,7 +25,9 @@ mod request;
 mod segment;
 mod tcp_info;
 mod text;
+mod trace;
 
+pub use addresses::{parse_kernel_function, parse_local_ipv4, parse_local_ipv6};
 pub use btf::{Btf, BtfError, BtfKind, BtfMember};
 pub use cgroup::{CgroupPlace, parse_cgroup_place};
 pub use config::parse_config_hz;
@@ -44,3 +47,8 @@ pub use request::{DumpFamily, DumpRequest, Extensions, SocketQuestion, StateMask
 pub use segment::{SegmentHeader, build_icmp_error, build_segment, build_syn, decode_segment};
 pub use tcp_info::TcpInfo;
 pub use text::{parse_debian_version, parse_mem_total_kib, parse_port_range, parse_tcp_services};
+pub use trace::{
+    LostEvents, PageLayout, PageRead, TRACED_EVENTS, TraceDecoder, TraceEnds, TraceEntry, TraceEvent, TraceField,
+    TraceFormat, TraceKind, TraceLayout, TracedEvent, decode_trace_page, is_known_entry_header, kernel_filter,
+    parse_page_header, parse_trace_format,
+};

@@ -1,5 +1,7 @@
 //! Requests for dumps of TCP sockets.
 
+use std::net::{IpAddr, SocketAddr};
+
 use netlink_packet_core::{Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader};
 use netlink_packet_sock_diag::constants::{
     AF_INET, AF_INET6, INET_DIAG_CONG, INET_DIAG_INFO, INET_DIAG_SKMEMINFO, INET_DIAG_TCLASS, INET_DIAG_TOS,
@@ -17,6 +19,8 @@ const BOUND_INACTIVE: u8 = 13;
 const TCPDIAG_GETSOCK: u16 = 18;
 /// `INET_DIAG_REQ_BYTECODE`.
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
+/// Twice `INET_DIAG_NOCOOKIE`: whichever socket it is.
+const NO_COOKIE: [u8; 8] = [0xff; 8];
 /// Bytes of `struct nlattr`.
 const ATTRIBUTE_HEADER: usize = 4;
 /// Where `idiag_states` and `id` begin in `struct inet_diag_req_v2`.
@@ -196,6 +200,28 @@ impl SocketQuestion {
         Self { family, id }
     }
 
+    /// About whichever socket has these ends, without a cookie. Where there is none but a listener on the local port, the
+    /// kernel answers with that.
+    #[must_use]
+    pub fn of_ends(local: SocketAddr, peer: SocketAddr) -> Self {
+        let mut id = [0; Self::ID_LENGTH];
+        let bytes = |address: IpAddr| match address {
+            IpAddr::V4(address) => [address.octets().as_slice(), &[0; 12]].concat(),
+            IpAddr::V6(address) => address.octets().to_vec(),
+        };
+        let parts = [
+            local.port().to_be_bytes().to_vec(),
+            peer.port().to_be_bytes().to_vec(),
+            bytes(local.ip()),
+            bytes(peer.ip()),
+            vec![0; 4],
+            NO_COOKIE.to_vec(),
+        ]
+        .concat();
+        id.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
+        Self::new(if local.is_ipv4() { AF_INET } else { AF_INET6 }, id)
+    }
+
     /// The bytes of the request. The answer is one record or an error, and no end of a dump follows it.
     #[must_use]
     pub fn message(&self, extensions: Extensions, sequence: u32) -> Vec<u8> {
@@ -260,6 +286,17 @@ mod tests {
         expected.extend(1_u16.to_ne_bytes()); // INET_DIAG_REQ_BYTECODE
         expected.extend([9; 12]);
         assert_eq!(asked.for_both(7), expected);
+    }
+
+    #[test]
+    fn a_question_about_two_ends_has_them_where_the_kernel_looks_and_no_cookie() {
+        let ends = |local: &str, peer: &str| SocketQuestion::of_ends(local.parse().unwrap(), peer.parse().unwrap());
+        let four = ends("10.0.0.1:443", "10.0.0.2:50000");
+        assert_eq!(four.family, 2);
+        let expected = [&[1, 187, 195, 80, 10, 0, 0, 1], [0; 12].as_slice(), &[10, 0, 0, 2], &[0; 16], &[0xff; 8]];
+        assert_eq!(four.id.as_slice(), expected.concat());
+        let six = ends("[::1]:1", "[2001:db8::2]:2");
+        assert_eq!((six.family, six.id[19], six.id[20], six.id[35]), (10, 1, 0x20, 2));
     }
 
     #[test]

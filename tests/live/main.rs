@@ -55,6 +55,7 @@ mod tiers;
 mod tmux;
 #[path = "../suite/tracer.rs"]
 mod tracer;
+mod tracing;
 mod transaction;
 mod tune;
 mod under_way;
@@ -104,6 +105,7 @@ fn main() -> ExitCode {
         privilege::cases,
         prometheus::cases,
         forecasts::cases,
+        tracing::cases,
         incidents::cases,
         cookbook::cases,
     ];

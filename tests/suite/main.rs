@@ -109,6 +109,8 @@ mod tools;
 #[cfg(test)]
 mod tracer;
 #[cfg(test)]
+mod tracing;
+#[cfg(test)]
 mod tune;
 #[cfg(test)]
 mod tune_text;

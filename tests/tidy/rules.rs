@@ -8,6 +8,7 @@ pub(crate) const EDGES: &[(&str, &[&str])] = &[
     ("model", &["units"]),
     ("explain", &["units", "catalog", "model"]),
     ("wire", &["units"]),
+    ("trace", &["units", "wire"]),
     ("snapshot", &["units", "catalog"]),
     ("sys", &["units"]),
     ("collect", &["units", "catalog", "wire", "snapshot", "sys"]),
@@ -15,7 +16,7 @@ pub(crate) const EDGES: &[(&str, &[&str])] = &[
     ("tune", &["units", "catalog", "snapshot", "model"]),
     ("tune/host", &["units", "catalog", "snapshot", "model", "tune", "sys"]),
     ("lab", &["units", "model", "wire", "sys"]),
-    ("report", &["units", "catalog", "wire", "snapshot", "model", "explain", "diagnose", "tune", "lab"]),
+    ("report", &["units", "catalog", "wire", "snapshot", "model", "explain", "diagnose", "tune", "lab", "trace"]),
     ("ui", &[]),
     ("ui/cli", EDGE_OF_THE_PROGRAM),
     ("ui/tui", EDGE_OF_THE_PROGRAM),
@@ -23,8 +24,20 @@ pub(crate) const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// What the edges of the program may use: everything but the kernel itself and its bytes, and not each other.
-const EDGE_OF_THE_PROGRAM: &[&str] =
-    &["units", "catalog", "model", "snapshot", "collect", "explain", "diagnose", "tune", "tune/host", "lab", "report"];
+const EDGE_OF_THE_PROGRAM: &[&str] = &[
+    "units",
+    "catalog",
+    "model",
+    "snapshot",
+    "collect",
+    "explain",
+    "diagnose",
+    "tune",
+    "tune/host",
+    "lab",
+    "report",
+    "trace",
+];
 
 /// The files of `tune` that touch the host: they write settings, keep the journal, and read the administrator's
 /// profiles. The others are pure.
@@ -85,7 +98,7 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
 
 /// Rooms without I/O, clock or environment.
 pub(crate) const PURE: &[&str] =
-    &["units", "catalog", "model", "explain", "wire", "snapshot", "diagnose", "report", "tune"];
+    &["units", "catalog", "model", "explain", "wire", "snapshot", "diagnose", "report", "trace", "tune"];
 
 /// What a pure room may not name. A path is matched by its beginning, part by part; a last part that ends
 /// in `*` by its beginning; a single word wherever it stands.

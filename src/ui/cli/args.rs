@@ -94,6 +94,12 @@ pub enum Command {
     /// -l listeners. Lines are written as the kernel gives them.
     #[command(after_help = super::args_sockets::SOCKETS_HELP)]
     Sockets(Deferred<SocketsArgs>),
+    /// Show retransmits, resets, changes of state and drops as they happen, each explained
+    ///
+    /// By the kernel's tracepoints, in a private instance of tracing. Times are UTC. Needs root of the host. Exit code
+    /// 3 where the kernel has no tracefs or none of the tracepoints, 4 where rights are missing, 130 after Ctrl-C.
+    #[command(after_help = super::args_trace::TRACE_HELP)]
+    Trace(Deferred<super::args_trace::TraceArgs>),
     /// Explain what TCP does in a situation, and when, on this host or any other
     Explain(Deferred<ExplainArgs>),
     /// Play a scenario of your own: who calls what when, what the wire does, what comes from outside

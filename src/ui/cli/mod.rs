@@ -12,6 +12,7 @@ pub mod args_lab;
 pub mod args_serve;
 pub mod args_sockets;
 mod args_solve;
+mod args_trace;
 mod change;
 mod choose;
 mod commands;

@@ -48,6 +48,8 @@ pub(super) fn needed(cli: &Cli) -> Rights {
             host(CHANGES)
         }
         Some(Command::Lab(_)) => host(PLAYS),
+        // Mounting tracefs for itself, and an instance of its own, take CAP_SYS_ADMIN.
+        Some(Command::Trace(_)) => host(READS.and(Rights::NAMESPACES)),
         Some(Command::Fleet(_)) => Rights::READ_FILES,
         Some(Command::Metrics(_) | Command::Completions(_)) => Rights::NONE,
         Some(Command::Man(_)) => Rights::WRITE_FILES,
@@ -122,6 +124,7 @@ mod tests {
             ("tcpctl serve --textfile x.prom --no-bpf", reads(&[1])),
             ("tcpctl apply anti-syn-flood --no-bpf", reads(&[1, 21])),
             ("tcpctl rollback --no-bpf", reads(&[1, 21])),
+            ("tcpctl trace --no-bpf", reads(&[21])),
             ("tcpctl lab syn-lost --no-bpf", reads(&[1, 10, 13, 21, 23, 24])),
             ("tcpctl --no-bpf", reads(&[1, 10, 13, 21, 23, 24])),
         ] {

@@ -151,6 +151,7 @@ fn refuses_stored(command: Option<&Command>) -> Option<&'static str> {
         Some(
             Command::Status(_)
             | Command::Sockets(_)
+            | Command::Trace(_)
             | Command::Lab(_)
             | Command::Profiles(_)
             | Command::Apply(_)
@@ -245,6 +246,7 @@ fn run_command(cli: &Cli, context: &mut Context<'_>) -> Result<Exit, CliError> {
         Command::Status(args) => commands::status::run(args, context),
         Command::Listeners(args) => commands::listeners::run(args, context),
         Command::Sockets(args) => commands::sockets::run(args, context),
+        Command::Trace(args) => commands::trace::run(args, context),
         Command::Explain(args) => commands::explain::run(args, context),
         Command::Simulate(args) => commands::simulate::run(args, context),
         Command::Lab(args) => commands::lab::run(args, context),

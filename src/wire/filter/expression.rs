@@ -99,6 +99,13 @@ impl Filter {
         self.asks(|condition| matches!(condition, Condition::Autobound))
     }
 
+    /// Whether it asks for more than state, addresses and ports: then only a reading of sockets can tell.
+    #[must_use]
+    pub fn asks_beyond_ends(&self) -> bool {
+        use Condition::{Autobound, Cgroup, Device, Mark};
+        self.asks(|condition| matches!(condition, Device(_) | Mark { .. } | Cgroup(_) | Autobound))
+    }
+
     fn asks(&self, what: impl Fn(&Condition) -> bool) -> bool {
         let mut found = false;
         self.expression.each(&mut |condition| found |= what(condition));

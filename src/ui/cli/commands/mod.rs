@@ -40,4 +40,5 @@ mod sockets_places;
 mod sockets_watch;
 pub(super) mod solve;
 pub(super) mod status;
+pub(super) mod trace;
 pub(super) mod verify;

@@ -68,9 +68,11 @@ pub(super) struct Forecaster {
 impl Forecaster {
     /// Reads it where forecasts are asked for; none where the kernel's version is unknown, which is told.
     pub(super) fn wanted(args: &SocketsArgs, context: &mut Context<'_>) -> Result<Option<Self>, CliError> {
-        if !args.options {
-            return Ok(None);
-        }
+        if args.options { Self::read(context) } else { Ok(None) }
+    }
+
+    /// Reads it; none where the kernel's version is unknown, which is told.
+    pub(super) fn read(context: &mut Context<'_>) -> Result<Option<Self>, CliError> {
         let snapshot = read_snapshot(context, Depth::Settings, [])?;
         let settings = KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key));
         let hz = snapshot.kernel.hz.map(|reading| reading.hz);

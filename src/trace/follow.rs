@@ -1,0 +1,235 @@
+//! From event to event of one socket.
+
+use std::collections::BTreeMap;
+
+use crate::units::TcpState;
+use crate::wire::{TraceEnds, TraceEvent, TraceKind};
+
+/// Sockets and connections that are remembered at the most. With more, all are forgotten: what is not known is then said
+/// to be unknown, and nothing is mistaken.
+const MOST: usize = 1 << 16;
+
+/// An event with what earlier ones say about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The event.
+    pub event: TraceEvent,
+    /// Between whom.
+    pub ends: Option<TraceEnds>,
+    /// How that is known.
+    pub from: EndsFrom,
+    /// How often this connection has sent again since the trace began, or since the connection did: this time included.
+    pub seen: u32,
+    /// Whether the trace has seen the connection begin, so that nothing came before.
+    pub whole: bool,
+    /// Whether a RST that came in right before ends it.
+    pub by_reset: bool,
+    /// The function of the kernel that dropped the packet.
+    pub function: Option<String>,
+    /// Whether it is TCP's; nothing where that is not known.
+    pub is_tcp: Option<bool>,
+}
+
+/// How the ends of an event are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndsFrom {
+    /// The event says so.
+    Event,
+    /// An earlier event of the same socket did.
+    Socket,
+    /// An event of the same packet did.
+    Packet,
+    /// They are not known.
+    Unknown,
+}
+
+impl EndsFrom {
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Socket => "socket",
+            Self::Packet => "packet",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What is remembered of the events before.
+#[derive(Clone, Debug, Default)]
+pub struct Follower {
+    /// Whose the sockets are, by their place in the kernel's memory.
+    sockets: BTreeMap<u64, TraceEnds>,
+    courses: BTreeMap<TraceEnds, Course>,
+    /// The packet that each processor has answered with a RST, and whose it was.
+    answered: BTreeMap<u32, (u64, TraceEnds)>,
+}
+
+/// What is remembered of a connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Course {
+    resends: u32,
+    whole: bool,
+    reset: bool,
+}
+
+impl Follower {
+    /// Forgets whose the sockets are: events are missing, and with them perhaps the end of one and the beginning of
+    /// another in the same place.
+    pub fn forget(&mut self) {
+        self.sockets.clear();
+        self.courses.clear();
+        self.answered.clear();
+    }
+
+    /// Takes the next event, in the order of their times.
+    pub fn follow(&mut self, event: TraceEvent) -> Told {
+        let (ends, from) = self.ends_of(&event);
+        let mut told = Told { ends, from, seen: 0, whole: false, by_reset: false, function: None, is_tcp: None, event };
+        if let Some(ends) = ends {
+            self.note(ends, &mut told);
+        }
+        told
+    }
+
+    fn ends_of(&mut self, event: &TraceEvent) -> (Option<TraceEnds>, EndsFrom) {
+        if let Some(ends) = event.ends {
+            return (Some(ends), EndsFrom::Event);
+        }
+        let answered = self.answered.remove(&event.cpu).filter(|(packet, _)| Some(*packet) == event.packet);
+        if let Some((_, ends)) = answered {
+            return (Some(ends), EndsFrom::Packet);
+        }
+        match event.socket.and_then(|socket| self.sockets.get(&socket)) {
+            Some(ends) => (Some(*ends), EndsFrom::Socket),
+            None => (None, EndsFrom::Unknown),
+        }
+    }
+
+    fn note(&mut self, ends: TraceEnds, told: &mut Told) {
+        if self.sockets.len() >= MOST || self.courses.len() >= MOST {
+            self.forget();
+        }
+        let event = &told.event;
+        // The socket of a SYN-ACK is the listener, whose ends are others.
+        let own = event.socket.filter(|_| event.kind != TraceKind::SynAck && event.kind != TraceKind::Drop);
+        match (own, event.new_state) {
+            (Some(socket), Some(TcpState::Close)) => drop(self.sockets.remove(&socket)),
+            (Some(socket), _) => drop(self.sockets.insert(socket, ends)),
+            (None, _) => {}
+        }
+        match event.kind {
+            TraceKind::Retransmit | TraceKind::SynAck => {
+                let course = self.courses.entry(ends).or_default();
+                course.resends = course.resends.saturating_add(1);
+                (told.seen, told.whole) = (course.resends, course.whole);
+            }
+            TraceKind::ResetReceived => self.courses.entry(ends).or_default().reset = true,
+            TraceKind::ResetSent => {
+                if let Some(packet) = event.packet {
+                    self.answered.insert(event.cpu, (packet, ends));
+                }
+            }
+            TraceKind::State => self.note_change(ends, told),
+            TraceKind::Drop | TraceKind::BadChecksum => {}
+        }
+    }
+
+    fn note_change(&mut self, ends: TraceEnds, told: &mut Told) {
+        match told.event.new_state {
+            Some(TcpState::Close) => {
+                told.by_reset = self.courses.remove(&ends).is_some_and(|course| course.reset);
+            }
+            // Before it has a port the connection is not the one that later events name.
+            Some(TcpState::SynSent) if ends.local.port() == 0 => {}
+            // What is counted are the tries of one phase.
+            Some(TcpState::SynSent | TcpState::SynRecv | TcpState::Estab) => {
+                self.courses.insert(ends, Course { whole: true, ..Course::default() });
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{TraceDecoder, TraceFormat};
+
+    const ENDS: [&str; 2] = ["10.0.0.1:443", "192.0.2.7:50000"];
+
+    fn event(kind: TraceKind, socket: u64, ends: Option<[&str; 2]>) -> TraceEvent {
+        let mut decoder = TraceDecoder::default();
+        decoder.add(kind, &TraceFormat::default());
+        let ends = ends.map(|[local, peer]| TraceEnds { local: local.parse().unwrap(), peer: peer.parse().unwrap() });
+        TraceEvent { socket: Some(socket), ends, ..decoder.decode(1, 0, &[0, 0]).unwrap() }
+    }
+
+    fn change(from: TcpState, to: TcpState, socket: u64) -> TraceEvent {
+        TraceEvent { state: Some(from), new_state: Some(to), ..event(TraceKind::State, socket, Some(ENDS)) }
+    }
+
+    #[test]
+    fn attempts_are_counted_from_where_the_connection_or_the_trace_began() {
+        let mut follower = Follower::default();
+        let resend = || event(TraceKind::Retransmit, 1, Some(ENDS));
+        let counted = |follower: &mut Follower, event| {
+            let told = follower.follow(event);
+            (told.seen, told.whole)
+        };
+        assert_eq!(counted(&mut follower, resend()), (1, false));
+        assert_eq!(counted(&mut follower, resend()), (2, false));
+        follower.follow(change(TcpState::Estab, TcpState::Close, 1));
+        follower.follow(change(TcpState::Listen, TcpState::SynRecv, 2));
+        assert_eq!(counted(&mut follower, resend()), (1, true));
+        follower.follow(change(TcpState::SynRecv, TcpState::Estab, 2));
+        assert_eq!(counted(&mut follower, resend()), (1, true));
+        follower.forget();
+        assert_eq!(counted(&mut follower, resend()), (1, false));
+    }
+
+    #[test]
+    fn a_drop_is_the_sockets_that_it_was_meant_for_while_that_lives() {
+        let mut follower = Follower::default();
+        follower.follow(change(TcpState::SynRecv, TcpState::Estab, 7));
+        let told = follower.follow(event(TraceKind::Drop, 7, None));
+        assert_eq!((told.ends.map(|ends| ends.local.port()), told.from), (Some(443), EndsFrom::Socket));
+        assert_eq!(follower.follow(event(TraceKind::Drop, 8, None)).from, EndsFrom::Unknown);
+        follower.follow(change(TcpState::Estab, TcpState::Close, 7));
+        assert_eq!(follower.follow(event(TraceKind::Drop, 7, None)).ends, None);
+    }
+
+    #[test]
+    fn the_packet_that_a_reset_answers_is_the_one_that_is_dropped_next_on_its_processor() {
+        let reset = TraceEvent { packet: Some(5), socket: None, ..event(TraceKind::ResetSent, 0, Some(ENDS)) };
+        let dropped = |packet, cpu| TraceEvent { packet: Some(packet), cpu, ..event(TraceKind::Drop, 0, None) };
+        let mut follower = Follower::default();
+        follower.follow(reset.clone());
+        assert_eq!(follower.follow(dropped(5, 1)).ends, None);
+        assert_eq!(follower.follow(dropped(5, 0)).from, EndsFrom::Packet);
+        // Only the next one: the place of a packet is used again at once.
+        assert_eq!(follower.follow(dropped(5, 0)).ends, None);
+        follower.follow(reset);
+        assert_eq!(follower.follow(dropped(6, 0)).ends, None);
+    }
+
+    #[test]
+    fn an_end_by_a_reset_is_told_from_others() {
+        let mut follower = Follower::default();
+        follower.follow(event(TraceKind::ResetReceived, 1, Some(ENDS)));
+        assert!(follower.follow(change(TcpState::Estab, TcpState::Close, 1)).by_reset);
+        assert!(!follower.follow(change(TcpState::Estab, TcpState::Close, 1)).by_reset);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut follower = Follower::default();
+        for number in 0..=MOST + 10 {
+            let peer = format!("192.0.2.7:{}", number % 65_536);
+            let local = format!("10.0.{}.1:443", number / 65_536);
+            follower.follow(event(TraceKind::Retransmit, number as u64 + 1, Some([&local, &peer])));
+        }
+        assert!(follower.sockets.len() <= MOST && follower.courses.len() <= MOST);
+    }
+}

@@ -1,0 +1,264 @@
+//! `tcpctl trace`.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write as _};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::lab_interrupt::Interrupt;
+use super::sockets::{Forecaster, tell};
+use crate::collect::{KernelFunctions, SocketAsker, Source, TraceLosses, TraceWanted, Tracing, Whose, read_filter};
+use crate::report::{
+    TraceAnswer, TraceBeginView, TraceEnding, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
+    render_trace_notes, render_trace_summary,
+};
+use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceEvent, TraceKind};
+use crate::ui::cli::args_trace::TraceArgs;
+use crate::ui::cli::context::Context;
+use crate::ui::cli::{CliError, Exit};
+
+/// How long an event waits at the most before it is shown, in milliseconds, where the host is not busy.
+const TURN_MS: u64 = 50;
+/// Sockets that are asked about in one turn: the kernel answers in some microseconds.
+const ASKED_A_TURN: usize = 256;
+/// How long a rest may be, so that Ctrl-C is heard.
+const REST_MOST: Duration = Duration::from_millis(200);
+
+/// Shows events until it is time to end.
+pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
+    let filter = read_filter(&args.filter.join(" ")).map_err(|error| CliError::Usage(error.to_string()))?;
+    if filter.asks_beyond_ends() {
+        let message = "events tell state, addresses and ports alone: leave dev, fwmark, cgroup and autobound out";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    let mut wanted = args.event.clone();
+    if wanted.is_empty() {
+        wanted.extend(TRACED_EVENTS.iter().map(|row| row.kind));
+    }
+    let (netns, proc_root) = (context.netns.clone(), context.proc_root.clone());
+    let source = Source { netns, proc_root, ..Source::own(Vec::new()) };
+    // Before any other thread starts.
+    let interrupt = Interrupt::heed()?;
+    let asker = SocketAsker::open(&source)?;
+    let forecaster = Forecaster::read(context)?;
+    let desk = TraceDesk::new(wanted.clone(), filter);
+    let kinds = desk.needed();
+    let tracing = Tracing::begin(&TraceWanted { kinds, tracefs: args.tracefs.clone(), buffer_kib: args.buffer });
+    let tracing = tracing.map_err(|error| match error.whose() {
+        Whose::Permission => CliError::NotPermitted(error.to_string()),
+        Whose::Request => CliError::Usage(error.to_string()),
+        Whose::Kernel => CliError::failure(error),
+    })?;
+    let begun = Instant::now();
+    let is_mine = context.netns.is_some();
+    let board = Board { args, wanted, desk, asker, forecaster, functions: KernelFunctions::default(), is_mine };
+    let mut watch = Watch { board, begun_ns: tracing.begun_ns(), breaks: 0, shown: 0, second: Instant::now(), left: 0 };
+    watch.begin(&tracing, context)?;
+    let signal = watch.follow(tracing, begun, &interrupt, context)?;
+    Ok(signal.map_or(Exit::Ok, Exit::Signal))
+}
+
+/// What events are held against and explained by.
+struct Board<'a> {
+    args: &'a TraceArgs,
+    wanted: Vec<TraceKind>,
+    desk: TraceDesk,
+    asker: SocketAsker,
+    forecaster: Option<Forecaster>,
+    functions: KernelFunctions,
+    /// Whether only the events of one network namespace are wanted.
+    is_mine: bool,
+}
+
+/// A trace that is being shown.
+struct Watch<'a> {
+    board: Board<'a>,
+    /// When it began: by the clock of the events, and since 1970.
+    begun_ns: (u64, u64),
+    breaks: u64,
+    shown: u64,
+    /// Since when rows are counted against the rate, and how many may still come.
+    second: Instant,
+    left: u64,
+}
+
+impl Watch<'_> {
+    fn begin(&self, tracing: &Tracing, context: &mut Context<'_>) -> Result<(), CliError> {
+        let names = self.board.wanted.iter().map(|kind| kind.row().name);
+        if context.json {
+            let view = TraceBeginView {
+                schema: 1,
+                kind: "begin",
+                unix_ns: self.begun_ns.1,
+                mono_ns: self.begun_ns.0,
+                instance: tracing.instance(),
+                tracefs: tracing.place(),
+                leftovers_removed: tracing.leftovers(),
+                events: names.collect(),
+                gaps: tracing.gaps(),
+            };
+            print_line(&view, context)?;
+            return Ok(context.out.flush()?);
+        }
+        if !self.board.args.no_header && !self.board.args.summary {
+            write!(context.out, "{}", render_trace_heading())?;
+        }
+        tell(tracing.gaps(), context)?;
+        if self.board.args.duration.is_none() && std::io::stderr().is_terminal() {
+            // Nothing can be done when standard error is gone as well.
+            let _ = writeln!(anstream::stderr(), "tcpctl: tracing; Ctrl-C ends it");
+        }
+        Ok(())
+    }
+
+    /// Shows events until the time is up, enough were shown, a signal came (which is handed back), or nobody reads them.
+    fn follow(
+        &mut self,
+        mut tracing: Tracing,
+        begun: Instant,
+        interrupt: &Interrupt,
+        context: &mut Context<'_>,
+    ) -> Result<Option<u8>, CliError> {
+        let limit = self.board.args.duration.map(Duration::from_millis);
+        let mut batch = Vec::new();
+        loop {
+            let turn = Instant::now();
+            let more = tracing.read(|event| batch.push(event)).map_err(CliError::failure)?;
+            if tracing.breaks() != self.breaks {
+                self.breaks = tracing.breaks();
+                self.board.desk.forget();
+            }
+            self.show(&mut batch, context)?;
+            let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
+            if interrupt.is_set() || self.is_enough() || left == Some(Duration::ZERO) {
+                break;
+            }
+            self.rest(turn, more);
+            let most_ms = left.map_or(TURN_MS, |left| TURN_MS.min(u64::try_from(left.as_millis()).unwrap_or(0).max(1)));
+            let is_lost = !more && tracing.wait(most_ms, &std::io::stdout()).map_err(CliError::failure)?;
+            if is_lost {
+                return Ok(None);
+            }
+        }
+        let losses = tracing.end(|event| batch.push(event)).map_err(CliError::failure)?;
+        self.show(&mut batch, context)?;
+        self.end(losses, begun.elapsed(), context)?;
+        Ok(interrupt.signal())
+    }
+
+    /// Rests so long that turns take no more of a processor than they may.
+    fn rest(&self, turn: Instant, more: bool) {
+        let busy = turn.elapsed();
+        // A turn that is over in no time is one of a host that is quiet.
+        if more || busy > Duration::from_millis(TURN_MS / 4) {
+            let share = u32::try_from(self.board.args.cpu_share).unwrap_or(100).clamp(1, 100);
+            sleep((busy * (100 - share) / share).min(REST_MOST));
+        }
+    }
+
+    fn is_enough(&self) -> bool {
+        self.board.args.count.is_some_and(|count| self.shown >= count)
+    }
+
+    /// Counts the events of a turn and shows those that are to be shown.
+    fn show(&mut self, batch: &mut Vec<TraceEvent>, context: &mut Context<'_>) -> Result<(), CliError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if self.second.elapsed() >= Duration::from_secs(1) || self.shown == 0 {
+            (self.second, self.left) = (Instant::now(), self.board.args.max_rate);
+        }
+        let told = self.board.take(batch, if self.board.args.summary { 0 } else { self.left });
+        self.left = self.left.saturating_sub(told.len() as u64);
+        let answers = self.board.ask(&told);
+        let style = TraceStyle { one_line: self.board.args.oneline, ascii: context.ascii };
+        for (told, asked) in told.iter().zip(&answers) {
+            if self.is_enough() {
+                break;
+            }
+            let unix_ns = self.begun_ns.1.saturating_add(told.event.at_ns).saturating_sub(self.begun_ns.0);
+            let row = TraceRow { told, unix_ns, asked };
+            if context.json {
+                print_line(&row.view(), context)?;
+            } else {
+                write!(context.out, "{}", row.render(style))?;
+            }
+            self.shown += 1;
+        }
+        Ok(context.out.flush()?)
+    }
+
+    fn end(&self, losses: TraceLosses, took: Duration, context: &mut Context<'_>) -> Result<(), CliError> {
+        let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let ending = TraceEnding {
+            unix_ns: self.begun_ns.1.saturating_add(took_ns),
+            took_ms: took_ns / 1_000_000,
+            lost: losses.events,
+            unclear_pages: losses.unclear_pages,
+        };
+        let view = TraceSummaryView::new(self.board.desk.tally(), &self.board.wanted, ending, self.board.args.top);
+        if context.json {
+            print_line(&view, context)?;
+        } else if self.board.args.summary {
+            write!(context.out, "{}", render_trace_summary(&view))?;
+        }
+        context.out.flush()?;
+        if !(context.json || self.board.args.summary) {
+            // Nothing can be done when standard error is gone as well.
+            let _ = write!(anstream::stderr(), "{}", render_trace_notes(&view));
+        }
+        Ok(())
+    }
+}
+
+impl Board<'_> {
+    /// Counts all and keeps as many as are to be shown, the first ones.
+    fn take(&mut self, batch: &mut Vec<TraceEvent>, most: u64) -> Vec<Told> {
+        self.functions.look_up(batch.iter().filter_map(|event| event.location));
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let is_own = |address| self.asker.is_local(address);
+        let is_own: Option<&dyn Fn(_) -> bool> = if self.is_mine { Some(&is_own) } else { None };
+        let mut kept = Vec::new();
+        for event in batch.drain(..) {
+            let function = event.location.and_then(|location| self.functions.name(location));
+            let Some(told) = self.desk.take(event, function, is_own) else { continue };
+            if kept.len() < most {
+                kept.push(told);
+            } else if !self.args.summary {
+                self.desk.pass_over();
+            }
+        }
+        kept
+    }
+
+    /// Asks the kernel about the sockets of the last events of each connection: of earlier ones it would tell what came
+    /// later.
+    fn ask(&mut self, told: &[Told]) -> Vec<TraceAnswer> {
+        let mut last = BTreeMap::<TraceEnds, usize>::new();
+        for (at, one) in told.iter().enumerate() {
+            last.extend(one.ends.map(|ends| (ends, at)));
+        }
+        let mut asked = 0;
+        let answer = |(at, one): (usize, &Told)| {
+            let Some(ends) = one.ends.filter(|ends| one.is_worth_asking() && last.get(ends) == Some(&at)) else {
+                return TraceAnswer::NotAsked;
+            };
+            asked += 1;
+            if asked > ASKED_A_TURN {
+                return TraceAnswer::NotAsked;
+            }
+            let found = self.asker.ask(ends.local, ends.peer).filter(|socket| one.is_answered_by(socket.state));
+            found.map_or(TraceAnswer::NoSocket, |socket| {
+                let forecast = self.forecaster.as_ref().and_then(|forecaster| forecaster.of(socket));
+                TraceAnswer::Socket(socket, forecast)
+            })
+        };
+        told.iter().enumerate().map(answer).collect()
+    }
+}
+
+/// Prints a line of JSON.
+fn print_line(view: &impl serde::Serialize, context: &mut Context<'_>) -> Result<(), CliError> {
+    serde_json::to_writer(&mut *context.out, view).map_err(CliError::failure)?;
+    Ok(writeln!(context.out)?)
+}
