@@ -319,14 +319,16 @@ fn attempts(place: &Place) -> Ran {
     if host(place)?.version.at_least(6, 5) {
         place.set("net.ipv4.tcp_syn_linear_timeouts", "0");
     }
-    let _tun = device("198.51.100.1")?;
+    // Another run of this case at the same time must not be taken for it.
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let _tun = device(&format!("10.{high}.{low}.1"))?;
     let thread = rustix::thread::gettid().as_raw_nonzero();
     let netns = format!("/proc/{}/task/{thread}/ns/net", std::process::id());
-    let to = "198.51.100.77:443";
+    let to = format!("10.{high}.{low}.77:443");
     let filter = format!("dst {to}");
     let arguments = ["--netns", &netns, "--event", "retransmit", "--count", "2", "--for", "20s", "--", &filter];
     let mut traced = Traced::begin(&arguments)?;
-    let error = TcpStream::connect(to).expect_err("nobody answers");
+    let error = TcpStream::connect(&to).expect_err("nobody answers");
     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     let mut text = String::new();
     traced.output.read_to_string(&mut text).expect("text");
@@ -373,10 +375,9 @@ fn killed(_place: &Place) -> Ran {
     drop(next.end(Signal::TERM, 143));
     traced.child.kill().expect("the own child");
     traced.child.wait().expect("a child");
-    assert!(is_there(&left), "a killed process cannot remove it");
+    // It could not remove it itself. Another run at the same time may, so that nothing is asked in between.
     let next = Traced::begin(&["--event", "retransmit", "--for", "10ms"])?;
     assert!(!is_there(&left));
-    assert!(next.begin["leftovers_removed"].as_u64() >= Some(1), "{}", next.begin);
     drop(next.end(Signal::CONT, 0));
     Ok(())
 }
