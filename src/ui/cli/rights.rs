@@ -1,6 +1,6 @@
 //! What each command needs of the kernel. The rest is given up before it begins.
 
-use super::args::{Cli, Command, DrawingArgs, Global};
+use super::args::{Cli, Command, Global};
 use crate::sys::{Confinement, Rights};
 
 /// Finds any file that is named, and who holds which socket.
@@ -23,16 +23,17 @@ pub(super) fn needed(cli: &Cli) -> Rights {
     let global = &cli.global;
     let host = |rights: Rights| if global.from.is_some() { Rights::READ_FILES } else { with_options(rights, global) };
     let everywhere = |all_netns: bool| if all_netns { READS.and(Rights::NAMESPACES) } else { READS };
-    match &cli.command {
+    let output = if writes_file(cli.command.as_ref()) { Rights::WRITE_FILES } else { Rights::NONE };
+    output.and(match &cli.command {
         // The interface applies plans, starts the laboratory and enters namespaces.
         None => host(CHANGES.and(PLAYS)),
         Some(Command::Status(args)) => host(everywhere(args.all_netns)),
         Some(Command::Sockets(args)) => host(everywhere(args.all_netns)),
         Some(Command::Diagnose(args)) => host(everywhere(args.all_netns)),
-        Some(Command::Explain(args)) => host(READS).and(drawing(&args.drawing)),
-        Some(Command::Simulate(args)) => Rights::READ_FILES.and(drawing(&args.drawing)),
         Some(
             Command::Listeners(_)
+            | Command::Explain(_)
+            | Command::Snapshot(_)
             | Command::Params(_)
             | Command::Lint(_)
             | Command::Plan(_)
@@ -41,8 +42,7 @@ pub(super) fn needed(cli: &Cli) -> Rights {
             | Command::Profiles(_)
             | Command::History(_),
         ) => host(READS),
-        Some(Command::Snapshot(_)) => host(READS).and(Rights::WRITE_FILES),
-        Some(Command::Serve(args)) if args.textfile.is_some() => host(READS).and(Rights::WRITE_FILES),
+        Some(Command::Serve(args)) if args.textfile.is_some() => host(READS),
         Some(Command::Serve(_)) => host(READS).and(Rights::LOW_PORTS),
         Some(Command::Apply(_) | Command::Confirm(_) | Command::AwaitConfirmation(_) | Command::Rollback(_)) => {
             host(CHANGES)
@@ -50,10 +50,10 @@ pub(super) fn needed(cli: &Cli) -> Rights {
         Some(Command::Lab(_)) => host(PLAYS),
         // Mounting tracefs for itself, and an instance of its own, take CAP_SYS_ADMIN.
         Some(Command::Trace(_)) => host(READS.and(Rights::NAMESPACES)),
-        Some(Command::Fleet(_)) => Rights::READ_FILES,
+        Some(Command::Simulate(_) | Command::Fleet(_)) => Rights::READ_FILES,
         Some(Command::Metrics(_) | Command::Completions(_)) => Rights::NONE,
         Some(Command::Man(_)) => Rights::WRITE_FILES,
-    }
+    })
 }
 
 /// What `serve` keeps once its ports are open.
@@ -63,9 +63,16 @@ pub(super) fn while_serving(namespaces: bool, programs: bool, stored: bool) -> R
     if stored { Rights::READ_FILES } else { reads }
 }
 
-/// What a diagram adds that is written to a file.
-fn drawing(args: &DrawingArgs) -> Rights {
-    if args.output.is_some() { Rights::WRITE_FILES } else { Rights::NONE }
+/// Whether what a reading command says goes to a file that was named, which may stand in somebody else's directory.
+fn writes_file(command: Option<&Command>) -> bool {
+    match command {
+        Some(Command::Explain(args)) => args.drawing.output.is_some(),
+        Some(Command::Simulate(args)) => args.drawing.output.is_some(),
+        Some(Command::Solve(args)) => args.write_profile.is_some(),
+        Some(Command::Snapshot(args)) => args.file.is_some(),
+        Some(Command::Serve(args)) => args.textfile.is_some(),
+        _ => false,
+    }
 }
 
 /// What options of every command add.
@@ -81,8 +88,8 @@ fn with_options(rights: Rights, global: &Global) -> Rights {
 pub(super) fn confinement(cli: &Cli) -> Option<Confinement> {
     match &cli.command {
         Some(Command::Fleet(_)) => Some(Confinement::Reading),
-        Some(Command::Snapshot(_) | Command::Serve(_)) => None,
-        Some(Command::Explain(args)) if args.drawing.output.is_some() => None,
+        Some(Command::Serve(_)) => None,
+        command if writes_file(command.as_ref()) => None,
         Some(_) if cli.global.from.is_some() => Some(Confinement::Reading),
         _ => None,
     }
@@ -119,7 +126,9 @@ mod tests {
             ("tcpctl status", reads(&[38, 39])),
             ("tcpctl -N blue listeners --no-bpf", reads(&[21])),
             ("tcpctl status --all-netns --no-bpf", reads(&[21])),
+            ("tcpctl snapshot --no-bpf", reads(&[])),
             ("tcpctl snapshot x.json --no-bpf", reads(&[1])),
+            ("tcpctl solve --connect 10s --write-profile x.toml --from x.json", vec![1, 2]),
             ("tcpctl serve --no-bpf", reads(&[10])),
             ("tcpctl serve --textfile x.prom --no-bpf", reads(&[1])),
             ("tcpctl apply anti-syn-flood --no-bpf", reads(&[1, 21])),
@@ -139,10 +148,20 @@ mod tests {
     #[test]
     fn files_of_other_hosts_are_read_where_nothing_can_be_written() {
         let of = |line: &str| confinement(&Cli::try_parse_from(line.split(' ')).unwrap());
-        for line in ["tcpctl fleet /x", "tcpctl diagnose --from x.json", "tcpctl sockets --from -"] {
+        for line in [
+            "tcpctl fleet /x",
+            "tcpctl diagnose --from x.json",
+            "tcpctl sockets --from -",
+            "tcpctl snapshot --from x.json",
+        ] {
             assert_eq!(of(line), Some(Confinement::Reading), "{line}");
         }
-        for line in ["tcpctl status", "tcpctl snapshot y.json --from x.json", "tcpctl serve --from x.json"] {
+        for line in [
+            "tcpctl status",
+            "tcpctl snapshot y.json --from x.json",
+            "tcpctl serve --from x.json",
+            "tcpctl solve --connect 10s --write-profile y.toml --from x.json",
+        ] {
             assert_eq!(of(line), None, "{line}");
         }
     }
