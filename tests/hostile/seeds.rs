@@ -16,6 +16,9 @@ pub(crate) fn seeds(name: &str) -> Vec<Vec<u8>> {
         "listener-queues" => vec![(0..64_u8).collect()],
         "btf" => files("btf"),
         "segment" | "packet" => packets(),
+        "trace-format" => ["6.1", "6.12", "6.18"].iter().flat_map(|series| trace_formats(series)).collect(),
+        "trace-page" => trace_pages(),
+        "kernel-addresses" => lines(ADDRESSES),
         "filter" => lines(FILTERS),
         "formula" => lines(FORMULAS),
         "typed" => lines(TYPED),
@@ -46,6 +49,18 @@ pub(crate) fn seeds(name: &str) -> Vec<Vec<u8>> {
 
 fn has(bytes: &[u8], piece: &[u8]) -> bool {
     bytes.windows(piece.len()).any(|window| window == piece)
+}
+
+/// Formats of the events of a kernel, without the recorded pages.
+fn trace_formats(series: &str) -> Vec<Vec<u8>> {
+    files(&format!("trace/{series}")).into_iter().filter(|bytes| has(bytes, b"field")).collect()
+}
+
+/// A recorded page, and the first events of it.
+fn trace_pages() -> Vec<Vec<u8>> {
+    let page = data("trace/6.18/page");
+    let short = page.get(..400).unwrap_or_default().to_vec();
+    vec![short, page]
 }
 
 fn lines(texts: &[&str]) -> Vec<Vec<u8>> {
@@ -199,6 +214,12 @@ const PROC_VALUES: [(&str, &str); 10] = [
     ("sys/net/ipv4/ip_local_reserved_ports", "8080,9000-9010\n"),
     ("sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n"),
     ("sys/net/ipv4/tcp_retries2", "15\n"),
+];
+
+const ADDRESSES: &[&str] = &[
+    "Local:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 127.0.0.1\n        /32 host LOCAL\n     |-- 127.255.255.255\n        /32 link BROADCAST\n",
+    "00000000000000000000000000000001 01 80 10 80       lo\nfe80000000000000021122fffe334455 02 40 20 80     eth0\n",
+    "ffffffff81000000 T tcp_v4_rcv\nffffffffc0000000 t nf_hook\t[nf]\nffffffff82000000 D tcp_hashinfo\n",
 ];
 
 const PROC_LINES: &[&str] = &[

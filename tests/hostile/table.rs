@@ -10,7 +10,9 @@ use tcpctl::report::parse_lab_record;
 use tcpctl::snapshot::parse_stored;
 use tcpctl::tune::{Formula, JournalEntry, Profiles};
 use tcpctl::units::KernelVersion;
-use tcpctl::wire::{Btf, ListenerProgram, RootQdisc, decode_packet, parse_filter_with};
+use tcpctl::wire::{
+    Btf, ListenerProgram, RootQdisc, decode_packet, parse_filter_with, parse_page_header, parse_trace_format,
+};
 
 use crate::decoders::{Decoder, decoders, find_decoder};
 use crate::examine::examine;
@@ -92,6 +94,10 @@ fn honest_seeds() -> Result<(), Failed> {
         RootQdisc::decode(&first("qdisc")).map(|queue| (queue.kind.to_owned(), queue.dropped)),
         Some(("fq_codel".to_owned(), 7))
     );
+    for format in seeds("trace-format") {
+        let text = String::from_utf8(format)?;
+        assert!(parse_trace_format(&text).is_some() || parse_page_header(&text).is_some(), "{text}");
+    }
     for packet in seeds("packet") {
         decode_packet(&packet)?;
     }

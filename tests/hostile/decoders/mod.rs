@@ -7,6 +7,7 @@ mod files;
 mod kernel;
 mod proc_files;
 mod snapshots;
+mod trace;
 mod words;
 
 /// One thing that reads foreign bytes.
@@ -51,9 +52,8 @@ impl Decoder {
 
 /// All of them.
 pub(crate) fn decoders() -> impl Iterator<Item = &'static Decoder> {
-    [kernel::DECODERS, proc_files::DECODERS, files::DECODERS, snapshots::DECODERS, words::DECODERS]
-        .into_iter()
-        .flatten()
+    let rooms = [kernel::DECODERS, trace::DECODERS, proc_files::DECODERS, files::DECODERS, snapshots::DECODERS];
+    rooms.into_iter().chain([words::DECODERS]).flatten()
 }
 
 /// The one with this name.

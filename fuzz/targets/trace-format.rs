@@ -1,0 +1,3 @@
+#![no_main]
+
+tcpctl_fuzz::target!("trace-format");
