@@ -66,6 +66,14 @@ impl Comparison {
     }
 }
 
+/// Whether all that is wrong is later than its window, by no more than this process overslept, and that is more than any
+/// allowance: then the machine stood still for so long, and the kernel's own timers with it.
+fn stood_still(rows: &[Row], slept_us: u64) -> bool {
+    let mut wrong = rows.iter().filter(|row| row.verdict != Verdict::Inside).peekable();
+    let is_late = |row: &Row| matches!(row.verdict, Verdict::Late(by_us) if by_us <= slept_us);
+    slept_us > LOADED_ALLOWANCE_US && wrong.peek().is_some() && wrong.all(is_late)
+}
+
 /// Compares what the kernel did with the prediction; where that is a tie, with the course that fits best.
 #[must_use]
 pub fn compare(predicted: &Timeline, measured: &Timeline, punctuality: &Punctuality) -> Comparison {
@@ -87,7 +95,9 @@ pub fn compare_until(
         Comparison { rows, course, conclusive }
     });
     let wrong = |comparison: &Comparison| comparison.rows.iter().filter(|row| row.verdict != Verdict::Inside).count();
-    all.min_by_key(wrong).unwrap_or(Comparison { rows: Vec::new(), course: 0, conclusive })
+    let mut best = all.min_by_key(wrong).unwrap_or(Comparison { rows: Vec::new(), course: 0, conclusive });
+    best.conclusive &= !stood_still(&best.rows, punctuality.slept_us);
+    best
 }
 
 /// What is compared: segments that a side sends, calls that return, and ends that nobody's call reports.
@@ -329,6 +339,23 @@ mod tests {
         };
         assert!(compare(&half_open, &seen(30_000), &late(25_000)).agrees());
         assert!(!compare(&half_open, &seen(60_000), &late(25_000)).agrees());
+    }
+
+    #[test]
+    fn a_machine_that_stood_still_for_as_long_proves_nothing() {
+        let conclusive = |seen: &Timeline, slept_us| {
+            let slept = Punctuality { slept_us, ..Punctuality::default() };
+            let comparison = compare(&predicted(1), seen, &slept);
+            assert!(!comparison.agrees());
+            comparison.conclusive
+        };
+        let late_by_30_ms = measured(&[0, 1_024_000, 2_100_000], 3_073_000);
+        assert!(!conclusive(&late_by_30_ms, 49_000) && !conclusive(&late_by_30_ms, 30_000));
+        assert!(conclusive(&late_by_30_ms, 29_999), "by more than this process overslept");
+        let missing = measured(&[0, 1_024_000], 3_073_000);
+        assert!(conclusive(&missing, 49_000), "no pause of the machine takes an event away");
+        let late_by_5_ms = measured(&[0, 1_024_000, 2_075_000], 3_073_000);
+        assert!(conclusive(&late_by_5_ms, 24_000), "the allowance has that already");
     }
 
     /// A keepalive that is answered goes on for ever and is shown in its beginning; what stays as it is has been shown.
