@@ -67,27 +67,13 @@ pub fn keep_rights(kept: Rights) -> io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
     let had = rustix::thread::capabilities(None)?;
     let kept = had.permitted & CapabilitySet::from_bits_retain(kept.0);
-    // Without CAP_SETPCAP, that nothing new comes is what no_new_privs sees to.
-    if had.effective.contains(CapabilitySet::SETPCAP) {
-        for one in CapabilitySet::all().difference(kept).iter() {
-            match rustix::thread::remove_capability_from_bounding_set(one) {
-                // Older kernels do not know the newest.
-                Ok(()) | Err(rustix::io::Errno::INVAL) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
     let effective = if owes_rights_to_its_file() { kept & !CapabilitySet::from_bits_retain(OF_FILES.0) } else { kept };
     let sets = CapabilitySets { effective, permitted: kept, inheritable: CapabilitySet::empty() };
     if sets == had {
         return Ok(());
     }
-    rustix::thread::set_capabilities(None, sets)?;
-    // Lowering what may be inherited has taken them from here already; kernels before 4.3 have none.
-    match rustix::thread::clear_ambient_capability_set() {
-        Ok(()) | Err(rustix::io::Errno::INVAL) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    // With what may be inherited go the ambient ones (`cap_capset`, security/commoncap.c).
+    Ok(rustix::thread::set_capabilities(None, sets)?)
 }
 
 /// Whether rights came with the program's file and not with who started it (`AT_SECURE`, getauxval(3)).

@@ -30,6 +30,13 @@ pub struct Told {
     pub is_tcp: Option<bool>,
 }
 
+impl Told {
+    /// An event of which nothing else is known.
+    pub(super) const fn of(event: TraceEvent, ends: Option<TraceEnds>, from: EndsFrom) -> Self {
+        Self { event, ends, from, seen: 0, whole: false, by_reset: false, function: None, is_tcp: None }
+    }
+}
+
 /// How the ends of an event are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndsFrom {
@@ -86,7 +93,7 @@ impl Follower {
     /// Takes the next event, in the order of their times.
     pub fn follow(&mut self, event: TraceEvent) -> Told {
         let (ends, from) = self.ends_of(&event);
-        let mut told = Told { ends, from, seen: 0, whole: false, by_reset: false, function: None, is_tcp: None, event };
+        let mut told = Told::of(event, ends, from);
         if let Some(ends) = ends {
             self.note(ends, &mut told);
         }

@@ -53,16 +53,7 @@ mod tests {
         let mut event = decoder.decode(1, 0, &[0, 0]).unwrap();
         [event.state, event.new_state] = states;
         let ends = ends.map(|[local, peer]| TraceEnds { local: local.parse().unwrap(), peer: peer.parse().unwrap() });
-        Told {
-            ends,
-            from: EndsFrom::Event,
-            seen: 0,
-            whole: false,
-            by_reset: false,
-            function: None,
-            is_tcp: None,
-            event,
-        }
+        Told::of(event, ends, EndsFrom::Event)
     }
 
     fn asked(filter: &str, told: &Told) -> Truth {

@@ -129,16 +129,7 @@ mod tests {
         let mut event = decoder.decode(1, 0, &[0, 0]).unwrap();
         event.reason = reason.map(Into::into);
         let ends = ends.map(|(local, peer)| TraceEnds { local: local.parse().unwrap(), peer: peer.parse().unwrap() });
-        Told {
-            ends,
-            from: EndsFrom::Event,
-            seen: 0,
-            whole: false,
-            by_reset: false,
-            function: None,
-            is_tcp: None,
-            event,
-        }
+        Told::of(event, ends, EndsFrom::Event)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -52,21 +52,14 @@ impl Playing {
     /// Reads until a line holds this.
     fn until(awaited: &str, place: &Place, arguments: &[&str]) -> Result<Self, CannotRun> {
         assert_eq!(tcpctl::sys::own_netns_inode(), Some(place.inode()), "the child is to be in the case's namespace");
-        let mut child = Command::new(program::path())
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let (child, mut output) = program::start(arguments);
         let mut line = String::new();
         // Ends at the latest with the program, whose pipe then closes.
         while !line.contains(awaited) {
             line.clear();
             if output.read_line(&mut line).expect("a pipe") == 0 {
-                let mut told = String::new();
-                child.stderr.take().expect("it is piped").read_to_string(&mut told).expect("text");
-                assert_eq!(child.wait().expect("a child").code(), Some(4), "{told}");
+                let (told, code) = program::complaint(child);
+                assert_eq!(code, Some(4), "{told}");
                 return Err(CannotRun(told));
             }
         }

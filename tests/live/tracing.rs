@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -57,19 +57,11 @@ struct Traced {
 
 impl Traced {
     fn begin(arguments: &[&str]) -> Result<Self, CannotRun> {
-        let mut child = Command::new(program::path())
-            .args(["trace", "--json"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let (child, mut output) = program::start(&[&["trace", "--json"], arguments].concat());
         let mut line = String::new();
         if output.read_line(&mut line).expect("a pipe") == 0 {
-            let mut told = String::new();
-            child.stderr.take().expect("it is piped").read_to_string(&mut told).expect("text");
-            assert!(matches!(child.wait().expect("a child").code(), Some(3 | 4)), "{told}");
+            let (told, code) = program::complaint(child);
+            assert!(matches!(code, Some(3 | 4)), "{told}");
             return Err(CannotRun(told));
         }
         let begin: Value = serde_json::from_str(&line).expect("JSON");

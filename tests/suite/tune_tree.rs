@@ -110,6 +110,15 @@ impl Tree {
             .collect()
     }
 
+    /// The same, with the file in a `sysctl.d` below a root of its own: that root, and the directory.
+    pub(super) fn persist_below_root(&self) -> (String, PathBuf) {
+        let directory = self.path("root/etc/sysctl.d");
+        fs::create_dir_all(&directory).unwrap();
+        let (root, folder) = (self.path("root").display().to_string(), directory.display().to_string());
+        self.ok(&["apply", "anti-syn-flood", "--yes", "--persist", "--sysctl-dir", &folder, "--root", &root]);
+        (root, directory)
+    }
+
     pub(super) fn drop_in(&self) -> Option<String> {
         fs::read_to_string(self.path("sysctl.d/99-tcpctl.conf")).ok()
     }
@@ -496,11 +505,8 @@ fn without_a_terminal_and_without_yes_the_plan_is_printed_and_nothing_is_written
 #[test]
 fn verify_says_what_the_files_make_of_the_next_boot() {
     let tree = Tree::new();
-    let root = tree.path("root");
-    let directory = root.join("etc/sysctl.d");
-    fs::create_dir_all(&directory).unwrap();
-    let (root, folder) = (root.display().to_string(), directory.display().to_string());
-    tree.ok(&["apply", "anti-syn-flood", "--yes", "--persist", "--sysctl-dir", &folder, "--root", &root]);
+    let (root, directory) = tree.persist_below_root();
+    let folder = directory.display().to_string();
     let verify = |files: &[(&str, &str)]| {
         for (name, text) in files {
             fs::write(directory.join(name), text).unwrap();

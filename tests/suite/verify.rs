@@ -203,11 +203,8 @@ fn a_later_file_beside_ours_is_seen_in_any_directory() {
 #[test]
 fn a_file_below_a_root_that_only_the_journal_knows_is_named_whole() {
     let tree = Tree::new();
-    let root = tree.path("root");
-    let directory = root.join("etc/sysctl.d");
-    fs::create_dir_all(&directory).unwrap();
-    let (root, folder) = (root.display().to_string(), directory.display().to_string());
-    tree.ok(&["apply", "anti-syn-flood", "--yes", "--persist", "--sysctl-dir", &folder, "--root", &root]);
+    let (root, directory) = tree.persist_below_root();
+    let folder = directory.display().to_string();
     fs::write(directory.join("99-zz.conf"), "net.core.somaxconn = 64\n").unwrap();
     let by = |more: &[&str]| {
         let (code, view) = verify(&tree, &[&["anti-syn-flood"], more].concat());

@@ -59,8 +59,7 @@ fn node_exporter_name(state: TcpState) -> &'static str {
 
 /// The answers of the model; nothing when the kernel version is unknown.
 pub(super) fn answers(snapshot: &Snapshot) -> Vec<(&'static str, Answer)> {
-    let Some(version) = snapshot.kernel.version else { return Vec::new() };
-    let host = Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
+    let Some(host) = host(snapshot) else { return Vec::new() };
     consequences(&known(snapshot), &host).into_iter().map(|(consequence, answer)| (consequence.id, answer)).collect()
 }
 
@@ -73,12 +72,16 @@ pub(super) fn half_open(snapshot: &Snapshot) -> Vec<Sample> {
 
 /// The least age of each of these kinds.
 pub(super) fn half_open_least_age(snapshot: &Snapshot) -> Vec<Sample> {
-    let Some(version) = snapshot.kernel.version else { return Vec::new() };
-    let host = Host { version, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) };
+    let Some(host) = host(snapshot) else { return Vec::new() };
     let ages = half_open_ages(&known(snapshot), &host);
     let sample =
         |(resent, age): (usize, &Window)| Sample::new(seconds(age.at_us)).label("synacks_resent", resent.to_string());
     ages.iter().take(Sockets::HALF_OPEN_KINDS).enumerate().map(sample).collect()
+}
+
+/// Nothing when the kernel version is unknown.
+fn host(snapshot: &Snapshot) -> Option<Host> {
+    Some(Host { version: snapshot.kernel.version?, hz: snapshot.kernel.hz.as_ref().map(|reading| reading.hz) })
 }
 
 fn known(snapshot: &Snapshot) -> KnownSettings {
