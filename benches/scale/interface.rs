@@ -30,7 +30,7 @@ pub(crate) fn measure(sockets: u64, table: &mut Table) -> Result<()> {
     let mix = Mix::established(sockets);
     let filled = Filled::new(mix)?;
     table.heading(&format!("terminal interface, {}", mix.name()), &filled)?;
-    let mut session = Session::start(&filled)?;
+    let mut session = Session::start(&filled, &[])?;
     session.wait_for("Against limits")?;
     for (screen, key) in [("overview", "1"), ("sockets", "3")] {
         session.press(key)?;
@@ -45,13 +45,11 @@ pub(crate) fn measure(sockets: u64, table: &mut Table) -> Result<()> {
     table.row("key to frame, seconds, median", median, Limit::AtMost(ANSWER_MS))?;
     table.row(&format!("key to frame, seconds, longest ({key})"), longest, Limit::AtMost(ANSWER_MS))?;
     table.kib("memory, terminal interface", session.peak_kib()?, Limit::AtMost(MEMORY_KIB))?;
-    session.press("q")?;
-    anyhow::ensure!(session.child.wait()?.success(), "it did not end in order");
-    Ok(())
+    session.quit()
 }
 
 /// The program on a pseudo-terminal of 80×24.
-struct Session {
+pub(crate) struct Session {
     child: Child,
     master: File,
     output: Receiver<Vec<u8>>,
@@ -60,7 +58,8 @@ struct Session {
 }
 
 impl Session {
-    fn start(filled: &Filled) -> Result<Self> {
+    /// Starts it with these options.
+    pub(crate) fn start(filled: &Filled, options: &[&str]) -> Result<Self> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&master)?;
         unlockpt(&master)?;
@@ -70,6 +69,7 @@ impl Session {
         let home = tempfile::tempdir()?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_tcpctl"));
         command
+            .args(options)
             .env("LC_ALL", "C.UTF-8")
             .env("TERM", "xterm-256color")
             .env("HOME", home.path())
@@ -90,15 +90,35 @@ impl Session {
         Ok(Self { child, master, output, _home: home })
     }
 
-    fn press(&mut self, keys: &str) -> Result<()> {
+    pub(crate) fn press(&mut self, keys: &str) -> Result<()> {
         Ok(self.master.write_all(keys.as_bytes())?)
     }
 
-    fn wait_for(&self, text: &str) -> Result<()> {
+    pub(crate) fn wait_for(&self, text: &str) -> Result<()> {
         let mut seen = Vec::new();
         while !String::from_utf8_lossy(&seen).contains(text) {
             seen.extend(self.output.recv_timeout(PATIENCE).with_context(|| format!("no `{text}` on the screen"))?);
         }
+        Ok(())
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Reads what it writes for a while, as a terminal would.
+    pub(crate) fn drain(&self, time: Duration) {
+        let begun = Instant::now();
+        while let Some(left) = time.checked_sub(begun.elapsed()) {
+            let _ = self.output.recv_timeout(left);
+        }
+    }
+
+    /// Leaves it by its key.
+    pub(crate) fn quit(&mut self) -> Result<()> {
+        self.press("q")?;
+        anyhow::ensure!(self.child.wait()?.success(), "it did not end in order");
         Ok(())
     }
 
@@ -114,10 +134,7 @@ impl Session {
     /// The share of one processor that it takes over a while, in thousandths.
     fn share(&self, time: Duration) -> Result<u64> {
         let (begun, before) = (Instant::now(), self.ticks()?);
-        while let Some(left) = time.checked_sub(begun.elapsed()) {
-            // What it writes is read meanwhile, as a terminal would.
-            let _ = self.output.recv_timeout(left);
-        }
+        self.drain(time);
         let ticks = self.ticks()? - before;
         let ms = ticks * 1_000 / rustix::param::clock_ticks_per_second().max(1);
         Ok(1_000 * ms / u64::try_from(begun.elapsed().as_millis())?.max(1))

@@ -1,13 +1,18 @@
 //! What reading a million sockets costs, as multiples of the least that a dump can cost.
 //!
-//! `cargo bench --bench scale -- [SOCKETS] [--rounds N] [--quick | --interface]`. Sockets are made in network namespaces of the
-//! bench's own and go with it; it needs root. Absolute times depend on the machine and on its neighbours, so every
+//! `cargo bench --bench scale -- [SOCKETS] [--rounds N] [--quick | --interface | --load | --soak MINUTES]`. Sockets are made
+//! in network namespaces of the bench's own and go with it; it needs root. Absolute times depend on the machine and on its neighbours, so every
 //! figure is a ratio between two commands of the same round, and the median of all rounds is judged.
 
+mod churn;
 mod cost;
 mod fill;
+mod flooded;
 mod floor;
 mod interface;
+mod limited;
+mod load;
+mod soak;
 mod table;
 mod wait;
 
@@ -25,6 +30,8 @@ const SOCKETS: u64 = 1_000_000;
 /// Sockets and rounds of the quick version, which the gate runs.
 const QUICK_SOCKETS: u64 = 60_000;
 const QUICK_ROUNDS: usize = 7;
+/// How long the quick version lets programs run on.
+const QUICK_SOAK: Duration = Duration::from_secs(30);
 /// Rounds that are measured.
 const ROUNDS: usize = 5;
 /// TIME-WAIT ends after 60 s, so a filled namespace is not used for longer than this.
@@ -41,19 +48,34 @@ const COUNTED: &str = "ss -tan | wc -l";
 const JUDGED: u64 = 100_000;
 
 /// What was asked for.
+#[derive(Clone, Copy)]
 struct Asked {
     sockets: u64,
     rounds: usize,
-    quick: bool,
+    part: Part,
+}
+
+/// Which part of it.
+#[derive(Clone, Copy)]
+enum Part {
+    /// All that is promised of a host that stands still.
+    Whole,
+    /// What the gate runs.
+    Quick,
     /// Only the terminal interface.
-    interface: bool,
+    Interface,
+    /// Only a host under load.
+    Load,
+    /// Programs that run on and on, for so long.
+    Soak(Duration),
 }
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // What the bench starts itself with: a filler or the floor, inside a namespace.
-    if let Some(done) = fill::run_part(&words).or_else(|| floor::run_part(&words)) {
+    let parts = [fill::run_part, floor::run_part, churn::run_part, flooded::run_part, soak::run_part];
+    if let Some(done) = parts.iter().find_map(|run_part| run_part(&words)) {
         return done.map(|()| ExitCode::SUCCESS);
     }
     let asked = read_arguments(&words)?;
@@ -65,26 +87,30 @@ fn main() -> Result<ExitCode> {
     install()?;
     let tools = Tools::find();
     tools.tell(&mut table)?;
-    if asked.interface {
-        interface::measure(asked.sockets, &mut table)?;
-    } else if asked.quick {
-        quick(&asked, &mut table)?;
-    } else {
-        whole(&asked, &tools, &mut table)?;
+    match asked.part {
+        Part::Whole => whole(&asked, &tools, &mut table)?,
+        Part::Quick => quick(&asked, &mut table)?,
+        Part::Interface => interface::measure(asked.sockets, &mut table)?,
+        Part::Load => load::measure(&asked, &mut table)?,
+        Part::Soak(time) => soak::measure(time, &mut table)?,
     }
     Ok(if table.within() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn read_arguments(words: &[&str]) -> Result<Asked> {
-    let mut asked = Asked { sockets: SOCKETS, rounds: ROUNDS, quick: false, interface: false };
+    let mut asked = Asked { sockets: SOCKETS, rounds: ROUNDS, part: Part::Whole };
     let mut words = words.iter();
     let mut sockets = None;
     while let Some(word) = words.next() {
         match *word {
-            "--quick" => {
-                asked = Asked { sockets: QUICK_SOCKETS, rounds: QUICK_ROUNDS, quick: true, interface: false };
+            "--quick" => asked = Asked { sockets: QUICK_SOCKETS, rounds: QUICK_ROUNDS, part: Part::Quick },
+            "--interface" => asked.part = Part::Interface,
+            "--load" => asked.part = Part::Load,
+            "--soak" => {
+                let minutes: u64 = words.next().context("--soak needs minutes")?.parse()?;
+                anyhow::ensure!(minutes > 0, "--soak needs a minute at least");
+                asked.part = Part::Soak(Duration::from_secs(60 * minutes));
             }
-            "--interface" => asked.interface = true,
             "--rounds" => asked.rounds = words.next().context("--rounds needs a number")?.parse()?,
             number => {
                 let number = number.replace('_', "");
@@ -180,7 +206,9 @@ fn quick(asked: &Asked, table: &mut Table) -> Result<()> {
         table.ratio("states / floor", &costs, ["states", "floor"], Cost::cpu, Limit::AtMost(limit))?;
         table.ratio("one walk / floor", &costs, ["floor, one walk", "floor"], Cost::cpu, Limit::AtMost(1_000))?;
     }
-    diagnosis(asked.rounds, table)
+    diagnosis(asked.rounds, table)?;
+    load::measure(asked, table)?;
+    soak::measure(QUICK_SOAK, table)
 }
 
 /// Every figure that is promised at a million sockets, a line each.

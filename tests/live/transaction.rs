@@ -2,8 +2,11 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 
 use crate::case::{CannotRun, Case, Ran};
@@ -15,6 +18,10 @@ use crate::tune::{State, cat, text};
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("an apply that is killed before any call that changes something is rolled back", killed),
+        Case::new(
+            "of 200 applies that are killed at any moment none leaves anything that cannot be undone",
+            killed_at_any_moment,
+        ),
         Case::new("two applies at once go one after the other and leave a whole journal", at_once),
     ]
 }
@@ -73,6 +80,72 @@ fn killed(place: &Place) -> Ran {
         assert_eq!(values(), before, "killed before {call}");
     }
     unreachable!("the program ends")
+}
+
+/// Applies that are killed, and in each of how many the kill has to be seen at work.
+const KILLED: u32 = 200;
+const SEEN: u32 = 5;
+
+/// Unlike [`killed`], which kills before each call, this kills wherever a processor happens to be: within calls, between
+/// two threads, while pages are read.
+fn killed_at_any_moment(place: &Place) -> Ran {
+    place.set(KEYS[0], "128");
+    place.set(KEYS[1], "5");
+    let (before, state) = (values(), State::new());
+    let start = |profile: &String| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tcpctl"));
+        command.args(["--state-dir", &state.path, "apply", profile, "--yes"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let undo = |number: u32| {
+        let undone = state.run(place, &["rollback", "--yes"]);
+        assert!(undone.status.success() && values() == before, "apply {number}: {}", text(&undone.stderr));
+    };
+    let begun = Instant::now();
+    assert!(start(&profile(&state, "whole", [512, 2])).wait().unwrap().success());
+    let whole = begun.elapsed();
+    undo(0);
+
+    let (mut entries, mut untouched, mut half_way, mut ended) = (1, 0, 0, 0);
+    for number in 1..=KILLED {
+        let wanted = [512 + number, 1 + number % 4];
+        let mut child = start(&profile(&state, "p", wanted));
+        // The golden section spreads the moments evenly over a whole run and somewhat more, whatever their number.
+        let moment = whole.mul_f64(1.1 * (f64::from(number) * 0.618_034).fract());
+        wait_for_end(&child, moment);
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        let history = state.json(place, &["history"]);
+        assert_eq!(history["unreadable"], Value::Array(Vec::new()), "apply {number}");
+        let listed = history["entries"].as_array().unwrap();
+        let applies: Vec<_> = listed.iter().filter(|entry| entry["action"]["is"] == "apply").collect();
+        let newest = applies.iter().max_by_key(|entry| entry["id"].as_u64()).unwrap();
+        if applies.len() == entries {
+            untouched += 1;
+            assert_eq!(values(), before, "apply {number} changed what it had not journalled");
+            continue;
+        }
+        entries += 1;
+        assert_eq!(applies.len(), entries, "apply {number}");
+        if newest["outcome"] == "applied" {
+            ended += 1;
+            assert_eq!(values(), wanted.map(|value| value.to_string()), "apply {number} is said to be done");
+        } else {
+            half_way += 1;
+        }
+        undo(number);
+    }
+    let seen = [untouched, half_way, ended];
+    assert!(seen.iter().all(|count| *count >= SEEN), "before, amid and after the writing: {seen:?}");
+    Ok(())
+}
+
+/// Waits until a process has ended, for so long at the most.
+fn wait_for_end(child: &Child, most: Duration) {
+    let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).unwrap();
+    let most = Timespec { tv_sec: 0, tv_nsec: i64::try_from(most.as_nanos()).unwrap() };
+    poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&most)).unwrap();
 }
 
 fn at_once(place: &Place) -> Ran {
