@@ -1,6 +1,6 @@
 //! The table itself is whole, and the runner finds what it looks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("every function of the library that reads foreign bytes is in the table", every_function),
         Trial::test("every decoder has its fuzz target, and every target its decoder", every_target),
+        Trial::test("what is fuzzed is built from the dependencies of the program", same_dependencies),
         Trial::test("every decoder begins from inputs that it takes", honest_seeds),
         Trial::test("every folder of found inputs is of a decoder", every_folder),
         Trial::test("a panic, a great allocation and many small ones are found", the_runner_finds),
@@ -79,6 +80,49 @@ fn every_target() -> Result<(), Failed> {
         let text = fs::read_to_string(root.join(format!("targets/{name}.rs")))?;
         assert!(text.contains(&format!("tcpctl_fuzz::target!(\"{name}\")")), "{name}: {text}");
     }
+    Ok(())
+}
+
+/// The fuzz targets are a workspace of their own, whose lock file nothing else looks at.
+fn same_dependencies() -> Result<(), Failed> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read =
+        |path: &str| -> Result<toml::Table, Failed> { Ok(toml::from_str(&fs::read_to_string(root.join(path))?)?) };
+    let packages = |lock: &toml::Table| -> BTreeMap<(String, String), Vec<String>> {
+        let listed = lock.get("package").and_then(toml::Value::as_array).expect("packages");
+        let text =
+            |package: &toml::Value, field: &str| package.get(field).and_then(toml::Value::as_str).map(str::to_owned);
+        let needs = |package: &toml::Value| -> Vec<String> {
+            let needs = package.get("dependencies").and_then(toml::Value::as_array);
+            needs.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned).collect()
+        };
+        let row = |package| Some(((text(package, "name")?, text(package, "version")?), needs(package)));
+        listed.iter().filter_map(row).collect()
+    };
+    let (ours, fuzzed) = (packages(&read("Cargo.lock")?), packages(&read("fuzz/Cargo.lock")?));
+
+    let manifest = read("Cargo.toml")?;
+    let wanted = manifest.get("dependencies").and_then(toml::Value::as_table).expect("dependencies");
+    let program = fuzzed.iter().find(|((name, _), _)| name == "tcpctl").map(|(_, needs)| needs).expect("the program");
+    let without_version = |need: &String| need.split(' ').next().unwrap_or_default().to_owned();
+    let locked: BTreeSet<String> = program.iter().map(without_version).collect();
+    assert_eq!(locked, wanted.keys().cloned().collect(), "run `cargo fuzz build`, which completes fuzz/Cargo.lock");
+
+    // What those need in turn, with the versions that the program has.
+    let (mut open, mut seen) = (program.clone(), BTreeSet::new());
+    while let Some(need) = open.pop() {
+        let mut words = need.split(' ');
+        let (name, version) = (words.next().unwrap_or_default(), words.next());
+        let fits = |key: &&(String, String)| key.0 == name && version.is_none_or(|version| key.1 == version);
+        let key = fuzzed.keys().find(fits).unwrap_or_else(|| panic!("{need} is not in fuzz/Cargo.lock")).clone();
+        // What the program does not have at all comes with features that only fuzzing asks for.
+        let known = ours.keys().any(|(name, _)| *name == key.0);
+        assert!(!known || ours.contains_key(&key), "fuzz/Cargo.lock has {} {}, and Cargo.lock has not", key.0, key.1);
+        if seen.insert(key.clone()) {
+            open.extend(fuzzed.get(&key).into_iter().flatten().cloned());
+        }
+    }
+    assert!(seen.len() > wanted.len(), "{seen:?}");
     Ok(())
 }
 

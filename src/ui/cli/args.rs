@@ -509,6 +509,20 @@ mod tests {
     }
 
     #[test]
+    fn prose_below_the_options_is_wrapped_by_the_width_of_the_terminal_alone() {
+        for command in Cli::command().get_subcommands() {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in text.lines().filter(|line| line.chars().count() > 80) {
+                let name = command.get_name();
+                assert!(
+                    line.ends_with(['.', ':']),
+                    "{name}: a line of a terminal's width ends amid a sentence: {line}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn rates_are_read_with_and_without_their_unit() {
         assert_eq!(parse_rate_per_s("50000/s"), Ok(50_000));
         assert_eq!(parse_rate_per_s("50000"), Ok(50_000));

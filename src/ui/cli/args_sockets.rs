@@ -16,12 +16,12 @@ Filter words, as in ss(8):
   src any  dst inet:*       every address; inet: and inet6: mean sockets of that family
                             alone, and 10.0.0.1 its IPv4-mapped form as well
 
-  As in ss, conditions are joined from left to right: `A or B and C` is `(A or B) and C`,
-  and `not` holds for the next one; brackets say it plainly.
-  Unlike ss (6.1): an exclusion that leaves no state shows nothing, where ss falls back to
-  connected ones; `not autobound` is the opposite of `autobound`; inet: and inet6: hold
-  for their own condition and not for the whole filter; conditions on states may stand
-  anywhere; bound sockets without a connection are shown where the kernel tells of them.
+As in ss, conditions are joined from left to right: `A or B and C` is `(A or B) and C`, \
+and `not` holds for the next one; brackets say it plainly.
+Unlike ss (6.1): an exclusion that leaves no state shows nothing, where ss falls back to \
+connected ones; `not autobound` is the opposite of `autobound`; inet: and inet6: hold \
+for their own condition and not for the whole filter; conditions on states may stand \
+anywhere; bound sockets without a connection are shown where the kernel tells of them.
 
 Examples:
   tcpctl sockets state syn-recv sport = :443
@@ -31,8 +31,8 @@ Examples:
   tcpctl sockets --watch 2s --sort sent
   tcpctl sockets --watch 5s --group-by listener --json
 
-With --watch each row says what moved since the reading before: bytes sent and received by
-the second, segments sent again, drops, queues that grew or shrank. `+` is new, `-` gone,
+With --watch each row says what moved since the reading before: bytes sent and received by \
+the second, segments sent again, drops, queues that grew or shrank. `+` is new, `-` gone, \
 `~` in another state, `*` moved; a screen shows these first, a pipe shows nothing else.";
 
 /// Show sockets in the filter words of ss, each with its timer
