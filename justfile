@@ -26,6 +26,10 @@ hostile *names:
 fuzz *arguments:
     fuzz/run {{arguments}}
 
+# The static program and the package, built twice from the last commit and compared
+twice directory:
+    packaging/twice {{directory}}
+
 # The static program in an empty root, and the Debian package in a new Debian
 packages:
     tests/packages/run
