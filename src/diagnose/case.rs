@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Stated;
 use crate::snapshot::{
-    DeviceQueue, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading,
+    DeviceQueue, Listener, NotComparable, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading,
 };
 use crate::units::Micros;
 
@@ -13,7 +13,8 @@ use crate::units::Micros;
 #[derive(Clone, Debug)]
 pub struct Case<'a> {
     now: &'a Snapshot,
-    before: Option<&'a Snapshot>,
+    /// The older reading, or why there is none to compare with.
+    before: Result<&'a Snapshot, String>,
     /// The listeners of the older reading, by their cookie.
     listeners_before: BTreeMap<u64, &'a Listener>,
     /// Those of the newer one that share an address, a port and an interface.
@@ -42,9 +43,11 @@ impl<'a> Case<'a> {
     /// Takes the newer and, if there is one, the older reading.
     #[must_use]
     pub fn new(now: &'a Snapshot, before: Option<&'a Snapshot>) -> Self {
+        let none = || "needs two readings; there is one".to_owned();
+        let compared = |before: &'a Snapshot| before.is_earlier(now).map(|()| before).map_err(|error| not_compared(&error));
         let mut case = Self {
             now,
-            before,
+            before: before.ok_or_else(none).and_then(compared),
             listeners_before: BTreeMap::new(),
             siblings: BTreeMap::new(),
             queues_grew: None,
@@ -88,14 +91,7 @@ impl<'a> Case<'a> {
     /// # Errors
     /// When there is none, or when the two cannot be compared.
     pub fn before(&self) -> Result<&'a Snapshot, String> {
-        let before = self.before.ok_or("needs two readings; there is one")?;
-        if before.netns.inode != self.now.netns.inode {
-            return Err("the two readings are of different network namespaces".to_owned());
-        }
-        if before.monotonic_ms >= self.now.monotonic_ms {
-            return Err("no time passed between the two readings, or the host was booted".to_owned());
-        }
-        Ok(before)
+        self.before.clone()
     }
 
     /// Time between the readings in milliseconds, at least 1.
@@ -103,7 +99,7 @@ impl<'a> Case<'a> {
     /// # Errors
     /// As [`Case::before`].
     pub fn window_ms(&self) -> Result<u64, String> {
-        Ok(self.now.monotonic_ms - self.before()?.monotonic_ms)
+        Ok(self.now.monotonic_ms.saturating_sub(self.before()?.monotonic_ms))
     }
 
     /// How much a counter of `TcpExt` rose.
@@ -152,14 +148,9 @@ impl<'a> Case<'a> {
             let missing = || missing_counter(snapshot, SOFTNET, true, "rows");
             snapshot.counters.softnet.as_deref().ok_or_else(missing)
         };
-        let (before, now) = (read(self.before()?)?, read(self.now)?);
-        // Before 5.10 rows do not say whose they are; then they are those of the CPUs in their order.
-        let older = |place: usize, row: &SoftnetCpu| match row.cpu {
-            Some(_) => before.iter().find(|older| older.cpu == row.cpu),
-            None => before.get(place).filter(|_| before.len() == now.len()),
-        };
-        let rise = |(place, row)| Some((row, wrapped_rise(column(older(place, row)?), column(row))));
-        Ok(now.iter().enumerate().filter_map(rise).collect())
+        let before = self.before()?;
+        (read(before)?, read(self.now)?);
+        Ok(self.now.counters.softnet_rises(&before.counters, column).unwrap_or_default())
     }
 
     /// The same over all CPUs.
@@ -336,6 +327,16 @@ pub(super) fn at_least_percent(part: u64, whole: u64, percent: u64) -> bool {
     u128::from(part) * 100 >= u128::from(whole) * u128::from(percent)
 }
 
+/// Why the older reading is not compared with, in words.
+fn not_compared(error: &NotComparable) -> String {
+    match error {
+        NotComparable::OtherNamespace { .. } | NotComparable::InodeOfAnother { .. } => {
+            format!("the two readings are of different network namespaces: {error}")
+        }
+        error => format!("the older reading cannot be compared with: {error}"),
+    }
+}
+
 fn sysctl_of<'a>(snapshot: &'a Snapshot, key: &str) -> Result<Option<&'a str>, String> {
     match snapshot.sysctls.readings.get(key) {
         Some(SysctlReading::Value(value)) => Ok(Some(value)),
@@ -368,15 +369,6 @@ fn gap_reason(snapshot: &Snapshot, source: &str) -> Option<String> {
     let leaf = source.rsplit('/').next().unwrap_or(source);
     let gap = snapshot.gaps.iter().find(|gap| gap.source == source || gap.source.rsplit('/').next() == Some(leaf))?;
     Some(format!("{}: {}", gap.source, gap.reason))
-}
-
-/// By how much a counter of 32 bits rose that may have begun anew once.
-fn wrapped_rise(before: u64, now: u64) -> u64 {
-    const WRAP: u64 = 1 << 32;
-    match now.checked_sub(before) {
-        Some(rise) => rise,
-        None => now.saturating_add(WRAP).saturating_sub(before),
-    }
 }
 
 fn rise(name: &str, before: i64, now: i64) -> Result<u64, String> {

@@ -74,4 +74,76 @@ impl Counters {
         let dropped = self.softnet.as_ref()?.iter().fold(0_u64, |sum, row| sum.saturating_add(row.dropped));
         i64::try_from(dropped).ok()
     }
+
+    /// How much a column of `/proc/net/softnet_stat` rose on each CPU that both readings have, beside the newer row;
+    /// nothing when it could not be read twice.
+    ///
+    /// The kernel counts these in 32 bits (`struct softnet_data`), so on a busy host they begin anew within an hour. A CPU
+    /// that is new brings what it counted before it was taken away, and one that has gone has no row.
+    #[must_use]
+    pub fn softnet_rises(&self, before: &Self, column: fn(&SoftnetCpu) -> u64) -> Option<Vec<(&SoftnetCpu, u64)>> {
+        let (before, now) = (before.softnet.as_deref()?, self.softnet.as_deref()?);
+        // Before 5.10 rows do not say whose they are; then they are those of the CPUs in their order.
+        let older = |place: usize, row: &SoftnetCpu| match row.cpu {
+            Some(_) => before.iter().find(|older| older.cpu == row.cpu),
+            None => before.get(place).filter(|older| older.cpu.is_none() && before.len() == now.len()),
+        };
+        let rise = |(place, row)| Some((row, wrapped_rise(column(older(place, row)?), column(row))?));
+        Some(now.iter().enumerate().filter_map(rise).collect())
+    }
+
+    /// How many packets full input queues dropped on all CPUs that both readings have; nothing when there are none.
+    #[must_use]
+    pub fn softnet_dropped_since(&self, before: &Self) -> Option<u64> {
+        let rises = self.softnet_rises(before, |row| row.dropped)?;
+        let sum = || rises.iter().fold(0_u64, |sum, (_, rise)| sum.saturating_add(*rise));
+        (!rises.is_empty()).then(sum)
+    }
+}
+
+/// By how much a counter of 32 bits rose that may have begun anew once; nothing of a number that no such counter has.
+fn wrapped_rise(before: u64, now: u64) -> Option<u64> {
+    let (before, now) = (u32::try_from(before).ok()?, u32::try_from(now).ok()?);
+    Some(now.wrapping_sub(before).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rows(rows: &[(Option<u32>, u64)]) -> Counters {
+        let row = |&(cpu, dropped): &(Option<u32>, u64)| SoftnetCpu { cpu, processed: 0, dropped, time_squeeze: 0 };
+        Counters { softnet: Some(rows.iter().map(row).collect()), ..Counters::default() }
+    }
+
+    #[test]
+    fn a_cpu_that_comes_or_goes_brings_and_takes_nothing() {
+        let both = rows(&[(Some(0), 5), (Some(1), 700)]);
+        let one = rows(&[(Some(0), 8)]);
+        assert_eq!((one.softnet_dropped_since(&both), both.softnet_dropped_since(&rows(&[(Some(0), 1)]))), (Some(3), Some(4)));
+        // Rows without a number are told apart by their places alone.
+        let unnamed = rows(&[(None, 1), (None, 2)]);
+        assert_eq!(unnamed.softnet_dropped_since(&rows(&[(None, 1)])), None);
+        assert_eq!(rows(&[]).softnet_dropped_since(&both), None);
+        assert_eq!(both.softnet_dropped_since(&Counters::default()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_dropped_is_told_whatever_the_counters_began_with(
+            cpus in proptest::collection::vec((any::<u32>(), 0..1_000_000_u32), 1..8),
+            garbage in u64::from(u32::MAX) + 1..=u64::MAX,
+        ) {
+            let all = |of: &dyn Fn(&(u32, u32)) -> u32| {
+                rows(&(0..).zip(&cpus).map(|(cpu, row)| (Some(cpu), of(row).into())).collect::<Vec<_>>())
+            };
+            let before = all(&|(before, _)| *before);
+            let now = all(&|(before, rise)| before.wrapping_add(*rise));
+            let sum: u64 = cpus.iter().map(|(_, rise)| u64::from(*rise)).sum();
+            prop_assert_eq!(now.softnet_dropped_since(&before), Some(sum));
+            prop_assert_eq!(rows(&[(Some(0), garbage)]).softnet_dropped_since(&before), None);
+        }
+    }
 }

@@ -77,7 +77,7 @@ pub(crate) fn busy_host(seconds: u64) -> Snapshot {
             version: Some("6.18.3".parse().unwrap()),
             hz: Some(HzReading { hz: Hz::new(250).unwrap(), source: HzSource::Config("/proc/config.gz".into()) }),
         },
-        netns: Netns { inode: Some(4_026_531_840), name: None, initial: Some(true) },
+        netns: Netns { inode: Some(4_026_531_840), name: None, initial: Some(true), cookie: None },
         capabilities: Capabilities { euid: 0, effective: Some(u64::MAX) },
         memory_kib: Some(16 << 20),
         sysctls: sysctls(),

@@ -36,8 +36,11 @@ pub(super) fn states(snapshot: &Snapshot) -> Vec<Sample> {
     let Some(sockets) = snapshot.sockets.as_ref().filter(|sockets| sockets.source.counts_states()) else {
         return Vec::new();
     };
-    let sample = |state: TcpState| Sample::new(sockets.count(state)).label("state", node_exporter_name(state));
-    TcpState::ALL.into_iter().map(sample).collect()
+    // A state that was not counted is not one without sockets.
+    let sample = |state: TcpState| {
+        Some(Sample::new(sockets.counted(state)?).label("state", node_exporter_name(state)))
+    };
+    TcpState::ALL.into_iter().filter_map(sample).collect()
 }
 
 /// The state as node_exporter's tcpstat collector labels it.
