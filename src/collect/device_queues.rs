@@ -54,6 +54,7 @@ fn take(buffer: &[u8], found: &mut Vec<(u32, DeviceQueue)>, interrupted: &mut bo
 fn stored(queue: &RootQdisc<'_>) -> DeviceQueue {
     DeviceQueue {
         device: format!("device {}", queue.device),
+        index: Some(queue.device),
         kind: queue.kind.to_owned(),
         dropped: queue.dropped.into(),
         waiting_bytes: queue.backlog_bytes.into(),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Stated;
 use crate::snapshot::{
-    DeviceQueue, Listener, NotComparable, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading,
+    DeviceQueue, Gap, GapKind, Listener, NotComparable, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading,
 };
 use crate::units::Micros;
 
@@ -37,6 +37,7 @@ pub(super) const SNMP: &str = "/proc/net/snmp Tcp";
 pub(super) const SOFTNET: &str = "/proc/net/softnet_stat";
 pub(super) const SOCKSTAT: &str = "/proc/net/sockstat TCP";
 pub(super) const SOCK_DIAG: &str = "sock_diag";
+const QUEUES: &str = "rtnetlink RTM_GETQDISC";
 pub(super) const STATED: &str = "stated by --timeouts";
 
 impl<'a> Case<'a> {
@@ -61,9 +62,11 @@ impl<'a> Case<'a> {
             for listener in &sockets.listeners {
                 case.siblings.entry(place(listener)).or_default().push(listener);
             }
-            let waiting = |listener: &Listener| i64::from(listener.accept_queue.unwrap_or(0));
-            let grew = |listener| waiting(listener) - case.listener_before(listener).map_or(0, waiting);
-            case.queues_grew = Some(sockets.listeners.iter().map(grew).sum());
+            if case.listeners_compare().is_ok() {
+                let waiting = |listener: &Listener| i64::from(listener.accept_queue.unwrap_or(0));
+                let grew = |listener| waiting(listener) - case.listener_before(listener).map_or(0, waiting);
+                case.queues_grew = Some(sockets.listeners.iter().map(grew).sum());
+            }
         }
         case
     }
@@ -172,15 +175,13 @@ impl<'a> Case<'a> {
     /// When queues were not read twice.
     pub fn queue_drops_rise(&self) -> Result<Vec<(&'a DeviceQueue, u64)>, String> {
         let read = |snapshot: &'a Snapshot| {
-            let missing = || missing_counter(snapshot, "rtnetlink RTM_GETQDISC", true, "drops");
+            let missing = || missing_counter(snapshot, QUEUES, true, "drops");
             snapshot.counters.queues.as_ref().ok_or_else(missing)
         };
         let (before, now) = (read(self.before()?)?, read(self.now)?);
-        let rise = |queue: &'a DeviceQueue| {
-            let is_same = |older: &&DeviceQueue| older.device == queue.device && older.kind == queue.kind;
-            let older = before.iter().find(is_same).map(|older| older.dropped);
-            (queue, older.and_then(|older| queue.dropped.checked_sub(older)).unwrap_or(queue.dropped))
-        };
+        // One that is not in a reading with a gap was perhaps there.
+        not_whole(self.before()?, QUEUES)?;
+        let rise = |queue: &'a DeviceQueue| (queue, queue.dropped_since(before));
         Ok(now.iter().map(rise).collect())
     }
 
@@ -219,15 +220,25 @@ impl<'a> Case<'a> {
     pub fn drops_rise(&self, listener: &Listener) -> Result<u64, String> {
         let untold = || "a listener's own drops are told by sock_diag only".to_owned();
         let total = |listener: &Listener| listener.drops.total().ok_or_else(untold);
-        let before = self.sockets_before()?;
+        let now = total(listener)?;
+        self.listeners_compare()?;
+        let Some(old) = self.listener_before(listener) else {
+            // One that is not in a reading with a gap was perhaps there.
+            return not_whole(self.before()?, SOCK_DIAG).map(|()| now.into());
+        };
+        // The same socket's: a counter of 32 bits, which begins anew in a long flood.
+        Ok(now.wrapping_sub(total(old)?).into())
+    }
+
+    /// Whether the listeners of both readings are told by a source that knows which are the same.
+    fn listeners_compare(&self) -> Result<(), String> {
         // Every source but the tables of /proc tells a listener's cookie and drops.
         let is_table = |sockets: &Sockets| sockets.source == SocketSource::ProcNetTcp;
-        if is_table(before) != is_table(self.sockets()?) {
-            return Err("the two readings of sockets are from different sources".to_owned());
+        match (is_table(self.sockets_before()?), is_table(self.sockets()?)) {
+            (false, false) => Ok(()),
+            (true, true) => Err("the tables of /proc do not tell which listeners are the same".to_owned()),
+            _ => Err("the two readings of sockets are from different sources".to_owned()),
         }
-        let old = self.listener_before(listener);
-        // The same socket's: a counter of 32 bits, which begins anew in a long flood.
-        Ok(total(listener)?.wrapping_sub(old.map(total).transpose()?.unwrap_or(0)).into())
     }
 
     /// A listener's row in the older reading; nothing when it is new or there is no older reading.
@@ -243,7 +254,7 @@ impl<'a> Case<'a> {
     }
 
     /// By how much the accept queues of all listeners grew together; below nothing when they shrank. Nothing without
-    /// sockets.
+    /// sockets in both readings.
     #[must_use]
     pub fn accept_queues_grew(&self) -> Option<i64> {
         self.queues_grew
@@ -362,6 +373,15 @@ fn missing_counter(snapshot: &Snapshot, source: &str, whole: bool, name: &str) -
         return gap_reason(snapshot, source).unwrap_or_else(|| format!("{source} could not be read"));
     }
     format!("{source} of this kernel has no {name}")
+}
+
+/// Refuses a reading of which something of this source is missing: what is not in it was perhaps there.
+fn not_whole(snapshot: &Snapshot, source: &str) -> Result<(), String> {
+    let spoils = |gap: &&Gap| gap.source == source && matches!(gap.kind, GapKind::Malformed | GapKind::Failed);
+    match snapshot.gaps.iter().find(spoils) {
+        None => Ok(()),
+        Some(gap) => Err(format!("something is missing in the older reading: {}: {}", gap.source, gap.reason)),
+    }
 }
 
 /// The reason of the first gap about a source.

@@ -28,6 +28,9 @@ pub struct Counters {
 pub struct DeviceQueue {
     /// Name of the device.
     pub device: String,
+    /// Its index, which another device of that name does not get; nothing in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
     /// What it is: `fq_codel`.
     pub kind: String,
     /// Packets that it dropped, since it was made; the kernel counts to 2^32.
@@ -47,6 +50,30 @@ pub struct SoftnetCpu {
     pub dropped: u64,
     /// Times the softirq ran out of budget with work left.
     pub time_squeeze: u64,
+}
+
+impl DeviceQueue {
+    /// Whether these are surely not the queues of one device.
+    fn is_another(&self, other: &Self) -> bool {
+        match self.index.zip(other.index) {
+            Some((one, other)) => one != other,
+            None => self.device != other.device,
+        }
+    }
+
+    /// How many packets it dropped since an older reading of all queues. One that is new since then, or another one, has
+    /// dropped all of its drops in between.
+    #[must_use]
+    pub fn dropped_since(&self, before: &[Self]) -> u64 {
+        /// So many are not dropped between two readings: a counter that fell was not full, but is another queue's.
+        const SUDDEN: u64 = 1 << 28;
+        let older = before.iter().find(|older| !self.is_another(older) && older.kind == self.kind);
+        let Some(older) = older.map(|older| older.dropped) else { return self.dropped };
+        match self.dropped.checked_sub(older) {
+            Some(rise) => rise,
+            None => wrapped_rise(older, self.dropped).filter(|rise| *rise < SUDDEN).unwrap_or(self.dropped),
+        }
+    }
 }
 
 impl Counters {
@@ -130,7 +157,36 @@ mod tests {
         assert_eq!(both.softnet_dropped_since(&Counters::default()), None);
     }
 
+    fn queue(device: &str, index: Option<u32>, dropped: u64) -> DeviceQueue {
+        DeviceQueue { device: device.to_owned(), index, kind: "fq".to_owned(), dropped, waiting_bytes: 0 }
+    }
+
+    #[test]
+    fn a_queue_is_held_against_its_own_past() {
+        let before = [queue("eth0", Some(2), 100), queue("veth1", Some(7), 50)];
+        let since = |device: &str, index, dropped| queue(device, index, dropped).dropped_since(&before);
+        assert_eq!((since("eth0", Some(2), 130), since("eth1", Some(3), 9)), (30, 9));
+        // A name that cannot be read at one time, a device that was made anew under its name, and one of an older file.
+        assert_eq!((since("device 2", Some(2), 130), since("veth1", Some(9), 60), since("veth1", None, 60)), (30, 60, 10));
+        let of_another_kind = DeviceQueue { kind: "tbf".to_owned(), ..queue("eth0", Some(2), 130) };
+        assert_eq!(of_another_kind.dropped_since(&before), 130);
+    }
+
     proptest! {
+        #[test]
+        fn drops_of_a_queue_are_told_across_the_end_of_its_counter_and_where_it_was_made_anew(
+            before: u32, rise in 0..1_u32 << 27, anew in 0..1_u32 << 27,
+        ) {
+            let now = before.wrapping_add(rise);
+            let since = |now: u32, before: u32| {
+                queue("eth0", Some(2), now.into()).dropped_since(&[queue("eth0", Some(2), before.into())])
+            };
+            prop_assert_eq!(since(now, before), u64::from(rise));
+            if before > anew && before < 1 << 31 {
+                prop_assert_eq!(since(anew, before), u64::from(anew));
+            }
+        }
+
         #[test]
         fn what_was_dropped_is_told_whatever_the_counters_began_with(
             cpus in proptest::collection::vec((any::<u32>(), 0..1_000_000_u32), 1..8),

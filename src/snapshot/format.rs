@@ -94,6 +94,7 @@ pub const SNAPSHOT_FORMAT: &[SnapshotTable] = &[
             field("softnet[].dropped", "packets that it dropped because its queue was full"),
             field("softnet[].time_squeeze", "times that it stopped with work left"),
             field("queues[].device", "a network device with a queue"),
+            field("queues[].index", "its index, which tells it from another one of its name"),
             field("queues[].kind", "its queueing discipline"),
             field("queues[].dropped", "packets that this dropped; counted to 2^32"),
             field("queues[].waiting_bytes", "bytes that wait in it"),
@@ -328,6 +329,7 @@ mod tests {
                 softnet: Some(vec![SoftnetCpu { cpu: None, processed: 0, dropped: 0, time_squeeze: 0 }]),
                 queues: Some(vec![DeviceQueue {
                     device: "eth0".to_owned(),
+                    index: Some(2),
                     kind: "fq".to_owned(),
                     dropped: 0,
                     waiting_bytes: 0,

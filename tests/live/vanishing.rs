@@ -215,7 +215,7 @@ fn while_watched(place: &Place) -> Ran {
 }
 
 /// The kernel gives the inode of a namespace to the next one as soon as it is gone.
-fn another_with_its_inode(place: &Place) -> Ran {
+fn another_with_its_inode(_place: &Place) -> Ran {
     obstacle()?;
     let inside = Inside::begin();
     let other = Other::begin();
