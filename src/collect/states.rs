@@ -5,13 +5,14 @@
 
 use std::ops::ControlFlow;
 
-use super::host::{gap_kind, gap_of};
+use super::counters::read_sockstat6;
+use super::host::gap_of;
 use super::sockets::{ends_of, push_walked, read_best, walk_listeners};
 use super::tables;
 use super::tally::Tally;
 use super::walk::{Families, Walked, Walker};
 use crate::snapshot::{Gap, GapKind, SocketSource, Sockets};
-use crate::sys::{DumpError, ProcRoot, ReadErrorKind};
+use crate::sys::{DumpError, ProcRoot};
 use crate::units::TcpState;
 use crate::wire::{DumpRequest, InetDiag, SocketTimer, StateMask, parse_sockstat};
 
@@ -196,12 +197,7 @@ fn is_full(found: &InetDiag<'_>) -> bool {
 fn read_totals(root: &ProcRoot) -> Result<Totals, Gap> {
     let consequence = "every socket was walked through instead";
     let text = root.read_net("sockstat").map_err(|error| gap_of(&error, consequence))?;
-    // Without IPv6 in the kernel there is no such file, and no such socket.
-    let text6 = match root.read_net("sockstat6") {
-        Ok(text) => Some(text),
-        Err(error) if error.kind == ReadErrorKind::Absent => None,
-        Err(error) => return Err(Gap::new(&error.path, gap_kind(error.kind), &error.reason, consequence)),
-    };
+    let text6 = read_sockstat6(root).map_err(|gap| Gap { consequence: consequence.to_owned(), ..gap })?;
     let malformed = |file: &str, what: &str| {
         let path = root.net_path(file).display().to_string();
         Gap::new(path, GapKind::Malformed, format!("it has no `{what}`"), consequence)

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::Stated;
 use crate::snapshot::{
-    DeviceQueue, Gap, GapKind, Listener, NotComparable, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading,
+    DeviceQueue, Gap, GapKind, Listener, NotComparable, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu,
+    SysctlReading,
 };
 use crate::units::Micros;
 
@@ -45,7 +46,8 @@ impl<'a> Case<'a> {
     #[must_use]
     pub fn new(now: &'a Snapshot, before: Option<&'a Snapshot>) -> Self {
         let none = || "needs two readings; there is one".to_owned();
-        let compared = |before: &'a Snapshot| before.is_earlier(now).map(|()| before).map_err(|error| not_compared(&error));
+        let compared =
+            |before: &'a Snapshot| before.is_earlier(now).map(|()| before).map_err(|error| not_compared(&error));
         let mut case = Self {
             now,
             before: before.ok_or_else(none).and_then(compared),

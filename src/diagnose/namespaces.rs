@@ -79,8 +79,9 @@ pub fn diagnose_namespaces(
         found.filter(|older| !is_another(now, older))
     };
     let (of_host, of_each): (Vec<&Rule>, Vec<&Rule>) = rules.iter().copied().partition(|rule| rule.is_host_wide());
-    let judge =
-        |rules: &[&'static Rule], now: &Snapshot, inode| diagnose_stated(rules, now, older_snapshot(now, inode), stated);
+    let judge = |rules: &[&'static Rule], now: &Snapshot, inode| {
+        diagnose_stated(rules, now, older_snapshot(now, inode), stated)
+    };
     // The files of settings are those of the reader's own system, so they are held against its own namespace alone.
     let not_of_files: Vec<&'static Rule> = of_each.iter().copied().filter(|rule| !rule.reads_files()).collect();
     let rules_in = |reading: &NamespaceReading| if reading.own { of_each.as_slice() } else { not_of_files.as_slice() };

@@ -284,13 +284,17 @@ mod tests {
     #[test]
     fn a_connection_that_goes_back_in_its_life_is_another_one() {
         use TcpState::{CloseWait, Estab, FinWait2, SynRecv, SynSent, TimeWait};
-        for (before, now) in [(TimeWait, SynSent), (TimeWait, Estab), (Estab, SynRecv), (FinWait2, Estab), (CloseWait, SynSent)] {
+        for (before, now) in
+            [(TimeWait, SynSent), (TimeWait, Estab), (Estab, SynRecv), (FinWait2, Estab), (CloseWait, SynSent)]
+        {
             let mut changes = SocketChanges::default();
             note(&mut changes, &record(before, 1, 0));
             let expected = Noted { change: SocketChange::New, moves: None, replaces: true };
             assert_eq!(note(&mut changes, &record(now, 1, 0)), expected, "{before:?} {now:?}");
         }
-        for (before, now) in [(SynSent, SynRecv), (SynSent, Estab), (Estab, TimeWait), (Estab, CloseWait), (Estab, Estab)] {
+        for (before, now) in
+            [(SynSent, SynRecv), (SynSent, Estab), (Estab, TimeWait), (Estab, CloseWait), (Estab, Estab)]
+        {
             let mut changes = SocketChanges::default();
             note(&mut changes, &record(before, 1, 0));
             assert!(!note(&mut changes, &record(now, 1, 0)).replaces, "{before:?} {now:?}");

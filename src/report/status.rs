@@ -215,7 +215,7 @@ fn state_changes(earlier: &Snapshot, now: &Snapshot) -> Option<BTreeMap<&'static
 
 /// The ports in use, when they were counted.
 fn counted_ports(sockets: Option<&Sockets>) -> Option<&[PortUse]> {
-    sockets.filter(|sockets| sockets.source.counts_ports()).map(|sockets| sockets.ports.as_slice())
+    sockets.and_then(Sockets::counted_ports)
 }
 
 /// What `/proc/net/snmp` and `sockstat` say without a walk through sockets.

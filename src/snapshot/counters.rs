@@ -149,7 +149,10 @@ mod tests {
     fn a_cpu_that_comes_or_goes_brings_and_takes_nothing() {
         let both = rows(&[(Some(0), 5), (Some(1), 700)]);
         let one = rows(&[(Some(0), 8)]);
-        assert_eq!((one.softnet_dropped_since(&both), both.softnet_dropped_since(&rows(&[(Some(0), 1)]))), (Some(3), Some(4)));
+        assert_eq!(
+            (one.softnet_dropped_since(&both), both.softnet_dropped_since(&rows(&[(Some(0), 1)]))),
+            (Some(3), Some(4))
+        );
         // Rows without a number are told apart by their places alone.
         let unnamed = rows(&[(None, 1), (None, 2)]);
         assert_eq!(unnamed.softnet_dropped_since(&rows(&[(None, 1)])), None);
@@ -167,7 +170,10 @@ mod tests {
         let since = |device: &str, index, dropped| queue(device, index, dropped).dropped_since(&before);
         assert_eq!((since("eth0", Some(2), 130), since("eth1", Some(3), 9)), (30, 9));
         // A name that cannot be read at one time, a device that was made anew under its name, and one of an older file.
-        assert_eq!((since("device 2", Some(2), 130), since("veth1", Some(9), 60), since("veth1", None, 60)), (30, 60, 10));
+        assert_eq!(
+            (since("device 2", Some(2), 130), since("veth1", Some(9), 60), since("veth1", None, 60)),
+            (30, 60, 10)
+        );
         let of_another_kind = DeviceQueue { kind: "tbf".to_owned(), ..queue("eth0", Some(2), 130) };
         assert_eq!(of_another_kind.dropped_since(&before), 130);
     }

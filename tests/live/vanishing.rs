@@ -22,8 +22,14 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("a namespace that goes between listing and entering is named with the reason", before_entering),
         Case::new("a namespace that goes while a thread is in it is read as it is then", while_inside),
-        Case::new("a namespace that goes before the second reading of a watch takes its sockets with it", while_watched),
-        Case::new("another namespace with the inode of one that is gone is not compared with it", another_with_its_inode),
+        Case::new(
+            "a namespace that goes before the second reading of a watch takes its sockets with it",
+            while_watched,
+        ),
+        Case::new(
+            "another namespace with the inode of one that is gone is not compared with it",
+            another_with_its_inode,
+        ),
         Case::new("sockets that vanish while states are counted take no other state's place", while_counted),
         Case::new("a listener that is closed before its owner is looked for has none, and that is said", before_owner),
         Case::new("a listener that is closed before its SYN queue is looked at is not listed", before_queue),
@@ -150,8 +156,7 @@ fn before_entering(place: &Place) -> Ran {
         opened += usize::from(opens(call, &file));
         opened == 2
     };
-    let output =
-        held(&["diagnose", "close-wait", "--all-netns", "--window", "10ms", "--json"], second, || other.end());
+    let output = held(&["diagnose", "close-wait", "--all-netns", "--window", "10ms", "--json"], second, || other.end());
     assert_eq!(output.status.code(), Some(0));
     let judged = json(&output);
     let (here, there) = (row(&judged, place.inode()), row(&judged, inode));
@@ -289,7 +294,9 @@ fn before_owner(place: &Place) -> Ran {
     let goes = place.listen("127.0.0.1:7026", Listening::with_backlog(8));
     let output = held(
         &["listeners", "--json"],
-        |call| call.number == libc::SYS_getdents64 && call.path().is_some_and(|path| path == std::path::Path::new("/proc")),
+        |call| {
+            call.number == libc::SYS_getdents64 && call.path().is_some_and(|path| path == std::path::Path::new("/proc"))
+        },
         || drop(goes),
     );
     assert_eq!(output.status.code(), Some(0));

@@ -67,8 +67,8 @@ impl SeriesId {
                 counters.sockstat("TCP", "tw").or_else(counted)
             }
             Self::FullestDestination => {
-                let counted = snapshot.sockets.as_ref().filter(|sockets| sockets.source.counts_ports())?;
-                signed(counted.ports.iter().map(|port| port.used).max().unwrap_or(0))
+                let counted = snapshot.sockets.as_ref()?.counted_ports()?;
+                signed(counted.iter().map(|port| port.used).max().unwrap_or(0))
             }
             Self::Orphans => counters.sockstat("TCP", "orphan"),
             Self::MemoryPages => counters.sockstat("TCP", "mem"),
