@@ -209,9 +209,14 @@ impl<'a> Case<'a> {
     /// The sockets of the older reading.
     ///
     /// # Errors
-    /// As [`Case::before`], and when they could not be read.
+    /// As [`Case::before`], and when they could not be read, or not all of them: what is not in a reading with a gap was
+    /// perhaps there, and has not come since.
     pub fn sockets_before(&self) -> Result<&'a Sockets, String> {
-        sockets_of(self.before()?)
+        let before = self.before()?;
+        if before.misses_sockets() {
+            return Err("some sockets are missing in the older reading".to_owned());
+        }
+        sockets_of(before)
     }
 
     /// How much a listener's own drops rose. Listeners are matched by cookie, since drops die with the socket;
@@ -224,12 +229,9 @@ impl<'a> Case<'a> {
         let total = |listener: &Listener| listener.drops.total().ok_or_else(untold);
         let now = total(listener)?;
         self.listeners_compare()?;
-        let Some(old) = self.listener_before(listener) else {
-            // One that is not in a reading with a gap was perhaps there.
-            return not_whole(self.before()?, SOCK_DIAG).map(|()| now.into());
-        };
+        let old = self.listener_before(listener).map_or(Ok(0), total)?;
         // The same socket's: a counter of 32 bits, which begins anew in a long flood.
-        Ok(now.wrapping_sub(total(old)?).into())
+        Ok(now.wrapping_sub(old).into())
     }
 
     /// Whether the listeners of both readings are told by a source that knows which are the same.

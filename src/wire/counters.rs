@@ -1,6 +1,6 @@
 //! `/proc/net/{snmp,netstat,sockstat,sockstat6,softnet_stat}`, by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Values by group and name, such as `TcpExt` → `ListenDrops` → 7.
 pub type Figures = BTreeMap<String, BTreeMap<String, i64>>;
@@ -80,7 +80,7 @@ fn pair(read: &mut Groups, group: &str, columns: &str, values: &str) -> usize {
 #[derive(Default)]
 struct Groups {
     figures: Figures,
-    refused: std::collections::BTreeSet<String>,
+    refused: BTreeSet<String>,
 }
 
 impl Groups {
@@ -143,17 +143,25 @@ pub fn parse_sockstat(text: &str) -> Lenient<Figures> {
 /// Reads `softnet_stat`: rows of hexadecimal columns (`softnet_seq_show`, net/core/net-procfs.c): 9 in old
 /// kernels, 11 with RPS and flow limits, 13 with queue length and CPU number since 5.10, 15 since 6.10.
 ///
-/// A row with fewer than three columns or with one of the four that are used unreadable is skipped and counted.
+/// A row with fewer than three columns or with one of the four that are used unreadable, and every row of a CPU that has two,
+/// is skipped and counted.
 #[must_use]
 pub fn parse_softnet_stat(text: &str) -> Lenient<Vec<SoftnetRow>> {
     let (text, cut) = whole_lines(text);
     let mut parsed = Lenient::<Vec<SoftnetRow>> { skipped: cut, ..Lenient::default() };
+    let (mut met, mut twice) = (BTreeSet::new(), BTreeSet::new());
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         match softnet_row(line) {
-            Some(row) => parsed.value.push(row),
+            Some(row) => {
+                twice.extend(row.cpu.filter(|cpu| !met.insert(*cpu)));
+                parsed.value.push(row);
+            }
             None => parsed.skipped += 1,
         }
     }
+    let rows = parsed.value.len();
+    parsed.value.retain(|row| row.cpu.is_none_or(|cpu| !twice.contains(&cpu)));
+    parsed.skipped += rows - parsed.value.len();
     parsed
 }
 
@@ -172,7 +180,7 @@ pub fn parse_transmit_drops(text: &str, device: &str) -> Option<u64> {
 fn softnet_row(line: &str) -> Option<SoftnetRow> {
     const CPU_COLUMN: usize = 12;
     let mut columns = line.split_ascii_whitespace();
-    let mut hexadecimal = || columns.next().and_then(|column| u64::from_str_radix(column, 16).ok());
+    let mut hexadecimal = || columns.next().and_then(|column| u32::from_str_radix(column, 16).ok()).map(u64::from);
     let (processed, dropped, time_squeeze) = (hexadecimal()?, hexadecimal()?, hexadecimal()?);
     let cpu = match columns.nth(CPU_COLUMN - 3) {
         Some(column) => Some(u32::from_str_radix(column, 16).ok()?),
@@ -297,6 +305,11 @@ Inter-|   Receive                                                |  Transmit
     #[test]
     fn a_softnet_row_that_is_cut_is_counted() {
         assert_eq!(parse_softnet_stat("00000001 00000002\n1 2 3\nx y z\n").skipped, 2);
+        // The kernel counts these in 32 bits, and has a row for each CPU.
+        assert_eq!(parse_softnet_stat("100000000 2 3\n1 2 3\n").skipped, 1);
+        let row = |cpu: u32| format!("1 2 3 0 0 0 0 0 0 0 0 0 {cpu:08x}\n");
+        let parsed = parse_softnet_stat(&[row(0), row(1), row(0)].concat());
+        assert_eq!((parsed.value.len(), parsed.value[0].cpu, parsed.skipped), (1, Some(1), 2));
     }
 
     #[test]

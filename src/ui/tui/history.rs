@@ -353,6 +353,108 @@ mod tests {
         assert!(history.samples.len() <= KEEP_SAMPLES);
     }
 
+    /// A reading a second after the one before, with what is said of listeners and processors.
+    fn pushed(readings: &[(u64, Option<u32>, &[(u32, u64)])]) -> History {
+        let stored = include_str!("../../../tests/data/snapshots/version-1.json");
+        let mut history = History::default();
+        for (s, drops, cpus) in readings {
+            let mut snapshot = crate::snapshot::parse_stored(stored).unwrap().last().clone();
+            (snapshot.taken_unix_ms, snapshot.monotonic_ms) = (s * 1000, s * 1000);
+            let row = |&(cpu, dropped): &(u32, u64)| crate::snapshot::SoftnetCpu {
+                cpu: Some(cpu),
+                processed: 0,
+                dropped,
+                time_squeeze: 0,
+            };
+            snapshot.counters.softnet = Some(cpus.iter().map(row).collect());
+            match drops {
+                None => snapshot.sockets = None,
+                Some(drops) => {
+                    let listener = &mut snapshot.sockets.as_mut().unwrap().listeners[0];
+                    (listener.cookie, listener.drops) = (9, crate::snapshot::Drops::Total(*drops));
+                }
+            }
+            history.push(&snapshot);
+        }
+        history
+    }
+
+    fn only_listener(history: &History) -> ListenerId {
+        *history.samples.iter().find_map(|sample| sample.listeners.as_ref()?.keys().next()).unwrap()
+    }
+
+    #[test]
+    fn a_listener_that_nobody_looked_at_has_not_dropped_all_of_its_drops_since() {
+        let history = pushed(&[(1, Some(5000), &[]), (2, None, &[]), (3, Some(5004), &[]), (4, Some(5006), &[])]);
+        let id = only_listener(&history);
+        let now = |s: u64| history.listener_drops_now(&id, s * 1000);
+        assert_eq!([now(2), now(3), now(4)], [None, None, Some(2000)]);
+        // The figures of listeners are kept for less long than the rest.
+        let history =
+            pushed(&[(1, Some(5000), &[]), (2, Some(5001), &[]), (121, Some(5002), &[]), (123, Some(5003), &[])]);
+        let span = Span { until_unix_ms: 123_000, length_ms: 124_000, columns: 124 };
+        let rates = history.listener_drop_rate(&only_listener(&history), span);
+        let most =
+            rates.iter().filter_map(|point| if let Point::Value(rate) = point { Some(*rate) } else { None }).max();
+        assert_eq!(most, Some(500), "{rates:?}");
+        // Its counter has 32 bits.
+        let history = pushed(&[(1, Some(u32::MAX), &[]), (2, Some(1), &[])]);
+        assert_eq!(history.listener_drops_now(&only_listener(&history), 2000), Some(2000));
+    }
+
+    #[test]
+    fn a_processor_that_comes_has_dropped_nothing_since_and_one_that_goes_hides_nothing() {
+        let end = u64::from(u32::MAX);
+        let history = pushed(&[
+            (1, None, &[(0, 5)]),
+            (2, None, &[(0, 6), (1, 90_000)]),
+            (3, None, &[(0, 8), (1, end)]),
+            (4, None, &[(0, 9), (1, 1)]),
+            (5, None, &[(0, 12)]),
+        ]);
+        let now = |s: u64| history.rate_now(SeriesId::SoftnetDropped, s * 1000);
+        let rise = end - 90_000 + 2;
+        assert_eq!([now(2), now(3), now(4), now(5)], [Some(1000), Some(rise * 1000), Some(3000), Some(3000)]);
+    }
+
+    #[test]
+    fn from_one_namespace_to_another_nothing_rises() {
+        let mut history = history(&[(1, Some(10)), (2, Some(15))]);
+        for (sample, cookie) in history.samples.iter_mut().zip([1, 2]) {
+            sample.netns = Some(Netns { inode: Some(7), name: None, initial: None, cookie: Some(cookie) });
+        }
+        assert_eq!(history.rate_now(SeriesId::TcpExt("ListenDrops"), 9_000), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_clocks_and_counters_do_a_rate_is_of_what_rose_or_there_is_none(
+            readings in proptest::collection::vec(
+                (proptest::prelude::any::<u64>(), 0..20_000_u64, proptest::option::of(proptest::prelude::any::<i64>())),
+                0..12,
+            ),
+            until: u64, columns in 0..40_usize,
+        ) {
+            let id = SeriesId::TcpExt("ListenDrops");
+            let mut history = History::default();
+            for &(unix_ms, monotonic_ms, total) in &readings {
+                let series = total.map(|total| BTreeMap::from([(id, total)]));
+                history.add(Sample { unix_ms, monotonic_ms, series, listeners: None, netns: None });
+            }
+            for until_unix_ms in [until, u64::MAX, readings.last().map_or(0, |last| last.0)] {
+                let span = Span { until_unix_ms, length_ms: 60_000, columns };
+                proptest::prop_assert_eq!(history.rate(id, span).len(), columns);
+                let expected = history.last_two(until_unix_ms).and_then(|(before, last)| {
+                    let rise = last.reading(id)?.checked_sub(before.reading(id)?)?;
+                    let ms = last.monotonic_ms.checked_sub(before.monotonic_ms).filter(|ms| *ms > 0)?;
+                    Some(u128::try_from(rise).ok()? * 1_000_000 / u128::from(ms))
+                });
+                let expected = expected.and_then(|rate| u64::try_from(rate).ok());
+                proptest::prop_assert_eq!(history.rate_now(id, until_unix_ms), expected);
+            }
+        }
+    }
+
     #[test]
     fn a_counter_that_went_back_is_not_a_rate() {
         let id = SeriesId::TcpExt("ListenDrops");
