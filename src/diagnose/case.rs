@@ -154,7 +154,8 @@ impl<'a> Case<'a> {
             snapshot.counters.softnet.as_deref().ok_or_else(missing)
         };
         let before = self.before()?;
-        (read(before)?, read(self.now)?);
+        read(before)?;
+        read(self.now)?;
         Ok(self.now.counters.softnet_rises(&before.counters, column).unwrap_or_default())
     }
 

@@ -353,8 +353,10 @@ mod tests {
         assert!(history.samples.len() <= KEEP_SAMPLES);
     }
 
-    /// A reading a second after the one before, with what is said of listeners and processors.
-    fn pushed(readings: &[(u64, Option<u32>, &[(u32, u64)])]) -> History {
+    /// When in seconds, what the listener dropped if sockets were read, and what each processor did.
+    type Pushed<'a> = (u64, Option<u32>, &'a [(u32, u64)]);
+
+    fn pushed(readings: &[Pushed<'_>]) -> History {
         let stored = include_str!("../../../tests/data/snapshots/version-1.json");
         let mut history = History::default();
         for (s, drops, cpus) in readings {

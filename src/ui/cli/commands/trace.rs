@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::lab_interrupt::Interrupt;
 use super::sockets::{Forecaster, tell};
-use crate::collect::{KernelFunctions, SocketAsker, Source, TraceLosses, TraceWanted, Tracing, Whose, read_filter};
+use crate::collect::{
+    KernelFunctions, SocketAsker, Source, TraceClocks, TraceLosses, TraceWanted, Tracing, Whose, read_filter,
+    read_trace_clocks,
+};
 use crate::report::{
     TraceAnswer, TraceBeginView, TraceEnding, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
     render_trace_notes, render_trace_summary,
 };
-use crate::sys::{monotonic_ns, unix_ns};
 use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceEvent, TraceKind, WallClock};
 use crate::ui::cli::args_trace::TraceArgs;
 use crate::ui::cli::context::Context;
@@ -174,7 +176,7 @@ impl Watch<'_> {
         let told = self.board.take(batch, if self.board.args.summary { 0 } else { self.left });
         self.left = self.left.saturating_sub(told.len() as u64);
         let answers = self.board.ask(&told);
-        self.clock.set(monotonic_ns(), unix_ns(), monotonic_ns());
+        self.set_clock();
         let style = TraceStyle { one_line: self.board.args.oneline, ascii: context.ascii };
         for (told, asked) in told.iter().zip(&answers) {
             if self.is_enough() {
@@ -192,10 +194,18 @@ impl Watch<'_> {
         Ok(context.out.flush()?)
     }
 
-    fn end(&self, losses: TraceLosses, took: Duration, context: &mut Context<'_>) -> Result<(), CliError> {
+    /// Hears what the clocks say now, and hands on the one that stamps events.
+    fn set_clock(&mut self) -> u64 {
+        let TraceClocks { before_ns, unix_ns, after_ns } = read_trace_clocks();
+        self.clock.set(before_ns, unix_ns, after_ns);
+        after_ns
+    }
+
+    fn end(&mut self, losses: TraceLosses, took: Duration, context: &mut Context<'_>) -> Result<(), CliError> {
+        let ended_ns = self.set_clock();
         let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let ending = TraceEnding {
-            unix_ns: self.clock.unix_ns(monotonic_ns()),
+            unix_ns: self.clock.unix_ns(ended_ns),
             took_ms: took_ns / 1_000_000,
             lost: losses.events,
             unclear_pages: losses.unclear_pages,
