@@ -87,7 +87,7 @@ pub(crate) fn busy_host(seconds: u64) -> Snapshot {
             states: BTreeMap::from(states),
             listeners,
             ports,
-            addresses: None,
+            addresses: Some(Vec::new()),
             half_open_resent: None,
             samples: None,
         }),
