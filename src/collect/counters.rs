@@ -10,16 +10,13 @@ pub(super) fn read_counters(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Counters {
     let snmp = read(root, "snmp", parse_paired_lines, "totals of connections and segments are unknown", gaps);
     let netstat = read(root, "netstat", parse_paired_lines, "counters of drops and retransmissions are unknown", gaps);
     let sockstat = read(root, "sockstat", parse_sockstat, "orphans and TCP memory are unknown", gaps);
-    // Without IPv6 in the kernel there is no such file, which is no loss.
-    let sockstat6 = match root.read_net("sockstat6") {
-        Err(error) if error.kind == ReadErrorKind::Absent => None,
-        text => judge(
-            root,
-            "sockstat6",
-            text.map(|text| parse_sockstat(&text)),
-            "sockets of IPv6 are not in the sums",
-            gaps,
-        ),
+    let sockstat6 = match read_sockstat6(root) {
+        Ok(None) => None,
+        Ok(Some(text)) => judge(root, "sockstat6", Ok(parse_sockstat(&text)), NO_IPV6, gaps),
+        Err(gap) => {
+            gaps.push(Gap { consequence: NO_IPV6.to_owned(), ..gap });
+            None
+        }
     };
     let softnet = read(root, "softnet_stat", parse_softnet_stat, "drops of full input queues are unknown", gaps);
     Counters {
@@ -36,6 +33,23 @@ pub(super) fn read_counters(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Counters {
             rows.into_iter().map(cpu).collect()
         }),
         queues: None,
+    }
+}
+
+/// What is unknown without `sockstat6`.
+const NO_IPV6: &str = "sockets of IPv6 are not in the sums";
+
+/// Reads `sockstat6`; nothing without IPv6 in the kernel, which has no such file then, and no such sockets. A file that is
+/// not there although the kernel has IPv6 is a gap: it makes both and `if_inet6` at once (`inet6_init`).
+pub(super) fn read_sockstat6(root: &ProcRoot) -> Result<Option<String>, Gap> {
+    match root.read_net("sockstat6") {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind == ReadErrorKind::Absent && root.read_net("if_inet6").is_err() => Ok(None),
+        Err(error) if error.kind == ReadErrorKind::Absent => {
+            let reason = "it is not there, and the kernel has IPv6";
+            Err(Gap::new(error.path, GapKind::Failed, reason, ""))
+        }
+        Err(error) => Err(gap_of(&error, "")),
     }
 }
 
@@ -142,6 +156,16 @@ mod tests {
         };
         assert_eq!(of_second("TCP6: inuse 3\n"), None);
         assert_eq!([of_second("TCP6: inuse\n"), of_second("")], [Some(GapKind::Malformed); 2]);
+    }
+
+    #[test]
+    fn a_second_sockstat_file_that_is_missing_is_a_gap_where_there_is_ipv6() {
+        let first = ("sockstat", "TCP: inuse 5 tw 2\n");
+        let gap_with = |files: &[(&str, &str)]| {
+            let (_, gaps) = read_copy(files);
+            gaps.into_iter().find(|gap| gap.source.ends_with("net/sockstat6")).map(|gap| gap.kind)
+        };
+        assert_eq!((gap_with(&[first]), gap_with(&[first, ("if_inet6", "")])), (None, Some(GapKind::Failed)));
     }
 
     #[test]

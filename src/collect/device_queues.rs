@@ -7,13 +7,15 @@ use crate::wire::{MessageKind, Messages, RootQdisc, qdisc_request};
 
 /// What is asked.
 const SOURCE: &str = "rtnetlink RTM_GETQDISC";
+/// The number of the request, which its answers carry.
+const SEQUENCE: u32 = 1;
 
 /// Reads the queue of each device of the calling thread's network namespace; devices without one drop nothing before
 /// they send. `root` must show that namespace.
 pub(super) fn read_device_queues(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Vec<DeviceQueue>> {
     let (mut found, mut interrupted) = (Vec::new(), false);
     let step = |buffer: &[u8]| take(buffer, &mut found, &mut interrupted);
-    if let Err(error) = RouteSocket::open().and_then(|mut socket| socket.dump(&qdisc_request(1), step)) {
+    if let Err(error) = RouteSocket::open().and_then(|mut socket| socket.dump(&qdisc_request(SEQUENCE), step)) {
         let consequence = "drops of this host's own queues are unknown";
         gaps.push(Gap::new(SOURCE, GapKind::Failed, error.to_string(), consequence));
         return None;
@@ -35,7 +37,7 @@ pub(super) fn read_device_queues(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option
 
 fn take(buffer: &[u8], found: &mut Vec<(u32, DeviceQueue)>, interrupted: &mut bool) -> DumpStep {
     let mut messages = Messages::new(buffer);
-    for message in messages.by_ref() {
+    for message in messages.by_ref().filter(|message| message.sequence == SEQUENCE) {
         *interrupted |= message.flags & DUMP_INTERRUPTED != 0;
         match message.kind {
             MessageKind::Data(_, payload) => {
@@ -54,6 +56,7 @@ fn take(buffer: &[u8], found: &mut Vec<(u32, DeviceQueue)>, interrupted: &mut bo
 fn stored(queue: &RootQdisc<'_>) -> DeviceQueue {
     DeviceQueue {
         device: format!("device {}", queue.device),
+        index: Some(queue.device),
         kind: queue.kind.to_owned(),
         dropped: queue.dropped.into(),
         waiting_bytes: queue.backlog_bytes.into(),
@@ -68,6 +71,7 @@ mod tests {
         let mut bytes = u32::try_from(16 + payload.len()).unwrap().to_ne_bytes().to_vec();
         bytes.extend(kind.to_ne_bytes());
         bytes.extend(flags.to_ne_bytes());
+        bytes.extend(SEQUENCE.to_ne_bytes());
         bytes.resize(16, 0);
         bytes.extend(payload);
         bytes
@@ -86,5 +90,16 @@ mod tests {
         let whole = message(36, 2, &[0; 20]);
         assert_eq!(taken(&whole), (DumpStep::More, false));
         assert_eq!(taken(&whole[..30]), (DumpStep::Lost, false));
+        assert_eq!(taken(&message(4, 0, &[])), (DumpStep::Lost, false));
+        assert_eq!(taken(&message(2, 0, &(-95_i32).to_ne_bytes())), (DumpStep::Error(95), false));
+    }
+
+    #[test]
+    fn what_answers_another_request_is_no_end_and_no_queue() {
+        for kind in [2, 3, 4, 36] {
+            let mut stale = message(kind, DUMP_INTERRUPTED, &[0; 4]);
+            stale[8..12].copy_from_slice(&(SEQUENCE + 1).to_ne_bytes());
+            assert_eq!(taken(&stale), (DumpStep::More, false), "{kind}");
+        }
     }
 }

@@ -6,7 +6,8 @@ use super::{
 };
 use crate::snapshot::{Capabilities, Gap, Netns, SCHEMA_VERSION, Snapshot, SocketSource, Sockets};
 use crate::sys::{
-    Namespace, ProcRoot, device_names, effective_capabilities, effective_uid, monotonic_ms, own_netns_inode, unix_ms,
+    Namespace, ProcRoot, device_names, effective_capabilities, effective_uid, monotonic_ms, netns_cookie,
+    own_netns_inode, unix_ms,
 };
 
 /// Reads a namespace. Whatever cannot be read is a gap in the snapshot.
@@ -61,7 +62,12 @@ pub(super) fn read(source: &Source, root: &ProcRoot) -> Snapshot {
         monotonic_ms,
         hostname: host::read_hostname(root, root_is_live),
         kernel,
-        netns: Netns { inode: inode.ok(), name: source.netns.clone(), initial },
+        netns: Netns {
+            inode: inode.ok(),
+            name: source.netns.clone(),
+            initial,
+            cookie: root_is_live.then(netns_cookie).flatten(),
+        },
         capabilities: Capabilities { euid: effective_uid(), effective: effective_capabilities() },
         memory_kib: host::read_memory(root, root_is_live, &mut gaps),
         sysctls,

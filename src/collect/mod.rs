@@ -39,5 +39,5 @@ pub use rows::{RowsWanted, ShownStates, SocketRows, SocketRowsError};
 pub use source::{CollectError, SocketReading, Source, Whose};
 pub use survey::{Wanted, survey};
 pub use syn_queues::{SynQueues, SynQueuesError};
-pub use trace::{KernelFunctions, TraceLosses, TraceWanted, Tracing, TracingError};
+pub use trace::{KernelFunctions, TraceClocks, TraceLosses, TraceWanted, Tracing, TracingError, read_trace_clocks};
 pub use trace_sockets::SocketAsker;

@@ -5,18 +5,21 @@
 
 use std::ops::ControlFlow;
 
-use super::host::{gap_kind, gap_of};
+use super::counters::read_sockstat6;
+use super::host::gap_of;
 use super::sockets::{ends_of, push_walked, read_best, walk_listeners};
 use super::tables;
 use super::tally::Tally;
 use super::walk::{Families, Walked, Walker};
 use crate::snapshot::{Gap, GapKind, SocketSource, Sockets};
-use crate::sys::{DumpError, ProcRoot, ReadErrorKind};
+use crate::sys::{DumpError, ProcRoot};
 use crate::units::TcpState;
 use crate::wire::{DumpRequest, InetDiag, SocketTimer, StateMask, parse_sockstat};
 
 /// `INET_DIAG_SHUTDOWN`, the first attribute of every full socket and of nothing else (`inet_diag_msg_attrs_fill`).
 const SHUTDOWN: u16 = 8;
+/// How often the states are counted, where so many sockets come or go meanwhile that the totals are of another moment.
+const ATTEMPTS: usize = 3;
 
 /// What the kernel counts by itself, in this namespace (`sockstat_seq_show`, net/ipv4/proc.c and net/ipv6/proc.c).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +34,21 @@ struct Totals {
 impl Totals {
     fn all(self) -> u64 {
         self.full.saturating_add(self.minisocks)
+    }
+
+    /// By how many sockets two readings differ.
+    fn drift(self, other: Self) -> u64 {
+        self.full.abs_diff(other.full).saturating_add(self.minisocks.abs_diff(other.minisocks))
+    }
+
+    /// By how many they may differ without counting anew: on a busy host sockets come and go all the time.
+    fn bearable(self) -> u64 {
+        self.all() / 256
+    }
+
+    /// By how many they may differ without a word: no two counts are of the very same moment.
+    fn unsaid(self) -> u64 {
+        16_u64.saturating_add(self.all() / 64)
     }
 }
 
@@ -58,22 +76,38 @@ fn left_out(sockets: u64, most: u64) -> Gap {
 
 /// Counts every state but CLOSE, and the half-open entries of each listener.
 pub(super) fn read_states(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Sockets> {
-    let totals = match read_totals(root) {
+    let mut before = match read_totals(root) {
         Ok(totals) => totals,
         Err(gap) => {
             gaps.push(gap);
             return read_best(root, false, gaps);
         }
     };
-    match count(totals) {
-        // A record that is not understood may be one of those that the totals count, so that nothing follows from them.
-        Ok((Some(sockets), walked)) if walked.unknown == 0 => {
-            push_walked(gaps, walked);
-            Some(sockets)
+    for attempt in 1..=ATTEMPTS {
+        let counted = count(before);
+        // The totals may be of before the walk or of behind it, and what is taken from them is of the walk.
+        let after = read_totals(root).unwrap_or(before);
+        match counted {
+            Ok(_) if before.drift(after) > before.bearable() && attempt < ATTEMPTS => before = after,
+            // A record that is not understood may be one of those that the totals count, so that nothing follows from them.
+            Ok((Some(sockets), walked)) if walked.unknown == 0 => {
+                push_walked(gaps, walked);
+                gaps.extend(moved(before, after));
+                return Some(sockets);
+            }
+            _ => break,
         }
-        // It tells why sock_diag cannot be read, if that is so the second time too, and counts where the arithmetic cannot.
-        _ => read_best(root, false, gaps),
     }
+    // It tells why sock_diag cannot be read, if that is so the second time too, and counts where the arithmetic cannot.
+    read_best(root, false, gaps)
+}
+
+/// What is said of totals that moved while the rest was counted.
+fn moved(before: Totals, after: Totals) -> Option<Gap> {
+    let sockets = before.drift(after);
+    let reason = format!("the number of sockets moved by {sockets} while they were counted");
+    let consequence = "the counts of ESTAB and TIME-WAIT may be wrong by as many; --detail all counts every socket";
+    (sockets > before.unsaid()).then(|| Gap::new("sock_diag and sockstat", GapKind::Failed, reason, consequence))
 }
 
 /// How many sockets there are, requests and those in CLOSE not counted; nothing where the kernel does not tell.
@@ -163,12 +197,7 @@ fn is_full(found: &InetDiag<'_>) -> bool {
 fn read_totals(root: &ProcRoot) -> Result<Totals, Gap> {
     let consequence = "every socket was walked through instead";
     let text = root.read_net("sockstat").map_err(|error| gap_of(&error, consequence))?;
-    // Without IPv6 in the kernel there is no such file, and no such socket.
-    let text6 = match root.read_net("sockstat6") {
-        Ok(text) => Some(text),
-        Err(error) if error.kind == ReadErrorKind::Absent => None,
-        Err(error) => return Err(Gap::new(&error.path, gap_kind(error.kind), &error.reason, consequence)),
-    };
+    let text6 = read_sockstat6(root).map_err(|gap| Gap { consequence: consequence.to_owned(), ..gap })?;
     let malformed = |file: &str, what: &str| {
         let path = root.net_path(file).display().to_string();
         Gap::new(path, GapKind::Malformed, format!("it has no `{what}`"), consequence)

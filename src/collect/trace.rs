@@ -49,6 +49,23 @@ pub struct Tracing {
     pages_after_loss: u64,
 }
 
+/// What the clocks say at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceClocks {
+    /// The clock that stamps events, in nanoseconds since boot, before the other was read.
+    pub before_ns: u64,
+    /// The calendar's, in nanoseconds since 1970.
+    pub unix_ns: u64,
+    /// The first once more.
+    pub after_ns: u64,
+}
+
+/// Reads the clock that stamps events, and the calendar's between.
+#[must_use]
+pub fn read_trace_clocks() -> TraceClocks {
+    TraceClocks { before_ns: monotonic_ns(), unix_ns: unix_ns(), after_ns: monotonic_ns() }
+}
+
 /// What a trace has missed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TraceLosses {

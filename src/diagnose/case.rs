@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use super::Stated;
 use crate::snapshot::{
-    DeviceQueue, Listener, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu, SysctlReading,
+    DeviceQueue, Gap, GapKind, Listener, NotComparable, Process, Samples, Snapshot, SocketSource, Sockets, SoftnetCpu,
+    SysctlReading,
 };
 use crate::units::Micros;
 
@@ -13,7 +14,8 @@ use crate::units::Micros;
 #[derive(Clone, Debug)]
 pub struct Case<'a> {
     now: &'a Snapshot,
-    before: Option<&'a Snapshot>,
+    /// The older reading, or why there is none to compare with.
+    before: Result<&'a Snapshot, String>,
     /// The listeners of the older reading, by their cookie.
     listeners_before: BTreeMap<u64, &'a Listener>,
     /// Those of the newer one that share an address, a port and an interface.
@@ -36,15 +38,19 @@ pub(super) const SNMP: &str = "/proc/net/snmp Tcp";
 pub(super) const SOFTNET: &str = "/proc/net/softnet_stat";
 pub(super) const SOCKSTAT: &str = "/proc/net/sockstat TCP";
 pub(super) const SOCK_DIAG: &str = "sock_diag";
+const QUEUES: &str = "rtnetlink RTM_GETQDISC";
 pub(super) const STATED: &str = "stated by --timeouts";
 
 impl<'a> Case<'a> {
     /// Takes the newer and, if there is one, the older reading.
     #[must_use]
     pub fn new(now: &'a Snapshot, before: Option<&'a Snapshot>) -> Self {
+        let none = || "needs two readings; there is one".to_owned();
+        let compared =
+            |before: &'a Snapshot| before.is_earlier(now).map(|()| before).map_err(|error| not_compared(&error));
         let mut case = Self {
             now,
-            before,
+            before: before.ok_or_else(none).and_then(compared),
             listeners_before: BTreeMap::new(),
             siblings: BTreeMap::new(),
             queues_grew: None,
@@ -58,9 +64,11 @@ impl<'a> Case<'a> {
             for listener in &sockets.listeners {
                 case.siblings.entry(place(listener)).or_default().push(listener);
             }
-            let waiting = |listener: &Listener| i64::from(listener.accept_queue.unwrap_or(0));
-            let grew = |listener| waiting(listener) - case.listener_before(listener).map_or(0, waiting);
-            case.queues_grew = Some(sockets.listeners.iter().map(grew).sum());
+            if case.listeners_compare().is_ok() {
+                let waiting = |listener: &Listener| i64::from(listener.accept_queue.unwrap_or(0));
+                let grew = |listener| waiting(listener) - case.listener_before(listener).map_or(0, waiting);
+                case.queues_grew = Some(sockets.listeners.iter().map(grew).sum());
+            }
         }
         case
     }
@@ -88,14 +96,7 @@ impl<'a> Case<'a> {
     /// # Errors
     /// When there is none, or when the two cannot be compared.
     pub fn before(&self) -> Result<&'a Snapshot, String> {
-        let before = self.before.ok_or("needs two readings; there is one")?;
-        if before.netns.inode != self.now.netns.inode {
-            return Err("the two readings are of different network namespaces".to_owned());
-        }
-        if before.monotonic_ms >= self.now.monotonic_ms {
-            return Err("no time passed between the two readings, or the host was booted".to_owned());
-        }
-        Ok(before)
+        self.before.clone()
     }
 
     /// Time between the readings in milliseconds, at least 1.
@@ -103,7 +104,7 @@ impl<'a> Case<'a> {
     /// # Errors
     /// As [`Case::before`].
     pub fn window_ms(&self) -> Result<u64, String> {
-        Ok(self.now.monotonic_ms - self.before()?.monotonic_ms)
+        Ok(self.now.monotonic_ms.saturating_sub(self.before()?.monotonic_ms))
     }
 
     /// How much a counter of `TcpExt` rose.
@@ -152,14 +153,10 @@ impl<'a> Case<'a> {
             let missing = || missing_counter(snapshot, SOFTNET, true, "rows");
             snapshot.counters.softnet.as_deref().ok_or_else(missing)
         };
-        let (before, now) = (read(self.before()?)?, read(self.now)?);
-        // Before 5.10 rows do not say whose they are; then they are those of the CPUs in their order.
-        let older = |place: usize, row: &SoftnetCpu| match row.cpu {
-            Some(_) => before.iter().find(|older| older.cpu == row.cpu),
-            None => before.get(place).filter(|_| before.len() == now.len()),
-        };
-        let rise = |(place, row)| Some((row, wrapped_rise(column(older(place, row)?), column(row))));
-        Ok(now.iter().enumerate().filter_map(rise).collect())
+        let before = self.before()?;
+        read(before)?;
+        read(self.now)?;
+        Ok(self.now.counters.softnet_rises(&before.counters, column).unwrap_or_default())
     }
 
     /// The same over all CPUs.
@@ -181,15 +178,13 @@ impl<'a> Case<'a> {
     /// When queues were not read twice.
     pub fn queue_drops_rise(&self) -> Result<Vec<(&'a DeviceQueue, u64)>, String> {
         let read = |snapshot: &'a Snapshot| {
-            let missing = || missing_counter(snapshot, "rtnetlink RTM_GETQDISC", true, "drops");
+            let missing = || missing_counter(snapshot, QUEUES, true, "drops");
             snapshot.counters.queues.as_ref().ok_or_else(missing)
         };
         let (before, now) = (read(self.before()?)?, read(self.now)?);
-        let rise = |queue: &'a DeviceQueue| {
-            let is_same = |older: &&DeviceQueue| older.device == queue.device && older.kind == queue.kind;
-            let older = before.iter().find(is_same).map(|older| older.dropped);
-            (queue, older.and_then(|older| queue.dropped.checked_sub(older)).unwrap_or(queue.dropped))
-        };
+        // One that is not in a reading with a gap was perhaps there.
+        not_whole(self.before()?, QUEUES)?;
+        let rise = |queue: &'a DeviceQueue| (queue, queue.dropped_since(before));
         Ok(now.iter().map(rise).collect())
     }
 
@@ -215,9 +210,14 @@ impl<'a> Case<'a> {
     /// The sockets of the older reading.
     ///
     /// # Errors
-    /// As [`Case::before`], and when they could not be read.
+    /// As [`Case::before`], and when they could not be read, or not all of them: what is not in a reading with a gap was
+    /// perhaps there, and has not come since.
     pub fn sockets_before(&self) -> Result<&'a Sockets, String> {
-        sockets_of(self.before()?)
+        let before = self.before()?;
+        if before.misses_sockets() {
+            return Err("some sockets are missing in the older reading".to_owned());
+        }
+        sockets_of(before)
     }
 
     /// How much a listener's own drops rose. Listeners are matched by cookie, since drops die with the socket;
@@ -228,15 +228,22 @@ impl<'a> Case<'a> {
     pub fn drops_rise(&self, listener: &Listener) -> Result<u64, String> {
         let untold = || "a listener's own drops are told by sock_diag only".to_owned();
         let total = |listener: &Listener| listener.drops.total().ok_or_else(untold);
-        let before = self.sockets_before()?;
+        let now = total(listener)?;
+        self.listeners_compare()?;
+        let old = self.listener_before(listener).map_or(Ok(0), total)?;
+        // The same socket's: a counter of 32 bits, which begins anew in a long flood.
+        Ok(now.wrapping_sub(old).into())
+    }
+
+    /// Whether the listeners of both readings are told by a source that knows which are the same.
+    fn listeners_compare(&self) -> Result<(), String> {
         // Every source but the tables of /proc tells a listener's cookie and drops.
         let is_table = |sockets: &Sockets| sockets.source == SocketSource::ProcNetTcp;
-        if is_table(before) != is_table(self.sockets()?) {
-            return Err("the two readings of sockets are from different sources".to_owned());
+        match (is_table(self.sockets_before()?), is_table(self.sockets()?)) {
+            (false, false) => Ok(()),
+            (true, true) => Err("the tables of /proc do not tell which listeners are the same".to_owned()),
+            _ => Err("the two readings of sockets are from different sources".to_owned()),
         }
-        let old = self.listener_before(listener);
-        // The same socket's: a counter of 32 bits, which begins anew in a long flood.
-        Ok(total(listener)?.wrapping_sub(old.map(total).transpose()?.unwrap_or(0)).into())
     }
 
     /// A listener's row in the older reading; nothing when it is new or there is no older reading.
@@ -252,7 +259,7 @@ impl<'a> Case<'a> {
     }
 
     /// By how much the accept queues of all listeners grew together; below nothing when they shrank. Nothing without
-    /// sockets.
+    /// sockets in both readings.
     #[must_use]
     pub fn accept_queues_grew(&self) -> Option<i64> {
         self.queues_grew
@@ -336,6 +343,16 @@ pub(super) fn at_least_percent(part: u64, whole: u64, percent: u64) -> bool {
     u128::from(part) * 100 >= u128::from(whole) * u128::from(percent)
 }
 
+/// Why the older reading is not compared with, in words.
+fn not_compared(error: &NotComparable) -> String {
+    match error {
+        NotComparable::OtherNamespace { .. } | NotComparable::InodeOfAnother { .. } => {
+            format!("the two readings are of different network namespaces: {error}")
+        }
+        error => format!("the older reading cannot be compared with: {error}"),
+    }
+}
+
 fn sysctl_of<'a>(snapshot: &'a Snapshot, key: &str) -> Result<Option<&'a str>, String> {
     match snapshot.sysctls.readings.get(key) {
         Some(SysctlReading::Value(value)) => Ok(Some(value)),
@@ -363,20 +380,20 @@ fn missing_counter(snapshot: &Snapshot, source: &str, whole: bool, name: &str) -
     format!("{source} of this kernel has no {name}")
 }
 
+/// Refuses a reading of which something of this source is missing: what is not in it was perhaps there.
+fn not_whole(snapshot: &Snapshot, source: &str) -> Result<(), String> {
+    let spoils = |gap: &&Gap| gap.source == source && matches!(gap.kind, GapKind::Malformed | GapKind::Failed);
+    match snapshot.gaps.iter().find(spoils) {
+        None => Ok(()),
+        Some(gap) => Err(format!("something is missing in the older reading: {}: {}", gap.source, gap.reason)),
+    }
+}
+
 /// The reason of the first gap about a source.
 fn gap_reason(snapshot: &Snapshot, source: &str) -> Option<String> {
     let leaf = source.rsplit('/').next().unwrap_or(source);
     let gap = snapshot.gaps.iter().find(|gap| gap.source == source || gap.source.rsplit('/').next() == Some(leaf))?;
     Some(format!("{}: {}", gap.source, gap.reason))
-}
-
-/// By how much a counter of 32 bits rose that may have begun anew once.
-fn wrapped_rise(before: u64, now: u64) -> u64 {
-    const WRAP: u64 = 1 << 32;
-    match now.checked_sub(before) {
-        Some(rise) => rise,
-        None => now.saturating_add(WRAP).saturating_sub(before),
-    }
 }
 
 fn rise(name: &str, before: i64, now: i64) -> Result<u64, String> {

@@ -72,10 +72,16 @@ pub fn diagnose_namespaces(
     stated: &Stated,
 ) -> NamespaceFindings {
     let older: BTreeMap<u64, &NamespaceReading> = before.namespaces.iter().map(|one| (one.inode, one)).collect();
-    let older_snapshot = |inode| older.get(&inode).and_then(|one| one.snapshot.as_ref().ok());
+    // Another one may have got the inode of one that is gone.
+    let is_another = |now: &Snapshot, older: &&Snapshot| now.netns.is_another(&older.netns);
+    let older_snapshot = |now: &Snapshot, inode| {
+        let found = older.get(&inode).and_then(|one| one.snapshot.as_ref().ok());
+        found.filter(|older| !is_another(now, older))
+    };
     let (of_host, of_each): (Vec<&Rule>, Vec<&Rule>) = rules.iter().copied().partition(|rule| rule.is_host_wide());
-    let judge =
-        |rules: &[&'static Rule], now: &Snapshot, inode| diagnose_stated(rules, now, older_snapshot(inode), stated);
+    let judge = |rules: &[&'static Rule], now: &Snapshot, inode| {
+        diagnose_stated(rules, now, older_snapshot(now, inode), stated)
+    };
     // The files of settings are those of the reader's own system, so they are held against its own namespace alone.
     let not_of_files: Vec<&'static Rule> = of_each.iter().copied().filter(|rule| !rule.reads_files()).collect();
     let rules_in = |reading: &NamespaceReading| if reading.own { of_each.as_slice() } else { not_of_files.as_slice() };
@@ -88,11 +94,15 @@ pub fn diagnose_namespaces(
         now.namespaces.iter().filter(|one| fits(one)).find_map(|one| Some((one.inode, one.snapshot.as_ref().ok()?)))
     };
     let host = read(NamespaceReading::is_initial).or_else(|| read(|one| one.own));
-    let is_there = |inode: u64| now.namespaces.iter().any(|one| one.inode == inode);
+    let is_same = |older: &NamespaceReading, one: &NamespaceReading| {
+        let both = one.snapshot.as_ref().ok().zip(older.snapshot.as_ref().ok());
+        one.inode == older.inode && both.is_none_or(|(now, older)| !is_another(now, &older))
+    };
+    let is_there = |older: &NamespaceReading| now.namespaces.iter().any(|one| is_same(older, one));
     NamespaceFindings {
         host: host.filter(|_| !of_host.is_empty()).map(|(inode, snapshot)| judge(&of_host, snapshot, inode)),
         namespaces: now.namespaces.iter().map(one).collect(),
-        gone: before.namespaces.iter().filter(|one| !is_there(one.inode)).map(NamespaceName::of).collect(),
+        gone: before.namespaces.iter().filter(|one| !is_there(one)).map(NamespaceName::of).collect(),
         gaps: now.gaps.clone(),
         unasked: Vec::new(),
     }

@@ -40,6 +40,17 @@ impl MainCounter {
         }
     }
 
+    /// How much it rose since an older reading of the same namespace; nothing when it fell, or when it was not read twice.
+    fn rise(&self, earlier: &Snapshot, now: &Snapshot) -> Option<u64> {
+        match self.file {
+            CounterFile::Netstat | CounterFile::Snmp => {
+                u64::try_from(self.total(now)?.checked_sub(self.total(earlier)?)?).ok()
+            }
+            // Not of the sums: a CPU that comes brings what it has counted long ago.
+            CounterFile::Softnet => now.counters.softnet_dropped_since(&earlier.counters),
+        }
+    }
+
     /// Whether its file was read and it is not in there, so that this kernel has no such counter.
     #[must_use]
     pub fn is_absent(&self, snapshot: &Snapshot) -> bool {
@@ -117,8 +128,13 @@ pub struct CounterView {
 /// Milliseconds between two snapshots of the same namespace in the same boot; nothing when they are not that.
 #[must_use]
 pub(super) fn window_ms(earlier: &Snapshot, now: &Snapshot) -> Option<u64> {
-    let same = earlier.netns.inode == now.netns.inode;
-    now.monotonic_ms.checked_sub(earlier.monotonic_ms).filter(|ms| same && *ms > 0)
+    earlier.is_earlier(now).ok()?;
+    now.monotonic_ms.checked_sub(earlier.monotonic_ms).filter(|ms| *ms > 0)
+}
+
+/// Thousandths a second; nothing for what no counter rises by.
+fn milli_per_s(rise: u64, window_ms: u64) -> Option<u64> {
+    u64::try_from((u128::from(rise) * 1_000_000).checked_div(window_ms.into())?).ok()
 }
 
 /// The main counters, with rates when an earlier snapshot is given.
@@ -127,11 +143,8 @@ pub fn main_counters(now: &Snapshot, earlier: Option<&Snapshot>) -> Vec<CounterV
     let window = earlier.and_then(|earlier| Some((earlier, window_ms(earlier, now)?)));
     let view = |counter: &MainCounter| {
         let total = counter.total(now);
-        let rise = window.and_then(|(earlier, _)| {
-            let before = counter.total(earlier)?;
-            u64::try_from(total?.checked_sub(before)?).ok()
-        });
-        let milli_per_s = rise.zip(window).map(|(rise, (_, ms))| rise.saturating_mul(1_000_000) / ms);
+        let rise = window.and_then(|(earlier, _)| counter.rise(earlier, now));
+        let milli_per_s = rise.zip(window).and_then(|(rise, (_, ms))| milli_per_s(rise, ms));
         CounterView {
             name: counter.name,
             label: counter.label,

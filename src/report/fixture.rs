@@ -107,7 +107,7 @@ pub(super) fn snapshot() -> Snapshot {
             version: Some(KernelVersion { major: 6, minor: 18, patch: 3 }),
             hz: Hz::new(250).map(|hz| HzReading { hz, source: HzSource::Config("/proc/config.gz".to_owned()) }),
         },
-        netns: Netns { inode: Some(4_026_531_833), name: None, initial: Some(true) },
+        netns: Netns { inode: Some(4_026_531_833), name: None, initial: Some(true), cookie: None },
         capabilities: Capabilities { euid: 1000, effective: Some(0) },
         memory_kib: Some(24_579_328),
         sysctls: sysctls(),

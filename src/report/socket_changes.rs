@@ -49,6 +49,8 @@ struct Figures {
 const TELLS_QUEUES: u8 = 1;
 const TELLS_RETRANSMITS: u8 = 2;
 const TELLS_DROPS: u8 = 4;
+/// By more than this a counter of 32 bits does not rise between two readings: it fell.
+const HALF: u32 = 1 << 31;
 
 /// What is said of one socket of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,8 +133,14 @@ impl SocketChanges {
 }
 
 impl Seen {
-    /// Whether these are two connections, one after the other between the same ends: a full socket keeps its cookie.
+    /// Whether these are two connections, one after the other between the same ends: a full socket keeps its cookie, and
+    /// none goes back in its life.
     fn is_another(&self, now: &Self) -> bool {
+        let ages = age(self.state).zip(age(now.state));
+        ages.is_some_and(|(before, now)| now < before) || self.has_other_cookie(now)
+    }
+
+    fn has_other_cookie(&self, now: &Self) -> bool {
         let is_full = |one: &Self| {
             !matches!(
                 TcpState::from_kernel(one.state),
@@ -140,6 +148,18 @@ impl Seen {
             )
         };
         is_full(self) && is_full(now) && self.cookie != now.cookie && self.cookie != 0 && now.cookie != 0
+    }
+}
+
+/// How far a connection is in its life; nothing for what is none.
+fn age(state: u8) -> Option<u8> {
+    match TcpState::from_kernel(state)? {
+        TcpState::SynSent | TcpState::SynRecv => Some(0),
+        TcpState::Estab => Some(1),
+        TcpState::FinWait1 | TcpState::CloseWait => Some(2),
+        TcpState::FinWait2 | TcpState::Closing | TcpState::LastAck => Some(3),
+        TcpState::TimeWait => Some(4),
+        TcpState::Listen | TcpState::Close => None,
     }
 }
 
@@ -175,12 +195,31 @@ impl Figures {
         }
     }
 
+    /// Whether a counter fell that never does: the program broke the connection and made another one with this socket
+    /// (`tcp_disconnect`), which keeps its cookie and begins to count anew.
+    fn is_anew(&self, before: &Self) -> bool {
+        let told = |one: u64| one != Self::UNTOLD;
+        let fell = |now: u64, before: u64| told(now) && told(before) && now < before;
+        let both = self.tells & before.tells & TELLS_RETRANSMITS != 0;
+        fell(self.sent, before.sent)
+            || fell(self.acked, before.acked)
+            || fell(self.received, before.received)
+            || both && self.retransmits.wrapping_sub(before.retransmits) > HALF
+    }
+
     fn since(&self, before: &Self) -> SocketMoves {
+        // Of what was counted before that nothing is known but how long the queues were.
+        let Self { receive_queue, send_queue, tells, .. } = *before;
+        let queues = Self { receive_queue, send_queue, tells: tells & TELLS_QUEUES, ..Self::NONE };
+        let before = if self.is_anew(before) { &queues } else { before };
         let both = self.tells & before.tells;
         let bytes = |now: u64, before: u64| {
             (now != Self::UNTOLD && before != Self::UNTOLD).then(|| now.checked_sub(before)).flatten()
         };
-        let counted = |bit: u8, now: u32, before: u32| (both & bit != 0).then(|| u64::from(now.wrapping_sub(before)));
+        let counted = |bit: u8, now: u32, before: u32| {
+            let rise = (both & bit != 0).then(|| now.wrapping_sub(before));
+            rise.filter(|rise| *rise <= HALF).map(u64::from)
+        };
         let queue = |now: u32, before: u32| {
             if both & TELLS_QUEUES == 0 { 0 } else { i64::from(now) - i64::from(before) }
         };
@@ -243,6 +282,26 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_goes_back_in_its_life_is_another_one() {
+        use TcpState::{CloseWait, Estab, FinWait2, SynRecv, SynSent, TimeWait};
+        for (before, now) in
+            [(TimeWait, SynSent), (TimeWait, Estab), (Estab, SynRecv), (FinWait2, Estab), (CloseWait, SynSent)]
+        {
+            let mut changes = SocketChanges::default();
+            note(&mut changes, &record(before, 1, 0));
+            let expected = Noted { change: SocketChange::New, moves: None, replaces: true };
+            assert_eq!(note(&mut changes, &record(now, 1, 0)), expected, "{before:?} {now:?}");
+        }
+        for (before, now) in
+            [(SynSent, SynRecv), (SynSent, Estab), (Estab, TimeWait), (Estab, CloseWait), (Estab, Estab)]
+        {
+            let mut changes = SocketChanges::default();
+            note(&mut changes, &record(before, 1, 0));
+            assert!(!note(&mut changes, &record(now, 1, 0)).replaces, "{before:?} {now:?}");
+        }
+    }
+
+    #[test]
     fn listeners_that_share_a_port_are_told_apart_by_their_cookies() {
         let mut changes = SocketChanges::default();
         let [one, other] = [record(TcpState::Listen, 80, 1), record(TcpState::Listen, 80, 2)];
@@ -286,6 +345,37 @@ mod tests {
         let bare = note(&mut changes, &record(TcpState::Estab, 1, 1)).moves.unwrap();
         assert_eq!(bare, SocketMoves { receive_queue: -200, ..SocketMoves::default() });
         assert_eq!(note(&mut changes, &busy(1, 0, 9000, 2, 9)).moves.unwrap().acked_bytes, None);
+    }
+
+    #[test]
+    fn a_socket_that_was_connected_anew_has_no_rate_of_both_its_connections() {
+        let mut changes = SocketChanges::default();
+        note(&mut changes, &busy(1, 500, 9000, 40, 7));
+        let moves = note(&mut changes, &busy(1, 200, 50, 1, 9)).moves.unwrap();
+        assert_eq!(moves, SocketMoves { receive_queue: -300, ..SocketMoves::default() });
+        assert_eq!(note(&mut changes, &busy(1, 200, 60, 3, 9)).moves.unwrap().retransmits, Some(2));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_moves_is_told_across_the_end_of_counters_and_never_by_more_than_it_can(
+            acked in 0..u64::MAX / 2, more in 0..1_u64 << 40, retransmits: u32, resent in 0..1_u32 << 30, drops: u32,
+            other: (u64, u32, u32),
+        ) {
+            let mut changes = SocketChanges::default();
+            note(&mut changes, &busy(1, 0, acked, retransmits, drops));
+            let later = busy(1, 0, acked + more, retransmits.wrapping_add(resent), drops.wrapping_add(resent));
+            let moves = note(&mut changes, &later).moves.unwrap();
+            let resent = Some(u64::from(resent));
+            proptest::prop_assert_eq!((moves.acked_bytes, moves.retransmits, moves.drops), (Some(more), resent, resent));
+            // Whatever comes then: no rise is a fall.
+            let moves = note(&mut changes, &busy(1, 0, other.0, other.1, other.2)).moves.unwrap();
+            proptest::prop_assert!(moves.retransmits.is_none_or(|rise| rise <= 1 << 31));
+            proptest::prop_assert!(moves.drops.is_none_or(|rise| rise <= 1 << 31));
+            if other.0 < acked + more {
+                proptest::prop_assert_eq!((moves.acked_bytes, moves.retransmits), (None, None));
+            }
+        }
     }
 
     #[test]

@@ -268,8 +268,13 @@ pub struct GroupChanges {
 }
 
 impl GroupChanges {
-    /// Says of each group how many sockets it had before, adds those that have none any more, and takes note of all.
-    pub fn note(&mut self, groups: &mut Vec<SocketGroup>) {
+    /// Says of each group how many sockets it had before, adds those that have none any more, and takes note of all. Where
+    /// they are not all there, since something could not be read, nothing can be said of what came and went.
+    pub fn note(&mut self, groups: &mut Vec<SocketGroup>, are_whole: bool) {
+        if !are_whole {
+            self.before = None;
+            return;
+        }
         let counts = groups.iter().map(|group| ((group.netns, group.name.clone()), group.sockets)).collect();
         let Some(mut before) = self.before.replace(counts) else { return };
         for group in groups.iter_mut() {
@@ -427,11 +432,11 @@ mod tests {
     fn groups_tell_what_changed_by_the_second_and_one_that_is_gone_is_told_of_once() {
         let mut changes = GroupChanges::default();
         let mut first = vec![group("10.0.0.1", 5), group("10.0.0.2", 9)];
-        changes.note(&mut first);
+        changes.note(&mut first, true);
         assert!(first.iter().all(|group| group.before.is_none()));
         let moves = SocketMoves { sent_bytes: Some(4096), received_bytes: Some(0), ..SocketMoves::default() };
         let mut second = vec![SocketGroup { moves: Some(moves), ..group("10.0.0.1", 8) }, group("10.0.0.3", 1)];
-        changes.note(&mut second);
+        changes.note(&mut second, true);
         insta::assert_snapshot!(render_group_rates(SocketGroupBy::Peer, &second, 4, true, Some(2_000_000)), @r"
         sockets  change  estab  syn-recv  time-wait      sent  received  resent  peer
               8  +1.5/s      8         0          0  2.0KiB/s      0B/s       -  10.0.0.1
@@ -443,7 +448,12 @@ mod tests {
         let expected: Vec<_> = since.map(|since| (since["sockets"].clone(), since["sockets_per_s"].clone())).collect();
         assert_eq!(expected, [(3.into(), 1.5.into()), (1.into(), 0.5.into()), ((-9).into(), (-4.5).into())]);
         let mut third = vec![group("10.0.0.1", 8)];
-        changes.note(&mut third);
+        changes.note(&mut third, true);
         assert_eq!(third.len(), 2, "{third:?}");
+        // Where something could not be read, nobody has gone, and afterwards nobody has come.
+        let (mut part, mut whole) = (vec![group("10.0.0.1", 2)], vec![group("10.0.0.1", 8)]);
+        changes.note(&mut part, false);
+        changes.note(&mut whole, true);
+        assert!(part.iter().chain(&whole).all(|group| group.before.is_none()), "{part:?} {whole:?}");
     }
 }

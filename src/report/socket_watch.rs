@@ -50,6 +50,12 @@ impl SocketWatch {
         self.read.insert(self.here);
     }
 
+    /// Whether of these namespaces all have been read that ever were; those that never were make no difference.
+    #[must_use]
+    pub fn has_read_all<'a>(&self, mut there: impl Iterator<Item = &'a NamespaceName>) -> bool {
+        there.all(|name| self.places.get(&name.inode).is_none_or(|(number, _)| self.read.contains(number)))
+    }
+
     /// Takes note of a socket.
     pub fn note(&mut self, found: &InetDiag<'_>) -> RowChange {
         let noted = self.changes.note(self.here, found);
@@ -271,6 +277,7 @@ mod tests {
         let mut gone = Vec::new();
         watch.end(names[..1].iter(), |name, _| gone.extend(name.map(|name| name.inode)));
         assert_eq!((gone, watch.reading().gone), (vec![8], 1));
+        assert!(!watch.has_read_all(names[..1].iter()) && watch.has_read_all([name(9)].iter()));
     }
 
     #[test]

@@ -202,8 +202,12 @@ fn nearness(one: &Listener) -> (u64, u32) {
     (u64::from(one.accept_queue.unwrap_or(0)).saturating_mul(1_000) / capacity, one.drops.total().unwrap_or(0))
 }
 
-/// Nothing when sockets were not read in both.
+/// Nothing when sockets were not read in both, or not all of them.
 fn state_changes(earlier: &Snapshot, now: &Snapshot) -> Option<BTreeMap<&'static str, i64>> {
+    window_ms(earlier, now)?;
+    if earlier.misses_sockets() || now.misses_sockets() {
+        return None;
+    }
     let (before, after) = (earlier.sockets.as_ref()?, now.sockets.as_ref()?);
     let change = |state: TcpState| {
         let (before, after) = before.counted(state).zip(after.counted(state))?;
@@ -215,7 +219,7 @@ fn state_changes(earlier: &Snapshot, now: &Snapshot) -> Option<BTreeMap<&'static
 
 /// The ports in use, when they were counted.
 fn counted_ports(sockets: Option<&Sockets>) -> Option<&[PortUse]> {
-    sockets.filter(|sockets| sockets.source.counts_ports()).map(|sockets| sockets.ports.as_slice())
+    sockets.and_then(Sockets::counted_ports)
 }
 
 /// What `/proc/net/snmp` and `sockstat` say without a walk through sockets.

@@ -44,6 +44,19 @@ pub struct Netns {
     pub name: Option<String>,
     /// Whether keys that only the initial namespace has are here. Nothing when that could not be told.
     pub initial: Option<bool>,
+    /// `SO_NETNS_COOKIE`, which no other namespace gets before the next boot, while an inode is given to the next one as
+    /// soon as it is free; nothing before Linux 5.14, and in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<u64>,
+}
+
+impl Netns {
+    /// Whether these are surely two, by what both tell.
+    #[must_use]
+    pub fn is_another(&self, other: &Self) -> bool {
+        let differ = |one: Option<u64>, other: Option<u64>| one.zip(other).is_some_and(|(one, other)| one != other);
+        differ(self.inode, other.inode) || differ(self.cookie, other.cookie)
+    }
 }
 
 /// What the reading process may do.

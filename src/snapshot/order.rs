@@ -25,6 +25,12 @@ pub enum NotComparable {
         /// Inode of the newer one's.
         newer: u64,
     },
+    /// The network namespace was removed between them, and another one got its inode.
+    #[error("the network namespace was removed since, and another one has its inode {inode}")]
+    InodeOfAnother {
+        /// The inode of both.
+        inode: u64,
+    },
     /// It was not taken before the other one.
     #[error("it was not taken before the newer reading")]
     NotOlder,
@@ -41,9 +47,14 @@ impl Snapshot {
     /// # Errors
     /// Why it is not. What neither of them says is not held against them.
     pub fn is_before(&self, newer: &Self) -> Result<(), NotComparable> {
-        if !is_hidden_alike(self, newer) {
-            return Err(NotComparable::Redacted);
-        }
+        if is_hidden_alike(self, newer) { self.is_earlier(newer) } else { Err(NotComparable::Redacted) }
+    }
+
+    /// The same of two of one file, or of one run of this program, in which the same address is written alike.
+    ///
+    /// # Errors
+    /// As [`Snapshot::is_before`].
+    pub fn is_earlier(&self, newer: &Self) -> Result<(), NotComparable> {
         let boots = self.boot_id.as_ref().zip(newer.boot_id.as_ref());
         let same_boot = boots.map(|(older, newer)| older == newer);
         let hosts = self.hostname.as_ref().zip(newer.hostname.as_ref());
@@ -61,6 +72,9 @@ impl Snapshot {
         let inodes = |netns: &Netns| netns.inode;
         match inodes(&self.netns).zip(inodes(&newer.netns)) {
             Some((older, newer)) if older != newer => Err(NotComparable::OtherNamespace { older, newer }),
+            inodes if self.netns.is_another(&newer.netns) => {
+                Err(NotComparable::InodeOfAnother { inode: inodes.map_or(0, |(inode, _)| inode) })
+            }
             _ => Ok(()),
         }
     }

@@ -41,6 +41,14 @@ impl Sockets {
     /// How many kinds of half-open connections are told apart: `tcp_synack_retries` is 5, and hardly ever more.
     pub const HALF_OPEN_KINDS: usize = 8;
 
+    /// The use of ports, where it was counted: that takes the range that they are chosen from. Of an older file without
+    /// any in use it is not known.
+    #[must_use]
+    pub fn counted_ports(&self) -> Option<&[PortUse]> {
+        let is_counted = self.source.counts_ports() && (self.addresses.is_some() || !self.ports.is_empty());
+        is_counted.then_some(self.ports.as_slice())
+    }
+
     /// The count of one state; nothing when it was not counted.
     #[must_use]
     pub fn counted(&self, state: TcpState) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Capabilities, Counters, Gap, Kernel, Netns, Redacted, Sockets, Sysctls};
+use super::{Capabilities, Counters, Gap, GapKind, Kernel, Netns, Redacted, Sockets, Sysctls};
 use crate::catalog;
 
 /// Version of the stored form; a reader refuses a newer one.
@@ -50,5 +50,21 @@ impl Snapshot {
     #[must_use]
     pub fn has_key(&self, key: &str) -> bool {
         self.kernel.version.is_none_or(|version| catalog::exists(key, version))
+    }
+
+    /// Whether some of the sockets could not be read or understood, so that counts of all of them are too low.
+    #[must_use]
+    pub fn misses_sockets(&self) -> bool {
+        let spoils = |gap: &Gap| {
+            match gap.kind {
+                GapKind::Malformed | GapKind::Failed => ["sock_diag", "/net/tcp", "/net/tcp6"],
+                // Without IPv6 there is no such table, and no such socket.
+                GapKind::Denied => ["/net/tcp6"; 3],
+                GapKind::Absent | GapKind::Substituted => return false,
+            }
+            .into_iter()
+            .any(|source| gap.source.ends_with(source))
+        };
+        self.gaps.iter().any(spoils)
     }
 }

@@ -329,10 +329,15 @@ mod tests {
         in_a_process_of_its_own("who_serves_answers_on_what_listens_and_asks_over_netlink", || {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let cookie = crate::sys::netns_cookie();
             confine(Confinement::Serving { namespaces: false, programs: false }).unwrap();
             let (server, from) = listener.accept().unwrap();
             assert_eq!(from, client.local_addr().unwrap());
             assert!(server.set_nodelay(true).is_ok() && SockDiag::open().is_ok());
+            // What readings tell namespaces and devices by.
+            assert_eq!(crate::sys::netns_cookie(), cookie);
+            let names = crate::sys::device_names(&crate::sys::ProcRoot::new("/proc"));
+            assert_eq!(names.get(&1).map(String::as_str), Some("lo"));
             assert!(refused(TcpStream::connect(listener.local_addr().unwrap())));
             assert!(refused(TcpListener::bind("127.0.0.1:0")));
             assert!(refused(File::create("/nowhere/new")));

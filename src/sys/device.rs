@@ -12,7 +12,9 @@ use super::ProcRoot;
 #[must_use]
 pub fn device_names(root: &ProcRoot) -> BTreeMap<u32, String> {
     let mut names = BTreeMap::new();
-    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
+    let plain = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
+    // Who serves metrics may make no socket but those of netlink.
+    let socket = plain.or_else(|_| socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None));
     let Ok(socket) = socket else { return names };
     // Two lines of heading hold no colon.
     let read = root.for_each_net_line("dev", |line| {

@@ -43,6 +43,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const BUFFER: usize = 32 << 10;
 /// How long a dump may take in all.
 const DUMP_TIMEOUT: Duration = Duration::from_secs(60);
+/// Answers to earlier requests that are passed over before one that was asked for comes.
+const STALE_MOST: usize = 64;
 
 /// Sets the loopback device of the calling thread's namespace up.
 ///
@@ -122,19 +124,10 @@ impl RouteSocket {
     ///
     /// # Errors
     /// The kernel's answer, `EAGAIN` when it is silent for some seconds.
-    pub fn dump(&mut self, request: &[u8], mut step: impl FnMut(&[u8]) -> DumpStep) -> io::Result<()> {
+    pub fn dump(&mut self, request: &[u8], step: impl FnMut(&[u8]) -> DumpStep) -> io::Result<()> {
         self.socket.send_to(request, &SocketAddr::new(0, 0), 0)?;
         let mut buffer = Vec::with_capacity(BUFFER);
-        let started = Instant::now();
-        while started.elapsed() < DUMP_TIMEOUT {
-            match step(receive(&self.socket, &mut buffer)?) {
-                DumpStep::More => {}
-                DumpStep::Done | DumpStep::Enough => return Ok(()),
-                DumpStep::Lost => return Err(io::Error::from_raw_os_error(libc::ENOBUFS)),
-                DumpStep::Error(number) => return Err(io::Error::from_raw_os_error(number)),
-            }
-        }
-        Err(io::Error::other(format!("it took longer than {} s", DUMP_TIMEOUT.as_secs())))
+        follow(Instant::now() + DUMP_TIMEOUT, &mut buffer, |buffer| receive(&self.socket, buffer).map(|_| ()), step)
     }
 
     /// Sends one request and waits for its acknowledgement.
@@ -149,15 +142,46 @@ impl RouteSocket {
         bytes.extend(body);
         self.socket.send_to(&bytes, &SocketAddr::new(0, 0), 0)?;
         let mut buffer = Vec::with_capacity(BUFFER);
-        let answer = receive(&self.socket, &mut buffer)?;
-        let kind = answer.get(4..).and_then(|rest| rest.first_chunk::<2>()).map(|kind| u16::from_ne_bytes(*kind));
-        let code = answer.get(16..).and_then(|rest| rest.first_chunk::<4>()).map(|code| i32::from_ne_bytes(*code));
-        match (kind, code) {
-            (Some(NLMSG_ERROR), Some(0)) => Ok(()),
-            (Some(NLMSG_ERROR), Some(code)) => Err(io::Error::from_raw_os_error(code.saturating_neg())),
-            _ => Err(io::Error::other("the kernel's answer to an rtnetlink request cannot be understood")),
+        for _ in 0..STALE_MOST {
+            if let Some(result) = acknowledged(receive(&self.socket, &mut buffer)?, self.sequence) {
+                return result;
+            }
+        }
+        Err(io::Error::other("the kernel answers requests that were not made"))
+    }
+}
+
+/// Hands on answers, of which `next` waits for each, until there are no more or the time is up.
+fn follow(
+    until: Instant,
+    buffer: &mut Vec<u8>,
+    mut next: impl FnMut(&mut Vec<u8>) -> io::Result<()>,
+    mut step: impl FnMut(&[u8]) -> DumpStep,
+) -> io::Result<()> {
+    while Instant::now() < until {
+        next(buffer)?;
+        match step(buffer) {
+            DumpStep::More => {}
+            DumpStep::Done | DumpStep::Enough => return Ok(()),
+            DumpStep::Lost => return Err(io::Error::from_raw_os_error(libc::ENOBUFS)),
+            DumpStep::Error(number) => return Err(io::Error::from_raw_os_error(number)),
         }
     }
+    Err(io::Error::other(format!("it took longer than {} s", DUMP_TIMEOUT.as_secs())))
+}
+
+/// What the kernel says of the request with this number; nothing in an answer to another one, which was given up.
+fn acknowledged(answer: &[u8], sequence: u32) -> Option<io::Result<()>> {
+    let word = |at: usize| answer.get(at..).and_then(|rest| rest.first_chunk::<4>()).copied();
+    let kind = answer.get(4..).and_then(|rest| rest.first_chunk::<2>()).map(|kind| u16::from_ne_bytes(*kind));
+    if word(8).is_some_and(|answered| u32::from_ne_bytes(answered) != sequence) {
+        return None;
+    }
+    Some(match (kind, word(16).map(i32::from_ne_bytes)) {
+        (Some(NLMSG_ERROR), Some(0)) => Ok(()),
+        (Some(NLMSG_ERROR), Some(code)) => Err(io::Error::from_raw_os_error(code.saturating_neg())),
+        _ => Err(io::Error::other("the kernel's answer to an rtnetlink request cannot be understood")),
+    })
 }
 
 /// Waits for the next answer. A signal does not end that.
@@ -265,6 +289,61 @@ mod tests {
         message.extend([10, prefix, 0, 0, 255, 2, 0, kind, 0, 0, 0, 0]);
         message.extend(attributes);
         message
+    }
+
+    fn answer(kind: u16, sequence: u32, code: i32) -> Vec<u8> {
+        let mut bytes = 36_u32.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0; 2]);
+        bytes.extend(sequence.to_ne_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(code.to_ne_bytes());
+        bytes.resize(36, 0);
+        bytes
+    }
+
+    /// The end of an answer decides, and so does its number: what an earlier request was answered is not taken for this
+    /// one's, what is cut off is no success, and what is of another kind neither.
+    #[test]
+    fn an_answer_counts_for_the_request_that_it_names_and_as_a_whole() {
+        let says = |bytes: &[u8]| {
+            acknowledged(bytes, 7).map(|result| result.map_err(|error| error.raw_os_error().unwrap_or(0)))
+        };
+        assert_eq!(says(&answer(NLMSG_ERROR, 7, 0)), Some(Ok(())));
+        assert_eq!(says(&answer(NLMSG_ERROR, 7, -libc::EPERM)), Some(Err(libc::EPERM)));
+        assert_eq!(says(&answer(NLMSG_ERROR, 7, i32::MIN)), Some(Err(i32::MAX)));
+        assert_eq!((says(&answer(NLMSG_ERROR, 6, 0)), says(&answer(NLMSG_ERROR, 8, -1))), (None, None));
+        assert_eq!(says(&answer(RTM_NEWROUTE, 7, 0)), Some(Err(0)));
+        for length in 0..20 {
+            let cut = says(&answer(NLMSG_ERROR, 7, 0)[..length]);
+            assert_eq!(cut, Some(Err(0)), "cut after {length} bytes");
+        }
+    }
+
+    #[test]
+    fn answers_without_an_end_are_given_up_at_their_deadline_and_a_loss_is_no_end() {
+        let (mut given, mut buffer) = (0_u64, Vec::new());
+        let endless = |buffer: &mut Vec<u8>| {
+            *buffer = answer(36, 1, 0);
+            Ok(())
+        };
+        let until = Instant::now() + Duration::from_millis(20);
+        let dumped = follow(until, &mut buffer, endless, |bytes| {
+            assert_eq!(bytes.len(), 36);
+            given += 1;
+            DumpStep::More
+        });
+        assert!(dumped.is_err_and(|error| error.to_string().contains("longer")) && given > 1, "{given}");
+        let mut ends = |step: DumpStep| {
+            let until = Instant::now() + DUMP_TIMEOUT;
+            follow(until, &mut buffer, endless, |_| step).map_err(|error| error.raw_os_error())
+        };
+        assert_eq!((ends(DumpStep::Done), ends(DumpStep::Lost)), (Ok(()), Err(Some(libc::ENOBUFS))));
+        assert_eq!(ends(DumpStep::Error(libc::EOPNOTSUPP)), Err(Some(libc::EOPNOTSUPP)));
+        // The kernel falls silent.
+        let silent = |_: &mut Vec<u8>| Err(io::Error::from_raw_os_error(libc::EAGAIN));
+        let dumped = follow(Instant::now() + DUMP_TIMEOUT, &mut Vec::new(), silent, |_| DumpStep::More);
+        assert_eq!(dumped.map_err(|error| error.raw_os_error()), Err(Some(libc::EAGAIN)));
     }
 
     #[test]

@@ -81,7 +81,9 @@ pub fn set_int_option(socket: impl AsFd, option: IntOption, value: i32) -> io::R
 /// `SO_NETNS_COOKIE` (`sk_getsockopt`, net/core/sock.c) of a socket made for this; nothing before Linux 5.14.
 #[must_use]
 pub fn netns_cookie() -> Option<u64> {
-    let socket = socket(AddressFamily::UNIX, SocketType::DGRAM, None).ok()?;
+    // Who serves metrics may make no socket but those of netlink.
+    let plain = socket(AddressFamily::UNIX, SocketType::DGRAM, None);
+    let socket = plain.or_else(|_| socket(AddressFamily::NETLINK, SocketType::RAW, None)).ok()?;
     read_netns_cookie(socket.as_raw_fd())
 }
 

@@ -12,6 +12,7 @@ mod reason;
 mod resend;
 mod sift;
 mod tally;
+mod wall_clock;
 
 pub use change::change_of_state;
 pub use desk::TraceDesk;
@@ -20,5 +21,6 @@ pub use reason::{Reason, drop_reason, reset_reason};
 pub use resend::{Resend, resend_of};
 pub use sift::passes;
 pub use tally::{PairCount, TraceTally};
+pub use wall_clock::WallClock;
 
 pub use crate::wire::{TRACED_EVENTS, TraceEnds, TraceEvent, TraceKind, TracedEvent};

@@ -1,6 +1,6 @@
 //! `/proc/net/{snmp,netstat,sockstat,sockstat6,softnet_stat}`, by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Values by group and name, such as `TcpExt` → `ListenDrops` → 7.
 pub type Figures = BTreeMap<String, BTreeMap<String, i64>>;
@@ -30,12 +30,12 @@ pub struct SoftnetRow {
 /// Reads pairs of lines, the first with names and the second with values: `snmp` (`snmp_seq_show`) and
 /// `netstat` (`netstat_seq_show`, net/ipv4/proc.c).
 ///
-/// Columns differ from version to version, so values are found by name. A line without its pair, a name
-/// without a value and a value that is no number are skipped and counted.
+/// Columns differ from version to version, so values are found by name. A line without its pair, a pair that has not as
+/// many values as names, a group that is there twice and a value that is no number are skipped and counted.
 #[must_use]
 pub fn parse_paired_lines(text: &str) -> Lenient<Figures> {
     let (text, cut) = whole_lines(text);
-    let mut parsed = Lenient::<Figures> { skipped: cut, ..Lenient::default() };
+    let mut parsed = Lenient::<Groups> { skipped: cut, ..Lenient::default() };
     let mut names: Option<(&str, &str)> = None;
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let Some((group, rest)) = line.split_once(':') else {
@@ -50,27 +50,52 @@ pub fn parse_paired_lines(text: &str) -> Lenient<Figures> {
             }
         }
     }
-    parsed.skipped += usize::from(names.is_some());
-    parsed
+    Lenient { value: parsed.value.figures, skipped: parsed.skipped + usize::from(names.is_some()) }
 }
 
-/// Adds the values of one pair of lines; returns how many did not fit together.
-fn pair(figures: &mut Figures, group: &str, columns: &str, values: &str) -> usize {
-    let mut columns = columns.split_ascii_whitespace();
-    let mut values = values.split_ascii_whitespace();
-    let into = figures.entry(group.to_owned()).or_default();
+/// Adds the values of one pair of lines; returns how many pieces could not be used. Where there are not as many values as
+/// names, nobody knows which name lacks its value, and all that follows would be another one's. Where a group stands there
+/// twice, nobody knows which is right.
+fn pair(read: &mut Groups, group: &str, columns: &str, values: &str) -> usize {
+    let (names, words) = (columns.split_ascii_whitespace(), values.split_ascii_whitespace());
+    let pieces = names.clone().count().max(words.clone().count());
+    if names.clone().count() != words.clone().count() {
+        read.refuse(group);
+        return pieces;
+    }
+    let Some(into) = read.begin(group) else { return pieces };
     let mut skipped = 0;
-    loop {
-        match (columns.next(), values.next()) {
-            (Some(name), Some(value)) => match parse_figure(value) {
-                Some(number) => {
-                    into.insert(name.to_owned(), number);
-                }
-                None => skipped += 1,
-            },
-            (None, None) => return skipped,
-            _ => skipped += 1,
+    for (name, value) in names.zip(words) {
+        match parse_figure(value) {
+            Some(number) => {
+                into.insert(name.to_owned(), number);
+            }
+            None => skipped += 1,
         }
+    }
+    skipped
+}
+
+/// Groups of figures, each of which may stand in a file once.
+#[derive(Default)]
+struct Groups {
+    figures: Figures,
+    refused: BTreeSet<String>,
+}
+
+impl Groups {
+    /// Nothing when it was there before: then it is left out altogether.
+    fn begin(&mut self, group: &str) -> Option<&mut BTreeMap<String, i64>> {
+        if self.refused.contains(group) || self.figures.contains_key(group) {
+            self.refuse(group);
+            return None;
+        }
+        Some(self.figures.entry(group.to_owned()).or_default())
+    }
+
+    fn refuse(&mut self, group: &str) {
+        self.figures.remove(group);
+        self.refused.insert(group.to_owned());
     }
 }
 
@@ -95,13 +120,13 @@ fn parse_figure(text: &str) -> Option<i64> {
 #[must_use]
 pub fn parse_sockstat(text: &str) -> Lenient<Figures> {
     let (text, cut) = whole_lines(text);
-    let mut parsed = Lenient::<Figures> { skipped: cut, ..Lenient::default() };
+    let mut parsed = Lenient::<Groups> { skipped: cut, ..Lenient::default() };
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        let Some((group, rest)) = line.split_once(':') else {
+        let begun = line.split_once(':').and_then(|(group, rest)| Some((parsed.value.begin(group.trim())?, rest)));
+        let Some((into, rest)) = begun else {
             parsed.skipped += 1;
             continue;
         };
-        let into = parsed.value.entry(group.trim().to_owned()).or_default();
         let mut words = rest.split_ascii_whitespace();
         while let Some(name) = words.next() {
             match words.next().and_then(parse_figure) {
@@ -112,23 +137,31 @@ pub fn parse_sockstat(text: &str) -> Lenient<Figures> {
             }
         }
     }
-    parsed
+    Lenient { value: parsed.value.figures, skipped: parsed.skipped }
 }
 
 /// Reads `softnet_stat`: rows of hexadecimal columns (`softnet_seq_show`, net/core/net-procfs.c): 9 in old
 /// kernels, 11 with RPS and flow limits, 13 with queue length and CPU number since 5.10, 15 since 6.10.
 ///
-/// A row with fewer than three columns or with one of the four that are used unreadable is skipped and counted.
+/// A row with fewer than three columns or with one of the four that are used unreadable, and every row of a CPU that has two,
+/// is skipped and counted.
 #[must_use]
 pub fn parse_softnet_stat(text: &str) -> Lenient<Vec<SoftnetRow>> {
     let (text, cut) = whole_lines(text);
     let mut parsed = Lenient::<Vec<SoftnetRow>> { skipped: cut, ..Lenient::default() };
+    let (mut met, mut twice) = (BTreeSet::new(), BTreeSet::new());
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         match softnet_row(line) {
-            Some(row) => parsed.value.push(row),
+            Some(row) => {
+                twice.extend(row.cpu.filter(|cpu| !met.insert(*cpu)));
+                parsed.value.push(row);
+            }
             None => parsed.skipped += 1,
         }
     }
+    let rows = parsed.value.len();
+    parsed.value.retain(|row| row.cpu.is_none_or(|cpu| !twice.contains(&cpu)));
+    parsed.skipped += rows - parsed.value.len();
     parsed
 }
 
@@ -147,7 +180,7 @@ pub fn parse_transmit_drops(text: &str, device: &str) -> Option<u64> {
 fn softnet_row(line: &str) -> Option<SoftnetRow> {
     const CPU_COLUMN: usize = 12;
     let mut columns = line.split_ascii_whitespace();
-    let mut hexadecimal = || columns.next().and_then(|column| u64::from_str_radix(column, 16).ok());
+    let mut hexadecimal = || columns.next().and_then(|column| u32::from_str_radix(column, 16).ok()).map(u64::from);
     let (processed, dropped, time_squeeze) = (hexadecimal()?, hexadecimal()?, hexadecimal()?);
     let cpu = match columns.nth(CPU_COLUMN - 3) {
         Some(column) => Some(u32::from_str_radix(column, 16).ok()?),
@@ -229,11 +262,22 @@ Inter-|   Receive                                                |  Transmit
 
     #[test]
     fn what_does_not_pair_is_counted_and_the_rest_is_kept() {
-        let parsed = parse_paired_lines("A: x y\nB: z\nB: 4\nno colon\nC: p q\nC: 1 two 3\n");
+        let parsed = parse_paired_lines("A: x y\nB: z\nB: 4\nno colon\nC: p q r\nC: 1 two 3\n");
         assert_eq!(figure(&parsed.value, "B", "z"), Some(4));
-        assert_eq!(figure(&parsed.value, "C", "p"), Some(1));
-        // The A line, the line without a colon, `two`, and the 3 that has no name.
-        assert_eq!(parsed.skipped, 4);
+        assert_eq!((figure(&parsed.value, "C", "p"), figure(&parsed.value, "C", "r")), (Some(1), Some(3)));
+        // The A line, the line without a colon, and `two`.
+        assert_eq!(parsed.skipped, 3);
+    }
+
+    #[test]
+    fn where_names_and_numbers_are_not_as_many_or_a_group_is_there_twice_nothing_of_it_is_taken() {
+        for lines in ["A: x y z\nA: 1 2\n", "A: x y\nA: 1 2 3\n", "A: x\nA: 1\nA: x\nA: 2\nA: x\nA: 3\n"] {
+            let parsed = parse_paired_lines(&format!("{lines}B: z\nB: 4\n"));
+            assert_eq!((parsed.value.get("A"), figure(&parsed.value, "B", "z")), (None, Some(4)), "{lines}");
+            assert!(parsed.skipped > 0, "{lines}");
+        }
+        let twice = parse_sockstat("TCP: inuse 5\nUDP: inuse 2\nTCP: inuse 6\n");
+        assert_eq!((twice.value.get("TCP"), figure(&twice.value, "UDP", "inuse"), twice.skipped), (None, Some(2), 1));
     }
 
     #[test]
@@ -261,6 +305,11 @@ Inter-|   Receive                                                |  Transmit
     #[test]
     fn a_softnet_row_that_is_cut_is_counted() {
         assert_eq!(parse_softnet_stat("00000001 00000002\n1 2 3\nx y z\n").skipped, 2);
+        // The kernel counts these in 32 bits, and has a row for each CPU.
+        assert_eq!(parse_softnet_stat("100000000 2 3\n1 2 3\n").skipped, 1);
+        let row = |cpu: u32| format!("1 2 3 0 0 0 0 0 0 0 0 0 {cpu:08x}\n");
+        let parsed = parse_softnet_stat(&[row(0), row(1), row(0)].concat());
+        assert_eq!((parsed.value.len(), parsed.value[0].cpu, parsed.skipped), (1, Some(1), 2));
     }
 
     #[test]
@@ -275,6 +324,21 @@ Inter-|   Receive                                                |  Transmit
     }
 
     proptest! {
+        #[test]
+        fn a_word_that_is_missing_moves_no_other_number(columns in 2..40_usize, line in 0..2_usize, lost in 0..40_usize) {
+            let line_of = |word: &dyn Fn(usize) -> String, is_cut: bool| {
+                let kept = (0..columns).filter(|at| !(is_cut && *at == lost % columns));
+                kept.map(word).collect::<Vec<_>>().join(" ")
+            };
+            let names = line_of(&|at| format!("N{at}"), line == 0);
+            let values = line_of(&|at| at.to_string(), line == 1);
+            let parsed = parse_paired_lines(&format!("A: {names}\nA: {values}\n"));
+            prop_assert!(parsed.skipped > 0);
+            for (name, number) in parsed.value.values().flatten() {
+                prop_assert_eq!(name, &format!("N{number}"));
+            }
+        }
+
         #[test]
         fn no_text_makes_the_parsers_panic(text in "([A-Za-z0-9]{0,3}[: \n-]){0,40}") {
             let _ = (parse_paired_lines(&text), parse_sockstat(&text), parse_softnet_stat(&text));

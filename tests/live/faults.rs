@@ -105,6 +105,7 @@ const FAULTS: &[Fault] = &[
         Which::Nth(1),
         change("a dump ends with an error half way", Where::Receive(DIAG), |bytes| error_message(bytes, ENOENT)),
     ),
+    change("the end of dumps says that they were interrupted", Where::Receive(DIAG), |bytes| interrupt_end(bytes)),
     change("dumps end with an error", Where::Receive(DIAG), |bytes| fail_end(bytes, ENOMEM)),
     change("a message says that some were lost", Where::Receive(DIAG), |bytes| overrun(bytes)),
     change("a record is shorter than any", Where::Receive(DIAG), |bytes| shorten_record(bytes)),
@@ -124,6 +125,14 @@ const FAULTS: &[Fault] = &[
     change("netstat is cut off", Where::Read("/net/netstat"), cut_in_half),
     change("netstat is cut off in its last number", Where::Read("/net/netstat"), cut_number),
     change("netstat is empty", Where::Read("/net/netstat"), Vec::clear),
+    change("netstat has names for which there are no numbers", Where::Read("/net/netstat"), more_names),
+    change("netstat has fewer names than numbers", Where::Read("/net/netstat"), fewer_names),
+    change("netstat has the numbers of another group", Where::Read("/net/netstat"), |bytes| {
+        replace(bytes, "\nTcpExt: 0 ", "\nIpExt: 0 ");
+    }),
+    change("netstat has a group twice", Where::Read("/net/netstat"), |bytes| {
+        bytes.extend(b"TcpExt: ListenDrops ListenOverflows\nTcpExt: 77 77\n");
+    }),
     change("netstat has numbers that no counter has", Where::Read("/net/netstat"), great_numbers),
     refuse("snmp is denied", Where::Open("/net/snmp"), EACCES),
     change("snmp is cut off", Where::Read("/net/snmp"), cut_in_half),
@@ -131,9 +140,13 @@ const FAULTS: &[Fault] = &[
     refuse("sockstat cannot be read", Where::Read("/net/sockstat"), EIO),
     change("sockstat is cut off", Where::Read("/net/sockstat"), cut_in_half),
     change("sockstat is empty", Where::Read("/net/sockstat"), Vec::clear),
+    change("sockstat has TCP twice", Where::Read("/net/sockstat"), |bytes| {
+        bytes.extend(b"TCP: inuse 77 orphan 7 tw 77 alloc 77 mem 7\n");
+    }),
     refuse("sockstat6 is denied", Where::Open("/net/sockstat6"), EACCES),
     refuse("sockstat6 cannot be read", Where::Read("/net/sockstat6"), EIO),
     change("sockstat6 is cut off", Where::Read("/net/sockstat6"), cut_in_half),
+    refuse("sockstat6 is hidden", Where::Open("/net/sockstat6"), ENOENT),
     refuse("softnet_stat is denied", Where::Open("/net/softnet_stat"), EACCES),
     refuse("a setting is denied", Where::Open("ipv4/ip_local_port_range"), EACCES),
     refuse("a setting cannot be read", Where::Read("ipv4/ip_local_port_range"), EIO),
@@ -155,6 +168,7 @@ const READERS: &[&[&str]] = &[
     &["sockets", "--json", "-a"],
     &["snapshot", "-", "--window", "0"],
     &["diagnose", "--json", "--window", "10ms"],
+    &["serve", "--textfile", "-"],
 ];
 
 /// Messages of a buffer: where each begins and how long it says it is.
@@ -184,6 +198,15 @@ const OVERRUN: u16 = 4;
 fn interrupt_dump(bytes: &mut [u8]) {
     for (at, _) in messages(bytes) {
         bytes[at + 6] |= 0x10;
+    }
+}
+
+/// The same in the last one alone, as where something changed behind the last record.
+fn interrupt_end(bytes: &mut [u8]) {
+    for (at, _) in messages(bytes) {
+        if kind(bytes, at) == DONE {
+            bytes[at + 6] |= 0x10;
+        }
     }
 }
 
@@ -257,6 +280,16 @@ fn cut_in_half(bytes: &mut Vec<u8>) {
 fn cut_number(bytes: &mut Vec<u8>) {
     let kept = bytes.trim_ascii_end().len().saturating_sub(1);
     bytes.truncate(kept);
+}
+
+/// A name in the midst of those of `TcpExt` that has no number.
+fn more_names(bytes: &mut Vec<u8>) {
+    replace(bytes, " ListenOverflows ", " Strange ListenOverflows ");
+}
+
+/// The name of one of its numbers is missing.
+fn fewer_names(bytes: &mut Vec<u8>) {
+    replace(bytes, " ListenOverflows ", " ");
 }
 
 fn great_numbers(bytes: &mut Vec<u8>) {
@@ -390,6 +423,43 @@ fn name_of(row: &Value, at: usize) -> String {
     if named.is_empty() { at.to_string() } else { named.join(" ") }
 }
 
+/// Metrics that are of the host or the moment, or that tell what is missing, which [`Told::missing`] is about.
+const MOVING_METRICS: [&str; 9] = [
+    "node_softnet_",
+    "node_sockstat_TCP_mem{",
+    "node_sockstat_TCP_alloc{",
+    "node_sockstat_TCP_orphan{",
+    "tcpctl_snapshot_timestamp_seconds{",
+    "tcpctl_scrape_duration_seconds{",
+    "tcpctl_gaps{",
+    "tcpctl_rules_undecided{",
+    "tcpctl_window_seconds{",
+];
+
+/// Every sample of a text of metrics by its name and labels, in thousandths.
+fn samples(text: &str, out: &mut BTreeMap<String, i128>) {
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let Some((name, value)) = line.rsplit_once(' ') else { continue };
+        if MOVING_METRICS.iter().any(|moving| name.starts_with(moving)) {
+            continue;
+        }
+        // Whose a listener is, is told by a label; without it, it is the same listener.
+        let name = match name.split_once("process=\"") {
+            Some((head, tail)) => [head, tail.split_once('"').map_or("", |(_, rest)| rest)].concat(),
+            None => name.to_owned(),
+        };
+        let (whole, part) = value.split_once('.').unwrap_or((value, ""));
+        let number = format!("{whole}{part:0<6}").parse();
+        out.insert(name, number.unwrap_or(i128::MAX));
+    }
+}
+
+/// How much a text of metrics says is missing.
+fn missing_samples(text: &str) -> usize {
+    let counts = text.lines().filter_map(|line| line.strip_prefix("tcpctl_gaps{")?.rsplit_once(' '));
+    counts.filter_map(|(_, count)| count.parse::<usize>().ok()).sum()
+}
+
 /// Every number of a document by its path.
 fn numbers(path: &str, value: &Value, out: &mut BTreeMap<String, i128>) {
     match value {
@@ -427,6 +497,9 @@ fn told(output: &Output) -> Told {
         Err(_) => out.lines().map(|line| serde_json::from_str(line).unwrap_or(Value::Null)).collect(),
     };
     let mut found = BTreeMap::new();
+    if out.starts_with("# HELP") {
+        samples(&out, &mut found);
+    }
     for (at, document) in documents.iter().enumerate() {
         // A socket stands in a line of its own; all else is one document, whatever it says of itself.
         let name = if document.get("state").is_some() { name_of(document, at) } else { at.to_string() };
@@ -438,7 +511,7 @@ fn told(output: &Output) -> Told {
     Told {
         code: output.status.code(),
         numbers: found,
-        missing: words.iter().sum::<usize>() + err.lines().count(),
+        missing: words.iter().sum::<usize>() + err.lines().count() + missing_samples(&out),
         text,
     }
 }

@@ -59,6 +59,7 @@ mod tracing;
 mod transaction;
 mod tune;
 mod under_way;
+mod vanishing;
 mod watching;
 mod wire;
 
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
         flood::cases,
         facts::cases,
         faults::cases,
+        vanishing::cases,
         laboratory::cases,
         capture::cases,
         rows::cases,

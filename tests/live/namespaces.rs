@@ -47,6 +47,10 @@ impl Inside {
         Self(child)
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     pub(crate) fn end(mut self) {
         drop(self.0.stdin.take());
         self.0.wait().expect("cat ends");

@@ -363,7 +363,7 @@ impl Reading {
             boot_id: None,
             redacted: None,
             kernel: Kernel { release: None, version: Some(KernelVersion { major: 6, minor: 18, patch: 0 }), hz: None },
-            netns: Netns { inode: Some(1), name: None, initial: Some(true) },
+            netns: Netns { inode: Some(1), name: None, initial: Some(true), cookie: None },
             capabilities: Capabilities { euid: 0, effective: None },
             memory_kib: self.memory_kib,
             sysctls: Sysctls { readings: self.sysctls.iter().map(value).chain(absent).collect() },

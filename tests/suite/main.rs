@@ -68,6 +68,8 @@ mod params;
 #[cfg(test)]
 mod profiles;
 #[cfg(test)]
+mod readings;
+#[cfg(test)]
 mod readme;
 #[cfg(test)]
 mod release;

@@ -54,7 +54,7 @@ fn host() -> Snapshot {
             version: Some(KernelVersion::new(6, 18)),
             hz: Hz::new(250).map(|hz| HzReading { hz, source: HzSource::Config("/boot/config".to_owned()) }),
         },
-        netns: Netns { inode: Some(4_026_531_840), name: None, initial: Some(true) },
+        netns: Netns { inode: Some(4_026_531_840), name: None, initial: Some(true), cookie: None },
         capabilities: Capabilities { euid: 0, effective: None },
         memory_kib: None,
         sysctls: Sysctls {

@@ -132,7 +132,7 @@ pub(super) fn snapshot_with(readings: BTreeMap<SysctlKey, SysctlReading>) -> Sna
         boot_id: None,
         redacted: None,
         kernel: Kernel { release: Some("6.18.3".into()), version: Some(KernelVersion::new(6, 18)), hz: hz_250() },
-        netns: Netns { inode: Some(NETNS), name: None, initial: Some(true) },
+        netns: Netns { inode: Some(NETNS), name: None, initial: Some(true), cookie: None },
         capabilities: Capabilities { euid: 0, effective: Some(u64::MAX) },
         memory_kib: Some(16 << 20),
         sysctls: Sysctls { readings },

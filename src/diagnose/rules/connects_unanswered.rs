@@ -89,7 +89,7 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
 /// The gap, when a counter is missing.
 pub(super) fn died(case: &Case<'_>) -> Result<u64, String> {
     let failed = case.tcp_rise("AttemptFails")?.saturating_sub(case.tcp_ext_rise("EmbryonicRsts")?);
-    let before = case.sockets_before().map_or(0, |sockets| sockets.count(TcpState::SynSent));
+    let before = case.sockets_before()?.count(TcpState::SynSent);
     let since = case.tcp_rise("ActiveOpens")?.min(case.tcp_ext_rise("TCPSynRetrans")?);
     let silent = case.tcp_ext_rise("TCPAbortOnTimeout")?.min(case.tcp_ext_rise("TCPTimeouts")?);
     Ok(silent.min(failed).min(before.saturating_add(since)))

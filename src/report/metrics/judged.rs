@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::exposition::Sample;
-use super::kernel::{one, seconds};
+use super::kernel::{counted, one, seconds};
 use super::measured::Measured;
 use crate::diagnose::{Findings, PortsEnd, PortsLeft, Severity};
+use crate::snapshot::Sockets;
 
 /// Destinations whose ports are told; those with the most of them in use.
 pub(super) const DESTINATIONS_MAX: usize = 10;
@@ -50,12 +51,16 @@ pub(super) fn of_destinations(measured: &Measured<'_>, of: impl Fn(&PortsLeft<'_
             .label("port", row.destination_port.to_string());
         Some(sample.label("process", process))
     };
+    if counted(measured.now).is_none() {
+        return Vec::new();
+    }
     measured.destinations.iter().take(DESTINATIONS_MAX).filter_map(sample).collect()
 }
 
 pub(super) fn destinations_left_out(measured: &Measured<'_>) -> Vec<Sample> {
-    let counted = measured.now.sockets.as_ref().filter(|sockets| sockets.source.counts_ports());
-    one(counted.map(|sockets| sockets.ports.len().saturating_sub(DESTINATIONS_MAX)))
+    one(counted(measured.now)
+        .and_then(Sockets::counted_ports)
+        .map(|ports| ports.len().saturating_sub(DESTINATIONS_MAX)))
 }
 
 pub(super) fn ports_end(left: &PortsLeft<'_>) -> Option<String> {

@@ -3,7 +3,7 @@
 use super::exposition::Sample;
 use super::measured::Measured;
 use crate::model::{Answer, Host, KnownSettings, Window, consequences, half_open_ages};
-use crate::snapshot::{GapKind, Snapshot, Sockets};
+use crate::snapshot::{GapKind, PortUse, Snapshot, Sockets};
 use crate::units::TcpState;
 
 pub(super) fn one(value: Option<impl ToString>) -> Vec<Sample> {
@@ -32,12 +32,19 @@ pub(super) fn softnet(snapshot: &Snapshot, of: fn(&crate::snapshot::SoftnetCpu) 
     rows.iter().enumerate().map(sample).collect()
 }
 
+/// The sockets, for what is counted of all of them. Nothing where some could not be understood: who reads metrics is not
+/// told that a number is too low.
+pub(super) fn counted(snapshot: &Snapshot) -> Option<&Sockets> {
+    snapshot.sockets.as_ref().filter(|_| !snapshot.misses_sockets())
+}
+
 pub(super) fn states(snapshot: &Snapshot) -> Vec<Sample> {
-    let Some(sockets) = snapshot.sockets.as_ref().filter(|sockets| sockets.source.counts_states()) else {
+    let Some(sockets) = counted(snapshot).filter(|sockets| sockets.source.counts_states()) else {
         return Vec::new();
     };
-    let sample = |state: TcpState| Sample::new(sockets.count(state)).label("state", node_exporter_name(state));
-    TcpState::ALL.into_iter().map(sample).collect()
+    // A state that was not counted is not one without sockets.
+    let sample = |state: TcpState| Some(Sample::new(sockets.counted(state)?).label("state", node_exporter_name(state)));
+    TcpState::ALL.into_iter().filter_map(sample).collect()
 }
 
 /// The state as node_exporter's tcpstat collector labels it.
@@ -65,7 +72,7 @@ pub(super) fn answers(snapshot: &Snapshot) -> Vec<(&'static str, Answer)> {
 
 /// Half-open connections by how often their SYN-ACK was sent again.
 pub(super) fn half_open(snapshot: &Snapshot) -> Vec<Sample> {
-    let kinds = snapshot.sockets.as_ref().and_then(|sockets| sockets.half_open_resent.as_deref());
+    let kinds = counted(snapshot).and_then(|sockets| sockets.half_open_resent.as_deref());
     let sample = |(resent, count): (usize, &u64)| Sample::new(count).label("synacks_resent", resent.to_string());
     kinds.into_iter().flatten().enumerate().map(sample).collect()
 }
@@ -123,9 +130,9 @@ pub(super) fn ports_available(snapshot: &Snapshot) -> Vec<Sample> {
 }
 
 pub(super) fn ports_in_use_most(snapshot: &Snapshot) -> Vec<Sample> {
-    let most = |sockets: &crate::snapshot::Sockets| sockets.ports.iter().map(|row| row.used).max().unwrap_or(0);
+    let most = |ports: &[PortUse]| ports.iter().map(|row| row.used).max().unwrap_or(0);
     // Where ports were not counted, none in use would be a lie.
-    one(snapshot.sockets.as_ref().filter(|sockets| sockets.source.counts_ports()).map(most))
+    one(counted(snapshot).and_then(Sockets::counted_ports).map(most))
 }
 
 pub(super) fn gaps(snapshot: &Snapshot) -> Vec<Sample> {

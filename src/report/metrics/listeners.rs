@@ -92,6 +92,10 @@ pub(super) fn exported_listeners(snapshot: &Snapshot) -> Option<ExportedListener
         };
         groups.insert(place, group);
     }
+    if snapshot.misses_sockets() {
+        // One that was not understood may have been half-open.
+        groups.values_mut().for_each(|group| group.half_open = None);
+    }
     let mut groups: Vec<(Place, ListenerGroup)> = groups.into_iter().collect();
     let left_out = groups.len().saturating_sub(LISTENERS_MAX);
     if left_out > 0 {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::facts::SeriesId;
 use super::graph::Point;
-use crate::snapshot::{Listener, Snapshot};
+use crate::snapshot::{Counters, Listener, Netns, Snapshot, Sockets};
 
 /// Who a listener is, for as long as it lives: the kernel's cookie, or address and inode without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,13 +44,19 @@ struct Sample {
     monotonic_ms: u64,
     /// Nothing when the whole reading failed.
     series: Option<BTreeMap<SeriesId, i64>>,
-    listeners: BTreeMap<ListenerId, ListenerSample>,
+    /// Nothing when they were not read, and when they are kept no longer.
+    listeners: Option<BTreeMap<ListenerId, ListenerSample>>,
+    /// Of what this is: from one network namespace to another nothing rises.
+    netns: Option<Netns>,
 }
 
 /// The readings of the last ten minutes; of listeners the last two.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
     samples: VecDeque<Sample>,
+    /// The processors' counters in the last reading, and what was dropped on all of them since the first. The sum of their
+    /// counters is none: one that comes brings what it has counted long ago, and each begins anew at 2^32.
+    softnet: Option<(Counters, u64)>,
 }
 
 /// How long readings are kept.
@@ -75,20 +81,40 @@ pub(super) struct Span {
 impl History {
     /// Adds a reading.
     pub(super) fn push(&mut self, snapshot: &Snapshot) {
-        let series = SeriesId::all().filter_map(|id| Some((id, id.read(snapshot)?))).collect();
-        let listeners = snapshot.sockets.iter().flat_map(|sockets| &sockets.listeners);
-        let listeners = listeners.map(|listener| (ListenerId::of(listener), listener_sample(listener))).collect();
+        let mut series: BTreeMap<SeriesId, i64> =
+            SeriesId::all().filter_map(|id| Some((id, id.read(snapshot)?))).collect();
+        series.remove(&SeriesId::SoftnetDropped);
+        let dropped = self.dropped_in_all(snapshot).and_then(|dropped| i64::try_from(dropped).ok());
+        series.extend(dropped.map(|dropped| (SeriesId::SoftnetDropped, dropped)));
+        let listeners = |sockets: &Sockets| {
+            let listed = sockets.listeners.iter();
+            listed.map(|listener| (ListenerId::of(listener), listener_sample(listener))).collect()
+        };
         self.add(Sample {
             unix_ms: snapshot.taken_unix_ms,
             monotonic_ms: snapshot.monotonic_ms,
             series: Some(series),
-            listeners,
+            listeners: snapshot.sockets.as_ref().map(listeners),
+            netns: Some(Netns { name: None, ..snapshot.netns.clone() }),
         });
+    }
+
+    /// What all processors dropped since the first reading; nothing when this or the one before does not tell.
+    fn dropped_in_all(&mut self, snapshot: &Snapshot) -> Option<u64> {
+        let rows = snapshot.counters.softnet.clone();
+        let before = self.softnet.take();
+        let now = Counters { softnet: Some(rows?), ..Counters::default() };
+        let dropped = match &before {
+            None => Some(0),
+            Some((before, sum)) => now.softnet_dropped_since(before).map(|more| sum.saturating_add(more)),
+        };
+        self.softnet = Some((now, dropped.unwrap_or(0)));
+        dropped
     }
 
     /// Notes that a reading failed.
     pub(super) fn push_hole(&mut self, unix_ms: u64) {
-        self.add(Sample { unix_ms, monotonic_ms: 0, series: None, listeners: BTreeMap::new() });
+        self.add(Sample { unix_ms, monotonic_ms: 0, series: None, listeners: None, netns: None });
     }
 
     fn add(&mut self, sample: Sample) {
@@ -101,7 +127,7 @@ impl History {
         }
         let old = |sample: &&mut Sample| sample.unix_ms.saturating_add(KEEP_LISTENERS_MS) < now;
         for sample in self.samples.iter_mut().take_while(old) {
-            sample.listeners = BTreeMap::new();
+            sample.listeners = None;
         }
     }
 
@@ -112,16 +138,13 @@ impl History {
 
     /// A counter's growth over a span, in thousandths per second.
     pub(super) fn rate(&self, id: SeriesId, span: Span) -> Vec<Point> {
-        self.columns(span, |before, sample| {
-            let before = before?;
-            per_second(before.reading(id)?, sample.reading(id)?, sample.monotonic_ms.checked_sub(before.monotonic_ms)?)
-        })
+        self.columns(span, |before, sample| rate_between(before?, sample, id))
     }
 
     /// A counter's growth between the last two readings up to a time, in thousandths per second.
     pub(super) fn rate_now(&self, id: SeriesId, until_unix_ms: u64) -> Option<u64> {
         let (before, last) = self.last_two(until_unix_ms)?;
-        per_second(before.reading(id)?, last.reading(id)?, last.monotonic_ms.checked_sub(before.monotonic_ms)?)
+        rate_between(before, last, id)
     }
 
     /// Growth of one counter in thousandths of a per cent of another's, between the last two readings.
@@ -133,8 +156,7 @@ impl History {
     /// How much two counters grew together between the last two readings.
     pub(super) fn grown_now(&self, one: SeriesId, other: SeriesId, until_unix_ms: u64) -> Option<u64> {
         let (before, last) = self.last_two(until_unix_ms)?;
-        let grown = |id| last.reading(id)?.checked_sub(before.reading(id)?).and_then(|value| u64::try_from(value).ok());
-        grown(one)?.checked_add(grown(other)?)
+        last.grown_since(before, one)?.checked_add(last.grown_since(before, other)?)
     }
 
     /// Growth of one counter in thousandths of a per cent of another's, over a span.
@@ -160,7 +182,7 @@ impl History {
         span: Span,
         figure: fn(&ListenerSample) -> Option<u64>,
     ) -> Vec<Point> {
-        self.columns(span, |_, sample| sample.listeners.get(id).and_then(figure))
+        self.columns(span, |_, sample| sample.listeners.as_ref()?.get(id).and_then(figure))
     }
 
     /// A listener's drops over a span, in thousandths per second.
@@ -211,6 +233,18 @@ impl Sample {
     fn reading(&self, id: SeriesId) -> Option<i64> {
         self.series.as_ref()?.get(&id).copied()
     }
+
+    /// How long after another one of the same namespace, in milliseconds; nothing where it is of another one.
+    fn ms_since(&self, before: &Self) -> Option<u64> {
+        let is_another = self.netns.as_ref().zip(before.netns.as_ref()).is_some_and(|(now, old)| now.is_another(old));
+        self.monotonic_ms.checked_sub(before.monotonic_ms).filter(|ms| *ms > 0 && !is_another)
+    }
+
+    /// How much a counter rose. One that went back (it was set anew) tells nothing.
+    fn grown_since(&self, before: &Self, id: SeriesId) -> Option<u64> {
+        self.ms_since(before)?;
+        u64::try_from(self.reading(id)?.checked_sub(before.reading(id)?)?).ok()
+    }
 }
 
 fn listener_sample(listener: &Listener) -> ListenerSample {
@@ -230,15 +264,17 @@ fn higher(one: Point, other: Point) -> Point {
     }
 }
 
-/// Growth per second in thousandths. A counter that went back (another namespace, a wrapped total) tells nothing.
-fn per_second(before: i64, after: i64, elapsed_ms: u64) -> Option<u64> {
-    let grown = u64::try_from(after.checked_sub(before)?).ok()?;
+/// Growth per second in thousandths.
+fn per_second(grown: u64, elapsed_ms: u64) -> Option<u64> {
     u64::try_from((u128::from(grown) * 1_000_000).checked_div(u128::from(elapsed_ms))?).ok()
 }
 
+fn rate_between(before: &Sample, after: &Sample, id: SeriesId) -> Option<u64> {
+    per_second(after.grown_since(before, id)?, after.ms_since(before)?)
+}
+
 fn share_between(before: &Sample, after: &Sample, part: SeriesId, whole: SeriesId) -> Option<u64> {
-    let grown = |id| after.reading(id)?.checked_sub(before.reading(id)?).and_then(|value| u128::try_from(value).ok());
-    let (part, whole) = (grown(part)?, grown(whole)?);
+    let (part, whole) = (u128::from(after.grown_since(before, part)?), u128::from(after.grown_since(before, whole)?));
     if whole == 0 {
         return Some(if part == 0 { 0 } else { 100_000 });
     }
@@ -246,13 +282,13 @@ fn share_between(before: &Sample, after: &Sample, part: SeriesId, whole: SeriesI
 }
 
 fn listener_drops(before: &Sample, after: &Sample, id: &ListenerId) -> Option<u64> {
-    // A listener that was not there before has dropped what it has dropped since it was made.
-    let earlier = before.listeners.get(id).map_or(Some(0), |sample| sample.drops)?;
-    let later = after.listeners.get(id)?.drops?;
-    let elapsed_ms = after.monotonic_ms.checked_sub(before.monotonic_ms)?;
+    // A listener that was not there before has dropped what it has dropped since it was made. Where nobody looked, nothing
+    // is known.
+    let earlier = before.listeners.as_ref()?.get(id).map_or(Some(0), |sample| sample.drops)?;
+    let later = after.listeners.as_ref()?.get(id)?.drops?;
     // sk_drops has 32 bits and may wrap.
-    let grown = if later >= earlier { later - earlier } else { later + (1 << 32) - earlier };
-    per_second(0, i64::try_from(grown).ok()?, elapsed_ms)
+    let grown = u32::try_from(later).ok()?.wrapping_sub(u32::try_from(earlier).ok()?);
+    per_second(grown.into(), after.ms_since(before)?)
 }
 
 #[cfg(test)]
@@ -266,7 +302,8 @@ mod tests {
                 unix_ms: s * 1000,
                 monotonic_ms: s * 1000,
                 series: value.map(|value| BTreeMap::from([(SeriesId::TcpExt("ListenDrops"), value)])),
-                listeners: BTreeMap::new(),
+                listeners: None,
+                netns: None,
             });
         }
         history
@@ -316,9 +353,114 @@ mod tests {
         assert!(history.samples.len() <= KEEP_SAMPLES);
     }
 
+    /// When in seconds, what the listener dropped if sockets were read, and what each processor did.
+    type Pushed<'a> = (u64, Option<u32>, &'a [(u32, u64)]);
+
+    fn pushed(readings: &[Pushed<'_>]) -> History {
+        let stored = include_str!("../../../tests/data/snapshots/version-1.json");
+        let mut history = History::default();
+        for (s, drops, cpus) in readings {
+            let mut snapshot = crate::snapshot::parse_stored(stored).unwrap().last().clone();
+            (snapshot.taken_unix_ms, snapshot.monotonic_ms) = (s * 1000, s * 1000);
+            let row = |&(cpu, dropped): &(u32, u64)| crate::snapshot::SoftnetCpu {
+                cpu: Some(cpu),
+                processed: 0,
+                dropped,
+                time_squeeze: 0,
+            };
+            snapshot.counters.softnet = Some(cpus.iter().map(row).collect());
+            match drops {
+                None => snapshot.sockets = None,
+                Some(drops) => {
+                    let listener = &mut snapshot.sockets.as_mut().unwrap().listeners[0];
+                    (listener.cookie, listener.drops) = (9, crate::snapshot::Drops::Total(*drops));
+                }
+            }
+            history.push(&snapshot);
+        }
+        history
+    }
+
+    fn only_listener(history: &History) -> ListenerId {
+        *history.samples.iter().find_map(|sample| sample.listeners.as_ref()?.keys().next()).unwrap()
+    }
+
+    #[test]
+    fn a_listener_that_nobody_looked_at_has_not_dropped_all_of_its_drops_since() {
+        let history = pushed(&[(1, Some(5000), &[]), (2, None, &[]), (3, Some(5004), &[]), (4, Some(5006), &[])]);
+        let id = only_listener(&history);
+        let now = |s: u64| history.listener_drops_now(&id, s * 1000);
+        assert_eq!([now(2), now(3), now(4)], [None, None, Some(2000)]);
+        // The figures of listeners are kept for less long than the rest.
+        let history =
+            pushed(&[(1, Some(5000), &[]), (2, Some(5001), &[]), (121, Some(5002), &[]), (123, Some(5003), &[])]);
+        let span = Span { until_unix_ms: 123_000, length_ms: 124_000, columns: 124 };
+        let rates = history.listener_drop_rate(&only_listener(&history), span);
+        let most =
+            rates.iter().filter_map(|point| if let Point::Value(rate) = point { Some(*rate) } else { None }).max();
+        assert_eq!(most, Some(500), "{rates:?}");
+        // Its counter has 32 bits.
+        let history = pushed(&[(1, Some(u32::MAX), &[]), (2, Some(1), &[])]);
+        assert_eq!(history.listener_drops_now(&only_listener(&history), 2000), Some(2000));
+    }
+
+    #[test]
+    fn a_processor_that_comes_has_dropped_nothing_since_and_one_that_goes_hides_nothing() {
+        let end = u64::from(u32::MAX);
+        let history = pushed(&[
+            (1, None, &[(0, 5)]),
+            (2, None, &[(0, 6), (1, 90_000)]),
+            (3, None, &[(0, 8), (1, end)]),
+            (4, None, &[(0, 9), (1, 1)]),
+            (5, None, &[(0, 12)]),
+        ]);
+        let now = |s: u64| history.rate_now(SeriesId::SoftnetDropped, s * 1000);
+        let rise = end - 90_000 + 2;
+        assert_eq!([now(2), now(3), now(4), now(5)], [Some(1000), Some(rise * 1000), Some(3000), Some(3000)]);
+    }
+
+    #[test]
+    fn from_one_namespace_to_another_nothing_rises() {
+        let mut history = history(&[(1, Some(10)), (2, Some(15))]);
+        for (sample, cookie) in history.samples.iter_mut().zip([1, 2]) {
+            sample.netns = Some(Netns { inode: Some(7), name: None, initial: None, cookie: Some(cookie) });
+        }
+        assert_eq!(history.rate_now(SeriesId::TcpExt("ListenDrops"), 9_000), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_clocks_and_counters_do_a_rate_is_of_what_rose_or_there_is_none(
+            readings in proptest::collection::vec(
+                (proptest::prelude::any::<u64>(), 0..20_000_u64, proptest::option::of(proptest::prelude::any::<i64>())),
+                0..12,
+            ),
+            until: u64, columns in 0..40_usize,
+        ) {
+            let id = SeriesId::TcpExt("ListenDrops");
+            let mut history = History::default();
+            for &(unix_ms, monotonic_ms, total) in &readings {
+                let series = total.map(|total| BTreeMap::from([(id, total)]));
+                history.add(Sample { unix_ms, monotonic_ms, series, listeners: None, netns: None });
+            }
+            for until_unix_ms in [until, u64::MAX, readings.last().map_or(0, |last| last.0)] {
+                let span = Span { until_unix_ms, length_ms: 60_000, columns };
+                proptest::prop_assert_eq!(history.rate(id, span).len(), columns);
+                let expected = history.last_two(until_unix_ms).and_then(|(before, last)| {
+                    let rise = last.reading(id)?.checked_sub(before.reading(id)?)?;
+                    let ms = last.monotonic_ms.checked_sub(before.monotonic_ms).filter(|ms| *ms > 0)?;
+                    Some(u128::try_from(rise).ok()? * 1_000_000 / u128::from(ms))
+                });
+                let expected = expected.and_then(|rate| u64::try_from(rate).ok());
+                proptest::prop_assert_eq!(history.rate_now(id, until_unix_ms), expected);
+            }
+        }
+    }
+
     #[test]
     fn a_counter_that_went_back_is_not_a_rate() {
-        assert_eq!(per_second(10, 5, 1000), None);
-        assert_eq!(per_second(10, 15, 0), None);
+        let id = SeriesId::TcpExt("ListenDrops");
+        assert_eq!(history(&[(1, Some(10)), (2, Some(5))]).rate_now(id, 9_000), None);
+        assert_eq!(history(&[(1, Some(10)), (1, Some(15))]).rate_now(id, 9_000), None, "no time passed");
     }
 }

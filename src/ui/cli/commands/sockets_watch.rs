@@ -124,11 +124,12 @@ impl Watched<'_> {
     ) -> Result<(Written, Vec<Gap>), CliError> {
         let mut holders = wants_holders(self.args).then(|| places.holders());
         let (groups, _, mut gaps) = count_groups(by, places, &mut holders, Some(&mut self.watch))?;
+        let are_whole = self.watch.has_read_all(places.names());
         self.watch.end(places.names(), |_, _| ());
         gaps.extend(holders.as_ref().and_then(Holders::gap));
         let window_us = self.watch.reading().window_us;
         let (mut groups, _) = groups.finish(usize::MAX);
-        self.groups.note(&mut groups);
+        self.groups.note(&mut groups, are_whole);
         let all = groups.len();
         groups.truncate(limit(self.args).min(self.screen.unwrap_or(usize::MAX)));
         if context.json {

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use super::lab_interrupt::Interrupt;
 use super::sockets::{Forecaster, tell};
-use crate::collect::{KernelFunctions, SocketAsker, Source, TraceLosses, TraceWanted, Tracing, Whose, read_filter};
+use crate::collect::{
+    KernelFunctions, SocketAsker, Source, TraceClocks, TraceLosses, TraceWanted, Tracing, Whose, read_filter,
+    read_trace_clocks,
+};
 use crate::report::{
     TraceAnswer, TraceBeginView, TraceEnding, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
     render_trace_notes, render_trace_summary,
 };
-use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceEvent, TraceKind};
+use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceEvent, TraceKind, WallClock};
 use crate::ui::cli::args_trace::TraceArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
@@ -52,7 +55,9 @@ pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Re
     let begun = Instant::now();
     let is_mine = context.netns.is_some();
     let board = Board { args, wanted, desk, asker, forecaster, functions: KernelFunctions::default(), is_mine };
-    let mut watch = Watch { board, begun_ns: tracing.begun_ns(), breaks: 0, shown: 0, second: Instant::now(), left: 0 };
+    let (mono_ns, unix_ns) = tracing.begun_ns();
+    let clock = WallClock::new(mono_ns, unix_ns);
+    let mut watch = Watch { board, clock, breaks: 0, shown: 0, second: Instant::now(), left: 0 };
     watch.begin(&tracing, context)?;
     let signal = watch.follow(tracing, begun, &interrupt, context)?;
     Ok(signal.map_or(Exit::Ok, Exit::Signal))
@@ -73,8 +78,8 @@ struct Board<'a> {
 /// A trace that is being shown.
 struct Watch<'a> {
     board: Board<'a>,
-    /// When it began: by the clock of the events, and since 1970.
-    begun_ns: (u64, u64),
+    /// What the calendar says of the clock that stamps the events.
+    clock: WallClock,
     breaks: u64,
     shown: u64,
     /// Since when rows are counted against the rate, and how many may still come.
@@ -89,8 +94,8 @@ impl Watch<'_> {
             let view = TraceBeginView {
                 schema: 1,
                 kind: "begin",
-                unix_ns: self.begun_ns.1,
-                mono_ns: self.begun_ns.0,
+                unix_ns: self.clock.unix_ns(self.clock.mono_ns()),
+                mono_ns: self.clock.mono_ns(),
                 instance: tracing.instance(),
                 tracefs: tracing.place(),
                 leftovers_removed: tracing.leftovers(),
@@ -171,12 +176,13 @@ impl Watch<'_> {
         let told = self.board.take(batch, if self.board.args.summary { 0 } else { self.left });
         self.left = self.left.saturating_sub(told.len() as u64);
         let answers = self.board.ask(&told);
+        self.set_clock();
         let style = TraceStyle { one_line: self.board.args.oneline, ascii: context.ascii };
         for (told, asked) in told.iter().zip(&answers) {
             if self.is_enough() {
                 break;
             }
-            let unix_ns = self.begun_ns.1.saturating_add(told.event.at_ns).saturating_sub(self.begun_ns.0);
+            let unix_ns = self.clock.unix_ns(told.event.at_ns);
             let row = TraceRow { told, unix_ns, asked };
             if context.json {
                 print_line(&row.view(), context)?;
@@ -188,10 +194,18 @@ impl Watch<'_> {
         Ok(context.out.flush()?)
     }
 
-    fn end(&self, losses: TraceLosses, took: Duration, context: &mut Context<'_>) -> Result<(), CliError> {
+    /// Hears what the clocks say now, and hands on the one that stamps events.
+    fn set_clock(&mut self) -> u64 {
+        let TraceClocks { before_ns, unix_ns, after_ns } = read_trace_clocks();
+        self.clock.set(before_ns, unix_ns, after_ns);
+        after_ns
+    }
+
+    fn end(&mut self, losses: TraceLosses, took: Duration, context: &mut Context<'_>) -> Result<(), CliError> {
+        let ended_ns = self.set_clock();
         let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let ending = TraceEnding {
-            unix_ns: self.begun_ns.1.saturating_add(took_ns),
+            unix_ns: self.clock.unix_ns(ended_ns),
             took_ms: took_ns / 1_000_000,
             lost: losses.events,
             unclear_pages: losses.unclear_pages,

@@ -61,12 +61,14 @@ impl SeriesId {
         let signed = |value: u64| i64::try_from(value).ok();
         let counters = &snapshot.counters;
         match self {
-            Self::State(state) => signed(snapshot.sockets.as_ref()?.count(state)),
+            Self::State(state) => signed(snapshot.sockets.as_ref()?.counted(state)?),
             Self::TimeWaitBuckets => {
-                counters.sockstat("TCP", "tw").or_else(|| signed(snapshot.sockets.as_ref()?.count(TcpState::TimeWait)))
+                let counted = || signed(snapshot.sockets.as_ref()?.counted(TcpState::TimeWait)?);
+                counters.sockstat("TCP", "tw").or_else(counted)
             }
             Self::FullestDestination => {
-                signed(snapshot.sockets.as_ref()?.ports.iter().map(|port| port.used).max().unwrap_or(0))
+                let counted = snapshot.sockets.as_ref()?.counted_ports()?;
+                signed(counted.iter().map(|port| port.used).max().unwrap_or(0))
             }
             Self::Orphans => counters.sockstat("TCP", "orphan"),
             Self::MemoryPages => counters.sockstat("TCP", "mem"),
