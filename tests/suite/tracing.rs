@@ -69,7 +69,8 @@ fn what_happened_and_what_it_means_may_stand_on_one_line() {
 #[test]
 fn a_summary_counts_by_event_reason_and_pair() {
     let (_, desk) = taken("");
-    let ending = TraceEnding { unix_ns: 1_700_000_000_000_000_000, took_ms: 2_345, lost: 7, unclear_pages: 0 };
+    let lost = [(vec![TraceKind::Retransmit], 0), (vec![TraceKind::ResetSent, TraceKind::Drop], 7)];
+    let ending = TraceEnding { unix_ns: 1_700_000_000_000_000_000, took_ms: 2_345, lost: &lost, unclear_pages: 0 };
     insta::assert_snapshot!(render_trace_summary(&TraceSummaryView::new(desk.tally(), &all_kinds(), ending, 2)));
 }
 

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::lab_interrupt::Interrupt;
 use super::sockets::{Forecaster, tell};
-use crate::collect::{KernelFunctions, SocketAsker, Source, TraceLosses, TraceWanted, Tracing, Whose, read_filter};
+use crate::collect::{
+    KernelFunctions, Missing, SocketAsker, Source, TraceLosses, TraceWanted, Traced, Tracing, Whose, read_filter,
+};
 use crate::report::{
     TraceAnswer, TraceBeginView, TraceEnding, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
     render_trace_notes, render_trace_summary,
 };
-use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceEvent, TraceKind};
+use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceKind};
 use crate::ui::cli::args_trace::TraceArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::{CliError, Exit};
@@ -21,8 +23,8 @@ use crate::ui::cli::{CliError, Exit};
 const TURN_MS: u64 = 50;
 /// Sockets that are asked about in one turn: the kernel answers in some microseconds.
 const ASKED_A_TURN: usize = 256;
-/// How long a rest may be, so that Ctrl-C is heard.
-const REST_MOST: Duration = Duration::from_millis(200);
+/// How long a rest goes on until it is seen whether Ctrl-C came.
+const NAP: Duration = Duration::from_millis(50);
 
 /// Shows events until it is time to end.
 pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -52,7 +54,7 @@ pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Re
     let begun = Instant::now();
     let is_mine = context.netns.is_some();
     let board = Board { args, wanted, desk, asker, forecaster, functions: KernelFunctions::default(), is_mine };
-    let mut watch = Watch { board, begun_ns: tracing.begun_ns(), breaks: 0, shown: 0, second: Instant::now(), left: 0 };
+    let mut watch = Watch { board, begun_ns: tracing.begun_ns(), shown: 0, second: Instant::now(), left: 0 };
     watch.begin(&tracing, context)?;
     let signal = watch.follow(tracing, begun, &interrupt, context)?;
     Ok(signal.map_or(Exit::Ok, Exit::Signal))
@@ -75,7 +77,6 @@ struct Watch<'a> {
     board: Board<'a>,
     /// When it began: by the clock of the events, and since 1970.
     begun_ns: (u64, u64),
-    breaks: u64,
     shown: u64,
     /// Since when rows are counted against the rate, and how many may still come.
     second: Instant,
@@ -91,7 +92,8 @@ impl Watch<'_> {
                 kind: "begin",
                 unix_ns: self.begun_ns.1,
                 mono_ns: self.begun_ns.0,
-                instance: tracing.instance(),
+                instance: tracing.instances().first().copied().unwrap_or_default(),
+                instances: tracing.instances(),
                 tracefs: tracing.place(),
                 leftovers_removed: tracing.leftovers(),
                 events: names.collect(),
@@ -123,36 +125,37 @@ impl Watch<'_> {
         let mut batch = Vec::new();
         loop {
             let turn = Instant::now();
-            let more = tracing.read(|event| batch.push(event)).map_err(CliError::failure)?;
-            if tracing.breaks() != self.breaks {
-                self.breaks = tracing.breaks();
-                self.board.desk.forget();
-            }
+            let more = tracing.read(|traced| batch.push(traced)).map_err(CliError::failure)?;
             self.show(&mut batch, context)?;
             let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
             if interrupt.is_set() || self.is_enough() || left == Some(Duration::ZERO) {
                 break;
             }
-            self.rest(turn, more);
+            self.rest(turn, more, left, interrupt);
             let most_ms = left.map_or(TURN_MS, |left| TURN_MS.min(u64::try_from(left.as_millis()).unwrap_or(0).max(1)));
             let is_lost = !more && tracing.wait(most_ms, &std::io::stdout()).map_err(CliError::failure)?;
             if is_lost {
                 return Ok(None);
             }
         }
-        let losses = tracing.end(|event| batch.push(event)).map_err(CliError::failure)?;
+        let losses = tracing.end(|traced| batch.push(traced)).map_err(CliError::failure)?;
         self.show(&mut batch, context)?;
         self.end(losses, begun.elapsed(), context)?;
         Ok(interrupt.signal())
     }
 
     /// Rests so long that turns take no more of a processor than they may.
-    fn rest(&self, turn: Instant, more: bool) {
+    fn rest(&self, turn: Instant, more: bool, left: Option<Duration>, interrupt: &Interrupt) {
         let busy = turn.elapsed();
         // A turn that is over in no time is one of a host that is quiet.
         if more || busy > Duration::from_millis(TURN_MS / 4) {
             let share = u32::try_from(self.board.args.cpu_share).unwrap_or(100).clamp(1, 100);
-            sleep((busy * (100 - share) / share).min(REST_MOST));
+            let mut rest = (busy * (100 - share) / share).min(left.unwrap_or(Duration::MAX));
+            while !rest.is_zero() && !interrupt.is_set() {
+                let nap = rest.min(NAP);
+                sleep(nap);
+                rest -= nap;
+            }
         }
     }
 
@@ -161,7 +164,7 @@ impl Watch<'_> {
     }
 
     /// Counts the events of a turn and shows those that are to be shown.
-    fn show(&mut self, batch: &mut Vec<TraceEvent>, context: &mut Context<'_>) -> Result<(), CliError> {
+    fn show(&mut self, batch: &mut Vec<Traced>, context: &mut Context<'_>) -> Result<(), CliError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -193,7 +196,7 @@ impl Watch<'_> {
         let ending = TraceEnding {
             unix_ns: self.begun_ns.1.saturating_add(took_ns),
             took_ms: took_ns / 1_000_000,
-            lost: losses.events,
+            lost: &losses.events,
             unclear_pages: losses.unclear_pages,
         };
         let view = TraceSummaryView::new(self.board.desk.tally(), &self.board.wanted, ending, self.board.args.top);
@@ -213,13 +216,27 @@ impl Watch<'_> {
 
 impl Board<'_> {
     /// Counts all and keeps as many as are to be shown, the first ones.
-    fn take(&mut self, batch: &mut Vec<TraceEvent>, most: u64) -> Vec<Told> {
-        self.functions.look_up(batch.iter().filter_map(|event| event.location));
+    fn take(&mut self, batch: &mut Vec<Traced>, most: u64) -> Vec<Told> {
+        self.functions.look_up(batch.iter().filter_map(|traced| match traced {
+            Traced::Event(event) => event.location,
+            Traced::Missing(_) => None,
+        }));
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let is_own = |address| self.asker.is_local(address);
         let is_own: Option<&dyn Fn(_) -> bool> = if self.is_mine { Some(&is_own) } else { None };
         let mut kept = Vec::new();
-        for event in batch.drain(..) {
+        for traced in batch.drain(..) {
+            let event = match traced {
+                Traced::Event(event) => event,
+                Traced::Missing(Missing::OfSockets) => {
+                    self.desk.forget();
+                    continue;
+                }
+                Traced::Missing(Missing::OfFloods) => {
+                    self.desk.forget_packets();
+                    continue;
+                }
+            };
             let function = event.location.and_then(|location| self.functions.name(location));
             let Some(told) = self.desk.take(event, function, is_own) else { continue };
             if kept.len() < most {
