@@ -158,8 +158,7 @@ impl Tracing {
         let whole = if floods.is_empty() || others.is_empty() { buffer_kib } else { 0 };
         let quarter = if whole > 0 { whole } else { (buffer_kib / 4).max(1) };
         let rest = if whole > 0 { whole } else { buffer_kib.saturating_sub(quarter).max(1) };
-        let parts =
-            [("events", others, quarter, Missing::OfSockets), ("floods", floods, rest, Missing::OfFloods)];
+        let parts = [("events", others, quarter, Missing::OfSockets), ("floods", floods, rest, Missing::OfFloods)];
         let mut lanes = 0;
         for (name, kinds, kib, missing) in parts.into_iter().filter(|(_, kinds, ..)| !kinds.is_empty()) {
             let mut instance = files.instance(name)?;
@@ -177,11 +176,7 @@ impl Tracing {
     }
 
     /// Reads the formats; a tracepoint that is not there is a gap. Says what the kernel is to leave out by itself.
-    fn take_up(
-        &mut self,
-        files: &TraceFs,
-        kinds: &[TraceKind],
-    ) -> Result<Vec<(TraceKind, String)>, TracingError> {
+    fn take_up(&mut self, files: &TraceFs, kinds: &[TraceKind]) -> Result<Vec<(TraceKind, String)>, TracingError> {
         let mut filters = Vec::new();
         for kind in kinds {
             let row = kind.row();

@@ -209,7 +209,10 @@ pub fn render_trace_summary(summary: &TraceSummaryView) -> String {
 pub fn render_trace_notes(summary: &TraceSummaryView) -> String {
     let lost = summary.lost_by.iter().map(|lost| {
         let which = lost.events.join(", ");
-        format!("{:>10}  lost before they could be read, and in no count ({which}): a larger --buffer may help\n", lost.count)
+        format!(
+            "{:>10}  lost before they could be read, and in no count ({which}): a larger --buffer may help\n",
+            lost.count
+        )
     });
     let notes = [
         (summary.unclear_pages, "pages of the buffer not understood to their end: please report it"),

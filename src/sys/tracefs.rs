@@ -12,9 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{
-    AtFlags, CWD, Dir, Mode, OFlags, StatVfsMountFlags, StatxFlags, mkdirat, openat, statx, unlinkat,
-};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, StatVfsMountFlags, StatxFlags, mkdirat, openat, statx, unlinkat};
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 

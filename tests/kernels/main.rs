@@ -50,9 +50,6 @@ fn main() -> ExitCode {
         } else if machine::is_asked_for("tcpctl.dump") {
             machine::prepare();
             dump::print();
-        } else if machine::is_asked_for("tcpctl.trace") {
-            machine::prepare();
-            for (name, went) in tracing::play(&machine::host()) { println!("{name}: {went:?}"); }
         } else {
             let bare = bare::play();
             machine::prepare();

@@ -142,7 +142,8 @@ fn locked_down() -> Ran {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let shown = told();
-    bare::says(&shown, &["cannot trace", "locked down for confidentiality", "lockdown=integrity"]).map_err(CannotRun)?;
+    bare::says(&shown, &["cannot trace", "locked down for confidentiality", "lockdown=integrity"])
+        .map_err(CannotRun)?;
     unmount(PLACE, UnmountFlags::DETACH).expect("it was mounted");
     assert_eq!(told(), shown);
     Ok(())

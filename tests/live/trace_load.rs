@@ -2,9 +2,10 @@
 
 use std::fs::read_to_string;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{available_parallelism, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -60,11 +61,16 @@ fn flood(stop: &AtomicBool) {
     }
 }
 
-/// Wants every drop counted or counted as lost, `exactly` where nobody else drops anything, every retransmission that came
-/// meanwhile, and neither the memory nor the processor taken by it.
+/// Wants every drop counted or counted as lost, `exactly` on an emulated machine, where nobody else drops anything; every
+/// retransmission that came meanwhile; and neither the memory nor the processor taken by it.
 pub(crate) fn flooded(place: &Place, exactly: bool) -> Ran {
     const FULL: &str = "full0";
     place.set("net.ipv4.tcp_syn_retries", "1");
+    if Path::new("/proc/sys/net/ipv4/tcp_syn_linear_timeouts").exists() {
+        place.set("net.ipv4.tcp_syn_linear_timeouts", "0");
+    }
+    // What IPv6 sends by itself would be dropped before or after it is looked.
+    place.set("net.ipv6.conf.default.disable_ipv6", "1");
     let [.., high, low] = std::process::id().to_be_bytes();
     let (own, peer) = (Ipv4Addr::new(10, high, low, 1), Ipv4Addr::new(10, high, low, 77));
     let _quiet = device("trace0", &own.to_string())?;
@@ -76,17 +82,18 @@ pub(crate) fn flooded(place: &Place, exactly: bool) -> Ran {
     let first_kib = memory_kib(process, "VmHWM");
     let connecting: Vec<_> = (0..CONNECTIONS).map(|_| begin_connect((peer, 443).into())).collect();
     let stop = AtomicBool::new(false);
-    let (half_kib, all_kib, used_ms) = std::thread::scope(|scope| {
+    let (half_kib, all_kib, used_ms, wall_ms) = std::thread::scope(|scope| {
         let threads = available_parallelism().map_or(1, usize::from);
         let floods: Vec<_> = (0..threads).map(|_| scope.spawn(|| flood(&stop))).collect();
         sleep(RESENT / 2);
-        let (half_kib, used_ms) = (memory_kib(process, "VmHWM"), processor_ms(process));
+        let (half_kib, used_ms, since) = (memory_kib(process, "VmHWM"), processor_ms(process), Instant::now());
         sleep(RESENT / 2);
         let all_kib = memory_kib(process, "VmHWM");
         let used_ms = processor_ms(process) - used_ms;
+        let wall_ms = u64::try_from(since.elapsed().as_millis()).expect("short");
         stop.store(true, Ordering::Relaxed);
         floods.into_iter().for_each(|flood| flood.join().expect("it only sends"));
-        (half_kib, all_kib, used_ms)
+        (half_kib, all_kib, used_ms, wall_ms)
     });
     let dropped = dropped_by(FULL);
     let (_, summary) = traced.end(Signal::INT, 130);
@@ -107,9 +114,11 @@ pub(crate) fn flooded(place: &Place, exactly: bool) -> Ran {
         // Others drop packets too, of which some may be among the lost.
         assert!(told <= dropped && told + lost >= dropped, "{dropped} {summary}");
     }
-    let wall_ms = u64::try_from((RESENT / 2).as_millis()).expect("short");
-    println!("{dropped} drops, {told} told, {lost} lost; {first_kib}, {half_kib} and {all_kib} KiB, {used_ms} of {wall_ms} ms");
-    assert!(used_ms * 100 <= wall_ms * (SHARE + BESIDE_SHARE), "{used_ms} ms in {wall_ms}");
+    println!(
+        "{dropped} drops, {told} told, {lost} lost; {first_kib}, {half_kib} and {all_kib} KiB, {used_ms} of {wall_ms} ms"
+    );
+    // An emulated processor is busy with finding the names of functions alone.
+    assert!(exactly || used_ms * 100 <= wall_ms * (SHARE + BESIDE_SHARE), "{used_ms} ms in {wall_ms}");
     assert!(all_kib <= MOST_KIB && all_kib <= half_kib + half_kib / 4, "{half_kib} and {all_kib} KiB");
     Ok(())
 }

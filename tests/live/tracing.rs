@@ -1,7 +1,7 @@
 //! `tcpctl trace` against what really happened: the laboratory's own record, connections of the case, packets that the
 //! case forged. Tracepoints see the whole host, so every case looks at addresses and ports of its own alone.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -72,10 +72,19 @@ fn refused(_place: &Place) -> Ran {
     ];
     assert_eq!(shown(&events, &a, &b), expected);
     assert_eq!((&events[2]["ends_from"], &events[2]["tcp"]), (&Value::from("packet"), &Value::from(true)));
-    assert!(events[2]["function"].as_str().is_none_or(|function| function.starts_with("tcp_v4_rcv")), "{}", events[2]);
+    if are_addresses_told() {
+        assert_eq!(events[2]["function"], "tcp_v4_rcv", "{}", events[2]);
+    }
     assert_eq!(events[4]["by_reset"], true);
     assert!(events[4]["explanation"].as_str().expect("text").contains("refused: a RST answered the SYN"));
     Ok(())
+}
+
+/// Whether the kernel tells this process, which is root's, where its functions are.
+fn are_addresses_told() -> bool {
+    let symbols = std::fs::File::open("/proc/kallsyms").map(BufReader::new);
+    let lines = symbols.into_iter().flat_map(BufRead::lines).map_while(Result::ok);
+    lines.take(1000).any(|line| !line.starts_with("0000000000000000"))
 }
 
 fn states(_place: &Place) -> Ran {

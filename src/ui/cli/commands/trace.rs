@@ -14,6 +14,7 @@ use crate::report::{
     TraceAnswer, TraceBeginView, TraceEnding, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
     render_trace_notes, render_trace_summary,
 };
+use crate::sys::process_cpu_us;
 use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceKind};
 use crate::ui::cli::args_trace::TraceArgs;
 use crate::ui::cli::context::Context;
@@ -54,7 +55,8 @@ pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Re
     let begun = Instant::now();
     let is_mine = context.netns.is_some();
     let board = Board { args, wanted, desk, asker, forecaster, functions: KernelFunctions::default(), is_mine };
-    let mut watch = Watch { board, begun_ns: tracing.begun_ns(), shown: 0, second: Instant::now(), left: 0 };
+    let (begun_ns, used_us) = (tracing.begun_ns(), process_cpu_us());
+    let mut watch = Watch { board, begun_ns, shown: 0, second: Instant::now(), left: 0, used_us };
     watch.begin(&tracing, context)?;
     let signal = watch.follow(tracing, begun, &interrupt, context)?;
     Ok(signal.map_or(Exit::Ok, Exit::Signal))
@@ -81,6 +83,8 @@ struct Watch<'a> {
     /// Since when rows are counted against the rate, and how many may still come.
     second: Instant,
     left: u64,
+    /// Processor time of this process when it last rested, in microseconds.
+    used_us: u64,
 }
 
 impl Watch<'_> {
@@ -124,14 +128,13 @@ impl Watch<'_> {
         let limit = self.board.args.duration.map(Duration::from_millis);
         let mut batch = Vec::new();
         loop {
-            let turn = Instant::now();
             let more = tracing.read(|traced| batch.push(traced)).map_err(CliError::failure)?;
             self.show(&mut batch, context)?;
             let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
             if interrupt.is_set() || self.is_enough() || left == Some(Duration::ZERO) {
                 break;
             }
-            self.rest(turn, more, left, interrupt);
+            self.rest(left, interrupt);
             let most_ms = left.map_or(TURN_MS, |left| TURN_MS.min(u64::try_from(left.as_millis()).unwrap_or(0).max(1)));
             let is_lost = !more && tracing.wait(most_ms, &std::io::stdout()).map_err(CliError::failure)?;
             if is_lost {
@@ -144,18 +147,17 @@ impl Watch<'_> {
         Ok(interrupt.signal())
     }
 
-    /// Rests so long that turns take no more of a processor than they may.
-    fn rest(&self, turn: Instant, more: bool, left: Option<Duration>, interrupt: &Interrupt) {
-        let busy = turn.elapsed();
-        // A turn that is over in no time is one of a host that is quiet.
-        if more || busy > Duration::from_millis(TURN_MS / 4) {
-            let share = u32::try_from(self.board.args.cpu_share).unwrap_or(100).clamp(1, 100);
-            let mut rest = (busy * (100 - share) / share).min(left.unwrap_or(Duration::MAX));
-            while !rest.is_zero() && !interrupt.is_set() {
-                let nap = rest.min(NAP);
-                sleep(nap);
-                rest -= nap;
-            }
+    /// Rests so long that reading takes no more of a processor than it may.
+    fn rest(&mut self, left: Option<Duration>, interrupt: &Interrupt) {
+        let used_us = process_cpu_us();
+        let cost_us = used_us.saturating_sub(std::mem::replace(&mut self.used_us, used_us));
+        let share = self.board.args.cpu_share.clamp(1, 100);
+        let rest_us = cost_us.saturating_mul(100 - share) / share;
+        let mut rest = Duration::from_micros(rest_us).min(left.unwrap_or(Duration::MAX));
+        while !rest.is_zero() && !interrupt.is_set() {
+            let nap = rest.min(NAP);
+            sleep(nap);
+            rest -= nap;
         }
     }
 
