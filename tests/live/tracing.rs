@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 use tcpctl::model::{Action, Scenario, Segment, Settings, Side};
+use tcpctl::sys::Namespace;
 use tcpctl::wire::{build_syn, decode_segment};
 
 use crate::case::{CannotRun, Case, Ran};
@@ -30,6 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::for_root("the states of a connection are traced in their order at both ends", states),
         Case::for_root("a segment with a wrong checksum is traced with the drop", bad_checksum),
         Case::for_root("a SYN that nobody answers is traced with its attempt and its end", attempts),
+        Case::for_root("an event of another namespace is told with its name and what its socket does", everywhere),
         Case::for_root("what a small buffer loses is counted", losses),
         Case::for_root("a flood of drops is counted or counted as lost, and costs no other event", |place| {
             flooded(place, false)
@@ -166,6 +168,39 @@ fn attempts(place: &Place) -> Ran {
         let told = event["explanation"].as_str().expect("text");
         assert!(told.contains(&format!("SYN retry {done} of 2")) && told.contains("gives up in"), "{told}");
     }
+    Ok(())
+}
+
+fn everywhere(place: &Place) -> Ran {
+    place.set("net.ipv4.tcp_syn_retries", "1");
+    if host(place)?.version.at_least(6, 5) {
+        place.set("net.ipv4.tcp_syn_linear_timeouts", "0");
+    }
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let _tun = device("trace0", &format!("10.{high}.{low}.1"))?;
+    let to = format!("10.{high}.{low}.77:443");
+    let filter = format!("dst {to}");
+    let begin = |all: &'static [&str]| {
+        // This thread stays where it is, which is how the namespace is found.
+        let other = Namespace::fresh().expect("root may make one");
+        let arguments = [all, &["--event", "retransmit", "--count", "1", "--for", "20s", "--", &filter]].concat();
+        other.run(|| Traced::begin(&arguments)).expect("it can be entered")
+    };
+    let traced = [begin(&["--all-netns"])?, begin(&[])?];
+    TcpStream::connect(&to).expect_err("nobody answers");
+    let [all, one] = traced.map(|mut traced| {
+        let mut text = String::new();
+        traced.output.read_to_string(&mut text).expect("text");
+        assert!(traced.child.wait().expect("a child").success());
+        serde_json::from_str::<Value>(text.lines().next().expect("an event")).expect("JSON")
+    });
+    assert_eq!((&all["netns"], &all["netns_from"]), (&Value::from(place.inode()), &Value::from("socket")), "{all}");
+    assert_eq!((&all["socket"], &all["resend"]), (&Value::from("found"), &Value::from("timeout")), "{all}");
+    assert_eq!(all["forecast"]["progress"], serde_json::json!({ "done": 1, "least": 1, "most": 1 }), "{all}");
+    let name = all["netns_name"].as_str().expect("a name");
+    assert!(all["explanation"].as_str().expect("text").ends_with(&format!("; netns {name}")), "{all}");
+    // Who asks the own namespace alone is not told what the socket of another does.
+    assert_eq!((&one["socket"], &one["netns"], &one["forecast"]), (&Value::from("none"), &Value::Null, &Value::Null));
     Ok(())
 }
 

@@ -6,12 +6,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::lab_interrupt::Interrupt;
-use super::sockets::{Forecaster, tell};
-use crate::collect::{
-    KernelFunctions, Missing, SocketAsker, Source, TraceLosses, TraceWanted, Traced, Tracing, Whose, read_filter,
-};
+use super::sockets::tell;
+use super::trace_places::TracePlaces;
+use crate::collect::{KernelFunctions, Missing, TraceLosses, TraceWanted, Traced, Tracing, Whose, read_filter};
 use crate::report::{
-    TraceAnswer, TraceBeginView, TraceEnding, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
+    TraceAnswer, TraceBeginView, TraceEnding, TraceNetns, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
     render_trace_notes, render_trace_summary,
 };
 use crate::sys::process_cpu_us;
@@ -38,12 +37,9 @@ pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Re
     if wanted.is_empty() {
         wanted.extend(TRACED_EVENTS.iter().map(|row| row.kind));
     }
-    let (netns, proc_root) = (context.netns.clone(), context.proc_root.clone());
-    let source = Source { netns, proc_root, ..Source::own(Vec::new()) };
     // Before any other thread starts.
     let interrupt = Interrupt::heed()?;
-    let asker = SocketAsker::open(&source)?;
-    let forecaster = Forecaster::read(context)?;
+    let places = TracePlaces::open(args.all_netns, context)?;
     let desk = TraceDesk::new(wanted.clone(), filter);
     let kinds = desk.needed();
     let tracing = Tracing::begin(&TraceWanted { kinds, tracefs: args.tracefs.clone(), buffer_kib: args.buffer });
@@ -54,7 +50,7 @@ pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Re
     })?;
     let begun = Instant::now();
     let is_mine = context.netns.is_some();
-    let board = Board { args, wanted, desk, asker, forecaster, functions: KernelFunctions::default(), is_mine };
+    let board = Board { args, wanted, desk, places, functions: KernelFunctions::default(), is_mine };
     let (begun_ns, used_us) = (tracing.begun_ns(), process_cpu_us());
     let mut watch = Watch { board, begun_ns, shown: 0, second: Instant::now(), left: 0, used_us };
     watch.begin(&tracing, context)?;
@@ -67,8 +63,7 @@ struct Board<'a> {
     args: &'a TraceArgs,
     wanted: Vec<TraceKind>,
     desk: TraceDesk,
-    asker: SocketAsker,
-    forecaster: Option<Forecaster>,
+    places: TracePlaces,
     functions: KernelFunctions,
     /// Whether only the events of one network namespace are wanted.
     is_mine: bool,
@@ -175,14 +170,15 @@ impl Watch<'_> {
         }
         let told = self.board.take(batch, if self.board.args.summary { 0 } else { self.left });
         self.left = self.left.saturating_sub(told.len() as u64);
-        let answers = self.board.ask(&told);
-        let style = TraceStyle { one_line: self.board.args.oneline, ascii: context.ascii };
-        for (told, asked) in told.iter().zip(&answers) {
+        let answers = self.board.ask(&told, context)?;
+        let width = if std::io::stdout().is_terminal() { context.width } else { 0 };
+        let style = TraceStyle { one_line: self.board.args.oneline, ascii: context.ascii, width };
+        for (told, (asked, netns)) in told.iter().zip(&answers) {
             if self.is_enough() {
                 break;
             }
             let unix_ns = self.begun_ns.1.saturating_add(told.event.at_ns).saturating_sub(self.begun_ns.0);
-            let row = TraceRow { told, unix_ns, asked };
+            let row = TraceRow { told, unix_ns, asked, netns: netns.as_ref() };
             if context.json {
                 print_line(&row.view(), context)?;
             } else {
@@ -224,7 +220,7 @@ impl Board<'_> {
             Traced::Missing(_) => None,
         }));
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        let is_own = |address| self.asker.is_local(address);
+        let is_own = |address| self.places.is_own(address);
         let is_own: Option<&dyn Fn(_) -> bool> = if self.is_mine { Some(&is_own) } else { None };
         let mut kept = Vec::new();
         for traced in batch.drain(..) {
@@ -252,25 +248,24 @@ impl Board<'_> {
 
     /// Asks the kernel about the sockets of the last events of each connection: of earlier ones it would tell what came
     /// later.
-    fn ask(&mut self, told: &[Told]) -> Vec<TraceAnswer> {
+    fn ask(
+        &mut self,
+        told: &[Told],
+        context: &mut Context<'_>,
+    ) -> Result<Vec<(TraceAnswer, Option<TraceNetns>)>, CliError> {
+        self.places.look_again(told, context)?;
         let mut last = BTreeMap::<TraceEnds, usize>::new();
         for (at, one) in told.iter().enumerate() {
             last.extend(one.ends.map(|ends| (ends, at)));
         }
         let mut asked = 0;
         let answer = |(at, one): (usize, &Told)| {
-            let Some(ends) = one.ends.filter(|ends| one.is_worth_asking() && last.get(ends) == Some(&at)) else {
-                return TraceAnswer::NotAsked;
-            };
-            asked += 1;
-            if asked > ASKED_A_TURN {
-                return TraceAnswer::NotAsked;
+            let Some(ends) = one.ends else { return Ok((TraceAnswer::NotAsked, None)) };
+            if !one.is_worth_asking() || last.get(&ends) != Some(&at) || asked >= ASKED_A_TURN {
+                return Ok((TraceAnswer::NotAsked, self.places.by_address(ends)));
             }
-            let found = self.asker.ask(ends.local, ends.peer).filter(|socket| one.is_answered_by(socket.state));
-            found.map_or(TraceAnswer::NoSocket, |socket| {
-                let forecast = self.forecaster.as_ref().and_then(|forecaster| forecaster.of(socket));
-                TraceAnswer::Socket(socket, forecast)
-            })
+            asked += self.places.questions(ends);
+            self.places.ask(one, ends, context)
         };
         told.iter().enumerate().map(answer).collect()
     }
