@@ -41,7 +41,7 @@ pub struct TraceNetns {
 pub enum NetnsFrom {
     /// It has the socket, and no other has one with these ends.
     Socket,
-    /// It has the local address, and no other has.
+    /// It has the local address, and no other that is known has.
     Address,
 }
 
@@ -221,8 +221,9 @@ impl<'a> TraceRow<'a> {
     #[must_use]
     pub fn explanation(&self) -> String {
         let mut text = self.meant();
-        if let Some(TraceNetns { name, .. }) = self.netns {
-            let _ = write!(text, "; netns {}", name.name);
+        if let Some(TraceNetns { name, from }) = self.netns {
+            let by = if *from == NetnsFrom::Address { " by its address" } else { "" };
+            let _ = write!(text, "; netns {}{by}", name.name);
         }
         text
     }

@@ -17,13 +17,13 @@ use crate::traced::{Traced, device};
 
 /// Connections that send their SYN again once while the drops come.
 const CONNECTIONS: u64 = 100;
-/// Seconds from the first SYN until all have been sent again.
+/// How long it takes from the first SYN until all have been sent again.
 const RESENT: Duration = Duration::from_millis(1600);
 /// What tracing may take of a processor, in percent, besides what it is told that it may: the beginning and the end.
 const BESIDE_SHARE: u64 = 15;
 const SHARE: u64 = 25;
-/// How much memory it may have at the most, in KiB, and how much of that may come while the drops do.
-const MOST_KIB: u64 = 96 << 10;
+/// How much memory it may take while the drops come, in KiB: the pages of a turn, as events.
+const MORE_KIB: u64 = 24 << 10;
 
 /// A count of a summary.
 pub(crate) fn count(value: &Value) -> u64 {
@@ -111,14 +111,14 @@ pub(crate) fn flooded(place: &Place, exactly: bool) -> Ran {
     if exactly {
         assert_eq!(told + lost, dropped, "{summary}");
     } else {
-        // Others drop packets too, of which some may be among the lost.
-        assert!(told <= dropped && told + lost >= dropped, "{dropped} {summary}");
+        // Others drop packets too, and another run of this may be under way.
+        assert!(told + lost >= dropped, "{dropped} {summary}");
     }
     println!(
         "{dropped} drops, {told} told, {lost} lost; {first_kib}, {half_kib} and {all_kib} KiB, {used_ms} of {wall_ms} ms"
     );
     // An emulated processor is busy with finding the names of functions alone.
     assert!(exactly || used_ms * 100 <= wall_ms * (SHARE + BESIDE_SHARE), "{used_ms} ms in {wall_ms}");
-    assert!(all_kib <= MOST_KIB && all_kib <= half_kib + half_kib / 4, "{half_kib} and {all_kib} KiB");
+    assert!(all_kib <= first_kib + MORE_KIB, "{first_kib}, {half_kib} and {all_kib} KiB");
     Ok(())
 }

@@ -133,7 +133,7 @@ fn a_segment_that_is_sent_again_is_explained_by_what_its_socket_says() {
     let (by_socket, by_address) = (netns(NetnsFrom::Socket), netns(NetnsFrom::Address));
     let within = |netns| TraceRow { netns: Some(netns), ..row(&told, &fast) }.explanation();
     assert!(within(&by_socket).ends_with("3rd resend of the connection; netns blue"));
-    assert!(within(&by_address).ends_with("; netns blue"));
+    assert!(within(&by_address).ends_with("; netns blue by its address"));
     let several = explained(&told, &TraceAnswer::Several);
     assert!(several.starts_with("several network namespaces have a socket with these ends"), "{several}");
     told.event.state = Some(TcpState::SynSent);

@@ -19,8 +19,8 @@ Tracepoints see the whole host, and events do not name a network namespace. What
 does next is asked of this one's sockets, or of --netns's, with which only events of its
 own addresses are shown: another namespace may have the same ones, such as 127.0.0.1.
 With --all-netns every namespace that has the local address is asked, and an event is that
-one's whose socket it is, or by its address where no other has it; else it is said to be
-nobody's. Namespaces that come later are found within seconds.
+one's whose socket it is, or, where there is none to ask about, that one's which alone has
+the address, which is said. Namespaces that come later are found within seconds.
 
 Drops, resets and wrong checksums, which others can make come by the million, have three
 quarters of --buffer to themselves, so that they push out no retransmission. What was lost

@@ -18,6 +18,8 @@ pub(super) struct TracePlaces {
     places: Vec<TracePlace>,
     /// When all of them were found; nothing where one alone is asked about.
     every: Option<Instant>,
+    /// Whether a socket was found in none since then.
+    missed: bool,
 }
 
 struct TracePlace {
@@ -39,18 +41,18 @@ impl TracePlaces {
                 let message = "--all-netns asks every namespace: leave out --netns";
                 return Err(CliError::Usage(message.to_owned()));
             }
-            let mut all = Self { source, places: Vec::new(), every: Some(Instant::now()) };
+            let mut all = Self { source, places: Vec::new(), every: Some(Instant::now()), missed: false };
             all.find(context, true)?;
             return Ok(all);
         }
         let asker = SocketAsker::open(&source)?;
         let forecaster = Some(Forecaster::read(context)?);
-        Ok(Self { source, places: vec![TracePlace { found: None, asker, forecaster }], every: None })
+        Ok(Self { source, places: vec![TracePlace { found: None, asker, forecaster }], every: None, missed: false })
     }
 
     /// Finds all that there are; one that cannot be entered is told where `telling`.
     fn find(&mut self, context: &mut Context<'_>, telling: bool) -> Result<(), CliError> {
-        self.every = Some(Instant::now());
+        (self.every, self.missed) = (Some(Instant::now()), false);
         let (places, mut gaps) = find_row_places(&context.proc_root)?;
         self.places.clear();
         for place in places {
@@ -72,11 +74,12 @@ impl TracePlaces {
         self.places.iter().any(|place| place.asker.is_local(address))
     }
 
-    /// Looks for namespaces that are new, where one of these addresses is none of those that are known.
+    /// Looks for namespaces that are new, where one of these addresses is none of those that are known, or a socket was not
+    /// found.
     pub(super) fn look_again(&mut self, told: &[Told], context: &mut Context<'_>) -> Result<(), CliError> {
         let is_due = self.every.is_some_and(|found| found.elapsed() >= LOOK_AGAIN);
         let is_unknown = |told: &Told| told.ends.is_some_and(|ends| !self.is_own(ends.local.ip()));
-        if is_due && told.iter().any(is_unknown) { self.find(context, false) } else { Ok(()) }
+        if is_due && (self.missed || told.iter().any(is_unknown)) { self.find(context, false) } else { Ok(()) }
     }
 
     /// How many questions one about these ends takes.
@@ -84,7 +87,7 @@ impl TracePlaces {
         if self.every.is_some() { self.candidates(ends).len() } else { 1 }
     }
 
-    /// Whose the ends are by the address alone: that of one namespace and of no other.
+    /// Whose the ends are by the address alone: that of one namespace and of no other that is known.
     pub(super) fn by_address(&self, ends: TraceEnds) -> Option<TraceNetns> {
         self.every?;
         match self.candidates(ends).as_slice() {
@@ -113,7 +116,11 @@ impl TracePlaces {
         }
         let anywhere = self.every.is_some();
         Ok(match found.as_slice() {
-            [] => (TraceAnswer::NoSocket { anywhere }, self.by_address(ends)),
+            // One with the same address may have come meanwhile, and have it.
+            [] => {
+                self.missed = true;
+                (TraceAnswer::NoSocket { anywhere }, None)
+            }
             [(at, socket)] => {
                 let forecast = self.forecaster(*at, context)?.and_then(|forecaster| forecaster.of(*socket));
                 (TraceAnswer::Socket(*socket, forecast), self.netns_of(*at, NetnsFrom::Socket))
