@@ -103,13 +103,14 @@ pub(crate) fn flooded(place: &Place, exactly: bool) -> Ran {
         rows(key).iter().filter(|row| wanted(row)).map(|row| count(&row["count"])).sum()
     };
     let again = of("by_pair", &|pair| pair["local"] == own.to_string() && pair["peer"] == peer.to_string());
-    assert_eq!(again, CONNECTIONS, "{summary}");
     let told = of("by_reason", &|row| row["reason"] == "FULL_RING");
     let lost = of("lost_by", &|row| row["events"] == serde_json::json!(["drop"]));
-    assert_eq!(lost, count(&summary["lost"]), "{summary}");
+    // Others change the states of their sockets meanwhile, and that may be more than is read.
+    let others = count(&summary["lost"]) - lost;
+    assert!(again == CONNECTIONS || (!exactly && again + others >= CONNECTIONS), "{summary}");
     assert!(dropped > 0 && told > 0, "{dropped} {summary}");
     if exactly {
-        assert_eq!(told + lost, dropped, "{summary}");
+        assert_eq!((told + lost, others), (dropped, 0), "{summary}");
     } else {
         // Others drop packets too, and another run of this may be under way.
         assert!(told + lost >= dropped, "{dropped} {summary}");
