@@ -22,7 +22,7 @@ mod place;
 mod program;
 mod syn_queues;
 #[path = "../live/trace_load.rs"]
-#[expect(clippy::indexing_slicing, reason = "the live tests say so for all of them")]
+#[expect(clippy::indexing_slicing, clippy::print_stderr, reason = "the live tests say so for all of them")]
 mod trace_load;
 #[path = "../live/trace_places.rs"]
 #[expect(clippy::indexing_slicing, reason = "the live tests say so for all of them")]

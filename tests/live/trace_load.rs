@@ -115,7 +115,7 @@ pub(crate) fn flooded(place: &Place, exactly: bool) -> Ran {
         // Others drop packets too, and another run of this may be under way.
         assert!(told + lost >= dropped, "{dropped} {summary}");
     }
-    println!(
+    eprintln!(
         "{dropped} drops, {told} told, {lost} lost; {first_kib}, {half_kib} and {all_kib} KiB, {used_ms} of {wall_ms} ms"
     );
     // An emulated processor is busy with finding the names of functions alone.

@@ -13,10 +13,10 @@ use crate::report::{
     TraceAnswer, TraceBeginView, TraceEnding, TraceNetns, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
     render_trace_notes, render_trace_summary,
 };
-use crate::sys::process_cpu_us;
 use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceKind};
 use crate::ui::cli::args_trace::TraceArgs;
 use crate::ui::cli::context::Context;
+use crate::ui::cli::pace::Spent;
 use crate::ui::cli::{CliError, Exit};
 
 /// How long an event waits at the most before it is shown, in milliseconds, where the host is not busy.
@@ -51,8 +51,8 @@ pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Re
     let begun = Instant::now();
     let is_mine = context.netns.is_some();
     let board = Board { args, wanted, desk, places, functions: KernelFunctions::default(), is_mine };
-    let (begun_ns, used_us) = (tracing.begun_ns(), process_cpu_us());
-    let mut watch = Watch { board, begun_ns, shown: 0, second: Instant::now(), left: 0, used_us };
+    let (begun_ns, spent) = (tracing.begun_ns(), Spent::new());
+    let mut watch = Watch { board, begun_ns, shown: 0, second: Instant::now(), left: 0, spent };
     watch.begin(&tracing, context)?;
     let signal = watch.follow(tracing, begun, &interrupt, context)?;
     Ok(signal.map_or(Exit::Ok, Exit::Signal))
@@ -78,8 +78,8 @@ struct Watch<'a> {
     /// Since when rows are counted against the rate, and how many may still come.
     second: Instant,
     left: u64,
-    /// Processor time of this process when it last rested, in microseconds.
-    used_us: u64,
+    /// The processor time that it has to rest for.
+    spent: Spent,
 }
 
 impl Watch<'_> {
@@ -144,8 +144,7 @@ impl Watch<'_> {
 
     /// Rests so long that reading takes no more of a processor than it may.
     fn rest(&mut self, left: Option<Duration>, interrupt: &Interrupt) {
-        let used_us = process_cpu_us();
-        let cost_us = used_us.saturating_sub(std::mem::replace(&mut self.used_us, used_us));
+        let cost_us = self.spent.more_us();
         let share = self.board.args.cpu_share.clamp(1, 100);
         let rest_us = cost_us.saturating_mul(100 - share) / share;
         let mut rest = Duration::from_micros(rest_us).min(left.unwrap_or(Duration::MAX));
