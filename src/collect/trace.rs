@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use super::Whose;
-use super::trace_merge::Merge;
+use super::trace_merge::{Merge, Missing, Traced};
 use crate::snapshot::{Gap, GapKind};
 use crate::sys::{TraceFs, TraceFsError, TraceInstance, each_kernel_symbol, monotonic_ns, unix_ns};
 use crate::wire::{
@@ -17,8 +17,8 @@ use crate::wire::{
 const CLOCK: &str = "mono";
 /// How full a buffer is when its reader is woken before its time, in percent.
 const WAKE_PERCENT: &str = "25";
-/// Pages that are read in one turn, of all processors together.
-const PAGES_A_TURN: usize = 1024;
+/// Pages that are read in one turn, of all processors together: a page is some 90 events, which are held a few times over.
+const PAGES_A_TURN: usize = 256;
 
 /// What is to be traced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +27,14 @@ pub struct TraceWanted {
     pub kinds: Vec<TraceKind>,
     /// Where tracefs is; it is looked for if not given.
     pub tracefs: Option<PathBuf>,
-    /// Kibibytes of buffer of each processor.
+    /// Kibibytes of buffers of each processor.
     pub buffer_kib: u32,
 }
 
 /// A trace that is under way. What it made in the kernel is removed with it.
 #[derive(Debug)]
 pub struct Tracing {
-    instance: TraceInstance,
+    parts: Vec<Part>,
     place: String,
     leftovers: usize,
     layout: PageLayout,
@@ -42,11 +42,23 @@ pub struct Tracing {
     kinds: Vec<TraceKind>,
     merge: Merge,
     page: Vec<u8>,
+    /// What the page that is being read tells.
+    fresh: Vec<TraceEvent>,
     gaps: Vec<Gap>,
     begun_ns: u64,
     begun_unix_ns: u64,
     unclear_pages: u64,
-    pages_after_loss: u64,
+}
+
+/// An instance, and what is traced into it.
+#[derive(Debug)]
+struct Part {
+    instance: TraceInstance,
+    kinds: Vec<TraceKind>,
+    /// Its buffers' processors, and which of all buffers the first of them is.
+    processors: Vec<u32>,
+    first_lane: usize,
+    missing: Missing,
 }
 
 /// What the clocks say at one moment.
@@ -67,14 +79,13 @@ pub fn read_trace_clocks() -> TraceClocks {
 }
 
 /// What a trace has missed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TraceLosses {
-    /// Events that the kernel wrote over, or had no room for, before they were read.
-    pub events: u64,
+    /// Events that the kernel wrote over, or had no room for, before they were read: of which kinds, which share a buffer,
+    /// and how many.
+    pub events: Vec<(Vec<TraceKind>, u64)>,
     /// Pages that could not be understood to their end.
     pub unclear_pages: u64,
-    /// How often something was missing between two pages.
-    pub breaks: u64,
 }
 
 /// Why nothing can be traced.
@@ -126,42 +137,67 @@ impl Tracing {
             return Err(TracingError::Unknown(HEADER_EVENT));
         }
         let leftovers = files.remove_leftovers(&PathBuf::from("/proc"));
-        let mut instance = files.instance()?;
-        let buffers = instance.open_buffers()?;
-        instance.write("trace_clock", CLOCK)?;
-        instance.write("buffer_size_kb", &wanted.buffer_kib.to_string())?;
         let mut tracing = Self {
-            instance,
+            parts: Vec::new(),
             place: files.place().to_owned(),
             leftovers,
             layout,
             decoder: TraceDecoder::default(),
             kinds: Vec::new(),
-            merge: Merge::new(buffers),
+            merge: Merge::default(),
             page: vec![0; layout.length],
+            fresh: Vec::new(),
             gaps: Vec::new(),
             begun_ns: 0,
             begun_unix_ns: 0,
             unclear_pages: 0,
-            pages_after_loss: 0,
         };
-        // Older kernels wake at every event, which only costs time.
-        let _ = tracing.instance.write("buffer_percent", WAKE_PERCENT);
-        tracing.take_up(&files, &wanted.kinds)?;
+        let filters = tracing.take_up(&files, &wanted.kinds)?;
+        tracing.make_parts(&files, wanted.buffer_kib)?;
+        for part in &tracing.parts {
+            for (kind, filter) in filters.iter().filter(|(kind, _)| part.kinds.contains(kind)) {
+                // Without it more is written than is shown, and the same is told.
+                let _ = part.instance.write(&format!("{}/filter", directory_of(*kind)), filter);
+            }
+        }
         (tracing.begun_ns, tracing.begun_unix_ns) = (monotonic_ns(), unix_ns());
-        for kind in tracing.kinds.clone() {
-            let row = kind.row();
-            tracing.instance.write(&format!("events/{}/{}/enable", row.system, row.tracepoint), "1")?;
+        for part in &tracing.parts {
+            for kind in &part.kinds {
+                part.instance.write(&format!("{}/enable", directory_of(*kind)), "1")?;
+            }
         }
         Ok(tracing)
     }
 
-    /// Reads the formats and sets the kernel's filters; a tracepoint that is not there is a gap.
-    fn take_up(&mut self, files: &TraceFs, kinds: &[TraceKind]) -> Result<(), TracingError> {
+    /// Makes an instance for the events that flood and one for the others, as far as there are both.
+    fn make_parts(&mut self, files: &TraceFs, buffer_kib: u32) -> Result<(), TracingError> {
+        let (floods, others): (Vec<_>, Vec<_>) = self.kinds.iter().partition(|kind| kind.row().floods);
+        let whole = if floods.is_empty() || others.is_empty() { buffer_kib } else { 0 };
+        let quarter = if whole > 0 { whole } else { (buffer_kib / 4).max(1) };
+        let rest = if whole > 0 { whole } else { buffer_kib.saturating_sub(quarter).max(1) };
+        let parts = [("events", others, quarter, Missing::OfSockets), ("floods", floods, rest, Missing::OfFloods)];
+        let mut lanes = 0;
+        for (name, kinds, kib, missing) in parts.into_iter().filter(|(_, kinds, ..)| !kinds.is_empty()) {
+            let mut instance = files.instance(name)?;
+            let buffers = instance.open_buffers()?;
+            instance.write("trace_clock", CLOCK)?;
+            instance.write("buffer_size_kb", &kib.to_string())?;
+            // Older kernels wake at every event, which only costs time.
+            let _ = instance.write("buffer_percent", WAKE_PERCENT);
+            let processors = instance.processors().collect();
+            self.parts.push(Part { instance, kinds, processors, first_lane: lanes, missing });
+            lanes += buffers;
+        }
+        self.merge = Merge::new(lanes);
+        Ok(())
+    }
+
+    /// Reads the formats; a tracepoint that is not there is a gap. Says what the kernel is to leave out by itself.
+    fn take_up(&mut self, files: &TraceFs, kinds: &[TraceKind]) -> Result<Vec<(TraceKind, String)>, TracingError> {
+        let mut filters = Vec::new();
         for kind in kinds {
             let row = kind.row();
-            let directory = format!("events/{}/{}", row.system, row.tracepoint);
-            let format = match files.read(&format!("{directory}/format")) {
+            let format = match files.read(&format!("{}/format", directory_of(*kind))) {
                 Ok(text) => parse_trace_format(&text),
                 Err(TraceFsError::Absent { reason, .. }) => {
                     let without = format!("no `{}` is told", row.name);
@@ -176,10 +212,7 @@ impl Tracing {
                 self.gaps.push(Gap::new(row.tracepoint, GapKind::Malformed, reason, without));
                 continue;
             };
-            if let Some(filter) = kernel_filter(*kind, &format) {
-                // Without it more is written than is shown, and the same is told.
-                let _ = self.instance.write(&format!("{directory}/filter"), &filter);
-            }
+            filters.extend(kernel_filter(*kind, &format).map(|filter| (*kind, filter)));
             self.decoder.add(*kind, &format);
             self.kinds.push(*kind);
         }
@@ -192,13 +225,13 @@ impl Tracing {
             let without = "a RST from a closed port is not told, and others come without their reason";
             self.gaps.push(Gap::new("tcp_send_reset", GapKind::Absent, reason, without));
         }
-        Ok(())
+        Ok(filters)
     }
 
-    /// The name of the instance that is traced into.
+    /// The names of the instances that are traced into, one or two.
     #[must_use]
-    pub fn instance(&self) -> &str {
-        self.instance.name()
+    pub fn instances(&self) -> Vec<&str> {
+        self.parts.iter().map(|part| part.instance.name()).collect()
     }
 
     /// Where tracefs was found.
@@ -211,12 +244,6 @@ impl Tracing {
     #[must_use]
     pub const fn leftovers(&self) -> usize {
         self.leftovers
-    }
-
-    /// How often something was missing between two pages so far.
-    #[must_use]
-    pub const fn breaks(&self) -> u64 {
-        self.pages_after_loss
     }
 
     /// What this kernel does not tell.
@@ -236,7 +263,7 @@ impl Tracing {
     /// # Errors
     /// The kernel's.
     pub fn wait(&self, most_ms: u64, output: &impl AsFd) -> Result<bool, TracingError> {
-        Ok(self.instance.wait(most_ms, output)?)
+        Ok(TraceInstance::wait(self.parts.iter().map(|part| &part.instance), most_ms, output)?)
     }
 
     /// Hands on the events up to now in the order of their times, as far as nothing earlier can come. Says whether more is
@@ -244,7 +271,7 @@ impl Tracing {
     ///
     /// # Errors
     /// The kernel's.
-    pub fn read(&mut self, mut each: impl FnMut(TraceEvent)) -> Result<bool, TracingError> {
+    pub fn read(&mut self, mut each: impl FnMut(Traced)) -> Result<bool, TracingError> {
         let more = self.read_buffers()?;
         self.merge.release(false, &mut each);
         Ok(more)
@@ -254,8 +281,10 @@ impl Tracing {
     ///
     /// # Errors
     /// The kernel's.
-    pub fn end(mut self, mut each: impl FnMut(TraceEvent)) -> Result<TraceLosses, TracingError> {
-        self.instance.write("tracing_on", "0")?;
+    pub fn end(mut self, mut each: impl FnMut(Traced)) -> Result<TraceLosses, TracingError> {
+        for part in &self.parts {
+            part.instance.write("tracing_on", "0")?;
+        }
         while self.read_buffers()? {
             self.merge.release(false, &mut each);
         }
@@ -266,44 +295,83 @@ impl Tracing {
     /// What was lost so far.
     #[must_use]
     pub fn losses(&self) -> TraceLosses {
-        let stats = self.instance.processors().filter_map(|number| {
-            let path = format!("per_cpu/cpu{number}/stats");
-            self.instance.read(&path).ok()
-        });
-        let events = stats.map(|text| lost_of(&text)).sum();
-        TraceLosses { events, unclear_pages: self.unclear_pages, breaks: self.pages_after_loss }
+        let lost = |part: &Part| {
+            let stats = part.processors.iter().filter_map(|number| {
+                let path = format!("per_cpu/cpu{number}/stats");
+                part.instance.read(&path).ok()
+            });
+            (part.kinds.clone(), stats.map(|text| lost_of(&text)).sum())
+        };
+        TraceLosses { events: self.parts.iter().map(lost).collect(), unclear_pages: self.unclear_pages }
     }
 
     fn read_buffers(&mut self) -> Result<bool, TracingError> {
-        let numbers: Vec<u32> = self.instance.processors().collect();
-        let most = (PAGES_A_TURN / numbers.len().max(1)).max(4);
+        let lanes: usize = self.parts.iter().map(|part| part.processors.len()).sum();
+        let most = (PAGES_A_TURN / lanes.max(1)).max(4);
         let mut more = false;
-        for (lane, cpu) in numbers.into_iter().enumerate() {
-            more |= self.read_buffer(lane, cpu, most)?;
+        for part in &self.parts {
+            for buffer in 0..part.processors.len() {
+                let mut reader = Reader {
+                    part,
+                    merge: &mut self.merge,
+                    decoder: &self.decoder,
+                    layout: &self.layout,
+                    page: &mut self.page,
+                    fresh: &mut self.fresh,
+                    unclear_pages: &mut self.unclear_pages,
+                };
+                more |= reader.read(buffer, most)?;
+            }
         }
         Ok(more)
     }
+}
 
-    /// Reads the pages of one processor; says whether there may be more.
-    fn read_buffer(&mut self, lane: usize, cpu: u32, most: usize) -> Result<bool, TracingError> {
+/// What reads one instance.
+struct Reader<'a> {
+    part: &'a Part,
+    merge: &'a mut Merge,
+    decoder: &'a TraceDecoder,
+    layout: &'a PageLayout,
+    page: &'a mut [u8],
+    fresh: &'a mut Vec<TraceEvent>,
+    unclear_pages: &'a mut u64,
+}
+
+impl Reader<'_> {
+    /// Reads so many pages of one processor; says whether there may be more.
+    fn read(&mut self, buffer: usize, most: usize) -> Result<bool, TracingError> {
+        let lane = self.part.first_lane + buffer;
+        let cpu = self.part.processors.get(buffer).copied().unwrap_or(u32::MAX);
         for _ in 0..most {
             let now_ns = monotonic_ns();
-            let Some(length) = self.instance.read_page(lane, &mut self.page)? else {
+            let Some(length) = self.part.instance.read_page(buffer, self.page)? else {
                 self.merge.is_drained(lane, now_ns);
                 return Ok(false);
             };
-            let (merge, decoder) = (&mut self.merge, &self.decoder);
-            let page = self.page.get(..length).unwrap_or(&self.page);
-            let read = decode_trace_page(page, &self.layout, |entry| {
-                if let Some(event) = decoder.decode(entry.at_ns, cpu, entry.record) {
-                    merge.push(lane, event);
-                }
+            let page = self.page.get(..length).unwrap_or(self.page);
+            let read = decode_trace_page(page, self.layout, |entry| {
+                self.fresh.extend(self.decoder.decode(entry.at_ns, cpu, entry.record));
             });
-            self.unclear_pages += u64::from(!read.whole);
-            self.pages_after_loss += u64::from(read.lost != LostEvents::None);
+            let (first_ns, last_ns) = (self.fresh.first(), self.fresh.last());
+            let [first_ns, last_ns] = [first_ns, last_ns].map(|event| event.map_or(now_ns, |event| event.at_ns));
+            if read.lost != LostEvents::None {
+                self.merge.is_missing(lane, first_ns, self.part.missing);
+            }
+            self.fresh.drain(..).for_each(|event| self.merge.push(lane, event));
+            if !read.whole {
+                *self.unclear_pages += 1;
+                self.merge.is_missing(lane, last_ns, self.part.missing);
+            }
         }
         Ok(true)
     }
+}
+
+/// Where a tracepoint is in tracefs.
+fn directory_of(kind: TraceKind) -> String {
+    let row = kind.row();
+    format!("events/{}/{}", row.system, row.tracepoint)
 }
 
 /// Events that never came to their reader, of `per_cpu/cpuN/stats`.

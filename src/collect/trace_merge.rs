@@ -8,23 +8,41 @@ use crate::wire::TraceEvent;
 /// between, so microseconds, and milliseconds where a virtual machine's processor is taken away.
 const WRITING_NS: u64 = 2_000_000;
 
+/// What a trace comes to, in the order of its times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Traced {
+    /// Something happened.
+    Event(TraceEvent),
+    /// Here something is missing.
+    Missing(Missing),
+}
+
+/// What is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Some of the events that flood alone.
+    OfFloods,
+    /// Some of the others, by which sockets are followed.
+    OfSockets,
+}
+
 /// What was read and is held back until nothing earlier can come.
 #[derive(Debug, Default)]
 pub(super) struct Merge {
     lanes: Vec<Lane>,
-    ready: Vec<TraceEvent>,
+    ready: Vec<(u64, Traced)>,
 }
 
-/// One processor's.
+/// One buffer's of one processor.
 #[derive(Debug, Default)]
 struct Lane {
-    waiting: VecDeque<TraceEvent>,
+    waiting: VecDeque<(u64, Traced)>,
     /// Everything up to here has been read.
     read_until_ns: u64,
 }
 
 impl Merge {
-    /// For so many processors.
+    /// For so many buffers.
     pub(super) fn new(lanes: usize) -> Self {
         Self { lanes: (0..lanes).map(|_| Lane::default()).collect(), ready: Vec::new() }
     }
@@ -33,7 +51,15 @@ impl Merge {
     pub(super) fn push(&mut self, lane: usize, event: TraceEvent) {
         if let Some(lane) = self.lanes.get_mut(lane) {
             lane.read_until_ns = lane.read_until_ns.max(event.at_ns);
-            lane.waiting.push_back(event);
+            lane.waiting.push_back((event.at_ns, Traced::Event(event)));
+        }
+    }
+
+    /// Something is missing in the n-th: since the last event that was read of it, up to one at this time.
+    pub(super) fn is_missing(&mut self, lane: usize, until_ns: u64, what: Missing) {
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            let since_ns = lane.waiting.back().map_or(lane.read_until_ns, |(at_ns, _)| *at_ns).min(until_ns);
+            lane.waiting.extend([since_ns, until_ns].map(|at_ns| (at_ns, Traced::Missing(what))));
         }
     }
 
@@ -45,15 +71,15 @@ impl Merge {
     }
 
     /// Hands on what nothing earlier can come before; at the end, everything.
-    pub(super) fn release(&mut self, everything: bool, each: &mut impl FnMut(TraceEvent)) {
+    pub(super) fn release(&mut self, everything: bool, each: &mut impl FnMut(Traced)) {
         let until = self.lanes.iter().map(|lane| lane.read_until_ns).min().unwrap_or(0);
         for lane in &mut self.lanes {
-            let due = lane.waiting.iter().take_while(|event| everything || event.at_ns <= until).count();
+            let due = lane.waiting.iter().take_while(|(at_ns, _)| everything || *at_ns <= until).count();
             self.ready.extend(lane.waiting.drain(..due));
         }
         // Stable, so that events of one processor at one time keep their order.
-        self.ready.sort_by_key(|event| event.at_ns);
-        self.ready.drain(..).for_each(each);
+        self.ready.sort_by_key(|(at_ns, _)| *at_ns);
+        self.ready.drain(..).for_each(|(_, traced)| each(traced));
     }
 }
 
@@ -61,6 +87,8 @@ impl Merge {
 mod tests {
     use super::*;
     use crate::wire::{TraceDecoder, TraceFormat, TraceKind};
+
+    const MISSING: (u64, u32) = (0, u32::MAX);
 
     fn event(at_ns: u64, cpu: u32) -> TraceEvent {
         let mut decoder = TraceDecoder::default();
@@ -70,8 +98,27 @@ mod tests {
 
     fn released(merge: &mut Merge, everything: bool) -> Vec<(u64, u32)> {
         let mut seen = Vec::new();
-        merge.release(everything, &mut |event| seen.push((event.at_ns, event.cpu)));
+        merge.release(everything, &mut |traced| {
+            seen.push(match traced {
+                Traced::Event(event) => (event.at_ns, event.cpu),
+                Traced::Missing(_) => MISSING,
+            });
+        });
         seen
+    }
+
+    #[test]
+    fn what_is_missing_is_told_where_it_is_missing() {
+        let mut merge = Merge::new(2);
+        merge.push(0, event(10, 0));
+        merge.is_missing(0, 40, Missing::OfSockets);
+        merge.push(0, event(40, 0));
+        for at_ns in [9, 20, 41] {
+            merge.push(1, event(at_ns, 1));
+        }
+        // What the other processor saw meanwhile is between the two.
+        let seen = [(9, 1), (10, 0), MISSING, (20, 1), MISSING, (40, 0), (41, 1)];
+        assert_eq!(released(&mut merge, true), seen);
     }
 
     #[test]

@@ -146,7 +146,7 @@ pub use status_text::render_status;
 pub use table::{Align, render_table};
 pub use timeline::{EndView, EventView, TimelineView, render_timeline};
 pub use topics_manual::render_topics_manual;
-pub use trace_row::{TraceAnswer, TraceEventView, TraceRow, TraceStyle, render_trace_heading};
+pub use trace_row::{NetnsFrom, TraceAnswer, TraceEventView, TraceNetns, TraceRow, TraceStyle, render_trace_heading};
 pub use trace_summary::{
     KindCount, PairView, ReasonCount, TraceBeginView, TraceEnding, TraceSummaryView, render_trace_notes,
     render_trace_summary,

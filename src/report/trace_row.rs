@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::live_forecast::{LiveForecastView, render_live_line};
 use super::printable::printable;
-use crate::model::{Activity, LiveForecast};
+use super::prose::wrapped;
+use crate::model::{Activity, Assumption, LiveForecast};
+use crate::snapshot::NamespaceName;
 use crate::trace::{Reason, Told, change_of_state, drop_reason, resend_of, reset_reason};
 use crate::trace::{Resend, TraceKind};
 use crate::units::{LiveSocket, TcpState};
@@ -21,6 +23,26 @@ pub struct TraceRow<'a> {
     pub unix_ns: u64,
     /// What the kernel said of the socket afterwards.
     pub asked: &'a TraceAnswer,
+    /// Whose it is, where that was looked for and found.
+    pub netns: Option<&'a TraceNetns>,
+}
+
+/// The network namespace of an event, which itself does not name one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceNetns {
+    /// What it is called.
+    pub name: NamespaceName,
+    /// How that is known.
+    pub from: NetnsFrom,
+}
+
+/// How the namespace of an event is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetnsFrom {
+    /// It has the socket, and no other has one with these ends.
+    Socket,
+    /// It has the local address, and no other that is known has.
+    Address,
 }
 
 /// What the kernel said of the socket of an event, a moment later.
@@ -30,11 +52,20 @@ pub enum TraceAnswer {
     /// nothing to ask.
     #[default]
     NotAsked,
-    /// The network namespace that is read has no such socket.
-    NoSocket,
+    /// The network namespace that is asked has no such socket, or none of all of them has.
+    NoSocket {
+        /// Whether all of them were asked.
+        anywhere: bool,
+    },
+    /// Several namespaces have sockets with these ends.
+    Several,
     /// This, and what follows from it.
     Socket(LiveSocket, Option<LiveForecast>),
 }
+
+/// Columns before what an event means, and how many there are for it at the least.
+const INDENT: usize = 13;
+const NARROWEST: usize = 40;
 
 /// How text is written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,6 +74,8 @@ pub struct TraceStyle {
     pub one_line: bool,
     /// Whether only ASCII may be written.
     pub ascii: bool,
+    /// Columns of the terminal that what it means is to fit into; 0 for one line, however long.
+    pub width: usize,
 }
 
 /// A traced event in JSON. The shape is a contract: it only grows.
@@ -74,6 +107,9 @@ pub struct TraceEventView<'a> {
     resend: Option<&'static str>,
     socket: &'static str,
     forecast: Option<LiveForecastView>,
+    netns: Option<u64>,
+    netns_name: Option<&'a str>,
+    netns_from: Option<&'static str>,
     explanation: String,
 }
 
@@ -135,10 +171,17 @@ impl<'a> TraceRow<'a> {
             resend: self.resend().map(Resend::name),
             socket: match self.asked {
                 TraceAnswer::NotAsked => "not-asked",
-                TraceAnswer::NoSocket => "none",
+                TraceAnswer::NoSocket { .. } => "none",
+                TraceAnswer::Several => "several",
                 TraceAnswer::Socket(..) => "found",
             },
             forecast: self.forecast().map(LiveForecastView::from),
+            netns: self.netns.map(|netns| netns.name.inode),
+            netns_name: self.netns.map(|netns| netns.name.name.as_str()),
+            netns_from: self.netns.map(|netns| match netns.from {
+                NetnsFrom::Socket => "socket",
+                NetnsFrom::Address => "address",
+            }),
             explanation: self.explanation(),
         }
     }
@@ -162,7 +205,14 @@ impl<'a> TraceRow<'a> {
         let mut text = line.trim_end().to_owned();
         text.push('\n');
         if !style.one_line && !explanation.is_empty() {
-            let _ = writeln!(text, "             {explanation}");
+            match style.width.checked_sub(INDENT) {
+                Some(columns) if columns >= NARROWEST => {
+                    for line in wrapped(&explanation, columns).lines() {
+                        let _ = writeln!(text, "{:INDENT$}{line}", "");
+                    }
+                }
+                _ => drop(writeln!(text, "{:INDENT$}{explanation}", "")),
+            }
         }
         text
     }
@@ -170,6 +220,15 @@ impl<'a> TraceRow<'a> {
     /// What it means, in one line.
     #[must_use]
     pub fn explanation(&self) -> String {
+        let mut text = self.meant();
+        if let Some(TraceNetns { name, from }) = self.netns {
+            let by = if *from == NetnsFrom::Address { " by its address" } else { "" };
+            let _ = write!(text, "; netns {}{by}", name.name);
+        }
+        text
+    }
+
+    fn meant(&self) -> String {
         let (told, event) = (self.told, &self.told.event);
         match event.kind {
             TraceKind::Retransmit | TraceKind::SynAck => self.resent(),
@@ -210,15 +269,31 @@ impl<'a> TraceRow<'a> {
                 let is_data = forecast.as_ref().is_some_and(|forecast| forecast.activity == Activity::Retransmitting);
                 let begins = if is_data { "timeout: " } else { "" };
                 parts.extend(forecast.as_ref().map(|forecast| format!("{begins}{}", render_live_line(forecast))));
+                // A SYN that comes again is answered at once, and counts as a retry.
+                if forecast.as_ref().is_some_and(|told| told.assumptions.contains(&Assumption::NoSecondSyn)) {
+                    parts.push("if the peer sent no second SYN".to_owned());
+                }
             }
             (TraceAnswer::Socket(..), Some(resend)) => parts.extend(resend.text().map(str::to_owned)),
-            (TraceAnswer::NoSocket, _) => {
+            (TraceAnswer::NoSocket { anywhere: false }, _) => {
                 parts.push("no socket of this network namespace, or gone".to_owned());
+            }
+            (TraceAnswer::NoSocket { anywhere: true }, _) => {
+                parts.push("gone, or in a network namespace that is not found".to_owned())
+            }
+            (TraceAnswer::Several, _) => {
+                parts.push("several network namespaces have a socket with these ends".to_owned());
             }
             (TraceAnswer::Socket(..) | TraceAnswer::NotAsked, _) => {}
         }
-        let since = if self.told.whole { "" } else { " in this trace" };
-        parts.push(format!("{}{since}", times(self.told.seen)));
+        let is_handshake =
+            event.kind == TraceKind::SynAck || matches!(event.state, Some(TcpState::SynSent | TcpState::SynRecv));
+        let of = match (self.told.whole, is_handshake) {
+            (false, _) => "seen",
+            (true, true) => "of the handshake",
+            (true, false) => "of the connection",
+        };
+        parts.push(format!("{} resend {of}", ordinal(self.told.seen)));
         parts.join("; ")
     }
 
@@ -266,15 +341,15 @@ fn end(address: SocketAddr) -> String {
     }
 }
 
-/// `once`, `the 2nd time`.
-fn times(count: u32) -> String {
+/// `1st`, `2nd`.
+fn ordinal(count: u32) -> String {
     let ending = match (count % 10, count % 100) {
         (1, tens) if tens != 11 => "st",
         (2, tens) if tens != 12 => "nd",
         (3, tens) if tens != 13 => "rd",
         _ => "th",
     };
-    format!("the {count}{ending} time")
+    format!("{count}{ending}")
 }
 
 /// A time of UTC.

@@ -20,8 +20,10 @@ pub struct TraceBeginView<'a> {
     pub unix_ns: u64,
     /// When, in nanoseconds of the monotonic clock, which stamps the events (`mono_ns`).
     pub mono_ns: u64,
-    /// The name of the instance that is traced into.
+    /// The name of the instance that is traced into; of two, the first.
     pub instance: &'a str,
+    /// The names of all of them.
+    pub instances: Vec<&'a str>,
     /// Where tracefs was found.
     pub tracefs: &'a str,
     /// How many instances of crashed runs were removed.
@@ -65,8 +67,17 @@ pub struct TraceSummaryView {
     pub not_shown: u64,
     /// Events that the kernel wrote over or had no room for, before they were read.
     pub lost: u64,
+    /// The same by the events that share a buffer, where any were lost.
+    pub lost_by: Vec<LostOf>,
     /// Pages of the buffer that could not be understood to their end.
     pub unclear_pages: u64,
+}
+
+/// Events of some kinds that were lost.
+#[derive(Clone, Debug, Serialize)]
+pub struct LostOf {
+    events: Vec<&'static str>,
+    count: u64,
 }
 
 /// Events of a kind.
@@ -97,13 +108,13 @@ pub struct PairView {
 
 /// What is said of a trace besides its counts.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct TraceEnding {
+pub struct TraceEnding<'a> {
     /// When it ended, in nanoseconds since 1970.
     pub unix_ns: u64,
     /// For how long it went on, in milliseconds.
     pub took_ms: u64,
-    /// Events that were lost.
-    pub lost: u64,
+    /// How many events were lost, by the kinds that share a buffer.
+    pub lost: &'a [(Vec<TraceKind>, u64)],
     /// Pages that could not be understood.
     pub unclear_pages: u64,
 }
@@ -111,7 +122,7 @@ pub struct TraceEnding {
 impl TraceSummaryView {
     /// What was counted, with so many pairs.
     #[must_use]
-    pub fn new(tally: &TraceTally, wanted: &[TraceKind], ending: TraceEnding, top: usize) -> Self {
+    pub fn new(tally: &TraceTally, wanted: &[TraceKind], ending: TraceEnding<'_>, top: usize) -> Self {
         let (pairs, pairs_in_all) = tally.pairs(top);
         let rows = TRACED_EVENTS.iter().filter(|row| wanted.contains(&row.kind));
         Self {
@@ -129,10 +140,15 @@ impl TraceSummaryView {
             undecided: tally.undecided,
             other_protocols: tally.other_protocols,
             not_shown: tally.not_shown,
-            lost: ending.lost,
+            lost: ending.lost.iter().map(|(_, count)| count).sum(),
+            lost_by: ending.lost.iter().filter(|(_, count)| *count > 0).map(lost_of).collect(),
             unclear_pages: ending.unclear_pages,
         }
     }
+}
+
+fn lost_of((kinds, count): &(Vec<TraceKind>, u64)) -> LostOf {
+    LostOf { events: kinds.iter().map(|kind| kind.row().name).collect(), count: *count }
 }
 
 fn reason_count((kind, reason, count): (TraceKind, &str, u64)) -> ReasonCount {
@@ -191,8 +207,14 @@ pub fn render_trace_summary(summary: &TraceSummaryView) -> String {
 /// What has to be known to take the counts for what they are, a line each; empty where they are all.
 #[must_use]
 pub fn render_trace_notes(summary: &TraceSummaryView) -> String {
+    let lost = summary.lost_by.iter().map(|lost| {
+        let which = lost.events.join(", ");
+        format!(
+            "{:>10}  lost before they could be read, and in no count ({which}): a larger --buffer may help\n",
+            lost.count
+        )
+    });
     let notes = [
-        (summary.lost, "lost before they could be read, and in no count: a larger --buffer may help"),
         (summary.unclear_pages, "pages of the buffer not understood to their end: please report it"),
         (summary.not_shown, "counted and not shown: more than --max-rate at once"),
         (summary.undecided, "left out: what they tell decides neither the filter nor whose they are"),
@@ -201,7 +223,7 @@ pub fn render_trace_notes(summary: &TraceSummaryView) -> String {
         (summary.other_pairs, "of more pairs of addresses than are told apart"),
     ];
     let shown = notes.iter().filter(|(count, _)| *count > 0);
-    shown.map(|(count, note)| format!("{count:>10}  {note}\n")).collect()
+    lost.chain(shown.map(|(count, note)| format!("{count:>10}  {note}\n"))).collect()
 }
 
 fn end(address: IpAddr, port: Option<u16>) -> String {

@@ -32,6 +32,8 @@ impl Rights {
     pub const PRIORITY: Self = Self(1 << 23);
     /// Limits of resources (`CAP_SYS_RESOURCE`).
     pub const RESOURCES: Self = Self(1 << 24);
+    /// Reads where the kernel's functions are (`CAP_SYSLOG`, `kallsyms_show_value`).
+    pub const KERNEL_ADDRESSES: Self = Self(1 << 34);
     /// Loads programs that look at the kernel's own lists (`CAP_BPF` and `CAP_PERFMON`, since 5.8).
     pub const PROGRAMS: Self = Self(1 << 39 | 1 << 38);
 

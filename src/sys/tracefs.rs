@@ -2,6 +2,9 @@
 //!
 //! An instance is a directory that stays when its maker is killed. So its name says whose it is, and what has no maker any
 //! more is removed by [`TraceFs::remove_leftovers`]. The kernel itself refuses to remove one that is in use.
+//!
+//! Nothing of the host's mounts is changed: where tracefs is mounted nowhere it becomes a mount without a place, and a place
+//! at which the kernel would mount it for whoever looks there is not looked into.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -9,7 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, StatVfsMountFlags, StatxFlags, mkdirat, openat, statx, unlinkat};
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
@@ -21,8 +24,11 @@ const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 const TRACEFS: u64 = 0x7472_6163;
 /// What the names of our instances begin with.
 const PREFIX: &str = "tcpctl-";
-/// Which parts of the kernel the lockdown keeps shut.
-const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
+/// Which parts of the kernel the lockdown keeps shut: its file in securityfs, and where that is mounted if it is.
+const LOCKDOWN: &str = "lockdown";
+const SECURITY: &str = "/sys/kernel/security";
+/// Bytes of that file.
+const LOCKDOWN_LENGTH: usize = 256;
 /// More than any file of tracefs that is read whole.
 const TEXT_LIMIT: usize = 1 << 20;
 /// Bytes of one read of such a file.
@@ -89,18 +95,20 @@ impl TraceFs {
             return Ok(Self { root, place: path.display().to_string() });
         }
         let mut closed = None;
-        for place in PLACES {
-            match open_directory(Path::new(place)) {
-                Ok(root) if is_tracefs(&root) => return Ok(Self { root, place: place.to_owned() }),
-                Err(Errno::ACCESS | Errno::PERM) => {
-                    let what = format!("tracefs at {place}");
-                    closed = closed.or_else(|| Some(error_of(what, &Errno::ACCESS.into())));
+        for place in PLACES.into_iter().filter(|place| is_mount(Path::new(place))) {
+            let root = open_directory(Path::new(place));
+            let refused = match root {
+                Ok(root) if is_tracefs(&root) && !is_read_only(&root) => {
+                    return Ok(Self { root, place: place.to_owned() });
                 }
-                Ok(_) | Err(_) => {}
-            }
+                Ok(root) if is_tracefs(&root) => Errno::ROFS,
+                Err(error @ (Errno::ACCESS | Errno::PERM)) => error,
+                Ok(_) | Err(_) => continue,
+            };
+            closed = closed.or_else(|| Some(error_of(format!("tracefs at {place}"), &refused.into())));
         }
         let what = "tracefs is not mounted, and cannot be mounted for this process alone";
-        match mounted_nowhere() {
+        match mounted_nowhere("tracefs") {
             Ok(root) => Ok(Self { root, place: "a mount of its own".to_owned() }),
             Err(error) => Err(closed.unwrap_or_else(|| error_of(what.to_owned(), &error.into()))),
         }
@@ -139,14 +147,14 @@ impl TraceFs {
             .count()
     }
 
-    /// Makes an instance for this process. Nothing is traced in it yet.
+    /// Makes an instance for this process, which may have others of other names. Nothing is traced in it yet.
     ///
     /// # Errors
     /// Denied or failed.
-    pub fn instance(&self) -> Result<TraceInstance, TraceFsError> {
+    pub fn instance(&self, part: &str) -> Result<TraceInstance, TraceFsError> {
         let process = std::process::id();
         let started = start_of(Path::new("/proc"), process).unwrap_or(0);
-        let name = format!("instances/{PREFIX}{process}-{started}");
+        let name = format!("instances/{PREFIX}{process}-{started}-{part}");
         let what = format!("a tracing instance at {}/{name}", self.place);
         let failed = |error: Errno| error_of(what.clone(), &error.into());
         let root = self.root.try_clone().map_err(|error| error_of("tracefs".to_owned(), &error))?;
@@ -231,14 +239,19 @@ impl TraceInstance {
         }
     }
 
-    /// Waits until a buffer is as full as `buffer_percent` says, the time is up, or nobody reads the output any more, which
-    /// is said (`true`).
+    /// Waits until a buffer of any of them is as full as `buffer_percent` says, the time is up, or nobody reads the output
+    /// any more, which is said (`true`).
     ///
     /// # Errors
     /// Failed.
-    pub fn wait(&self, most_ms: u64, output: &impl AsFd) -> Result<bool, TraceFsError> {
+    pub fn wait<'a>(
+        instances: impl Iterator<Item = &'a Self>,
+        most_ms: u64,
+        output: &impl AsFd,
+    ) -> Result<bool, TraceFsError> {
         let mut watched = vec![PollFd::new(output, PollFlags::empty())];
-        watched.extend(self.pipes.iter().map(|(_, file)| PollFd::new(file, PollFlags::IN)));
+        let pipes = instances.flat_map(|instance| &instance.pipes);
+        watched.extend(pipes.map(|(_, file)| PollFd::new(file, PollFlags::IN)));
         let most = Timespec {
             tv_sec: (most_ms / 1000).try_into().unwrap_or(1),
             tv_nsec: (most_ms % 1000 * 1_000_000).try_into().unwrap_or(0),
@@ -269,7 +282,8 @@ impl Drop for TraceInstance {
 
 /// The process that an instance of ours belongs to, and when that began.
 fn owner_of(name: &str) -> Option<(u32, u64)> {
-    let (process, started) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    let (process, rest) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    let started = rest.split_once('-').map_or(rest, |(started, _)| started);
     Some((process.parse().ok()?, started.parse().ok()?))
 }
 
@@ -287,9 +301,27 @@ fn is_tracefs(directory: &OwnedFd) -> bool {
     rustix::fs::fstatfs(directory).is_ok_and(|found| u64::try_from(found.f_type) == Ok(TRACEFS))
 }
 
+fn is_read_only(directory: &OwnedFd) -> bool {
+    rustix::fs::fstatvfs(directory).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+/// Whether something is mounted there already. To look into the folder of debugfs would have tracefs mounted there
+/// (`trace_automount`), for the whole host.
+fn is_mount(place: &Path) -> bool {
+    let device = |path: &Path| {
+        let found = statx(CWD, path, AtFlags::NO_AUTOMOUNT, StatxFlags::BASIC_STATS).ok()?;
+        Some((found.stx_dev_major, found.stx_dev_minor))
+    };
+    match (device(place), place.parent().and_then(device)) {
+        (Some(own), Some(above)) => own != above,
+        // What may not be seen is told by opening it.
+        _ => true,
+    }
+}
+
 /// A mount that is attached to no place (`fsmount`, Linux 5.2).
-fn mounted_nowhere() -> Result<OwnedFd, Errno> {
-    let context = fsopen("tracefs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+fn mounted_nowhere(kind: &str) -> Result<OwnedFd, Errno> {
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_create(context.as_fd())?;
     let attributes =
         MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
@@ -314,18 +346,36 @@ fn read_at(directory: &OwnedFd, path: &str) -> io::Result<String> {
     String::from_utf8(bytes).map_err(io::Error::other)
 }
 
+/// Whether the kernel is locked down so far that nothing is traced. That is asked of securityfs, which need not be mounted
+/// either.
+fn is_locked_down() -> bool {
+    let mounted = || open_directory(Path::new(SECURITY)).ok().and_then(|root| first_bytes_at(&root, LOCKDOWN));
+    let own = || mounted_nowhere("securityfs").ok().and_then(|root| first_bytes_at(&root, LOCKDOWN));
+    mounted().or_else(own).is_some_and(|told| told.contains("[confidentiality]"))
+}
+
+fn first_bytes_at(directory: &OwnedFd, path: &str) -> Option<String> {
+    let mut bytes = vec![0; LOCKDOWN_LENGTH];
+    let file = openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let length = File::from(file).read(&mut bytes).ok()?;
+    bytes.truncate(length);
+    String::from_utf8(bytes).ok()
+}
+
 fn error_of(what: String, error: &io::Error) -> TraceFsError {
+    const LOCKED: &str = "the kernel is locked down for confidentiality, which forbids tracing; boot with \
+         lockdown=integrity or none";
+    const RIGHTS: &str =
+        "run as root of the host; a container needs CAP_SYS_ADMIN of the host, or its /sys/kernel/tracing";
+    const READ_ONLY: &str = "it is mounted read-only there, and another mount takes CAP_SYS_ADMIN of the host";
     let reason = describe(error);
     match error.raw_os_error() {
-        Some(libc::EACCES | libc::EPERM) => {
-            let lockdown = std::fs::read_to_string(LOCKDOWN).unwrap_or_default();
-            let help = if lockdown.contains("[confidentiality]") {
-                "the kernel is locked down for confidentiality (/sys/kernel/security/lockdown), which forbids tracing"
-            } else {
-                "run as root of the host; a container needs CAP_SYS_ADMIN of the host, or its /sys/kernel/tracing"
-            };
-            TraceFsError::Denied { what, reason: format!("{reason}; {help}") }
+        // Where it was locked down at boot, tracefs has no files.
+        Some(libc::EACCES | libc::EPERM | libc::ENOENT) if is_locked_down() => {
+            TraceFsError::Denied { what, reason: format!("{reason}; {LOCKED}") }
         }
+        Some(libc::EACCES | libc::EPERM) => TraceFsError::Denied { what, reason: format!("{reason}; {RIGHTS}") },
+        Some(libc::EROFS) => TraceFsError::Denied { what, reason: format!("{reason}; {READ_ONLY}") },
         Some(libc::ENODEV | libc::ENOSYS) => {
             TraceFsError::Absent { what, reason: format!("{reason}; the kernel was built without CONFIG_TRACING") }
         }
@@ -341,7 +391,8 @@ mod tests {
     #[test]
     fn an_instance_names_the_process_that_made_it_and_when_that_began() {
         assert_eq!(owner_of("tcpctl-123-456"), Some((123, 456)));
-        for other in ["tcpctl-", "tcpctl-1", "tcpctl--5", "tcpctl-x-5", "other-1-5", "tcpctl-1-5-9"] {
+        assert_eq!(owner_of("tcpctl-123-456-floods"), Some((123, 456)));
+        for other in ["tcpctl-", "tcpctl-1", "tcpctl--5", "tcpctl-x-5", "other-1-5", "tcpctl-1-x-9"] {
             assert_eq!(owner_of(other), None, "{other}");
         }
     }

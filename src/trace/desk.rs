@@ -36,9 +36,14 @@ impl TraceDesk {
         needed
     }
 
-    /// Events are missing: what was known of sockets may be wrong by now.
+    /// Events by which sockets are followed are missing: what was known of them may be wrong by now.
     pub fn forget(&mut self) {
         self.follower.forget();
+    }
+
+    /// Drops or resets are missing: a packet in the same place may be another one by now.
+    pub fn forget_packets(&mut self) {
+        self.follower.forget_packets();
     }
 
     /// The counts.

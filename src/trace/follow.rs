@@ -90,6 +90,11 @@ impl Follower {
         self.answered.clear();
     }
 
+    /// Forgets which packets were answered with a RST: of those events and of drops some are missing.
+    pub fn forget_packets(&mut self) {
+        self.answered.clear();
+    }
+
     /// Takes the next event, in the order of their times.
     pub fn follow(&mut self, event: TraceEvent) -> Told {
         let (ends, from) = self.ends_of(&event);
@@ -217,8 +222,11 @@ mod tests {
         assert_eq!(follower.follow(dropped(5, 0)).from, EndsFrom::Packet);
         // Only the next one: the place of a packet is used again at once.
         assert_eq!(follower.follow(dropped(5, 0)).ends, None);
-        follower.follow(reset);
+        follower.follow(reset.clone());
         assert_eq!(follower.follow(dropped(6, 0)).ends, None);
+        follower.follow(reset);
+        follower.forget_packets();
+        assert_eq!(follower.follow(dropped(5, 0)).ends, None);
     }
 
     #[test]

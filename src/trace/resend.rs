@@ -7,6 +7,8 @@ use crate::units::{LiveSocket, TcpState};
 pub enum Resend {
     /// Its timer expired, and nothing was acknowledged since.
     Timeout,
+    /// Its timer had expired before: what it then took for lost is sent again as ACKs come.
+    AfterTimeout,
     /// The peer's ACKs said that it was lost.
     Fast,
     /// A loss probe, or a fast one of which the recovery is over.
@@ -15,8 +17,9 @@ pub enum Resend {
     Acknowledged,
 }
 
-/// `TCP_CA_Recovery`.
+/// `TCP_CA_Recovery` and `TCP_CA_Loss`.
 const RECOVERY: u8 = 3;
+const LOSS: u8 = 4;
 
 impl Resend {
     /// Its name in JSON.
@@ -24,6 +27,7 @@ impl Resend {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
+            Self::AfterTimeout => "after-timeout",
             Self::Fast => "fast",
             Self::ProbeOrFast => "probe-or-fast",
             Self::Acknowledged => "acknowledged",
@@ -35,8 +39,9 @@ impl Resend {
     pub const fn text(self) -> Option<&'static str> {
         match self {
             Self::Timeout => None,
-            Self::Fast => Some("fast retransmit: the peer's ACKs say that it was lost; no timeout is counted"),
-            Self::ProbeOrFast => Some("a loss probe, or a fast retransmit; no timeout is counted"),
+            Self::AfterTimeout => Some("after a timeout: what was in flight then is sent again as ACKs come"),
+            Self::Fast => Some("fast retransmit: the peer's ACKs tell of the loss"),
+            Self::ProbeOrFast => Some("a loss probe or a fast retransmit, no timeout"),
             Self::Acknowledged => Some("acknowledged since"),
         }
     }
@@ -54,6 +59,7 @@ pub fn resend_of(state: Option<TcpState>, socket: &LiveSocket) -> Option<Resend>
         (1.., ..) => Resend::Timeout,
         (0, 0, _) => Resend::Acknowledged,
         (0, _, RECOVERY) => Resend::Fast,
+        (0, _, LOSS) => Resend::AfterTimeout,
         _ => Resend::ProbeOrFast,
     })
 }
@@ -76,6 +82,8 @@ mod tests {
         let estab = Some(TcpState::Estab);
         assert_eq!(resend_of(estab, &socket(TcpState::Estab, 2, 1, 4)), Some(Resend::Timeout));
         assert_eq!(resend_of(estab, &socket(TcpState::Estab, 0, 5, RECOVERY)), Some(Resend::Fast));
+        // An ACK of something new takes the count back, and the timeout's recovery goes on.
+        assert_eq!(resend_of(estab, &socket(TcpState::Estab, 0, 5, LOSS)), Some(Resend::AfterTimeout));
         assert_eq!(resend_of(estab, &socket(TcpState::Estab, 0, 5, 1)), Some(Resend::ProbeOrFast));
         assert_eq!(resend_of(estab, &socket(TcpState::Estab, 0, 0, 0)), Some(Resend::Acknowledged));
         let connecting = Some(TcpState::SynSent);

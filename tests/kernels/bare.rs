@@ -62,7 +62,7 @@ fn holds(document: &Value, pointer: &str, wanted: &Value) -> Result<(), String> 
 }
 
 /// Wants words in a text.
-fn says(text: &str, words: &[&str]) -> Result<(), String> {
+pub(crate) fn says(text: &str, words: &[&str]) -> Result<(), String> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match words.iter().find(|word| !text.contains(**word)) {
         None => Ok(()),

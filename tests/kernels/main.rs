@@ -9,6 +9,7 @@
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "the console is all that a machine without disk has")]
 
 mod bare;
+mod case;
 mod cases;
 mod dump;
 #[path = "../live/fill.rs"]
@@ -18,7 +19,19 @@ mod machine;
 #[path = "../live/place.rs"]
 #[expect(dead_code, clippy::unwrap_used, clippy::panic, reason = "the live tests use the rest of it")]
 mod place;
+mod program;
 mod syn_queues;
+#[path = "../live/trace_load.rs"]
+#[expect(clippy::indexing_slicing, clippy::print_stderr, reason = "the live tests say so for all of them")]
+mod trace_load;
+#[path = "../live/trace_places.rs"]
+#[expect(clippy::indexing_slicing, reason = "the live tests say so for all of them")]
+mod trace_places;
+#[path = "../live/traced.rs"]
+#[expect(clippy::indexing_slicing, clippy::panic, dead_code, reason = "the live tests say so for all of them")]
+mod traced;
+#[expect(clippy::indexing_slicing, reason = "a document without a field has null there")]
+mod tracing;
 mod transaction;
 mod verdict;
 

@@ -11,7 +11,7 @@ use tcpctl::model::Host;
 use crate::cases::{Case, cases};
 use crate::machine::Pulse;
 use crate::syn_queues;
-use crate::transaction;
+use crate::{tracing, transaction};
 
 /// Cases that are played at the same time. They mostly wait, but an emulated processor is slow when they do not.
 const AT_ONCE: usize = 2;
@@ -54,7 +54,7 @@ pub(crate) fn report(host: &Host, played: Played) {
         }
     });
     count(&mut totals.lock().expect("no player panics"), syn_queues::NAME, syn_queues::verdict());
-    for (name, went) in played.into_iter().chain(transaction::play()) {
+    for (name, went) in played.into_iter().chain(transaction::play()).chain(tracing::play(host)) {
         count(
             &mut totals.lock().expect("no player panics"),
             name,

@@ -53,6 +53,10 @@ mod stored_rows;
 mod syn_queues;
 mod tiers;
 mod tmux;
+mod trace_ends;
+mod trace_load;
+mod trace_places;
+mod traced;
 #[path = "../suite/tracer.rs"]
 mod tracer;
 mod tracing;
@@ -108,6 +112,7 @@ fn main() -> ExitCode {
         prometheus::cases,
         forecasts::cases,
         tracing::cases,
+        trace_ends::cases,
         incidents::cases,
         cookbook::cases,
     ];

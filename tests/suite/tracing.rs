@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use tcpctl::model::{Host, KnownOptions, KnownSettings, forecast_live};
 use tcpctl::report::{
-    TraceAnswer, TraceEnding, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading, render_trace_summary,
+    NetnsFrom, TraceAnswer, TraceEnding, TraceNetns, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
+    render_trace_summary,
 };
+use tcpctl::snapshot::NamespaceName;
 use tcpctl::trace::{TRACED_EVENTS, Told, TraceDesk, TraceKind};
 use tcpctl::units::{Hz, LiveInfo, LiveSocket, SocketTimer, SysctlValues, TcpState};
 use tcpctl::wire::{TraceDecoder, TraceEvent, decode_trace_page, parse_filter, parse_page_header, parse_trace_format};
@@ -42,7 +44,7 @@ fn taken(filter: &str) -> (Vec<Told>, TraceDesk) {
 }
 
 fn row<'a>(told: &'a Told, asked: &'a TraceAnswer) -> TraceRow<'a> {
-    TraceRow { told, unix_ns: 1_700_000_000_000_000_000 + told.event.at_ns, asked }
+    TraceRow { told, unix_ns: 1_700_000_000_000_000_000 + told.event.at_ns, asked, netns: None }
 }
 
 #[test]
@@ -56,7 +58,7 @@ fn a_recorded_page_is_told_in_lines() {
 
 #[test]
 fn what_happened_and_what_it_means_may_stand_on_one_line() {
-    let style = TraceStyle { one_line: true, ascii: true };
+    let style = TraceStyle { one_line: true, ascii: true, width: 80 };
     let shown: String = taken("dport = :4444 or sport = :4444")
         .0
         .iter()
@@ -69,7 +71,8 @@ fn what_happened_and_what_it_means_may_stand_on_one_line() {
 #[test]
 fn a_summary_counts_by_event_reason_and_pair() {
     let (_, desk) = taken("");
-    let ending = TraceEnding { unix_ns: 1_700_000_000_000_000_000, took_ms: 2_345, lost: 7, unclear_pages: 0 };
+    let lost = [(vec![TraceKind::Retransmit], 0), (vec![TraceKind::ResetSent, TraceKind::Drop], 7)];
+    let ending = TraceEnding { unix_ns: 1_700_000_000_000_000_000, took_ms: 2_345, lost: &lost, unclear_pages: 0 };
     insta::assert_snapshot!(render_trace_summary(&TraceSummaryView::new(desk.tally(), &all_kinds(), ending, 2)));
 }
 
@@ -78,7 +81,7 @@ fn the_json_of_an_event_and_of_a_summary_is_a_contract() {
     let (told, desk) = taken("sport = :4444");
     let mut shown = String::new();
     for told in &told {
-        let view = serde_json::to_string_pretty(&row(told, &TraceAnswer::NoSocket).view()).unwrap();
+        let view = serde_json::to_string_pretty(&row(told, &TraceAnswer::NoSocket { anywhere: false }).view()).unwrap();
         writeln!(shown, "{view}").unwrap();
     }
     let summary = TraceSummaryView::new(desk.tally(), &all_kinds(), TraceEnding::default(), 10);
@@ -112,14 +115,29 @@ fn a_segment_that_is_sent_again_is_explained_by_what_its_socket_says() {
     let timeout = answered(TcpState::Estab, LiveInfo { retransmits: 2, backoff: 2, ca_state: 4, ..info });
     let words = explained(&told, &timeout);
     assert!(words.starts_with("timeout: resend 2 of ") && words.contains("gives up in"), "{words}");
-    assert!(words.ends_with("; the 3rd time in this trace"), "{words}");
+    assert!(words.ends_with("; 3rd resend seen"), "{words}");
     let fast = answered(TcpState::Estab, LiveInfo { ca_state: 3, ..info });
     assert!(explained(&told, &fast).starts_with("fast retransmit: "));
     let over = answered(TcpState::Estab, LiveInfo { unacked: 0, ..info });
-    assert_eq!(explained(&told, &over), "acknowledged since; the 3rd time in this trace");
+    assert_eq!(explained(&told, &over), "acknowledged since; 3rd resend seen");
     told.whole = true;
-    assert_eq!(explained(&told, &TraceAnswer::NotAsked), "the 3rd time");
-    assert_eq!(explained(&told, &TraceAnswer::NoSocket), "no socket of this network namespace, or gone; the 3rd time");
+    assert_eq!(explained(&told, &TraceAnswer::NotAsked), "3rd resend of the connection");
+    let (here, anywhere) = (TraceAnswer::NoSocket { anywhere: false }, TraceAnswer::NoSocket { anywhere: true });
+    let gone = "no socket of this network namespace, or gone; 3rd resend of the connection";
+    assert_eq!(explained(&told, &here), gone);
+    assert_eq!(
+        explained(&told, &anywhere),
+        "gone, or in a network namespace that is not found; 3rd resend of the connection"
+    );
+    let netns = |from| TraceNetns { name: NamespaceName { inode: 7, name: "blue".to_owned() }, from };
+    let (by_socket, by_address) = (netns(NetnsFrom::Socket), netns(NetnsFrom::Address));
+    let within = |netns| TraceRow { netns: Some(netns), ..row(&told, &fast) }.explanation();
+    assert!(within(&by_socket).ends_with("3rd resend of the connection; netns blue"));
+    assert!(within(&by_address).ends_with("; netns blue by its address"));
+    let several = explained(&told, &TraceAnswer::Several);
+    assert!(several.starts_with("several network namespaces have a socket with these ends"), "{several}");
+    told.event.state = Some(TcpState::SynSent);
+    assert_eq!(explained(&told, &TraceAnswer::NotAsked), "3rd resend of the handshake");
     told.event.error = Some(105);
     assert!(explained(&told, &TraceAnswer::NotAsked).starts_with("not sent: No buffer space available"));
 }

@@ -18,6 +18,13 @@ for what is not known.
 Tracepoints see the whole host, and events do not name a network namespace. What a socket
 does next is asked of this one's sockets, or of --netns's, with which only events of its
 own addresses are shown: another namespace may have the same ones, such as 127.0.0.1.
+With --all-netns every namespace that has the local address is asked, and an event is that
+one's whose socket it is, or, where there is none to ask about, that one's which alone has
+the address, which is said. Namespaces that come later are found within seconds.
+
+Drops, resets and wrong checksums, which others can make come by the million, have three
+quarters of --buffer to themselves, so that they push out no retransmission. What was lost
+is counted, and told at the end by the events that share a buffer.
 
 Where tracefs is not mounted, it is mounted for this process alone, at no place that
 others could see. The instance that is traced into is removed at the end, whatever ends
@@ -65,6 +72,9 @@ pub struct TraceArgs {
     /// Buffer of each processor in KiB
     #[arg(long, value_name = "KIB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(4..=65_536))]
     pub buffer: u32,
+    /// Say which network namespace each event is of, as far as sockets and addresses tell, and ask the sockets of all of them
+    #[arg(long)]
+    pub all_netns: bool,
     /// Where tracefs is mounted; it is looked for if not given
     #[arg(long, value_name = "DIR")]
     pub tracefs: Option<PathBuf>,

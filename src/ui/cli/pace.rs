@@ -54,6 +54,24 @@ impl Pace {
     }
 }
 
+/// Processor time of this process, told piece by piece.
+pub(super) struct Spent {
+    used_us: u64,
+}
+
+impl Spent {
+    /// From now on.
+    pub(super) fn new() -> Self {
+        Self { used_us: process_cpu_us() }
+    }
+
+    /// What came since it was last asked, in microseconds.
+    pub(super) fn more_us(&mut self) -> u64 {
+        let used_us = process_cpu_us();
+        used_us.saturating_sub(core::mem::replace(&mut self.used_us, used_us))
+    }
+}
+
 /// The shortest interval from the one that was asked for on in which a reading of this cost takes no more than its share.
 fn affordable_us(asked_us: u64, cost_us: u64, share_percent: u64) -> u64 {
     asked_us.max(cost_us.saturating_mul(100).div_ceil(share_percent.max(1)))

@@ -48,8 +48,9 @@ pub(super) fn needed(cli: &Cli) -> Rights {
             host(CHANGES)
         }
         Some(Command::Lab(_)) => host(PLAYS),
-        // Mounting tracefs for itself, and an instance of its own, take CAP_SYS_ADMIN.
-        Some(Command::Trace(_)) => host(READS.and(Rights::NAMESPACES)),
+        // Mounting tracefs for itself, and an instance of its own, take CAP_SYS_ADMIN. Drops name the function that they
+        // happened in by its address.
+        Some(Command::Trace(_)) => host(READS.and(Rights::NAMESPACES).and(Rights::KERNEL_ADDRESSES)),
         Some(Command::Simulate(_) | Command::Fleet(_)) => Rights::READ_FILES,
         Some(Command::Metrics(_) | Command::Completions(_)) => Rights::NONE,
         Some(Command::Man(_)) => Rights::WRITE_FILES,
@@ -133,7 +134,7 @@ mod tests {
             ("tcpctl serve --textfile x.prom --no-bpf", reads(&[1])),
             ("tcpctl apply anti-syn-flood --no-bpf", reads(&[1, 21])),
             ("tcpctl rollback --no-bpf", reads(&[1, 21])),
-            ("tcpctl trace --no-bpf", reads(&[21])),
+            ("tcpctl trace --no-bpf", reads(&[21, 34])),
             ("tcpctl lab syn-lost --no-bpf", reads(&[1, 10, 13, 21, 23, 24])),
             ("tcpctl --no-bpf", reads(&[1, 10, 13, 21, 23, 24])),
         ] {

@@ -36,6 +36,9 @@ pub struct TracedEvent {
     pub tracepoint: &'static str,
     /// What it tells, as help.
     pub about: &'static str,
+    /// Whether strangers can make it fire as often as their packets come. It has a buffer apart from the others then, so
+    /// that a flood of it pushes out none of them.
+    pub floods: bool,
 }
 
 /// All of them, in the order in which they are listed.
@@ -47,6 +50,7 @@ pub const TRACED_EVENTS: [TracedEvent; 7] = [
         system: "tcp",
         tracepoint: "tcp_retransmit_skb",
         about: "a segment is sent again: after a timeout, as a loss probe, or fast",
+        floods: false,
     },
     TracedEvent {
         kind: TraceKind::SynAck,
@@ -55,6 +59,7 @@ pub const TRACED_EVENTS: [TracedEvent; 7] = [
         system: "tcp",
         tracepoint: "tcp_retransmit_synack",
         about: "a SYN-ACK is sent again for a half-open connection",
+        floods: false,
     },
     TracedEvent {
         kind: TraceKind::ResetSent,
@@ -63,6 +68,7 @@ pub const TRACED_EVENTS: [TracedEvent; 7] = [
         system: "tcp",
         tracepoint: "tcp_send_reset",
         about: "this host sends a RST; from Linux 6.10 on with the reason, and without a socket too",
+        floods: true,
     },
     TracedEvent {
         kind: TraceKind::ResetReceived,
@@ -71,6 +77,7 @@ pub const TRACED_EVENTS: [TracedEvent; 7] = [
         system: "tcp",
         tracepoint: "tcp_receive_reset",
         about: "a RST ends a connection of this host",
+        floods: false,
     },
     TracedEvent {
         kind: TraceKind::State,
@@ -79,6 +86,7 @@ pub const TRACED_EVENTS: [TracedEvent; 7] = [
         system: "sock",
         tracepoint: "inet_sock_set_state",
         about: "a TCP socket changes its state",
+        floods: false,
     },
     TracedEvent {
         kind: TraceKind::Drop,
@@ -87,6 +95,7 @@ pub const TRACED_EVENTS: [TracedEvent; 7] = [
         system: "skb",
         tracepoint: "kfree_skb",
         about: "an IP packet is dropped, with the kernel's reason and the function that did it",
+        floods: true,
     },
     TracedEvent {
         kind: TraceKind::BadChecksum,
@@ -95,6 +104,7 @@ pub const TRACED_EVENTS: [TracedEvent; 7] = [
         system: "tcp",
         tracepoint: "tcp_bad_csum",
         about: "a segment comes in with a wrong checksum",
+        floods: true,
     },
 ];
 

@@ -62,8 +62,11 @@ fn page(bytes: &[u8]) {
         let unix_ns = event.at_ns;
         let told = follower.follow(event);
         tally.count(&told);
-        let row = TraceRow { told: &told, unix_ns, asked: &TraceAnswer::NotAsked };
-        black_box((row.render(TraceStyle { one_line: true, ascii: false }), serde_json::to_string(&row.view()).ok()));
+        let row = TraceRow { told: &told, unix_ns, asked: &TraceAnswer::NotAsked, netns: None };
+        black_box((
+            row.render(TraceStyle { one_line: false, ascii: false, width: 60 }),
+            serde_json::to_string(&row.view()).ok(),
+        ));
     });
     black_box((read, tally.reasons(), tally.pairs(10)));
 }

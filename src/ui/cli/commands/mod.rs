@@ -41,4 +41,5 @@ mod sockets_watch;
 pub(super) mod solve;
 pub(super) mod status;
 pub(super) mod trace;
+mod trace_places;
 pub(super) mod verify;

@@ -88,12 +88,19 @@ impl Forecaster {
         place: Option<&RowPlace>,
         context: &mut Context<'_>,
     ) -> Result<Option<Self>, CliError> {
-        let Some(place) = place.filter(|_| args.options) else { return Self::wanted(args, context) };
+        match place.filter(|_| args.options) {
+            Some(place) => Self::within(place, context),
+            None => Self::wanted(args, context),
+        }
+    }
+
+    /// Reads it in a namespace among several.
+    pub(super) fn within(place: &RowPlace, context: &mut Context<'_>) -> Result<Option<Self>, CliError> {
         let before = core::mem::replace(&mut context.netns, place.netns());
-        let wanted = Self::wanted(args, context);
+        let read = Self::read(context);
         context.netns = before;
         // One that is gone by now has nothing that could be foretold.
-        Ok(wanted.unwrap_or_default())
+        Ok(read.unwrap_or_default())
     }
 
     /// What a socket will do. Nothing for one of which nothing is to be said: it waits for its application, and no

@@ -6,26 +6,28 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::lab_interrupt::Interrupt;
-use super::sockets::{Forecaster, tell};
+use super::sockets::tell;
+use super::trace_places::TracePlaces;
 use crate::collect::{
-    KernelFunctions, SocketAsker, Source, TraceClocks, TraceLosses, TraceWanted, Tracing, Whose, read_filter,
+    KernelFunctions, Missing, TraceClocks, TraceLosses, TraceWanted, Traced, Tracing, Whose, read_filter,
     read_trace_clocks,
 };
 use crate::report::{
-    TraceAnswer, TraceBeginView, TraceEnding, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
+    TraceAnswer, TraceBeginView, TraceEnding, TraceNetns, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
     render_trace_notes, render_trace_summary,
 };
-use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceEvent, TraceKind, WallClock};
+use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceKind, WallClock};
 use crate::ui::cli::args_trace::TraceArgs;
 use crate::ui::cli::context::Context;
+use crate::ui::cli::pace::Spent;
 use crate::ui::cli::{CliError, Exit};
 
 /// How long an event waits at the most before it is shown, in milliseconds, where the host is not busy.
 const TURN_MS: u64 = 50;
 /// Sockets that are asked about in one turn: the kernel answers in some microseconds.
 const ASKED_A_TURN: usize = 256;
-/// How long a rest may be, so that Ctrl-C is heard.
-const REST_MOST: Duration = Duration::from_millis(200);
+/// How long a rest goes on until it is seen whether Ctrl-C came.
+const NAP: Duration = Duration::from_millis(50);
 
 /// Shows events until it is time to end.
 pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Result<Exit, CliError> {
@@ -38,12 +40,9 @@ pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Re
     if wanted.is_empty() {
         wanted.extend(TRACED_EVENTS.iter().map(|row| row.kind));
     }
-    let (netns, proc_root) = (context.netns.clone(), context.proc_root.clone());
-    let source = Source { netns, proc_root, ..Source::own(Vec::new()) };
     // Before any other thread starts.
     let interrupt = Interrupt::heed()?;
-    let asker = SocketAsker::open(&source)?;
-    let forecaster = Forecaster::read(context)?;
+    let places = TracePlaces::open(args.all_netns, context)?;
     let desk = TraceDesk::new(wanted.clone(), filter);
     let kinds = desk.needed();
     let tracing = Tracing::begin(&TraceWanted { kinds, tracefs: args.tracefs.clone(), buffer_kib: args.buffer });
@@ -54,10 +53,10 @@ pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Re
     })?;
     let begun = Instant::now();
     let is_mine = context.netns.is_some();
-    let board = Board { args, wanted, desk, asker, forecaster, functions: KernelFunctions::default(), is_mine };
+    let board = Board { args, wanted, desk, places, functions: KernelFunctions::default(), is_mine };
     let (mono_ns, unix_ns) = tracing.begun_ns();
-    let clock = WallClock::new(mono_ns, unix_ns);
-    let mut watch = Watch { board, clock, breaks: 0, shown: 0, second: Instant::now(), left: 0 };
+    let (clock, spent) = (WallClock::new(mono_ns, unix_ns), Spent::new());
+    let mut watch = Watch { board, clock, shown: 0, second: Instant::now(), left: 0, spent };
     watch.begin(&tracing, context)?;
     let signal = watch.follow(tracing, begun, &interrupt, context)?;
     Ok(signal.map_or(Exit::Ok, Exit::Signal))
@@ -68,8 +67,7 @@ struct Board<'a> {
     args: &'a TraceArgs,
     wanted: Vec<TraceKind>,
     desk: TraceDesk,
-    asker: SocketAsker,
-    forecaster: Option<Forecaster>,
+    places: TracePlaces,
     functions: KernelFunctions,
     /// Whether only the events of one network namespace are wanted.
     is_mine: bool,
@@ -80,11 +78,12 @@ struct Watch<'a> {
     board: Board<'a>,
     /// What the calendar says of the clock that stamps the events.
     clock: WallClock,
-    breaks: u64,
     shown: u64,
     /// Since when rows are counted against the rate, and how many may still come.
     second: Instant,
     left: u64,
+    /// The processor time that it has to rest for.
+    spent: Spent,
 }
 
 impl Watch<'_> {
@@ -96,7 +95,8 @@ impl Watch<'_> {
                 kind: "begin",
                 unix_ns: self.clock.unix_ns(self.clock.mono_ns()),
                 mono_ns: self.clock.mono_ns(),
-                instance: tracing.instance(),
+                instance: tracing.instances().first().copied().unwrap_or_default(),
+                instances: tracing.instances(),
                 tracefs: tracing.place(),
                 leftovers_removed: tracing.leftovers(),
                 events: names.collect(),
@@ -127,37 +127,35 @@ impl Watch<'_> {
         let limit = self.board.args.duration.map(Duration::from_millis);
         let mut batch = Vec::new();
         loop {
-            let turn = Instant::now();
-            let more = tracing.read(|event| batch.push(event)).map_err(CliError::failure)?;
-            if tracing.breaks() != self.breaks {
-                self.breaks = tracing.breaks();
-                self.board.desk.forget();
-            }
+            let more = tracing.read(|traced| batch.push(traced)).map_err(CliError::failure)?;
             self.show(&mut batch, context)?;
             let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
             if interrupt.is_set() || self.is_enough() || left == Some(Duration::ZERO) {
                 break;
             }
-            self.rest(turn, more);
+            self.rest(left, interrupt);
             let most_ms = left.map_or(TURN_MS, |left| TURN_MS.min(u64::try_from(left.as_millis()).unwrap_or(0).max(1)));
             let is_lost = !more && tracing.wait(most_ms, &std::io::stdout()).map_err(CliError::failure)?;
             if is_lost {
                 return Ok(None);
             }
         }
-        let losses = tracing.end(|event| batch.push(event)).map_err(CliError::failure)?;
+        let losses = tracing.end(|traced| batch.push(traced)).map_err(CliError::failure)?;
         self.show(&mut batch, context)?;
         self.end(losses, begun.elapsed(), context)?;
         Ok(interrupt.signal())
     }
 
-    /// Rests so long that turns take no more of a processor than they may.
-    fn rest(&self, turn: Instant, more: bool) {
-        let busy = turn.elapsed();
-        // A turn that is over in no time is one of a host that is quiet.
-        if more || busy > Duration::from_millis(TURN_MS / 4) {
-            let share = u32::try_from(self.board.args.cpu_share).unwrap_or(100).clamp(1, 100);
-            sleep((busy * (100 - share) / share).min(REST_MOST));
+    /// Rests so long that reading takes no more of a processor than it may.
+    fn rest(&mut self, left: Option<Duration>, interrupt: &Interrupt) {
+        let cost_us = self.spent.more_us();
+        let share = self.board.args.cpu_share.clamp(1, 100);
+        let rest_us = cost_us.saturating_mul(100 - share) / share;
+        let mut rest = Duration::from_micros(rest_us).min(left.unwrap_or(Duration::MAX));
+        while !rest.is_zero() && !interrupt.is_set() {
+            let nap = rest.min(NAP);
+            sleep(nap);
+            rest -= nap;
         }
     }
 
@@ -166,7 +164,7 @@ impl Watch<'_> {
     }
 
     /// Counts the events of a turn and shows those that are to be shown.
-    fn show(&mut self, batch: &mut Vec<TraceEvent>, context: &mut Context<'_>) -> Result<(), CliError> {
+    fn show(&mut self, batch: &mut Vec<Traced>, context: &mut Context<'_>) -> Result<(), CliError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -175,15 +173,16 @@ impl Watch<'_> {
         }
         let told = self.board.take(batch, if self.board.args.summary { 0 } else { self.left });
         self.left = self.left.saturating_sub(told.len() as u64);
-        let answers = self.board.ask(&told);
+        let answers = self.board.ask(&told, context)?;
         self.set_clock();
-        let style = TraceStyle { one_line: self.board.args.oneline, ascii: context.ascii };
-        for (told, asked) in told.iter().zip(&answers) {
+        let width = if std::io::stdout().is_terminal() { context.width } else { 0 };
+        let style = TraceStyle { one_line: self.board.args.oneline, ascii: context.ascii, width };
+        for (told, (asked, netns)) in told.iter().zip(&answers) {
             if self.is_enough() {
                 break;
             }
             let unix_ns = self.clock.unix_ns(told.event.at_ns);
-            let row = TraceRow { told, unix_ns, asked };
+            let row = TraceRow { told, unix_ns, asked, netns: netns.as_ref() };
             if context.json {
                 print_line(&row.view(), context)?;
             } else {
@@ -207,7 +206,7 @@ impl Watch<'_> {
         let ending = TraceEnding {
             unix_ns: self.clock.unix_ns(ended_ns),
             took_ms: took_ns / 1_000_000,
-            lost: losses.events,
+            lost: &losses.events,
             unclear_pages: losses.unclear_pages,
         };
         let view = TraceSummaryView::new(self.board.desk.tally(), &self.board.wanted, ending, self.board.args.top);
@@ -227,13 +226,27 @@ impl Watch<'_> {
 
 impl Board<'_> {
     /// Counts all and keeps as many as are to be shown, the first ones.
-    fn take(&mut self, batch: &mut Vec<TraceEvent>, most: u64) -> Vec<Told> {
-        self.functions.look_up(batch.iter().filter_map(|event| event.location));
+    fn take(&mut self, batch: &mut Vec<Traced>, most: u64) -> Vec<Told> {
+        self.functions.look_up(batch.iter().filter_map(|traced| match traced {
+            Traced::Event(event) => event.location,
+            Traced::Missing(_) => None,
+        }));
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        let is_own = |address| self.asker.is_local(address);
+        let is_own = |address| self.places.is_own(address);
         let is_own: Option<&dyn Fn(_) -> bool> = if self.is_mine { Some(&is_own) } else { None };
         let mut kept = Vec::new();
-        for event in batch.drain(..) {
+        for traced in batch.drain(..) {
+            let event = match traced {
+                Traced::Event(event) => event,
+                Traced::Missing(Missing::OfSockets) => {
+                    self.desk.forget();
+                    continue;
+                }
+                Traced::Missing(Missing::OfFloods) => {
+                    self.desk.forget_packets();
+                    continue;
+                }
+            };
             let function = event.location.and_then(|location| self.functions.name(location));
             let Some(told) = self.desk.take(event, function, is_own) else { continue };
             if kept.len() < most {
@@ -247,25 +260,24 @@ impl Board<'_> {
 
     /// Asks the kernel about the sockets of the last events of each connection: of earlier ones it would tell what came
     /// later.
-    fn ask(&mut self, told: &[Told]) -> Vec<TraceAnswer> {
+    fn ask(
+        &mut self,
+        told: &[Told],
+        context: &mut Context<'_>,
+    ) -> Result<Vec<(TraceAnswer, Option<TraceNetns>)>, CliError> {
+        self.places.look_again(told, context)?;
         let mut last = BTreeMap::<TraceEnds, usize>::new();
         for (at, one) in told.iter().enumerate() {
             last.extend(one.ends.map(|ends| (ends, at)));
         }
         let mut asked = 0;
         let answer = |(at, one): (usize, &Told)| {
-            let Some(ends) = one.ends.filter(|ends| one.is_worth_asking() && last.get(ends) == Some(&at)) else {
-                return TraceAnswer::NotAsked;
-            };
-            asked += 1;
-            if asked > ASKED_A_TURN {
-                return TraceAnswer::NotAsked;
+            let Some(ends) = one.ends else { return Ok((TraceAnswer::NotAsked, None)) };
+            if !one.is_worth_asking() || last.get(&ends) != Some(&at) || asked >= ASKED_A_TURN {
+                return Ok((TraceAnswer::NotAsked, self.places.by_address(ends)));
             }
-            let found = self.asker.ask(ends.local, ends.peer).filter(|socket| one.is_answered_by(socket.state));
-            found.map_or(TraceAnswer::NoSocket, |socket| {
-                let forecast = self.forecaster.as_ref().and_then(|forecaster| forecaster.of(socket));
-                TraceAnswer::Socket(socket, forecast)
-            })
+            asked += self.places.questions(ends);
+            self.places.ask(one, ends, context)
         };
         told.iter().enumerate().map(answer).collect()
     }
