@@ -7,14 +7,17 @@ use super::args::{WATCH_INTERVAL, parse_interval_ms};
 /// The language of filters, as help.
 pub(super) const SOCKETS_HELP: &str = "\
 Filter words, as in ss(8):
-  state syn-recv            also: exclude, connected, synchronized, bucket, big, all
-  sport = :443              local port; dport: remote port; also != < <= > >=;
-                            TCP services of /etc/services have names, as :https
-  src 10.0.0.0/8            local address; dst [2001:db8::1]:443: remote one, with port
+  state syn-recv          also: connected, synchronized, bucket, big, all;
+                          exclude in place of state
+  sport = :443            local port; dport: remote port; also != < <= > >=;
+                          TCP services of /etc/services have names, as :https
+  src 10.0.0.0/8          local address; dst [2001:db8::1]:443: remote one,
+                          with port
   dev eth0  fwmark = 0x1/0x3  cgroup /system.slice/nginx.service  autobound
-  and  or  not  ( )         without a word between them, conditions are joined by `and`
-  src any  dst inet:*       every address; inet: and inet6: mean sockets of that family
-                            alone, and 10.0.0.1 its IPv4-mapped form as well
+  and  or  not  ( )       conditions without a word between them are joined
+                          by `and`
+  src any  dst inet:*     every address; inet: and inet6: mean sockets of that
+                          family alone, and 10.0.0.1 its IPv4-mapped form too
 
 As in ss, conditions are joined from left to right: `A or B and C` is `(A or B) and C`, \
 and `not` holds for the next one; brackets say it plainly.

@@ -10,24 +10,24 @@ use crate::trace::{TRACED_EVENTS, TraceKind};
 
 /// Details, as help.
 pub(super) const TRACE_HELP: &str = "\
-The filter is that of `tcpctl sockets`, by state, addresses and ports; a change of state
-passes by the state before or after. A drop names no addresses: it is given those of its
-socket where an event before told them, and is left out and counted where a filter asks
+The filter is that of `tcpctl sockets`, by state, addresses and ports; a change of state \
+passes by the state before or after. A drop names no addresses: it is given those of its \
+socket where an event before told them, and is left out and counted where a filter asks \
 for what is not known.
 
-Tracepoints see the whole host, and events do not name a network namespace. What a socket
-does next is asked of this one's sockets, or of --netns's, with which only events of its
-own addresses are shown: another namespace may have the same ones, such as 127.0.0.1.
-With --all-netns every namespace that has the local address is asked, and an event is that
-one's whose socket it is, or, where there is none to ask about, that one's which alone has
+Tracepoints see the whole host, and events do not name a network namespace. What a socket \
+does next is asked of this one's sockets, or of --netns's, with which only events of its \
+own addresses are shown: another namespace may have the same ones, such as 127.0.0.1. \
+With --all-netns every namespace that has the local address is asked, and an event is that \
+one's whose socket it is, or, where there is none to ask about, that one's which alone has \
 the address, which is said. Namespaces that come later are found within seconds.
 
-Drops, resets and wrong checksums, which others can make come by the million, have three
-quarters of --buffer to themselves, so that they push out no retransmission. What was lost
+Drops, resets and wrong checksums, which others can make come by the million, have three \
+quarters of --buffer to themselves, so that they push out no retransmission. What was lost \
 is counted, and told at the end by the events that share a buffer.
 
-Where tracefs is not mounted, it is mounted for this process alone, at no place that
-others could see. The instance that is traced into is removed at the end, whatever ends
+Where tracefs is not mounted, it is mounted for this process alone, at no place that \
+others could see. The instance that is traced into is removed at the end, whatever ends \
 it; the next run removes what was left by one that was killed.
 
 Examples:
