@@ -510,9 +510,10 @@ mod tests {
 
     #[test]
     fn prose_below_the_options_is_wrapped_by_the_width_of_the_terminal_alone() {
+        let is_example = |line: &&str| line.starts_with("  tcpctl ");
         for command in Cli::command().get_subcommands() {
             let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            for line in text.lines().filter(|line| line.chars().count() > 80) {
+            for line in text.lines().filter(|line| line.chars().count() > 80 && !is_example(line)) {
                 let name = command.get_name();
                 assert!(
                     line.ends_with(['.', ':']),
