@@ -24,6 +24,8 @@ const STAYING: u64 = 500;
 const COMING_PER_S: &str = "50";
 /// A time from which on TIME-WAIT has reached its level when the first look is compared.
 const LONG: Duration = Duration::from_secs(600);
+/// What the terminal interface shows of the past; until it has so much, its memory grows by design.
+const HISTORY: Duration = Duration::from_secs(600);
 /// What an allocator may keep more at the end than at the beginning, in KiB.
 const SPARE_KIB: u64 = 512;
 /// Where metrics are served in the bench's namespace.
@@ -63,9 +65,11 @@ pub(crate) fn measure(time: Duration, table: &mut Table) -> Result<()> {
     scraper.end()?;
     for program in programs {
         let (name, held, lines) = program.end()?;
-        held.tell(name, Some(lines), table)?;
+        table.note(&format!("  {name} wrote {lines} lines"))?;
+        held.tell(name, Some(SPARE_KIB), table)?;
     }
-    screen.tell("terminal interface", None, table)?;
+    let has_history = time / 5 >= HISTORY;
+    screen.tell("terminal interface", has_history.then_some(SPARE_KIB), table)?;
     session.quit()?;
     churn.end()
 }
@@ -140,18 +144,16 @@ impl Held {
         Ok(())
     }
 
-    /// Compares the second tenth of the time with the last.
-    fn tell(&self, name: &str, lines: Option<u64>, table: &mut Table) -> Result<()> {
+    /// Compares the third tenth of the time with the last, where so many KiB may be between them.
+    fn tell(&self, name: &str, spare_kib: Option<u64>, table: &mut Table) -> Result<()> {
         let tenth = self.looks.len() / 10;
         anyhow::ensure!(tenth > 0, "{name} was looked at only {} times", self.looks.len());
-        let early = self.looks.get(tenth..2 * tenth).unwrap_or_default();
+        let early = self.looks.get(2 * tenth..3 * tenth).unwrap_or_default();
         let late = self.looks.get(self.looks.len() - tenth..).unwrap_or_default();
         let (early, late) = (Level::of(early), Level::of(late));
-        if let Some(lines) = lines.filter(|lines| *lines > 0) {
-            table.note(&format!("  {name} wrote {lines} lines"))?;
-        }
         table.kib(&format!("{name}, memory at the beginning"), early.kib, Limit::None)?;
-        table.kib(&format!("{name}, memory at the end"), late.kib, Limit::AtMost(early.kib + SPARE_KIB))?;
+        let limit = spare_kib.map_or(Limit::None, |spare| Limit::AtMost(early.kib + spare));
+        table.kib(&format!("{name}, memory at the end"), late.kib, limit)?;
         table.exact(&format!("{name}, descriptors at the end"), early.descriptors, Some(late.descriptors))
     }
 }
