@@ -8,6 +8,10 @@ use crate::wire::{TraceEnds, TraceEvent, TraceKind};
 /// Sockets and connections that are remembered at the most. With more, all are forgotten: what is not known is then said
 /// to be unknown, and nothing is mistaken.
 const MOST: usize = 1 << 16;
+/// How many courses are not worth looking through.
+const FEW: usize = 1 << 10;
+/// How long after a SYN-ACK the next can come, twice over: `TCP_RTO_MAX`, and the most that `net.ipv4.tcp_rto_max_ms` may be.
+const OVER_NS: u64 = 240_000_000_000;
 
 /// An event with what earlier ones say about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +73,8 @@ pub struct Follower {
     /// Whose the sockets are, by their place in the kernel's memory.
     sockets: BTreeMap<u64, TraceEnds>,
     courses: BTreeMap<TraceEnds, Course>,
+    /// With how many of them it is next looked which are over.
+    sift_at: usize,
     /// The packet that each processor has answered with a RST, and whose it was.
     answered: BTreeMap<u32, (u64, TraceEnds)>,
 }
@@ -79,6 +85,8 @@ struct Course {
     resends: u32,
     whole: bool,
     reset: bool,
+    /// When a SYN-ACK was last sent again, for a half-open connection: how that ends is not told.
+    half_open_ns: Option<u64>,
 }
 
 impl Follower {
@@ -87,6 +95,7 @@ impl Follower {
     pub fn forget(&mut self) {
         self.sockets.clear();
         self.courses.clear();
+        self.sift_at = 0;
         self.answered.clear();
     }
 
@@ -119,7 +128,17 @@ impl Follower {
         }
     }
 
+    /// Forgets half-open connections that are over. What they leave is that no further SYN-ACK comes.
+    fn sift(&mut self, now_ns: u64) {
+        if self.courses.len() < self.sift_at.max(FEW) {
+            return;
+        }
+        self.courses.retain(|_, course| course.half_open_ns.is_none_or(|at| now_ns.saturating_sub(at) < OVER_NS));
+        self.sift_at = 2 * self.courses.len();
+    }
+
     fn note(&mut self, ends: TraceEnds, told: &mut Told) {
+        self.sift(told.event.at_ns);
         if self.sockets.len() >= MOST || self.courses.len() >= MOST {
             self.forget();
         }
@@ -135,6 +154,7 @@ impl Follower {
             TraceKind::Retransmit | TraceKind::SynAck => {
                 let course = self.courses.entry(ends).or_default();
                 course.resends = course.resends.saturating_add(1);
+                course.half_open_ns = (event.kind == TraceKind::SynAck).then_some(event.at_ns);
                 (told.seen, told.whole) = (course.resends, course.whole);
             }
             TraceKind::ResetReceived => self.courses.entry(ends).or_default().reset = true,
@@ -246,5 +266,28 @@ mod tests {
             follower.follow(event(TraceKind::Retransmit, number as u64 + 1, Some([&local, &peer])));
         }
         assert!(follower.sockets.len() <= MOST && follower.courses.len() <= MOST);
+    }
+
+    #[test]
+    fn half_open_connections_are_forgotten_when_they_are_over_and_others_are_not() {
+        const PER_S: u64 = 100;
+        let mut follower = Follower::default();
+        follower.follow(change(TcpState::SynRecv, TcpState::Estab, 1));
+        let mut most = 0;
+        for number in 0..100_000 {
+            let peer = format!("198.51.{}.{}:1024", number / 256 % 256, number % 256);
+            let mut asked = event(TraceKind::SynAck, 2, Some(["10.0.0.1:443", &peer]));
+            asked.at_ns = number * 1_000_000_000 / PER_S;
+            follower.follow(asked);
+            most = most.max(follower.courses.len());
+        }
+        // Twice those that can still be there, since it is looked when they have doubled.
+        assert!(most as u64 <= 2 * PER_S * OVER_NS / 1_000_000_000 + FEW as u64, "{most}");
+        let told = follower.follow(event(TraceKind::Retransmit, 1, Some(ENDS)));
+        assert_eq!(
+            (told.seen, told.whole),
+            (1, true),
+            "an established connection is remembered however long it is idle"
+        );
     }
 }

@@ -51,9 +51,11 @@ fn main() -> ExitCode {
             machine::prepare();
             dump::print();
         } else {
-            let bare = bare::play();
+            let mut played = bare::play();
             machine::prepare();
-            verdict::report(&machine::host(), bare);
+            let host = machine::host();
+            played.extend(tracing::play_first(&host));
+            verdict::report(&host, played);
         }
         machine::switch_off();
     }
