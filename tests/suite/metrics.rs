@@ -322,6 +322,24 @@ fn what_was_not_counted_is_no_zero() {
 }
 
 #[test]
+fn while_sockets_are_missing_nothing_is_summed_over_them() {
+    // One that cannot be understood may listen beside one that can.
+    let mut missing = host();
+    let reason = "1 of its records cannot be understood";
+    missing.gaps.push(Gap::new(
+        "sock_diag",
+        GapKind::Malformed,
+        reason,
+        "the counts of sockets are too low by as many",
+    ));
+    let text = metrics_of(&missing);
+    for name in ["node_tcp_connection_states", "tcpctl_listener", "tcpctl_half_open_connections"] {
+        assert!(metrics_of(&host()).contains(&format!("\n{name}")) && !text.contains(&format!("\n{name}")), "{name}");
+    }
+    assert!(text.contains("tcpctl_gaps{kind=\"malformed\",netns=\"4026531840\"} 1\n"), "{text}");
+}
+
+#[test]
 fn findings_have_their_severity_and_rules_that_judge_are_never_without_a_sample() {
     let mut crowded = host();
     crowded.sockets.as_mut().unwrap().ports[0].time_wait = 0;

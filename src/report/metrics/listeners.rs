@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::exposition::Sample;
-use super::kernel::one;
+use super::kernel::{counted, one};
 use super::measured::Measured;
 use crate::report::listeners::{ListenerView, listener_views};
 use crate::snapshot::{Listener, Snapshot};
@@ -77,10 +77,11 @@ pub(super) struct ExportedListeners {
     left_out: usize,
 }
 
-/// Nothing where sockets could not be read.
+/// Nothing where sockets could not be read, or not all: one that was not understood may have listened beside those that
+/// were, or been half-open, and each sum would be too low.
 pub(super) fn exported_listeners(snapshot: &Snapshot) -> Option<ExportedListeners> {
     let mut groups: BTreeMap<Place, ListenerGroup> = BTreeMap::new();
-    let sockets = snapshot.sockets.as_ref()?;
+    let sockets = counted(snapshot)?;
     let own = sockets.source.tells_half_open_apart();
     let views = listener_views(snapshot).unwrap_or_default();
     for (listener, view) in sockets.listeners.iter().zip(&views) {
@@ -91,10 +92,6 @@ pub(super) fn exported_listeners(snapshot: &Snapshot) -> Option<ExportedListener
             None => ListenerGroup::first(listener, view, own),
         };
         groups.insert(place, group);
-    }
-    if snapshot.misses_sockets() {
-        // One that was not understood may have been half-open.
-        groups.values_mut().for_each(|group| group.half_open = None);
     }
     let mut groups: Vec<(Place, ListenerGroup)> = groups.into_iter().collect();
     let left_out = groups.len().saturating_sub(LISTENERS_MAX);
