@@ -41,6 +41,8 @@ mod flood;
 #[cfg(test)]
 mod flood_lab;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod hostile;

@@ -1,11 +1,10 @@
 //! Diagrams, to standard output or to a file.
 
-use anyhow::Context as _;
-
 use super::CliError;
 use super::args::{DiagramFormat, DrawingArgs};
 use super::context::Context;
 use crate::report::{Pictured, render_mermaid, render_svg};
+use crate::ui::export::{Readers, replace_file};
 
 /// Prints the diagram of a course, or writes it to the file that was asked for; `name` is what has the course.
 pub(super) fn print_diagram<'a>(
@@ -26,9 +25,7 @@ pub(super) fn print_diagram<'a>(
         drawn.ok_or_else(|| CliError::Usage(format!("there is nothing to draw: {name} has no course of events")))?;
     match &args.output {
         None => write!(context.out, "{drawn}")?,
-        Some(path) => std::fs::write(path, drawn)
-            .with_context(|| format!("cannot write {}", path.display()))
-            .map_err(CliError::Failure)?,
+        Some(path) => replace_file(path, drawn.as_bytes(), Readers::All).map_err(CliError::Failure)?,
     }
     Ok(())
 }

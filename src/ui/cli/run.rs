@@ -31,20 +31,27 @@ pub fn main() -> ExitCode {
             } else {
                 error.print()
             };
-            return if printed.is_ok() { ExitCode::from(code) } else { ExitCode::SUCCESS };
+            return match printed.and_then(|()| std::io::stdout().flush()) {
+                // Who asked for help may close a pager in the middle of it.
+                Err(error) if code == 0 => report(&CliError::from(error)).into(),
+                _ => ExitCode::from(code),
+            };
         }
     };
     match dispatch(&cli) {
         Ok(exit) => exit.into(),
-        Err(error) => {
-            let code = error.code();
-            if code != 0 {
-                // Nothing can be done when standard error is gone as well.
-                let _ = writeln!(anstream::stderr(), "tcpctl: {}", printable_lines(&error.to_string()));
-            }
-            ExitCode::from(code)
-        }
+        Err(error) => report(&error).into(),
     }
+}
+
+/// Says on standard error what went wrong, and gives the code to end with.
+fn report(error: &CliError) -> u8 {
+    let code = error.code();
+    if code != 0 {
+        // Nothing can be done when standard error is gone as well.
+        let _ = writeln!(anstream::stderr(), "tcpctl: {}", printable_lines(&error.to_string()));
+    }
+    code
 }
 
 /// Reads the arguments, as `Parser::try_parse` does. The description of all commands is never taken apart again: that takes

@@ -9,4 +9,4 @@ mod http;
 mod replace;
 
 pub use http::{Access, Doors, Page, Tls, serve_pages};
-pub use replace::{Readers, check_replaceable, replace_file, replace_file_with};
+pub use replace::{Readers, check_replaceable, create_file, replace_file, replace_file_with};

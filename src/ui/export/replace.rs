@@ -54,6 +54,21 @@ pub fn replace_file_with(
     Ok(())
 }
 
+/// Writes a file that is not there yet, in one step: whole or not at all. Who may read it, the umask says.
+///
+/// # Errors
+/// [`std::io::ErrorKind::AlreadyExists`] when there is anything by that name, and those of creating and writing a file.
+pub fn create_file(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    if path.symlink_metadata().is_ok() {
+        return Err(std::io::ErrorKind::AlreadyExists.into());
+    }
+    let mut file = new_beside(path, Readers::All)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    Ok(())
+}
+
 /// Says in advance whether [`replace_file`] would fail, as far as that can be known.
 ///
 /// # Errors
@@ -62,22 +77,22 @@ pub fn check_replaceable(path: &Path) -> anyhow::Result<()> {
     file_beside(path, Readers::Owner).map(drop)
 }
 
-/// A new file in the same directory, which vanishes unless it is persisted.
 fn file_beside(path: &Path, readers: Readers) -> anyhow::Result<NamedTempFile> {
     let unwritten = || format!("cannot write {}; it was left as it was", path.display());
     // A device, a pipe or a terminal would be gone and a file in its place.
     if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
         return Err(anyhow!("it is no file")).with_context(unwritten);
     }
+    new_beside(path, readers).with_context(unwritten)
+}
+
+/// A new file in the same directory, which vanishes unless it is persisted.
+fn new_beside(path: &Path, readers: Readers) -> std::io::Result<NamedTempFile> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    tempfile::Builder::new()
-        .prefix(".tcpctl-")
-        .permissions(Permissions::from_mode(readers.mode()))
-        .tempfile_in(folder)
-        .with_context(unwritten)
+    tempfile::Builder::new().prefix(".tcpctl-").permissions(Permissions::from_mode(readers.mode())).tempfile_in(folder)
 }
 
 #[cfg(test)]

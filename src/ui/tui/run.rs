@@ -19,6 +19,7 @@ use super::{
     Effect, Event, Now, Remembered, Settings, Severity, State, Theme, TuneRequest, draw, settings, tuner, update, watch,
 };
 use crate::collect::SynQueues;
+use crate::ui::export::create_file;
 
 /// What to read, where changes are journalled, and how to draw.
 #[derive(Clone, Debug)]
@@ -322,10 +323,7 @@ pub(super) fn lines_of(buffer: &Buffer) -> String {
 
 /// Writes a file that is not there yet: nothing is ever overwritten from a screen.
 fn write_new(path: &str, text: &str) -> Result<(), String> {
-    use std::io::Write;
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
+    create_file(path.as_ref(), text.as_bytes()).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => format!("{path} is there already; e asks for another name"),
         _ => format!("cannot write {path}: {error}"),
     })

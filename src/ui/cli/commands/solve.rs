@@ -1,6 +1,5 @@
 //! `tcpctl solve`.
 
-use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use crate::ui::cli::args_solve::{Sockopts, SolveArgs};
 use crate::ui::cli::context::{Context, ask_of};
 use crate::ui::cli::reading::{Depth, read_snapshot};
 use crate::ui::cli::{CliError, Exit, choose};
+use crate::ui::export::create_file;
 use crate::units::SysctlValues;
 
 /// The name of a profile that is not written.
@@ -104,11 +104,7 @@ fn write_profile(path: &Path, solution: &Solution, context: &mut Context<'_>) ->
         return Ok(());
     }
     let text = render_profile_text(&solution.profile);
-    let written = OpenOptions::new().write(true).create_new(true).open(path).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(|error| {
+    create_file(path, text.as_bytes()).map_err(|error| {
         let message = format!("cannot write {}: {error}", path.display());
         match error.kind() {
             ErrorKind::AlreadyExists | ErrorKind::NotFound => CliError::Usage(message),
