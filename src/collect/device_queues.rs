@@ -13,12 +13,17 @@ const SEQUENCE: u32 = 1;
 /// Reads the queue of each device of the calling thread's network namespace; devices without one drop nothing before
 /// they send. `root` must show that namespace.
 pub(super) fn read_device_queues(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Vec<DeviceQueue>> {
-    let (mut found, mut interrupted) = (Vec::new(), false);
-    let step = |buffer: &[u8]| take(buffer, &mut found, &mut interrupted);
+    let mut told = Told::default();
+    let step = |buffer: &[u8]| told.take(buffer);
     if let Err(error) = RouteSocket::open().and_then(|mut socket| socket.dump(&qdisc_request(SEQUENCE), step)) {
         let consequence = "drops of this host's own queues are unknown";
         gaps.push(Gap::new(SOURCE, GapKind::Failed, error.to_string(), consequence));
         return None;
+    }
+    let Told { found, interrupted, unknown } = told;
+    if unknown > 0 {
+        let reason = format!("{unknown} of its records cannot be understood");
+        gaps.push(Gap::new(SOURCE, GapKind::Malformed, reason, "drops of as many queues are unknown"));
     }
     if interrupted {
         let reason = "the kernel says that the dump was interrupted by a change";
@@ -35,22 +40,35 @@ pub(super) fn read_device_queues(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option
     Some(found.into_iter().map(named).collect())
 }
 
-fn take(buffer: &[u8], found: &mut Vec<(u32, DeviceQueue)>, interrupted: &mut bool) -> DumpStep {
-    let mut messages = Messages::new(buffer);
-    for message in messages.by_ref().filter(|message| message.sequence == SEQUENCE) {
-        *interrupted |= message.flags & DUMP_INTERRUPTED != 0;
-        match message.kind {
-            MessageKind::Data(_, payload) => {
-                found.extend(RootQdisc::decode(payload).map(|queue| (queue.device, stored(&queue))))
+/// What a dump told so far.
+#[derive(Debug, Default)]
+struct Told {
+    /// Queues by the index of their device.
+    found: Vec<(u32, DeviceQueue)>,
+    interrupted: bool,
+    /// Records that could not be understood.
+    unknown: u64,
+}
+
+impl Told {
+    fn take(&mut self, buffer: &[u8]) -> DumpStep {
+        let mut messages = Messages::new(buffer);
+        for message in messages.by_ref().filter(|message| message.sequence == SEQUENCE) {
+            self.interrupted |= message.flags & DUMP_INTERRUPTED != 0;
+            match message.kind {
+                MessageKind::Data(_, payload) => match RootQdisc::decode(payload) {
+                    Some(queue) => self.found.push((queue.device, stored(&queue))),
+                    None => self.unknown += u64::from(!RootQdisc::is_inner(payload)),
+                },
+                MessageKind::Done(0) => return DumpStep::Done,
+                MessageKind::Done(error) | MessageKind::Error(error) => return DumpStep::Error(error),
+                MessageKind::Overrun => return DumpStep::Lost,
+                MessageKind::Noop => {}
             }
-            MessageKind::Done(0) => return DumpStep::Done,
-            MessageKind::Done(error) | MessageKind::Error(error) => return DumpStep::Error(error),
-            MessageKind::Overrun => return DumpStep::Lost,
-            MessageKind::Noop => {}
         }
+        // Behind what cannot be right there may be more devices.
+        if messages.is_broken() { DumpStep::Lost } else { DumpStep::More }
     }
-    // Behind what cannot be right there may be more devices.
-    if messages.is_broken() { DumpStep::Lost } else { DumpStep::More }
 }
 
 fn stored(queue: &RootQdisc<'_>) -> DeviceQueue {
@@ -78,8 +96,8 @@ mod tests {
     }
 
     fn taken(buffer: &[u8]) -> (DumpStep, bool) {
-        let mut interrupted = false;
-        (take(buffer, &mut Vec::new(), &mut interrupted), interrupted)
+        let mut told = Told::default();
+        (told.take(buffer), told.interrupted)
     }
 
     #[test]
@@ -92,6 +110,16 @@ mod tests {
         assert_eq!(taken(&whole[..30]), (DumpStep::Lost, false));
         assert_eq!(taken(&message(4, 0, &[])), (DumpStep::Lost, false));
         assert_eq!(taken(&message(2, 0, &(-95_i32).to_ne_bytes())), (DumpStep::Error(95), false));
+    }
+
+    #[test]
+    fn a_root_queue_that_cannot_be_understood_is_counted_and_an_inner_one_is_none() {
+        // Without a kind and its figures; the second is below another one.
+        let root = [[0; 12].as_slice(), &u32::MAX.to_ne_bytes(), &[0; 4]].concat();
+        let buffer = [message(36, 2, &root), message(36, 2, &[0; 20]), message(36, 2, &[0; 7])].concat();
+        let mut told = Told::default();
+        assert_eq!(told.take(&buffer), DumpStep::More);
+        assert_eq!((told.found.len(), told.unknown), (0, 2));
     }
 
     #[test]

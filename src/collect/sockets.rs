@@ -86,16 +86,20 @@ fn gather_by_sock_diag<T: Default>(
     state: TcpState,
     add: &impl Fn(&mut T, SocketAddr, u64),
 ) -> Result<(T, Walked), DumpError> {
-    let mut found = T::default();
+    let (mut found, mut unknown) = (T::default(), 0);
     let request = DumpRequest::of(StateMask::of(state));
     let walked = Walker::open()?.walk(&request, Families::Both, |one| {
-        // Kernels may send more than was asked for.
-        if one.state() == Some(state) {
-            add(&mut found, SocketAddr::new(one.source(), one.source_port()), u64::from(one.inode()));
+        match one.state() {
+            Some(its) if its == state => {
+                add(&mut found, SocketAddr::new(one.source(), one.source_port()), u64::from(one.inode()));
+            }
+            // Kernels may send more than was asked for.
+            Some(_) => {}
+            None => unknown += 1,
         }
         ControlFlow::Continue(())
     })?;
-    Ok((found, walked))
+    Ok((found, walked.and(Walked { unknown, ..Walked::default() })))
 }
 
 /// Dumps the listeners, with the memory attribute that holds their drops. They are in a table of their own, so this

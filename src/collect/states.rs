@@ -86,7 +86,7 @@ pub(super) fn read_states(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Socket
     for attempt in 1..=ATTEMPTS {
         let counted = count(before);
         // The totals may be of before the walk or of behind it, and what is taken from them is of the walk.
-        let after = read_totals(root).unwrap_or(before);
+        let Ok(after) = read_totals(root) else { break };
         match counted {
             Ok(_) if before.drift(after) > before.bearable() && attempt < ATTEMPTS => before = after,
             // A record that is not understood may be one of those that the totals count, so that nothing follows from them.

@@ -55,7 +55,7 @@ impl RowTables {
         let mut gaps = Vec::new();
         match root.open_net("tcp6") {
             Ok(table) => tables.push(table),
-            Err(error) => push_table_gap(&mut gaps, "tcp6", &error),
+            Err(error) => push_table_gap(root, &mut gaps, "tcp6", &error),
         }
         Ok(Self { tables, gap: gaps.pop(), reason })
     }
@@ -116,7 +116,7 @@ pub(super) fn gather_state<T: Default>(
         match read {
             Ok(unknown) => push_unknown(gaps, &format!("/proc/net/{table}"), unknown),
             Err(error) => {
-                push_table_gap(gaps, table, &error);
+                push_table_gap(root, gaps, table, &error);
                 if table == "tcp" {
                     return None;
                 }
@@ -128,8 +128,17 @@ pub(super) fn gather_state<T: Default>(
 
 /// Reads the listeners, which come first in each table, and nothing else.
 pub(super) fn read_listeners(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Vec<Listener>> {
-    let mut listeners = Vec::new();
-    for table in TABLES {
+    let (listeners, unknown) = read_first_rows(root, gaps)?;
+    for (table, unknown) in TABLES.into_iter().zip(unknown) {
+        push_unknown(gaps, &format!("/proc/net/{table}"), unknown);
+    }
+    Some(listeners)
+}
+
+/// The same, and how many of the rows before the first that is no listener could not be understood, by table.
+fn read_first_rows(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<(Vec<Listener>, [u64; 2])> {
+    let (mut listeners, mut unknown) = (Vec::new(), [0; 2]);
+    for (table, unknown) in TABLES.into_iter().zip(&mut unknown) {
         let read = for_each_row(root, table, parse_proc_tcp_line, |row| match row.state {
             TcpState::Listen => {
                 listeners.push(listener_of_row(row));
@@ -137,19 +146,24 @@ pub(super) fn read_listeners(root: &ProcRoot, gaps: &mut Vec<Gap>) -> Option<Vec
             }
             _ => ControlFlow::Break(()),
         });
-        if let Err(error) = read {
-            push_table_gap(gaps, table, &error);
-            if table == "tcp" {
-                return None;
+        match read {
+            Ok(count) => *unknown = count,
+            Err(error) => {
+                push_table_gap(root, gaps, table, &error);
+                if table == "tcp" {
+                    return None;
+                }
             }
         }
     }
-    Some(listeners)
+    Some((listeners, unknown))
 }
 
 /// Reads both tables, twice: the listeners and then everything else.
 fn read_tables(root: &ProcRoot, ephemeral: Option<RangeInclusive<u16>>, gaps: &mut Vec<Gap>) -> Option<Tally> {
-    let mut tally = Tally::new(read_listeners(root, gaps)?, ephemeral);
+    // What was not understood is met again among all rows.
+    let (listeners, _) = read_first_rows(root, gaps)?;
+    let mut tally = Tally::new(listeners, ephemeral);
     for table in TABLES {
         let counted = for_each_row(root, table, parse_proc_tcp_line, |row| {
             tally.add(row.state, row.local.port(), || ends_of_row(row));
@@ -157,10 +171,14 @@ fn read_tables(root: &ProcRoot, ephemeral: Option<RangeInclusive<u16>>, gaps: &m
         });
         match counted {
             Ok(unknown) => push_unknown(gaps, &format!("/proc/net/{table}"), unknown),
-            // The first reading has told of it, unless the table vanished in between.
-            Err(_) if table == "tcp6" => {}
+            // The first reading stops at the first row that is no listener, and may have told of nothing.
+            Err(error) if table == "tcp6" => {
+                if !gaps.iter().any(|gap| gap.source == error.path) {
+                    push_table_gap(root, gaps, table, &error);
+                }
+            }
             Err(error) => {
-                push_table_gap(gaps, table, &error);
+                push_table_gap(root, gaps, table, &error);
                 return None;
             }
         }
@@ -168,7 +186,14 @@ fn read_tables(root: &ProcRoot, ephemeral: Option<RangeInclusive<u16>>, gaps: &m
     Some(tally)
 }
 
-fn push_table_gap(gaps: &mut Vec<Gap>, table: &str, error: &ReadError) {
+/// Says what a table that cannot be read means. A kernel without IPv6 has no `tcp6`, and no such sockets; where there is
+/// IPv6 its table is hidden: the kernel makes both and `if_inet6` at once (`inet6_init`).
+fn push_table_gap(root: &ProcRoot, gaps: &mut Vec<Gap>, table: &str, error: &ReadError) {
+    if table == "tcp6" && error.kind == ReadErrorKind::Absent && root.read_net("if_inet6").is_ok() {
+        let reason = "it is not there, and the kernel has IPv6";
+        gaps.push(Gap::new(&error.path, GapKind::Failed, reason, "IPv6 sockets are not counted"));
+        return;
+    }
     let consequence = match (table, error.kind) {
         ("tcp6", ReadErrorKind::Absent) => "IPv6 sockets are not counted; a kernel without IPv6 has none",
         ("tcp6", _) => "IPv6 sockets are not counted",
@@ -199,7 +224,8 @@ fn for_each_row_of<Row>(
         if core::mem::take(&mut heading) || line.trim().is_empty() {
             return ControlFlow::Continue(());
         }
-        match parse(line) {
+        // A row that is cut off ends in a part of a number.
+        match line.strip_suffix('\n').and_then(&parse) {
             Some(row) => each(&row),
             None => {
                 unknown += 1;
@@ -307,6 +333,29 @@ mod tests {
         assert_eq!(sockets.count(TcpState::Listen), 1);
         let kinds: Vec<_> = gaps.iter().map(|gap| gap.kind).collect();
         assert_eq!(kinds, [GapKind::Absent, GapKind::Malformed, GapKind::Substituted]);
+    }
+
+    #[test]
+    fn a_row_that_is_cut_off_is_counted_and_no_part_of_a_number_is_taken() {
+        let whole = table(&[("00000000:0050", "00000000:0000", 10, 0, 45_003_266)]);
+        let (_copy, root) = copy(Some(whole.trim_end().strip_suffix("266 1").unwrap()), None);
+        let mut gaps = Vec::new();
+        assert_eq!(read_proc_net_tcp(&root, &mut gaps).unwrap().listeners, []);
+        assert!(gaps.iter().any(|gap| gap.kind == GapKind::Malformed && gap.source == "/proc/net/tcp"), "{gaps:?}");
+        // Listeners alone as well.
+        let mut gaps = Vec::new();
+        assert_eq!(read_listeners(&root, &mut gaps), Some(Vec::new()));
+        assert!(gaps.iter().any(|gap| gap.kind == GapKind::Malformed), "{gaps:?}");
+    }
+
+    #[test]
+    fn a_table_that_is_hidden_is_no_kernel_without_ipv6() {
+        let (copy, root) = copy(Some(&table(&[])), None);
+        std::fs::write(copy.path().join("net/if_inet6"), "").unwrap();
+        let mut gaps = Vec::new();
+        read_proc_net_tcp(&root, &mut gaps).unwrap();
+        assert_eq!(gaps.iter().map(|gap| gap.kind).collect::<Vec<_>>(), [GapKind::Failed, GapKind::Substituted]);
+        assert_eq!(RowTables::open(&root, String::new()).unwrap().gap.unwrap().kind, GapKind::Failed);
     }
 
     #[test]

@@ -188,9 +188,11 @@ impl Tally {
         // The sort is stable, so rows with equal use stay in the order of their addresses.
         ports.sort_by_key(|row| core::cmp::Reverse(row.used));
         ports.truncate(Sockets::PORT_USE_KEPT);
+        // The tables of /proc leave out what is merely bound, so that nothing is known of CLOSE.
+        let is_told = |state: &TcpState| source != SocketSource::ProcNetTcp || *state != TcpState::Close;
         Sockets {
             source,
-            states: TcpState::ALL.into_iter().map(|state| (state, count(state))).collect(),
+            states: TcpState::ALL.into_iter().filter(is_told).map(|state| (state, count(state))).collect(),
             listeners: self.listeners,
             ports,
             addresses: self.ephemeral.is_some().then_some(addresses),
@@ -388,5 +390,8 @@ mod tests {
         let states = Tally::new(Vec::new(), None).finish(SocketSource::SockDiag).states;
         assert_eq!(states.len(), TcpState::ALL.len());
         assert!(states.values().all(|count| *count == 0));
+        // But what the tables leave out is not none.
+        let sockets = Tally::new(Vec::new(), None).finish(SocketSource::ProcNetTcp);
+        assert_eq!((sockets.counted(TcpState::Close), sockets.counted(TcpState::TimeWait)), (None, Some(0)));
     }
 }

@@ -202,8 +202,11 @@ impl<'a> Case<'a> {
     /// The sockets of the newer reading.
     ///
     /// # Errors
-    /// When they could not be read.
+    /// When they could not be read, or not all of them: those that are missing may be the ones that it is about.
     pub fn sockets(&self) -> Result<&'a Sockets, String> {
+        if self.now.misses_sockets() {
+            return Err("some sockets are missing in this reading".to_owned());
+        }
         sockets_of(self.now)
     }
 
@@ -231,8 +234,12 @@ impl<'a> Case<'a> {
         let now = total(listener)?;
         self.listeners_compare()?;
         let old = self.listener_before(listener).map_or(Ok(0), total)?;
-        // The same socket's: a counter of 32 bits, which begins anew in a long flood.
-        Ok(now.wrapping_sub(old).into())
+        // The same socket's: a counter of 32 bits, which begins anew in a long flood, and never falls.
+        let rise = now.wrapping_sub(old);
+        if rise > u32::MAX / 2 {
+            return Err(format!("the drops of a listener fell from {old} to {now}"));
+        }
+        Ok(rise.into())
     }
 
     /// Whether the listeners of both readings are told by a source that knows which are the same.
@@ -372,12 +379,14 @@ fn sockets_of(snapshot: &Snapshot) -> Result<&Sockets, String> {
     snapshot.sockets.as_ref().ok_or_else(reason)
 }
 
-/// Why a counter is missing: the whole file, with the reason that was noted, or the one name in it.
+/// Why a counter is missing: the reason that was noted for its file, or else that there is no such name in it.
 fn missing_counter(snapshot: &Snapshot, source: &str, whole: bool, name: &str) -> String {
-    if whole {
-        return gap_reason(snapshot, source).unwrap_or_else(|| format!("{source} could not be read"));
+    match gap_reason(snapshot, source) {
+        // Where something in the file was not understood, this may have been in it.
+        Some(reason) => reason,
+        None if whole => format!("{source} could not be read"),
+        None => format!("{source} of this kernel has no {name}"),
     }
-    format!("{source} of this kernel has no {name}")
 }
 
 /// Refuses a reading of which something of this source is missing: what is not in it was perhaps there.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Findings, Rule, Stated, Undecided, diagnose_stated};
-use crate::snapshot::{Gap, NamespaceReading, NamespaceReadings, Process, Snapshot};
+use crate::snapshot::{Gap, GapKind, NamespaceReading, NamespaceReadings, Process, Snapshot};
 
 /// What the rules say of every network namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -98,7 +98,9 @@ pub fn diagnose_namespaces(
         let both = one.snapshot.as_ref().ok().zip(older.snapshot.as_ref().ok());
         one.inode == older.inode && both.is_none_or(|(now, older)| !is_another(now, &older))
     };
-    let is_there = |older: &NamespaceReading| now.namespaces.iter().any(|one| is_same(older, one));
+    // Where some could not be looked for, one that is not seen may be there.
+    let all_seen = !now.gaps.iter().any(|gap| matches!(gap.kind, GapKind::Failed | GapKind::Malformed));
+    let is_there = |older: &NamespaceReading| !all_seen || now.namespaces.iter().any(|one| is_same(older, one));
     NamespaceFindings {
         host: host.filter(|_| !of_host.is_empty()).map(|(inode, snapshot)| judge(&of_host, snapshot, inode)),
         namespaces: now.namespaces.iter().map(one).collect(),

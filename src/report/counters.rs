@@ -51,16 +51,17 @@ impl MainCounter {
         }
     }
 
-    /// Whether its file was read and it is not in there, so that this kernel has no such counter.
+    /// Whether its file was read and understood and it is not in there, so that this kernel has no such counter.
     #[must_use]
     pub fn is_absent(&self, snapshot: &Snapshot) -> bool {
         let counters = &snapshot.counters;
-        let read = match self.file {
-            CounterFile::Netstat => counters.netstat.is_some(),
-            CounterFile::Snmp => counters.snmp.is_some(),
-            CounterFile::Softnet => counters.softnet.is_some(),
+        let (read, file) = match self.file {
+            CounterFile::Netstat => (counters.netstat.is_some(), "/netstat"),
+            CounterFile::Snmp => (counters.snmp.is_some(), "/snmp"),
+            CounterFile::Softnet => (counters.softnet.is_some(), "/softnet_stat"),
         };
-        read && self.total(snapshot).is_none()
+        // It may have been in what was not understood.
+        read && self.total(snapshot).is_none() && !snapshot.gaps.iter().any(|gap| gap.source.ends_with(file))
     }
 }
 

@@ -141,7 +141,12 @@ fn states(one: &NamespaceView) -> String {
         .filter_map(|name| states.get(name).copied().flatten().filter(|count| *count > 0).map(|count| (name, count)))
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
-    if used.is_empty() { "no sockets of TCP".to_owned() } else { used.join(" · ") }
+    match used.as_slice() {
+        [] if states.values().all(Option::is_some) => "no sockets of TCP".to_owned(),
+        // What is merely bound is not counted everywhere.
+        [] => "no connections and no listeners".to_owned(),
+        used => used.join(" · "),
+    }
 }
 
 /// The first settings that differ.
@@ -218,7 +223,7 @@ mod tests {
           ESTAB 1204 · TIME-WAIT 88 · LISTEN 12
 
         netns 4026532201 · /run/netns/blue · no process
-          no sockets of TCP
+          no connections and no listeners
           other settings: net.ipv4.tcp_number_1=1 (initial: 0), net.ipv4.tcp_number_2=1
           (initial: 0), net.ipv4.tcp_number_3=1 (initial: 0), net.ipv4.tcp_number_4=1
           (initial: 0), net.ipv4.tcp_number_5=1 (initial: 0), net.ipv4.tcp_number_6=1

@@ -233,10 +233,10 @@ fn sums(now: &Snapshot) -> Vec<SumView> {
         known => known,
     };
     let listening = now.sockets.as_ref().and_then(|sockets| sockets.counted(TcpState::Listen));
-    // A record that nobody understood may be a listener's.
-    let listening = listening.filter(|_| !has_gap(now, |source| source == "sock_diag"));
-    let connected = in_use.zip(in_use6).and_then(|(four, six)| four.checked_add(six)).zip(listening);
-    let connected = connected.map(|(in_use, listening)| in_use.saturating_sub(listening));
+    // What nobody understood or could read may be a listener.
+    let listening = listening.filter(|_| !now.misses_sockets());
+    let in_use = in_use.zip(in_use6).and_then(|(four, six)| four.checked_add(six));
+    let connected = in_use.zip(listening).and_then(|(in_use, listening)| rest_of(in_use, listening));
     // Linux 6.10, and stable releases since, count CLOSE-WAIT as open (RFC 4022 wants it so); earlier ones did not.
     let with_close_wait = now.kernel.version.is_some_and(|version| version.at_least(6, 10));
     let (label, rest) = if with_close_wait {
@@ -254,9 +254,16 @@ fn sums(now: &Snapshot) -> Vec<SumView> {
         SumView {
             id: "opening-and-closing",
             label: rest,
-            now: connected.zip(open).map(|(connected, open)| connected.saturating_sub(open)),
+            now: connected.zip(open).and_then(|(connected, open)| rest_of(connected, open)),
         },
     ]
+}
+
+/// What is left of a count without another, which was taken a moment before or after: a few sockets come or go in between.
+/// Nothing where the two contradict each other.
+fn rest_of(all: u64, part: u64) -> Option<u64> {
+    let moved = 16 + all / 64;
+    (part <= all.saturating_add(moved)).then(|| all.saturating_sub(part))
 }
 
 /// Whether something of a source could not be read or understood. Another source in its place is as good.

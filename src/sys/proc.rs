@@ -80,6 +80,7 @@ pub struct NetFile {
 
 impl NetFile {
     /// Hands every line from the beginning on to `line`, without keeping them, until there are no more or it breaks off.
+    /// One that is cut off has no `\n` at its end.
     ///
     /// # Errors
     /// Denied or failed, with the path and the kernel's answer.
@@ -90,7 +91,7 @@ impl NetFile {
             let mut reader = BufReader::with_capacity(64 << 10, file);
             let mut buffer = Vec::new();
             while (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut buffer)? > 0 {
-                if line(String::from_utf8_lossy(&buffer).trim_end_matches('\n')).is_break() {
+                if line(&String::from_utf8_lossy(&buffer)).is_break() {
                     break;
                 }
                 buffer.clear();
@@ -159,7 +160,7 @@ impl ProcRoot {
     }
 
     /// Hands every line of a file of the calling thread's network namespace to `line`, without keeping them,
-    /// until there are no more or it breaks off.
+    /// until there are no more or it breaks off. One that is cut off has no `\n` at its end.
     ///
     /// # Errors
     /// Absent, denied or failed, with the path and the kernel's answer.

@@ -60,12 +60,12 @@ pub fn parse_proc_tcp_line(line: &str) -> Option<ProcTcpRow> {
     let state = TcpState::from_kernel(entry.state.to_u8())?;
     // The crate leaves these columns out.
     let column = |number| line.split_ascii_whitespace().nth(number);
-    let (timer, left) = column(TIMER_COLUMN).and_then(|timer| timer.split_once(':')).unwrap_or_default();
-    let timer = u8::from_str_radix(timer, 16).unwrap_or(0);
-    let ticks = u64::from_str_radix(left, 16).unwrap_or(0);
+    let (timer, left) = column(TIMER_COLUMN)?.split_once(':')?;
+    let timer = u8::from_str_radix(timer, 16).ok()?;
+    let ticks = u64::from_str_radix(left, 16).ok()?;
     let count = match timer {
-        KEEPALIVE | PROBE => column(PROBES_COLUMN).and_then(|probes| probes.parse().ok()),
-        _ => column(RETRANSMITS_COLUMN).and_then(|count| u32::from_str_radix(count, 16).ok()),
+        KEEPALIVE | PROBE => column(PROBES_COLUMN)?.parse().ok()?,
+        _ => u32::from_str_radix(column(RETRANSMITS_COLUMN)?, 16).ok()?,
     };
     Some(ProcTcpRow {
         local: entry.local_address,
@@ -76,7 +76,7 @@ pub fn parse_proc_tcp_line(line: &str) -> Option<ProcTcpRow> {
         send_queue: entry.tx_queue,
         timer,
         expires_ms: u32::try_from(ticks).unwrap_or(u32::MAX).saturating_mul(TICK_MS),
-        retransmits: count.and_then(|count| u8::try_from(count).ok()).unwrap_or(u8::MAX),
+        retransmits: u8::try_from(count).unwrap_or(u8::MAX),
         uid: entry.uid,
         inode: entry.inode,
     })
@@ -202,6 +202,16 @@ mod tests {
         let inode = LISTENER.find("1061").unwrap();
         for length in 0..inode {
             assert_eq!(parse_proc_tcp_line(&LISTENER[..length]), None, "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn a_row_whose_timer_cannot_be_read_is_none() {
+        for (good, bad) in
+            [("00:00000000", "00-00000000"), ("00:00000000", "0x:00000000"), (" 00000000     0", " 0000000g     0")]
+        {
+            assert!(LISTENER.contains(good));
+            assert_eq!(parse_proc_tcp_line(&LISTENER.replace(good, bad)), None, "{bad}");
         }
     }
 

@@ -43,6 +43,13 @@ pub struct RootQdisc<'a> {
 }
 
 impl<'a> RootQdisc<'a> {
+    /// Whether the payload of an `RTM_NEWQDISC` is about a queue below another one, which tells nothing of its own.
+    #[must_use]
+    pub fn is_inner(payload: &[u8]) -> bool {
+        let parent = payload.get(12..MESSAGE).and_then(<[u8]>::first_chunk);
+        parent.is_some_and(|parent| u32::from_ne_bytes(*parent) != ROOT)
+    }
+
     /// Reads the payload of an `RTM_NEWQDISC`; nothing for a queue that is no root, and for what cannot be read.
     #[must_use]
     pub fn decode(payload: &'a [u8]) -> Option<Self> {

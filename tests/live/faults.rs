@@ -27,11 +27,11 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// `NETLINK_ROUTE` and `NETLINK_SOCK_DIAG`.
 const ROUTE: c_int = 0;
-const DIAG: c_int = 4;
+pub(crate) const DIAG: c_int = 4;
 
 /// Which calls fail.
 #[derive(Clone, Copy, Debug)]
-enum Where {
+pub(crate) enum Where {
     /// socket() of this netlink protocol.
     Socket(c_int),
     /// A request to it.
@@ -111,6 +111,7 @@ const FAULTS: &[Fault] = &[
     change("a record is shorter than any", Where::Receive(DIAG), |bytes| shorten_record(bytes)),
     change("a record is of no family", Where::Receive(DIAG), |bytes| strange_family(bytes)),
     change("a record is in no state that there is", Where::Receive(DIAG), |bytes| strange_state(bytes)),
+    change("answers about sockets are cut off", Where::Receive(DIAG), |bytes| cut_message(bytes)),
     refuse("queues of devices are refused", Where::Socket(ROUTE), EPERM),
     refuse("requests for queues of devices fail", Where::Send(ROUTE), ENOBUFS),
     only(Which::Other, refuse("receiving queues is interrupted", Where::Receive(ROUTE), EINTR)),
@@ -259,7 +260,7 @@ fn shorten_record(bytes: &mut [u8]) {
     bytes[at + 40..at + 42].copy_from_slice(&1_u16.to_ne_bytes());
 }
 
-fn strange_family(bytes: &mut [u8]) {
+pub(crate) fn strange_family(bytes: &mut [u8]) {
     if let Some(at) = first_record(bytes) {
         bytes[at + 16] = 77;
     }
@@ -307,7 +308,7 @@ fn replace(bytes: &mut Vec<u8>, what: &str, with: &str) {
 }
 
 /// Whether a call is one of those that fail.
-fn is_meant(at: Where, call: &Call<'_>) -> bool {
+pub(crate) fn is_meant(at: Where, call: &Call<'_>) -> bool {
     let is_receive = call.number == libc::SYS_recvfrom;
     match at {
         Where::Socket(protocol) => {

@@ -22,6 +22,7 @@ mod cookbook;
 mod cookbook_text;
 mod facts;
 mod faults;
+mod faults_together;
 mod fill;
 mod flood;
 mod forecasts;
@@ -96,6 +97,7 @@ fn main() -> ExitCode {
         flood::cases,
         facts::cases,
         faults::cases,
+        faults_together::cases,
         vanishing::cases,
         laboratory::cases,
         capture::cases,

@@ -304,7 +304,7 @@ fn scraped(place: &Place) -> Ran {
         expect(&format!("tcpctl_listener_accept_queue{{job=\"{job}\",port=\"7001\"}}"), 2.0);
         expect(&format!("tcpctl_listener_accept_queue_capacity{{job=\"{job}\",port=\"7001\"}}"), 4.0);
         expect(&format!("node_tcp_connection_states{{job=\"{job}\",state=\"close_wait\"}}"), 5.0);
-        expect(&format!("tcpctl_listener_drops_total{{job=\"{job}\",port=\"7001\"}}"), 0.0);
+        expect(&format!("tcpctl_listener_drops{{job=\"{job}\",port=\"7001\"}}"), 0.0);
     }
     // What is there now, and not what was there at the start.
     let _taken = listener.accept().expect("a client");

@@ -71,7 +71,7 @@ fn sockets(place: &Place) -> Ran {
     assert_eq!(told(&["tcpctl_listener_accept_queue{", "port=\"7001\""]), 2.0);
     assert_eq!(told(&["tcpctl_listener_accept_queue_capacity{", "port=\"7001\""]), 4.0);
     assert_eq!(told(&["tcpctl_listener_accept_queue_fullest_percent{", "port=\"7001\""]), 50.0);
-    assert_eq!(told(&["tcpctl_listener_drops_total{", "port=\"7001\""]), 0.0);
+    assert_eq!(told(&["tcpctl_listener_drops{", "port=\"7001\""]), 0.0);
     assert_eq!(told(&["tcpctl_destination_ports{", "port=\"7002\""]), 3.0);
     let own = format!("port=\"{}\",interface=\"\",process=\"tcpctl\"", served.address.port());
     assert_eq!(told(&["tcpctl_listener_sockets{", &own]), 1.0);

@@ -15,11 +15,13 @@ use tcpctl::diagnose::{
     asked_rules, diagnose, diagnose_stated, diagnose_with, headlines, keys,
 };
 use tcpctl::explain::find_topic;
-use tcpctl::report::{FindingsStyle, FindingsView, RuleView, render_findings, render_rule, render_rules_manual};
+use tcpctl::report::{
+    FindingsStyle, FindingsView, RuleView, main_counters, render_findings, render_rule, render_rules_manual,
+};
 use tcpctl::snapshot::{
-    AddressUse, Capabilities, Counters, DeviceQueue, Drops, Kernel, Listener, Netns, Pace, PortUse, Process,
-    ReceiveMemory, SCHEMA_VERSION, Sample, Samples, SentData, Snapshot, SocketRow, SocketSource, Sockets, SoftnetCpu,
-    StoredSnapshots, SysctlReading, Sysctls, render_stored,
+    AddressUse, Capabilities, Counters, DeviceQueue, Drops, Gap, GapKind, Kernel, Listener, Netns, Pace, PortUse,
+    Process, ReceiveMemory, SCHEMA_VERSION, Sample, Samples, SentData, Snapshot, SocketRow, SocketSource, Sockets,
+    SoftnetCpu, StoredSnapshots, SysctlReading, Sysctls, render_stored,
 };
 use tcpctl::tune::find_lint_rule;
 use tcpctl::ui::tui::{Event, Key, Now, State, Theme, draw, update};
@@ -581,7 +583,13 @@ impl Scenario {
     }
 
     pub(crate) fn outcome(&self) -> Findings {
+        self.outcome_with(Vec::new())
+    }
+
+    /// The same, if something could not be read as well.
+    fn outcome_with(&self, gaps: Vec<Gap>) -> Findings {
         let (before, mut now) = self.snapshots();
+        now.gaps.extend(gaps);
         if self.files.elsewhere {
             now.netns.initial = Some(false);
         }
@@ -821,6 +829,52 @@ fn readings_of_two_network_namespaces_are_not_compared() {
     let outcome = diagnose(&now, Some(&before));
     assert_eq!(outcome.findings, []);
     assert!(outcome.undecided.iter().any(|undecided| undecided.gap.contains("different network namespaces")));
+}
+
+#[test]
+fn a_reading_that_misses_sockets_or_counters_is_judged_by_what_it_has_or_not_at_all() {
+    let gap = |source: &str| Gap::new(source, GapKind::Malformed, "1 of its records cannot be understood", "");
+    let mut undecided = 0;
+    for (name, scenario) in scenarios() {
+        let whole = scenario.outcome();
+        let judged = scenario.outcome_with(vec![gap("sock_diag")]);
+        let without: BTreeSet<&str> = judged.undecided.iter().map(|one| one.rule).collect();
+        for found in &whole.findings {
+            let told = judged.findings.iter().any(|other| other.rule == found.rule);
+            assert!(told || without.contains(found.rule), "{name}: nothing is said of {}", found.rule);
+        }
+        for found in &judged.findings {
+            // Counters say what they say without the sockets, and more where the rule of the sockets cannot.
+            let rule = RULES.iter().find(|rule| rule.id == found.rule).unwrap();
+            let known =
+                !rule.reads.contains(&Input::Sockets) || found.sentence.contains("whose they were is not known: ");
+            assert!(known || whole.findings.contains(found), "{name}: of what is missing this is made: {found:#?}");
+        }
+        undecided += without.len();
+    }
+    assert!(undecided > 100, "{undecided}");
+}
+
+#[test]
+fn a_counter_that_was_perhaps_in_what_was_not_understood_is_not_called_absent() {
+    let (_, scenario) = scenarios().into_iter().find(|(file, _)| file == "accept-queue-full-slow-accept").unwrap();
+    let (before, mut now) = scenario.snapshots();
+    now.counters.netstat.as_mut().unwrap().remove("TcpExt");
+    let said = |now: &Snapshot| {
+        let judged = diagnose(now, before.as_ref());
+        let row = judged.undecided.into_iter().find(|one| one.rule == "listener-drops");
+        (row.unwrap().gap, main_counters(now, None).into_iter().filter(|one| one.absent).count())
+    };
+    let (gap, absent) = said(&now);
+    assert!(gap.contains("of this kernel has no") && absent > 5, "{gap}, {absent}");
+    now.gaps.push(Gap::new(
+        "/proc/thread-self/net/netstat",
+        GapKind::Malformed,
+        "group TcpExt: 3 names, 2 numbers",
+        "",
+    ));
+    let (gap, absent) = said(&now);
+    assert!(gap.ends_with("group TcpExt: 3 names, 2 numbers") && absent == 0, "{gap}, {absent}");
 }
 
 /// The outcome of a scenario by its file's name.

@@ -54,7 +54,7 @@ fn the_list_of_metrics_and_the_dashboard_are_json() {
     let list = json(&["metrics", "--json"]);
     let names: Vec<&str> =
         list["metrics"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-    assert!(names.contains(&"tcpctl_listener_drops_total") && names.contains(&"node_tcp_connection_states"));
+    assert!(names.contains(&"tcpctl_listener_drops") && names.contains(&"node_tcp_connection_states"));
     let dashboard = json(&["metrics", "dashboard"]);
     assert_eq!(dashboard["uid"], "tcpctl");
     assert!(dashboard["panels"].as_array().unwrap().len() > 8);

@@ -129,7 +129,7 @@ fn finding(case: &Case<'_>, group: &Group<'_>, sample: &Sample, forecaster: Resu
 
 /// How many connections to the same destination are open, TIME-WAIT apart; nothing where that is not known.
 fn open_to_there(case: &Case<'_>, group: &Group<'_>, sample: &Sample) -> Option<u64> {
-    let sockets = case.sockets().ok().filter(|sockets| sockets.source.counts_ports())?;
+    let sockets = case.sockets().ok().filter(|sockets| sockets.counted_ports().is_some())?;
     if sample.total > rows(sample) {
         return None;
     }

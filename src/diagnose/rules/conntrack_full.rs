@@ -57,7 +57,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     }
     let left_ms = time_left_ms(case, count, limit);
     if !at_least_percent(count, limit, WARN_PERCENT) && left_ms.is_none_or(|ms| ms > FORECAST_MS) {
-        return Ok(Verdict::quiet());
+        // Where connections were not counted, those that stay open may be what fills it.
+        return match (case.window_ms(), case.sockets().and(case.sockets_before())) {
+            (Ok(_), Err(gap)) => Err(gap),
+            _ => Ok(Verdict::quiet()),
+        };
     }
     let critical = at_least_percent(count, limit, CRITICAL_PERCENT);
     let severity = if critical { Severity::Critical } else { Severity::Warning };

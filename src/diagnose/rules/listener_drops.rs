@@ -39,7 +39,8 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let cookies_off = case.tcp_ext_rise("TCPReqQFullDrop")?;
     let (mut claimed, mut is_one_full) = (0_u64, false);
     let mut unclear = Vec::new();
-    for listener in case.sockets().map(|sockets| sockets.listeners.as_slice()).unwrap_or_default() {
+    let sockets = case.sockets();
+    for listener in sockets.as_ref().map(|sockets| sockets.listeners.as_slice()).unwrap_or_default() {
         let pressure = pressure(case, listener);
         is_one_full |= matches!(pressure, Ok(Pressure::NotAccepting(_) | Pressure::Full));
         match pressure {
@@ -64,10 +65,11 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
         return Ok(Verdict::quiet());
     }
     let neither = drops.saturating_sub(overflows.saturating_add(cookies_off));
-    let sentence = format!(
-        "listeners dropped {rest} attempts to connect {}, and no single listener's queue explains it",
-        case.in_window()
-    );
+    let whose = match &sockets {
+        Ok(_) => "and no single listener's queue explains it".to_owned(),
+        Err(gap) => format!("whose they were is not known: {gap}"),
+    };
+    let sentence = format!("listeners dropped {rest} attempts to connect {}, {whose}", case.in_window());
     let mut finding = Finding::new(&RULE, Severity::Critical, sentence)
         .seen("ListenDrops", case.over_window(drops), source::tcp_ext("ListenDrops"))
         .seen(
@@ -95,6 +97,8 @@ fn judge(case: &Case<'_>) -> Result<Verdict, String> {
             "with cookies off: net.ipv4.tcp_syncookies=1 or a larger tcp_max_syn_backlog; else `ip route get` to a \
              client",
         )
+    } else if sockets.is_err() {
+        ("an accept queue was full", "`tcpctl listeners` tells which, once sockets can be read")
     } else {
         (
             "an accept queue was full for a moment between two readings, or its listener is closed again",

@@ -41,7 +41,10 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
-    let all = case.sockets()?.count(TcpState::Close);
+    if case.now().kernel.version.is_some_and(|version| !version.at_least(6, 8)) {
+        return Err("Linux tells of sockets that are only bound since 6.8".to_owned());
+    }
+    let all = case.sockets()?.counted(TcpState::Close).ok_or("sockets that are only bound were not counted")?;
     let usable = usable_ports(case)?;
     let sample = case.samples().ok().and_then(|samples| samples.bound.as_ref());
     let rows: Vec<&SocketRow> = sample.into_iter().flat_map(|sample| &sample.rows).collect();

@@ -15,7 +15,7 @@ use crate::diagnose::case::{at_least_percent, process_name};
 use crate::diagnose::source;
 use crate::diagnose::{Case, Confidence, Finding, Input, Proof, Rule, Severity, Verdict};
 use crate::model::KnownSettings;
-use crate::snapshot::{PortUse, Snapshot};
+use crate::snapshot::{PortUse, Snapshot, Sockets};
 use crate::units::{Micros, TcpState};
 
 /// Share of the usable ports, in percent, from which it is said. From 50 % on the search already walks both
@@ -65,11 +65,9 @@ pub(in crate::diagnose) const RULE: Rule = Rule {
 
 fn judge(case: &Case<'_>) -> Result<Verdict, String> {
     let sockets = case.sockets()?;
-    if !sockets.source.counts_ports() {
-        return Err("the use of ports was not counted".to_owned());
-    }
+    let ports = sockets.counted_ports().ok_or("the use of ports was not counted")?;
     let usable = usable_ports(case)?;
-    let findings = sockets.ports.iter().filter_map(|row| crowded_destination(case, row, usable)).collect();
+    let findings = ports.iter().filter_map(|row| crowded_destination(case, row, usable)).collect();
     Ok(Verdict { findings, gaps: Vec::new() })
 }
 
@@ -261,7 +259,7 @@ pub struct PortsLeft<'a> {
 #[must_use]
 pub fn ports_left<'a>(now: &'a Snapshot, before: Option<&'a Snapshot>) -> Vec<PortsLeft<'a>> {
     let case = Case::new(now, before);
-    let Some(sockets) = now.sockets.as_ref().filter(|sockets| sockets.source.counts_ports()) else {
+    let Some(ports) = now.sockets.as_ref().and_then(Sockets::counted_ports) else {
         return Vec::new();
     };
     let usable = usable_ports(&case).ok();
@@ -274,7 +272,7 @@ pub fn ports_left<'a>(now: &'a Snapshot, before: Option<&'a Snapshot>) -> Vec<Po
         };
         PortsLeft { row, end }
     };
-    let mut all: Vec<PortsLeft<'a>> = sockets.ports.iter().map(left).collect();
+    let mut all: Vec<PortsLeft<'a>> = ports.iter().map(left).collect();
     all.sort_by_key(|one| {
         (core::cmp::Reverse(one.row.used), one.row.source, one.row.destination, one.row.destination_port)
     });

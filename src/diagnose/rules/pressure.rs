@@ -66,7 +66,7 @@ pub(super) fn pressure(case: &Case<'_>, listener: &Listener) -> Result<Pressure,
     // A queue that was full at either end of the window was full in it.
     let before = case.listener_before(listener).and_then(|old| old.accept_queue).unwrap_or(0);
     let fullest = u64::from(queue.max(before));
-    let cookies_off = case.tcp_ext_rise("TCPReqQFullDrop").unwrap_or(0) > 0;
+    let cookies_off = case.tcp_ext_rise("TCPReqQFullDrop").map(|rise| rise > 0);
     // Every drop by a full accept queue is a ListenOverflow too; where that counter rests, the queue is innocent.
     let overflowed = case.tcp_ext_rise("ListenOverflows") != Ok(0);
     Ok(match case.drops_rise(listener).unwrap_or(0) {
@@ -74,12 +74,14 @@ pub(super) fn pressure(case: &Case<'_>, listener: &Listener) -> Result<Pressure,
         // `sk_acceptq_is_full`: more than the backlog wait.
         0 if queue > backlog => Pressure::Full,
         0 => Pressure::None,
-        drops if !overflowed && cookies_off => Pressure::CookiesOff(drops),
+        drops if !overflowed && cookies_off == Ok(true) => Pressure::CookiesOff(drops),
         drops if !overflowed => Pressure::Unclear(drops),
         drops if fullest > 0 && at_least_percent(fullest, backlog.into(), NEARLY_FULL_PERCENT) => {
             accept_side(case, listener, drops)
         }
-        drops if cookies_off => Pressure::CookiesOff(drops),
+        drops if cookies_off == Ok(true) => Pressure::CookiesOff(drops),
+        // The SYN queue may have been the one that was full.
+        drops if cookies_off.is_err() => Pressure::Unclear(drops),
         drops if fullest * 100 > u64::from(backlog) * LOW_PERCENT => Pressure::Unclear(drops),
         drops if case.sysctl_number(SOMAXCONN) == Ok(i64::from(backlog)) => Pressure::Capped(drops),
         drops => Pressure::Burst(drops),

@@ -87,7 +87,7 @@ const PANELS: &[Panel] = &[
         unit: "cps",
         width: 12,
         queries: &[
-            ("rate(tcpctl_listener_drops_total{%}[$__rate_interval]) > 0", "{{process}} {{address}}:{{port}}"),
+            ("deriv(tcpctl_listener_drops{%}[$__rate_interval]) > 0", "{{process}} {{address}}:{{port}}"),
             ("rate(node_netstat_TcpExt_ListenOverflows{%}[$__rate_interval])", "accept queue full, all"),
             ("rate(node_netstat_TcpExt_TCPReqQFullDrop{%}[$__rate_interval])", "SYN queue full, all"),
         ],

@@ -71,7 +71,7 @@ pub(super) const METRICS: &[Metric] = &[
     metric(Gauge, "tcpctl_listener_accept_queue_fullest_percent", "Fill of the fullest accept queue of an address; more than one socket may listen there.", LISTENER, LISTENERS, |m| of_listeners(m, |group| group.fullest_percent)),
     metric(Gauge, "tcpctl_listener_half_open", "Connections in SYN-RECV of an address that is listened on.", LISTENER, LISTENERS, |m| of_listeners(m, |group| group.half_open)),
     metric(Gauge, "tcpctl_listener_half_open_capacity", "Half-open connections that the listeners of an address keep, by the model; beyond, SYN cookies or drops.", LISTENER, LISTENERS, |m| of_listeners(m, |group| group.half_open_capacity)),
-    metric(Counter, "tcpctl_listener_drops_total", "Connections that the listeners of an address dropped in their lives.", LISTENER, LISTENERS, |m| of_listeners(m, |group| group.drops)),
+    metric(Gauge, "tcpctl_listener_drops", "Connections that the sockets now listening on an address dropped in their lives; falls when one of them closes.", LISTENER, LISTENERS, |m| of_listeners(m, |group| group.drops)),
     metric(Gauge, "tcpctl_listener_sockets", "Sockets that listen on an address (more than one with SO_REUSEPORT).", LISTENER, LISTENERS, |m| of_listeners(m, |group| Some(group.sockets))),
     metric(Gauge, "tcpctl_half_open_connections", "Connections in SYN-RECV by how many SYN-ACKs were sent again for them; of the last kind that many and more.", &["synacks_resent"], "8", |m| half_open(m.now)),
     metric(Gauge, "tcpctl_half_open_age_seconds", "How old a connection in SYN-RECV is at the least, by the model, of which so many SYN-ACKs were sent again.", &["synacks_resent"], "8", |m| half_open_least_age(m.now)),
