@@ -45,15 +45,19 @@ impl SocketWatch {
         self.here = name.map_or(ALONE, |name| self.places.entry(name.inode).or_insert((next, name.clone())).0);
     }
 
-    /// All sockets of the namespace that was entered have been seen.
+    /// All sockets of the namespace that was entered have been seen. Not to be said where records were lost: who was not
+    /// seen then is not gone.
     pub fn leave(&mut self) {
         self.read.insert(self.here);
     }
 
-    /// Whether of these namespaces all have been read that ever were; those that never were make no difference.
+    /// Whether of these namespaces all have been read that ever were, or the only one; those that never were make no
+    /// difference.
     #[must_use]
     pub fn has_read_all<'a>(&self, mut there: impl Iterator<Item = &'a NamespaceName>) -> bool {
-        there.all(|name| self.places.get(&name.inode).is_none_or(|(number, _)| self.read.contains(number)))
+        let is_alone = self.places.is_empty();
+        (!is_alone || self.read.contains(&ALONE))
+            && there.all(|name| self.places.get(&name.inode).is_none_or(|(number, _)| self.read.contains(number)))
     }
 
     /// Takes note of a socket.
@@ -278,6 +282,26 @@ mod tests {
         watch.end(names[..1].iter(), |name, _| gone.extend(name.map(|name| name.inode)));
         assert_eq!((gone, watch.reading().gone), (vec![8], 1));
         assert!(!watch.has_read_all(names[..1].iter()) && watch.has_read_all([name(9)].iter()));
+    }
+
+    #[test]
+    fn sockets_that_a_walk_lost_are_neither_gone_nor_new() {
+        let bytes = record(1, 0);
+        let found = InetDiag::decode(&bytes).unwrap();
+        let mut watch = SocketWatch::default();
+        for (is_seen, is_whole) in [(true, true), (false, false), (true, true)] {
+            watch.begin(None);
+            watch.enter(None);
+            if is_seen {
+                assert_eq!(watch.note(&found).what, SocketChange::Same);
+            }
+            if is_whole {
+                watch.leave();
+            }
+            assert_eq!(watch.has_read_all(core::iter::empty()), is_whole);
+            watch.end(core::iter::empty(), |_, _| unreachable!());
+            assert_eq!((watch.reading().gone, watch.reading().new), (0, 0));
+        }
     }
 
     #[test]

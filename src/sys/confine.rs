@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, sock_filter,
 };
 
 /// What a process has yet to do.
@@ -38,17 +39,37 @@ pub struct ConfineError(String);
 /// That the kernel has no seccomp, or that this is a processor without a list.
 pub fn confine(to: Confinement) -> Result<(), ConfineError> {
     let fail = |error: &dyn core::fmt::Display| ConfineError(error.to_string());
-    let architecture: TargetArch =
-        std::env::consts::ARCH.try_into().map_err(|error: seccompiler::BackendError| fail(&error))?;
+    let program = program(to).map_err(|error| fail(&error))?;
+    seccompiler::apply_filter_all_threads(&program).map_err(|error| fail(&error))
+}
+
+fn program(to: Confinement) -> Result<BpfProgram, seccompiler::BackendError> {
+    let architecture: TargetArch = std::env::consts::ARCH.try_into()?;
     let nothing = SeccompAction::Errno(u32::try_from(libc::ENOSYS).unwrap_or(0));
     let (listed, others) = match to {
         Confinement::Interface => (nothing, SeccompAction::Allow),
         Confinement::Reading | Confinement::Serving { .. } => (SeccompAction::Allow, nothing),
     };
-    let rules = rules(to).map_err(|error| fail(&error))?;
-    let filter = SeccompFilter::new(rules, others, listed, architecture).map_err(|error| fail(&error))?;
-    let program: BpfProgram = filter.try_into().map_err(|error: seccompiler::BackendError| fail(&error))?;
-    seccompiler::apply_filter_all_threads(&program).map_err(|error| fail(&error))
+    let filter = SeccompFilter::new(rules(to)?, others, listed, architecture)?;
+    let program: BpfProgram = filter.try_into()?;
+    Ok(if cfg!(target_arch = "x86_64") { [&without_x32()[..], &program].concat() } else { program })
+}
+
+/// What stands before a filter so that no call passes it under another number: those of x32 are the same with this bit, or
+/// others altogether from 512 to 547, which old kernels took without it too (`do_syscall_64`, arch/x86/entry/common.c).
+fn without_x32() -> [sock_filter; 5] {
+    const LOAD_NUMBER: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS, at 0 of struct seccomp_data
+    const AT_LEAST: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
+    const GIVE: u16 = 0x06; // BPF_RET | BPF_K
+    let step = |code, jt, jf, k| sock_filter { code, jt, jf, k };
+    let nothing = libc::SECCOMP_RET_ERRNO | u32::try_from(libc::ENOSYS).unwrap_or(0);
+    [
+        step(LOAD_NUMBER, 0, 0, 0),
+        step(AT_LEAST, 2, 0, 0x4000_0000),
+        step(AT_LEAST, 2, 0, 548),
+        step(AT_LEAST, 0, 1, 512),
+        step(GIVE, 0, 0, nothing),
+    ]
 }
 
 /// System calls with the conditions under which they are meant; none means any.
@@ -160,14 +181,16 @@ const SERVING: [i64; 13] = [
 ];
 
 /// What no part of this program ever does.
-const NEVER: [i64; 30] = [
+const NEVER: [i64; 32] = [
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
     libc::SYS_init_module,
     libc::SYS_finit_module,
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
     libc::SYS_reboot,
     libc::SYS_swapon,
     libc::SYS_swapoff,
@@ -224,9 +247,18 @@ fn reading_conditions() -> Result<Rules, seccompiler::BackendError> {
 }
 
 fn serving_conditions() -> Result<Rules, seccompiler::BackendError> {
+    let is =
+        |argument, compared, value| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compared, number(value));
+    let socket = |protocol| {
+        let netlink = is(0, SeccompCmpOp::Eq, libc::AF_NETLINK)?;
+        SeccompRule::new(vec![netlink, is(2, SeccompCmpOp::Eq, protocol)?])
+    };
+    // A pair of streams, by which signals are told: datagrams could be sent to whoever listens on a path.
+    let stream = is(1, SeccompCmpOp::MaskedEq(0xf), libc::SOCK_STREAM)?;
+    let pair = SeccompRule::new(vec![is(0, SeccompCmpOp::Eq, libc::AF_UNIX)?, stream])?;
     let mut rules = Rules::from([
-        (libc::SYS_socket, vec![one(0, SeccompCmpOp::Eq, number(libc::AF_NETLINK))?]),
-        (libc::SYS_socketpair, vec![one(0, SeccompCmpOp::Eq, number(libc::AF_UNIX))?]),
+        (libc::SYS_socket, vec![socket(libc::NETLINK_ROUTE)?, socket(libc::NETLINK_SOCK_DIAG)?]),
+        (libc::SYS_socketpair, vec![pair]),
         (libc::SYS_bind, vec![one(2, SeccompCmpOp::Eq, NETLINK_ADDRESS)?]),
         (libc::SYS_connect, vec![one(2, SeccompCmpOp::Eq, NETLINK_ADDRESS)?]),
     ]);
@@ -271,6 +303,7 @@ mod tests {
     use std::io::ErrorKind;
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::{AsFd, AsRawFd};
+    use std::os::unix::net::{UnixDatagram, UnixStream};
     use std::process::Command;
 
     use super::*;
@@ -317,7 +350,7 @@ mod tests {
             assert!(refused(std::fs::rename(&path, folder.path().join("other"))));
             assert!(refused(Command::new("/bin/true").status()));
             assert!(refused(TcpStream::connect("127.0.0.1:1")));
-            assert!(refused(std::os::unix::net::UnixStream::connect("/nowhere")));
+            assert!(refused(UnixStream::connect("/nowhere")));
             assert!(SockDiag::open().is_err());
             assert!(!executable_memory(), "no memory can be made executable");
             assert!(!signals_another(), "no other process gets a signal");
@@ -340,6 +373,10 @@ mod tests {
             assert_eq!(names.get(&1).map(String::as_str), Some("lo"));
             assert!(refused(TcpStream::connect(listener.local_addr().unwrap())));
             assert!(refused(TcpListener::bind("127.0.0.1:0")));
+            // What waits for signals makes a pair of streams; one of datagrams could send to any path.
+            assert!(UnixStream::pair().is_ok() && refused(UnixDatagram::pair()));
+            let [route, events] = [libc::NETLINK_ROUTE, libc::NETLINK_KOBJECT_UEVENT].map(netlink_sys_socket);
+            assert!(route.is_ok() && refused(events));
             assert!(refused(File::create("/nowhere/new")));
             assert!(refused(Command::new("/bin/true").status()));
             let own = File::open("/proc/self/ns/net").unwrap();
@@ -378,6 +415,63 @@ mod tests {
             assert_eq!((set("CapInh:"), set("CapAmb:")), (0, 0));
             assert!(status.contains("NoNewPrivs:\t1\n"), "{status}");
         });
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    /// What a filter says of a system call of this processor (struct seccomp_data), as the kernel would read it.
+    fn verdict(program: &[sock_filter], call: i64, arguments: [u64; 6]) -> u32 {
+        const ARCHITECTURE: u32 = 0xc000_003e; // AUDIT_ARCH_X86_64
+        let call = u32::try_from(call).unwrap();
+        let halves = arguments.iter().flat_map(|argument| [*argument & 0xffff_ffff, *argument >> 32]);
+        let halves = halves.map(|half| u32::try_from(half).unwrap());
+        let data: Vec<u32> = [call, ARCHITECTURE, 0, 0].into_iter().chain(halves).collect();
+        let (mut value, mut at) = (0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[at];
+            let jump = |is_so: bool| usize::from(if is_so { jt } else { jf });
+            at += 1 + match code {
+                0x20 => {
+                    value = data[usize::try_from(k / 4).unwrap()];
+                    0
+                }
+                0x54 => {
+                    value &= k;
+                    0
+                }
+                0x05 => usize::try_from(k).unwrap(),
+                0x15 => jump(value == k),
+                0x25 => jump(value > k),
+                0x35 => jump(value >= k),
+                0x06 => return k,
+                other => panic!("an unknown step {other:#x}"),
+            };
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn no_call_passes_under_another_number() {
+        let [allowed, refused] = [libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_ERRNO | 38];
+        let serving = Confinement::Serving { namespaces: true, programs: true };
+        for to in [Confinement::Reading, serving, Confinement::Interface] {
+            let program = program(to).unwrap();
+            let of = |call: i64| verdict(&program, call, [0; 6]);
+            assert_eq!([of(libc::SYS_read), of(libc::SYS_ptrace)], [allowed, refused], "{to:?}");
+            // Those of x32: ptrace(2) is 521 there, and most others have their own number with that bit.
+            for other in [512, 521, 547, 0x4000_0000 | 521, 0x4000_0000 | libc::SYS_pidfd_getfd, 0x4000_0000] {
+                assert_eq!(of(other), refused, "{to:?} {other:#x}");
+            }
+        }
+        let interface = program(Confinement::Interface).unwrap();
+        let of = |call: i64| verdict(&interface, call, [0; 6]);
+        for call in [libc::SYS_kexec_load, libc::SYS_kexec_file_load, libc::SYS_pidfd_getfd] {
+            assert_eq!(of(call), refused, "{call}");
+        }
+        assert_eq!([of(libc::SYS_execve), of(511), of(548)], [allowed; 3]);
+    }
+
+    fn netlink_sys_socket(protocol: i32) -> std::io::Result<netlink_sys::Socket> {
+        netlink_sys::Socket::new(isize::try_from(protocol).unwrap())
     }
 
     #[expect(unsafe_code, reason = "a mapping that nothing uses")]

@@ -22,6 +22,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("under every fault of the kernel numbers are right or missing by name", every_fault),
         Case::new("an interrupted call is made again and costs nothing", interrupted),
+        Case::new("a socket that one watched reading lost is neither gone nor new", lost_while_watching),
     ]
 }
 
@@ -593,4 +594,41 @@ fn interrupted(place: &Place) -> Ran {
         }
     }
     Ok(())
+}
+
+/// Whatever answer it is that a record is lost from: not in the first reading, after which it is new to the list.
+fn lost_while_watching(place: &Place) -> Ran {
+    if !can_notify() {
+        return Err(CannotRun("the kernel lets nobody decide what becomes of a system call".to_owned()));
+    }
+    let _traffic = traffic(place);
+    let mut harmed = 0;
+    for nth in 1..10 {
+        let lost = change("a record is of no family", Where::Receive(DIAG), |bytes| strange_family(bytes));
+        let fault = only(Which::Nth(nth), lost);
+        let watched = ["sockets", "-a", "--json", "--watch", "10ms", "--cpu-share", "50", "--count", "4"];
+        let (rows, _) = fault.run(&watched);
+        let readings = readings(&rows);
+        let sockets: Vec<u64> = readings.iter().map(|reading| reading["sockets"].as_u64().unwrap()).collect();
+        let all = *sockets.iter().max().unwrap();
+        let is_harmed = sockets[0] == all && sockets.iter().any(|sockets| *sockets < all);
+        if is_harmed {
+            harmed += 1;
+            let moved: Vec<_> = readings.iter().map(|reading| (&reading["new"], &reading["gone"])).collect();
+            assert_eq!(moved, vec![(&Value::from(0), &Value::from(0)); 4], "{nth}: {readings:?}");
+        }
+        let (groups, _) = fault.run(&[&watched[..], &["--group-by", "state"]].concat());
+        for group in self::readings(&groups).iter().flat_map(|reading| reading["groups"].as_array().unwrap()) {
+            let more = &group["since_last"]["sockets"];
+            assert!(!is_harmed || more.is_null() || *more == 0, "{nth}: {group}");
+        }
+    }
+    assert!(harmed >= 2, "a record was lost in {harmed} runs");
+    Ok(())
+}
+
+/// What is said of each reading.
+fn readings(output: &Output) -> Vec<Value> {
+    let lines = output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    lines.filter(|line: &Value| line["reading"].is_u64()).collect()
 }

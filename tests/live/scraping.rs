@@ -34,12 +34,13 @@ impl Served {
 
     /// The same on this address.
     pub(crate) fn start_on(listen: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tcpctl"))
-            .args(["serve", "--listen", listen])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tcpctl"));
+        command.args(["serve", "--listen", listen]).args(arguments);
+        Self::wait_for(command.stdout(Stdio::piped()).spawn().expect("the program runs"))
+    }
+
+    /// Waits until a server listens whose output is piped.
+    pub(crate) fn wait_for(mut child: Child) -> Self {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
         let place = line.strip_prefix("listening on http").unwrap_or_else(|| panic!("it says {line:?}"));
@@ -63,6 +64,14 @@ impl Served {
             Some(status) => Ok(status),
             None => Err("it runs"),
         })
+    }
+
+    /// Tells it to stop, and hands on what it said on standard error, which is piped.
+    pub(crate) fn complaint(mut self) -> String {
+        self.signal(Signal::TERM);
+        let mut text = String::new();
+        self.child.stderr.take().expect("a pipe").read_to_string(&mut text).expect("text");
+        text
     }
 
     /// A connection to it.

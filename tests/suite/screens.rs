@@ -476,6 +476,36 @@ fn what_could_not_be_read_is_a_gap_on_every_screen() {
     assert_screen("gaps_page", &state);
 }
 
+/// A host with so many sockets that they are counted and not walked through, without `/proc/net/sockstat`.
+fn host_with_many_sockets(seconds: u64) -> Snapshot {
+    let mut snapshot = busy_host(seconds);
+    let sockets = snapshot.sockets.as_mut().unwrap();
+    (sockets.source, sockets.addresses) = (SocketSource::Masked, None);
+    sockets.ports.clear();
+    sockets.states.remove(&TcpState::Close);
+    snapshot.counters.sockstat = None;
+    snapshot
+}
+
+#[test]
+fn what_was_not_counted_is_no_zero() {
+    let shown = |host, size| rows(&drawn(&watching(COLOUR, size, 8, host))).join("\n");
+    let line = |text: &str, of: &str| {
+        let found = text.lines().find(|line| line.contains(of)).unwrap_or_else(|| panic!("{of}\n{text}"));
+        let (_, rest) = found.split_once(of).unwrap();
+        rest.split_whitespace().next().unwrap_or_default().to_owned()
+    };
+    for size in [(80, 24), (160, 48)] {
+        let [many, idle] = [host_with_many_sockets, idle_host].map(|host| shown(host, size));
+        let limits = ["ports, fullest peer", "  TIME-WAIT ", "  CLOSE "];
+        assert_eq!(limits.map(|of| line(&many, of)), ["?"; 3], "{many}");
+        assert_eq!(limits.map(|of| line(&idle, of)), ["0"; 3], "{idle}");
+    }
+    let wide = [host_with_many_sockets, idle_host].map(|host| shown(host, (160, 48)));
+    let said = wide.map(|text| ["? not counted", "none: no connection with"].map(|words| text.contains(words)));
+    assert_eq!(said, [[true, false], [false, true]]);
+}
+
 /// A host whose kernel does not let this process read a few settings.
 fn host_with_hidden_settings(seconds: u64) -> Snapshot {
     let mut snapshot = busy_host(seconds);

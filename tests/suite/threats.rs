@@ -44,15 +44,27 @@ fn every_line_of_the_threat_model_names_tests_that_there_are() {
     }
 }
 
+/// A file without its tests, whatever else of it is for tests alone.
+fn program_of(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap()
+}
+
+#[test]
+fn what_stands_behind_a_line_for_tests_is_program_all_the_same() {
+    let text = "#[cfg(test)]\nuse a::B;\nfn c() { d() }\n#[cfg(test)]\nmod tests {\n fn e() {} }\n";
+    assert_eq!(program_of(text), "#[cfg(test)]\nuse a::B;\nfn c() { d() }\n");
+}
+
 #[test]
 fn the_environment_is_read_in_one_place() {
     let reads = ["env::var", "env::vars", "var_os(", "env::temp_dir", "env::home_dir", "getenv"];
     let mut found = BTreeSet::new();
     for path in sources(&root().join("src")) {
         let text = fs::read_to_string(&path).unwrap();
-        // What tests of the file do is theirs.
-        let program = text.split("#[cfg(test)]").next().unwrap();
-        if program.lines().any(|line| !line.contains("debug_assert!") && reads.iter().any(|read| line.contains(read))) {
+        if program_of(&text)
+            .lines()
+            .any(|line| !line.contains("debug_assert!") && reads.iter().any(|read| line.contains(read)))
+        {
             found.insert(path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());
         }
     }

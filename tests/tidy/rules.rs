@@ -59,6 +59,7 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     ("src/ui/cli/run.rs", "crate::sys::keep_rights"),
     ("src/ui/cli/rights.rs", "crate::sys::Confinement"),
     ("src/ui/cli/rights.rs", "crate::sys::Rights"),
+    ("src/ui/cli/rights.rs", "crate::sys::keep_rights"),
     ("src/ui/cli/commands/serve.rs", "crate::sys::Confinement"),
     ("src/ui/cli/commands/serve.rs", "crate::sys::confine"),
     ("src/ui/cli/commands/serve.rs", "crate::sys::keep_rights"),
@@ -87,7 +88,9 @@ pub(crate) const ENTRIES: &[(&str, &str)] = &[
     ("src/ui/cli/pace.rs", "crate::sys::process_cpu_us"),
     // Ctrl-C ends a playing in order, and signals are system calls.
     ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::HeldSignals"),
+    ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::Rights"),
     ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::TerminalSignal"),
+    ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::keep_rights"),
     ("src/ui/cli/commands/lab_interrupt.rs", "crate::sys::stop_process_group"),
     // The program's one way in.
     ("src/main.rs", "crate::ui::cli::main"),

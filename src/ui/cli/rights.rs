@@ -1,7 +1,8 @@
 //! What each command needs of the kernel. The rest is given up before it begins.
 
+use super::CliError;
 use super::args::{Cli, Command, Global};
-use crate::sys::{Confinement, Rights};
+use crate::sys::{Confinement, Rights, keep_rights};
 
 /// Finds any file that is named, and who holds which socket.
 const READS: Rights = Rights::READ_FILES.and(Rights::SEE_PROCESSES).and(Rights::NETWORK);
@@ -21,7 +22,10 @@ const PLAYS: Rights = READS
 /// The rights that a command has need of, at the most.
 pub(super) fn needed(cli: &Cli) -> Rights {
     let global = &cli.global;
-    let host = |rights: Rights| if global.from.is_some() { Rights::READ_FILES } else { with_options(rights, global) };
+    let programs = if loads_programs(cli) { Rights::PROGRAMS } else { Rights::NONE };
+    let namespaces = if global.netns.is_some() { Rights::NAMESPACES } else { Rights::NONE };
+    let on_host = programs.and(namespaces);
+    let host = |rights: Rights| if global.from.is_some() { Rights::READ_FILES } else { rights.and(on_host) };
     let everywhere = |all_netns: bool| if all_netns { READS.and(Rights::NAMESPACES) } else { READS };
     let output = if writes_file(cli.command.as_ref()) { Rights::WRITE_FILES } else { Rights::NONE };
     output.and(match &cli.command {
@@ -38,10 +42,11 @@ pub(super) fn needed(cli: &Cli) -> Rights {
             | Command::Lint(_)
             | Command::Plan(_)
             | Command::Solve(_)
-            | Command::Verify(_)
-            | Command::Profiles(_)
-            | Command::History(_),
+            | Command::Verify(_),
         ) => host(READS),
+        // The journal, and which namespace this is. That of another's process is found by whoever sees processes.
+        Some(Command::History(_)) if global.netns.is_some() => host(Rights::READ_FILES.and(Rights::SEE_PROCESSES)),
+        Some(Command::History(_) | Command::Profiles(_)) => Rights::READ_FILES,
         Some(Command::Serve(args)) if args.textfile.is_some() => host(READS),
         Some(Command::Serve(_)) => host(READS).and(Rights::LOW_PORTS),
         Some(Command::Apply(_) | Command::Confirm(_) | Command::AwaitConfirmation(_) | Command::Rollback(_)) => {
@@ -64,6 +69,12 @@ pub(super) fn while_serving(namespaces: bool, programs: bool, stored: bool) -> R
     if stored { Rights::READ_FILES } else { reads }
 }
 
+/// Gives up the rest, in the thread that traces; the one that waits for signals has given up all.
+pub(super) fn keep_while_tracing(all_netns: bool) -> Result<(), CliError> {
+    keep_rights(while_tracing(all_netns))
+        .map_err(|error| CliError::failure(anyhow::anyhow!("cannot give up what opening the trace took: {error}")))
+}
+
 /// Whether what a reading command says goes to a file that was named, which may stand in somebody else's directory.
 fn writes_file(command: Option<&Command>) -> bool {
     match command {
@@ -76,11 +87,50 @@ fn writes_file(command: Option<&Command>) -> bool {
     }
 }
 
-/// What options of every command add.
-fn with_options(rights: Rights, global: &Global) -> Rights {
-    let namespaces = if global.netns.is_some() { Rights::NAMESPACES } else { Rights::NONE };
-    let programs = if global.no_bpf { Rights::NONE } else { Rights::PROGRAMS };
-    rights.and(namespaces).and(programs)
+/// Whether the command shows the SYN queues of listeners, which a program in the kernel may read for it.
+pub(super) const fn loads_programs(cli: &Cli) -> bool {
+    let Global { no_bpf, from, .. } = &cli.global;
+    let shows = match &cli.command {
+        None
+        | Some(
+            Command::Status(_)
+            | Command::Listeners(_)
+            | Command::Diagnose(_)
+            | Command::Explain(_)
+            | Command::Snapshot(_)
+            | Command::Serve(_),
+        ) => true,
+        // Plans and what undoes them hang on no queue, and a trace on no listener.
+        Some(
+            Command::Sockets(_)
+            | Command::Trace(_)
+            | Command::Simulate(_)
+            | Command::Lab(_)
+            | Command::Params(_)
+            | Command::Lint(_)
+            | Command::Plan(_)
+            | Command::Solve(_)
+            | Command::Verify(_)
+            | Command::Profiles(_)
+            | Command::Apply(_)
+            | Command::Confirm(_)
+            | Command::AwaitConfirmation(_)
+            | Command::Rollback(_)
+            | Command::History(_)
+            | Command::Fleet(_)
+            | Command::Metrics(_)
+            | Command::Completions(_)
+            | Command::Man(_),
+        ) => false,
+    };
+    shows && !*no_bpf && from.is_none()
+}
+
+/// What `trace` keeps once the tracepoints fire: it asks about sockets, names functions, and takes its instance away, which
+/// is root's own. Other namespaces may come while it asks about every one.
+const fn while_tracing(all_netns: bool) -> Rights {
+    let reads = READS.and(Rights::KERNEL_ADDRESSES);
+    if all_netns { reads.and(Rights::NAMESPACES) } else { reads }
 }
 
 /// What is left to a command of system calls, as soon as its options are read; nothing where all are.
@@ -133,10 +183,26 @@ mod tests {
             ("tcpctl serve --no-bpf", reads(&[10])),
             ("tcpctl serve --textfile x.prom --no-bpf", reads(&[1])),
             ("tcpctl apply anti-syn-flood --no-bpf", reads(&[1, 21])),
-            ("tcpctl rollback --no-bpf", reads(&[1, 21])),
-            ("tcpctl trace --no-bpf", reads(&[21, 34])),
-            ("tcpctl lab syn-lost --no-bpf", reads(&[1, 10, 13, 21, 23, 24])),
+            ("tcpctl apply anti-syn-flood", reads(&[1, 21])),
+            ("tcpctl confirm 7", reads(&[1, 21])),
+            ("tcpctl rollback", reads(&[1, 21])),
+            ("tcpctl trace", reads(&[21, 34])),
+            ("tcpctl lab syn-lost", reads(&[1, 10, 13, 21, 23, 24])),
             ("tcpctl --no-bpf", reads(&[1, 10, 13, 21, 23, 24])),
+            ("tcpctl", reads(&[1, 10, 13, 21, 23, 24, 38, 39])),
+            ("tcpctl sockets --watch", reads(&[])),
+            ("tcpctl params", reads(&[])),
+            ("tcpctl lint", reads(&[])),
+            ("tcpctl plan anti-syn-flood", reads(&[])),
+            ("tcpctl verify anti-syn-flood", reads(&[])),
+            ("tcpctl listeners", reads(&[38, 39])),
+            ("tcpctl diagnose", reads(&[38, 39])),
+            ("tcpctl explain accept-queue-overflow", reads(&[38, 39])),
+            ("tcpctl snapshot", reads(&[38, 39])),
+            ("tcpctl serve", reads(&[10, 38, 39])),
+            ("tcpctl history", vec![2]),
+            ("tcpctl history -N blue", vec![2, 19, 21]),
+            ("tcpctl profiles", vec![2]),
         ] {
             assert_eq!(of(line), expected, "{line}");
         }
@@ -144,6 +210,8 @@ mod tests {
         assert_eq!(numbers(while_serving(false, false, false)), READS);
         assert_eq!(numbers(while_serving(true, true, false)), reads(&[21, 38, 39]));
         assert_eq!(numbers(while_serving(true, true, true)), [2]);
+        assert_eq!(numbers(while_tracing(false)), reads(&[34]));
+        assert_eq!(numbers(while_tracing(true)), reads(&[21, 34]));
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn give_up(cli: &Cli) -> Result<(), CliError> {
 
 /// What may read SYN queues from the kernel.
 fn syn_queues(cli: &Cli) -> SynQueues {
-    if cli.global.no_bpf { SynQueues::default() } else { SynQueues::when_needed() }
+    if rights::loads_programs(cli) { SynQueues::when_needed() } else { SynQueues::default() }
 }
 
 /// Refuses what a stored snapshot does not go together with. The parser does not look for conflicts of options that

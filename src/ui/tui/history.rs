@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::facts::SeriesId;
 use super::graph::Point;
-use crate::snapshot::{Counters, Listener, Netns, Snapshot, Sockets};
+use crate::snapshot::{Counters, Listener, Netns, Snapshot, SocketSource, Sockets};
 
 /// Who a listener is, for as long as it lives: the kernel's cookie, or address and inode without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +46,9 @@ struct Sample {
     series: Option<BTreeMap<SeriesId, i64>>,
     /// Nothing when they were not read, and when they are kept no longer.
     listeners: Option<BTreeMap<ListenerId, ListenerSample>>,
+    /// Whether a listener that is not among these was not there. Where sockets are missing, or come from tables without
+    /// cookies, it may be one that was there under the same name or another.
+    tells_all_listeners: bool,
     /// Of what this is: from one network namespace to another nothing rises.
     netns: Option<Netns>,
 }
@@ -95,6 +98,7 @@ impl History {
             monotonic_ms: snapshot.monotonic_ms,
             series: Some(series),
             listeners: snapshot.sockets.as_ref().map(listeners),
+            tells_all_listeners: tells_all_listeners(snapshot),
             netns: Some(Netns { name: None, ..snapshot.netns.clone() }),
         });
     }
@@ -114,7 +118,14 @@ impl History {
 
     /// Notes that a reading failed.
     pub(super) fn push_hole(&mut self, unix_ms: u64) {
-        self.add(Sample { unix_ms, monotonic_ms: 0, series: None, listeners: None, netns: None });
+        self.add(Sample {
+            unix_ms,
+            monotonic_ms: 0,
+            series: None,
+            listeners: None,
+            tells_all_listeners: false,
+            netns: None,
+        });
     }
 
     fn add(&mut self, sample: Sample) {
@@ -281,19 +292,33 @@ fn share_between(before: &Sample, after: &Sample, part: SeriesId, whole: SeriesI
     u64::try_from(part * 100_000 / whole).ok().map(|share| share.min(100_000))
 }
 
+fn tells_all_listeners(snapshot: &Snapshot) -> bool {
+    let is_table = |sockets: &Sockets| sockets.source == SocketSource::ProcNetTcp;
+    !snapshot.misses_sockets() && !snapshot.sockets.as_ref().is_some_and(is_table)
+}
+
 fn listener_drops(before: &Sample, after: &Sample, id: &ListenerId) -> Option<u64> {
-    // A listener that was not there before has dropped what it has dropped since it was made. Where nobody looked, nothing
-    // is known.
-    let earlier = before.listeners.as_ref()?.get(id).map_or(Some(0), |sample| sample.drops)?;
+    // A listener that was not there before has dropped what it has dropped since it was made. Where nobody looked, or not
+    // at all of them, nothing is known.
+    let earlier = match before.listeners.as_ref()?.get(id) {
+        Some(sample) => sample.drops?,
+        None if before.tells_all_listeners => 0,
+        None => return None,
+    };
     let later = after.listeners.as_ref()?.get(id)?.drops?;
-    // sk_drops has 32 bits and may wrap.
+    // sk_drops has 32 bits and may wrap. By more than half of that it does not rise between two readings: it fell.
     let grown = u32::try_from(later).ok()?.wrapping_sub(u32::try_from(earlier).ok()?);
+    if grown > 1 << 31 {
+        return None;
+    }
     per_second(grown.into(), after.ms_since(before)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::{Gap, GapKind};
+    use crate::units::TcpState;
 
     fn history(readings: &[(u64, Option<i64>)]) -> History {
         let mut history = History::default();
@@ -303,6 +328,7 @@ mod tests {
                 monotonic_ms: s * 1000,
                 series: value.map(|value| BTreeMap::from([(SeriesId::TcpExt("ListenDrops"), value)])),
                 listeners: None,
+                tells_all_listeners: true,
                 netns: None,
             });
         }
@@ -404,6 +430,70 @@ mod tests {
         assert_eq!(history.listener_drops_now(&only_listener(&history), 2000), Some(2000));
     }
 
+    /// Readings one second apart of a host whose listener has dropped 77, the second one as `harm` leaves it.
+    fn harmed(harm: impl Fn(&mut Snapshot)) -> History {
+        let stored = include_str!("../../../tests/data/snapshots/version-1.json");
+        let mut history = History::default();
+        for s in 1..=3 {
+            let mut snapshot = crate::snapshot::parse_stored(stored).unwrap().last().clone();
+            (snapshot.taken_unix_ms, snapshot.monotonic_ms) = (s * 1000, s * 1000);
+            let sockets = snapshot.sockets.as_mut().unwrap();
+            sockets.source = SocketSource::SockDiag;
+            sockets.states = BTreeMap::from([(TcpState::Estab, 5)]);
+            (sockets.addresses, sockets.ports) = (Some(Vec::new()), Vec::new());
+            let listener = &mut sockets.listeners[0];
+            (listener.cookie, listener.drops) = (9, crate::snapshot::Drops::Total(77));
+            if s == 2 {
+                harm(&mut snapshot);
+            }
+            history.push(&snapshot);
+        }
+        history
+    }
+
+    fn lose_records(snapshot: &mut Snapshot) {
+        snapshot.gaps.push(Gap::new("sock_diag", GapKind::Malformed, "1 of its records cannot be understood", ""));
+    }
+
+    #[test]
+    fn a_listener_that_one_reading_lost_or_named_otherwise_has_not_dropped_all_of_its_drops_since() {
+        let by_tables = harmed(|snapshot| {
+            let sockets = snapshot.sockets.as_mut().unwrap();
+            sockets.source = SocketSource::ProcNetTcp;
+            let listener = &mut sockets.listeners[0];
+            (listener.cookie, listener.drops) = (0, crate::snapshot::Drops::Unknown);
+        });
+        let lost = harmed(|snapshot| {
+            snapshot.sockets.as_mut().unwrap().listeners.clear();
+            lose_records(snapshot);
+        });
+        for history in [by_tables, lost] {
+            let id = only_listener(&history);
+            assert_eq!(history.listener_drops_now(&id, 3000), None);
+        }
+        // One that was made meanwhile has dropped all of them since.
+        let made = harmed(|snapshot| snapshot.sockets.as_mut().unwrap().listeners.clear());
+        assert_eq!(made.listener_drops_now(&only_listener(&made), 3000), Some(77_000));
+        // One that is known is known, whatever others are missing.
+        let others_lost = harmed(lose_records);
+        assert_eq!(others_lost.listener_drops_now(&only_listener(&others_lost), 3000), Some(0));
+    }
+
+    #[test]
+    fn drops_that_went_back_are_not_a_rise() {
+        let history = pushed(&[(1, Some(10), &[]), (2, Some(3), &[])]);
+        assert_eq!(history.listener_drops_now(&only_listener(&history), 2000), None);
+    }
+
+    #[test]
+    fn counts_of_sockets_of_which_some_are_missing_are_holes() {
+        let history = harmed(lose_records);
+        let span = Span { until_unix_ms: 3000, length_ms: 3000, columns: 3 };
+        use Point::{Hole, Value};
+        assert_eq!(history.gauge(SeriesId::State(TcpState::Estab), span), [Value(5), Hole, Value(5)]);
+        assert_eq!(history.gauge(SeriesId::FullestDestination, span), [Value(0), Hole, Value(0)]);
+    }
+
     #[test]
     fn a_processor_that_comes_has_dropped_nothing_since_and_one_that_goes_hides_nothing() {
         let end = u64::from(u32::MAX);
@@ -441,7 +531,9 @@ mod tests {
             let mut history = History::default();
             for &(unix_ms, monotonic_ms, total) in &readings {
                 let series = total.map(|total| BTreeMap::from([(id, total)]));
-                history.add(Sample { unix_ms, monotonic_ms, series, listeners: None, netns: None });
+                history.add(Sample {
+                    unix_ms, monotonic_ms, series, listeners: None, tells_all_listeners: true, netns: None,
+                });
             }
             for until_unix_ms in [until, u64::MAX, readings.last().map_or(0, |last| last.0)] {
                 let span = Span { until_unix_ms, length_ms: 60_000, columns };

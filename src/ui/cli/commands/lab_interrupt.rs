@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::Context as _;
 
-use crate::sys::{HeldSignals, TerminalSignal, stop_process_group};
+use crate::sys::{HeldSignals, Rights, TerminalSignal, keep_rights, stop_process_group};
 use crate::ui::cli::CliError;
 
 /// Watches for a signal that asks to end.
@@ -23,6 +23,8 @@ impl Interrupt {
         let interrupt = Self { stop: Arc::default(), number: Arc::default() };
         let (stop, number) = (Arc::clone(&interrupt.stop), Arc::clone(&interrupt.number));
         let watch = move || {
+            // Waiting for signals takes no right. The thread that starts this one has heard whether giving up is refused.
+            let _ = keep_rights(Rights::NONE);
             while let Ok(signal) = held.wait() {
                 let stopped = match signal {
                     TerminalSignal::Stop => stop_process_group(),

@@ -31,17 +31,15 @@ fn serve(args: &ServeArgs, mut measuring: Measuring, context: &mut Context<'_>) 
     measuring.read(BOTH)?;
     let doors = Doors::open(&args.listen, access, tls).map_err(CliError::Failure)?;
     for caution in doors.cautions() {
-        // Nothing can be done when standard error is gone.
-        let _ = std::io::Write::write_all(
-            &mut anstream::stderr(),
-            printable_lines(&format!("tcpctl: {caution}\n")).as_bytes(),
-        );
+        tell(&caution);
     }
     for place in doors.places() {
         writeln!(context.out, "listening on {place}")?;
     }
     context.out.flush()?;
-    give_up(context);
+    if let Err(caution) = give_up(context) {
+        tell(&caution);
+    }
     let read = move || {
         let [classic, open] = measuring.read(BOTH).map_err(|error| error.to_string())?;
         Ok(Page { classic, open })
@@ -50,13 +48,27 @@ fn serve(args: &ServeArgs, mut measuring: Measuring, context: &mut Context<'_>) 
     Ok(Exit::Ok)
 }
 
+/// Tells of what does not keep it from serving.
+fn tell(caution: &dyn std::fmt::Display) {
+    let text = printable_lines(&format!("tcpctl: {caution}\n"));
+    // Nothing can be done when standard error is gone.
+    let _ = std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes());
+}
+
 /// Gives up the right to low ports, which are open now, and every system call but those of reading and answering. Where the
-/// kernel has no such thing, the rest of what protects is there.
-fn give_up(context: &Context<'_>) {
+/// kernel has no such thing, the rest of what protects is there, and what is missing is said.
+fn give_up(context: &Context<'_>) -> Result<(), String> {
     let namespaces = context.netns.is_some();
     let programs = context.syn_queues.is_wanted();
-    let _ = keep_rights(rights::while_serving(namespaces, programs, context.stored.is_some()));
-    let _ = confine(Confinement::Serving { namespaces, programs });
+    let kept = keep_rights(rights::while_serving(namespaces, programs, context.stored.is_some()));
+    let confined = confine(Confinement::Serving { namespaces, programs });
+    let why = match (kept, confined) {
+        (Ok(()), Ok(())) => return Ok(()),
+        (Ok(()), Err(error)) => format!("{error}; whoever took it over could use every system call"),
+        (Err(error), Ok(())) => format!("cannot give up the right to low ports: {error}"),
+        (Err(rights), Err(error)) => format!("cannot give up the right to low ports: {rights}; {error}"),
+    };
+    Err(format!("caution: {why}"))
 }
 
 /// Who may read, and under which name this host is known.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::ops::ControlFlow;
 
-use super::sockets_places::{Places, Visited};
+use super::sockets_places::{Places, Visited, is_whole};
 use super::sockets_watch;
 use crate::collect::{Holders, RowPlace};
 use crate::model::{Host, KnownOptions, KnownSettings, LiveForecast, forecast_live};
@@ -354,7 +354,7 @@ pub(super) fn count_groups(
             groups.push_moved(found, holders.iter_mut().flat_map(|holders| holders.of(found.inode())), moves);
             ControlFlow::Continue(())
         });
-        if let Some(watch) = watch.as_mut().filter(|_| walked.is_ok()) {
+        if let Some(watch) = watch.as_mut().filter(|_| is_whole(&walked)) {
             watch.leave();
         }
         Ok(Visited { walked, is_enough: false })

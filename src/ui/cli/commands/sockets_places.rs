@@ -10,7 +10,7 @@ use crate::collect::{
 };
 use crate::model::{Assumption, LiveForecast};
 use crate::report::{printable, render_assumptions};
-use crate::snapshot::{Gap, NamespaceName, StoredRows};
+use crate::snapshot::{Gap, GapKind, NamespaceName, StoredRows};
 use crate::ui::cli::CliError;
 use crate::ui::cli::args_sockets::{SocketGroup, SocketsArgs};
 use crate::ui::cli::context::Context;
@@ -26,6 +26,18 @@ pub(super) struct Places {
     every: Option<(Vec<RowPlace>, Vec<Gap>)>,
     /// What the forecasts took for granted.
     assumed: RefCell<BTreeSet<Assumption>>,
+}
+
+/// Whether every socket of a namespace was met, so that one that was not is gone. Only bound ones, which are not in the
+/// tables of `/proc`, are told by no gap of their own.
+pub(super) fn is_whole(walked: &Result<Vec<Gap>, SocketRowsError>) -> bool {
+    let misses = |gap: &Gap| match gap.kind {
+        GapKind::Malformed | GapKind::Failed => true,
+        // The table of a family, not what a filter asks of single sockets.
+        GapKind::Denied => gap.source.ends_with("/net/tcp6"),
+        GapKind::Absent | GapKind::Substituted => false,
+    };
+    walked.as_ref().is_ok_and(|gaps| !gaps.iter().any(misses))
 }
 
 /// How the sockets of one were read.

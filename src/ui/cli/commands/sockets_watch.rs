@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::sockets::{Forecaster, count_groups, group_by, limit, order, style, tell, tell_assumed, wants_holders};
-use super::sockets_places::{Places, Visited};
+use super::sockets_places::{Places, Visited, is_whole};
 use crate::collect::Holders;
 use crate::report::{
     GroupChanges, RowChange, SocketChange, SocketWatch, SocketWriter, WatchOrder, WatchReading, WatchRows,
@@ -199,7 +199,7 @@ impl Watched<'_> {
                 if failed.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             failed?;
-            if walked.is_ok() {
+            if is_whole(&walked) {
                 watch.leave();
             }
             Ok(Visited { walked, is_enough: false })

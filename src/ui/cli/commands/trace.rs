@@ -20,7 +20,7 @@ use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceKind, WallClo
 use crate::ui::cli::args_trace::TraceArgs;
 use crate::ui::cli::context::Context;
 use crate::ui::cli::pace::Spent;
-use crate::ui::cli::{CliError, Exit};
+use crate::ui::cli::{CliError, Exit, rights};
 
 /// How long an event waits at the most before it is shown, in milliseconds, where the host is not busy.
 const TURN_MS: u64 = 50;
@@ -51,6 +51,7 @@ pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Re
         Whose::Request => CliError::Usage(error.to_string()),
         Whose::Kernel => CliError::failure(error),
     })?;
+    rights::keep_while_tracing(args.all_netns)?;
     let begun = Instant::now();
     let is_mine = context.netns.is_some();
     let board = Board { args, wanted, desk, places, functions: KernelFunctions::default(), is_mine };

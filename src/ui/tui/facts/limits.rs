@@ -3,7 +3,7 @@
 use super::SeriesId;
 use super::listeners::{ListenerRow, SortBy, listener_rows};
 use crate::model::KnownSettings;
-use crate::snapshot::{Listener, Snapshot, SysctlReading};
+use crate::snapshot::{Listener, Snapshot, Sockets, SysctlReading};
 use crate::ui::tui::graph::Point;
 use crate::ui::tui::history::{KEEP_LISTENERS_MS, KEEP_MS, ListenerId, Span};
 use crate::ui::tui::number::{self, Cell};
@@ -226,12 +226,9 @@ pub(in crate::ui::tui) fn what_binds(snapshot: &Snapshot, listener: &Listener) -
 }
 
 fn ports(state: &State, snapshot: &Snapshot, span: Span) -> LimitRow {
-    let fullest = snapshot.sockets.as_ref().and_then(|sockets| sockets.ports.first());
-    let now = match (&snapshot.sockets, fullest) {
-        (None, _) => Cell::Unread,
-        (Some(_), None) => Cell::Value(0),
-        (Some(_), Some(port)) => Cell::Value(port.used),
-    };
+    let counted = snapshot.sockets.as_ref().and_then(Sockets::counted_ports);
+    let fullest = counted.and_then(<[_]>::first);
+    let now = Cell::from_reading(counted.map(|_| fullest.map_or(0, |port| port.used)));
     let known = KnownSettings::new(&snapshot.sysctls.values(), |key| snapshot.has_key(key));
     let limit = Cell::from_reading(known.ports_available());
     let label = fullest.map_or_else(

@@ -56,18 +56,17 @@ impl SeriesId {
             ])
     }
 
-    /// Its reading; nothing when it could not be read.
+    /// Its reading; nothing when it could not be read, and for counts of sockets of which some are missing.
     pub(in crate::ui::tui) fn read(self, snapshot: &Snapshot) -> Option<i64> {
         let signed = |value: u64| i64::try_from(value).ok();
         let counters = &snapshot.counters;
+        let whole = || snapshot.sockets.as_ref().filter(|_| !snapshot.misses_sockets());
         match self {
-            Self::State(state) => signed(snapshot.sockets.as_ref()?.counted(state)?),
-            Self::TimeWaitBuckets => {
-                let counted = || signed(snapshot.sockets.as_ref()?.counted(TcpState::TimeWait)?);
-                counters.sockstat("TCP", "tw").or_else(counted)
-            }
+            Self::State(state) => signed(whole()?.counted(state)?),
+            // The count of a walk is another number: those in FIN_WAIT_2 are not in it.
+            Self::TimeWaitBuckets => counters.sockstat("TCP", "tw"),
             Self::FullestDestination => {
-                let counted = snapshot.sockets.as_ref()?.counted_ports()?;
+                let counted = whole()?.counted_ports()?;
                 signed(counted.iter().map(|port| port.used).max().unwrap_or(0))
             }
             Self::Orphans => counters.sockstat("TCP", "orphan"),

@@ -6,6 +6,7 @@ use ratatui::text::Line;
 
 use super::overview::{draw_limits, draw_rates, shown_states};
 use super::tables::{SPAN_MS, STATE_ORDER, consequence_lines, headed_rule, headline_lines, state_cell};
+use crate::snapshot::Sockets;
 use crate::ui::tui::facts::{SeriesId, SortBy, listener_rows};
 use crate::ui::tui::graph::{Point, peak, sparkline};
 use crate::ui::tui::layout::{halves, take_rows};
@@ -139,7 +140,8 @@ fn draw_listeners_and_peers(state: &State, buffer: &mut Buffer, area: Rect) {
     let Some(snapshot) = state.shown() else { return };
     let width = usize::from(area.width);
     let rows = listener_rows(state, snapshot, SortBy::Drops);
-    let ports = snapshot.sockets.as_ref().map(|sockets| sockets.ports.as_slice()).unwrap_or_default();
+    let counted = snapshot.sockets.as_ref().and_then(Sockets::counted_ports);
+    let ports = counted.unwrap_or_default();
     let half = usize::from(area.height) / 2;
     let title = format!("Listeners {}", rows.len());
     let mut lines = vec![rule(state.theme, &title, &["worst first", "accept, SYN, drops"], width)];
@@ -171,10 +173,10 @@ fn draw_listeners_and_peers(state: &State, buffer: &mut Buffer, area: Rect) {
         lines.push(Line::raw(format!("  {peer}{}{}", right(&count(port.used), 10), right(&count(port.time_wait), 12))));
     }
     if ports.is_empty() {
-        let words = if snapshot.sockets.is_none() {
-            "  ? sockets could not be read"
-        } else {
-            "  none: no connection with a port of its own"
+        let words = match (&snapshot.sockets, counted) {
+            (None, _) => "  ? sockets could not be read",
+            (Some(_), None) => "  ? not counted",
+            (Some(_), Some(_)) => "  none: no connection with a port of its own",
         };
         lines.push(Line::styled(words, state.theme.style(Role::Dim)));
     }

@@ -225,10 +225,10 @@ pub(super) fn headline_lines(state: &State, room: usize, width: usize) -> Vec<Li
     lines
 }
 
-/// The count of a state; a gap when sockets were not read.
+/// The count of a state; a gap when it was not counted.
 pub(super) fn state_cell(state: &State, of: TcpState) -> Cell {
     match state.shown() {
         None => Cell::NotYet,
-        Some(snapshot) => Cell::from_reading(snapshot.sockets.as_ref().map(|sockets| sockets.count(of))),
+        Some(snapshot) => Cell::from_reading(snapshot.sockets.as_ref().and_then(|sockets| sockets.counted(of))),
     }
 }
