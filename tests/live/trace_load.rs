@@ -32,9 +32,49 @@ pub(crate) fn count(value: &Value) -> u64 {
 
 /// The field of this name in `/proc/PID/status`, in KiB.
 fn memory_kib(process: u32, name: &str) -> u64 {
+    memory_of(process, name).expect("the kernel tells it")
+}
+
+/// The same; nothing for one that has ended.
+fn memory_of(process: u32, name: &str) -> Option<u64> {
     let status = read_to_string(format!("/proc/{process}/status")).expect("proc");
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel tells it");
-    line.trim_start_matches(':').split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim_start_matches(':').split_whitespace().next().and_then(|number| number.parse().ok())
+}
+
+/// Drops that are left in large buffers when the time is up: what is read then happened before, takes no part of the time
+/// that the trace went on for, and is no more in memory than what is read while it goes on.
+pub(crate) fn drained(place: &Place) -> Ran {
+    const TOLD_MS: u64 = 3000;
+    const FULL: &str = "full0";
+    place.set("net.ipv6.conf.default.disable_ipv6", "1");
+    let _full = device(FULL, "198.18.0.1")?;
+    let wanted = ["--event", "drop", "--summary", "--buffer", "8192", "--cpu-share", "1", "--for", "2s"];
+    let traced = Traced::begin(&wanted)?;
+    let process = traced.child.id();
+    let first_kib = memory_kib(process, "VmHWM");
+    let stop = AtomicBool::new(false);
+    let most_kib = std::thread::scope(|scope| {
+        let floods: Vec<_> = (0..2).map(|_| scope.spawn(|| flood(&stop))).collect();
+        sleep(Duration::from_secs(3));
+        stop.store(true, Ordering::Relaxed);
+        floods.into_iter().for_each(|flood| flood.join().expect("it only sends"));
+        // One that has ended, and is not waited for yet, has no memory.
+        let mut most_kib = first_kib;
+        while let Some(kib) = memory_of(process, "VmHWM") {
+            most_kib = most_kib.max(kib);
+        }
+        most_kib
+    });
+    let begun = traced.begin["unix_ns"].as_u64().expect("a time");
+    let (_, summary) = traced.end(Signal::CONT, 0);
+    let took_ms = count(&summary["took_ms"]);
+    let until_ms = (count(&summary["unix_ns"]) - begun) / 1_000_000;
+    eprintln!("{} drops told; {took_ms} and {until_ms} ms; {first_kib} and {most_kib} KiB", summary["events"]);
+    assert!((2000..TOLD_MS).contains(&took_ms) && (2000..TOLD_MS).contains(&until_ms), "{until_ms} ms: {summary}");
+    assert!(count(&summary["events"]) > 100_000, "{summary}");
+    assert!(most_kib <= first_kib + MORE_KIB, "{first_kib} and {most_kib} KiB");
+    Ok(())
 }
 
 /// Milliseconds of processor that a process has had.
