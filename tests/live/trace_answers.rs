@@ -2,6 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -11,7 +14,7 @@ use crate::case::{CannotRun, Case, Ran};
 use crate::fill::begin_connect;
 use crate::notified::{Answer, Call, can_notify, run_notified};
 use crate::place::{Place, until};
-use crate::trace_load::{count, drained};
+use crate::trace_load::{MORE_KIB, count, flood, memory_of};
 use crate::traced::{Traced, device, own_address};
 
 /// The cases of this file.
@@ -138,5 +141,40 @@ fn counted(_place: &Place) -> Ran {
     assert_eq!(events.len(), 2);
     assert_eq!(count(&summary["events"]), 2 + count(&summary["not_shown"]), "{summary}");
     assert!(count(&summary["not_shown"]) > 0, "{summary}");
+    Ok(())
+}
+
+/// Drops that are left in large buffers when the time is up: what is read then happened before, takes no part of the time
+/// that the trace went on for, and is no more in memory than what is read while it goes on.
+fn drained(place: &Place) -> Ran {
+    const TOLD_MS: u64 = 4000;
+    const FULL: &str = "full0";
+    place.set("net.ipv6.conf.default.disable_ipv6", "1");
+    let _full = device(FULL, "198.18.0.1")?;
+    let wanted = ["--event", "drop", "--summary", "--buffer", "8192", "--cpu-share", "1", "--for", "2s"];
+    let traced = Traced::begin(&wanted)?;
+    let process = traced.child.id();
+    let first_kib = memory_of(process, "VmHWM").expect("it is there");
+    let stop = AtomicBool::new(false);
+    let most_kib = std::thread::scope(|scope| {
+        let floods: Vec<_> = (0..2).map(|_| scope.spawn(|| flood(&stop))).collect();
+        sleep(Duration::from_secs(3));
+        stop.store(true, Ordering::Relaxed);
+        floods.into_iter().for_each(|flood| flood.join().expect("it only sends"));
+        // One that has ended, and is not waited for yet, has no memory.
+        let mut most_kib = first_kib;
+        while let Some(kib) = memory_of(process, "VmHWM") {
+            most_kib = most_kib.max(kib);
+        }
+        most_kib
+    });
+    let begun = traced.begin["unix_ns"].as_u64().expect("a time");
+    let (_, summary) = traced.end(Signal::CONT, 0);
+    let took_ms = count(&summary["took_ms"]);
+    let until_ms = (count(&summary["unix_ns"]) - begun) / 1_000_000;
+    eprintln!("{} drops told; {took_ms} and {until_ms} ms; {first_kib} and {most_kib} KiB", summary["events"]);
+    assert!((2000..TOLD_MS).contains(&took_ms) && (2000..TOLD_MS).contains(&until_ms), "{until_ms} ms: {summary}");
+    assert!(count(&summary["events"]) > 100_000, "{summary}");
+    assert!(most_kib <= first_kib + MORE_KIB, "{first_kib} and {most_kib} KiB");
     Ok(())
 }

@@ -23,7 +23,7 @@ const RESENT: Duration = Duration::from_millis(1600);
 const BESIDE_SHARE: u64 = 15;
 const SHARE: u64 = 25;
 /// How much memory it may take while the drops come, in KiB: the pages of a turn, as events.
-const MORE_KIB: u64 = 24 << 10;
+pub(crate) const MORE_KIB: u64 = 24 << 10;
 
 /// A count of a summary.
 pub(crate) fn count(value: &Value) -> u64 {
@@ -36,45 +36,10 @@ fn memory_kib(process: u32, name: &str) -> u64 {
 }
 
 /// The same; nothing for one that has ended.
-fn memory_of(process: u32, name: &str) -> Option<u64> {
+pub(crate) fn memory_of(process: u32, name: &str) -> Option<u64> {
     let status = read_to_string(format!("/proc/{process}/status")).expect("proc");
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim_start_matches(':').split_whitespace().next().and_then(|number| number.parse().ok())
-}
-
-/// Drops that are left in large buffers when the time is up: what is read then happened before, takes no part of the time
-/// that the trace went on for, and is no more in memory than what is read while it goes on.
-pub(crate) fn drained(place: &Place) -> Ran {
-    const TOLD_MS: u64 = 3000;
-    const FULL: &str = "full0";
-    place.set("net.ipv6.conf.default.disable_ipv6", "1");
-    let _full = device(FULL, "198.18.0.1")?;
-    let wanted = ["--event", "drop", "--summary", "--buffer", "8192", "--cpu-share", "1", "--for", "2s"];
-    let traced = Traced::begin(&wanted)?;
-    let process = traced.child.id();
-    let first_kib = memory_kib(process, "VmHWM");
-    let stop = AtomicBool::new(false);
-    let most_kib = std::thread::scope(|scope| {
-        let floods: Vec<_> = (0..2).map(|_| scope.spawn(|| flood(&stop))).collect();
-        sleep(Duration::from_secs(3));
-        stop.store(true, Ordering::Relaxed);
-        floods.into_iter().for_each(|flood| flood.join().expect("it only sends"));
-        // One that has ended, and is not waited for yet, has no memory.
-        let mut most_kib = first_kib;
-        while let Some(kib) = memory_of(process, "VmHWM") {
-            most_kib = most_kib.max(kib);
-        }
-        most_kib
-    });
-    let begun = traced.begin["unix_ns"].as_u64().expect("a time");
-    let (_, summary) = traced.end(Signal::CONT, 0);
-    let took_ms = count(&summary["took_ms"]);
-    let until_ms = (count(&summary["unix_ns"]) - begun) / 1_000_000;
-    eprintln!("{} drops told; {took_ms} and {until_ms} ms; {first_kib} and {most_kib} KiB", summary["events"]);
-    assert!((2000..TOLD_MS).contains(&took_ms) && (2000..TOLD_MS).contains(&until_ms), "{until_ms} ms: {summary}");
-    assert!(count(&summary["events"]) > 100_000, "{summary}");
-    assert!(most_kib <= first_kib + MORE_KIB, "{first_kib} and {most_kib} KiB");
-    Ok(())
 }
 
 /// Milliseconds of processor that a process has had.
@@ -93,7 +58,7 @@ fn dropped_by(device: &str) -> u64 {
 }
 
 /// Sends to a device whose queue nobody empties until it is told to stop.
-fn flood(stop: &AtomicBool) {
+pub(crate) fn flood(stop: &AtomicBool) {
     let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
     socket.connect("198.18.0.9:9").expect("the device has a route");
     while !stop.load(Ordering::Relaxed) {
