@@ -39,6 +39,8 @@ pub use rows::{RowsWanted, ShownStates, SocketRows, SocketRowsError};
 pub use source::{CollectError, SocketReading, Source, Whose};
 pub use survey::{Wanted, survey};
 pub use syn_queues::{SynQueues, SynQueuesError};
-pub use trace::{KernelFunctions, TraceClocks, TraceLosses, TraceWanted, Tracing, TracingError, read_trace_clocks};
+pub use trace::{
+    KernelFunctions, TraceClocks, TraceFilter, TraceLosses, TraceWanted, Tracing, TracingError, read_trace_clocks,
+};
 pub use trace_merge::{Missing, Traced};
-pub use trace_sockets::SocketAsker;
+pub use trace_sockets::{SocketAsker, SocketUntold};

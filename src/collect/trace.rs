@@ -44,6 +44,7 @@ pub struct Tracing {
     page: Vec<u8>,
     /// What the page that is being read tells.
     fresh: Vec<TraceEvent>,
+    filters: Vec<TraceFilter>,
     gaps: Vec<Gap>,
     begun_ns: u64,
     begun_unix_ns: u64,
@@ -59,6 +60,17 @@ struct Part {
     processors: Vec<u32>,
     first_lane: usize,
     missing: Missing,
+}
+
+/// What the kernel is asked to leave out of the events of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceFilter {
+    /// Of which.
+    pub kind: TraceKind,
+    /// What is told, in the words of the kernel's `filter` files.
+    pub text: String,
+    /// Whether the kernel took it. Where it did not, it writes more, and the same is left out afterwards.
+    pub in_kernel: bool,
 }
 
 /// What the clocks say at one moment.
@@ -82,8 +94,8 @@ pub fn read_trace_clocks() -> TraceClocks {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TraceLosses {
     /// Events that the kernel wrote over, or had no room for, before they were read: of which kinds, which share a buffer,
-    /// and how many.
-    pub events: Vec<(Vec<TraceKind>, u64)>,
+    /// and how many; nothing where its counts could not be read.
+    pub events: Vec<(Vec<TraceKind>, Option<u64>)>,
     /// Pages that could not be understood to their end.
     pub unclear_pages: u64,
 }
@@ -147,17 +159,19 @@ impl Tracing {
             merge: Merge::default(),
             page: vec![0; layout.length],
             fresh: Vec::new(),
+            filters: Vec::new(),
             gaps: Vec::new(),
             begun_ns: 0,
             begun_unix_ns: 0,
             unclear_pages: 0,
         };
-        let filters = tracing.take_up(&files, &wanted.kinds)?;
+        tracing.take_up(&files, &wanted.kinds)?;
         tracing.make_parts(&files, wanted.buffer_kib)?;
         for part in &tracing.parts {
-            for (kind, filter) in filters.iter().filter(|(kind, _)| part.kinds.contains(kind)) {
-                // Without it more is written than is shown, and the same is told.
-                let _ = part.instance.write(&format!("{}/filter", directory_of(*kind)), filter);
+            for filter in tracing.filters.iter_mut().filter(|filter| part.kinds.contains(&filter.kind)) {
+                // Without it more is written than is told: what comes is held against the same once more.
+                let path = format!("{}/filter", directory_of(filter.kind));
+                filter.in_kernel = part.instance.write(&path, &filter.text).is_ok();
             }
         }
         (tracing.begun_ns, tracing.begun_unix_ns) = (monotonic_ns(), unix_ns());
@@ -184,6 +198,11 @@ impl Tracing {
             instance.write("buffer_size_kb", &kib.to_string())?;
             // Older kernels wake at every event, which only costs time.
             let _ = instance.write("buffer_percent", WAKE_PERCENT);
+            // A new instance does as the host does at that moment, and what does not write over marks nothing as missing.
+            if let Err(error) = instance.write("options/overwrite", "1") {
+                let without = "where events were lost may not be seen";
+                self.gaps.push(Gap::new("options/overwrite", GapKind::Failed, error.to_string(), without));
+            }
             let processors = instance.processors().collect();
             self.parts.push(Part { instance, kinds, processors, first_lane: lanes, missing });
             lanes += buffers;
@@ -192,9 +211,8 @@ impl Tracing {
         Ok(())
     }
 
-    /// Reads the formats; a tracepoint that is not there is a gap. Says what the kernel is to leave out by itself.
-    fn take_up(&mut self, files: &TraceFs, kinds: &[TraceKind]) -> Result<Vec<(TraceKind, String)>, TracingError> {
-        let mut filters = Vec::new();
+    /// Reads the formats; a tracepoint that is not there is a gap. Notes what the kernel is to leave out by itself.
+    fn take_up(&mut self, files: &TraceFs, kinds: &[TraceKind]) -> Result<(), TracingError> {
         for kind in kinds {
             let row = kind.row();
             let format = match files.read(&format!("{}/format", directory_of(*kind))) {
@@ -212,7 +230,8 @@ impl Tracing {
                 self.gaps.push(Gap::new(row.tracepoint, GapKind::Malformed, reason, without));
                 continue;
             };
-            filters.extend(kernel_filter(*kind, &format).map(|filter| (*kind, filter)));
+            let filter = kernel_filter(*kind, &format);
+            self.filters.extend(filter.map(|text| TraceFilter { kind: *kind, text, in_kernel: false }));
             self.decoder.add(*kind, &format);
             self.kinds.push(*kind);
         }
@@ -225,7 +244,7 @@ impl Tracing {
             let without = "a RST from a closed port is not told, and others come without their reason";
             self.gaps.push(Gap::new("tcp_send_reset", GapKind::Absent, reason, without));
         }
-        Ok(filters)
+        Ok(())
     }
 
     /// The names of the instances that are traced into, one or two.
@@ -244,6 +263,12 @@ impl Tracing {
     #[must_use]
     pub const fn leftovers(&self) -> usize {
         self.leftovers
+    }
+
+    /// What is left out of the events.
+    #[must_use]
+    pub fn filters(&self) -> &[TraceFilter] {
+        &self.filters
     }
 
     /// What this kernel does not tell.
@@ -277,30 +302,33 @@ impl Tracing {
         Ok(more)
     }
 
-    /// Ends the tracing and hands on what is left. Says what was lost.
+    /// Lets nothing more happen in the buffers. What is in them is there to be read, until [`Tracing::read`] says that there
+    /// is no more.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn end(mut self, mut each: impl FnMut(Traced)) -> Result<TraceLosses, TracingError> {
+    pub fn stop(&self) -> Result<(), TracingError> {
         for part in &self.parts {
             part.instance.write("tracing_on", "0")?;
         }
-        while self.read_buffers()? {
-            self.merge.release(false, &mut each);
-        }
+        Ok(())
+    }
+
+    /// Hands on what was held back for something earlier. Says what was lost.
+    pub fn end(mut self, mut each: impl FnMut(Traced)) -> TraceLosses {
         self.merge.release(true, &mut each);
-        Ok(self.losses())
+        self.losses()
     }
 
     /// What was lost so far.
     #[must_use]
     pub fn losses(&self) -> TraceLosses {
         let lost = |part: &Part| {
-            let stats = part.processors.iter().filter_map(|number| {
+            let counts = part.processors.iter().map(|number| {
                 let path = format!("per_cpu/cpu{number}/stats");
-                part.instance.read(&path).ok()
+                part.instance.read(&path).ok().and_then(|text| lost_of(&text))
             });
-            (part.kinds.clone(), stats.map(|text| lost_of(&text)).sum())
+            (part.kinds.clone(), counts.sum())
         };
         TraceLosses { events: self.parts.iter().map(lost).collect(), unclear_pages: self.unclear_pages }
     }
@@ -311,6 +339,10 @@ impl Tracing {
         let mut more = false;
         for part in &self.parts {
             for buffer in 0..part.processors.len() {
+                if self.merge.is_ahead(part.first_lane + buffer) {
+                    more = true;
+                    continue;
+                }
                 let mut reader = Reader {
                     part,
                     merge: &mut self.merge,
@@ -374,14 +406,15 @@ fn directory_of(kind: TraceKind) -> String {
     format!("events/{}/{}", row.system, row.tracepoint)
 }
 
-/// Events that never came to their reader, of `per_cpu/cpuN/stats`.
-fn lost_of(stats: &str) -> u64 {
+/// Events that never came to their reader, of `per_cpu/cpuN/stats`; nothing where it does not say.
+fn lost_of(stats: &str) -> Option<u64> {
     const LOST: [&str; 3] = ["overrun", "commit overrun", "dropped events"];
-    let lines = stats.lines().filter_map(|line| line.split_once(':'));
-    lines
-        .filter(|(name, _)| LOST.contains(&name.trim()))
-        .filter_map(|(_, count)| count.trim().parse::<u64>().ok())
-        .sum()
+    let count = |wanted: &str| {
+        let (_, count) =
+            stats.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.trim() == wanted)?;
+        count.trim().parse::<u64>().ok()
+    };
+    LOST.into_iter().map(count).sum()
 }
 
 /// Names of the kernel's functions by addresses within them, each looked up once.
@@ -424,8 +457,11 @@ mod tests {
     #[test]
     fn what_was_lost_is_the_sum_of_the_kernels_three_counts() {
         let stats = "entries: 9\noverrun: 100\ncommit overrun: 20\nbytes: 7\noldest event ts:  5.1\ndropped events: 3\nread events: 50\n";
-        assert_eq!(lost_of(stats), 123);
-        assert_eq!(lost_of("overrun: x\n\n:"), 0);
+        assert_eq!(lost_of(stats), Some(123));
+        // What cannot be read is not that nothing was lost.
+        for unclear in ["", "overrun: x\n\n:", "overrun: 1\ncommit overrun: 0\ndropped events:\n", "overrun: 3\n"] {
+            assert_eq!(lost_of(unclear), None, "{unclear}");
+        }
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::wire::TraceEvent;
 /// between, so microseconds, and milliseconds where a virtual machine's processor is taken away.
 const WRITING_NS: u64 = 2_000_000;
 
+/// Events of one buffer that may wait for the other buffers before no more of it is read.
+const MOST_WAITING: usize = 1 << 12;
+
 /// What a trace comes to, in the order of its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Traced {
@@ -68,6 +71,12 @@ impl Merge {
         if let Some(lane) = self.lanes.get_mut(lane) {
             lane.read_until_ns = lane.read_until_ns.max(now_ns.saturating_sub(WRITING_NS));
         }
+    }
+
+    /// Whether so many events of the n-th wait for those of others that these have to be read first. One that others wait
+    /// for never is.
+    pub(super) fn is_ahead(&self, lane: usize) -> bool {
+        self.lanes.get(lane).is_some_and(|lane| lane.waiting.len() >= MOST_WAITING)
     }
 
     /// Hands on what nothing earlier can come before; at the end, everything.
@@ -142,6 +151,21 @@ mod tests {
         assert_eq!(released(&mut merge, false), []);
         merge.is_drained(1, 5 + WRITING_NS);
         assert_eq!(released(&mut merge, false), [(5, 0)]);
+    }
+
+    #[test]
+    fn a_buffer_that_is_far_ahead_waits_and_the_one_that_it_waits_for_does_not() {
+        let mut merge = Merge::new(2);
+        for at_ns in 0..MOST_WAITING as u64 {
+            assert!(!merge.is_ahead(0));
+            merge.push(0, event(10 + at_ns, 0));
+            merge.push(1, event(1, 1));
+        }
+        assert_eq!(released(&mut merge, false).len(), MOST_WAITING);
+        assert_eq!([0, 1].map(|lane| merge.is_ahead(lane)), [true, false]);
+        merge.is_drained(1, u64::MAX);
+        assert_eq!(released(&mut merge, false).len(), MOST_WAITING);
+        assert!(!merge.is_ahead(0));
     }
 
     #[test]

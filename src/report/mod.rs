@@ -148,8 +148,8 @@ pub use timeline::{EndView, EventView, TimelineView, render_timeline};
 pub use topics_manual::render_topics_manual;
 pub use trace_row::{NetnsFrom, TraceAnswer, TraceEventView, TraceNetns, TraceRow, TraceStyle, render_trace_heading};
 pub use trace_summary::{
-    KindCount, PairView, ReasonCount, TraceBeginView, TraceEnding, TraceSummaryView, render_trace_notes,
-    render_trace_summary,
+    KindCount, PairView, ReasonCount, TraceBeginView, TraceEnding, TraceFilterView, TraceSummaryView,
+    render_trace_notes, render_trace_summary,
 };
 pub use variants::render_variants;
 pub use verification::{VerificationView, has_drift, render_verification};

@@ -57,6 +57,8 @@ pub enum TraceAnswer {
         /// Whether all of them were asked.
         anywhere: bool,
     },
+    /// The kernel refuses to say, or its answer is none: why.
+    NotAnswered(String),
     /// Several namespaces have sockets with these ends.
     Several,
     /// This, and what follows from it.
@@ -172,6 +174,7 @@ impl<'a> TraceRow<'a> {
             socket: match self.asked {
                 TraceAnswer::NotAsked => "not-asked",
                 TraceAnswer::NoSocket { .. } => "none",
+                TraceAnswer::NotAnswered(_) => "refused",
                 TraceAnswer::Several => "several",
                 TraceAnswer::Socket(..) => "found",
             },
@@ -280,6 +283,9 @@ impl<'a> TraceRow<'a> {
             }
             (TraceAnswer::NoSocket { anywhere: true }, _) => {
                 parts.push("gone, or in a network namespace that is not found".to_owned())
+            }
+            (TraceAnswer::NotAnswered(reason), _) => {
+                parts.push(format!("the kernel did not say what its socket does: {reason}"));
             }
             (TraceAnswer::Several, _) => {
                 parts.push("several network namespaces have a socket with these ends".to_owned());

@@ -30,8 +30,21 @@ pub struct TraceBeginView<'a> {
     pub leftovers_removed: usize,
     /// What is traced.
     pub events: Vec<&'static str>,
+    /// What is left out of the events.
+    pub filters: Vec<TraceFilterView<'a>>,
     /// What this kernel does not tell.
     pub gaps: &'a [Gap],
+}
+
+/// What is left out of the events of one kind.
+#[derive(Clone, Debug, Serialize)]
+pub struct TraceFilterView<'a> {
+    /// Of which.
+    pub event: &'static str,
+    /// What is told, in the words of the kernel's `filter` files.
+    pub filter: &'a str,
+    /// Whether the kernel leaves the rest out; this program does where it does not.
+    pub in_kernel: bool,
 }
 
 /// What a trace came to, in JSON. The shape is a contract: it only grows.
@@ -63,11 +76,11 @@ pub struct TraceSummaryView {
     pub undecided: u64,
     /// Drops of other protocols; they are in no other count.
     pub other_protocols: u64,
-    /// Events that were counted and not shown, since there were too many at once.
+    /// Events that were counted and not shown, since there were too many at once, or enough.
     pub not_shown: u64,
-    /// Events that the kernel wrote over or had no room for, before they were read.
-    pub lost: u64,
-    /// The same by the events that share a buffer, where any were lost.
+    /// Events that the kernel wrote over or had no room for, before they were read; nothing where it does not say.
+    pub lost: Option<u64>,
+    /// The same by the events that share a buffer, where any were lost or that is not known.
     pub lost_by: Vec<LostOf>,
     /// Pages of the buffer that could not be understood to their end.
     pub unclear_pages: u64,
@@ -77,7 +90,7 @@ pub struct TraceSummaryView {
 #[derive(Clone, Debug, Serialize)]
 pub struct LostOf {
     events: Vec<&'static str>,
-    count: u64,
+    count: Option<u64>,
 }
 
 /// Events of a kind.
@@ -113,8 +126,8 @@ pub struct TraceEnding<'a> {
     pub unix_ns: u64,
     /// For how long it went on, in milliseconds.
     pub took_ms: u64,
-    /// How many events were lost, by the kinds that share a buffer.
-    pub lost: &'a [(Vec<TraceKind>, u64)],
+    /// How many events were lost, by the kinds that share a buffer; nothing where that could not be read.
+    pub lost: &'a [(Vec<TraceKind>, Option<u64>)],
     /// Pages that could not be understood.
     pub unclear_pages: u64,
 }
@@ -140,14 +153,14 @@ impl TraceSummaryView {
             undecided: tally.undecided,
             other_protocols: tally.other_protocols,
             not_shown: tally.not_shown,
-            lost: ending.lost.iter().map(|(_, count)| count).sum(),
-            lost_by: ending.lost.iter().filter(|(_, count)| *count > 0).map(lost_of).collect(),
+            lost: ending.lost.iter().map(|(_, count)| *count).sum(),
+            lost_by: ending.lost.iter().filter(|(_, count)| *count != Some(0)).map(lost_of).collect(),
             unclear_pages: ending.unclear_pages,
         }
     }
 }
 
-fn lost_of((kinds, count): &(Vec<TraceKind>, u64)) -> LostOf {
+fn lost_of((kinds, count): &(Vec<TraceKind>, Option<u64>)) -> LostOf {
     LostOf { events: kinds.iter().map(|kind| kind.row().name).collect(), count: *count }
 }
 
@@ -209,14 +222,16 @@ pub fn render_trace_summary(summary: &TraceSummaryView) -> String {
 pub fn render_trace_notes(summary: &TraceSummaryView) -> String {
     let lost = summary.lost_by.iter().map(|lost| {
         let which = lost.events.join(", ");
-        format!(
-            "{:>10}  lost before they could be read, and in no count ({which}): a larger --buffer may help\n",
-            lost.count
-        )
+        match lost.count {
+            Some(count) => format!(
+                "{count:>10}  lost before they could be read, and in no count ({which}): a larger --buffer may help\n"
+            ),
+            None => format!("{:>10}  lost: the kernel's counts could not be read ({which})\n", "?"),
+        }
     });
     let notes = [
         (summary.unclear_pages, "pages of the buffer not understood to their end: please report it"),
-        (summary.not_shown, "counted and not shown: more than --max-rate at once"),
+        (summary.not_shown, "counted and not shown: more than --max-rate or --count"),
         (summary.undecided, "left out: what they tell decides neither the filter nor whose they are"),
         (summary.other_protocols, "drops of other protocols, not counted"),
         (summary.without_ends, "without addresses"),

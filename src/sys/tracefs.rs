@@ -367,6 +367,8 @@ fn error_of(what: String, error: &io::Error) -> TraceFsError {
          lockdown=integrity or none";
     const RIGHTS: &str =
         "run as root of the host; a container needs CAP_SYS_ADMIN of the host, or its /sys/kernel/tracing";
+    const NO_FSOPEN: &str = "no fsopen (Linux 5.2), or a container's filter of system calls hides it; mount tracefs at \
+         /sys/kernel/tracing, or name another place by --tracefs DIR";
     const READ_ONLY: &str = "it is mounted read-only there, and another mount takes CAP_SYS_ADMIN of the host";
     let reason = describe(error);
     match error.raw_os_error() {
@@ -376,9 +378,10 @@ fn error_of(what: String, error: &io::Error) -> TraceFsError {
         }
         Some(libc::EACCES | libc::EPERM) => TraceFsError::Denied { what, reason: format!("{reason}; {RIGHTS}") },
         Some(libc::EROFS) => TraceFsError::Denied { what, reason: format!("{reason}; {READ_ONLY}") },
-        Some(libc::ENODEV | libc::ENOSYS) => {
+        Some(libc::ENODEV) => {
             TraceFsError::Absent { what, reason: format!("{reason}; the kernel was built without CONFIG_TRACING") }
         }
+        Some(libc::ENOSYS) => TraceFsError::Absent { what, reason: format!("{reason}; {NO_FSOPEN}") },
         Some(libc::ENOENT) => TraceFsError::Absent { what, reason },
         _ => TraceFsError::Failed { what, reason },
     }
@@ -403,6 +406,17 @@ mod tests {
         assert!(own.is_some_and(|started| started > 0));
         assert_eq!(start_of(Path::new("/proc"), std::process::id()), own);
         assert_eq!(start_of(Path::new("/proc"), u32::MAX), None);
+    }
+
+    #[test]
+    fn a_kernel_without_tracing_is_told_from_one_without_the_call_that_mounts_it() {
+        let told = |number| error_of("tracefs".to_owned(), &io::Error::from_raw_os_error(number));
+        let (without, hidden) = (told(libc::ENODEV), told(libc::ENOSYS));
+        assert!(without.to_string().contains("built without CONFIG_TRACING"), "{without}");
+        assert!(matches!(hidden, TraceFsError::Absent { .. }), "{hidden}");
+        let hidden = hidden.to_string();
+        assert!(!hidden.contains("CONFIG_TRACING") && hidden.contains("fsopen (Linux 5.2)"), "{hidden}");
+        assert!(hidden.contains("mount tracefs at /sys/kernel/tracing"), "{hidden}");
     }
 
     #[test]

@@ -72,12 +72,16 @@ impl EndsFrom {
 pub struct Follower {
     /// Whose the sockets are, by their place in the kernel's memory.
     sockets: BTreeMap<u64, TraceEnds>,
-    courses: BTreeMap<TraceEnds, Course>,
+    /// By the ends and by whose socket: another namespace may have a connection with the same ends.
+    courses: BTreeMap<CourseKey, Course>,
     /// With how many of them it is next looked which are over.
     sift_at: usize,
     /// The packet that each processor has answered with a RST, and whose it was.
     answered: BTreeMap<u32, (u64, TraceEnds)>,
 }
+
+/// The ends of a connection and the place of its socket; none for a half-open one, of which only the listener's is told.
+type CourseKey = (TraceEnds, Option<u64>);
 
 /// What is remembered of a connection.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,6 +91,13 @@ struct Course {
     reset: bool,
     /// When a SYN-ACK was last sent again, for a half-open connection: how that ends is not told.
     half_open_ns: Option<u64>,
+}
+
+impl Course {
+    /// Whether it was of a half-open connection that cannot be there any more.
+    fn is_over(&self, now_ns: u64) -> bool {
+        self.half_open_ns.is_some_and(|at| now_ns.saturating_sub(at) >= OVER_NS)
+    }
 }
 
 impl Follower {
@@ -116,6 +127,10 @@ impl Follower {
 
     fn ends_of(&mut self, event: &TraceEvent) -> (Option<TraceEnds>, EndsFrom) {
         if let Some(ends) = event.ends {
+            // Before Linux 6.15 the socket that a listener makes still has the listener's ends when it is told.
+            if event.new_state == Some(TcpState::SynRecv) && ends.peer.port() == 0 {
+                return (None, EndsFrom::Unknown);
+            }
             return (Some(ends), EndsFrom::Event);
         }
         let answered = self.answered.remove(&event.cpu).filter(|(packet, _)| Some(*packet) == event.packet);
@@ -133,7 +148,7 @@ impl Follower {
         if self.courses.len() < self.sift_at.max(FEW) {
             return;
         }
-        self.courses.retain(|_, course| course.half_open_ns.is_none_or(|at| now_ns.saturating_sub(at) < OVER_NS));
+        self.courses.retain(|_, course| !course.is_over(now_ns));
         self.sift_at = 2 * self.courses.len();
     }
 
@@ -145,39 +160,57 @@ impl Follower {
         let event = &told.event;
         // The socket of a SYN-ACK is the listener, whose ends are others.
         let own = event.socket.filter(|_| event.kind != TraceKind::SynAck && event.kind != TraceKind::Drop);
+        // What a closed socket still sends is no reason to remember it: nothing tells that it is gone.
+        let is_closed = event.state == Some(TcpState::Close) && event.new_state.is_none();
         match (own, event.new_state) {
             (Some(socket), Some(TcpState::Close)) => drop(self.sockets.remove(&socket)),
-            (Some(socket), _) => drop(self.sockets.insert(socket, ends)),
-            (None, _) => {}
+            (Some(socket), _) if !is_closed => drop(self.sockets.insert(socket, ends)),
+            _ => {}
         }
+        let key = (ends, own);
         match event.kind {
             TraceKind::Retransmit | TraceKind::SynAck => {
-                let course = self.courses.entry(ends).or_default();
+                let course = self.courses.entry(key).or_default();
+                // How a half-open connection ends is not told: after so long it is another one.
+                if course.is_over(event.at_ns) {
+                    *course = Course::default();
+                }
                 course.resends = course.resends.saturating_add(1);
                 course.half_open_ns = (event.kind == TraceKind::SynAck).then_some(event.at_ns);
                 (told.seen, told.whole) = (course.resends, course.whole);
             }
-            TraceKind::ResetReceived => self.courses.entry(ends).or_default().reset = true,
+            TraceKind::ResetReceived => self.courses.entry(key).or_default().reset = true,
             TraceKind::ResetSent => {
                 if let Some(packet) = event.packet {
                     self.answered.insert(event.cpu, (packet, ends));
                 }
             }
-            TraceKind::State => self.note_change(ends, told),
+            TraceKind::State => self.note_change(key, told),
             TraceKind::Drop | TraceKind::BadChecksum => {}
         }
     }
 
-    fn note_change(&mut self, ends: TraceEnds, told: &mut Told) {
+    /// The socket of a SYN-ACK says how often it was sent: where more was counted, some of it was of an earlier connection
+    /// with the same ends, whose end is not told.
+    pub(super) fn recount(&mut self, ends: TraceEnds, resends: u32) {
+        if let Some(course) = self.courses.get_mut(&(ends, None)) {
+            course.resends = course.resends.min(resends);
+        }
+    }
+
+    fn note_change(&mut self, key: CourseKey, told: &mut Told) {
+        let (ends, _) = key;
         match told.event.new_state {
             Some(TcpState::Close) => {
-                told.by_reset = self.courses.remove(&ends).is_some_and(|course| course.reset);
+                told.by_reset = self.courses.remove(&key).is_some_and(|course| course.reset);
             }
             // Before it has a port the connection is not the one that later events name.
             Some(TcpState::SynSent) if ends.local.port() == 0 => {}
             // What is counted are the tries of one phase.
             Some(TcpState::SynSent | TcpState::SynRecv | TcpState::Estab) => {
-                self.courses.insert(ends, Course { whole: true, ..Course::default() });
+                // It is half-open no more.
+                self.courses.remove(&(ends, None));
+                self.courses.insert(key, Course { whole: true, ..Course::default() });
             }
             _ => {}
         }
@@ -205,7 +238,8 @@ mod tests {
     #[test]
     fn attempts_are_counted_from_where_the_connection_or_the_trace_began() {
         let mut follower = Follower::default();
-        let resend = || event(TraceKind::Retransmit, 1, Some(ENDS));
+        let resend_of = |socket| event(TraceKind::Retransmit, socket, Some(ENDS));
+        let resend = || resend_of(1);
         let counted = |follower: &mut Follower, event| {
             let told = follower.follow(event);
             (told.seen, told.whole)
@@ -214,9 +248,9 @@ mod tests {
         assert_eq!(counted(&mut follower, resend()), (2, false));
         follower.follow(change(TcpState::Estab, TcpState::Close, 1));
         follower.follow(change(TcpState::Listen, TcpState::SynRecv, 2));
-        assert_eq!(counted(&mut follower, resend()), (1, true));
+        assert_eq!(counted(&mut follower, resend_of(2)), (1, true));
         follower.follow(change(TcpState::SynRecv, TcpState::Estab, 2));
-        assert_eq!(counted(&mut follower, resend()), (1, true));
+        assert_eq!(counted(&mut follower, resend_of(2)), (1, true));
         follower.forget();
         assert_eq!(counted(&mut follower, resend()), (1, false));
     }
@@ -255,6 +289,73 @@ mod tests {
         follower.follow(event(TraceKind::ResetReceived, 1, Some(ENDS)));
         assert!(follower.follow(change(TcpState::Estab, TcpState::Close, 1)).by_reset);
         assert!(!follower.follow(change(TcpState::Estab, TcpState::Close, 1)).by_reset);
+    }
+
+    #[test]
+    fn connections_of_two_namespaces_with_the_same_ends_are_told_apart() {
+        let mut follower = Follower::default();
+        follower.follow(change(TcpState::SynRecv, TcpState::Estab, 1));
+        let counted = |follower: &mut Follower, socket| {
+            let told = follower.follow(event(TraceKind::Retransmit, socket, Some(ENDS)));
+            (told.seen, told.whole)
+        };
+        assert_eq!(
+            [1, 2, 1, 2].map(|socket| counted(&mut follower, socket)),
+            [(1, true), (1, false), (2, true), (2, false)]
+        );
+        follower.follow(event(TraceKind::ResetReceived, 1, Some(ENDS)));
+        assert!(!follower.follow(change(TcpState::Estab, TcpState::Close, 2)).by_reset);
+        assert_eq!(counted(&mut follower, 1), (3, true), "the other one goes on");
+        assert!(follower.follow(change(TcpState::Estab, TcpState::Close, 1)).by_reset);
+    }
+
+    #[test]
+    fn a_half_open_connection_that_is_over_leaves_no_count_to_the_next_one() {
+        let mut follower = Follower::default();
+        let counted = |follower: &mut Follower, at_ns| {
+            let told = follower.follow(TraceEvent { at_ns, ..event(TraceKind::SynAck, 9, Some(ENDS)) });
+            told.seen
+        };
+        assert_eq!([1, 2].map(|at_ns| counted(&mut follower, at_ns)), [1, 2]);
+        assert_eq!(counted(&mut follower, 2 + OVER_NS), 1, "nothing sends for so long");
+        // Its own word, where it was asked.
+        assert_eq!(counted(&mut follower, 3 + OVER_NS), 2);
+        follower.recount(follower_ends(), 1);
+        assert_eq!(counted(&mut follower, 4 + OVER_NS), 2);
+        // A handshake that was completed.
+        follower.follow(change(TcpState::Listen, TcpState::SynRecv, 2));
+        follower.follow(change(TcpState::SynRecv, TcpState::Close, 2));
+        assert_eq!(counted(&mut follower, 5 + OVER_NS), 1);
+    }
+
+    fn follower_ends() -> TraceEnds {
+        TraceEnds { local: ENDS[0].parse().unwrap(), peer: ENDS[1].parse().unwrap() }
+    }
+
+    #[test]
+    fn a_socket_that_is_closed_is_not_remembered_for_what_it_sends_yet() {
+        let mut follower = Follower::default();
+        follower.follow(change(TcpState::Estab, TcpState::Close, 7));
+        follower.follow(TraceEvent { state: Some(TcpState::Close), ..event(TraceKind::ResetSent, 7, Some(ENDS)) });
+        assert!(follower.sockets.is_empty());
+        follower.follow(TraceEvent { state: Some(TcpState::Estab), ..event(TraceKind::ResetSent, 8, Some(ENDS)) });
+        assert_eq!(follower.sockets.len(), 1);
+    }
+
+    #[test]
+    fn a_new_socket_that_is_told_with_its_listeners_ends_has_none() {
+        let mut follower = Follower::default();
+        let told = |follower: &mut Follower, from, to, peer| {
+            let ends = Some(["0.0.0.0:443", peer]);
+            let change = TraceEvent { ends: event(TraceKind::State, 3, ends).ends, ..change(from, to, 3) };
+            let told = follower.follow(change);
+            (told.ends.is_some(), told.from)
+        };
+        use TcpState::{Close, Listen, SynRecv};
+        // As Linux up to 6.14 tells it, and as later ones do; a listener of itself has no peer.
+        assert_eq!(told(&mut follower, Listen, SynRecv, "0.0.0.0:0"), (false, EndsFrom::Unknown));
+        assert_eq!(told(&mut follower, Listen, SynRecv, "192.0.2.7:50000"), (true, EndsFrom::Event));
+        assert_eq!(told(&mut follower, Close, Listen, "0.0.0.0:0"), (true, EndsFrom::Event));
     }
 
     #[test]

@@ -49,7 +49,7 @@ const DROPS: [Reason; 57] = [
     row("IP_CSUM", "wrong IP checksum", "ip_rcv_core"),
     row("IP_INHDR", "wrong IP header", "ip_rcv_core"),
     row("IP_RPFILTER", "the reverse path filter refuses it: net.ipv4.conf.*.rp_filter", "ip_rcv_finish_core"),
-    row("OTHERHOST", "for another host, seen by a device in promiscuous mode", "ip_rcv_core"),
+    row("OTHERHOST", "for another host's link address", "ip_rcv_core"),
     row("UNICAST_IN_L2_MULTICAST", "for one host, sent to all of a link", "ip_rcv_finish_core"),
     row("IP_NOPROTO", "nothing takes this protocol", "ip_protocol_deliver_rcu"),
     row("IP_OUTNOROUTES", "no route to send it by", "__ip_queue_xmit"),

@@ -25,7 +25,7 @@ pub struct TraceTally {
     pub undecided: u64,
     /// Packets of other protocols than TCP that were dropped; they are in no other count.
     pub other_protocols: u64,
-    /// Events that were counted and not shown, since there were too many at once.
+    /// Events that were counted and not shown, since there were too many at once, or enough.
     pub not_shown: u64,
 }
 

@@ -49,6 +49,6 @@ pub use tcp_info::TcpInfo;
 pub use text::{parse_debian_version, parse_mem_total_kib, parse_port_range, parse_tcp_services};
 pub use trace::{
     LostEvents, PageLayout, PageRead, TRACED_EVENTS, TraceDecoder, TraceEnds, TraceEntry, TraceEvent, TraceField,
-    TraceFormat, TraceKind, TraceLayout, TracedEvent, decode_trace_page, is_known_entry_header, kernel_filter,
-    parse_page_header, parse_trace_format,
+    TraceFormat, TraceKind, TraceLayout, TracedEvent, decode_trace_page, is_known_entry_header, is_left_out,
+    kernel_filter, parse_page_header, parse_trace_format,
 };

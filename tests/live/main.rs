@@ -54,6 +54,7 @@ mod stored_rows;
 mod syn_queues;
 mod tiers;
 mod tmux;
+mod trace_answers;
 mod trace_ends;
 mod trace_load;
 mod trace_places;
@@ -115,6 +116,7 @@ fn main() -> ExitCode {
         forecasts::cases,
         tracing::cases,
         trace_ends::cases,
+        trace_answers::cases,
         incidents::cases,
         cookbook::cases,
     ];

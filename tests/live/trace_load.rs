@@ -23,7 +23,7 @@ const RESENT: Duration = Duration::from_millis(1600);
 const BESIDE_SHARE: u64 = 15;
 const SHARE: u64 = 25;
 /// How much memory it may take while the drops come, in KiB: the pages of a turn, as events.
-const MORE_KIB: u64 = 24 << 10;
+pub(crate) const MORE_KIB: u64 = 24 << 10;
 
 /// A count of a summary.
 pub(crate) fn count(value: &Value) -> u64 {
@@ -32,9 +32,14 @@ pub(crate) fn count(value: &Value) -> u64 {
 
 /// The field of this name in `/proc/PID/status`, in KiB.
 fn memory_kib(process: u32, name: &str) -> u64 {
+    memory_of(process, name).expect("the kernel tells it")
+}
+
+/// The same; nothing for one that has ended.
+pub(crate) fn memory_of(process: u32, name: &str) -> Option<u64> {
     let status = read_to_string(format!("/proc/{process}/status")).expect("proc");
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel tells it");
-    line.trim_start_matches(':').split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim_start_matches(':').split_whitespace().next().and_then(|number| number.parse().ok())
 }
 
 /// Milliseconds of processor that a process has had.
@@ -53,7 +58,7 @@ fn dropped_by(device: &str) -> u64 {
 }
 
 /// Sends to a device whose queue nobody empties until it is told to stop.
-fn flood(stop: &AtomicBool) {
+pub(crate) fn flood(stop: &AtomicBool) {
     let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
     socket.connect("198.18.0.9:9").expect("the device has a route");
     while !stop.load(Ordering::Relaxed) {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tcpctl::model::{Host, KnownOptions, KnownSettings, forecast_live};
 use tcpctl::report::{
     NetnsFrom, TraceAnswer, TraceEnding, TraceNetns, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
-    render_trace_summary,
+    render_trace_notes, render_trace_summary,
 };
 use tcpctl::snapshot::NamespaceName;
 use tcpctl::trace::{TRACED_EVENTS, Told, TraceDesk, TraceKind};
@@ -71,9 +71,23 @@ fn what_happened_and_what_it_means_may_stand_on_one_line() {
 #[test]
 fn a_summary_counts_by_event_reason_and_pair() {
     let (_, desk) = taken("");
-    let lost = [(vec![TraceKind::Retransmit], 0), (vec![TraceKind::ResetSent, TraceKind::Drop], 7)];
+    let lost = [(vec![TraceKind::Retransmit], Some(0)), (vec![TraceKind::ResetSent, TraceKind::Drop], Some(7))];
     let ending = TraceEnding { unix_ns: 1_700_000_000_000_000_000, took_ms: 2_345, lost: &lost, unclear_pages: 0 };
     insta::assert_snapshot!(render_trace_summary(&TraceSummaryView::new(desk.tally(), &all_kinds(), ending, 2)));
+}
+
+#[test]
+fn what_was_lost_and_cannot_be_counted_is_not_said_to_be_none() {
+    let (_, desk) = taken("");
+    let lost = [(vec![TraceKind::Retransmit], Some(3)), (vec![TraceKind::Drop], None)];
+    let ending = TraceEnding { lost: &lost, ..TraceEnding::default() };
+    let summary = TraceSummaryView::new(desk.tally(), &all_kinds(), ending, 2);
+    let notes = render_trace_notes(&summary);
+    assert!(notes.contains("         3  lost before they could be read, and in no count (retransmit)"), "{notes}");
+    assert!(notes.contains("         ?  lost: the kernel's counts could not be read (drop)"), "{notes}");
+    let json = serde_json::to_value(&summary).unwrap();
+    assert_eq!(json["lost"], serde_json::Value::Null);
+    assert_eq!(json["lost_by"][1], serde_json::json!({ "events": ["drop"], "count": null }));
 }
 
 #[test]
@@ -134,6 +148,11 @@ fn a_segment_that_is_sent_again_is_explained_by_what_its_socket_says() {
     let within = |netns| TraceRow { netns: Some(netns), ..row(&told, &fast) }.explanation();
     assert!(within(&by_socket).ends_with("3rd resend of the connection; netns blue"));
     assert!(within(&by_address).ends_with("; netns blue by its address"));
+    // That the kernel does not say is not that there is no socket.
+    let refused = TraceAnswer::NotAnswered("sock_diag is refused: Operation not permitted".to_owned());
+    let words = "the kernel did not say what its socket does: sock_diag is refused: Operation not permitted; 3rd";
+    assert!(explained(&told, &refused).starts_with(words), "{}", explained(&told, &refused));
+    assert_eq!(serde_json::to_value(row(&told, &refused).view()).unwrap()["socket"], "refused");
     let several = explained(&told, &TraceAnswer::Several);
     assert!(several.starts_with("several network namespaces have a socket with these ends"), "{several}");
     told.event.state = Some(TcpState::SynSent);

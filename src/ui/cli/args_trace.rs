@@ -22,6 +22,10 @@ With --all-netns every namespace that has the local address is asked, and an eve
 one's whose socket it is, or, where there is none to ask about, that one's which alone has \
 the address, which is said. Namespaces that come later are found within seconds.
 
+Left out are drops for which the kernel gives no reason (NOT_SPECIFIED) and what a socket \
+still had queued when it was closed (QUEUE_PURGE). With --netns, events of listeners of all \
+addresses (0.0.0.0, ::) are counted and not shown: every namespace may have them.
+
 Drops, resets and wrong checksums, which others can make come by the million, have three \
 quarters of --buffer to themselves, so that they push out no retransmission. What was lost \
 is counted, and told at the end by the events that share a buffer.

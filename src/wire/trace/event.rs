@@ -44,6 +44,8 @@ pub struct TraceEvent {
     pub socket: Option<u64>,
     /// Where the packet is in the kernel's memory.
     pub packet: Option<u64>,
+    /// Of a change of state the protocol of its socket (`IPPROTO_*`); of a drop that of the packet (`ETH_P_*`).
+    pub protocol: Option<u16>,
     /// The error with which sending failed, as a positive number.
     pub error: Option<u32>,
 }
@@ -65,6 +67,7 @@ pub struct TraceLayout {
     location: Option<TraceField>,
     socket: Option<TraceField>,
     packet: Option<TraceField>,
+    protocol: Option<TraceField>,
     error: Option<TraceField>,
 }
 
@@ -94,6 +97,7 @@ impl TraceLayout {
             location: field("location"),
             socket: field("skaddr").or_else(|| field("rx_sk")),
             packet: field("skbaddr"),
+            protocol: field("protocol"),
             error: field("err"),
         }
     }
@@ -150,6 +154,7 @@ impl TraceLayout {
             location: known(number(self.location)),
             socket: known(number(self.socket)),
             packet: known(number(self.packet)),
+            protocol: number(self.protocol).and_then(|number| u16::try_from(number).ok()),
             // Less than 0 for errors of the kernel, and more where the device took it with a warning.
             error: number(self.error)
                 .map(u64::cast_signed)
@@ -207,7 +212,7 @@ mod tests {
 
     use super::super::{decode_trace_page, parse_page_header, parse_trace_format};
     use super::*;
-    use crate::wire::TRACED_EVENTS;
+    use crate::wire::{TRACED_EVENTS, is_left_out};
 
     const PAGE: &[u8] = include_bytes!("../../../tests/data/trace/6.18/page");
 
@@ -254,6 +259,11 @@ mod tests {
         assert_eq!(shown[11], "drop - - - NO_SOCKET");
         assert_eq!(shown[18], "state [::1]:4443 [::1]:41062 SYN-RECV ESTAB -");
         assert_eq!(shown[24], "drop - - - QUEUE_PURGE");
+        let left_out: Vec<usize> =
+            recorded().iter().enumerate().filter(|(_, event)| is_left_out(event)).map(|(at, _)| at).collect();
+        assert_eq!(left_out, [24]);
+        let protocols: Vec<_> = [0, 11, 10].map(|at| recorded()[at].protocol).into();
+        assert_eq!(protocols, [Some(6), Some(0x0800), None]);
     }
 
     #[test]

@@ -15,4 +15,4 @@ pub use format::{TraceField, TraceFormat, parse_trace_format};
 pub use page::{
     LostEvents, PageLayout, PageRead, TraceEntry, decode_trace_page, is_known_entry_header, parse_page_header,
 };
-pub use table::{TRACED_EVENTS, TraceKind, TracedEvent, kernel_filter};
+pub use table::{TRACED_EVENTS, TraceKind, TracedEvent, is_left_out, kernel_filter};

@@ -46,6 +46,8 @@ pub struct PageRead {
 const MISSED_EVENTS: u64 = 1 << 31;
 const MISSED_STORED: u64 = 1 << 30;
 const LENGTH_BITS: u64 = (1 << 27) - 1;
+/// Bytes that a page of a buffer may have: no kernel has larger ones.
+const LONGEST: usize = 1 << 20;
 
 /// Kinds of `struct ring_buffer_event` that are no records (`enum ring_buffer_type`).
 const PADDING: u32 = 29;
@@ -55,14 +57,17 @@ const TIME_STAMP: u32 = 31;
 const DELTA_SHIFT: u32 = 27;
 const STAMP_BITS: u64 = (1 << 59) - 1;
 
-/// Reads `events/header_page`; nothing where a part is missing.
+/// Reads `events/header_page`; nothing where a part is missing, or where a page would be longer than any is (1 MiB).
 #[must_use]
 pub fn parse_page_header(text: &str) -> Option<PageLayout> {
     let find = |wanted: &str| text.lines().filter_map(parse_field).find(|(name, _)| name == wanted);
     let (_, timestamp) = find("timestamp")?;
     let (_, commit) = find("commit")?;
     let (_, data) = find("data")?;
-    let fits = timestamp.size == 8 && matches!(commit.size, 4 | 8);
+    let fits = timestamp.size == 8
+        && matches!(commit.size, 4 | 8)
+        && (1..=LONGEST).contains(&data.size)
+        && data.offset <= LONGEST;
     let length = data.offset.checked_add(data.size)?;
     fits.then_some(PageLayout {
         timestamp: timestamp.offset,
@@ -131,7 +136,8 @@ pub fn decode_trace_page<'a>(page: &'a [u8], layout: &PageLayout, mut each: impl
             _ => None,
         };
         let Some((length, record)) = taken else { return PageRead { lost, whole: false } };
-        let Some((bytes, behind)) = behind.split_at_checked(length.next_multiple_of(4)) else {
+        let taken = length.checked_next_multiple_of(4);
+        let Some((bytes, behind)) = taken.and_then(|length| behind.split_at_checked(length)) else {
             return PageRead { lost, whole: false };
         };
         if let Some(record) = record.and_then(|begins| bytes.get(begins..length)) {
@@ -203,6 +209,17 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_as_long_as_one_can_be() {
+        let with = |size: &str| HEADER.replace("size:4080", &format!("size:{size}"));
+        assert_eq!(parse_page_header(HEADER).unwrap().length, 4096);
+        assert_eq!(parse_page_header(&with("65520")).unwrap().length, 65536);
+        for size in ["0", "1048577", "18446744073709551600", "99999999999"] {
+            assert_eq!(parse_page_header(&with(size)), None, "{size}");
+        }
+        assert_eq!(parse_page_header(&HEADER.replace("offset:16", "offset:99999999999")), None);
+    }
+
+    #[test]
     fn the_heads_of_records_are_those_that_are_known() {
         let text = include_str!("../../../tests/data/trace/6.18/header_event");
         assert!(is_known_entry_header(text));
@@ -247,9 +264,12 @@ mod tests {
 
     #[test]
     fn a_length_beyond_the_page_ends_it_and_is_told() {
-        let data = [head(1, 0), *b"abcd", head(0, 0), 4_000_000_u32.to_ne_bytes(), *b"efgh"].concat();
-        let (entries, read) = decoded(&page(data.len() as u64, &data));
-        assert_eq!((entries.len(), read.whole), (1, false));
+        for length in [4_000_000_u32, u32::MAX] {
+            let data = [head(1, 0), *b"abcd", head(0, 0), length.to_ne_bytes(), *b"efgh"].concat();
+            let (entries, read) = decoded(&page(data.len() as u64, &data));
+            assert_eq!((entries.len(), read.whole), (1, false));
+        }
+        let data = [head(1, 0), *b"abcd"].concat();
         assert!(!decoded(&page(8000, &data)).1.whole);
     }
 

@@ -1,5 +1,6 @@
 //! The tracepoints that are read, one a row.
 
+use super::event::TraceEvent;
 use super::format::TraceFormat;
 
 /// What a tracepoint tells of.
@@ -94,7 +95,8 @@ pub const TRACED_EVENTS: [TracedEvent; 7] = [
         short: "drop",
         system: "skb",
         tracepoint: "kfree_skb",
-        about: "an IP packet is dropped, with the kernel's reason and the function that did it",
+        about: "an IP packet is dropped, with the kernel's reason and the function that did it; not for NOT_SPECIFIED \
+                and QUEUE_PURGE, which say nothing or nothing of a loss",
         floods: true,
     },
     TracedEvent {
@@ -145,6 +147,19 @@ pub fn kernel_filter(kind: TraceKind, format: &TraceFormat) -> Option<String> {
             (!parts.is_empty()).then(|| parts.join(" && "))
         }
         _ => None,
+    }
+}
+
+/// Whether an event is one that [`kernel_filter`] has left out: a kernel that takes no filter tells it all the same.
+#[must_use]
+pub fn is_left_out(event: &TraceEvent) -> bool {
+    match event.kind {
+        TraceKind::State => event.protocol.is_some_and(|protocol| protocol != TCP),
+        TraceKind::Drop => {
+            event.protocol.is_some_and(|protocol| ![IPV4, IPV6].contains(&protocol))
+                || event.reason.as_deref().is_some_and(|reason| QUIET_REASONS.contains(&reason))
+        }
+        _ => false,
     }
 }
 

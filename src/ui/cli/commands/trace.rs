@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write as _};
+use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,8 @@ use crate::collect::{
     read_trace_clocks,
 };
 use crate::report::{
-    TraceAnswer, TraceBeginView, TraceEnding, TraceNetns, TraceRow, TraceStyle, TraceSummaryView, render_trace_heading,
-    render_trace_notes, render_trace_summary,
+    TraceAnswer, TraceBeginView, TraceEnding, TraceFilterView, TraceNetns, TraceRow, TraceStyle, TraceSummaryView,
+    render_trace_heading, render_trace_notes, render_trace_summary,
 };
 use crate::trace::{TRACED_EVENTS, Told, TraceDesk, TraceEnds, TraceKind, WallClock};
 use crate::ui::cli::args_trace::TraceArgs;
@@ -90,7 +91,9 @@ struct Watch<'a> {
 impl Watch<'_> {
     fn begin(&self, tracing: &Tracing, context: &mut Context<'_>) -> Result<(), CliError> {
         let names = self.board.wanted.iter().map(|kind| kind.row().name);
+        let gaps = [tracing.gaps(), &self.board.places.gaps()].concat();
         if context.json {
+            let filters = tracing.filters().iter().filter(|filter| self.board.wanted.contains(&filter.kind));
             let view = TraceBeginView {
                 schema: 1,
                 kind: "begin",
@@ -101,7 +104,14 @@ impl Watch<'_> {
                 tracefs: tracing.place(),
                 leftovers_removed: tracing.leftovers(),
                 events: names.collect(),
-                gaps: tracing.gaps(),
+                filters: filters
+                    .map(|filter| TraceFilterView {
+                        event: filter.kind.row().name,
+                        filter: &filter.text,
+                        in_kernel: filter.in_kernel,
+                    })
+                    .collect(),
+                gaps: &gaps,
             };
             print_line(&view, context)?;
             return Ok(context.out.flush()?);
@@ -109,7 +119,7 @@ impl Watch<'_> {
         if !self.board.args.no_header && !self.board.args.summary {
             write!(context.out, "{}", render_trace_heading())?;
         }
-        tell(tracing.gaps(), context)?;
+        tell(&gaps, context)?;
         if self.board.args.duration.is_none() && std::io::stderr().is_terminal() {
             // Nothing can be done when standard error is gone as well.
             let _ = writeln!(anstream::stderr(), "tcpctl: tracing; Ctrl-C ends it");
@@ -131,7 +141,7 @@ impl Watch<'_> {
             let more = tracing.read(|traced| batch.push(traced)).map_err(CliError::failure)?;
             self.show(&mut batch, context)?;
             let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
-            if interrupt.is_set() || self.is_enough() || left == Some(Duration::ZERO) {
+            if interrupt.is_set() || self.lacking() == 0 || left == Some(Duration::ZERO) {
                 break;
             }
             self.rest(left, interrupt);
@@ -141,9 +151,15 @@ impl Watch<'_> {
                 return Ok(None);
             }
         }
-        let losses = tracing.end(|traced| batch.push(traced)).map_err(CliError::failure)?;
+        tracing.stop().map_err(CliError::failure)?;
+        // What is read from here on has happened before.
+        let (took, ended_ns) = (begun.elapsed(), self.set_clock());
+        while tracing.read(|traced| batch.push(traced)).map_err(CliError::failure)? {
+            self.show(&mut batch, context)?;
+        }
+        let losses = tracing.end(|traced| batch.push(traced));
         self.show(&mut batch, context)?;
-        self.end(losses, begun.elapsed(), context)?;
+        self.end(losses, took, ended_ns, context)?;
         Ok(interrupt.signal())
     }
 
@@ -160,8 +176,9 @@ impl Watch<'_> {
         }
     }
 
-    fn is_enough(&self) -> bool {
-        self.board.args.count.is_some_and(|count| self.shown >= count)
+    /// How many may still be shown by `--count`.
+    fn lacking(&self) -> u64 {
+        self.board.args.count.map_or(u64::MAX, |count| count.saturating_sub(self.shown))
     }
 
     /// Counts the events of a turn and shows those that are to be shown.
@@ -172,16 +189,14 @@ impl Watch<'_> {
         if self.second.elapsed() >= Duration::from_secs(1) || self.shown == 0 {
             (self.second, self.left) = (Instant::now(), self.board.args.max_rate);
         }
-        let told = self.board.take(batch, if self.board.args.summary { 0 } else { self.left });
+        let most = if self.board.args.summary { 0 } else { self.left.min(self.lacking()) };
+        let mut told = self.board.take(batch, most);
         self.left = self.left.saturating_sub(told.len() as u64);
-        let answers = self.board.ask(&told, context)?;
+        let answers = self.board.ask(&mut told, context)?;
         self.set_clock();
         let width = if std::io::stdout().is_terminal() { context.width } else { 0 };
         let style = TraceStyle { one_line: self.board.args.oneline, ascii: context.ascii, width };
         for (told, (asked, netns)) in told.iter().zip(&answers) {
-            if self.is_enough() {
-                break;
-            }
             let unix_ns = self.clock.unix_ns(told.event.at_ns);
             let row = TraceRow { told, unix_ns, asked, netns: netns.as_ref() };
             if context.json {
@@ -201,8 +216,14 @@ impl Watch<'_> {
         after_ns
     }
 
-    fn end(&mut self, losses: TraceLosses, took: Duration, context: &mut Context<'_>) -> Result<(), CliError> {
-        let ended_ns = self.set_clock();
+    /// Tells what it came to: it went on for so long, and ended at this time of the clock that stamps events.
+    fn end(
+        &mut self,
+        losses: TraceLosses,
+        took: Duration,
+        ended_ns: u64,
+        context: &mut Context<'_>,
+    ) -> Result<(), CliError> {
         let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let ending = TraceEnding {
             unix_ns: self.clock.unix_ns(ended_ns),
@@ -232,9 +253,15 @@ impl Board<'_> {
             Traced::Event(event) => event.location,
             Traced::Missing(_) => None,
         }));
+        if self.is_mine {
+            self.places.look_for(batch.iter().filter_map(|traced| match traced {
+                Traced::Event(event) => event.ends.map(|ends| ends.local.ip()),
+                Traced::Missing(_) => None,
+            }));
+        }
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        let is_own = |address| self.places.is_own(address);
-        let is_own: Option<&dyn Fn(_) -> bool> = if self.is_mine { Some(&is_own) } else { None };
+        let is_own = |address: IpAddr| self.places.is_own(address);
+        let is_own: Option<&dyn Fn(_) -> _> = if self.is_mine { Some(&is_own) } else { None };
         let mut kept = Vec::new();
         for traced in batch.drain(..) {
             let event = match traced {
@@ -263,7 +290,7 @@ impl Board<'_> {
     /// later.
     fn ask(
         &mut self,
-        told: &[Told],
+        told: &mut [Told],
         context: &mut Context<'_>,
     ) -> Result<Vec<(TraceAnswer, Option<TraceNetns>)>, CliError> {
         self.places.look_again(told, context)?;
@@ -272,15 +299,25 @@ impl Board<'_> {
             last.extend(one.ends.map(|ends| (ends, at)));
         }
         let mut asked = 0;
-        let answer = |(at, one): (usize, &Told)| {
+        let answer = |(at, one): (usize, &mut Told)| {
             let Some(ends) = one.ends else { return Ok((TraceAnswer::NotAsked, None)) };
             if !one.is_worth_asking() || last.get(&ends) != Some(&at) || asked >= ASKED_A_TURN {
                 return Ok((TraceAnswer::NotAsked, self.places.by_address(ends)));
             }
             asked += self.places.questions(ends);
-            self.places.ask(one, ends, context)
+            let (answer, netns) = self.places.ask(one, ends, context)?;
+            let elapsed_ns = read_trace_clocks().before_ns.saturating_sub(one.event.at_ns);
+            match &answer {
+                // It tells of a later resend, of which nothing was read yet.
+                TraceAnswer::Socket(socket, _) if !one.is_of_this_resend(socket, elapsed_ns) => {
+                    return Ok((TraceAnswer::NotAsked, netns));
+                }
+                TraceAnswer::Socket(socket, _) => self.desk.hear(one, socket),
+                _ => {}
+            }
+            Ok((answer, netns))
         };
-        told.iter().enumerate().map(answer).collect()
+        told.iter_mut().enumerate().map(answer).collect()
     }
 }
 

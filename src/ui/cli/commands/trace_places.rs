@@ -1,16 +1,23 @@
 //! The network namespaces whose sockets a trace asks about: one, or every one.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::sockets::{Forecaster, tell};
 use crate::collect::{RowPlace, SocketAsker, Source, find_row_places};
 use crate::report::{NetnsFrom, TraceAnswer, TraceNetns};
+use crate::snapshot::Gap;
 use crate::trace::{Told, TraceEnds};
 use crate::ui::cli::CliError;
 use crate::ui::cli::context::Context;
 
 /// How often it is looked at the most which namespaces there are.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// The same for the addresses of one namespace, where one is met for the first time.
+const LOOK_AT_ONCE: Duration = Duration::from_millis(100);
+/// Addresses of other namespaces that are remembered at the most.
+const MOST_FOREIGN: usize = 4096;
 
 /// All of them.
 pub(super) struct TracePlaces {
@@ -20,6 +27,9 @@ pub(super) struct TracePlaces {
     every: Option<Instant>,
     /// Whether a socket was found in none since then.
     missed: bool,
+    /// When the addresses of the one that is asked about alone were read, and those that were met and are none of them.
+    read: Instant,
+    foreign: BTreeSet<IpAddr>,
 }
 
 struct TracePlace {
@@ -41,13 +51,31 @@ impl TracePlaces {
                 let message = "--all-netns asks every namespace: leave out --netns";
                 return Err(CliError::Usage(message.to_owned()));
             }
-            let mut all = Self { source, places: Vec::new(), every: Some(Instant::now()), missed: false };
+            let mut all = Self::of(source);
             all.find(context, true)?;
             return Ok(all);
         }
         let asker = SocketAsker::open(&source)?;
         let forecaster = Some(Forecaster::read(context)?);
-        Ok(Self { source, places: vec![TracePlace { found: None, asker, forecaster }], every: None, missed: false })
+        Ok(Self { places: vec![TracePlace { found: None, asker, forecaster }], ..Self::of(source) })
+    }
+
+    /// None yet.
+    fn of(source: Source) -> Self {
+        let (places, foreign) = (Vec::new(), BTreeSet::new());
+        Self { source, places, every: None, missed: false, read: Instant::now(), foreign }
+    }
+
+    /// What is missing while sockets cannot be asked about.
+    pub(super) fn gaps(&self) -> Vec<Gap> {
+        let gap = |place: &TracePlace| {
+            let gap = place.asker.gap()?;
+            Some(match &place.found {
+                Some(found) => Gap { source: format!("{} of {}", gap.source, found.name.name), ..gap },
+                None => gap,
+            })
+        };
+        self.places.iter().filter_map(gap).collect()
     }
 
     /// Finds all that there are; one that cannot be entered is told where `telling`.
@@ -69,16 +97,42 @@ impl TracePlaces {
         if telling { tell(&gaps, context) } else { Ok(()) }
     }
 
-    /// Whether an address is one of the namespace that is asked about alone.
-    pub(super) fn is_own(&self, address: std::net::IpAddr) -> bool {
+    /// Whether an address is one of the namespace that is asked about alone; nothing where it may have become one since
+    /// that was looked up.
+    pub(super) fn is_own(&self, address: IpAddr) -> Option<bool> {
+        if self.is_known(address) { Some(true) } else { self.foreign.contains(&address).then_some(false) }
+    }
+
+    fn is_known(&self, address: IpAddr) -> bool {
         self.places.iter().any(|place| place.asker.is_local(address))
+    }
+
+    /// Reads the addresses of the namespace that is asked about alone once more, where one of these is none of them and may
+    /// be new.
+    pub(super) fn look_for(&mut self, addresses: impl Iterator<Item = IpAddr>) {
+        // That of a listener of all addresses is nobody's.
+        let strange: BTreeSet<IpAddr> =
+            addresses.filter(|address| !address.to_canonical().is_unspecified() && !self.is_known(*address)).collect();
+        let is_new = strange.iter().any(|address| !self.foreign.contains(address));
+        let least = if is_new { LOOK_AT_ONCE } else { LOOK_AGAIN };
+        if strange.is_empty() || self.read.elapsed() < least {
+            return;
+        }
+        for place in &mut self.places {
+            place.asker.read_addresses();
+        }
+        self.read = Instant::now();
+        if self.foreign.len() + strange.len() > MOST_FOREIGN {
+            self.foreign.clear();
+        }
+        self.foreign.extend(strange);
     }
 
     /// Looks for namespaces that are new, where one of these addresses is none of those that are known, or a socket was not
     /// found.
     pub(super) fn look_again(&mut self, told: &[Told], context: &mut Context<'_>) -> Result<(), CliError> {
         let is_due = self.every.is_some_and(|found| found.elapsed() >= LOOK_AGAIN);
-        let is_unknown = |told: &Told| told.ends.is_some_and(|ends| !self.is_own(ends.local.ip()));
+        let is_unknown = |told: &Told| told.ends.is_some_and(|ends| !self.is_known(ends.local.ip()));
         if is_due && (self.missed || told.iter().any(is_unknown)) { self.find(context, false) } else { Ok(()) }
     }
 
@@ -108,11 +162,20 @@ impl TracePlaces {
         if asked.is_empty() {
             return Ok((TraceAnswer::NotAsked, None));
         }
-        let mut found = Vec::new();
+        let (mut found, mut untold) = (Vec::new(), None);
         for at in asked {
             let Some(place) = self.places.get_mut(at) else { continue };
-            let socket = place.asker.ask(ends.local, ends.peer).filter(|socket| told.is_answered_by(socket.state));
-            found.extend(socket.map(|socket| (at, socket)));
+            match place.asker.ask(ends.local, ends.peer) {
+                Ok(socket) => {
+                    let socket = socket.filter(|socket| told.is_answered_by(socket.state));
+                    found.extend(socket.map(|socket| (at, socket)));
+                }
+                Err(error) => untold = Some(error.to_string()),
+            }
+        }
+        // Who was not heard may have it, or have one as well.
+        if let Some(reason) = untold {
+            return Ok((TraceAnswer::NotAnswered(reason), None));
         }
         let anywhere = self.every.is_some();
         Ok(match found.as_slice() {
