@@ -447,6 +447,23 @@ mod tests {
         assert_eq!(acks(&Scenario::close(host(250), &settings)), []);
     }
 
+    /// The server's FIN arrives just when the client's FIN-WAIT-2 ends, and is answered by a RST or in TIME-WAIT.
+    #[test]
+    fn an_answer_is_not_late_because_its_asker_would_have_asked_again() {
+        for (hz, rtt_us) in [(250, 0), (1000, 0), (100, 0), (250, 20_000), (1000, 300)] {
+            let settings = Settings { fin_timeout_s: 5, ..Settings::default() };
+            let mut scenario = Scenario { rtt_us, ..Scenario::close(host(hz), &settings) };
+            // FIN-WAIT-2 begins two round trips after the connect().
+            let closed_us = 5_000_000 + 2 * rtt_us - rtt_us / 2;
+            scenario.calls.last_mut().expect("the server's").at_us = closed_us;
+            let timeline = forecast(&scenario);
+            for course in timeline.alternatives.iter().chain([&timeline]) {
+                let end = course.ends.iter().find(|end| end.side == Side::Server).expect("an end");
+                assert!(end.window.at_us <= closed_us + rtt_us, "HZ {hz}, {rtt_us} us: {end:?}");
+            }
+        }
+    }
+
     /// A wait of 300 s lies on a level of 32.8 s at HZ 1000, whatever the first wait was.
     #[test]
     fn a_tie_has_both_courses() {

@@ -19,6 +19,7 @@ mod isn;
 mod live;
 mod mss;
 mod options;
+mod packet;
 mod pending;
 mod phases;
 mod play;

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::endpoint::{Clock, Endpoint};
+use super::packet::Packet;
 use super::pending::Pending;
 use super::rto::RoundTrips;
 use super::scenario::{Scenario, Start};
@@ -70,43 +71,6 @@ pub(super) struct Moment {
     pub(super) standing: super::endpoint::Standing,
     /// The timers that run: when they were armed, for how long, and with which clock.
     pub(super) timers: BTreeMap<Timer, (u64, u64, Clock)>,
-}
-
-/// A segment on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Packet {
-    pub(super) segment: Segment,
-    /// Its sequence number, above the first one that its sender's clock gave.
-    pub(super) seq: i64,
-    /// The next number that the sender expects; nothing without the ACK flag.
-    pub(super) ack: Option<i64>,
-    /// How often it was sent before; nothing until it is sent, and for one that comes from outside.
-    pub(super) copy: Option<u32>,
-    /// How many numbers of other data go in it before its own.
-    pub(super) merged: i64,
-    /// What its sender has got out of order: bit n for the number n above `ack`.
-    pub(super) sacked: u64,
-}
-
-impl Packet {
-    /// One with nothing but these numbers.
-    pub(super) const fn bare(segment: Segment, seq: i64, ack: Option<i64>) -> Self {
-        Self { segment, seq, ack, copy: None, merged: 0, sacked: 0 }
-    }
-
-    /// The number after its last one: SYN, FIN and a byte of data take one each.
-    pub(super) const fn end(&self) -> i64 {
-        match self.segment {
-            Segment::Syn | Segment::SynAck | Segment::Data | Segment::Fin => self.seq + self.merged + 1,
-            Segment::Ack | Segment::Rst | Segment::Probe | Segment::Keepalive => self.seq,
-        }
-    }
-
-    /// `tcp_in_window()`.
-    pub(super) const fn fits(&self, first: i64, after: i64) -> bool {
-        let (seq, end) = (self.seq, self.end());
-        seq == first || (end > first && seq < after) || (seq == after && seq == end)
-    }
 }
 
 /// What the queue holds.
@@ -313,9 +277,15 @@ impl Player<'_> {
                 && self.is_live(*where_to, *happening)
                 && self.gets_through(other.at_us, *where_to, *happening)
         });
-        if let Some((key, latest_us)) =
-            ahead.map(|(key, (other, ..))| (*key, other.latest_us)).filter(|_| window.at_us < window.latest_us)
-        {
+        // But not ahead of what is no timer and comes earlier still: that may stop it. Where such a thing comes to this end,
+        // it may come before or after the end's own timer.
+        let earlier = |limit| {
+            let mut before = self.queue.iter().take_while(move |(other, _)| *other < limit);
+            before.find(|(_, (_, _, happening))| !is_timer(happening))
+        };
+        let ahead = ahead.filter(|_| window.at_us < window.latest_us);
+        let ahead = ahead.map(|one| earlier(one.0).unwrap_or(one)).filter(|(_, (_, where_to, _))| *where_to != side);
+        if let Some((key, latest_us)) = ahead.map(|(key, (other, ..))| (*key, other.latest_us)) {
             let mutual = window.at_us.saturating_add(half) <= latest_us && self.gets_through(window.at_us, side, first);
             if !mutual || !decide(self.variant.script, &mut self.course.ties) {
                 return self.queue.remove(key);

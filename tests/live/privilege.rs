@@ -86,9 +86,13 @@ fn rights_of_threads(pid: u32) -> BTreeMap<String, u64> {
 fn trace(_place: &Place) -> Ran {
     let own = u64::from_str_radix(&status(std::process::id(), "CapPrm:"), 16).expect("a set");
     let reads = DAC_READ_SEARCH | NET_ADMIN | SYS_PTRACE | SYSLOG;
-    for (options, signal, rights) in
-        [(&[][..], Signal::INT, reads), (&[], Signal::TERM, reads), (&["--all-netns"], Signal::INT, reads | SYS_ADMIN)]
-    {
+    let netns = format!("/proc/{}/task/{}/ns/net", std::process::id(), rustix::thread::gettid().as_raw_nonzero());
+    for (options, signal, rights) in [
+        (&[][..], Signal::INT, reads),
+        (&[], Signal::TERM, reads),
+        (&["--all-netns"], Signal::INT, reads | SYS_ADMIN),
+        (&["--netns", &netns], Signal::INT, reads | SYS_ADMIN),
+    ] {
         let traced = Traced::begin(options)?;
         let expected = [("signal", 0), ("tcpctl", rights & own)].map(|(name, rights)| (name.to_owned(), rights));
         // The other thread gives up when it begins.

@@ -7,7 +7,8 @@
 
 use super::state::{Clock, Endpoint};
 use crate::model::clock::{FinWait2Life, KeepaliveClock, SynClock, fin_wait2_life};
-use crate::model::play::{Doing, Packet, Step};
+use crate::model::packet::Packet;
+use crate::model::play::{Doing, Step};
 use crate::model::rto::largest_rto_us;
 use crate::model::script::Action;
 use crate::model::timeline::{Errno, Outcome, Segment, What};

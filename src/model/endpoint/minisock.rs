@@ -8,7 +8,8 @@
 use super::calls::REUSE_ADVANCE;
 use super::state::{Clock, Endpoint};
 use crate::model::clock::TIME_WAIT_US;
-use crate::model::play::{Packet, Step};
+use crate::model::packet::Packet;
+use crate::model::play::Step;
 use crate::model::timeline::Segment;
 use crate::model::timer::Timer;
 use crate::units::TcpState;

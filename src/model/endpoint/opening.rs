@@ -8,7 +8,8 @@
 
 use super::state::{Clock, Endpoint};
 use crate::model::clock::SynAckClock;
-use crate::model::play::{Doing, Packet, Step};
+use crate::model::packet::Packet;
+use crate::model::play::{Doing, Step};
 use crate::model::timeline::{Errno, Outcome, Segment, What};
 use crate::model::timer::Timer;
 use crate::units::TcpState;

@@ -8,7 +8,8 @@
 //! lost, and of what is sent at one time the later does not come later by more than the reordering window.
 
 use super::state::{Clock, Endpoint};
-use crate::model::play::{Packet, Step};
+use crate::model::packet::Packet;
+use crate::model::play::Step;
 use crate::model::timeline::Segment;
 
 /// `TCP_TIMEOUT_MIN_US`: what the wait for what may only be late is longer than the reordering window.

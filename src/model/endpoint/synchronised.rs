@@ -9,7 +9,8 @@
 use super::state::{Clock, Endpoint};
 use crate::model::clock::KeepaliveClock;
 use crate::model::constants::{ATO_MIN_US, INVALID_RATELIMIT_US};
-use crate::model::play::{Doing, Packet, Step};
+use crate::model::packet::Packet;
+use crate::model::play::{Doing, Step};
 use crate::model::timeline::{Errno, Outcome, Segment, Side};
 use crate::model::timer::Timer;
 use crate::units::TcpState;

@@ -70,8 +70,8 @@ pub(super) fn while_serving(namespaces: bool, programs: bool, stored: bool) -> R
 }
 
 /// Gives up the rest, in the thread that traces; the one that waits for signals has given up all.
-pub(super) fn keep_while_tracing(all_netns: bool) -> Result<(), CliError> {
-    keep_rights(while_tracing(all_netns))
+pub(super) fn keep_while_tracing(others: bool) -> Result<(), CliError> {
+    keep_rights(while_tracing(others))
         .map_err(|error| CliError::failure(anyhow::anyhow!("cannot give up what opening the trace took: {error}")))
 }
 
@@ -127,10 +127,10 @@ pub(super) const fn loads_programs(cli: &Cli) -> bool {
 }
 
 /// What `trace` keeps once the tracepoints fire: it asks about sockets, names functions, and takes its instance away, which
-/// is root's own. Other namespaces may come while it asks about every one.
-const fn while_tracing(all_netns: bool) -> Rights {
+/// is root's own. It goes into other namespaces again, where it asks about one or all of them: their addresses change.
+const fn while_tracing(others: bool) -> Rights {
     let reads = READS.and(Rights::KERNEL_ADDRESSES);
-    if all_netns { reads.and(Rights::NAMESPACES) } else { reads }
+    if others { reads.and(Rights::NAMESPACES) } else { reads }
 }
 
 /// What is left to a command of system calls, as soon as its options are read; nothing where all are.

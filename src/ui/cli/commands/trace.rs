@@ -52,7 +52,7 @@ pub(in crate::ui::cli) fn run(args: &TraceArgs, context: &mut Context<'_>) -> Re
         Whose::Request => CliError::Usage(error.to_string()),
         Whose::Kernel => CliError::failure(error),
     })?;
-    rights::keep_while_tracing(args.all_netns)?;
+    rights::keep_while_tracing(args.all_netns || context.netns.is_some())?;
     let begun = Instant::now();
     let is_mine = context.netns.is_some();
     let board = Board { args, wanted, desk, places, functions: KernelFunctions::default(), is_mine };
