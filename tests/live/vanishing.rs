@@ -233,14 +233,17 @@ fn another_with_its_inode(_place: &Place) -> Ran {
     };
     let output = held(&["diagnose", "--all-netns", "--window", "10ms", "--json"], second, || {
         other.end();
-        next = (0..200).find_map(|_| {
-            let next = Other::begin();
-            if next.inode == inode {
-                return Some(next);
+        // The lowest that is free is given out next; those below are kept until it is the one.
+        let mut below = Vec::new();
+        while next.is_none() && below.len() < 300 {
+            let one = Other::begin();
+            if one.inode == inode {
+                next = Some(one);
+            } else {
+                below.push(one);
             }
-            next.end();
-            None
-        });
+        }
+        below.into_iter().for_each(Other::end);
     });
     let Some(next) = next else { return Err(CannotRun("no namespace got the inode of the one before".to_owned())) };
     let judged = json(&output);
