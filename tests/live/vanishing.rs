@@ -3,11 +3,17 @@
 //! The program is held in one of its calls (`notified`) until what it is about to look at is gone.
 #![cfg(target_endian = "little")]
 
+use std::cmp::Ordering;
+use std::fs::File;
 use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::process::Output;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_linger;
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 use serde_json::Value;
 use tcpctl::sys::{Namespace, raise_loopback};
 
@@ -219,6 +225,31 @@ fn while_watched(place: &Place) -> Ran {
     Ok(())
 }
 
+/// Takes every inode of a namespace below this one that is free, and waits until this one is: the lowest is given out next
+/// (`proc_alloc_inum`). What the namespace of a host's name takes is one and no more.
+fn take_all_below(inode: u64) -> Vec<File> {
+    let take = move || {
+        let open = || File::open("/proc/thread-self/ns/uts").expect("the name's namespace");
+        let (own, mut kept) = (open(), Vec::new());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            #[expect(unsafe_code, reason = "this thread alone gets a namespace for its name")]
+            // SAFETY: no descriptors or memory are unshared.
+            unsafe { unshare_unsafe(UnshareFlags::NEWUTS) }.expect("a namespace for a name");
+            let one = open();
+            match one.metadata().expect("an inode").ino().cmp(&inode) {
+                Ordering::Less => kept.push(one),
+                Ordering::Equal => break,
+                // The namespace that has it is still being taken apart.
+                Ordering::Greater => sleep(Duration::from_millis(1)),
+            }
+        }
+        move_into_link_name_space(own.as_fd(), Some(LinkNameSpaceType::HostNameAndNISDomainName)).expect("the own one");
+        kept
+    };
+    std::thread::spawn(take).join().expect("it ends")
+}
+
 /// The kernel gives the inode of a namespace to the next one as soon as it is gone.
 fn another_with_its_inode(_place: &Place) -> Ran {
     obstacle()?;
@@ -233,17 +264,16 @@ fn another_with_its_inode(_place: &Place) -> Ran {
     };
     let output = held(&["diagnose", "--all-netns", "--window", "10ms", "--json"], second, || {
         other.end();
-        // The lowest that is free is given out next; those below are kept until it is the one.
-        let mut below = Vec::new();
-        while next.is_none() && below.len() < 300 {
-            let one = Other::begin();
-            if one.inode == inode {
-                next = Some(one);
-            } else {
-                below.push(one);
+        next = (0..5).find_map(|_| {
+            let kept = take_all_below(inode);
+            let next = Other::begin();
+            drop(kept);
+            if next.inode == inode {
+                return Some(next);
             }
-        }
-        below.into_iter().for_each(Other::end);
+            next.end();
+            None
+        });
     });
     let Some(next) = next else { return Err(CannotRun("no namespace got the inode of the one before".to_owned())) };
     let judged = json(&output);
